@@ -1,0 +1,118 @@
+// Package backoff says how long to wait after a failure before the next try: a
+// delay that grows exponentially up to a bound, drawn at random so that the
+// processes of a fleet don't try again in step.
+package backoff
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// The defaults, those of the AWS caching clients.
+const (
+	DefaultBase   = time.Second
+	DefaultGrowth = 2.0
+	DefaultMax    = time.Hour
+)
+
+// ErrInvalid is wrapped by the errors of Validate.
+var ErrInvalid = errors.New("invalid back-off")
+
+// A Policy computes delays. The zero Policy is the default one. A Policy is a
+// value without state, safe for concurrent use.
+type Policy struct {
+	// Base bounds the delay after the first failure; 0 means 1 s.
+	Base time.Duration
+	// Growth multiplies the bound for each further failure; 0 means 2. At
+	// least 1.
+	Growth float64
+	// Max is the most that the bound grows to; 0 means 1 h, or Base if
+	// that is longer.
+	Max time.Duration
+	// Jitter says how the delay is drawn below its bound; the zero value is
+	// FullJitter.
+	Jitter Jitter
+}
+
+// Jitter is how a delay is drawn at random. The names are those of "Exponential
+// Backoff And Jitter" in the AWS Architecture Blog, where FullJitter needs the
+// fewest calls of all.
+type Jitter int
+
+const (
+	FullJitter  Jitter = iota // between 0 and the bound
+	EqualJitter               // between half the bound and the bound
+	NoJitter                  // the bound itself
+)
+
+// Validate reports a setting that makes no sense, and what would.
+func (p Policy) Validate() error {
+	switch {
+	case p.Base < 0:
+		return fmt.Errorf("%w: Base is %v; it must be positive, or 0 for %v", ErrInvalid, p.Base, DefaultBase)
+	case p.Growth != 0 && !(p.Growth >= 1) || math.IsInf(p.Growth, 1):
+		return fmt.Errorf("%w: Growth is %v; it must be a number of at least 1, or 0 for %v", ErrInvalid, p.Growth, DefaultGrowth)
+	case p.Max < 0:
+		return fmt.Errorf("%w: Max is %v; it must be positive, or 0 for %v", ErrInvalid, p.Max, DefaultMax)
+	case p.Max != 0 && p.Max < p.base():
+		return fmt.Errorf("%w: Max is %v and Base %v; Max must be at least Base", ErrInvalid, p.Max, p.base())
+	case p.Jitter < FullJitter || p.Jitter > NoJitter:
+		return fmt.Errorf("%w: Jitter is %d; it must be FullJitter, EqualJitter or NoJitter", ErrInvalid, p.Jitter)
+	}
+	return nil
+}
+
+// Bound returns the longest that Delay can be after that many failures in a
+// row; without a failure it is 0.
+func (p Policy) Bound(failures int) time.Duration {
+	if failures < 1 {
+		return 0
+	}
+	d := float64(p.base()) * math.Pow(p.growth(), float64(failures-1))
+	// Compared as floats: what is too large for a Duration is above max too.
+	if d >= float64(p.max()) {
+		return p.max()
+	}
+	return time.Duration(d)
+}
+
+// Delay draws how long to wait after that many failures in a row.
+func (p Policy) Delay(failures int) time.Duration {
+	bound := p.Bound(failures)
+	if bound == 0 {
+		return 0
+	}
+	switch p.Jitter {
+	case EqualJitter:
+		half := bound / 2
+		return half + rand.N(bound-half+1)
+	case NoJitter:
+		return bound
+	default:
+		return rand.N(bound + 1)
+	}
+}
+
+func (p Policy) base() time.Duration {
+	if p.Base == 0 {
+		return DefaultBase
+	}
+	return p.Base
+}
+
+func (p Policy) growth() float64 {
+	if p.Growth == 0 {
+		return DefaultGrowth
+	}
+	return p.Growth
+}
+
+func (p Policy) max() time.Duration {
+	if p.Max == 0 {
+		return max(DefaultMax, p.base())
+	}
+	return p.Max
+}

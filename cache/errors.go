@@ -1,0 +1,65 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// What a caller branches on with errors.Is. A Source sorts the service's
+// errors into these; the error of the service stays reachable by errors.As.
+var (
+	// ErrNotFound: the secret, the version or the version stage does not exist.
+	ErrNotFound = errors.New("secret not found")
+	// ErrDeleted: the secret is marked for deletion; it can be restored.
+	ErrDeleted = errors.New("secret is marked for deletion")
+	// ErrAccessDenied: no credentials, wrong ones, or no permission to read.
+	ErrAccessDenied = errors.New("access denied")
+	// ErrDecryption: the KMS key that protects the secret can't be used.
+	ErrDecryption = errors.New("secret can't be decrypted by KMS")
+	// ErrThrottled: the service refuses because of too many requests.
+	ErrThrottled = errors.New("throttled")
+	// ErrInvalidRequest: the service refuses what was asked as malformed,
+	// such as a version ID and a version stage that don't belong together.
+	ErrInvalidRequest = errors.New("invalid request")
+	// ErrUnavailable: the service failed, could not be reached, or its answer
+	// could not be read.
+	ErrUnavailable = errors.New("service unavailable")
+	// ErrTimeout: no answer came within Config.FetchTimeout.
+	ErrTimeout = errors.New("timed out")
+
+	// ErrInvalidRef: the ID, stage or version ID can't name a secret.
+	ErrInvalidRef = errors.New("invalid secret reference")
+	// ErrInvalidConfig: New was given settings that make no sense.
+	ErrInvalidConfig = errors.New("invalid cache configuration")
+	// ErrClosed: the Cache was closed.
+	ErrClosed = errors.New("cache is closed")
+	// ErrNilCache: a nil *Cache, or one not made by New, was used.
+	ErrNilCache = errors.New("cache is nil or was not made by cache.New")
+	// ErrPanic: a source, hook or callback of the user's panicked.
+	ErrPanic = errors.New("panic")
+	// ErrHook: the hook did not transform the secret.
+	ErrHook = errors.New("hook failed")
+)
+
+// An Error is what the methods of a Cache return: which secret could not be
+// had, why, and when it is asked for again. It holds no secret.
+type Error struct {
+	Ref Ref
+	// RetryIn is how long after the failure no other fetch is made; 0 if no
+	// fetch failed (a cancelled wait, a closed cache).
+	RetryIn time.Duration
+	// Err is the cause; it wraps the sentinel that fits.
+	Err error
+}
+
+// Error says it in one line.
+func (e *Error) Error() string {
+	if e.RetryIn > 0 {
+		return fmt.Sprintf("secret %s: %v (no other fetch for %s)", e.Ref, e.Err, e.RetryIn.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("secret %s: %v", e.Ref, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }

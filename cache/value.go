@@ -1,0 +1,74 @@
+package cache
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/typedsecret/typedsecret/internal/redact"
+)
+
+// A Value is one version of a secret, as a Source fetched it. Printing a Value
+// in any way shows its description and not its Payload.
+type Value struct {
+	Payload   Payload
+	ARN       string
+	Name      string
+	VersionID string
+	Stages    []string  // version stages of this version when it was fetched
+	Created   time.Time // of the version
+	FetchedAt time.Time // when the Cache got it
+}
+
+// A Payload is the secret itself: what Secrets Manager calls SecretString or
+// SecretBinary. It is immutable, the zero Payload is an empty SecretString, and
+// no way of printing or encoding it shows the secret; Bytes and Reveal do.
+type Payload struct {
+	// A closure, since what a func captured is the one thing in Go that fmt,
+	// encoding/* and go-cmp, who reach unexported fields through pointers too,
+	// can't follow.
+	reveal func() string
+	binary bool
+}
+
+// StringPayload makes a Payload of a SecretString.
+func StringPayload(s string) Payload {
+	return Payload{reveal: func() string { return s }}
+}
+
+// BinaryPayload makes a Payload of a SecretBinary; it copies b.
+func BinaryPayload(b []byte) Payload {
+	p := StringPayload(string(b))
+	p.binary = true
+	return p
+}
+
+// IsBinary tells a SecretBinary from a SecretString.
+func (p Payload) IsBinary() bool { return p.binary }
+
+// Reveal returns the secret as a string, whichever kind it is.
+func (p Payload) Reveal() string {
+	if p.reveal == nil {
+		return ""
+	}
+	return p.reveal()
+}
+
+// Bytes returns a copy of the secret.
+func (p Payload) Bytes() []byte { return []byte(p.Reveal()) }
+
+// Equal reports whether p and q are of one kind and hold the same bytes.
+func (p Payload) Equal(q Payload) bool {
+	return p.binary == q.binary && p.Reveal() == q.Reveal()
+}
+
+// String returns [REDACTED].
+func (p Payload) String() string { return redact.Text }
+
+// GoString returns [REDACTED].
+func (p Payload) GoString() string { return redact.Text }
+
+// MarshalText returns [REDACTED].
+func (p Payload) MarshalText() ([]byte, error) { return []byte(redact.Text), nil }
+
+// LogValue returns [REDACTED].
+func (p Payload) LogValue() slog.Value { return slog.StringValue(redact.Text) }

@@ -1,0 +1,85 @@
+package hook
+
+import (
+	"context"
+	"time"
+)
+
+// An Observer is told what a cache does: for logs, metrics and alarms. Observe
+// is called synchronously by the goroutine in which the event happened, from
+// several at once and with no lock held; the next Get of that secret may wait
+// for it, so what takes long belongs elsewhere. A panic in it is caught and
+// dropped. The context carries the values of the Get that caused the event.
+type Observer interface {
+	Observe(ctx context.Context, e Event)
+}
+
+// ObserverFunc makes an Observer of a function.
+type ObserverFunc func(ctx context.Context, e Event)
+
+// Observe calls f.
+func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
+
+// An Event is one of [Fetched], [Rotated], [FetchFailed], [ServedStale],
+// [Evicted] and [DecodeFailed]. More may be added; an Observer ignores what it
+// doesn't know. None holds secret bytes.
+type Event interface {
+	event()
+}
+
+// A Secret says which secret an Event is about.
+type Secret struct {
+	ID        string // as the program asked for it
+	Stage     string
+	VersionID string // the version concerned; for a FetchFailed the one pinned, if any
+}
+
+// Fetched: a fetch succeeded, whether or not it brought a new version.
+type Fetched struct {
+	Secret
+	Took time.Duration
+}
+
+// Rotated: a fetch brought another version than the one before. Secret names
+// the new version. It follows the Fetched of the same fetch.
+type Rotated struct {
+	Secret
+	From string // the version ID before
+}
+
+// FetchFailed: a fetch failed.
+type FetchFailed struct {
+	Secret
+	Err      error
+	Failures int           // how many in a row, this one included
+	RetryIn  time.Duration // no other fetch before this has passed
+	Took     time.Duration
+}
+
+// ServedStale: a value older than its TTL was returned because refreshing it
+// fails. It is told once for each failed fetch, not for each Get.
+type ServedStale struct {
+	Secret
+	Age time.Duration
+	Err error // why the last refresh failed
+}
+
+// Evicted: the cache was full and dropped this secret, the least recently used.
+type Evicted struct {
+	Secret
+}
+
+// DecodeFailed: a typed handle could not decode or validate a version; the last
+// good one stays in use if there is one. It is told once for a version and
+// handle.
+type DecodeFailed struct {
+	Secret
+	Err error
+}
+
+func (Fetched) event()      {}
+func (Rotated) event()      {}
+func (FetchFailed) event()  {}
+func (ServedStale) event()  {}
+func (Evicted) event()      {}
+func (DecodeFailed) event() {}
