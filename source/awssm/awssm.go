@@ -1,0 +1,200 @@
+// Package awssm fetches secrets from AWS Secrets Manager, as a [cache.Source]
+// over the AWS SDK's own client.
+//
+// # What a Fetch costs
+//
+// A Fetch is one GetSecretValue and one HTTP request, whether it succeeds or
+// not: when to try again is the cache's decision, so the SDK's retries, which
+// would multiply with the cache's back-off, are off for these calls. A retryer,
+// retry mode or maximum of attempts that the client was given applies to its
+// other calls only. What is counted is a request that the SDK hands to its HTTP
+// client; requests for credentials, to STS say, are others and are retried as
+// their providers see fit.
+//
+// There is one exception. If Secrets Manager refuses a signature and its clock
+// is more than four minutes away from ours, the SDK signs the same request
+// once more, at once, by the service's clock, and remembers the difference: a
+// client whose clock is wrong needs one request more, once.
+//
+// net/http sends a request again if the kept-alive connection that it chose
+// turns out to be dead, but only one whose body it can rewind; the SDK's are
+// not of these, so the failure is seen here, and the cache backs off from it.
+//
+// # Errors
+//
+// They wrap the sentinel of package cache that fits, and a copy of the SDK's
+// chain, so that errors.As finds *types.ResourceNotFoundException,
+// smithy.APIError, *smithy.OperationError or *awshttp.ResponseError in them. The
+// copy has the status code and the request ID, but neither the HTTP request,
+// which bears credentials, nor anything of an answer's body: a
+// *smithy.DeserializationError has no Snapshot, a ResponseError's Response no
+// Request, and a cause that might quote what it read is named by its type alone.
+package awssm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/version"
+)
+
+// A Client is what a Source calls: a *secretsmanager.Client, or whatever stands
+// in for one. It must be safe for concurrent use. One that wraps the SDK's
+// client passes the options on, since they carry what the package promises
+// about retries and the user agent.
+type Client interface {
+	GetSecretValue(
+		ctx context.Context, params *secretsmanager.GetSecretValueInput, optFns ...func(*secretsmanager.Options),
+	) (*secretsmanager.GetSecretValueOutput, error)
+}
+
+var _ Client = (*secretsmanager.Client)(nil)
+
+// A Source fetches secrets through a Client. It has no state of its own and is
+// safe for concurrent use.
+type Source struct {
+	client Client
+	option func(*secretsmanager.Options)
+}
+
+var _ cache.Source = (*Source)(nil)
+
+// New makes a Source of a client. A nil one is an error, and so is one of the
+// SDK's that has neither a region nor an endpoint.
+func New(client Client) (*Source, error) {
+	if isNil(client) {
+		return nil, errors.New("awssm: the client is nil; " +
+			"make one with secretsmanager.NewFromConfig, or a Source with awssm.FromEnvironment")
+	}
+	if c, ok := client.(interface{ Options() secretsmanager.Options }); ok {
+		if err := checkRegion(c.Options()); err != nil {
+			return nil, err
+		}
+	}
+	return &Source{client: client, option: callOption()}, nil
+}
+
+// Fetch gets one version of a secret: the one with ref.VersionID, the one that
+// bears ref.Stage, or the one that satisfies both. Without either, the service
+// takes AWSCURRENT.
+//
+// An empty SecretString or SecretBinary is a value like any other; whether it
+// makes sense is the decoder's to say. An answer with neither is an error that
+// wraps [cache.ErrUnavailable].
+func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	if s == nil || s.client == nil {
+		return cache.Value{}, errors.New("awssm: the Source is nil or was not made by New or FromEnvironment")
+	}
+	in := &secretsmanager.GetSecretValueInput{SecretId: aws.String(ref.ID)}
+	if ref.Stage != "" {
+		in.VersionStage = aws.String(ref.Stage)
+	}
+	if ref.VersionID != "" {
+		in.VersionId = aws.String(ref.VersionID)
+	}
+	out, err := s.client.GetSecretValue(ctx, in, s.option)
+	if err != nil {
+		return cache.Value{}, sortError(ctx, err)
+	}
+	return newValue(out)
+}
+
+// newValue clones what it takes: the output's ResultMetadata keeps the HTTP
+// response alive, and a Client may cut its strings from a larger one.
+func newValue(out *secretsmanager.GetSecretValueOutput) (cache.Value, error) {
+	if out == nil {
+		return cache.Value{}, unreadable("the client returned neither a secret nor an error")
+	}
+	var payload cache.Payload
+	switch {
+	case out.SecretString != nil && len(out.SecretBinary) > 0:
+		return cache.Value{}, unreadable("the answer has both a SecretString and a SecretBinary")
+	case out.SecretString != nil:
+		payload = cache.StringPayload(strings.Clone(*out.SecretString))
+	case out.SecretBinary != nil:
+		payload = cache.BinaryPayload(out.SecretBinary)
+	default:
+		return cache.Value{}, unreadable("the answer has neither a SecretString nor a SecretBinary")
+	}
+	v := cache.Value{
+		Payload:   payload,
+		ARN:       clone(out.ARN),
+		Name:      clone(out.Name),
+		VersionID: clone(out.VersionId),
+		Created:   created(out.CreatedDate),
+	}
+	if len(out.VersionStages) > 0 {
+		v.Stages = make([]string, len(out.VersionStages))
+		for i, stage := range out.VersionStages {
+			v.Stages[i] = strings.Clone(stage)
+		}
+	}
+	return v, nil
+}
+
+func clone(s *string) string { return strings.Clone(aws.ToString(s)) }
+
+func created(t *time.Time) time.Time { return aws.ToTime(t) }
+
+// callOption changes one call of the client and leaves the client as it is.
+func callOption() func(*secretsmanager.Options) {
+	once := newRetryer()
+	userAgent := awsmiddleware.AddUserAgentKeyValue("typedsecret", version.Version)
+	return func(o *secretsmanager.Options) {
+		o.Retryer = once
+		// A maximum that differs from the client's would be wrapped around
+		// the retryer, 0 is none.
+		o.RetryMaxAttempts = 0
+		o.APIOptions = append(o.APIOptions, userAgent)
+	}
+}
+
+// newRetryer makes the SDK's retryer send a second request after a clock skew
+// error and after no other. It has no state, as there is no quota.
+func newRetryer() aws.RetryerV2 {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = 2
+		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(isClockSkew)}
+		o.RateLimiter = ratelimit.None
+		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
+	})
+}
+
+// isClockSkew recognises the SDK's mark. Its retry middleware compares the
+// service's Date header with the time of signing, and puts an unexported error
+// that says RetryableError around a refused signature, outermost. The type
+// assertion instead of errors.As keeps others who say so, the credential
+// providers' errors, from being taken for it.
+func isClockSkew(err error) aws.Ternary {
+	mark, marked := err.(interface{ RetryableError() bool })
+	var api smithy.APIError
+	return aws.BoolTernary(marked && mark.RetryableError() && errors.As(err, &api))
+}
+
+// isNil finds a nil pointer in an interface too.
+func isNil(c Client) bool {
+	if c == nil {
+		return true
+	}
+	switch v := reflect.ValueOf(c); v.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Chan, reflect.Slice, reflect.Interface:
+		return v.IsNil()
+	}
+	return false
+}
+
+func unreadable(what string) error {
+	return fmt.Errorf("%w: %s", cache.ErrUnavailable, what)
+}

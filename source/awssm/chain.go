@@ -1,0 +1,240 @@
+package awssm
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// maxDepth ends the copy of a chain that leads back into itself.
+const maxDepth = 32
+
+// cleanChain copies an error with all that it wraps, by the rule that what is
+// not known to be harmless is left out. Known are the SDK's layers, rebuilt
+// without what was sent and received, and net's. Any other layer becomes one
+// without a text of its own, any other leaf shows its type only: net/http
+// quotes the line of an answer that it can't parse, the SDK's processcreds
+// provider the output that holds the credentials.
+func cleanChain(err error) error { return cleanAt(err, 0) }
+
+func cleanAt(err error, depth int) error {
+	if err == nil {
+		return nil
+	}
+	if depth > maxDepth {
+		return withheld("a longer chain of errors")
+	}
+	clean := func(err error) error { return cleanAt(err, depth+1) }
+
+	switch e := err.(type) {
+	case *smithy.OperationError:
+		return &smithy.OperationError{ServiceID: e.ServiceID, OperationName: e.OperationName, Err: clean(e.Err)}
+	case *awshttp.ResponseError:
+		inner, _ := clean(e.ResponseError).(*smithyhttp.ResponseError)
+		if inner == nil {
+			inner = cleanResponseError(&smithyhttp.ResponseError{}, clean)
+		}
+		return &awshttp.ResponseError{ResponseError: inner, RequestID: strings.Clone(e.RequestID)}
+	case *smithyhttp.ResponseError:
+		if e == nil {
+			return nil
+		}
+		return cleanResponseError(e, clean)
+	case *smithy.DeserializationError:
+		return &smithy.DeserializationError{Err: clean(e.Err)}
+	case *smithy.SerializationError:
+		return &smithy.SerializationError{Err: clean(e.Err)}
+	case *smithy.CanceledError:
+		return &smithy.CanceledError{Err: clean(e.Err)}
+	case *smithyhttp.RequestSendError:
+		return &smithyhttp.RequestSendError{Err: clean(e.Err)}
+	case *aws.RequestCanceledError:
+		return &aws.RequestCanceledError{Err: clean(e.Err)}
+	case *retry.MaxAttemptsError:
+		return &retry.MaxAttemptsError{Attempt: e.Attempt, Err: clean(e.Err)}
+	case smithy.APIError:
+		return cleanAPIError(e)
+
+	case *url.Error:
+		return &url.Error{Op: e.Op, URL: hostOnly(e.URL), Err: clean(e.Err)}
+	case *net.OpError:
+		return &net.OpError{Op: e.Op, Net: e.Net, Source: e.Source, Addr: e.Addr, Err: clean(e.Err)}
+	case *net.DNSError:
+		dns := *e
+		dns.UnwrapErr = clean(e.UnwrapErr)
+		return &dns
+	case *os.SyscallError:
+		return &os.SyscallError{Syscall: e.Syscall, Err: clean(e.Err)}
+	case syscall.Errno, tls.AlertError:
+		return e
+	case tls.RecordHeaderError:
+		return plain("tls: " + e.Msg)
+	case x509.HostnameError, x509.UnknownAuthorityError, x509.CertificateInvalidError:
+		return plain(e.Error())
+	}
+	if isHarmless(err) {
+		return err
+	}
+	return cleanUnknown(err, clean)
+}
+
+// harmless leaves are themselves, by identity.
+var harmless = []error{
+	context.Canceled, context.DeadlineExceeded,
+	io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe,
+	net.ErrClosed, os.ErrDeadlineExceeded,
+	http.ErrServerClosed, http.ErrHandlerTimeout,
+	errNoRegion,
+}
+
+// harmlessTexts are those of errors without a type or name that net/http and
+// the SDK make of constants.
+var harmlessTexts = []string{
+	"http: server closed idle connection",
+	"http: server gave HTTP response to HTTPS client",
+	"net/http: TLS handshake timeout",
+	"net/http: timeout awaiting response headers",
+	"endpoint rule error, Invalid Configuration: Missing Region",
+	"endpoint rule error, Invalid Configuration: FIPS and custom endpoint are not supported",
+	"endpoint rule error, Invalid Configuration: Dualstack and custom endpoint are not supported",
+	"endpoint rule error, FIPS is enabled but this partition does not support FIPS",
+	"endpoint rule error, DualStack is enabled but this partition does not support DualStack",
+	"endpoint rule error, FIPS and DualStack are enabled, but this partition does not support one or both",
+	"no EC2 IMDS role found",
+	"static credentials are empty",
+}
+
+func isHarmless(err error) bool {
+	t := reflect.TypeOf(err)
+	return t.Comparable() && slices.Contains(harmless, err)
+}
+
+// cleanUnknown keeps of an unknown layer what it wraps, and what it is by its
+// methods: a timeout stays one.
+func cleanUnknown(err error, clean func(error) error) error {
+	var below []error
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		below = []error{e.Unwrap()}
+	case interface{ Unwrap() []error }:
+		below = e.Unwrap()
+	}
+	l := &layer{}
+	for _, b := range below {
+		if c := clean(b); c != nil {
+			l.below = append(l.below, c)
+		}
+	}
+	if len(l.below) == 0 {
+		if text := err.Error(); slices.Contains(harmlessTexts, text) {
+			l.below = []error{plain(text)}
+		} else {
+			l.below = []error{withheld(fmt.Sprintf("%T", err))}
+		}
+	}
+	for _, is := range []error{context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, is) && !errors.Is(l, is) {
+			l.below = append(l.below, is)
+		}
+	}
+	if len(l.below) == 1 {
+		return l.below[0]
+	}
+	return l
+}
+
+// A layer stands for an error with a text that is not passed on.
+type layer struct{ below []error }
+
+func (l *layer) Error() string {
+	texts := make([]string, len(l.below))
+	for i, err := range l.below {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, ": ")
+}
+
+func (l *layer) Unwrap() []error { return l.below }
+
+// plain is a leaf whose text is known to be harmless.
+type plain string
+
+func (p plain) Error() string { return string(p) }
+
+// withheld is a leaf whose text is not, by its type.
+type withheld string
+
+func (w withheld) Error() string { return string(w) + ", whose text is withheld as it may quote a secret" }
+
+// keptHeaders of an answer describe it and hold nothing of it.
+var keptHeaders = []string{"Content-Type", "Date", "Retry-After", "X-Amzn-Requestid"}
+
+func cleanResponseError(e *smithyhttp.ResponseError, clean func(error) error) *smithyhttp.ResponseError {
+	resp := &http.Response{Header: http.Header{}, Body: http.NoBody}
+	if e.Response != nil && e.Response.Response != nil {
+		resp.StatusCode = e.Response.StatusCode
+		resp.Status = strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
+		for _, name := range keptHeaders {
+			if v := e.Response.Header.Get(name); v != "" {
+				resp.Header.Set(name, strings.Clone(v))
+			}
+		}
+	}
+	return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: resp}, Err: clean(e.Err)}
+}
+
+// cleanAPIError keeps the types of the SDK's service packages, which hold the
+// code and message of the service and nothing else.
+func cleanAPIError(e smithy.APIError) error {
+	t := reflect.TypeOf(e)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	_, wraps := e.(interface{ Unwrap() error })
+	if !wraps && strings.HasPrefix(t.PkgPath(), "github.com/aws/aws-sdk-go-v2/service/") {
+		return e
+	}
+	return &smithy.GenericAPIError{Code: e.ErrorCode(), Message: e.ErrorMessage(), Fault: e.ErrorFault()}
+}
+
+// hostOnly drops user, password and query of the URL of an endpoint or proxy.
+func hostOnly(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "(not a URL)"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// innermost is the part of a cleaned chain that says what happened, below the
+// layers that say where in the SDK it did.
+func innermost(err error) error {
+	for {
+		switch err.(type) {
+		case *url.Error, *net.OpError, *net.DNSError:
+			return err
+		}
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}

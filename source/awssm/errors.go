@@ -1,0 +1,281 @@
+package awssm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"unicode"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// A fetchError is a failed Fetch, sorted. It leads to what a caller branches on
+// and to the cleaned copy of the SDK's chain.
+type fetchError struct {
+	text  string
+	sorts []error // sentinels of package cache; none for a cancelled context
+	cause error
+}
+
+func (e *fetchError) Error() string { return e.text }
+
+func (e *fetchError) Unwrap() []error {
+	return append(append([]error(nil), e.sorts...), e.cause)
+}
+
+// sortError says what kind of failure err, returned by a client, is. What the
+// service itself says comes first, also if ctx is over by now.
+func sortError(ctx context.Context, err error) error {
+	cause := cleanChain(err)
+	var (
+		api       smithy.APIError
+		unread    *smithy.DeserializationError
+		timeout   net.Error
+		ctxErr    = ctx.Err()
+		noLogin   = isIdentityError(err)
+		cancelled = errors.Is(err, context.Canceled)
+	)
+	fail := func(text string, sorts ...error) error {
+		return &fetchError{text: text, sorts: sorts, cause: cause}
+	}
+	switch {
+	case errors.As(cause, &api):
+		sorts, advice := sortCode(api.ErrorCode(), api.ErrorMessage(), status(cause))
+		return fail(apiText(sorts[0], advice, api, cause, noLogin), sorts...)
+	case ctxErr != nil && (cancelled || errors.Is(ctxErr, context.Canceled)):
+		// Joined: the client may have said only that its connection broke.
+		cause = join(cause, ctxErr)
+		return fail("the fetch was cancelled: " + ctxErr.Error())
+	case ctxErr != nil:
+		cause = join(cause, ctxErr)
+		return fail(cache.ErrTimeout.Error()+": no answer from Secrets Manager before the context's deadline", cache.ErrTimeout)
+	case noLogin:
+		return fail(fmt.Sprintf("%v: the AWS SDK found no usable credentials (%v); set AWS_ACCESS_KEY_ID and "+
+			"AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (after aws sso login, if it uses SSO), or give the workload a role",
+			cache.ErrAccessDenied, innermost(cause)), cache.ErrAccessDenied)
+	case isMissingRegion(err):
+		return fail(fmt.Sprintf("%v: %v", cache.ErrUnavailable, errNoRegion), cache.ErrUnavailable)
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return fail(fmt.Sprintf("%v: %v", cache.ErrTimeout, innermost(cause)), cache.ErrTimeout)
+	case errors.As(cause, &unread):
+		sort := cache.ErrUnavailable
+		if status(cause) == http.StatusTooManyRequests {
+			sort = cache.ErrThrottled
+		}
+		return fail(fmt.Sprintf("%v: the answer can't be read, it is cut off or not Secrets Manager's; "+
+			"is there a proxy between? (%v%s)", sort, innermost(cause), whence(cause)), sort)
+	case isSendError(cause):
+		return fail(fmt.Sprintf("%v: Secrets Manager can't be reached; check the network, AWS_REGION and the endpoint (%v)",
+			cache.ErrUnavailable, innermost(cause)), cache.ErrUnavailable)
+	}
+	return fail(fmt.Sprintf("%v: %v%s", cache.ErrUnavailable, innermost(cause), whence(cause)), cache.ErrUnavailable)
+}
+
+// codes sorts the error codes of GetSecretValue and those of "Common Error
+// Types" in the Secrets Manager API Reference, with their older and shorter
+// names, which other services and emulators use, and those of STS.
+var codes = map[string]error{
+	"ResourceNotFoundException": cache.ErrNotFound,
+
+	"AccessDenied":                cache.ErrAccessDenied,
+	"AccessDeniedException":       cache.ErrAccessDenied,
+	"AuthFailure":                 cache.ErrAccessDenied,
+	"ExpiredToken":                cache.ErrAccessDenied,
+	"ExpiredTokenException":       cache.ErrAccessDenied,
+	"IncompleteSignature":         cache.ErrAccessDenied,
+	"InvalidClientTokenId":        cache.ErrAccessDenied,
+	"InvalidIdentityToken":        cache.ErrAccessDenied,
+	"InvalidSignatureException":   cache.ErrAccessDenied,
+	"MissingAuthenticationToken":  cache.ErrAccessDenied,
+	"NotAuthorized":               cache.ErrAccessDenied,
+	"NotAuthorizedException":      cache.ErrAccessDenied,
+	"OptInRequired":               cache.ErrAccessDenied,
+	"RequestExpired":              cache.ErrAccessDenied,
+	"RequestTimeTooSkewed":        cache.ErrAccessDenied,
+	"SignatureDoesNotMatch":       cache.ErrAccessDenied,
+	"UnauthorizedException":       cache.ErrAccessDenied,
+	"UnrecognizedClientException": cache.ErrAccessDenied,
+	"RegionDisabledException":     cache.ErrAccessDenied,
+	"IDPRejectedClaim":            cache.ErrAccessDenied,
+
+	"DecryptionFailure": cache.ErrDecryption,
+
+	"LimitExceededException":                 cache.ErrThrottled,
+	"ProvisionedThroughputExceededException": cache.ErrThrottled,
+	"RequestLimitExceeded":                   cache.ErrThrottled,
+	"RequestThrottled":                       cache.ErrThrottled,
+	"RequestThrottledException":              cache.ErrThrottled,
+	"SlowDown":                               cache.ErrThrottled,
+	"ThrottledException":                     cache.ErrThrottled,
+	"Throttling":                             cache.ErrThrottled,
+	"ThrottlingException":                    cache.ErrThrottled,
+	"TooManyRequestsException":               cache.ErrThrottled,
+
+	"InvalidAction":                   cache.ErrInvalidRequest,
+	"InvalidParameterException":       cache.ErrInvalidRequest,
+	"InvalidParameterValue":           cache.ErrInvalidRequest,
+	"InvalidRequestException":         cache.ErrInvalidRequest,
+	"MalformedHttpRequestException":   cache.ErrInvalidRequest,
+	"RequestEntityTooLargeException":  cache.ErrInvalidRequest,
+	"SerializationException":          cache.ErrInvalidRequest,
+	"UnknownOperationException":       cache.ErrInvalidRequest,
+	"ValidationError":                 cache.ErrInvalidRequest,
+	"ValidationException":             cache.ErrInvalidRequest,
+	"IDPCommunicationError":           cache.ErrUnavailable,
+	"InternalFailure":                 cache.ErrUnavailable,
+	"InternalServerError":             cache.ErrUnavailable,
+	"InternalServiceError":            cache.ErrUnavailable,
+	"InternalServiceErrorException":   cache.ErrUnavailable,
+	"RequestAbortedException":         cache.ErrUnavailable,
+	"RequestTimeout":                  cache.ErrUnavailable,
+	"RequestTimeoutException":         cache.ErrUnavailable,
+	"ServiceUnavailable":              cache.ErrUnavailable,
+	"ServiceUnavailableException":     cache.ErrUnavailable,
+	"TransactionInProgressException":  cache.ErrUnavailable,
+	"PriorRequestNotComplete":         cache.ErrUnavailable,
+	"InsufficientCapabilityException": cache.ErrUnavailable,
+}
+
+// sortCode sorts an error code, a code it doesn't know by the HTTP status. It
+// adds what can be done about it, where that is not plain.
+func sortCode(code, message string, status int) (sorts []error, advice string) {
+	sort, known := codes[code]
+	switch {
+	case code == "InvalidRequestException" && isDeletion(message):
+		return []error{cache.ErrDeleted}, "it can be brought back with RestoreSecret"
+	case sort == cache.ErrAccessDenied && strings.Contains(message, "KMS"):
+		// Reading the secret is allowed, using its key is not.
+		return []error{cache.ErrAccessDenied, cache.ErrDecryption}, "allow kms:Decrypt on the secret's key"
+	case known:
+		return []error{sort}, codeAdvice[code]
+	case strings.HasPrefix(code, "KMS"):
+		return []error{cache.ErrDecryption}, ""
+	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusProxyAuthRequired:
+		return []error{cache.ErrAccessDenied}, ""
+	case status == http.StatusTooManyRequests:
+		return []error{cache.ErrThrottled}, ""
+	case status == http.StatusRequestTimeout:
+		return []error{cache.ErrUnavailable}, ""
+	case status >= 400 && status < 500:
+		return []error{cache.ErrInvalidRequest}, ""
+	}
+	return []error{cache.ErrUnavailable}, ""
+}
+
+const (
+	renewCredentials = "the credentials have expired; get new ones, with aws sso login for instance"
+	checkKey         = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for temporary credentials AWS_SESSION_TOKEN"
+	checkClock       = "check the secret access key and this machine's clock"
+)
+
+var codeAdvice = map[string]string{
+	"AccessDeniedException":       "allow secretsmanager:GetSecretValue on the secret",
+	"ExpiredToken":                renewCredentials,
+	"ExpiredTokenException":       renewCredentials,
+	"InvalidClientTokenId":        checkKey,
+	"UnrecognizedClientException": checkKey,
+	"MissingAuthenticationToken":  "the request was not signed; give the client credentials",
+	"InvalidSignatureException":   checkClock,
+	"SignatureDoesNotMatch":       checkClock,
+	"RequestExpired":              checkClock,
+	"RequestTimeTooSkewed":        checkClock,
+	"OptInRequired":               "enable the region for the account",
+	"RegionDisabledException":     "enable the region for the account",
+	"DecryptionFailure":           "check that the secret's KMS key is enabled and may be used",
+}
+
+// isDeletion tells one InvalidRequestException from the others, by the message
+// alone as there is no code for it: "marked for deletion" from the calls that
+// read, "scheduled for deletion" from those that write.
+func isDeletion(message string) bool {
+	m := strings.ToLower(message)
+	return strings.Contains(m, "for deletion") || strings.Contains(m, "marked deleted")
+}
+
+// isIdentityError reports that no request was sent, for want of credentials.
+// The SDK has no type for it; its middleware's text is pinned by a test.
+func isIdentityError(err error) bool {
+	return strings.Contains(err.Error(), "get identity: ")
+}
+
+// isMissingRegion is for clients whose options New could not see.
+func isMissingRegion(err error) bool {
+	return strings.Contains(err.Error(), "Invalid Configuration: Missing Region")
+}
+
+func isSendError(err error) bool {
+	var v interface{ ConnectionError() bool }
+	return errors.As(err, &v) && v.ConnectionError()
+}
+
+func apiText(sort error, advice string, api smithy.APIError, cause error, noLogin bool) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%v: ", sort)
+	if noLogin {
+		b.WriteString("no credentials could be had: ")
+	}
+	// A message that says no more than the code is no message.
+	if m := oneLine(api.ErrorMessage()); m != "" && m != api.ErrorCode() {
+		b.WriteString(m)
+		if advice != "" {
+			b.WriteString("; ")
+		}
+	}
+	if advice != "" {
+		b.WriteString(advice)
+	}
+	fmt.Fprintf(&b, " (%s%s)", oneLine(api.ErrorCode()), whence(cause))
+	return b.String()
+}
+
+// whence names status and request ID, which AWS's support asks for.
+func whence(cause error) string {
+	var re *awshttp.ResponseError
+	if !errors.As(cause, &re) {
+		return ""
+	}
+	s := ""
+	if code := re.HTTPStatusCode(); code != 0 {
+		s = fmt.Sprintf(", HTTP %d", code)
+	}
+	if id := re.ServiceRequestID(); id != "" {
+		s += ", request ID " + oneLine(id)
+	}
+	return s
+}
+
+func status(cause error) int {
+	var v interface{ HTTPStatusCode() int }
+	if !errors.As(cause, &v) {
+		return 0
+	}
+	return v.HTTPStatusCode()
+}
+
+// oneLine keeps what the service said from garbling a log.
+func oneLine(s string) string {
+	const most = 500
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return ' '
+		}
+		return r
+	}, s))
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "…"
+	}
+	return s
+}
+
+func join(cause, ctxErr error) error {
+	if errors.Is(cause, ctxErr) {
+		return cause
+	}
+	return errors.Join(cause, ctxErr)
+}
