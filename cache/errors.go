@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
 // What a caller branches on with errors.Is. A Source sorts the service's
@@ -37,7 +39,7 @@ var (
 	// ErrNilCache: a nil *Cache, or one not made by New, was used.
 	ErrNilCache = errors.New("cache is nil or was not made by cache.New")
 	// ErrPanic: a source, hook or callback of the user's panicked.
-	ErrPanic = errors.New("panic")
+	ErrPanic = guard.ErrPanic
 	// ErrHook: the hook did not transform the secret.
 	ErrHook = errors.New("hook failed")
 )

@@ -37,8 +37,12 @@ func StringPayload(s string) Payload {
 
 // BinaryPayload makes a Payload of a SecretBinary; it copies b.
 func BinaryPayload(b []byte) Payload {
+	return newPayload(b, true)
+}
+
+func newPayload(b []byte, binary bool) Payload {
 	p := StringPayload(string(b))
-	p.binary = true
+	p.binary = binary
 	return p
 }
 

@@ -1,0 +1,292 @@
+// Package cache keeps the bytes of secrets in memory and keeps them current. A
+// [Cache] fetches each secret from a [Source] when it is first asked for, returns
+// it from memory from then on, refreshes it in the background before its TTL is
+// over, and holds on to the last good value while refreshing fails. It knows
+// bytes and versions; the typed handles of package typedsecret are built on it.
+//
+// Read on with [Ref] (what to fetch), [Value] (what came back), [Config] (how
+// long it is good for) and [Cache.Get].
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+// A Cache is safe for concurrent use. It starts no goroutine but for fetches,
+// and one timer that runs only while secrets are being read. Make one with
+// [New]; the methods of a nil or zero Cache return [ErrNilCache].
+type Cache struct {
+	cfg    Config // resolved
+	source Source
+	start  time.Time
+	done   context.Context // ends with Close
+	cancel context.CancelFunc
+
+	// Ref to *entry. Written with mu held; read without, so that reads by ID
+	// need no lock.
+	entries sync.Map
+	leases  leases
+	flights singleflight.Group
+
+	// mu guards the fields below, and what says so in leases, entry and
+	// Snapshot. It is never held across I/O or a call of the user's code.
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup // fetches; added to only while not closed
+	entered uint32         // counts the entries made
+	recent  *table         // entries that have a value
+	failing *table         // entries that have none but a failure; nil until one has
+}
+
+// New makes a Cache over source. A Config that makes no sense, or no source, is
+// an error that wraps [ErrInvalidConfig]. It does no I/O.
+func New(source Source, cfg Config) (*Cache, error) {
+	if source == nil || isNilPointer(source) {
+		return nil, fmt.Errorf("%w: the source is nil", ErrInvalidConfig)
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	c := &Cache{cfg: cfg.resolved(), source: source, start: time.Now()}
+	c.recent = newTable(c.cfg.MaxSize)
+	c.leases.epoch.Store(1)
+	c.leases.timer = time.AfterFunc(math.MaxInt64, c.CheckNow)
+	c.leases.timer.Stop()
+	c.done, c.cancel = context.WithCancel(context.Background())
+	return c, nil
+}
+
+func isNilPointer(v any) bool {
+	r := reflect.ValueOf(v)
+	switch r.Kind() {
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Interface, reflect.Chan, reflect.Slice:
+		return r.IsNil()
+	}
+	return false
+}
+
+// Get returns the secret's value: from memory if it is younger than its TTL,
+// else from the source. If refreshing it fails, it is the last good value, as
+// far as Config.StaleIfError allows. Errors are of type [*Error], but for
+// [ErrNilCache].
+//
+// A done ctx ends the wait of this caller and nothing else: a fetch goes on for
+// the others and for the cache. What needs no wait is returned although ctx is
+// done.
+func (c *Cache) Get(ctx context.Context, ref Ref) (Value, error) {
+	s, err := c.Lookup(ctx, ref, nil)
+	if err != nil {
+		return Value{}, err
+	}
+	return s.Value(ctx)
+}
+
+// Lookup is Get for typed handles: it returns the Snapshot, which holds the
+// Value. A caller that got one for ref before passes it as last: if it was
+// evicted since and can't be fetched now, it is what Config.StaleIfError is
+// asked about, and lives on. Otherwise last is nil.
+func (c *Cache) Lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot, error) {
+	if c == nil || c.source == nil {
+		return nil, ErrNilCache
+	}
+	ref = c.resolve(ref)
+	if v, ok := c.entries.Load(ref); ok {
+		if s := v.(*entry).snap.Load(); s != nil && s.Fresh() {
+			return s, nil
+		}
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	for {
+		d := c.look(ref, last)
+		switch d.verdict {
+		case hit:
+			if d.refresh {
+				c.fetch(ctx, ref, false)
+			}
+			return d.snap, nil
+		case stale:
+			if c.maySeeStale(ctx, d) {
+				if d.refresh {
+					c.fetch(ctx, ref, false)
+				}
+				return d.snap, nil
+			}
+			if d.waitFor > 0 {
+				return nil, d.failure.err
+			}
+		case refused:
+			return nil, d.err
+		}
+		out, err := c.await(ctx, ref, c.fetch(ctx, ref, false))
+		switch {
+		case err != nil:
+			return nil, err
+		case out.err == nil && out.invalid:
+			continue // Invalidate was called while it was fetched
+		case out.err == nil:
+			return out.snap, nil
+		}
+		return c.lastGood(ctx, ref, last, out.err)
+	}
+}
+
+// Refresh fetches the secret now and returns what came, also for all who call
+// [Cache.Get] after. Within Config.MinRefreshInterval of the last forced fetch
+// it returns what that brought; while a back-off delay runs, the error that
+// began it. If the fetch fails, the last good value stays where it is.
+func (c *Cache) Refresh(ctx context.Context, ref Ref) (Value, error) {
+	s, err := c.LookupNow(ctx, ref)
+	if err != nil {
+		return Value{}, err
+	}
+	return s.Value(ctx)
+}
+
+// LookupNow is Refresh for typed handles, as Lookup is Get for them.
+func (c *Cache) LookupNow(ctx context.Context, ref Ref) (*Snapshot, error) {
+	if c == nil || c.source == nil {
+		return nil, ErrNilCache
+	}
+	ref = c.resolve(ref)
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	for {
+		d := c.lookForced(ref)
+		switch d.verdict {
+		case hit:
+			return d.snap, nil
+		case refused:
+			return nil, d.err
+		}
+		out, err := c.await(ctx, ref, c.fetch(ctx, ref, true))
+		switch {
+		case err != nil:
+			return nil, err
+		case out.err != nil:
+			return nil, out.err
+		case !out.forced || out.invalid:
+			continue // a fetch that began before this call may have missed a rotation
+		}
+		return out.snap, nil
+	}
+}
+
+// Invalidate makes the next Get of ref fetch, as if the value were past its TTL;
+// if that fails, the last good value is what Config.StaleIfError decides about.
+// It counts as a forced refresh: within Config.MinRefreshInterval of the last
+// one it does nothing.
+func (c *Cache) Invalidate(ref Ref) error {
+	if c == nil || c.source == nil {
+		return ErrNilCache
+	}
+	ref = c.resolve(ref)
+	if err := ref.Validate(); err != nil {
+		return &Error{Ref: ref, Err: err}
+	}
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return &Error{Ref: ref, Err: ErrClosed}
+	}
+	v, ok := c.entries.Load(ref)
+	if !ok {
+		return nil
+	}
+	e := v.(*entry)
+	if c.forcedLately(e, now) {
+		return nil
+	}
+	if s := e.snap.Load(); s != nil {
+		s.invalid = true
+		s.lease.Store(0)
+	}
+	if e.flight != nil {
+		e.flight.invalid = true
+	}
+	return nil
+}
+
+// Len returns how many secrets are kept.
+func (c *Cache) Len() int {
+	if c == nil || c.source == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.recent.len()
+}
+
+// CheckNow makes the next read of each secret look at its age and state, also
+// where [Config].CheckClock is off. A program calls it when it knows that it was
+// frozen, in a hook that runs after a virtual machine was restored, say.
+func (c *Cache) CheckNow() {
+	if c == nil || c.source == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leases.lapse()
+}
+
+// Close drops all values, cancels the fetches under way and waits until they
+// have ended. After it, every method returns [ErrClosed], and no goroutine and
+// no timer of the Cache is left. It may be called more than once, but not from a
+// hook, an observer or a source, for whose end it waits. The error is nil.
+func (c *Cache) Close() error {
+	if c == nil || c.source == nil {
+		return nil
+	}
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		c.cancel()
+		c.leases.timer.Stop()
+		c.leases.lapse()
+		c.entries.Clear()
+		c.recent, c.failing = newTable(1), nil
+	}
+	c.mu.Unlock()
+	c.running.Wait()
+	return nil
+}
+
+// Format shows that it is a Cache and nothing of what it holds, for every verb.
+func (c *Cache) Format(f fmt.State, _ rune) { fmt.Fprint(f, "Cache") }
+
+func (c *Cache) resolve(ref Ref) Ref {
+	if ref.Stage == "" && ref.VersionID == "" {
+		ref.Stage = c.cfg.DefaultStage
+	}
+	return ref
+}
+
+func (c *Cache) now() instant { return c.cfg.readClock(c.start) }
+
+func (c *Cache) observe(ctx context.Context, events ...hook.Event) {
+	if c.cfg.Observer == nil {
+		return
+	}
+	for _, e := range events {
+		_ = guard.Call("observer", func() error {
+			c.cfg.Observer.Observe(ctx, e)
+			return nil
+		})
+	}
+}
+
+func isPanic(err error) bool { return errors.Is(err, ErrPanic) }

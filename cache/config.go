@@ -1,0 +1,135 @@
+package cache
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/hook"
+)
+
+// The defaults of a Config. Those that the AWS caching clients have too are
+// theirs.
+const (
+	DefaultMaxSize            = 1024
+	DefaultTTL                = time.Hour
+	DefaultStage              = "AWSCURRENT"
+	DefaultFetchTimeout       = 10 * time.Second
+	DefaultMinRefreshInterval = time.Second
+)
+
+// maxMaxSize is a bound against slips: go-freelru allocates its table whole,
+// about 60 bytes an entry.
+const maxMaxSize = 1 << 24
+
+// Config says how a Cache works. Its zero value is the default configuration;
+// so is the zero value of each field.
+type Config struct {
+	// MaxSize is how many secrets are kept, 1,024 by default and at most
+	// 16,777,216. If one more is fetched, the least recently used is evicted.
+	MaxSize int
+
+	// TTL is the age from which a value is refreshed before it is returned,
+	// 1 h by default.
+	TTL time.Duration
+
+	// NoRefreshAhead turns refresh-ahead off. With it on, an access to a value
+	// older than a moment drawn at random from [TTL/2, TTL) returns the value
+	// at once and starts a refresh in the background, so that no reader waits
+	// and a fleet does not call in step.
+	NoRefreshAhead bool
+
+	// DefaultStage is the version stage of a Ref that names neither stage nor
+	// version, AWSCURRENT by default.
+	DefaultStage string
+
+	// Backoff says how long after a failed fetch no other fetch of that Ref
+	// is made: at first 1 s at most, doubling up to 1 h, with full jitter.
+	Backoff backoff.Policy
+
+	// FetchTimeout bounds one fetch, whatever the callers' contexts say; 10 s
+	// by default.
+	FetchTimeout time.Duration
+
+	// MinRefreshInterval keeps forced refreshes apart, 1 s by default: of
+	// those of one Ref that come closer together, counted from the start of
+	// one that did fetch, the later get the value that it got.
+	MinRefreshInterval time.Duration
+
+	// StaleIfError decides whether the last good value, whose age is given,
+	// may be returned although it is past its TTL, because refreshing fails
+	// with err. By default (nil) it always may. It is called by the goroutine
+	// that reads, from several at once; if it panics, the answer is no.
+	StaleIfError func(err error, age time.Duration) bool
+
+	// CheckClock has each read look at the wall clock and the monotonic
+	// clock. Without it, a value that is read often is looked at ten times a
+	// second of running time, and its TTL is watched by a timer in between:
+	// after the process was stopped and resumed or the machine suspended, or
+	// after the wall clock was set forward, reads may get it for up to 100 ms
+	// of running time before that is noticed. CheckClock is always on in AWS
+	// Lambda, where freezing between two requests is the rule.
+	CheckClock bool
+
+	// Hook transforms what is kept in memory; none by default.
+	Hook hook.Hook
+
+	// Observer is told what happens; none by default.
+	Observer hook.Observer
+
+	readClock func(start time.Time) instant // set by tests only
+}
+
+// Validate reports the first setting that makes no sense, and what would, as an
+// error that wraps [ErrInvalidConfig].
+func (c Config) Validate() error {
+	for _, d := range []struct {
+		name         string
+		value, usual time.Duration
+	}{
+		{"TTL", c.TTL, DefaultTTL},
+		{"FetchTimeout", c.FetchTimeout, DefaultFetchTimeout},
+		{"MinRefreshInterval", c.MinRefreshInterval, DefaultMinRefreshInterval},
+	} {
+		if d.value < 0 {
+			return fmt.Errorf("%w: %s is %v; it must be positive, or 0 for %v", ErrInvalidConfig, d.name, d.value, d.usual)
+		}
+	}
+	if c.MaxSize < 0 || c.MaxSize > maxMaxSize {
+		return fmt.Errorf("%w: MaxSize is %d; it must be 1 to %d, or 0 for %d", ErrInvalidConfig, c.MaxSize, maxMaxSize, DefaultMaxSize)
+	}
+	if err := c.Backoff.Validate(); err != nil {
+		return fmt.Errorf("%w: Backoff: %w", ErrInvalidConfig, err)
+	}
+	if err := (Ref{ID: "any", Stage: c.DefaultStage}).Validate(); err != nil {
+		return fmt.Errorf("%w: DefaultStage: %w", ErrInvalidConfig, err)
+	}
+	return nil
+}
+
+// resolved puts the defaults in place of zero values.
+func (c Config) resolved() Config {
+	if c.MaxSize == 0 {
+		c.MaxSize = DefaultMaxSize
+	}
+	if c.TTL == 0 {
+		c.TTL = DefaultTTL
+	}
+	if c.DefaultStage == "" {
+		c.DefaultStage = DefaultStage
+	}
+	if c.FetchTimeout == 0 {
+		c.FetchTimeout = DefaultFetchTimeout
+	}
+	if c.MinRefreshInterval == 0 {
+		c.MinRefreshInterval = DefaultMinRefreshInterval
+	}
+	if os.Getenv("AWS_LAMBDA_FUNCTION_NAME") != "" {
+		c.CheckClock = true
+	}
+	if c.readClock == nil {
+		c.readClock = readClocks
+	}
+	return c
+}

@@ -1,0 +1,265 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+// A flight is one fetch under way. Cache.mu guards invalid.
+type flight struct {
+	began   instant
+	forced  bool
+	invalid bool // Invalidate was called meanwhile
+}
+
+// An outcome is what everybody gets who waits for one flight.
+type outcome struct {
+	snap    *Snapshot
+	err     error // an *Error
+	forced  bool
+	invalid bool
+}
+
+// fetch starts the one fetch of ref, or joins the one under way. The fetch runs
+// with the values of ctx, but not its end.
+func (c *Cache) fetch(ctx context.Context, ref Ref, forced bool) <-chan singleflight.Result {
+	ctx = context.WithoutCancel(ctx)
+	return c.flights.DoChan(ref.ID+"\x00"+ref.Stage+"\x00"+ref.VersionID, func() (any, error) {
+		return c.fly(ctx, ref, forced), nil
+	})
+}
+
+// await waits for the outcome of a fetch, or for the end of ctx or the Cache.
+func (c *Cache) await(ctx context.Context, ref Ref, result <-chan singleflight.Result) (outcome, error) {
+	select {
+	case r := <-result:
+		return r.Val.(outcome), nil
+	case <-ctx.Done():
+		err := ctx.Err()
+		if cause := context.Cause(ctx); !errors.Is(cause, err) {
+			err = fmt.Errorf("%w: %w", err, cause)
+		}
+		return outcome{}, &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for the fetch: %w", err)}
+	case <-c.done.Done():
+		return outcome{}, &Error{Ref: ref, Err: ErrClosed}
+	}
+}
+
+// fly is the flight itself, in a goroutine of its own.
+func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) outcome {
+	e, f, out := c.takeOff(ref, forced)
+	if f == nil {
+		return out
+	}
+	defer c.running.Done()
+	began := time.Now()
+	v, err := c.fetchOnce(ctx, ref)
+	took := time.Since(began)
+	if err == nil {
+		err = c.store(ctx, ref, &v)
+	}
+	if c.done.Err() != nil {
+		return outcome{err: &Error{Ref: ref, Err: ErrClosed}}
+	}
+	var events []hook.Event
+	if err == nil {
+		out.snap, events = c.land(e, f, v, took)
+	} else {
+		out.err, events = c.crash(e, f, err, took)
+	}
+	c.observe(ctx, events...)
+	out.forced, out.invalid = f.forced, out.snap != nil && c.isInvalid(out.snap)
+	return out
+}
+
+// takeOff registers a flight, unless between the caller's look and now another
+// one ended that makes it needless: then it returns no flight but the outcome.
+func (c *Cache) takeOff(ref Ref, forced bool) (*entry, *flight, outcome) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, err := c.entry(ref)
+	if err != nil {
+		return nil, nil, outcome{err: err}
+	}
+	d, _ := c.decide(e, now)
+	switch {
+	case forced && e.failure == nil && d.snap != nil && c.forcedLately(e, now):
+		return nil, nil, outcome{snap: e.snap.Load(), forced: true}
+	case e.failure != nil && e.failure.delay > now.since(e.failure.at):
+		return nil, nil, outcome{err: e.failure.err, forced: true}
+	case !forced && d.verdict == hit && !d.refresh:
+		return nil, nil, outcome{snap: d.snap}
+	}
+	s := e.snap.Load()
+	f := &flight{began: now, forced: forced || s != nil && s.invalid}
+	if f.forced {
+		e.forced = &f.began
+	}
+	e.flight = f
+	c.entries.Store(ref, e)
+	c.running.Add(1)
+	return e, f, outcome{}
+}
+
+// fetchOnce asks the source, within FetchTimeout and the Cache's life.
+func (c *Cache) fetchOnce(ctx context.Context, ref Ref) (v Value, err error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.FetchTimeout)
+	defer cancel()
+	defer context.AfterFunc(c.done, cancel)()
+	err = guard.Call("source", func() (err error) {
+		v, err = c.source.Fetch(ctx, ref)
+		return err
+	})
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
+		err = fmt.Errorf("%w after %v: %w", ErrTimeout, c.cfg.FetchTimeout, err)
+	}
+	return v, err
+}
+
+// store gives the payload to the hook, and makes v the Cache's own.
+func (c *Cache) store(ctx context.Context, ref Ref, v *Value) error {
+	v.Stages = slices.Clone(v.Stages)
+	v.FetchedAt = time.Now()
+	h := c.cfg.Hook
+	if h == nil {
+		return nil
+	}
+	plain := v.Payload.Bytes()
+	defer clear(plain)
+	var stored []byte
+	err := guard.Call("hook's Put", func() (err error) {
+		stored, err = h.Put(ctx, hook.Item{ID: ref.ID, Stage: ref.Stage, VersionID: v.VersionID}, plain)
+		return err
+	})
+	if err != nil {
+		return hookError("Put", err)
+	}
+	v.Payload = newPayload(stored, v.Payload.binary)
+	return nil
+}
+
+// land publishes what a flight brought.
+func (c *Cache) land(e *entry, f *flight, v Value, took time.Duration) (*Snapshot, []hook.Event) {
+	s := &Snapshot{cache: c, entry: e, value: v, at: c.now(), due: c.drawDue()}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return s, nil
+	}
+	old := e.snap.Load()
+	s.invalid = f.invalid
+	if old != nil && old.Same(s) {
+		s.value.Payload = old.value.Payload // one copy in memory, however often it is refreshed
+	}
+	e.flight = nil
+	if e.failure != nil && old == nil {
+		c.failing.remove(e)
+	}
+	e.failure = nil
+	events := []hook.Event{hook.Fetched{Secret: s.event(), Took: took}}
+	if old != nil && old.value.VersionID != v.VersionID {
+		events = append(events, hook.Rotated{Secret: s.event(), From: old.value.VersionID})
+	}
+	if evicted := c.publish(e, s); evicted != nil {
+		events = append(events, hook.Evicted{Secret: evicted.event()})
+	}
+	return s, events
+}
+
+// crash remembers that a flight failed, and returns the error for all.
+func (c *Cache) crash(e *entry, f *flight, cause error, took time.Duration) (*Error, []hook.Event) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fail := &failure{at: now, count: 1}
+	if e.failure != nil {
+		fail.count += e.failure.count
+	}
+	fail.delay = c.cfg.Backoff.Delay(fail.count)
+	fail.err = &Error{Ref: e.ref, RetryIn: fail.delay, Err: cause}
+	if c.closed {
+		return fail.err, nil
+	}
+	s := e.snap.Load()
+	fail.tried = s == nil || s.invalid || f.began.since(s.at) >= c.cfg.TTL
+	e.flight, e.failure = nil, fail
+	if s == nil {
+		c.noteFailing(e)
+	}
+	return fail.err, []hook.Event{hook.FetchFailed{
+		Secret: hook.Secret{ID: e.ref.ID, Stage: e.ref.Stage, VersionID: e.ref.VersionID},
+		Err:    cause, Failures: fail.count, RetryIn: fail.delay, Took: took,
+	}}
+}
+
+// publish makes s the present snapshot of e and returns the one that was evicted
+// for it, if any. Called with mu held.
+func (c *Cache) publish(e *entry, s *Snapshot) (evicted *Snapshot) {
+	if old := e.snap.Swap(s); old != nil {
+		old.lease.Store(0)
+	}
+	c.entries.Store(e.ref, e)
+	if out := c.recent.add(e); out != nil {
+		evicted = c.evict(out)
+	}
+	return evicted
+}
+
+// evict drops the value of e, which the table has let go. A failure lives on, so
+// that the back-off does. Called with mu held.
+func (c *Cache) evict(e *entry) *Snapshot {
+	s := e.snap.Swap(nil)
+	s.lease.Store(0)
+	e.memo.Store(nil)
+	if e.failure != nil {
+		c.noteFailing(e)
+	} else if e.flight == nil {
+		c.entries.Delete(e.ref)
+	}
+	return s
+}
+
+// noteFailing keeps the failure of e, which has no value, in a table of its own:
+// so asking for secrets that don't exist evicts none that do. Called with mu held.
+func (c *Cache) noteFailing(e *entry) {
+	if c.failing == nil {
+		c.failing = newTable(max(c.cfg.MaxSize, DefaultMaxSize))
+	}
+	c.entries.Store(e.ref, e)
+	if out := c.failing.add(e); out != nil && out.flight == nil {
+		c.entries.Delete(out.ref)
+	}
+}
+
+// readopt takes back the value that a handle kept when it was evicted here, since
+// nothing newer can be had. Called with mu held; e has a failure and no value.
+func (c *Cache) readopt(e *entry, last *Snapshot) {
+	c.failing.remove(e)
+	s := &Snapshot{cache: c, entry: e, value: last.value, at: last.at, due: last.due, invalid: last.invalid}
+	c.publish(e, s)
+}
+
+func (c *Cache) isInvalid(s *Snapshot) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return s.invalid
+}
+
+// drawDue draws the age from which a value is refreshed ahead.
+func (c *Cache) drawDue() time.Duration {
+	half := c.cfg.TTL / 2
+	if c.cfg.NoRefreshAhead || half == 0 {
+		return c.cfg.TTL
+	}
+	return half + rand.N(c.cfg.TTL-half)
+}

@@ -1,0 +1,200 @@
+package cache
+
+import (
+	"context"
+	"time"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+// A decision is what look found: whether the present snapshot may be returned,
+// and what else is to be done.
+type decision struct {
+	verdict verdict
+	snap    *Snapshot     // for hit and stale
+	refresh bool          // start a fetch, but don't wait for it; for hit and stale
+	failure *failure      // for stale
+	waitFor time.Duration // what is left of the back-off; for stale
+	err     error         // for refused
+}
+
+type verdict int
+
+const (
+	miss    verdict = iota // a fetch must be waited for
+	hit                    // the value is younger than its TTL
+	stale                  // it is not, but was tried to refresh: if StaleIfError allows
+	refused                // there is no value, and none may be fetched now
+)
+
+// look decides what a read of ref gets, notes the read, and grants the snapshot
+// a lease if it can.
+func (c *Cache) look(ref Ref, last *Snapshot) decision {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, err := c.entry(ref)
+	if err != nil {
+		return decision{verdict: refused, err: err}
+	}
+	if e.failure != nil && e.snap.Load() == nil && last != nil && last.cache == c && last.entry.ref == ref {
+		c.readopt(e, last)
+	}
+	d, may := c.decide(e, now)
+	if d.snap == nil {
+		return d
+	}
+	c.recent.touch(e)
+	if may > 0 && !c.cfg.CheckClock {
+		c.leases.grant(d.snap, now, may)
+	}
+	return d
+}
+
+// decide is the policy: what is to be done about e, and for how long the
+// snapshot may be returned without asking again. Called with mu held.
+func (c *Cache) decide(e *entry, now instant) (d decision, may time.Duration) {
+	s, f := e.snap.Load(), e.failure
+	var delay time.Duration // what is left of the back-off
+	if f != nil {
+		delay = f.delay - now.since(f.at)
+	}
+	if s == nil {
+		if delay > 0 {
+			return decision{verdict: refused, err: f.err}, 0
+		}
+		return decision{verdict: miss}, 0
+	}
+	age := now.since(s.at)
+	left := c.cfg.TTL - age
+	switch {
+	case s.invalid || left <= 0:
+		return c.decideExpired(e, s, delay)
+	case age < s.due:
+		return decision{verdict: hit, snap: s}, s.due - age
+	case e.flight != nil:
+		return decision{verdict: hit, snap: s}, left
+	case delay > 0:
+		return decision{verdict: hit, snap: s}, min(left, delay)
+	default:
+		return decision{verdict: hit, snap: s, refresh: true}, 0
+	}
+}
+
+// decideExpired decides about a value that may not be returned without a try to
+// refresh it. Once one has failed, the further tries go on in the background, so
+// that in a long outage nobody waits for each of them; but if nobody asked for
+// so long that the last try says little any more, one waits for a new one.
+func (c *Cache) decideExpired(e *entry, s *Snapshot, delay time.Duration) (decision, time.Duration) {
+	f := e.failure
+	if f == nil {
+		return decision{verdict: miss}, 0
+	}
+	lately := f.tried && (e.flight != nil || delay > -c.cfg.FetchTimeout)
+	if delay <= 0 && !lately {
+		return decision{verdict: miss}, 0
+	}
+	d := decision{verdict: stale, snap: s, failure: f, waitFor: delay}
+	d.refresh = delay <= 0 && e.flight == nil
+	switch {
+	case c.cfg.StaleIfError != nil:
+		return d, 0 // asked anew for each read
+	case e.flight != nil:
+		return d, leaseTime
+	default:
+		return d, delay
+	}
+}
+
+// lookForced decides what a forced refresh gets: a decision of hit, miss or
+// refused.
+func (c *Cache) lookForced(ref Ref) decision {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, err := c.entry(ref)
+	if err != nil {
+		return decision{verdict: refused, err: err}
+	}
+	if e.flight != nil {
+		return decision{verdict: miss} // to be waited for in any case
+	}
+	if f := e.failure; f != nil && f.delay > now.since(f.at) {
+		return decision{verdict: refused, err: f.err}
+	}
+	if s := e.snap.Load(); s != nil && e.failure == nil && c.forcedLately(e, now) {
+		c.recent.touch(e)
+		return decision{verdict: hit, snap: s}
+	}
+	return decision{verdict: miss}
+}
+
+func (c *Cache) forcedLately(e *entry, now instant) bool {
+	return e.forced != nil && now.since(*e.forced) < c.cfg.MinRefreshInterval
+}
+
+// entry returns the entry for ref, whether or not it is in the map; one that has
+// nothing to be kept is put there when its fetch begins. Called with mu held.
+func (c *Cache) entry(ref Ref) (*entry, error) {
+	if c.closed {
+		return nil, &Error{Ref: ref, Err: ErrClosed}
+	}
+	if v, ok := c.entries.Load(ref); ok {
+		return v.(*entry), nil
+	}
+	if err := ref.Validate(); err != nil {
+		return nil, &Error{Ref: ref, Err: err}
+	}
+	c.entered++
+	return &entry{ref: ref, number: c.entered}, nil
+}
+
+// maySeeStale asks whether the value of a stale decision may be returned, and
+// tells the observer, once for each failed fetch, when it is.
+func (c *Cache) maySeeStale(ctx context.Context, d decision) bool {
+	age := c.now().since(d.snap.at)
+	if ask := c.cfg.StaleIfError; ask != nil {
+		var ok bool
+		err := guard.Call("StaleIfError", func() error {
+			ok = ask(d.failure.err.Err, age)
+			return nil
+		})
+		if err != nil || !ok {
+			return false
+		}
+	}
+	if d.failure.told.CompareAndSwap(false, true) {
+		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: d.failure.err.Err})
+	}
+	return true
+}
+
+// lastGood is what a reader gets that waited for a fetch which failed.
+func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error) (*Snapshot, error) {
+	c.mu.Lock()
+	v, ok := c.entries.Load(ref)
+	if !ok || c.closed {
+		c.mu.Unlock()
+		return nil, err
+	}
+	e := v.(*entry)
+	if e.failure == nil {
+		// Another fetch has succeeded since.
+		s := e.snap.Load()
+		c.mu.Unlock()
+		if s == nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	if e.snap.Load() == nil && last != nil && last.cache == c && last.entry.ref == ref {
+		c.readopt(e, last)
+	}
+	d := decision{snap: e.snap.Load(), failure: e.failure}
+	c.mu.Unlock()
+	if d.snap == nil || !c.maySeeStale(ctx, d) {
+		return nil, err
+	}
+	return d.snap, nil
+}

@@ -1,0 +1,56 @@
+package cache
+
+import "github.com/elastic/go-freelru"
+
+// A table holds entries in the order of their use, up to a bound. Cache.mu
+// guards it.
+//
+// Reads under a lease do not reach it, so an entry whose snapshot has one may
+// have been read since its place was noted: when its turn comes to be evicted it
+// goes back to the young end once, without its lease, as in CLOCK. Each such
+// step costs an eviction about 50 ns and the entry busyReads reads to earn a
+// lease again, so the steps are paid for by the reads.
+type table struct {
+	lru *freelru.LRU[*entry, struct{}]
+	max int
+}
+
+func newTable(size int) *table {
+	// The numbers are consecutive; Fibonacci hashing spreads them over the
+	// high bits that go-freelru uses.
+	lru, err := freelru.New[*entry, struct{}](uint32(size), func(e *entry) uint32 { return e.number * 2654435769 })
+	if err != nil {
+		panic(err) // size was validated: 1 to maxMaxSize
+	}
+	return &table{lru: lru, max: size}
+}
+
+func (t *table) len() int { return t.lru.Len() }
+
+// touch notes a use of e.
+func (t *table) touch(e *entry) { t.lru.Get(e) }
+
+// add puts e at the young end and returns the entry that was evicted for it, or
+// nil.
+func (t *table) add(e *entry) (evicted *entry) {
+	if !t.lru.Contains(e) && t.lru.Len() == t.max {
+		evicted = t.removeOldest()
+	}
+	t.lru.Add(e, struct{}{})
+	return evicted
+}
+
+func (t *table) remove(e *entry) { t.lru.Remove(e) }
+
+func (t *table) removeOldest() *entry {
+	for {
+		e, _, _ := t.lru.RemoveOldest()
+		s := e.snap.Load()
+		if s == nil || !s.Fresh() {
+			return e
+		}
+		s.lease.Store(0)
+		s.reads = 0
+		t.lru.Add(e, struct{}{})
+	}
+}
