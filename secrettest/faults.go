@@ -1,0 +1,180 @@
+package secrettest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Fault is something that goes wrong, and with which requests. The zero value of
+// each field leaves that side open: Fault{Effect: Throttling()} throttles all
+// requests until it is stopped.
+type Fault struct {
+	Operation string // such as "GetSecretValue"; any if empty
+	SecretID  string // a name or ARN; any if empty
+	Skip      int    // how many requests pass before the first that is hit
+	Times     int    // how many are hit; 0 means all until the fault is stopped
+
+	// Latency passes before the request is carried out and answered, or the
+	// Effect shows.
+	Latency time.Duration
+
+	// Effect is what goes wrong; none, beyond the Latency, if it is zero.
+	Effect Effect
+}
+
+// Fail makes requests fail in the way that the fault says, until stop is called,
+// the fault has hit its Times, or the test is over. Faults add up: a request
+// takes the latencies of all that match it, and the effect of the one injected
+// first.
+func (s *Server) Fail(t testing.TB, f Fault) (stop func()) {
+	t.Helper()
+	stop, err := s.Inject(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// Inject is Fail for programs.
+func (s *Server) Inject(f Fault) (stop func(), err error) {
+	switch {
+	case f.Operation != "" && operations[f.Operation] == nil:
+		return nil, fmt.Errorf("secrettest: a fault for the operation %q, which does not exist", f.Operation)
+	case f.Skip < 0 || f.Times < 0 || f.Latency < 0:
+		return nil, errors.New("secrettest: a fault with a negative number")
+	case f.Latency == 0 && f.Effect.change == nil:
+		return nil, errors.New("secrettest: a fault without an Effect or Latency")
+	}
+	a := &active{Fault: f, stopped: make(chan struct{})}
+	if f.SecretID != "" {
+		a.SecretID = s.store.names([]string{f.SecretID})[0]
+	}
+	l := s.faults
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, a)
+	return func() { l.remove(a) }, nil
+}
+
+// faultList is what a server's requests meet.
+type faultList struct {
+	mu   sync.Mutex // guards list and the counts in it
+	list []*active
+}
+
+// active is a fault that is in force.
+type active struct {
+	Fault
+	seen    int           // matching requests so far
+	stopped chan struct{} // closed when it is removed by hand
+}
+
+func (l *faultList) remove(a *active) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-a.stopped:
+	default:
+		close(a.stopped)
+	}
+	l.list = slices.DeleteFunc(l.list, func(b *active) bool { return a == b })
+}
+
+func (a *active) matches(op string, ids []string) bool {
+	return (a.Operation == "" || a.Operation == op) &&
+		(a.SecretID == "" || slices.Contains(ids, a.SecretID))
+}
+
+// take counts the request against a fault that matches it, and reports whether
+// it is hit.
+func (a *active) take() bool {
+	if a.Times > 0 && a.seen >= a.Skip+a.Times {
+		return false
+	}
+	a.seen++
+	return a.seen > a.Skip
+}
+
+// plan is what is to go wrong with one request.
+type plan struct {
+	err    *apiError           // answered in place of the operation's result
+	alter  func([]byte) []byte // changes the body of the answer
+	cut    cut
+	skew   time.Duration // of the server's clock
+	hang   bool
+	header http.Header // the request's
+	ids    []string    // the request's
+}
+
+// plan finds what is to go wrong with a request and waits for as long as it
+// takes. It returns an error if the client or the server has gone by then.
+func (l *faultList) plan(ctx context.Context, closed <-chan struct{}, req *request, h http.Header) (*plan, error) {
+	p := &plan{header: h, ids: req.ids}
+	var latency time.Duration
+	var hit *active
+	l.mu.Lock()
+	for _, a := range l.list {
+		if a.Effect.change != nil && hit != nil || a.Effect.entry && req.op == "BatchGetSecretValue" && a.SecretID != "" {
+			continue
+		}
+		if !a.matches(req.op, req.ids) || !a.take() {
+			continue
+		}
+		latency += a.Latency
+		if a.Effect.change != nil {
+			hit = a
+		}
+	}
+	l.mu.Unlock()
+
+	if latency > 0 {
+		timer := time.NewTimer(latency)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-closed:
+			return nil, errClosed
+		}
+	}
+	if hit == nil {
+		return p, nil
+	}
+	hit.Effect.change(p)
+	if p.hang {
+		select {
+		case <-hit.stopped:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-closed:
+			return nil, errClosed
+		}
+	}
+	return p, nil
+}
+
+// entry returns the error that a batch answers for one of its secrets, if a fault
+// wants one.
+func (l *faultList) entry(name string) *apiError {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.list {
+		if a.Effect.entry && a.SecretID == name &&
+			(a.matches("BatchGetSecretValue", []string{name}) || a.matches("GetSecretValue", []string{name})) && a.take() {
+			p := &plan{ids: []string{name}}
+			a.Effect.change(p)
+			return p.err
+		}
+	}
+	return nil
+}
+
+var errClosed = errors.New("secrettest: the server is closed")

@@ -1,0 +1,171 @@
+package secrettest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// parse decodes a request's body into a struct of parameters and checks them by
+// their tags. A parameter is a pointer or a slice, nil when absent or null. The
+// tags are:
+//
+//	api:"required"        the parameter must be there
+//	len:"1,512"           least and greatest length, in characters or elements
+//	each:"1,256"          the same for each element
+//	range:"1,100"         least and greatest value
+//	enum:"asc,desc"       the values there are
+//	secret:"true"         an error never quotes the value
+//
+// Names match exactly, case included, and unknown ones are ignored.
+func parse(body []byte, in any) error {
+	if len(body) == 0 {
+		body = []byte("{}")
+	}
+	if !utf8.Valid(body) {
+		return serialization("The request is not UTF-8.")
+	}
+	raw := map[string]json.RawMessage{}
+	if bytes.TrimSpace(body)[0] != '{' || json.Unmarshal(body, &raw) != nil {
+		return serialization("The request is not a JSON object.")
+	}
+	v := reflect.ValueOf(in).Elem()
+	var wrong []string
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if m, ok := raw[f.Name]; ok && json.Unmarshal(m, v.Field(i).Addr().Interface()) != nil {
+			return serialization(fmt.Sprintf("The value of %s has the wrong type.", f.Name))
+		}
+		wrong = append(wrong, check(f, v.Field(i))...)
+	}
+	if len(wrong) > 0 {
+		noun := "error"
+		if len(wrong) > 1 {
+			noun = "errors"
+		}
+		return validation(fmt.Sprintf("%d validation %s detected: %s", len(wrong), noun, strings.Join(wrong, "; ")))
+	}
+	return nil
+}
+
+// check returns what is wrong with a parameter, in the words of the service.
+func check(f reflect.StructField, v reflect.Value) []string {
+	var wrong []string
+	fail := func(v reflect.Value, constraint string, args ...any) {
+		wrong = append(wrong, quote(f, v)+" failed to satisfy constraint: "+fmt.Sprintf(constraint, args...))
+	}
+	if v.IsNil() {
+		if f.Tag.Get("api") == "required" {
+			fail(v, "Member must not be null")
+		}
+		return wrong
+	}
+	if lo, hi, ok := bounds(f.Tag.Get("len")); ok {
+		if n := length(v); n > hi {
+			fail(v, "Member must have length less than or equal to %d", hi)
+		} else if n < lo {
+			fail(v, "Member must have length greater than or equal to %d", lo)
+		}
+	}
+	if lo, hi, ok := bounds(f.Tag.Get("each")); ok {
+		for i := range v.Len() {
+			if n := length(v.Index(i)); n < lo || n > hi {
+				fail(v, "Member must satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to %d]", hi, lo)
+				break
+			}
+		}
+	}
+	if lo, hi, ok := bounds(f.Tag.Get("range")); ok {
+		if n := v.Elem().Int(); n > int64(hi) {
+			fail(v, "Member must have value less than or equal to %d", hi)
+		} else if n < int64(lo) {
+			fail(v, "Member must have value greater than or equal to %d", lo)
+		}
+	}
+	if enum := f.Tag.Get("enum"); enum != "" && !oneOf(v.Elem().String(), enum) {
+		fail(v, "Member must satisfy enum value set: [%s]", strings.ReplaceAll(enum, ",", ", "))
+	}
+	return wrong
+}
+
+func oneOf(s, list string) bool {
+	for e := range strings.SplitSeq(list, ",") {
+		if s == e {
+			return true
+		}
+	}
+	return false
+}
+
+// quote names a parameter and its value, unless the value is a secret.
+func quote(f reflect.StructField, v reflect.Value) string {
+	name := strings.ToLower(f.Name[:1]) + f.Name[1:]
+	switch {
+	case f.Tag.Get("secret") != "":
+		return fmt.Sprintf("Value at '%s'", name)
+	case v.IsNil():
+		return fmt.Sprintf("Value null at '%s'", name)
+	case v.Kind() == reflect.Pointer:
+		return fmt.Sprintf("Value '%v' at '%s'", v.Elem(), name)
+	case v.Type().Elem().Kind() == reflect.String:
+		return fmt.Sprintf("Value '[%s]' at '%s'", strings.Join(v.Interface().([]string), ", "), name)
+	default:
+		return fmt.Sprintf("Value at '%s'", name)
+	}
+}
+
+// length counts a value as its limit does: binary values in bytes,
+// strings in characters, slices in elements.
+func length(v reflect.Value) int {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() == reflect.String {
+		return utf8.RuneCountInString(v.String())
+	}
+	return v.Len()
+}
+
+func bounds(tag string) (lo, hi int, ok bool) {
+	l, h, ok := strings.Cut(tag, ",")
+	if !ok {
+		return 0, 0, false
+	}
+	lo, _ = strconv.Atoi(l)
+	hi, _ = strconv.Atoi(h)
+	return lo, hi, true
+}
+
+// secretIDs returns the secret IDs that a request's body names, as far as it can
+// be read; for the log and for faults, which come before any check.
+func secretIDs(op string, body []byte) []string {
+	var in struct {
+		SecretId     *string
+		SecretIdList []string
+		Name         *string
+	}
+	// What did decode before an error counts.
+	_ = json.Unmarshal(body, &in)
+	switch {
+	case in.SecretId != nil:
+		return []string{*in.SecretId}
+	case in.Name != nil && op == "CreateSecret":
+		return []string{*in.Name}
+	default:
+		return in.SecretIdList
+	}
+}
+
+// epoch is a time as the service writes it: a number of seconds with three
+// decimals. The zero value is left out by omitzero.
+type epoch struct{ t int64 } // milliseconds
+
+func (e epoch) IsZero() bool { return e.t == 0 }
+
+func (e epoch) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, float64(e.t)/1000, 'f', -1, 64), nil
+}

@@ -1,0 +1,182 @@
+package secrettest
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	contentType  = "application/x-amz-json-1.1"
+	targetPrefix = "secretsmanager."
+
+	// maxBody is more than the largest valid request needs: a value of 65,536
+	// bytes as base64 or escaped JSON, and the rest.
+	maxBody = 1 << 20
+)
+
+// reply is an answer before it is put on the wire.
+type reply struct {
+	status int
+	body   []byte
+	date   time.Time // the Date header; the present if zero
+	cut    cut
+}
+
+// cut says where the connection breaks while a reply is sent.
+type cut int
+
+const (
+	cutNowhere cut = iota
+	cutBeforeHeaders
+	cutAfterHeaders
+	cutInBody
+)
+
+// request is what an operation gets: the parsed envelope and the body.
+type request struct {
+	op   string
+	body []byte
+	ids  []string // the secret IDs that the body names
+}
+
+// operations maps each operation's name to what carries it out. All of them run
+// under the store's lock.
+var operations = map[string]func(*Server, []byte) (any, error){
+	"CreateSecret":   operation((*Server).createSecret),
+	"GetSecretValue": operation((*Server).getSecretValue),
+	"PutSecretValue": operation((*Server).putSecretValue),
+}
+
+// operation wraps a typed operation: it parses and checks the parameters, takes
+// the lock and calls it.
+func operation[In any](do func(*Server, *In) (any, error)) func(*Server, []byte) (any, error) {
+	return func(s *Server, body []byte) (any, error) {
+		in := new(In)
+		if err := parse(body, in); err != nil {
+			return nil, err
+		}
+		s.store.mu.Lock()
+		defer s.store.mu.Unlock()
+		s.store.sweep()
+		return do(s, in)
+	}
+}
+
+// ServeHTTP answers one request; a Server is an http.Handler for those who have
+// a listener of their own.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rep, err := s.answer(r)
+	if err != nil { // the client is gone or the server closes
+		panic(http.ErrAbortHandler)
+	}
+	if rep.cut == cutBeforeHeaders {
+		panic(http.ErrAbortHandler)
+	}
+	rep.setHeader(w.Header())
+	w.WriteHeader(rep.status)
+	switch rep.cut {
+	case cutAfterHeaders, cutInBody:
+		w.Write(rep.body[:rep.sent()])
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	default:
+		w.Write(rep.body)
+	}
+}
+
+// sent returns how much of the body leaves the server.
+func (r *reply) sent() int {
+	switch r.cut {
+	case cutAfterHeaders, cutBeforeHeaders:
+		return 0
+	case cutInBody:
+		return len(r.body) / 2
+	default:
+		return len(r.body)
+	}
+}
+
+func (r *reply) setHeader(h http.Header) {
+	date := r.date
+	if date.IsZero() {
+		date = time.Now()
+	}
+	h.Set("Content-Type", contentType)
+	h.Set("Content-Length", strconv.Itoa(len(r.body)))
+	h.Set("Date", date.UTC().Format(http.TimeFormat))
+	h.Set("X-Amzn-Requestid", newUUID())
+}
+
+// answer carries out one request, faults included. The error is not nil if
+// there is nobody to answer any more.
+func (s *Server) answer(r *http.Request) (*reply, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return nil, err
+	}
+	req := &request{op: strings.TrimPrefix(r.Header.Get("X-Amz-Target"), targetPrefix), body: body}
+	req.ids = s.store.names(secretIDs(req.op, body))
+	s.calls.add(req, r.Header.Get("User-Agent"))
+
+	p, err := s.faults.plan(r.Context(), s.wire.closed, req, r.Header)
+	if err != nil {
+		return nil, err
+	}
+	rep := &reply{status: http.StatusOK, cut: p.cut}
+	if p.skew != 0 {
+		rep.date = time.Now().Add(p.skew)
+	}
+	fail := p.err
+	if fail == nil {
+		rep.body, fail = s.perform(r, req)
+	}
+	if fail != nil {
+		rep.status, rep.body = fail.status, fail.body()
+	}
+	if p.alter != nil {
+		rep.body = p.alter(rep.body)
+	}
+	return rep, nil
+}
+
+// perform checks the envelope and carries out the operation.
+func (s *Server) perform(r *http.Request, req *request) ([]byte, *apiError) {
+	target := r.Header.Get("X-Amz-Target")
+	do := operations[req.op]
+	switch {
+	case r.Method != http.MethodPost, !strings.HasPrefix(target, targetPrefix), do == nil:
+		return nil, frontError("UnknownOperationException", "")
+	case !strings.HasPrefix(r.Header.Get("Content-Type"), contentType):
+		return nil, frontError("UnknownOperationException", "")
+	case r.Header.Get("Authorization") == "" && !r.URL.Query().Has("X-Amz-Signature"):
+		return nil, frontError("MissingAuthenticationTokenException", "Missing Authentication Token")
+	case len(req.body) > maxBody:
+		return nil, &apiError{
+			status: http.StatusRequestEntityTooLarge, typ: "RequestEntityTooLargeException",
+			message: fmt.Sprintf("The request is larger than %d bytes.", maxBody), front: true,
+		}
+	}
+	out, err := do(s, req.body)
+	if err != nil {
+		var api *apiError
+		if !errors.As(err, &api) {
+			panic("secrettest: an operation failed with no error of the service: " + err.Error())
+		}
+		return nil, api
+	}
+	return mustJSON(out), nil
+}
+
+// newUUID returns a random version 4 UUID, the form of version and request IDs.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,66 @@
+package secrettest
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"syscall"
+)
+
+// Client returns an HTTP client whose requests reach this server without a
+// socket: the handler runs in the goroutine of the caller. Whatever host a
+// request names, this server answers it, so an SDK client with it needs no
+// endpoint. Goroutines that wait for a real socket keep the clock of a
+// testing/synctest bubble from advancing; with this client they don't, and
+// latencies and hangs pass in the bubble's time, as long as the Server was made
+// inside the bubble.
+func (s *Server) Client() *http.Client { return &http.Client{Transport: s.Transport()} }
+
+// Transport returns what Client uses, for those who wrap it.
+func (s *Server) Transport() http.RoundTripper { return transport{s} }
+
+type transport struct{ s *Server }
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = http.NoBody
+	}
+	defer r.Body.Close()
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	rep, err := t.s.answer(r)
+	if err != nil {
+		if ctxErr := r.Context().Err(); ctxErr != nil {
+			return nil, ctxErr
+		}
+		return nil, errReset
+	}
+	if rep.cut == cutBeforeHeaders {
+		return nil, errReset
+	}
+	resp := &http.Response{
+		Status:     http.StatusText(rep.status),
+		StatusCode: rep.status,
+		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header:        http.Header{},
+		ContentLength: int64(len(rep.body)),
+		Request:       r,
+	}
+	rep.setHeader(resp.Header)
+	var body io.Reader = bytes.NewReader(rep.body[:rep.sent()])
+	if rep.cut != cutNowhere {
+		body = io.MultiReader(body, failing{io.ErrUnexpectedEOF})
+	}
+	resp.Body = io.NopCloser(body)
+	return resp, nil
+}
+
+// errReset is what a client sees of a connection that broke before the answer.
+var errReset = &net.OpError{Op: "read", Net: "tcp", Err: errors.Join(syscall.ECONNRESET)}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
