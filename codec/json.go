@@ -1,0 +1,297 @@
+package codec
+
+import (
+	"bytes"
+	"reflect"
+	"strconv"
+)
+
+// JSON decodes JSON by the rules of encoding/json for fields, tags, embedding
+// and the types that unmarshal themselves, and refuses what encoding/json lets
+// pass as a zero or as something near what was meant:
+//
+//   - A key that a struct of T names and the secret lacks, or whose value is
+//     null, is an error that lists every such key, unless the field is
+//     omitempty, omitzero or a pointer. The keys of a struct embedded by pointer
+//     may be missing all together. A field that is an interface or a
+//     json.RawMessage takes null as a value.
+//   - Keys match exactly, case included; the error shows a near miss.
+//   - A key twice in one object is an error, wherever the object is.
+//   - Null elsewhere (an element, a map's value, the whole secret) is refused
+//     by everything but pointers, interfaces and json.RawMessage.
+//   - Invalid UTF-8 and lone surrogates are errors, as are nesting over 512
+//     deep and an array of another length than the Go array's.
+//
+// Where a number is met for a string, or a string for a number, the error names
+// the two remedies. A field tagged `,string` takes the bare value beside the
+// quoted one that encoding/json wants; on a string field it takes a number or a
+// bool as its text. Lenient does the same for every scalar in the secret.
+//
+// A time.Duration takes "30s" or a number of nanoseconds. A type that has an
+// UnmarshalBinary method and no other, such as url.URL, takes a string.
+//
+// The zero value is ready for use and is what [For] answers.
+type JSON struct {
+	// Strict refuses keys that T doesn't name.
+	Strict bool
+	// Lenient takes a quoted number or bool where a bare one is wanted, and a
+	// bare one where a string is wanted.
+	Lenient bool
+}
+
+// Decode implements [Codec]. It reads the whole of data as one JSON value.
+func (c JSON) Decode(data []byte, into any) error {
+	v, err := target(into)
+	if err != nil {
+		return err
+	}
+	if at, reason := checkJSON(data); reason != "" {
+		return &Error{Type: v.Type().String(), Offset: int64(at), Kind: ErrSyntax, Reason: reason}
+	}
+	d := decoder{data: data, options: c}
+	d.path = d.pathBuf[:0]
+	p := planFor(v.Type())
+	if d.peek() == 'n' && v.Kind() == reflect.Pointer {
+		// A nil pointer out of a secret would be a crash at the first use.
+		d.wrongKind("a value")
+	} else {
+		p.decode(&d, v)
+	}
+	if d.err == nil && len(d.missing) == 0 {
+		return nil
+	}
+	e := d.err
+	if e == nil {
+		e = &Error{Offset: -1, Kind: ErrMissingKey}
+	}
+	e.Type = v.Type().String()
+	e.Missing = d.missing
+	return e
+}
+
+// A decoder walks a document that checkJSON has found well-formed, so it needs
+// to look for no error of syntax. It goes on after the first problem, because
+// all the missing keys are wanted in one error.
+type decoder struct {
+	data    []byte
+	pos     int
+	options JSON
+	quoted  bool   // the field in hand is tagged `,string`; its scalar takes this back
+	path    []step // from T to the value in hand
+	pathBuf [8]step
+	err     *Error // the first problem other than missing keys
+	missing []MissingKey
+}
+
+// A step of a path is a field, or an element if field is nil: of a map, if the
+// index is negative, for a map's key is part of the secret.
+type step struct {
+	field *field
+	index int
+}
+
+// peek skips white space and returns the byte that the next value begins with.
+func (d *decoder) peek() byte {
+	for {
+		switch c := d.data[d.pos]; c {
+		case ' ', '\t', '\r', '\n':
+			d.pos++
+		default:
+			return c
+		}
+	}
+}
+
+// next reports whether another element or member follows in the array or object
+// that end closes, and goes to it; first says that none has been read. After the
+// last one it goes past the end.
+func (d *decoder) next(first bool, end byte) bool {
+	c := d.peek()
+	if c == end {
+		d.pos++
+		return false
+	}
+	if !first {
+		d.pos++ // the comma
+		d.peek()
+	}
+	return true
+}
+
+// key reads a member's key and goes to its value. The key may be part of data.
+func (d *decoder) key() []byte {
+	k := d.text()
+	d.peek()
+	d.pos++ // the colon
+	d.peek()
+	return k
+}
+
+// text reads the string in hand; the result may be part of data.
+func (d *decoder) text() []byte {
+	raw, escaped := d.rawText()
+	if escaped {
+		return unescape(raw)
+	}
+	return raw
+}
+
+// rawText goes past the string in hand and returns what is between its quotes.
+func (d *decoder) rawText() (raw []byte, escaped bool) {
+	start := d.pos + 1
+	i := start
+	for {
+		switch d.data[i] {
+		case '"':
+			d.pos = i + 1
+			return d.data[start:i], escaped
+		case '\\':
+			escaped = true
+			i++
+		}
+		i++
+	}
+}
+
+// literal goes past the number, true, false or null in hand and returns it.
+func (d *decoder) literal() []byte {
+	start := d.pos
+	for d.pos < len(d.data) {
+		switch d.data[d.pos] {
+		case ',', ']', '}', ' ', '\t', '\r', '\n':
+			return d.data[start:d.pos]
+		}
+		d.pos++
+	}
+	return d.data[start:]
+}
+
+// skip goes past the value in hand, looks for duplicate keys in it, and returns
+// its bytes, which are part of data.
+func (d *decoder) skip() []byte {
+	start := d.pos
+	switch d.peek() {
+	case '"':
+		d.rawText()
+	case '[':
+		d.pos++
+		for first := true; d.next(first, ']'); first = false {
+			d.skip()
+		}
+	case '{':
+		var keys keySet
+		d.pos++
+		for first := true; d.next(first, '}'); first = false {
+			at := d.pos
+			if !keys.add(d.key()) {
+				d.failAt(at, ErrDuplicateKey, "an object has one key twice")
+			}
+			d.skip()
+		}
+	default:
+		d.literal()
+	}
+	return d.data[start:d.pos]
+}
+
+// fail notes a problem with the value in hand, if it is the first.
+func (d *decoder) fail(kind error, reason string) {
+	d.failAt(d.pos, kind, reason)
+}
+
+func (d *decoder) failAt(at int, kind error, reason string) {
+	if d.err == nil {
+		d.err = &Error{Path: d.pathString(""), Offset: int64(at), Kind: kind, Reason: reason}
+	}
+}
+
+// failCause notes that a method of the value's own type returned an error.
+func (d *decoder) failCause(at int, t reflect.Type, method string, cause error) {
+	path := d.pathString("")
+	e := wrap(t, ErrValue, "the "+method+" method of "+t.String()+" refused it", cause)
+	// The method may have used a codec of ours, whose paths begin at its value.
+	field := d.fieldString("")
+	for _, m := range e.Missing {
+		m.Key, m.Field = join(path, m.Key), join(field, m.Field)
+		d.missing = append(d.missing, m)
+	}
+	if d.err == nil && e.Kind != ErrMissingKey {
+		e.Path, e.Offset = join(path, e.Path), int64(at)
+		d.err = e
+	}
+}
+
+// wrongKind notes that the value in hand is not of the wanted kind, and goes
+// past it.
+func (d *decoder) wrongKind(wanted string) {
+	d.wrongKindHint(wanted, "")
+}
+
+func (d *decoder) wrongKindHint(wanted, hint string) {
+	d.fail(ErrWrongKind, "met "+kindName(d.peek())+" where "+wanted+" is wanted"+hint)
+	d.skip()
+}
+
+// remedies are what helps where a bare scalar was met for a quoted one or the
+// reverse. The tag is for fields of scalar types only.
+func (d *decoder) remedies() string {
+	if n := len(d.path); n > 0 && d.path[n-1].field != nil && isScalar(d.path[n-1].field.typ) {
+		return "; tag the field `,string` or set JSON.Lenient to take either"
+	}
+	return "; set JSON.Lenient to take either"
+}
+
+func kindName(c byte) string {
+	switch c {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case '"':
+		return "a string"
+	case 't', 'f':
+		return "a bool"
+	case 'n':
+		return "null"
+	}
+	return "a number"
+}
+
+func (d *decoder) push(f *field, index int) { d.path = append(d.path, step{f, index}) }
+func (d *decoder) pop()                     { d.path = d.path[:len(d.path)-1] }
+
+// pathString prints the path in the secret's terms with name behind it.
+func (d *decoder) pathString(name string) string {
+	return d.printPath(name, func(f *field) string { return f.name })
+}
+
+// fieldString prints the path in Go's terms with name behind it.
+func (d *decoder) fieldString(name string) string {
+	return d.printPath(name, func(f *field) string { return f.goName })
+}
+
+func (d *decoder) printPath(name string, of func(*field) string) string {
+	var b bytes.Buffer
+	for _, s := range d.path {
+		switch {
+		case s.field != nil:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(of(s.field))
+		case s.index < 0:
+			b.WriteString("[*]")
+		default:
+			b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		}
+	}
+	return join(b.String(), name)
+}
+
+// join puts two pieces of a path together.
+func join(path, name string) string {
+	if path == "" || name == "" || name[0] == '[' {
+		return path + name
+	}
+	return path + "." + name
+}

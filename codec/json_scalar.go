@@ -1,0 +1,297 @@
+package codec
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/base64"
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+var (
+	durationType   = reflect.TypeFor[time.Duration]()
+	timeType       = reflect.TypeFor[time.Time]()
+	rawMessageType = reflect.TypeFor[json.RawMessage]()
+	numberType     = reflect.TypeFor[json.Number]()
+)
+
+// takeQuoted tells whether the scalar in hand belongs to a field that is tagged
+// `,string`, and takes the mark back: what is inside the scalar isn't tagged.
+func (d *decoder) takeQuoted() bool {
+	q := d.quoted
+	d.quoted = false
+	return q
+}
+
+// scalarText reads a string, or in its place a bare number or bool if the field
+// is tagged `,string` or the decoder is lenient.
+func (d *decoder) scalarText(wanted string, quoted bool) (s []byte, at int, ok bool) {
+	c := d.peek()
+	at = d.pos
+	switch c {
+	case '"':
+		s = d.text()
+		if quoted && len(s) > 1 && s[0] == '"' {
+			// Twice quoted, as encoding/json writes a string field with this tag.
+			if _, reason := checkJSON(s); reason == "" {
+				inner := decoder{data: s}
+				inner.peek()
+				s = inner.text()
+			}
+		}
+		return s, at, true
+	case '{', '[', 'n':
+		d.wrongKind(wanted)
+		return nil, at, false
+	}
+	if !quoted && !d.options.Lenient {
+		d.wrongKindHint(wanted, d.remedies())
+		return nil, at, false
+	}
+	return d.literal(), at, true
+}
+
+// scalarLiteral reads a number (or a bool), or in its place a string that holds
+// one if the field is tagged `,string` or the decoder is lenient.
+func (d *decoder) scalarLiteral(wanted string, is func([]byte) bool) (lit []byte, at int, ok bool) {
+	quoted := d.takeQuoted()
+	c := d.peek()
+	at = d.pos
+	if c == '"' {
+		if !quoted && !d.options.Lenient {
+			d.wrongKindHint(wanted, d.remedies())
+			return nil, at, false
+		}
+		if lit = d.text(); !is(lit) {
+			d.failAt(at, ErrValue, "the string does not hold "+wanted)
+			return nil, at, false
+		}
+		return lit, at, true
+	}
+	if kindName(c) != wanted {
+		d.wrongKind(wanted)
+		return nil, at, false
+	}
+	return d.literal(), at, true
+}
+
+func isBool(b []byte) bool { return string(b) == "true" || string(b) == "false" }
+
+func decodeString(d *decoder, v reflect.Value) {
+	if s, _, ok := d.scalarText("a string", d.takeQuoted()); ok {
+		v.SetString(string(s))
+	}
+}
+
+func decodeBool(d *decoder, v reflect.Value) {
+	if lit, _, ok := d.scalarLiteral("a bool", isBool); ok {
+		v.SetBool(lit[0] == 't')
+	}
+}
+
+func decodeInt(d *decoder, v reflect.Value) {
+	lit, at, ok := d.scalarLiteral("a number", isNumber)
+	if !ok {
+		return
+	}
+	n, err := strconv.ParseInt(string(lit), 10, v.Type().Bits())
+	if err != nil {
+		d.failNumber(at, v.Type(), lit)
+		return
+	}
+	v.SetInt(n)
+}
+
+func decodeUint(d *decoder, v reflect.Value) {
+	lit, at, ok := d.scalarLiteral("a number", isNumber)
+	if !ok {
+		return
+	}
+	n, err := strconv.ParseUint(string(lit), 10, v.Type().Bits())
+	if err != nil {
+		d.failNumber(at, v.Type(), lit)
+		return
+	}
+	v.SetUint(n)
+}
+
+func decodeFloat(d *decoder, v reflect.Value) {
+	lit, at, ok := d.scalarLiteral("a number", isNumber)
+	if !ok {
+		return
+	}
+	f, err := parseFloat(lit, v.Type().Bits())
+	if err != nil {
+		d.failNumber(at, v.Type(), lit)
+		return
+	}
+	v.SetFloat(f)
+}
+
+func parseFloat(lit []byte, bits int) (float64, error) {
+	return strconv.ParseFloat(string(lit), bits)
+}
+
+// failNumber says why a well-formed number doesn't fit type t.
+func (d *decoder) failNumber(at int, t reflect.Type, lit []byte) {
+	k := t.Kind()
+	switch {
+	case k != reflect.Float32 && k != reflect.Float64 && bytes.ContainsAny(lit, ".eE"):
+		d.failAt(at, ErrValue, "the number has a fraction or an exponent, the field is of type "+t.String())
+	case reflect.Uint <= k && k <= reflect.Uintptr && lit[0] == '-':
+		d.failAt(at, ErrValue, "the number is negative, the field is of type "+t.String())
+	default:
+		d.failAt(at, ErrValue, "the number is out of the range of "+t.String())
+	}
+}
+
+// decodeNumber is for json.Number, which holds a number's own text. A string
+// with a number in it will do, as for encoding/json.
+func decodeNumber(d *decoder, v reflect.Value) {
+	d.quoted = d.quoted || d.peek() == '"'
+	if lit, _, ok := d.scalarLiteral("a number", isNumber); ok {
+		v.SetString(string(lit))
+	}
+}
+
+// decodeDuration takes a string for time.ParseDuration or a number of
+// nanoseconds, which encoding/json takes. A number in a string is taken for
+// nanoseconds only if the tag `,string` says that one is there; otherwise the
+// unit was forgotten.
+func decodeDuration(d *decoder, v reflect.Value) {
+	if d.peek() != '"' {
+		decodeInt(d, v)
+		return
+	}
+	quoted, at := d.takeQuoted(), d.pos
+	s := d.text()
+	if quoted && isNumber(s) {
+		n, err := strconv.ParseInt(string(s), 10, 64)
+		if err != nil {
+			d.failNumber(at, v.Type(), s)
+			return
+		}
+		v.SetInt(n)
+		return
+	}
+	n, err := time.ParseDuration(string(s))
+	if err != nil {
+		d.failAt(at, ErrValue, `a string such as "30s" or a number of nanoseconds is wanted`)
+		return
+	}
+	v.SetInt(int64(n))
+}
+
+func decodeBase64(d *decoder, v reflect.Value) {
+	at := d.pos
+	text := d.text()
+	b := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(b, text)
+	if err != nil {
+		d.failAt(at, ErrValue, "the string is not base64")
+		return
+	}
+	v.SetBytes(b[:n])
+}
+
+// decodeJSON hands the value in hand to its type's UnmarshalJSON method.
+func decodeJSON(d *decoder, v reflect.Value) {
+	quoted := d.takeQuoted()
+	c, at := d.peek(), d.pos
+	if c == 'n' && v.Type() != rawMessageType {
+		// By custom UnmarshalJSON lets null pass without a word.
+		d.wrongKind("a value")
+		return
+	}
+	raw := d.skip()
+	if quoted && c == '"' {
+		inner := decoder{data: raw}
+		raw = inner.text()
+		if _, reason := checkJSON(raw); reason != "" || string(raw) == "null" {
+			d.failAt(at, ErrValue, "the string does not hold a JSON value, as the tag `,string` has it")
+			return
+		}
+	}
+	u, ok := v.Addr().Interface().(json.Unmarshaler)
+	if !ok {
+		d.failAt(at, ErrUnsupported, "JSON cannot be decoded into a "+v.Type().String())
+		return
+	}
+	if err := u.UnmarshalJSON(bytes.Clone(raw)); err != nil {
+		d.failCause(at, v.Type(), "UnmarshalJSON", err)
+	}
+}
+
+// decodeText hands a string to its type's UnmarshalText method.
+func decodeText(d *decoder, v reflect.Value) {
+	s, at, ok := d.scalarText("a string", d.takeQuoted())
+	if !ok {
+		return
+	}
+	u := v.Addr().Interface().(encoding.TextUnmarshaler)
+	if err := u.UnmarshalText(bytes.Clone(s)); err != nil {
+		if v.Type() == timeType {
+			d.failAt(at, ErrValue, "a time such as 2006-01-02T15:04:05Z (RFC 3339) is wanted")
+			return
+		}
+		d.failCause(at, v.Type(), "UnmarshalText", err)
+	}
+}
+
+// decodeBinary hands a string to its type's UnmarshalBinary method, and leaves
+// any other value to the decoder for the type's kind.
+func decodeBinary(other func(*decoder, reflect.Value)) func(*decoder, reflect.Value) {
+	return func(d *decoder, v reflect.Value) {
+		if d.peek() != '"' {
+			other(d, v)
+			return
+		}
+		d.quoted = false
+		at := d.pos
+		u := v.Addr().Interface().(encoding.BinaryUnmarshaler)
+		if err := u.UnmarshalBinary(bytes.Clone(d.text())); err != nil {
+			d.failCause(at, v.Type(), "UnmarshalBinary", err)
+		}
+	}
+}
+
+// mapKey is how the keys of an object become keys of type t; nil if they can't.
+func mapKey(t reflect.Type) func(d *decoder, text []byte, at int) (reflect.Value, bool) {
+	if reflect.PointerTo(t).Implements(textUnmarshaler) {
+		return func(d *decoder, text []byte, at int) (reflect.Value, bool) {
+			k := reflect.New(t)
+			if err := k.Interface().(encoding.TextUnmarshaler).UnmarshalText(bytes.Clone(text)); err != nil {
+				d.failCause(at, t, "UnmarshalText", err)
+				return k, false
+			}
+			return k.Elem(), true
+		}
+	}
+	switch k := t.Kind(); {
+	case k == reflect.String:
+		return func(d *decoder, text []byte, at int) (reflect.Value, bool) {
+			return reflect.ValueOf(string(text)).Convert(t), true
+		}
+	case reflect.Int <= k && k <= reflect.Int64:
+		return func(d *decoder, text []byte, at int) (reflect.Value, bool) {
+			n, err := strconv.ParseInt(string(text), 10, t.Bits())
+			return intKey(d, reflect.ValueOf(n), t, err, at)
+		}
+	case reflect.Uint <= k && k <= reflect.Uintptr:
+		return func(d *decoder, text []byte, at int) (reflect.Value, bool) {
+			n, err := strconv.ParseUint(string(text), 10, t.Bits())
+			return intKey(d, reflect.ValueOf(n), t, err, at)
+		}
+	}
+	return nil
+}
+
+func intKey(d *decoder, n reflect.Value, t reflect.Type, err error, at int) (reflect.Value, bool) {
+	if err != nil {
+		d.failAt(at, ErrValue, "a key is not a number in the range of "+t.String())
+		return n, false
+	}
+	return n.Convert(t), true
+}

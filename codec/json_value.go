@@ -1,0 +1,357 @@
+package codec
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// A structPlan is how the members of an object go to the fields of a struct.
+type structPlan struct {
+	fields []field
+	byName map[string]int
+}
+
+func (m planning) structPlan(t reflect.Type) *plan {
+	s := &structPlan{fields: m.fields(t), byName: map[string]int{}}
+	for i, f := range s.fields {
+		s.byName[f.name] = i
+	}
+	return &plan{decode: s.decode}
+}
+
+func (s *structPlan) decode(d *decoder, v reflect.Value) {
+	if d.peek() != '{' {
+		d.wrongKind("an object")
+		return
+	}
+	var (
+		few     [32]bool
+		seen    = few[:]
+		unknown keySet
+		guess   int // secrets tend to have their keys in the struct's order
+	)
+	if len(s.fields) > len(few) {
+		seen = make([]bool, len(s.fields))
+	}
+	d.pos++
+	for first := true; d.next(first, '}'); first = false {
+		at := d.pos
+		key := d.key()
+		i, known := guess, guess < len(s.fields) && s.fields[guess].name == string(key)
+		if !known {
+			i, known = s.byName[string(key)]
+		}
+		switch {
+		case !known:
+			s.unknown(d, &unknown, key, at)
+		case seen[i]:
+			d.push(&s.fields[i], 0)
+			d.failAt(at, ErrDuplicateKey, "the object has this key twice")
+			d.skip()
+			d.pop()
+		default:
+			seen[i] = true
+			guess = i + 1
+			s.field(d, v, &s.fields[i])
+		}
+	}
+	for i := range s.fields {
+		if !seen[i] {
+			s.missing(d, v, &s.fields[i], &unknown)
+		}
+	}
+}
+
+// unknown deals with a key that no field has. Its text is part of the secret.
+func (s *structPlan) unknown(d *decoder, unknown *keySet, key []byte, at int) {
+	if !unknown.add(key) {
+		d.failAt(at, ErrDuplicateKey, "an object has one key twice, which no field is for")
+	}
+	if d.options.Strict {
+		reason := "no field is for the key at this offset"
+		for i := range s.fields {
+			if strings.EqualFold(s.fields[i].name, string(key)) {
+				reason += fmt.Sprintf("; but for its case it is %q", s.fields[i].name)
+				break
+			}
+		}
+		d.failAt(at, ErrUnknownKey, reason)
+	}
+	d.skip()
+}
+
+// field decodes the value in hand into f of v.
+func (s *structPlan) field(d *decoder, v reflect.Value, f *field) {
+	null := d.data[d.pos] == 'n'
+	takesNull := f.plan != nil && f.plan.takesNull
+	switch {
+	case null && !f.optional && !takesNull:
+		d.missing = append(d.missing, MissingKey{
+			Key: d.pathString(f.name), Field: d.fieldString(f.goName), Null: true,
+		})
+		d.skip()
+		return
+	case null && !takesNull:
+		// As encoding/json: a map or a slice becomes nil, the rest stays.
+		d.skip()
+		if fv, ok := f.in(v, false); ok && (fv.Kind() == reflect.Map || fv.Kind() == reflect.Slice) {
+			fv.SetZero()
+		}
+		return
+	}
+	d.push(f, 0)
+	if fv, ok := f.in(v, true); ok && f.plan != nil {
+		d.quoted = f.quoted
+		f.plan.decode(d, fv)
+		d.quoted = false
+	} else {
+		d.fail(ErrUnsupported, "an unexported struct embedded by pointer cannot be set")
+		d.skip()
+	}
+	d.pop()
+}
+
+// in finds the variable of f in v. On the way there it makes the embedded
+// structs that are nil pointers, if it may; ok is false if it can't.
+func (f *field) in(v reflect.Value, mayMake bool) (fv reflect.Value, ok bool) {
+	if len(f.index) == 1 {
+		return v.Field(f.index[0]), true
+	}
+	for _, i := range f.index {
+		if v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				if !mayMake || !v.CanSet() {
+					return reflect.Value{}, false
+				}
+				v.Set(reflect.New(v.Type().Elem()))
+			}
+			v = v.Elem()
+		}
+		v = v.Field(i)
+	}
+	return v, true
+}
+
+// missing notes that the object had no key for f. The fields of a struct that is
+// embedded by pointer are wanted only if it had one of them.
+func (s *structPlan) missing(d *decoder, v reflect.Value, f *field, unknown *keySet) {
+	if f.optional {
+		return
+	}
+	if _, ok := f.in(v, false); !ok {
+		return
+	}
+	d.missing = append(d.missing, MissingKey{
+		Key: d.pathString(f.name), Field: d.fieldString(f.goName), Near: unknown.near(f.name),
+	})
+}
+
+// A keySet is the keys of one object. Few are compared one by one; beyond that
+// it is a map, so that a hostile secret costs no quadratic time.
+type keySet struct {
+	list [][]byte
+	many map[string]struct{}
+}
+
+// add reports whether key is new to the set.
+func (k *keySet) add(key []byte) bool {
+	if k.many != nil {
+		if _, ok := k.many[string(key)]; ok {
+			return false
+		}
+		k.many[string(key)] = struct{}{}
+		k.list = append(k.list, key)
+		return true
+	}
+	for _, other := range k.list {
+		if string(other) == string(key) {
+			return false
+		}
+	}
+	k.list = append(k.list, key)
+	if len(k.list) == 16 {
+		k.many = make(map[string]struct{}, 64)
+		for _, other := range k.list {
+			k.many[string(other)] = struct{}{}
+		}
+	}
+	return true
+}
+
+// near finds a key that differs from name in case only. Showing it tells little
+// that name doesn't.
+func (k *keySet) near(name string) string {
+	for _, key := range k.list {
+		if len(key) == len(name) && strings.EqualFold(string(key), name) {
+			return string(key)
+		}
+	}
+	return ""
+}
+
+func pointerDecoder(elem *plan) func(*decoder, reflect.Value) {
+	return func(d *decoder, v reflect.Value) {
+		if d.peek() == 'n' {
+			d.literal()
+			v.SetZero()
+			return
+		}
+		if v.IsNil() {
+			v.Set(reflect.New(v.Type().Elem()))
+		}
+		elem.decode(d, v.Elem())
+	}
+}
+
+// sliceDecoder always makes a new array: the old one may be somebody else's.
+func sliceDecoder(t reflect.Type, elem *plan) func(*decoder, reflect.Value) {
+	isBytes := t.Elem().Kind() == reflect.Uint8
+	return func(d *decoder, v reflect.Value) {
+		c := d.peek()
+		if c == '"' && isBytes {
+			decodeBase64(d, v)
+			return
+		}
+		if c != '[' {
+			if isBytes {
+				d.wrongKind("a string in base64")
+			} else {
+				d.wrongKind("an array")
+			}
+			return
+		}
+		s := reflect.MakeSlice(t, 0, 0)
+		d.pos++
+		for first, i := true, 0; d.next(first, ']'); first, i = false, i+1 {
+			if i == s.Cap() {
+				s.Grow(max(4, i))
+			}
+			s.SetLen(i + 1)
+			d.push(nil, i)
+			elem.decode(d, s.Index(i))
+			d.pop()
+		}
+		v.Set(s)
+	}
+}
+
+func arrayDecoder(t reflect.Type, elem *plan) func(*decoder, reflect.Value) {
+	return func(d *decoder, v reflect.Value) {
+		if d.peek() != '[' {
+			d.wrongKind("an array")
+			return
+		}
+		at, n := d.pos, 0
+		d.pos++
+		for first := true; d.next(first, ']'); first, n = false, n+1 {
+			d.push(nil, n)
+			if n < t.Len() {
+				v.Index(n).SetZero()
+				elem.decode(d, v.Index(n))
+			} else {
+				d.skip()
+			}
+			d.pop()
+		}
+		if n != t.Len() {
+			d.failAt(at, ErrWrongKind, fmt.Sprintf("met an array of %d where one of %d is wanted", n, t.Len()))
+		}
+	}
+}
+
+func (m planning) mapDecoder(t reflect.Type) func(*decoder, reflect.Value) {
+	key := mapKey(t.Key())
+	if key == nil {
+		return decodeUnsupported
+	}
+	elem := m.plan(t.Elem())
+	return func(d *decoder, v reflect.Value) {
+		if d.peek() != '{' {
+			d.wrongKind("an object")
+			return
+		}
+		made := reflect.MakeMap(t)
+		d.pos++
+		for first := true; d.next(first, '}'); first = false {
+			at := d.pos
+			text := d.key()
+			d.push(nil, -1)
+			k, ok := key(d, text, at)
+			switch {
+			case !ok:
+				d.skip()
+			case made.MapIndex(k).IsValid():
+				d.failAt(at, ErrDuplicateKey, "the object has one key twice")
+				d.skip()
+			default:
+				e := reflect.New(t.Elem()).Elem()
+				elem.decode(d, e)
+				made.SetMapIndex(k, e)
+			}
+			d.pop()
+		}
+		if v.Len() == 0 {
+			v.Set(made)
+			return
+		}
+		for it := made.MapRange(); it.Next(); {
+			v.SetMapIndex(it.Key(), it.Value())
+		}
+	}
+}
+
+func decodeInterface(d *decoder, v reflect.Value) {
+	if a := d.any(); a != nil {
+		v.Set(reflect.ValueOf(a))
+	} else {
+		v.SetZero()
+	}
+}
+
+// any decodes the value in hand to what encoding/json makes of it without T.
+func (d *decoder) any() any {
+	switch d.peek() {
+	case '"':
+		return string(d.text())
+	case '{':
+		m := map[string]any{}
+		d.pos++
+		for first := true; d.next(first, '}'); first = false {
+			at := d.pos
+			key := string(d.key())
+			d.push(nil, -1)
+			if _, ok := m[key]; ok {
+				d.failAt(at, ErrDuplicateKey, "the object has one key twice")
+			}
+			m[key] = d.any()
+			d.pop()
+		}
+		return m
+	case '[':
+		a := []any{}
+		d.pos++
+		for first := true; d.next(first, ']'); first = false {
+			d.push(nil, len(a))
+			a = append(a, d.any())
+			d.pop()
+		}
+		return a
+	case 'n':
+		d.literal()
+		return nil
+	case 't', 'f':
+		return d.literal()[0] == 't'
+	}
+	at := d.pos
+	f, err := parseFloat(d.literal(), 64)
+	if err != nil {
+		d.failAt(at, ErrValue, "the number is too large for a float64")
+	}
+	return f
+}
+
+func decodeUnsupported(d *decoder, v reflect.Value) {
+	d.fail(ErrUnsupported, "JSON cannot be decoded into a "+v.Type().String())
+	d.skip()
+}

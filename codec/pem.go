@@ -1,0 +1,296 @@
+package codec
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// PEM decodes certificates and private keys. What it takes from the secret is
+// for the type to say:
+//
+//   - *x509.Certificate: the only certificate; []*x509.Certificate or
+//     *x509.CertPool: all of them, at least one. Private keys are passed over.
+//   - crypto.Signer, crypto.PrivateKey, *rsa.PrivateKey, *ecdsa.PrivateKey or
+//     ed25519.PrivateKey: the only private key, in PKCS #8, PKCS #1 or SEC 1
+//     form. Certificates are passed over.
+//   - tls.Certificate or *tls.Certificate: the only private key and the
+//     certificates in any order. The certificate that the key belongs to becomes
+//     the leaf and comes first, the others follow in the order they had.
+//
+// Text before a block is skipped, as RFC 7468 allows; a block that cannot be
+// read, or anything behind the last one, is an error, for it may be a
+// certificate cut short. Encrypted keys are refused.
+//
+// In place of PEM text the secret may be a JSON object that holds it in strings:
+// the certificate under "certificate", "cert" or "tls.crt"; the rest of its
+// chain under "certificateChain", "certificate_chain" or "chain"; the key under
+// "privateKey", "private_key", "key" or "tls.key". Other keys are ignored.
+type PEM struct{}
+
+// Shared reports true: nobody modifies a key or a certificate.
+func (PEM) Shared() bool { return true }
+
+// Decode implements [Codec].
+func (PEM) Decode(data []byte, into any) error {
+	v, err := target(into)
+	if err != nil {
+		return err
+	}
+	if !pemTypes[v.Type()] {
+		return unsupported(into, "PEM does not decode into this type")
+	}
+	texts := [][]byte{data}
+	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '{' {
+		if texts, err = pemFromJSON(data); err != nil {
+			return wrap(v.Type(), ErrSyntax, "", err)
+		}
+	}
+	var b bundle
+	for _, text := range texts {
+		if e := b.read(text); e != nil {
+			e.Type = v.Type().String()
+			if len(texts) > 1 {
+				e.Offset = -1 // it counts from the beginning of one string
+			}
+			return e
+		}
+	}
+	if e := b.store(into); e != nil {
+		e.Type = v.Type().String()
+		return e
+	}
+	return nil
+}
+
+// pemFromJSON finds the PEM texts in a JSON object.
+func pemFromJSON(data []byte) ([][]byte, error) {
+	var o map[string]any
+	if err := (JSON{}).Decode(data, &o); err != nil {
+		return nil, err
+	}
+	var texts [][]byte
+	for _, names := range [][]string{
+		{"certificate", "cert", "tls.crt"},
+		{"certificateChain", "certificate_chain", "chain"},
+		{"privateKey", "private_key", "key", "tls.key"},
+	} {
+		found := ""
+		for _, name := range names {
+			value, ok := o[name]
+			if !ok {
+				continue
+			}
+			if found != "" {
+				return nil, &Error{
+					Path: name, Offset: -1, Kind: ErrDuplicateKey,
+					Reason: fmt.Sprintf("%q is there too and means the same", found),
+				}
+			}
+			found = name
+			text, ok := value.(string)
+			if !ok {
+				return nil, &Error{Path: name, Offset: -1, Kind: ErrWrongKind, Reason: "a string with PEM text in it is wanted"}
+			}
+			texts = append(texts, []byte(text))
+		}
+	}
+	if texts == nil {
+		return nil, &Error{
+			Offset: -1, Kind: ErrMissingKey,
+			Reason: `the JSON object has neither "certificate" nor "privateKey" nor another key for PEM text`,
+		}
+	}
+	return texts, nil
+}
+
+// A bundle is what was found in PEM text.
+type bundle struct {
+	certs []*x509.Certificate
+	keys  []crypto.PrivateKey
+}
+
+func refusePEM(at int, kind error, reason string) *Error {
+	return &Error{Offset: int64(at), Kind: kind, Reason: reason}
+}
+
+// read adds the blocks of text to the bundle.
+func (b *bundle) read(text []byte) *Error {
+	begin := []byte("-----BEGIN")
+	for rest := text; ; {
+		at := len(text) - len(rest)
+		block, after := pem.Decode(rest)
+		if block == nil {
+			switch {
+			case bytes.Contains(rest, begin):
+				return refusePEM(at, ErrSyntax, "a PEM block is malformed or cut short")
+			case len(bytes.TrimSpace(rest)) == 0 && at > 0:
+				return nil
+			case len(bytes.TrimSpace(rest)) == 0:
+				return refusePEM(at, ErrSyntax, "there is no PEM text")
+			case at == 0:
+				return refusePEM(at, ErrSyntax, "there is no PEM block")
+			}
+			return refusePEM(at, ErrSyntax, "there is more behind the last PEM block")
+		}
+		if bytes.Count(rest[:len(rest)-len(after)], begin) != 1 {
+			// pem.Decode goes on to the next block it can read.
+			return refusePEM(at, ErrSyntax, "a PEM block is malformed or cut short")
+		}
+		if e := b.add(block, at); e != nil {
+			return e
+		}
+		rest = after
+	}
+}
+
+func (b *bundle) add(block *pem.Block, at int) *Error {
+	switch t := block.Type; {
+	case t == "CERTIFICATE":
+		c, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return refusePEM(at, ErrValue, "a certificate cannot be parsed")
+		}
+		b.certs = append(b.certs, c)
+	case t == "EC PARAMETERS":
+		// openssl writes it before the key, which names its curve itself.
+	case t == "ENCRYPTED PRIVATE KEY", block.Headers["DEK-Info"] != "", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
+		return refusePEM(at, ErrValue, "the private key is encrypted; store it without a passphrase")
+	case t == "PRIVATE KEY", t == "RSA PRIVATE KEY", t == "EC PRIVATE KEY":
+		key := parseKey(block.Bytes)
+		if key == nil {
+			return refusePEM(at, ErrValue, "a private key cannot be parsed as PKCS #8, PKCS #1 or SEC 1")
+		}
+		b.keys = append(b.keys, key)
+	case t == "OPENSSH PRIVATE KEY":
+		return refusePEM(at, ErrWrongKind, "the private key is in OpenSSH's own format; PKCS #8 is wanted")
+	default:
+		return refusePEM(at, ErrWrongKind, "a PEM block is neither a certificate nor a private key")
+	}
+	return nil
+}
+
+// parseKey tries each form whatever the block's label, for tools mix them up.
+func parseKey(der []byte) crypto.PrivateKey {
+	if k, err := x509.ParsePKCS8PrivateKey(der); err == nil {
+		return k
+	}
+	if k, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return k
+	}
+	if k, err := x509.ParseECPrivateKey(der); err == nil {
+		return k
+	}
+	return nil
+}
+
+// store puts what is wanted of the bundle into *into, which has a type of
+// pemTypes.
+func (b *bundle) store(into any) *Error {
+	switch p := into.(type) {
+	case **x509.Certificate:
+		if e := b.wantCerts(); e != nil {
+			return e
+		}
+		if len(b.certs) > 1 {
+			return refusePEM(-1, ErrWrongKind, fmt.Sprintf(
+				"there are %d certificates where one is wanted; []*x509.Certificate takes all", len(b.certs)))
+		}
+		*p = b.certs[0]
+		return nil
+	case *[]*x509.Certificate:
+		*p = b.certs
+		return b.wantCerts()
+	case **x509.CertPool:
+		*p = x509.NewCertPool()
+		for _, c := range b.certs {
+			(*p).AddCert(c)
+		}
+		return b.wantCerts()
+	case **tls.Certificate:
+		*p = &tls.Certificate{}
+		return b.storeTLS(*p)
+	case *tls.Certificate:
+		return b.storeTLS(p)
+	case *crypto.Signer:
+		return storeKey(b, p)
+	case *crypto.PrivateKey:
+		return storeKey(b, p)
+	case **rsa.PrivateKey:
+		return storeKey(b, p)
+	case **ecdsa.PrivateKey:
+		return storeKey(b, p)
+	case *ed25519.PrivateKey:
+		return storeKey(b, p)
+	}
+	return refusePEM(-1, ErrUnsupported, "PEM does not decode into this type")
+}
+
+func (b *bundle) wantCerts() *Error {
+	if len(b.certs) == 0 {
+		return refusePEM(-1, ErrWrongKind, "there is no certificate, only a private key")
+	}
+	return nil
+}
+
+func (b *bundle) onlyKey() (crypto.PrivateKey, *Error) {
+	switch len(b.keys) {
+	case 0:
+		return nil, refusePEM(-1, ErrWrongKind, "there is no private key, only certificates")
+	case 1:
+		return b.keys[0], nil
+	}
+	return nil, refusePEM(-1, ErrWrongKind, fmt.Sprintf("there are %d private keys where one is wanted", len(b.keys)))
+}
+
+func storeKey[K any](b *bundle, p *K) *Error {
+	key, e := b.onlyKey()
+	if e != nil {
+		return e
+	}
+	k, ok := key.(K)
+	if !ok {
+		return refusePEM(-1, ErrWrongKind, fmt.Sprintf("the private key is a %T where a %s is wanted", key, reflect.TypeFor[K]()))
+	}
+	*p = k
+	return nil
+}
+
+func (b *bundle) storeTLS(p *tls.Certificate) *Error {
+	key, e := b.onlyKey()
+	if e != nil {
+		return e
+	}
+	if e := b.wantCerts(); e != nil {
+		return e
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return refusePEM(-1, ErrWrongKind, fmt.Sprintf("the private key is a %T, which cannot sign", key))
+	}
+	public, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	if !ok {
+		return refusePEM(-1, ErrWrongKind, fmt.Sprintf("TLS has no use for a %T", key))
+	}
+	*p = tls.Certificate{PrivateKey: key}
+	for _, c := range b.certs {
+		if p.Leaf == nil && public.Equal(c.PublicKey) {
+			p.Leaf = c
+			p.Certificate = append([][]byte{c.Raw}, p.Certificate...)
+		} else {
+			p.Certificate = append(p.Certificate, c.Raw)
+		}
+	}
+	if p.Leaf == nil {
+		return refusePEM(-1, ErrValue, "the private key belongs to none of the certificates")
+	}
+	return nil
+}

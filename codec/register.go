@@ -1,0 +1,89 @@
+package codec
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding"
+	"encoding/json"
+	"reflect"
+	"sync"
+)
+
+// registered holds what Register was told: reflect.Type to Codec.
+var registered sync.Map
+
+// Register makes c the codec that [For] answers for T. Call it from an init
+// function, or at any rate before the first secret of type T is read: a handle
+// asks once. The last call wins, and a nil c takes the registration back.
+// Register may be called from several goroutines at once.
+func Register[T any](c Codec) {
+	t := reflect.TypeFor[T]()
+	if c == nil {
+		registered.Delete(t)
+		return
+	}
+	registered.Store(t, c)
+}
+
+// For answers which codec T gets when none was given. The first that applies:
+//
+//   - the registered one;
+//   - [PEM] for the types of keys and certificates that it lists;
+//   - [Text] for a T or *T that is an encoding.TextUnmarshaler. So a time.Time
+//     or a netip.Addr is the whole text of its secret, without quotes;
+//   - [JSON] for a json.Unmarshaler;
+//   - [Bytes] for an encoding.BinaryUnmarshaler, which a url.URL is; what it
+//     takes is the text of a URL;
+//   - [Text] for the other string types, [Bytes] for the other byte slices;
+//   - [JSON].
+func For[T any]() Codec {
+	t := reflect.TypeFor[T]()
+	if c, ok := registered.Load(t); ok {
+		return c.(Codec)
+	}
+	return defaultFor(t)
+}
+
+func defaultFor(t reflect.Type) Codec {
+	switch {
+	case pemTypes[t]:
+		return PEM{}
+	case has[encoding.TextUnmarshaler](t):
+		return Text{}
+	case has[json.Unmarshaler](t):
+		return JSON{}
+	case has[encoding.BinaryUnmarshaler](t):
+		return Bytes{}
+	case t.Kind() == reflect.String:
+		return Text{}
+	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
+		return Bytes{}
+	}
+	return JSON{}
+}
+
+// has reports whether a *T, or a T that is a pointer, has the methods of I. A T
+// that is an interface has nothing inside to call them on.
+func has[I any](t reflect.Type) bool {
+	i := reflect.TypeFor[I]()
+	return t.Kind() != reflect.Interface &&
+		(reflect.PointerTo(t).Implements(i) || t.Kind() == reflect.Pointer && t.Implements(i))
+}
+
+// pemTypes are the types that PEM decodes into.
+var pemTypes = map[reflect.Type]bool{
+	reflect.TypeFor[*x509.Certificate]():   true,
+	reflect.TypeFor[[]*x509.Certificate](): true,
+	reflect.TypeFor[*x509.CertPool]():      true,
+	reflect.TypeFor[tls.Certificate]():     true,
+	reflect.TypeFor[*tls.Certificate]():    true,
+	reflect.TypeFor[crypto.Signer]():       true,
+	reflect.TypeFor[crypto.PrivateKey]():   true,
+	reflect.TypeFor[*rsa.PrivateKey]():     true,
+	reflect.TypeFor[*ecdsa.PrivateKey]():   true,
+	reflect.TypeFor[ed25519.PrivateKey]():  true,
+}
