@@ -22,7 +22,7 @@ var validName = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]+$`)
 
 func (s *Server) createSecret(in *createSecretInput) (any, error) {
 	if !validName.MatchString(*in.Name) {
-		return nil, validation("Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
+		return nil, errBadName
 	}
 	p, err := value(in.SecretString, in.SecretBinary)
 	if err != nil {

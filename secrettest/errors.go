@@ -83,5 +83,6 @@ func serialization(message string) *apiError {
 var (
 	errNoSecret = notFound("Secrets Manager can't find the specified secret.")
 	errDeleted  = invalidRequest("You can't perform this operation on the secret because it was marked for deletion.")
+	errBadName  = validation("Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
 	errNoToken  = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
 )

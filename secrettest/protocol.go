@@ -48,9 +48,21 @@ type request struct {
 // operations maps each operation's name to what carries it out. All of them run
 // under the store's lock.
 var operations = map[string]func(*Server, []byte) (any, error){
-	"CreateSecret":   operation((*Server).createSecret),
-	"GetSecretValue": operation((*Server).getSecretValue),
-	"PutSecretValue": operation((*Server).putSecretValue),
+	"BatchGetSecretValue":      operation((*Server).batchGetSecretValue),
+	"CancelRotateSecret":       operation((*Server).cancelRotateSecret),
+	"CreateSecret":             operation((*Server).createSecret),
+	"DeleteSecret":             operation((*Server).deleteSecret),
+	"DescribeSecret":           operation((*Server).describeSecret),
+	"GetSecretValue":           operation((*Server).getSecretValue),
+	"ListSecretVersionIds":     operation((*Server).listSecretVersionIds),
+	"ListSecrets":              operation((*Server).listSecrets),
+	"PutSecretValue":           operation((*Server).putSecretValue),
+	"RestoreSecret":            operation((*Server).restoreSecret),
+	"RotateSecret":             operation((*Server).rotateSecret),
+	"TagResource":              operation((*Server).tagResource),
+	"UntagResource":            operation((*Server).untagResource),
+	"UpdateSecret":             operation((*Server).updateSecret),
+	"UpdateSecretVersionStage": operation((*Server).updateSecretVersionStage),
 }
 
 // operation wraps a typed operation: it parses and checks the parameters, takes

@@ -113,18 +113,25 @@ func (st *store) find(id string) *secret {
 	return nil
 }
 
-// active returns the secret that the ID finds, or the error for one that is
-// missing or deleted.
-func (st *store) active(id string) (*secret, error) {
-	sec := st.find(id)
-	switch {
-	case sec == nil:
-		return nil, errNoSecret
-	case !sec.deleted.IsZero():
-		return nil, errDeleted
-	default:
+// lookup is find with the error for an ID that finds nothing.
+func (st *store) lookup(id string) (*secret, error) {
+	if !strings.HasPrefix(id, "arn:") && !validName.MatchString(id) {
+		return nil, errBadName
+	}
+	if sec := st.find(id); sec != nil {
 		return sec, nil
 	}
+	return nil, errNoSecret
+}
+
+// active is lookup for the operations that a deleted secret refuses. It returns
+// the secret even so.
+func (st *store) active(id string) (*secret, error) {
+	sec, err := st.lookup(id)
+	if err == nil && !sec.deleted.IsZero() {
+		err = errDeleted
+	}
+	return sec, err
 }
 
 // sweep removes the secrets whose time has come.

@@ -1,6 +1,9 @@
 package secrettest
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // Seed makes a secret with a text value and returns its ARN. The test fails if
 // the service would refuse it, as when the name is taken.
@@ -47,6 +50,43 @@ func (s *Server) Put(t testing.TB, secretID, value string, stages ...string) (ve
 		t.Fatalf("secrettest: Put(%q): give the stages that the new version is to bear", secretID)
 	}
 	return s.put(t, "Put", secretID, &payload{text: value}, stages)
+}
+
+// Stage moves a label to a version, as UpdateSecretVersionStage does: AWSPREVIOUS
+// follows AWSCURRENT. With an empty version ID the label is removed.
+func (s *Server) Stage(t testing.TB, secretID, stage, versionID string) {
+	t.Helper()
+	in := updateSecretVersionStageInput{SecretId: &secretID, VersionStage: &stage}
+	if versionID != "" {
+		in.MoveToVersionId = &versionID
+	}
+	s.store.mu.Lock()
+	if sec := s.store.find(secretID); sec != nil {
+		if from := sec.staged(stage); from != nil {
+			in.RemoveFromVersionId = &from.id
+		}
+	}
+	s.store.mu.Unlock()
+	if _, err := local(s, (*Server).updateSecretVersionStage, in); err != nil {
+		t.Fatalf("secrettest: Stage(%q, %q, %q): %v", secretID, stage, versionID, err)
+	}
+}
+
+// Delete schedules a secret for deletion in 30 days; until then the service
+// refuses what asks for it, as it does what asks for an unknown one, but with
+// another error.
+func (s *Server) Delete(t testing.TB, secretID string) {
+	t.Helper()
+	if _, err := local(s, (*Server).deleteSecret, deleteSecretInput{SecretId: &secretID}); err != nil {
+		t.Fatalf("secrettest: Delete(%q): %v", secretID, err)
+	}
+}
+
+// SetNow sets the clock that dates are taken from; see Config.Now.
+func (s *Server) SetNow(now func() time.Time) {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	s.store.cfg.Now = now
 }
 
 func (s *Server) put(t testing.TB, what, secretID string, p *payload, stages []string) string {

@@ -162,7 +162,9 @@ func (s *Server) Close() {
 	w.mu.Unlock()
 	if first {
 		close(w.closed)
+		s.store.mu.Lock() // no rotation starts from here on
 		w.cancel()
+		s.store.mu.Unlock()
 	}
 	if srv != nil {
 		srv.Close()

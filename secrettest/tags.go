@@ -32,3 +32,44 @@ func checkTags(have, add []tag) error {
 	}
 	return nil
 }
+
+type tagResourceInput struct {
+	SecretId *string `api:"required" len:"1,2048"`
+	Tags     []tag   `api:"required"`
+}
+
+// tagResource adds tags; one whose key the secret has gets the new value.
+func (s *Server) tagResource(in *tagResourceInput) (any, error) {
+	sec, err := s.store.active(*in.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkTags(sec.tags, in.Tags); err != nil {
+		return nil, err
+	}
+	for _, t := range in.Tags {
+		if i := slices.IndexFunc(sec.tags, func(h tag) bool { return h.Key == t.Key }); i >= 0 {
+			sec.tags[i] = t
+		} else {
+			sec.tags = append(sec.tags, t)
+		}
+	}
+	sec.changed = s.store.now()
+	return struct{}{}, nil
+}
+
+type untagResourceInput struct {
+	SecretId *string  `api:"required" len:"1,2048"`
+	TagKeys  []string `api:"required" each:"1,128"`
+}
+
+// untagResource removes tags; keys that the secret lacks are no error.
+func (s *Server) untagResource(in *untagResourceInput) (any, error) {
+	sec, err := s.store.active(*in.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	sec.tags = slices.DeleteFunc(sec.tags, func(t tag) bool { return slices.Contains(in.TagKeys, t.Key) })
+	sec.changed = s.store.now()
+	return struct{}{}, nil
+}

@@ -1,0 +1,55 @@
+package secrettest
+
+import "slices"
+
+type secretIDInput struct {
+	SecretId *string `api:"required" len:"1,2048"`
+}
+
+// description is a secret's metadata, as DescribeSecret and ListSecrets answer
+// it; they differ in the name of one member.
+type description struct {
+	ARN                    string
+	CreatedDate            epoch               `json:",omitzero"`
+	DeletedDate            epoch               `json:",omitzero"`
+	Description            string              `json:",omitempty"`
+	KmsKeyId               string              `json:",omitempty"`
+	LastAccessedDate       epoch               `json:",omitzero"`
+	LastChangedDate        epoch               `json:",omitzero"`
+	LastRotatedDate        epoch               `json:",omitzero"`
+	Name                   string              `json:",omitempty"`
+	NextRotationDate       epoch               `json:",omitzero"`
+	RotationEnabled        *bool               `json:",omitempty"`
+	RotationLambdaARN      string              `json:",omitempty"`
+	RotationRules          *rotationRules      `json:",omitempty"`
+	SecretVersionsToStages map[string][]string `json:",omitempty"`
+	Tags                   []tag               `json:",omitempty"`
+	VersionIdsToStages     map[string][]string `json:",omitempty"`
+}
+
+func (sec *secret) describe() *description {
+	d := &description{
+		ARN: sec.arn, Name: sec.name,
+		CreatedDate: at(sec.created), DeletedDate: at(sec.deleted), LastChangedDate: at(sec.changed),
+		LastAccessedDate: at(sec.accessed),
+		Description:      sec.description, KmsKeyId: sec.kmsKey,
+		Tags: slices.Clone(sec.tags),
+	}
+	if r := sec.rotation; r != nil {
+		d.RotationEnabled, d.RotationLambdaARN, d.RotationRules = new(r.enabled), r.function, r.rules
+		d.LastRotatedDate, d.NextRotationDate = at(r.last), at(r.next())
+	}
+	return d
+}
+
+// describeSecret answers for deleted secrets as well: that is how one learns that
+// a secret is deleted.
+func (s *Server) describeSecret(in *secretIDInput) (any, error) {
+	sec, err := s.store.lookup(*in.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	d := sec.describe()
+	d.VersionIdsToStages = sec.stagesByVersion()
+	return d, nil
+}

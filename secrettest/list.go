@@ -1,0 +1,141 @@
+package secrettest
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+type listSecretsInput struct {
+	Filters                []filter `len:"0,10"`
+	IncludePlannedDeletion *bool
+	MaxResults             *int64  `range:"1,100"`
+	NextToken              *string `len:"1,4096"`
+	SortBy                 *string `enum:"created-date,last-accessed-date,last-changed-date,name"`
+	SortOrder              *string `enum:"asc,desc"`
+}
+
+type listSecretsOutput struct {
+	NextToken  string `json:",omitempty"`
+	SecretList []*description
+}
+
+func (s *Server) listSecrets(in *listSecretsInput) (any, error) {
+	found, err := s.store.filtered(in.Filters, in.IncludePlannedDeletion != nil && *in.IncludePlannedDeletion)
+	if err != nil {
+		return nil, err
+	}
+	if in.SortBy != nil {
+		slices.SortStableFunc(found, func(a, b *secret) int {
+			switch *in.SortBy {
+			case "name":
+				return cmp.Compare(a.name, b.name)
+			case "last-accessed-date":
+				return a.accessed.Compare(b.accessed)
+			case "last-changed-date":
+				return a.changed.Compare(b.changed)
+			default:
+				return a.created.Compare(b.created)
+			}
+		})
+	}
+	if in.SortOrder != nil && *in.SortOrder == "desc" {
+		slices.Reverse(found)
+	}
+	part, next, err := page(found, in.MaxResults, 100, in.NextToken)
+	if err != nil {
+		return nil, err
+	}
+	out := listSecretsOutput{NextToken: next, SecretList: []*description{}}
+	for _, sec := range part {
+		d := sec.describe()
+		d.SecretVersionsToStages = sec.stagesByVersion()
+		out.SecretList = append(out.SecretList, d)
+	}
+	return out, nil
+}
+
+// filter is one condition on secrets: any of its values must match, or none of
+// the values that begin with an exclamation mark.
+type filter struct {
+	Key    string
+	Values []string
+}
+
+const filterKeys = "description,name,tag-key,tag-value,primary-region,owning-service,all"
+
+// filtered returns the secrets that meet all of the filters, oldest first.
+func (st *store) filtered(filters []filter, deleted bool) ([]*secret, error) {
+	for _, f := range filters {
+		switch {
+		case !oneOf(f.Key, filterKeys):
+			return nil, validation("1 validation error detected: Value '" + f.Key + "' at 'filters.1.member.key' failed to satisfy constraint: Member must satisfy enum value set: [" +
+				strings.ReplaceAll(filterKeys, ",", ", ") + "]")
+		case len(f.Values) < 1 || len(f.Values) > 10 || slices.ContainsFunc(f.Values, func(v string) bool { return len(v) > 512 }):
+			return nil, validation("1 validation error detected: Value at 'filters.1.member.values' failed to satisfy constraint: Member must have length less than or equal to 10")
+		}
+	}
+	found := []*secret{}
+	for _, sec := range st.secrets {
+		if !sec.deleted.IsZero() && !deleted {
+			continue
+		}
+		if !slices.ContainsFunc(filters, func(f filter) bool { return !f.meets(sec) }) {
+			found = append(found, sec)
+		}
+	}
+	return found, nil
+}
+
+// meets reports whether a secret meets the filter.
+func (f filter) meets(sec *secret) bool {
+	wanted, met := false, false
+	for _, v := range f.Values {
+		pattern, not := strings.CutPrefix(v, "!")
+		has := sec.has(f.Key, pattern)
+		if not && has {
+			return false
+		}
+		wanted = wanted || !not
+		met = met || !not && has
+	}
+	return met || !wanted
+}
+
+// has reports whether the attribute that a filter's key names matches: by its
+// prefix, case counting but in descriptions.
+func (sec *secret) has(key, pattern string) bool {
+	anyTag := func(field func(tag) string) bool {
+		return slices.ContainsFunc(sec.tags, func(t tag) bool { return strings.HasPrefix(field(t), pattern) })
+	}
+	switch key {
+	case "name":
+		return strings.HasPrefix(sec.name, pattern)
+	case "description":
+		return strings.HasPrefix(strings.ToLower(sec.description), strings.ToLower(pattern))
+	case "tag-key":
+		return anyTag(func(t tag) string { return t.Key })
+	case "tag-value":
+		return anyTag(func(t tag) string { return t.Value })
+	case "all":
+		return sec.mentions(pattern)
+	default: // primary-region and owning-service: our secrets have neither
+		return false
+	}
+}
+
+// mentions reports whether any word of the text is found in any attribute, case
+// aside.
+func (sec *secret) mentions(text string) bool {
+	attributes := []string{sec.name, sec.description}
+	for _, t := range sec.tags {
+		attributes = append(attributes, t.Key, t.Value)
+	}
+	all := strings.ToLower(strings.Join(attributes, "\n"))
+	for word := range strings.FieldsSeq(strings.ToLower(text)) {
+		if strings.Contains(all, word) {
+			return true
+		}
+	}
+	return false
+}

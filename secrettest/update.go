@@ -1,0 +1,45 @@
+package secrettest
+
+type updateSecretInput struct {
+	SecretId           *string `api:"required" len:"1,2048"`
+	ClientRequestToken *string `len:"32,64"`
+	Description        *string `len:"0,2048"`
+	KmsKeyId           *string `len:"0,2048"`
+	SecretBinary       []byte  `len:"1,65536" secret:"true"`
+	SecretString       *string `secret:"true"`
+}
+
+type updateSecretOutput struct {
+	ARN       string
+	Name      string
+	VersionId string `json:",omitempty"`
+}
+
+func (s *Server) updateSecret(in *updateSecretInput) (any, error) {
+	p, err := value(in.SecretString, in.SecretBinary)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil && in.ClientRequestToken == nil {
+		return nil, invalidRequest(errNoToken)
+	}
+	sec, err := s.store.active(*in.SecretId)
+	if err != nil {
+		return nil, err
+	}
+	out := updateSecretOutput{ARN: sec.arn, Name: sec.name}
+	now := s.store.now()
+	if p != nil {
+		v, err := sec.put(*in.ClientRequestToken, p, []string{stageCurrent}, now)
+		if err != nil {
+			return nil, err
+		}
+		out.VersionId = v.id
+	}
+	if in.Description != nil {
+		sec.description = *in.Description
+	}
+	sec.setKey(in.KmsKeyId)
+	sec.changed = now
+	return out, nil
+}
