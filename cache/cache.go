@@ -45,6 +45,7 @@ type Cache struct {
 	closed  bool
 	running sync.WaitGroup // fetches; added to only while not closed
 	entered uint32         // counts the entries made
+	fetched uint64         // counts the values published
 	recent  *table         // entries that have a value
 	failing *table         // entries that have none but a failure; nil until one has
 }
@@ -78,8 +79,7 @@ func isNilPointer(v any) bool {
 
 // Get returns the secret's value: from memory if it is younger than its TTL,
 // else from the source. If refreshing it fails, it is the last good value, as
-// far as Config.StaleIfError allows. Errors are of type [*Error], but for
-// [ErrNilCache].
+// far as Config.StaleIfError allows. Errors are of type [*Error].
 //
 // A done ctx ends the wait of this caller and nothing else: a fetch goes on for
 // the others and for the cache. What needs no wait is returned although ctx is
@@ -98,7 +98,7 @@ func (c *Cache) Get(ctx context.Context, ref Ref) (Value, error) {
 // asked about, and lives on. Otherwise last is nil.
 func (c *Cache) Lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot, error) {
 	if c == nil || c.source == nil {
-		return nil, ErrNilCache
+		return nil, &Error{Ref: ref, Err: ErrNilCache}
 	}
 	ref = c.resolve(ref)
 	if v, ok := c.entries.Load(ref); ok {
@@ -158,7 +158,7 @@ func (c *Cache) Refresh(ctx context.Context, ref Ref) (Value, error) {
 // LookupNow is Refresh for typed handles, as Lookup is Get for them.
 func (c *Cache) LookupNow(ctx context.Context, ref Ref) (*Snapshot, error) {
 	if c == nil || c.source == nil {
-		return nil, ErrNilCache
+		return nil, &Error{Ref: ref, Err: ErrNilCache}
 	}
 	ref = c.resolve(ref)
 	if ctx == nil {
@@ -191,7 +191,7 @@ func (c *Cache) LookupNow(ctx context.Context, ref Ref) (*Snapshot, error) {
 // one it does nothing.
 func (c *Cache) Invalidate(ref Ref) error {
 	if c == nil || c.source == nil {
-		return ErrNilCache
+		return &Error{Ref: ref, Err: ErrNilCache}
 	}
 	ref = c.resolve(ref)
 	if err := ref.Validate(); err != nil {

@@ -157,7 +157,8 @@ func (c *Cache) land(e *entry, f *flight, v Value, took time.Duration) (*Snapsho
 		return s, nil
 	}
 	old := e.snap.Load()
-	s.invalid = f.invalid
+	c.fetched++
+	s.number, s.invalid = c.fetched, f.invalid
 	if old != nil && old.Same(s) {
 		s.value.Payload = old.value.Payload // one copy in memory, however often it is refreshed
 	}
@@ -245,7 +246,7 @@ func (c *Cache) noteFailing(e *entry) {
 // nothing newer can be had. Called with mu held; e has a failure and no value.
 func (c *Cache) readopt(e *entry, last *Snapshot) {
 	c.failing.remove(e)
-	s := &Snapshot{cache: c, entry: e, value: last.value, at: last.at, due: last.due, invalid: last.invalid}
+	s := &Snapshot{cache: c, entry: e, value: last.value, number: last.number, at: last.at, due: last.due, invalid: last.invalid}
 	c.publish(e, s)
 }
 

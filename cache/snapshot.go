@@ -23,9 +23,10 @@ type Snapshot struct {
 	cache *Cache
 	entry *entry
 
-	value Value // Payload as the hook stores it
-	at    instant
-	due   time.Duration // the age at which refresh-ahead begins
+	value  Value  // Payload as the hook stores it
+	number uint64 // counts up with each value published
+	at     instant
+	due    time.Duration // the age at which refresh-ahead begins
 
 	// Guarded by Cache.mu.
 	invalid bool   // to be refreshed as if its TTL had passed
@@ -46,6 +47,21 @@ func (s *Snapshot) Ref() Ref { return s.entry.ref }
 
 // VersionID returns the version that it is.
 func (s *Snapshot) VersionID() string { return s.value.VersionID }
+
+// Metadata returns the Value without its Payload.
+func (s *Snapshot) Metadata() Value {
+	v := s.value
+	v.Payload = Payload{}
+	v.Stages = slices.Clone(v.Stages)
+	return v
+}
+
+// Hooked reports whether a hook transforms what the cache keeps, so that no
+// plaintext should be kept elsewhere.
+func (s *Snapshot) Hooked() bool { return s.cache.cfg.Hook != nil }
+
+// Cache returns the Cache that the Snapshot is of.
+func (s *Snapshot) Cache() *Cache { return s.cache }
 
 // Value returns the Value, derived by the hook if there is one. The caller may
 // change the Stages it gets. Errors are those of the hook.
@@ -105,32 +121,26 @@ func (s *Snapshot) Expired() bool {
 	return s.invalid || now.since(s.at) >= s.cache.cfg.TTL
 }
 
-// Memo returns what owner left with SetMemo at this secret, or nil. It is
-// forgotten when the secret is evicted.
-func (s *Snapshot) Memo(owner any) any {
-	for m := s.entry.memo.Load(); m != nil; m = m.next {
-		if m.owner == owner {
-			return m.value
-		}
-	}
-	return nil
+// Before reports whether other was fetched later than s, for the same Ref of the
+// same Cache.
+func (s *Snapshot) Before(other *Snapshot) bool {
+	return s.cache == other.cache && s.entry.ref == other.entry.ref && s.number < other.number
 }
 
-// SetMemo leaves value at this secret for owner, a pointer, in place of what it
-// left before: a decoded form, say, that is to live as long as the bytes do.
-func (s *Snapshot) SetMemo(owner, value any) {
+// Memo returns what owner, a pointer, keeps with this secret: a decoded form,
+// say, that is to live as long as the bytes do. If there is nothing yet, create
+// makes it. It is forgotten when the secret is evicted.
+func (s *Snapshot) Memo(owner any, create func() any) any {
 	for {
 		head := s.entry.memo.Load()
-		fresh := &memo{owner: owner, value: value}
-		tail := &fresh.next
 		for m := head; m != nil; m = m.next {
-			if m.owner != owner {
-				*tail = &memo{owner: m.owner, value: m.value}
-				tail = &(*tail).next
+			if m.owner == owner {
+				return m.kept
 			}
 		}
+		fresh := &memo{owner: owner, kept: create(), next: head}
 		if s.entry.memo.CompareAndSwap(head, fresh) {
-			return
+			return fresh.kept
 		}
 	}
 }
@@ -170,10 +180,10 @@ type entry struct {
 	forced  *instant // when the last forced fetch started
 }
 
-// A memo is an immutable node of a list: what one owner left at an entry.
+// A memo is an immutable node of a list: what one owner keeps at an entry.
 type memo struct {
-	owner, value any
-	next         *memo
+	owner, kept any
+	next        *memo
 }
 
 // A failure is what is remembered of the fetches that failed since the last

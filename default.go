@@ -1,0 +1,114 @@
+package typedsecret
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+// The default cache, and the caches that WithClient makes.
+var (
+	defaultCache atomic.Pointer[cache.Cache]
+	building     singleflight.Group // of the default cache
+	byClient     sync.Map           // awssm.Client to *cache.Cache
+)
+
+// buildTimeout bounds the making of the default cache, which may ask the
+// instance for its region.
+const buildTimeout = 10 * time.Second
+
+// SetDefault makes c the cache of all handles that were made without WithCache
+// or WithClient, also of those that were read before: their next Get goes to c.
+// With nil, the next Get builds one from the environment as [Default] does. The
+// cache before is not closed.
+func SetDefault(c *cache.Cache) {
+	if old := defaultCache.Swap(c); old != nil {
+		old.CheckNow()
+	}
+}
+
+// Default returns the default cache: the one that SetDefault set, else one of
+// default settings over a client that is built, on the first call, as the AWS
+// SDK's config.LoadDefaultConfig says: AWS_REGION, AWS_PROFILE,
+// AWS_ENDPOINT_URL_SECRETS_MANAGER and so on. A failure is not remembered: the
+// next call tries again.
+func Default(ctx context.Context) (*cache.Cache, error) {
+	if c := defaultCache.Load(); c != nil {
+		return c, nil
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	values := context.WithoutCancel(ctx)
+	result := building.DoChan("", func() (any, error) { return buildDefault(values) })
+	select {
+	case r := <-result:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*cache.Cache), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("gave up waiting for the default cache: %w", context.Cause(ctx))
+	}
+}
+
+func buildDefault(ctx context.Context) (*cache.Cache, error) {
+	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
+	defer cancel()
+	source, err := awssm.FromEnvironment(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("default cache: %w", err)
+	}
+	c, err := cache.New(source, cache.Config{})
+	if err != nil {
+		return nil, err
+	}
+	if !defaultCache.CompareAndSwap(nil, c) {
+		if set := defaultCache.Load(); set != nil {
+			return set, nil // SetDefault was called meanwhile
+		}
+	}
+	return c, nil
+}
+
+// bind returns the cache that handles of these settings read from now.
+func (set *settings) bind(ctx context.Context) (*cache.Cache, error) {
+	switch {
+	case set.err != nil:
+		return nil, set.err
+	case set.cache != nil:
+		return set.cache, nil
+	case set.client != nil:
+		return clientCache(set.client)
+	default:
+		return Default(ctx)
+	}
+}
+
+// bound reports whether c is still the cache that bind would return.
+func (set *settings) bound(c *cache.Cache) bool {
+	return set.cache != nil || set.client != nil || defaultCache.Load() == c
+}
+
+func clientCache(client awssm.Client) (*cache.Cache, error) {
+	if c, ok := byClient.Load(client); ok {
+		return c.(*cache.Cache), nil
+	}
+	source, err := awssm.New(client)
+	if err != nil {
+		return nil, err
+	}
+	c, err := cache.New(source, cache.Config{})
+	if err != nil {
+		return nil, err
+	}
+	winner, _ := byClient.LoadOrStore(client, c)
+	return winner.(*cache.Cache), nil
+}

@@ -1,0 +1,175 @@
+// Package typedsecret reads secrets from AWS Secrets Manager as typed Go values,
+// at the price of a pointer load. A handle is declared as a package variable,
+// without a client and without I/O, and read in request paths:
+//
+//	var db = typedsecret.New[DBCreds]("prod/db")
+//
+//	creds, err := db.Get(ctx) // a DBCreds, decoded once per version
+//
+// Behind the handles a cache, shared by all of them, fetches each secret when it
+// is first asked for, refreshes it in the background before its TTL is over,
+// notices rotations, and goes on with the last good value while Secrets Manager
+// can't be reached or a rotated value does not decode.
+//
+// Read on with [New] and [Secret.Get]; then [ByID] for secrets whose IDs are
+// known only at run time, [Inject], and [SetDefault] for settings. What decodes
+// and what is refused is told in package codec, how long what is kept in package
+// cache, and how to test without AWS in package secrettest.
+package typedsecret
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+// What a caller branches on with errors.Is. They are those of package cache,
+// where each is explained; errors of decoding are a [*codec.Error] in what
+// errors.As finds, and bear the sentinels of package codec.
+var (
+	ErrNotFound       = cache.ErrNotFound
+	ErrDeleted        = cache.ErrDeleted
+	ErrAccessDenied   = cache.ErrAccessDenied
+	ErrDecryption     = cache.ErrDecryption
+	ErrThrottled      = cache.ErrThrottled
+	ErrInvalidRequest = cache.ErrInvalidRequest
+	ErrUnavailable    = cache.ErrUnavailable
+	ErrTimeout        = cache.ErrTimeout
+	ErrInvalidRef     = cache.ErrInvalidRef
+	ErrInvalidConfig  = cache.ErrInvalidConfig
+	ErrClosed         = cache.ErrClosed
+	ErrNilCache       = cache.ErrNilCache
+	ErrPanic          = cache.ErrPanic
+	ErrHook           = cache.ErrHook
+
+	// ErrZeroHandle: a handle was used that New or NewByID did not make.
+	ErrZeroHandle = errors.New("handle is nil or was not made by typedsecret.New or NewByID")
+)
+
+// An Error says which secret could not be had, why, and when it is asked for
+// again. Errors of handles are of type *Error.
+type Error = cache.Error
+
+// Info tells about a value that a handle returned. It holds no secret.
+type Info struct {
+	ID        string // as the program asked for it
+	ARN       string
+	Name      string
+	VersionID string   // of the value that was returned
+	Stages    []string // of that version, when it was fetched
+	Created   time.Time
+	FetchedAt time.Time
+
+	// Stale: the value is past its TTL and was returned because refreshing it
+	// fails.
+	Stale bool
+	// RefreshErr is why the last attempt to refresh failed, nil if it did not.
+	RefreshErr error
+	// DecodeErr is why the newest version could not be decoded or is invalid;
+	// then the value is that of an older version. Else nil.
+	DecodeErr error
+	// RejectedVersionID is the version that DecodeErr is about.
+	RejectedVersionID string
+}
+
+// An Option changes what New and NewByID make.
+type Option func(*settings)
+
+// settings are what a handle was made with. They don't change.
+type settings struct {
+	ref    cache.Ref // the ID stays empty for a ByID
+	cache  *cache.Cache
+	client awssm.Client
+	codec  codec.Codec
+	shared bool
+	err    error // of the options
+}
+
+func newSettings(opts []Option) *settings {
+	set := &settings{}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(set)
+		}
+	}
+	if set.cache != nil && set.client != nil {
+		set.refuse("WithCache and WithClient exclude each other; give the client to the cache's source")
+	}
+	return set
+}
+
+func (set *settings) refuse(format string, args ...any) {
+	set.err = errors.Join(set.err, fmt.Errorf("%w: "+format, append([]any{ErrInvalidConfig}, args...)...))
+}
+
+// WithCache binds the handle to c instead of the default cache.
+func WithCache(c *cache.Cache) Option {
+	return func(set *settings) {
+		if c == nil {
+			set.err = errors.Join(set.err, ErrNilCache)
+		}
+		set.cache = c
+	}
+}
+
+// WithClient binds the handle to a cache over client, of default settings,
+// which all handles with the same client share. For other settings, use
+// [WithCache] over a source/awssm.Source.
+//
+// Client is any value with the method GetSecretValue, such as a
+// *secretsmanager.Client; it must be comparable, as pointers are.
+func WithClient(client awssm.Client) Option {
+	return func(set *settings) {
+		switch v := reflect.ValueOf(client); {
+		case !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil():
+			set.refuse("the client is nil")
+		case !v.Comparable():
+			set.refuse("the client, a %T, is not comparable; give a pointer to it", client)
+		default:
+			set.client = client
+		}
+	}
+}
+
+// WithStage reads the version that bears this version stage, such as
+// AWSPREVIOUS, in place of the cache's default stage.
+func WithStage(stage string) Option {
+	return func(set *settings) {
+		if stage == "" {
+			set.refuse("the version stage is empty; leave WithStage out for the default stage")
+		}
+		set.ref.Stage = stage
+	}
+}
+
+// WithVersionID pins one version, which never changes. A stage given with it
+// must be one that the version bears, or Secrets Manager refuses the request.
+func WithVersionID(id string) Option {
+	return func(set *settings) {
+		if id == "" {
+			set.refuse("the version ID is empty; leave WithVersionID out for the current version")
+		}
+		set.ref.VersionID = id
+	}
+}
+
+// WithCodec decodes with c in place of what [codec.For] answers for T.
+func WithCodec(c codec.Codec) Option {
+	return func(set *settings) {
+		if c == nil {
+			set.refuse("the codec is nil")
+		}
+		set.codec = c
+	}
+}
+
+// Shared says that nobody modifies what Get returns, so that one decoded value
+// can be returned to all, although T's type would allow to modify it.
+func Shared() Option {
+	return func(set *settings) { set.shared = true }
+}

@@ -1,0 +1,180 @@
+package typedsecret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/redact"
+)
+
+// A Secret is a handle on one secret, read as a T. It is safe for concurrent use
+// and meant to live as long as the program. Make one with [New].
+//
+// What Get returns is the caller's. A T that has immutable parts only (strings,
+// numbers, bools, time.Time, netip.Addr, arrays and structs of these) is decoded
+// once per version, and so is one that its codec declares to be shared, as keys
+// and certificates are; a T with a method Clone() T is decoded once and cloned for
+// each Get; any other T is decoded afresh for each Get, unless the option
+// [Shared] says that nobody modifies it.
+//
+// Printing a Secret in any way shows its ID and [REDACTED].
+type Secret[T any] struct {
+	slot slot[T]
+	set  *settings
+	dec  *decoder[T]
+}
+
+// New declares a handle on the secret id: a name, a full ARN, or an ARN without
+// its last seven characters. It does no I/O; the handle is bound to a cache when
+// it is first read. Options and an ID that make no sense are reported by the
+// first Get, and by [Secret.Err] at once.
+func New[T any](id string, opts ...Option) *Secret[T] {
+	set := newSettings(opts)
+	set.ref.ID = id
+	set.err = errors.Join(set.err, set.ref.Validate())
+	return &Secret[T]{set: set, dec: newDecoder[T](set)}
+}
+
+// Err reports what is wrong with what New was given, without I/O; else nil.
+func (s *Secret[T]) Err() error {
+	if s == nil || s.set == nil {
+		return ErrZeroHandle
+	}
+	if s.set.err != nil {
+		return &Error{Ref: s.set.ref, Err: s.set.err}
+	}
+	return nil
+}
+
+// ID returns the ID that New was given.
+func (s *Secret[T]) ID() string {
+	if s == nil || s.set == nil {
+		return ""
+	}
+	return s.set.ref.ID
+}
+
+// Get returns the present value. Mostly that costs a few pointer loads: no lock,
+// no allocation, no clock, and it never waits for a refresh while the value is
+// younger than the cache's TTL. The first Get fetches; the first after a
+// rotation was noticed decodes.
+//
+// If a new version does not decode, or its Validate method refuses it, the last
+// good one is returned on; GetWithInfo and the cache's Observer tell. Errors are
+// of type [*Error], but for [ErrZeroHandle].
+//
+// A done ctx ends the wait for a fetch, not the fetch; a value that needs no wait
+// is returned although ctx is done.
+func (s *Secret[T]) Get(ctx context.Context) (T, error) {
+	if s != nil {
+		if v := s.slot.view.Load(); v != nil && v.direct && v.snap.Fresh() {
+			return v.value, nil
+		}
+	}
+	return s.get(ctx)
+}
+
+// get is the rest of Get, kept apart so that Get stays small.
+func (s *Secret[T]) get(ctx context.Context) (T, error) {
+	v, err := s.look(ctx)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return s.dec.value(ctx, v)
+}
+
+// GetWithInfo is Get, and tells what was returned: version, age, and whether a
+// refresh or a newer version failed.
+func (s *Secret[T]) GetWithInfo(ctx context.Context) (T, Info, error) {
+	v, err := s.look(ctx)
+	if err != nil {
+		var zero T
+		return zero, Info{}, err
+	}
+	value, err := s.dec.value(ctx, v)
+	return value, v.info(), err
+}
+
+// Refresh fetches now and returns what came, decoded; all other readers get it
+// too. Within the cache's MinRefreshInterval of the last forced fetch it returns
+// what that brought, and while a back-off delay runs, the error that began it.
+// If the fetch or the decoding fails, that is the error, and Get goes on to
+// return the last good value.
+func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
+	var zero T
+	c, err := s.bind(ctx)
+	if err != nil {
+		return zero, err
+	}
+	snap, err := c.LookupNow(ctx, s.set.ref)
+	if err != nil {
+		return zero, err
+	}
+	v, err := s.slot.see(ctx, s.dec, snap)
+	if err != nil {
+		return zero, err
+	}
+	if v.err != nil {
+		return zero, v.err
+	}
+	return s.dec.value(ctx, v)
+}
+
+// Invalidate makes the next Get fetch. If that fails, the last good value is
+// returned as after its TTL. Within the cache's MinRefreshInterval of the last
+// forced fetch it does nothing.
+func (s *Secret[T]) Invalidate(ctx context.Context) error {
+	c, err := s.bind(ctx)
+	if err != nil {
+		return err
+	}
+	return c.Invalidate(s.set.ref)
+}
+
+// look returns the present view of the secret.
+func (s *Secret[T]) look(ctx context.Context) (*view[T], error) {
+	for {
+		c, err := s.bind(ctx)
+		if err != nil {
+			return nil, err
+		}
+		snap, err := c.Lookup(ctx, s.set.ref, s.slot.lastFrom(c))
+		if err != nil {
+			return nil, err
+		}
+		v, err := s.slot.see(ctx, s.dec, snap)
+		if err != nil {
+			return nil, err
+		}
+		if s.set.bound(c) {
+			return v, nil
+		}
+	}
+}
+
+func (s *Secret[T]) bind(ctx context.Context) (*cache.Cache, error) {
+	if s == nil || s.set == nil {
+		return nil, ErrZeroHandle
+	}
+	c, err := s.set.bind(ctx)
+	if err != nil {
+		return nil, &Error{Ref: s.set.ref, Err: err}
+	}
+	return c, nil
+}
+
+// String returns the secret's ID and [REDACTED].
+func (s *Secret[T]) String() string { return s.ID() + " " + redact.Text }
+
+// Format prints what String returns, for every verb.
+func (s *Secret[T]) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
+
+// MarshalText returns what String does, also for encoding/json.
+func (s *Secret[T]) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue returns what String does.
+func (s *Secret[T]) LogValue() slog.Value { return slog.StringValue(s.String()) }

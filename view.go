@@ -1,0 +1,207 @@
+package typedsecret
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/hook"
+)
+
+// A view is what a handle knows of one snapshot. It is immutable once published.
+type view[T any] struct {
+	snap   *cache.Snapshot // the newest; good is older if that does not decode
+	good   *cache.Snapshot // what value is decoded from; nil if nothing ever was
+	value  T               // zero if no decoded form is kept
+	kept   bool            // value is good's decoded form
+	direct bool            // kept, and may be returned as it is
+	err    error           // why snap does not decode
+}
+
+func (v *view[T]) info() Info {
+	shown := v.good
+	if shown == nil {
+		shown = v.snap
+	}
+	m := shown.Metadata()
+	info := Info{
+		ID: shown.Ref().ID, ARN: m.ARN, Name: m.Name, VersionID: m.VersionID, Stages: m.Stages,
+		Created: m.Created, FetchedAt: m.FetchedAt,
+		Stale: v.snap.Expired(), RefreshErr: v.snap.RefreshError(), DecodeErr: v.err,
+	}
+	if v.err != nil {
+		info.RejectedVersionID = v.snap.VersionID()
+	}
+	return info
+}
+
+// A slot is where a handle keeps its view of one secret.
+type slot[T any] struct {
+	view atomic.Pointer[view[T]]
+
+	mu   sync.Mutex // guards next
+	next *decoding[T]
+}
+
+// A decoding is the one run of the codec for a snapshot, which all readers wait
+// for who met that snapshot.
+type decoding[T any] struct {
+	snap *cache.Snapshot
+	once sync.Once
+	view *view[T] // written by once; nil if err is set
+	err  error    // the payload could not be had, so nothing is known about it
+}
+
+// see returns the view of snap, or of a newer one that the slot has seen, so that
+// a reader who was slow brings nobody an older version.
+func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot) (*view[T], error) {
+	if v := s.view.Load(); v != nil && (v.snap == snap || snap.Before(v.snap)) {
+		return v, nil
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	s.mu.Lock()
+	d := s.next
+	if d == nil || d.snap != snap && !snap.Before(d.snap) {
+		d = &decoding[T]{snap: snap}
+		s.next = d
+	}
+	s.mu.Unlock()
+	d.once.Do(func() {
+		defer s.finish(d)
+		d.err = errUnfinished
+		// For all who wait, so not ended by the end of one's context.
+		ctx := context.WithoutCancel(ctx)
+		if d.view, d.err = dec.view(ctx, s.view.Load(), d.snap); d.err == nil {
+			s.publish(d.view)
+		}
+	})
+	return d.view, d.err
+}
+
+// errUnfinished is what others get if the goroutine that ran the codec ended
+// in it, by runtime.Goexit.
+var errUnfinished = errors.New("decoding was broken off")
+
+func (s *slot[T]) finish(d *decoding[T]) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next == d {
+		s.next = nil
+	}
+}
+
+func (s *slot[T]) publish(v *view[T]) {
+	for {
+		present := s.view.Load()
+		if present != nil && v.snap.Before(present.snap) || s.view.CompareAndSwap(present, v) {
+			return
+		}
+	}
+}
+
+// lastFrom returns the last snapshot seen, if it is of c.
+func (s *slot[T]) lastFrom(c *cache.Cache) *cache.Snapshot {
+	if v := s.view.Load(); v != nil && v.snap.Cache() == c {
+		return v.snap
+	}
+	return nil
+}
+
+// A decoder makes views of snapshots and values of views: what all handles on
+// Ts of one declaration have in common.
+type decoder[T any] struct {
+	codec   codec.Codec
+	sharing sharing
+}
+
+func newDecoder[T any](set *settings) *decoder[T] {
+	c := set.codec
+	if c == nil {
+		c = codec.For[T]()
+	}
+	d := &decoder[T]{codec: c, sharing: sharingOf[T](c)}
+	if set.shared {
+		d.sharing = share
+	}
+	return d
+}
+
+// view makes the view of snap that follows before, the handle's last one, or nil.
+// It decodes only if snap brings another version. An error says that the payload
+// could not be had from the hook.
+func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snapshot) (*view[T], error) {
+	if before != nil && snap.Same(before.snap) {
+		v := *before
+		v.snap = snap
+		if before.good == before.snap {
+			v.good = snap
+		}
+		return &v, nil
+	}
+	value, undecodable, err := d.decode(ctx, snap)
+	if err != nil {
+		return nil, err
+	}
+	if undecodable != nil {
+		v := &view[T]{}
+		if before != nil {
+			*v = *before
+		}
+		v.snap, v.err = snap, undecodable
+		snap.Observe(ctx, hook.DecodeFailed{
+			Secret: hook.Secret{ID: snap.Ref().ID, Stage: snap.Ref().Stage, VersionID: snap.VersionID()},
+			Err:    undecodable,
+		})
+		return v, nil
+	}
+	v := &view[T]{snap: snap, good: snap}
+	if d.sharing != decodeEach && !snap.Hooked() {
+		v.value, v.kept, v.direct = value, true, d.sharing == share
+	}
+	return v, nil
+}
+
+// value returns the value of v to one caller.
+func (d *decoder[T]) value(ctx context.Context, v *view[T]) (T, error) {
+	switch {
+	case v.good == nil:
+		var zero T
+		return zero, v.err
+	case v.direct:
+		return v.value, nil
+	case v.kept:
+		clone, err := cloneOf(v.value)
+		if err != nil {
+			return clone, &Error{Ref: v.good.Ref(), Err: err}
+		}
+		return clone, nil
+	}
+	value, undecodable, err := d.decode(ctx, v.good)
+	if err == nil {
+		err = undecodable
+	}
+	return value, err
+}
+
+// decode decodes the payload of snap. Of the two errors, the first is about the
+// payload and will be the same each time, the second about getting at it.
+func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T, undecodable, err error) {
+	raw, err := snap.Value(ctx)
+	if err != nil {
+		return value, nil, err
+	}
+	data := raw.Payload.Bytes()
+	value, undecodable = codec.Decode[T](d.codec, data)
+	if snap.Hooked() {
+		clear(data)
+	}
+	if undecodable != nil {
+		return value, decodeError(snap, undecodable), nil
+	}
+	return value, nil, nil
+}
