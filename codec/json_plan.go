@@ -26,9 +26,9 @@ type field struct {
 	typ      reflect.Type
 	plan     *plan // nil if nothing can be stored in the field
 	optional bool  // the key may be missing
-	quoted   bool // tagged `,string`, and of a kind that the tag is for
-	tagged   bool // the key comes from the tag
-	hidden   bool // the Go field is unexported, and so an embedded struct with a tag
+	quoted   bool  // tagged `,string`, and of a kind that the tag is for
+	tagged   bool  // the key comes from the tag
+	hidden   bool  // the Go field is unexported, and so an embedded struct with a tag
 }
 
 var plans sync.Map // reflect.Type to *plan

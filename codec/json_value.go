@@ -221,18 +221,17 @@ func sliceDecoder(t reflect.Type, elem *plan) func(*decoder, reflect.Value) {
 			}
 			return
 		}
-		s := reflect.MakeSlice(t, 0, 0)
+		v.Set(reflect.MakeSlice(t, 0, 0))
 		d.pos++
 		for first, i := true, 0; d.next(first, ']'); first, i = false, i+1 {
-			if i == s.Cap() {
-				s.Grow(max(4, i))
+			if i == v.Cap() {
+				v.Grow(max(4, i))
 			}
-			s.SetLen(i + 1)
+			v.SetLen(i + 1)
 			d.push(nil, i)
-			elem.decode(d, s.Index(i))
+			elem.decode(d, v.Index(i))
 			d.pop()
 		}
-		v.Set(s)
 	}
 }
 

@@ -141,7 +141,8 @@ func (b *bundle) read(text []byte) *Error {
 			}
 			return refusePEM(at, ErrSyntax, "there is more behind the last PEM block")
 		}
-		if bytes.Count(rest[:len(rest)-len(after)], begin) != 1 {
+		read := rest[:len(rest)-len(after)]
+		if bytes.Count(read, begin) != 1 || bytes.Count(read, []byte("-----END")) != 1 {
 			// pem.Decode goes on to the next block it can read.
 			return refusePEM(at, ErrSyntax, "a PEM block is malformed or cut short")
 		}

@@ -1,0 +1,30 @@
+package codec_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/typedsecret/typedsecret/codec"
+)
+
+// BenchmarkJSON decodes the RDS secret with five fields that are wanted.
+func BenchmarkJSON(b *testing.B) {
+	data := []byte(inputs.Replace(dbJSON))
+	b.Run("codec", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := codec.Decode[dbCreds](codec.JSON{}, data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("encoding", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var v dbCreds
+			if err := json.Unmarshal(data, &v); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
