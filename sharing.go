@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
@@ -76,9 +75,4 @@ func cloneOf[T any](v T) (clone T, err error) {
 		return nil
 	})
 	return clone, err
-}
-
-// decodeError says which secret and version did not decode.
-func decodeError(snap *cache.Snapshot, err error) error {
-	return &Error{Ref: snap.Ref(), Err: err}
 }

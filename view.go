@@ -3,6 +3,7 @@ package typedsecret
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -204,4 +205,12 @@ func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T,
 		return value, decodeError(snap, undecodable), nil
 	}
 	return value, nil, nil
+}
+
+// decodeError says which secret and version did not decode.
+func decodeError(snap *cache.Snapshot, err error) error {
+	if id := snap.VersionID(); id != "" {
+		err = fmt.Errorf("version %s: %w", id, err)
+	}
+	return &Error{Ref: snap.Ref(), Err: err}
 }

@@ -1,0 +1,215 @@
+// Command quickstart shows in a few seconds what typedsecret does, without AWS:
+// it starts the fake Secrets Manager of package secrettest on a local port and
+// reads from it through the real AWS SDK client, over HTTP.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+// DBCreds is what the secret holds. A key that it lacks is an error.
+type DBCreds struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Host     string `json:"host"`
+	Port     int    `json:"port"`
+	Database string `json:"dbname"`
+}
+
+// The declaration that a service has: no client and no I/O yet.
+var db = typedsecret.New[DBCreds]("prod/db")
+
+// ttl is an hour by default; here nobody wants to wait so long.
+const ttl = time.Second
+
+func main() {
+	if err := run(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context) error {
+	server, err := secrettest.Start(secrettest.Config{})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	for _, env := range server.Env() {
+		name, value, _ := strings.Cut(env, "=")
+		os.Setenv(name, value)
+	}
+	fmt.Printf("A fake Secrets Manager listens on %s; the AWS SDK is the real one.\n\n", server.URL())
+
+	tell := teller(server)
+	client, err := createSecret(ctx)
+	if err != nil {
+		return err
+	}
+	tell("created   the secret prod/db, with the keys of an RDS secret")
+
+	source, err := awssm.FromEnvironment(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := cache.New(source, cache.Config{TTL: ttl})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	typedsecret.SetDefault(c)
+
+	for _, step := range []func(context.Context, *secretsmanager.Client, *secrettest.Server, func(string, ...any)) error{
+		read, rotate, outage, missingKey,
+	} {
+		if err := step(ctx, client, server, tell); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("\nWhatever prints the handle shows: %v\n", db)
+	return nil
+}
+
+func createSecret(ctx context.Context) (*secretsmanager.Client, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	client := secretsmanager.NewFromConfig(cfg)
+	_, err = client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
+		Name:         aws.String("prod/db"),
+		SecretString: aws.String(`{"engine":"postgres","username":"app","password":"first","host":"db.internal","port":5432,"dbname":"app"}`),
+	})
+	return client, err
+}
+
+// put gives the secret a new version, as a rotation does.
+func put(ctx context.Context, client *secretsmanager.Client, value string) error {
+	_, err := client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+		SecretId: aws.String("prod/db"), SecretString: aws.String(value),
+	})
+	return err
+}
+
+func read(ctx context.Context, _ *secretsmanager.Client, _ *secrettest.Server, tell func(string, ...any)) error {
+	var wg sync.WaitGroup
+	errs := make([]error, 100)
+	for i := range errs {
+		wg.Go(func() { _, errs[i] = db.Get(ctx) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	tell("read      it as a %T in 100 goroutines at once", DBCreds{})
+
+	const n = 1_000_000
+	start := time.Now()
+	for range n {
+		if _, err := db.Get(ctx); err != nil {
+			return err
+		}
+	}
+	tell("read      it a million times more, in %v", time.Since(start).Round(time.Millisecond))
+	return nil
+}
+
+func rotate(ctx context.Context, client *secretsmanager.Client, _ *secrettest.Server, tell func(string, ...any)) error {
+	_, before, err := db.GetWithInfo(ctx)
+	if err != nil {
+		return err
+	}
+	rotated := `{"username":"app","password":"second","host":"db.internal","port":5432,"dbname":"app"}`
+	if err := put(ctx, client, rotated); err != nil {
+		return err
+	}
+	start := time.Now()
+	for {
+		_, now, err := db.GetWithInfo(ctx)
+		if err != nil {
+			return err
+		}
+		if now.VersionID != before.VersionID {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	tell("rotated   the secret; noticed by a refresh in the background %v later", time.Since(start).Round(time.Millisecond))
+	return nil
+}
+
+func outage(ctx context.Context, _ *secretsmanager.Client, server *secrettest.Server, tell func(string, ...any)) error {
+	end, err := server.Inject(secrettest.Fault{Effect: secrettest.InternalError()})
+	if err != nil {
+		return err
+	}
+	gets := 0
+	for start := time.Now(); time.Since(start) < 3*ttl; gets++ {
+		if _, err := db.Get(ctx); err != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	_, info, err := db.GetWithInfo(ctx)
+	if err != nil {
+		return err
+	}
+	tell("outage    of %v with every request answered 500: %d Gets, 0 failed, the value stale: %v", 3*ttl, gets, info.Stale)
+	end()
+	for info.Stale || info.RefreshErr != nil {
+		if _, info, err = db.GetWithInfo(ctx); err != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond)
+	}
+	tell("recovered by itself when the back-off let it try again")
+	return nil
+}
+
+func missingKey(ctx context.Context, client *secretsmanager.Client, _ *secrettest.Server, tell func(string, ...any)) error {
+	if err := put(ctx, client, `{"username":"app","pasword":"third","host":"db.internal","port":5432}`); err != nil {
+		return err
+	}
+	_, err := db.Refresh(ctx)
+	if !errors.Is(err, codec.ErrMissingKey) {
+		return fmt.Errorf("wanted an error about a missing key, got %w", err)
+	}
+	tell("refused   a rotated value that lacks keys:\n           %v", err)
+	_, info, err := db.GetWithInfo(ctx)
+	if err != nil {
+		return err
+	}
+	tell("went on   with the last good version, %s; Info names the rejected one too", info.VersionID)
+	return nil
+}
+
+// teller returns a function that prints a line about what was done, with the
+// number of API calls that reached the server since the line before.
+func teller(server *secrettest.Server) func(string, ...any) {
+	told := 0
+	return func(format string, args ...any) {
+		calls := server.Calls()
+		unit := "calls"
+		if calls-told == 1 {
+			unit = "call "
+		}
+		fmt.Printf("%3d %s  %s\n", calls-told, unit, fmt.Sprintf(format, args...))
+		told = calls
+	}
+}
