@@ -1,7 +1,6 @@
 package secrettest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -30,7 +29,7 @@ func parse(body []byte, in any) error {
 		return serialization("The request is not UTF-8.")
 	}
 	raw := map[string]json.RawMessage{}
-	if bytes.TrimSpace(body)[0] != '{' || json.Unmarshal(body, &raw) != nil {
+	if json.Unmarshal(body, &raw) != nil || raw == nil { // null decodes without error
 		return serialization("The request is not a JSON object.")
 	}
 	v := reflect.ValueOf(in).Elem()
