@@ -95,7 +95,7 @@ func (s *structPlan) field(d *decoder, v reflect.Value, f *field) {
 	case null && !takesNull:
 		// As encoding/json: a map or a slice becomes nil, the rest stays.
 		d.skip()
-		if fv, ok := f.in(v, false); ok && (fv.Kind() == reflect.Map || fv.Kind() == reflect.Slice) {
+		if fv, ok := f.in(v, true); ok && (fv.Kind() == reflect.Map || fv.Kind() == reflect.Slice) {
 			fv.SetZero()
 		}
 		return

@@ -88,7 +88,7 @@ func TestIntoMustBeAPointer(t *testing.T) {
 func TestOnlyPEMDeclaresSharing(t *testing.T) {
 	for _, c := range []codec.Codec{codec.JSON{}, codec.Text{}, codec.Bytes{}, codec.PEM{}, csv} {
 		s, ok := c.(codec.Sharer)
-		if want := c == codec.PEM{}; ok != want || ok && !s.Shared() {
+		if want := c == (codec.PEM{}); ok != want || ok && !s.Shared() {
 			t.Errorf("%T: %v", c, ok)
 		}
 	}
