@@ -1,0 +1,266 @@
+// Package yaml is a codec for secrets in YAML, on github.com/goccy/go-yaml. It
+// turns YAML into the JSON that says the same and hands that to [codec.JSON], so
+// the fields' `json` tags count and all its rules hold: missing keys, exact and
+// duplicate keys, the two remedies for ports in quotes, and errors that hold
+// nothing of the secret. Register it for the types whose secrets are YAML.
+package yaml
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"github.com/typedsecret/typedsecret/codec"
+)
+
+// Codec decodes one YAML document. The zero value is ready for use.
+//
+// YAML has more than a secret needs and more than JSON can say. Refused are
+// merge keys (<<), several documents, tags other than YAML's own, numbers not
+// written as JSON writes them (0123, 1_000, .5, .inf), keys that are no scalars,
+// and aliases that make the document larger than 1 MiB. An unquoted number for a
+// string field is refused as in JSON; quote it, or set Lenient.
+type Codec struct {
+	Strict  bool // as in codec.JSON: refuse keys that no field is for
+	Lenient bool // as in codec.JSON: take a number for a string and the reverse
+}
+
+// Decode implements [codec.Codec].
+func (c Codec) Decode(data []byte, into any) error {
+	doc, err := toJSON(data)
+	if err == nil {
+		err = codec.JSON{Strict: c.Strict, Lenient: c.Lenient}.Decode(doc, into)
+	}
+	if e, ok := errors.AsType[*codec.Error](err); ok {
+		e.Offset = -1 // of the JSON, which nobody has seen
+		if t := reflect.TypeOf(into); e.Type == "" && t != nil && t.Kind() == reflect.Pointer {
+			e.Type = t.Elem().String()
+		}
+	}
+	return err
+}
+
+const (
+	maxSize    = 1 << 20 // of the JSON
+	maxNesting = 512     // as codec.JSON has it
+)
+
+// refuse makes an error. Its reason must hold nothing of the secret.
+func refuse(kind error, reason string) error {
+	return &codec.Error{Offset: -1, Kind: kind, Reason: reason}
+}
+
+// toJSON turns a YAML document into JSON. The parser's errors quote the source,
+// and a panic might; of both only the position is told.
+func toJSON(data []byte) (doc []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			doc, err = nil, refuse(codec.ErrPanic, fmt.Sprintf("the YAML parser panicked with a %T", p))
+		}
+	}()
+	if !utf8.Valid(data) {
+		return nil, refuse(codec.ErrSyntax, "the YAML is not valid UTF-8")
+	}
+	if deep(data) {
+		return nil, refuse(codec.ErrSyntax, "it nests too deeply")
+	}
+	// Duplicate keys are left for codec.JSON to find.
+	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		reason := "the YAML cannot be parsed"
+		if e, ok := errors.AsType[*yaml.SyntaxError](err); ok && e.Token != nil && e.Token.Position != nil {
+			reason += fmt.Sprintf(" at line %d, column %d", e.Token.Position.Line, e.Token.Position.Column)
+		}
+		return nil, refuse(codec.ErrSyntax, reason)
+	}
+	var body ast.Node
+	for _, d := range file.Docs {
+		if d.Body == nil {
+			continue
+		}
+		if body != nil {
+			return nil, refuse(codec.ErrSyntax, "there is more than one YAML document")
+		}
+		body = d.Body
+	}
+	if body == nil {
+		return nil, refuse(codec.ErrSyntax, "the secret is empty")
+	}
+	w := writer{anchors: map[string]ast.Node{}}
+	if err := w.value(body, 0); err != nil {
+		return nil, err
+	}
+	return w.out, nil
+}
+
+// deep reports whether flow collections might nest too deeply for a parser that
+// recurses. It counts brackets in strings too: no real secret has that many.
+func deep(data []byte) bool {
+	depth := 0
+	for _, c := range data {
+		switch c {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		}
+		if depth > 8*maxNesting {
+			return true
+		}
+	}
+	return false
+}
+
+// A writer appends YAML nodes to out as JSON.
+type writer struct {
+	out     []byte
+	anchors map[string]ast.Node
+}
+
+func (w *writer) value(n ast.Node, depth int) error {
+	if depth > maxNesting {
+		// An alias inside its own anchor ends here too.
+		return refuse(codec.ErrSyntax, "it nests too deeply")
+	}
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		return w.mapping(n.Values, depth)
+	case *ast.MappingValueNode:
+		return w.mapping([]*ast.MappingValueNode{n}, depth)
+	case *ast.SequenceNode:
+		return w.sequence(n.Values, depth)
+	case *ast.AnchorNode:
+		w.anchors[n.Name.GetToken().Value] = n.Value
+		return w.value(n.Value, depth+1)
+	case *ast.AliasNode:
+		target, ok := w.anchors[n.Value.GetToken().Value]
+		if !ok {
+			return refuse(codec.ErrSyntax, fmt.Sprintf("an alias%s has no anchor before it", position(n)))
+		}
+		return w.value(target, depth+1)
+	case *ast.TagNode:
+		return w.tagged(n, depth)
+	case *ast.StringNode:
+		return w.text(n.Value)
+	case *ast.LiteralNode:
+		return w.text(n.Value.Value)
+	case *ast.BoolNode:
+		return w.literal(fmt.Sprint(n.Value))
+	case *ast.NullNode:
+		return w.literal("null")
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		text := strings.TrimSpace(n.GetToken().Value)
+		if c := text + "x"; (c[0] != '-' && (c[0] < '0' || c[0] > '9')) || !json.Valid([]byte(text)) {
+			return refuse(codec.ErrValue, fmt.Sprintf("the number%s is not written as JSON writes numbers; quote it if it is text", position(n)))
+		}
+		return w.literal(text)
+	case nil:
+		return w.literal("null")
+	}
+	return refuse(codec.ErrSyntax, "the YAML uses what a secret cannot hold"+position(n))
+}
+
+func (w *writer) mapping(members []*ast.MappingValueNode, depth int) error {
+	w.out = append(w.out, '{')
+	for i, m := range members {
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		name, err := key(m.Key)
+		if err != nil {
+			return err
+		}
+		if err := w.text(name); err != nil {
+			return err
+		}
+		w.out = append(w.out, ':')
+		if err := w.value(m.Value, depth+1); err != nil {
+			return err
+		}
+	}
+	return w.literal("}")
+}
+
+func (w *writer) sequence(elements []ast.Node, depth int) error {
+	w.out = append(w.out, '[')
+	for i, n := range elements {
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		if err := w.value(n, depth+1); err != nil {
+			return err
+		}
+	}
+	return w.literal("]")
+}
+
+// tagged writes a node with a tag of YAML's own.
+func (w *writer) tagged(n *ast.TagNode, depth int) error {
+	scalar, isScalar := n.Value.(ast.ScalarNode)
+	switch tag := n.Start.Value; {
+	case tag == "!!str" && isScalar:
+		if s, err := key(scalar); err == nil {
+			return w.text(s)
+		}
+	case tag == "!!binary" && isScalar:
+		// codec.JSON wants base64 as well, but without line breaks.
+		if s, err := key(scalar); err == nil {
+			return w.text(strings.Join(strings.Fields(s), ""))
+		}
+	case tag == "!!int", tag == "!!float", tag == "!!bool", tag == "!!null", tag == "!!map", tag == "!!seq", tag == "!!timestamp":
+		return w.value(n.Value, depth+1)
+	}
+	return refuse(codec.ErrSyntax, "a tag"+position(n)+" does not fit its value or is not one of YAML's own")
+}
+
+// key is the text of a scalar, as a key or under the tag !!str.
+func key(n ast.Node) (string, error) {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		return n.Value, nil
+	case *ast.LiteralNode:
+		return n.Value.Value, nil
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		return n.GetToken().Value, nil
+	case *ast.MergeKeyNode:
+		return "", refuse(codec.ErrSyntax, "there is a merge key (<<)"+position(n)+"; write its keys out")
+	case *ast.MappingKeyNode:
+		if scalar, ok := n.Value.(ast.ScalarNode); ok {
+			return key(scalar)
+		}
+	}
+	return "", refuse(codec.ErrSyntax, "a key"+position(n)+" is not a plain scalar")
+}
+
+func (w *writer) text(s string) error {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return refuse(codec.ErrSyntax, "a string cannot be said in JSON")
+	}
+	return w.literal(string(b))
+}
+
+func (w *writer) literal(s string) error {
+	if w.out = append(w.out, s...); len(w.out) > maxSize {
+		return refuse(codec.ErrSyntax, "its aliases make it too large")
+	}
+	return nil
+}
+
+// position tells where n is, if it knows.
+func position(n ast.Node) string {
+	if n == nil {
+		return ""
+	}
+	if t := n.GetToken(); t != nil && t.Position != nil {
+		return fmt.Sprintf(" at line %d", t.Position.Line)
+	}
+	return ""
+}
