@@ -16,8 +16,23 @@ import (
 
 // leaks returns a form of err, or of anything it wraps, that has 4 bytes of one
 // of the secrets in it, or "".
-func leaks(err error, secrets ...string) string {
-	for _, form := range forms(err) {
+func leaks(err error, secrets ...string) string { return search(forms(err), secrets) }
+
+// leaksQuickly looks at the most telling forms only, so that a fuzz target gets
+// through more inputs.
+func leaksQuickly(err error, secrets ...string) string {
+	var all []string
+	for _, err := range tree(err) {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%d"} {
+			all = append(all, fmt.Sprintf(verb, err))
+		}
+	}
+	return search(all, secrets)
+}
+
+func search(forms, secrets []string) string {
+	for _, form := range forms {
+		form = addresses.ReplaceAllString(form, "")
 		for _, secret := range secrets {
 			for i := 0; i+4 <= len(secret); i++ {
 				if strings.Contains(form, secret[i:i+4]) {
@@ -27,6 +42,23 @@ func leaks(err error, secrets ...string) string {
 		}
 	}
 	return ""
+}
+
+// tree lists err and all that it wraps.
+func tree(err error) []error {
+	if err == nil {
+		return nil
+	}
+	all := []error{err}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		all = append(all, tree(e.Unwrap())...)
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			all = append(all, tree(err)...)
+		}
+	}
+	return all
 }
 
 // Addresses and times have digits too, and any of them may come up.
@@ -41,33 +73,24 @@ var (
 )
 
 // forms prints err and all that it wraps in every way.
-func forms(err error) []string {
-	if err == nil {
-		return nil
-	}
-	all := []string{err.Error()}
-	things := []any{err, []error{err}, struct{ E error }{err}, &struct{ E error }{err}, map[string]any{"e": err}}
-	if e, ok := err.(*codec.Error); ok {
-		things = append(things, *e, []codec.Error{*e}, struct{ e *codec.Error }{e})
-	}
-	for _, thing := range things {
-		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%T", "%t", "%p", "%U", "%c", "%o", "%e", "%w"} {
-			all = append(all, addresses.ReplaceAllString(fmt.Sprintf(verb, thing), ""))
+func forms(err error) (all []string) {
+	for _, err := range tree(err) {
+		all = append(all, err.Error())
+		things := []any{err, []error{err}, struct{ E error }{err}, &struct{ E error }{err}, map[string]any{"e": err}}
+		if e, ok := err.(*codec.Error); ok {
+			things = append(things, *e, []codec.Error{*e}, struct{ e *codec.Error }{e})
 		}
-		if b, err := json.Marshal(thing); err == nil {
-			all = append(all, string(b))
-		}
-		var log bytes.Buffer
-		slog.New(slog.NewTextHandler(&log, timeless)).Error("x", "e", thing)
-		slog.New(slog.NewJSONHandler(&log, timeless)).Error("x", "e", thing)
-		all = append(all, log.String())
-	}
-	switch e := err.(type) {
-	case interface{ Unwrap() error }:
-		all = append(all, forms(e.Unwrap())...)
-	case interface{ Unwrap() []error }:
-		for _, err := range e.Unwrap() {
-			all = append(all, forms(err)...)
+		for _, thing := range things {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%T", "%t", "%p", "%U", "%c", "%o", "%e", "%w"} {
+				all = append(all, fmt.Sprintf(verb, thing))
+			}
+			if b, err := json.Marshal(thing); err == nil {
+				all = append(all, string(b))
+			}
+			var log bytes.Buffer
+			slog.New(slog.NewTextHandler(&log, timeless)).Error("x", "e", thing)
+			slog.New(slog.NewJSONHandler(&log, timeless)).Error("x", "e", thing)
+			all = append(all, log.String())
 		}
 	}
 	return all
