@@ -102,7 +102,7 @@ func (s *Server) put(t testing.TB, what, secretID string, p *payload, stages []s
 
 func (p *payload) params() (text *string, blob []byte) {
 	if p.binary {
-		return nil, p.blob
+		return nil, append([]byte{}, p.blob...) // not nil, which would mean no value
 	}
 	return &p.text, nil
 }

@@ -1,0 +1,156 @@
+package secrettest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/typedsecret/typedsecret/secrettest"
+)
+
+func TestSetenvLeadsTheSDKHere(t *testing.T) {
+	t.Setenv("AWS_PROFILE", "production")
+	t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://production.invalid")
+	s := secrettest.New(t)
+	s.Seed(t, "s", "sesame")
+	s.Setenv(t)
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := get(ctx, secretsmanager.NewFromConfig(cfg), "s"); err != nil {
+		t.Fatal(err)
+	}
+	for _, kv := range s.Env() {
+		if k, v, _ := strings.Cut(kv, "="); os.Getenv(k) != v {
+			t.Errorf("%s = %q, want %q", k, os.Getenv(k), v)
+		}
+	}
+	r := s.Requests()
+	if len(r) != 1 || r[0].Operation != "GetSecretValue" || r[0].SecretIDs[0] != "s" || !strings.Contains(r[0].UserAgent, "aws-sdk-go-v2") {
+		t.Errorf("Requests = %+v", r)
+	}
+	s.ResetCalls()
+	if s.Calls() != 0 || len(s.Requests()) != 0 {
+		t.Error("ResetCalls leaves something")
+	}
+}
+
+// TestNothingPrintsASecret prints whatever the package exports in every way that
+// there is, and looks for each piece of the value.
+func TestNothingPrintsASecret(t *testing.T) {
+	const value = "open-Sesame-zyxwvutsr"
+	s := secrettest.New(t)
+	s.Seed(t, "s", value)
+	s.SeedBinary(t, "b", []byte(value))
+	s.Rotate(t, "s", value+"!")
+	stop, err := s.Inject(secrettest.Fault{SecretID: "s", Times: 1, Effect: secrettest.CorruptBody()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	_ = get(ctx, memory(s), "s")
+	_ = get(ctx, memory(s), "b")
+
+	var out strings.Builder
+	for _, v := range []any{
+		s, *s,
+		[]*secrettest.Server{s},
+		struct{ S secrettest.Server }{*s},
+		map[string]any{"s": s},
+		&struct{ s *secrettest.Server }{s},
+		struct{ s secrettest.Server }{*s},
+		s.Requests(), s.Client(), s.Transport(),
+		secrettest.Fault{Effect: secrettest.Throttling()},
+		secrettest.Throttling(),
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%p"} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+		if b, err := json.Marshal(v); err == nil {
+			out.Write(b)
+		}
+		slog.New(slog.NewTextHandler(&out, nil)).Info("x", "v", v)
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "v", v)
+	}
+	for i := range len(value) - 4 {
+		if piece := value[i : i+4]; strings.Contains(out.String(), piece) || strings.Contains(out.String(), fmt.Sprintf("%x", piece)) {
+			t.Fatalf("%q is printed", piece)
+		}
+	}
+	if want := fmt.Sprint(s); want != "secrettest.Server(in memory, 2 secrets)" {
+		t.Error(want)
+	}
+}
+
+func TestStartOnAnAddressInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if s, err := secrettest.Start(secrettest.Config{Addr: l.Addr().String()}); err == nil {
+		s.Close()
+		t.Error("no error")
+	}
+}
+
+func TestRegionAndAccount(t *testing.T) {
+	for region, want := range map[string]string{
+		"eu-central-1": "arn:aws:secretsmanager:eu-central-1:000000000042:secret:s-",
+		"cn-north-1":   "arn:aws-cn:secretsmanager:cn-north-1:000000000042:secret:s-",
+	} {
+		s, err := secrettest.Start(secrettest.Config{Region: region, Account: "000000000042"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		if arn := s.Seed(t, "s", "v"); !strings.HasPrefix(arn, want) {
+			t.Errorf("ARN = %s", arn)
+		}
+	}
+}
+
+// recorder stands in for a test that fails.
+type recorder struct {
+	testing.TB
+	failed bool
+}
+
+func (r *recorder) Helper()               {}
+func (r *recorder) Fatal(...any)          { r.failed = true; panic(r) }
+func (r *recorder) Fatalf(string, ...any) { r.failed = true; panic(r) }
+
+func TestHelpersFailTheTestOnMisuse(t *testing.T) {
+	s := secrettest.New(t)
+	s.Seed(t, "s", "v")
+	for name, misuse := range map[string]func(t testing.TB){
+		"a name twice":      func(t testing.TB) { s.Seed(t, "s", "v") },
+		"a bad name":        func(t testing.TB) { s.Seed(t, "a b", "v") },
+		"an empty binary":   func(t testing.TB) { s.SeedBinary(t, "b", nil) },
+		"rotate nothing":    func(t testing.TB) { s.Rotate(t, "t", "v") },
+		"put without stage": func(t testing.TB) { s.Put(t, "s", "v") },
+		"stage an unknown":  func(t testing.TB) { s.Stage(t, "s", "x", v4) },
+		"delete nothing":    func(t testing.TB) { s.Delete(t, "t") },
+		"an empty fault":    func(t testing.TB) { s.Fail(t, secrettest.Fault{}) },
+	} {
+		r := &recorder{TB: t}
+		func() {
+			defer func() { _ = recover() }()
+			misuse(r)
+		}()
+		if !r.failed {
+			t.Errorf("%s does not fail the test", name)
+		}
+	}
+	if s.Calls() != 0 {
+		t.Error("helpers count as calls")
+	}
+}
