@@ -147,49 +147,6 @@ func (s *structPlan) missing(d *decoder, v reflect.Value, f *field, unknown *key
 	})
 }
 
-// A keySet is the keys of one object. Few are compared one by one; beyond that
-// it is a map, so that a hostile secret costs no quadratic time.
-type keySet struct {
-	list [][]byte
-	many map[string]struct{}
-}
-
-// add reports whether key is new to the set.
-func (k *keySet) add(key []byte) bool {
-	if k.many != nil {
-		if _, ok := k.many[string(key)]; ok {
-			return false
-		}
-		k.many[string(key)] = struct{}{}
-		k.list = append(k.list, key)
-		return true
-	}
-	for _, other := range k.list {
-		if string(other) == string(key) {
-			return false
-		}
-	}
-	k.list = append(k.list, key)
-	if len(k.list) == 16 {
-		k.many = make(map[string]struct{}, 64)
-		for _, other := range k.list {
-			k.many[string(other)] = struct{}{}
-		}
-	}
-	return true
-}
-
-// near finds a key that differs from name in case only. Showing it tells little
-// that name doesn't.
-func (k *keySet) near(name string) string {
-	for _, key := range k.list {
-		if len(key) == len(name) && strings.EqualFold(string(key), name) {
-			return string(key)
-		}
-	}
-	return ""
-}
-
 func pointerDecoder(elem *plan) func(*decoder, reflect.Value) {
 	return func(d *decoder, v reflect.Value) {
 		if d.peek() == 'n' {

@@ -1,0 +1,161 @@
+package codec_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/typedsecret/typedsecret/codec"
+)
+
+type DBCreds struct {
+	Host     string        `json:"host"`
+	Port     int           `json:"port"`
+	Username string        `json:"username"`
+	Password string        `json:"password"`
+	Timeout  time.Duration `json:"timeout,omitempty"`
+}
+
+func ExampleDecode() {
+	secret := []byte(`{"engine":"postgres","host":"db","port":5432,"username":"app","password":"pw","timeout":"3s"}`)
+	creds, err := codec.Decode[DBCreds](codec.For[DBCreds](), secret)
+	fmt.Println(creds.Username, creds.Port, creds.Timeout, err)
+	// Output: app 5432 3s <nil>
+}
+
+// A secret that lacks a key is refused, and the error names all that is missing.
+func ExampleError() {
+	secret := []byte(`{"host":"db","Port":5432,"password":null}`)
+	_, err := codec.Decode[DBCreds](codec.JSON{}, secret)
+	if errors.Is(err, codec.ErrMissingKey) {
+		e, _ := errors.AsType[*codec.Error](err)
+		for _, m := range e.Missing {
+			fmt.Println(m)
+		}
+	}
+	// Output:
+	// "password" (field Password, null in the secret)
+	// "port" (field Port, the secret has "Port" and case counts)
+	// "username" (field Username)
+}
+
+// Some tools store a port as a number, some as a string.
+func ExampleJSON() {
+	type Endpoint struct{ Port int }
+	secret := []byte(`{"Port":"5432"}`)
+
+	_, err := codec.Decode[Endpoint](codec.JSON{}, secret)
+	fmt.Println(err)
+
+	e, err := codec.Decode[Endpoint](codec.JSON{Lenient: true}, secret)
+	fmt.Println(e.Port, err)
+
+	type Tagged struct {
+		Port int `json:",string"`
+	}
+	t, err := codec.Decode[Tagged](codec.JSON{}, secret)
+	fmt.Println(t.Port, err)
+	// Output:
+	// codec: decoding codec_test.Endpoint: Port: wrong kind of value: met a string where a number is wanted; tag the field `,string` or set JSON.Lenient to take either (offset 8)
+	// 5432 <nil>
+	// 5432 <nil>
+}
+
+func ExampleJSON_strict() {
+	_, err := codec.Decode[struct{ Token string }](codec.JSON{Strict: true}, []byte(`{"Token":"t","token2":"u"}`))
+	fmt.Println(errors.Is(err, codec.ErrUnknownKey))
+	// Output: true
+}
+
+type Pair struct{ User, Password string }
+
+func ExampleFunc() {
+	colon := codec.Func(func(secret []byte) (Pair, error) {
+		user, password, ok := bytes.Cut(secret, []byte(":"))
+		if !ok {
+			return Pair{}, errors.New("no colon in " + string(secret))
+		}
+		return Pair{string(user), string(password)}, nil
+	})
+
+	p, err := codec.Decode[Pair](colon, []byte("app:pw"))
+	fmt.Println(p.User, err)
+
+	_, err = codec.Decode[Pair](colon, []byte("hunter2"))
+	fmt.Println(err)
+	// Output:
+	// app <nil>
+	// codec: decoding codec_test.Pair: unfit value: the codec's function refused the value
+}
+
+type DSN struct{ *url.URL }
+
+func ExampleRegister() {
+	codec.Register[DSN](codec.Func(func(secret []byte) (DSN, error) {
+		u, err := url.Parse(strings.TrimSpace(string(secret)))
+		return DSN{u}, err
+	}))
+
+	dsn, err := codec.Decode[DSN](codec.For[DSN](), []byte("postgres://app:pw@db:5432/orders\n"))
+	fmt.Println(dsn.Host, err)
+	// Output: db:5432 <nil>
+}
+
+func ExampleFor() {
+	fmt.Printf("%T\n", codec.For[DBCreds]())
+	fmt.Printf("%T\n", codec.For[string]())
+	fmt.Printf("%T\n", codec.For[[]byte]())
+	fmt.Printf("%T\n", codec.For[tls.Certificate]())
+	fmt.Printf("%T\n", codec.For[time.Time]())
+	// Output:
+	// codec.JSON
+	// codec.Text
+	// codec.Bytes
+	// codec.PEM
+	// codec.Text
+}
+
+func ExampleText() {
+	token, err := codec.Decode[string](codec.Text{}, []byte("ghp_x"))
+	fmt.Println(token, err)
+	// Output: ghp_x <nil>
+}
+
+func ExampleBytes() {
+	key, err := codec.Decode[[]byte](codec.Bytes{}, []byte{1, 2, 3})
+	fmt.Println(key, err)
+	// Output: [1 2 3] <nil>
+}
+
+func ExamplePEM() {
+	secret := newBundle() // a certificate, its chain and its key, in PEM or in JSON
+
+	cert, err := codec.Decode[tls.Certificate](codec.PEM{}, secret)
+	fmt.Println(len(cert.Certificate), cert.PrivateKey != nil, err)
+	// Output: 2 true <nil>
+}
+
+func newBundle() []byte {
+	p := newPKI()
+	return []byte(object("certificate", p.leafPEM, "certificateChain", p.caPEM, "privateKey", p.keyPKCS8))
+}
+
+// APIKey checks itself. The reason is shown because an Error vouches for it.
+type APIKey string
+
+func (k APIKey) Validate() error {
+	if len(k) < 20 {
+		return &codec.Error{Reason: "an API key has at least 20 characters"}
+	}
+	return nil
+}
+
+func ExampleValidator() {
+	_, err := codec.Decode[APIKey](codec.For[APIKey](), []byte("changeme"))
+	fmt.Println(err)
+	// Output: codec: decoding codec_test.APIKey: invalid value: an API key has at least 20 characters
+}
