@@ -23,65 +23,47 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// maxDepth ends the copy of a chain that leads back into itself.
-const maxDepth = 32
-
 // cleanChain copies an error with all that it wraps, by the rule that what is
 // not known to be harmless is left out. Known are the SDK's layers, rebuilt
 // without what was sent and received, and net's. Any other layer becomes one
 // without a text of its own, any other leaf shows its type only: net/http
 // quotes the line of an answer that it can't parse, the SDK's processcreds
 // provider the output that holds the credentials.
-func cleanChain(err error) error { return cleanAt(err, 0) }
-
-func cleanAt(err error, depth int) error {
-	if err == nil {
-		return nil
-	}
-	if depth > maxDepth {
-		return withheld("a longer chain of errors")
-	}
-	clean := func(err error) error { return cleanAt(err, depth+1) }
-
+func cleanChain(err error) error {
 	switch e := err.(type) {
+	case nil:
+		return nil
 	case *smithy.OperationError:
-		return &smithy.OperationError{ServiceID: e.ServiceID, OperationName: e.OperationName, Err: clean(e.Err)}
+		return &smithy.OperationError{ServiceID: e.ServiceID, OperationName: e.OperationName, Err: cleanChain(e.Err)}
 	case *awshttp.ResponseError:
-		inner, _ := clean(e.ResponseError).(*smithyhttp.ResponseError)
-		if inner == nil {
-			inner = cleanResponseError(&smithyhttp.ResponseError{}, clean)
-		}
-		return &awshttp.ResponseError{ResponseError: inner, RequestID: strings.Clone(e.RequestID)}
+		return &awshttp.ResponseError{ResponseError: cleanResponseError(e.ResponseError), RequestID: strings.Clone(e.RequestID)}
 	case *smithyhttp.ResponseError:
-		if e == nil {
-			return nil
-		}
-		return cleanResponseError(e, clean)
+		return cleanResponseError(e)
 	case *smithy.DeserializationError:
-		return &smithy.DeserializationError{Err: clean(e.Err)}
+		return &smithy.DeserializationError{Err: cleanChain(e.Err)}
 	case *smithy.SerializationError:
-		return &smithy.SerializationError{Err: clean(e.Err)}
+		return &smithy.SerializationError{Err: cleanChain(e.Err)}
 	case *smithy.CanceledError:
-		return &smithy.CanceledError{Err: clean(e.Err)}
+		return &smithy.CanceledError{Err: cleanChain(e.Err)}
 	case *smithyhttp.RequestSendError:
-		return &smithyhttp.RequestSendError{Err: clean(e.Err)}
+		return &smithyhttp.RequestSendError{Err: cleanChain(e.Err)}
 	case *aws.RequestCanceledError:
-		return &aws.RequestCanceledError{Err: clean(e.Err)}
+		return &aws.RequestCanceledError{Err: cleanChain(e.Err)}
 	case *retry.MaxAttemptsError:
-		return &retry.MaxAttemptsError{Attempt: e.Attempt, Err: clean(e.Err)}
+		return &retry.MaxAttemptsError{Attempt: e.Attempt, Err: cleanChain(e.Err)}
 	case smithy.APIError:
 		return cleanAPIError(e)
 
 	case *url.Error:
-		return &url.Error{Op: e.Op, URL: hostOnly(e.URL), Err: clean(e.Err)}
+		return &url.Error{Op: e.Op, URL: hostOnly(e.URL), Err: cleanChain(e.Err)}
 	case *net.OpError:
-		return &net.OpError{Op: e.Op, Net: e.Net, Source: e.Source, Addr: e.Addr, Err: clean(e.Err)}
+		return &net.OpError{Op: e.Op, Net: e.Net, Source: e.Source, Addr: e.Addr, Err: cleanChain(e.Err)}
 	case *net.DNSError:
 		dns := *e
-		dns.UnwrapErr = clean(e.UnwrapErr)
+		dns.UnwrapErr = cleanChain(e.UnwrapErr)
 		return &dns
 	case *os.SyscallError:
-		return &os.SyscallError{Syscall: e.Syscall, Err: clean(e.Err)}
+		return &os.SyscallError{Syscall: e.Syscall, Err: cleanChain(e.Err)}
 	case syscall.Errno, tls.AlertError:
 		return e
 	case tls.RecordHeaderError:
@@ -92,7 +74,7 @@ func cleanAt(err error, depth int) error {
 	if isHarmless(err) {
 		return err
 	}
-	return cleanUnknown(err, clean)
+	return cleanUnknown(err)
 }
 
 // harmless leaves are themselves, by identity.
@@ -118,6 +100,7 @@ var harmlessTexts = []string{
 	"endpoint rule error, DualStack is enabled but this partition does not support DualStack",
 	"endpoint rule error, FIPS and DualStack are enabled, but this partition does not support one or both",
 	"no EC2 IMDS role found",
+	`access disabled to EC2 IMDS via client option, or "AWS_EC2_METADATA_DISABLED" environment variable`,
 	"static credentials are empty",
 }
 
@@ -128,7 +111,7 @@ func isHarmless(err error) bool {
 
 // cleanUnknown keeps of an unknown layer what it wraps, and what it is by its
 // methods: a timeout stays one.
-func cleanUnknown(err error, clean func(error) error) error {
+func cleanUnknown(err error) error {
 	var below []error
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
@@ -138,7 +121,7 @@ func cleanUnknown(err error, clean func(error) error) error {
 	}
 	l := &layer{}
 	for _, b := range below {
-		if c := clean(b); c != nil {
+		if c := cleanChain(b); c != nil {
 			l.below = append(l.below, c)
 		}
 	}
@@ -181,12 +164,14 @@ func (p plain) Error() string { return string(p) }
 // withheld is a leaf whose text is not, by its type.
 type withheld string
 
-func (w withheld) Error() string { return string(w) + ", whose text is withheld as it may quote a secret" }
+func (w withheld) Error() string {
+	return string(w) + ", whose text is withheld as it may quote a secret"
+}
 
 // keptHeaders of an answer describe it and hold nothing of it.
 var keptHeaders = []string{"Content-Type", "Date", "Retry-After", "X-Amzn-Requestid"}
 
-func cleanResponseError(e *smithyhttp.ResponseError, clean func(error) error) *smithyhttp.ResponseError {
+func cleanResponseError(e *smithyhttp.ResponseError) *smithyhttp.ResponseError {
 	resp := &http.Response{Header: http.Header{}, Body: http.NoBody}
 	if e.Response != nil && e.Response.Response != nil {
 		resp.StatusCode = e.Response.StatusCode
@@ -197,7 +182,7 @@ func cleanResponseError(e *smithyhttp.ResponseError, clean func(error) error) *s
 			}
 		}
 	}
-	return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: resp}, Err: clean(e.Err)}
+	return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: resp}, Err: cleanChain(e.Err)}
 }
 
 // cleanAPIError keeps the types of the SDK's service packages, which hold the

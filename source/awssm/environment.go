@@ -43,6 +43,7 @@ func configError(err error) error {
 // checkRegion reports a client that can't know where to send its requests. With
 // an endpoint or a resolver of the user's it can.
 func checkRegion(o secretsmanager.Options) error {
+	//lint:ignore SA1019 it is deprecated, and clients that have it work
 	ownResolver := o.EndpointResolver != nil ||
 		o.EndpointResolverV2 != nil && reflect.TypeOf(o.EndpointResolverV2) != defaultResolver
 	if o.Region != "" || o.BaseEndpoint != nil || ownResolver {

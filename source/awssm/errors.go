@@ -215,23 +215,22 @@ func isSendError(err error) bool {
 }
 
 func apiText(sort error, advice string, api smithy.APIError, cause error, noLogin bool) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%v: ", sort)
+	var parts []string
 	if noLogin {
-		b.WriteString("no credentials could be had: ")
+		parts = append(parts, "no credentials could be had")
 	}
-	// A message that says no more than the code is no message.
-	if m := oneLine(api.ErrorMessage()); m != "" && m != api.ErrorCode() {
-		b.WriteString(m)
-		if advice != "" {
-			b.WriteString("; ")
-		}
+	// The SDK puts UnknownError where the service sent no message.
+	if m := oneLine(api.ErrorMessage()); m != "" && m != "UnknownError" {
+		parts = append(parts, strings.TrimSuffix(m, "."))
 	}
 	if advice != "" {
-		b.WriteString(advice)
+		parts = append(parts, advice)
 	}
-	fmt.Fprintf(&b, " (%s%s)", oneLine(api.ErrorCode()), whence(cause))
-	return b.String()
+	text := sort.Error()
+	if len(parts) > 0 {
+		text += ": " + strings.Join(parts, "; ")
+	}
+	return fmt.Sprintf("%s (%s%s)", text, oneLine(api.ErrorCode()), whence(cause))
 }
 
 // whence names status and request ID, which AWS's support asks for.

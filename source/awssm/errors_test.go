@@ -1,0 +1,403 @@
+package awssm_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+func answerError(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+	w.Header().Set("X-Amzn-Requestid", "11111111-2222-3333-4444-555555555555")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "Message": message})
+}
+
+var sentinels = []error{
+	cache.ErrNotFound, cache.ErrDeleted, cache.ErrAccessDenied, cache.ErrDecryption,
+	cache.ErrThrottled, cache.ErrInvalidRequest, cache.ErrUnavailable, cache.ErrTimeout,
+}
+
+func TestCodesAreSorted(t *testing.T) {
+	const noMessage = ""
+	for _, c := range []struct {
+		status  int
+		code    string
+		message string
+		want    error
+		says    string
+	}{
+		{400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.", cache.ErrNotFound, "can't find the specified secret"},
+		{404, "ResourceNotFoundException", noMessage, cache.ErrNotFound, "404"},
+		{400, "InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.", cache.ErrDeleted, "RestoreSecret"},
+		{400, "InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.", cache.ErrDeleted, "scheduled"},
+		{400, "InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId.", cache.ErrInvalidRequest, "not associated"},
+		{400, "InvalidParameterException", noMessage, cache.ErrInvalidRequest, "InvalidParameterException"},
+		{400, "ValidationException", "Invalid name.", cache.ErrInvalidRequest, "Invalid name"},
+		{400, "UnknownOperationException", noMessage, cache.ErrInvalidRequest, ""},
+		{400, "AccessDeniedException", "User: arn:aws:iam::1:user/u is not authorized to perform: secretsmanager:GetSecretValue", cache.ErrAccessDenied, "allow secretsmanager:GetSecretValue"},
+		{400, "UnrecognizedClientException", "The security token included in the request is invalid.", cache.ErrAccessDenied, "AWS_SESSION_TOKEN"},
+		{400, "ExpiredTokenException", "The security token included in the request is expired", cache.ErrAccessDenied, "aws sso login"},
+		{403, "InvalidSignatureException", "Signature expired", cache.ErrAccessDenied, "clock"},
+		{403, "MissingAuthenticationToken", noMessage, cache.ErrAccessDenied, "not signed"},
+		{403, "SomethingNew", noMessage, cache.ErrAccessDenied, "SomethingNew"},
+		{400, "DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.", cache.ErrDecryption, "KMS key is enabled"},
+		{400, "KMSInvalidStateException", noMessage, cache.ErrDecryption, ""},
+		{400, "ThrottlingException", "Rate exceeded", cache.ErrThrottled, "Rate exceeded"},
+		{429, "SomethingNew", noMessage, cache.ErrThrottled, ""},
+		{400, "SomethingNew", "no\nsuch\tthing", cache.ErrInvalidRequest, "no such thing"},
+		{500, "InternalServiceError", "An error occurred on the server side.", cache.ErrUnavailable, "HTTP 500"},
+		{503, "ServiceUnavailableException", noMessage, cache.ErrUnavailable, "HTTP 503"},
+		{408, "RequestTimeoutException", noMessage, cache.ErrUnavailable, ""},
+		{502, "SomethingNew", noMessage, cache.ErrUnavailable, ""},
+		{400, "com.amazonaws.secretsmanager#ResourceNotFoundException", noMessage, cache.ErrNotFound, ""},
+	} {
+		t.Run(fmt.Sprint(c.status, " ", c.code, " ", c.message), func(t *testing.T) {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				answerError(w, c.status, c.code, c.message)
+			}))
+			defer srv.Close()
+			_, err := newSource(t, srv.URL).Fetch(t.Context(), current)
+			for _, sentinel := range sentinels {
+				if errors.Is(err, sentinel) != (sentinel == c.want) {
+					t.Errorf("errors.Is(err, %q) is %v", sentinel, errors.Is(err, sentinel))
+				}
+			}
+			text := err.Error()
+			if strings.ContainsAny(text, "\n\r\t") || !strings.Contains(text, c.says) ||
+				!strings.Contains(text, "request ID 11111111-2222-3333-4444-555555555555") {
+				t.Errorf("text is %q", text)
+			}
+			t.Log(text)
+		})
+	}
+}
+
+func TestRefusalOfTheKeyIsBoth(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answerError(w, 400, "AccessDeniedException", "Access to KMS is not allowed")
+	}))
+	defer srv.Close()
+	_, err := newSource(t, srv.URL).Fetch(t.Context(), current)
+	if !errors.Is(err, cache.ErrAccessDenied) || !errors.Is(err, cache.ErrDecryption) || !strings.Contains(err.Error(), "kms:Decrypt") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestFailuresWithoutACodeAreSorted(t *testing.T) {
+	html := func(status int) func(*testing.T) string {
+		return func(t *testing.T) string {
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(status)
+				fmt.Fprint(w, "<html>a proxy's page</html>")
+			}))
+			t.Cleanup(srv.Close)
+			return srv.URL
+		}
+	}
+	for _, c := range []struct {
+		name string
+		url  func(*testing.T) string
+		want error
+		says string
+	}{
+		{"refused", func(*testing.T) string { return "http://127.0.0.1:1" }, cache.ErrUnavailable, "connection refused"},
+		{"no such host", func(*testing.T) string { return "http://no-such-host.invalid" }, cache.ErrUnavailable, "no-such-host.invalid"},
+		{"a proxy's page, 200", html(200), cache.ErrUnavailable, "proxy"},
+		{"a proxy's page, 403", html(403), cache.ErrUnavailable, "HTTP 403"},
+		{"a proxy's page, 429", html(429), cache.ErrThrottled, "HTTP 429"},
+		{"TLS where none is", func(t *testing.T) string {
+			return strings.Replace(html(200)(t), "http:", "https:", 1)
+		}, cache.ErrUnavailable, "HTTP response to HTTPS client"},
+		{"a certificate of nobody's", func(t *testing.T) string {
+			srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+			srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+			srv.StartTLS()
+			t.Cleanup(srv.Close)
+			return srv.URL
+		}, cache.ErrUnavailable, "certificate"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := newSource(t, c.url(t)).Fetch(t.Context(), current)
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error is %v", err)
+			}
+			t.Log(err)
+		})
+	}
+}
+
+func TestSDKErrorsStayReachable(t *testing.T) {
+	srv := secrettest.New(t)
+	_, err := newSource(t, srv.URL()).Fetch(t.Context(), current)
+	var (
+		notFound *types.ResourceNotFoundException
+		api      smithy.APIError
+		op       *smithy.OperationError
+		response *awshttp.ResponseError
+		inner    *smithyhttp.ResponseError
+	)
+	if !errors.As(err, &notFound) || notFound.ErrorMessage() == "" {
+		t.Error("no *types.ResourceNotFoundException")
+	}
+	if !errors.As(err, &api) || api.ErrorCode() != "ResourceNotFoundException" {
+		t.Error("no smithy.APIError")
+	}
+	if !errors.As(err, &op) || op.Operation() != "GetSecretValue" {
+		t.Error("no *smithy.OperationError")
+	}
+	if !errors.As(err, &response) || response.HTTPStatusCode() != 400 || response.ServiceRequestID() == "" {
+		t.Errorf("no *awshttp.ResponseError with status and request ID: %v", response)
+	}
+	if !errors.As(err, &inner) || inner.HTTPResponse().Request != nil || inner.HTTPResponse().Body != http.NoBody {
+		t.Error("the request or the body is still there")
+	}
+	if !strings.Contains(err.Error(), response.ServiceRequestID()) {
+		t.Errorf("text lacks the request ID: %v", err)
+	}
+	var send *smithyhttp.RequestSendError
+	var urlErr *url.Error
+	var opErr *net.OpError
+	_, err = newSource(t, "http://127.0.0.1:1").Fetch(t.Context(), current)
+	if !errors.As(err, &send) || !errors.As(err, &urlErr) || !errors.As(err, &opErr) {
+		t.Errorf("chain of a failed dial is cut: %v", err)
+	}
+}
+
+// marker is a secret none of whose 4-byte pieces occurs in ordinary text.
+const marker = "Zq7!Xw9@Kv3#Jp5$Ym1%Ub8^Tn2&Rc6*"
+
+// forms are the ways in which an error, and what it wraps, may be shown.
+func forms(err error) []string {
+	var out []string
+	var walk func(any, int)
+	walk = func(v any, depth int) {
+		if depth > 40 || v == nil {
+			return
+		}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			out = append(out, fmt.Sprintf(verb, v))
+		}
+		if js, err := json.Marshal(v); err == nil {
+			out = append(out, string(js))
+		}
+		e, ok := v.(error)
+		if !ok {
+			return
+		}
+		switch u := e.(type) {
+		case interface{ Unwrap() error }:
+			walk(u.Unwrap(), depth+1)
+		case interface{ Unwrap() []error }:
+			for _, e := range u.Unwrap() {
+				walk(e, depth+1)
+			}
+		}
+	}
+	walk(err, 0)
+	return out
+}
+
+// reachable prints what reflection finds behind v, unexported fields included.
+func reachable(v reflect.Value, seen map[uintptr]bool, out *strings.Builder) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() || seen[v.Pointer()] {
+			return
+		}
+		seen[v.Pointer()] = true
+		reachable(v.Elem(), seen, out)
+	case reflect.Interface:
+		if !v.IsNil() {
+			reachable(v.Elem(), seen, out)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			reachable(v.Field(i), seen, out)
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			b := make([]byte, v.Len())
+			for i := range b {
+				b[i] = byte(v.Index(i).Uint())
+			}
+			out.Write(b)
+			out.WriteByte('\n')
+			return
+		}
+		for i := range v.Len() {
+			reachable(v.Index(i), seen, out)
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			reachable(it.Key(), seen, out)
+			reachable(it.Value(), seen, out)
+		}
+	case reflect.String:
+		out.WriteString(v.String())
+		out.WriteByte('\n')
+	}
+}
+
+func checkNoSecret(t *testing.T, err error, secrets ...string) {
+	t.Helper()
+	var behind strings.Builder
+	reachable(reflect.ValueOf(&err), map[uintptr]bool{}, &behind)
+	for _, form := range append(forms(err), behind.String()) {
+		for _, secret := range secrets {
+			for i := range len(secret) - 3 {
+				piece := secret[i : i+4]
+				if strings.Contains(form, piece) || strings.Contains(form, fmt.Sprintf("%x", piece)) {
+					t.Errorf("%q of a secret in %s", piece, form)
+					return
+				}
+			}
+		}
+	}
+}
+
+func TestErrorsShowNoSecret(t *testing.T) {
+	body := fmt.Sprintf(`{"ARN":"a","Name":"n","VersionId":"v","SecretString":%q}`, marker)
+	raw := func(answer string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			fmt.Fprint(conn, answer)
+		}
+	}
+	plainBody := func(status int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			fmt.Fprint(w, body)
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		handler http.HandlerFunc
+	}{
+		{"truncated", raw("HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n" + body)},
+		{"no JSON", plainBody(200, marker)},
+		{"JSON cut inside the secret", plainBody(200, body[:len(body)-10])},
+		{"secret of another type", plainBody(200, fmt.Sprintf(`{"SecretString":[%q]}`, marker))},
+		{"secret in a date", plainBody(200, fmt.Sprintf(`{"CreatedDate":%q}`, marker))},
+		{"binary that isn't base64", plainBody(200, fmt.Sprintf(`{"SecretBinary":%q}`, marker))},
+		{"bad escape in the secret", plainBody(200, `{"SecretString":"\u`+marker+`"}`)},
+		{"rubbish after a bare secret", plainBody(200, `{"SecretString":`+marker+`}`)},
+		{"key", plainBody(200, `{"`+marker+`":`)},
+		{"snapshot of a 500", plainBody(500, body[:len(body)-10])},
+		{"a 400 with the secret for a body", plainBody(400, marker)},
+		{"a status line of the secret", raw(marker + "\r\n\r\n")},
+		{"a protocol of the secret", raw("HTTP/" + marker + " 200 OK\r\n\r\n")},
+		{"a status of the secret", raw("HTTP/1.1 " + marker + "\r\n\r\n")},
+		{"a header line of the secret", raw("HTTP/1.1 200 OK\r\n" + marker + "\r\n\r\n")},
+		{"a length of the secret", raw("HTTP/1.1 200 OK\r\nContent-Length: " + marker + "\r\n\r\n")},
+		{"an encoding of the secret", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: " + marker + "\r\n\r\n")},
+		{"a chunk of the secret", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + marker + "\r\n")},
+		{"headers of a refusal", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Echo", marker)
+			answerError(w, 400, "AccessDeniedException", "no")
+		}},
+		{"a redirect", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://127.0.0.1:1/?"+url.QueryEscape(marker), http.StatusFound)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			srv := httptest.NewServer(c.handler)
+			defer srv.Close()
+			_, err := newSource(t, srv.URL).Fetch(t.Context(), current)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			checkNoSecret(t, err, marker, secretKey, sessionToken, "AWS4-HMAC-SHA256")
+			if strings.ContainsAny(err.Error(), "\n\r") {
+				t.Errorf("more than one line: %q", err)
+			}
+			t.Log(err)
+		})
+	}
+}
+
+// TestErrorsOfCredentialProvidersShowNoCredentials: the SDK's processcreds
+// quotes a process's output if that is no JSON.
+func TestErrorsOfCredentialProvidersShowNoCredentials(t *testing.T) {
+	o := options("http://127.0.0.1:1")
+	o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, fmt.Errorf("parse failed of process output: %s, error: %w", marker, errors.New(marker))
+	})
+	s, err := awssm.New(secretsmanager.New(o))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Fetch(t.Context(), current)
+	if !errors.Is(err, cache.ErrAccessDenied) || !strings.Contains(err.Error(), "AWS_PROFILE") {
+		t.Errorf("error is %v", err)
+	}
+	checkNoSecret(t, err, marker)
+}
+
+// TestErrorsOfOtherClients are those that the SDK's client does not make.
+func TestErrorsOfOtherClients(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want error
+	}{
+		{"of an unknown type", errors.New(marker), cache.ErrUnavailable},
+		{"joined", errors.Join(errors.New(marker), fmt.Errorf("%s: %w", marker, &types.ResourceNotFoundException{})), cache.ErrNotFound},
+		{"an API error of their own", ownError{}, cache.ErrThrottled},
+		{"a typed timeout", fmt.Errorf("%s: %w", marker, timeoutError{}), cache.ErrTimeout},
+		{"a deadline of their own", fmt.Errorf("%s: %w", marker, context.DeadlineExceeded), cache.ErrTimeout},
+		{"cancelled by themselves", fmt.Errorf("%s: %w", marker, context.Canceled), cache.ErrUnavailable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, err := awssm.New(&recorder{err: c.err})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = s.Fetch(t.Context(), current)
+			if !errors.Is(err, c.want) {
+				t.Errorf("error is %v, want %v", err, c.want)
+			}
+			checkNoSecret(t, err, marker)
+			t.Log(err)
+		})
+	}
+}
+
+type ownError struct{ error }
+
+func (ownError) Error() string                 { return marker }
+func (ownError) ErrorCode() string             { return "ThrottlingException" }
+func (ownError) ErrorMessage() string          { return "slower" }
+func (ownError) ErrorFault() smithy.ErrorFault { return smithy.FaultClient }
+
+type timeoutError struct{}
+
+func (timeoutError) Error() string   { return marker }
+func (timeoutError) Timeout() bool   { return true }
+func (timeoutError) Temporary() bool { return true }
