@@ -14,7 +14,7 @@ import (
 )
 
 // A program, or an example as here, starts a server without a test and fills it
-// through the API.
+// by Create or through the API.
 func ExampleStart() {
 	s, err := secrettest.Start(secrettest.Config{})
 	if err != nil {
@@ -29,9 +29,7 @@ func ExampleStart() {
 		Region:       "us-east-1",
 		Credentials:  credentials.NewStaticCredentialsProvider("any", "any", ""),
 	})
-	client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
-		Name: aws.String("prod/db"), SecretString: aws.String("sesame"),
-	})
+	s.Create("prod/db", "sesame")
 	out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("prod/db")})
 	fmt.Println(*out.SecretString, out.VersionStages, err)
 
@@ -45,7 +43,7 @@ func ExampleStart() {
 	fmt.Println(err != nil, s.Calls("GetSecretValue"), s.CallsFor("prod/db"))
 	// Output:
 	// sesame [AWSCURRENT] <nil>
-	// true 2 3
+	// true 2 2
 }
 
 // In a test, Setenv leads the code under test here, whatever client it builds.

@@ -9,24 +9,42 @@ import (
 // the service would refuse it, as when the name is taken.
 func (s *Server) Seed(t testing.TB, name, value string) (arn string) {
 	t.Helper()
-	return s.seed(t, name, &payload{text: value})
+	arn, err := s.Create(name, value)
+	if err != nil {
+		t.Fatalf("secrettest: Seed(%q): %v", name, err)
+	}
+	return arn
 }
 
 // SeedBinary makes a secret with a binary value and returns its ARN.
 func (s *Server) SeedBinary(t testing.TB, name string, value []byte) (arn string) {
 	t.Helper()
-	return s.seed(t, name, &payload{blob: value, binary: true})
+	arn, err := s.CreateBinary(name, value)
+	if err != nil {
+		t.Fatalf("secrettest: SeedBinary(%q): %v", name, err)
+	}
+	return arn
 }
 
-func (s *Server) seed(t testing.TB, name string, p *payload) string {
-	t.Helper()
+// Create is Seed for programs. What else a program wants of a secret it can do
+// through the service's API.
+func (s *Server) Create(name, value string) (arn string, err error) {
+	return s.create(name, &payload{text: value})
+}
+
+// CreateBinary is SeedBinary for programs.
+func (s *Server) CreateBinary(name string, value []byte) (arn string, err error) {
+	return s.create(name, &payload{blob: value, binary: true})
+}
+
+func (s *Server) create(name string, p *payload) (string, error) {
 	in := createSecretInput{Name: &name, ClientRequestToken: new(newUUID())}
 	in.SecretString, in.SecretBinary = p.params()
 	out, err := local(s, (*Server).createSecret, in)
 	if err != nil {
-		t.Fatalf("secrettest: Seed(%q): %v", name, err)
+		return "", err
 	}
-	return out.(createSecretOutput).ARN
+	return out.(createSecretOutput).ARN, nil
 }
 
 // Rotate gives a secret a new text value at once: a new version gets AWSCURRENT,

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+)
+
+// TestMain lets the test binary be the command, for the test of its signals.
+func TestMain(m *testing.M) {
+	if os.Getenv("SECRETTEST_AS_COMMAND") != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestTheCommandServesItsSeedsUntilASignal(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "seed.json")
+	seeds := `{"text": "sesame", "object": {"a": 1}, "blob": {"SecretBinary": "AAEC"}, "list": [1]}`
+	if err := os.WriteFile(file, []byte(seeds), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		cmd := exec.Command(os.Args[0], "-seed", file)
+		cmd.Env = append(os.Environ(), "SECRETTEST_AS_COMMAND=1")
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timeout := time.AfterFunc(30*time.Second, func() { cmd.Process.Kill() })
+		lines := bufio.NewScanner(out)
+		var printed strings.Builder
+		for lines.Scan() && !strings.Contains(lines.Text(), "Ctrl-C") {
+			printed.WriteString(lines.Text() + "\n")
+			if kv, ok := strings.CutPrefix(lines.Text(), "export "); ok {
+				k, v, _ := strings.Cut(kv, "=")
+				t.Setenv(k, strings.Trim(v, "'"))
+			}
+		}
+		if strings.Contains(printed.String(), "sesame") {
+			t.Error("a secret is printed")
+		}
+		cfg, err := config.LoadDefaultConfig(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := secretsmanager.NewFromConfig(cfg)
+		for name, want := range map[string]string{"text": "sesame", "object": `{"a": 1}`, "list": "[1]", "blob": "\x00\x01\x02"} {
+			got, err := c.GetSecretValue(context.Background(), &secretsmanager.GetSecretValueInput{SecretId: &name})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if aws.ToString(got.SecretString)+string(got.SecretBinary) != want {
+				t.Errorf("%s is not what was seeded", name)
+			}
+		}
+		if err := cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("after %v: %v", sig, err)
+		}
+		timeout.Stop()
+	}
+}
+
+func TestMistakesInTheSeedFileAreNamedAndNotQuoted(t *testing.T) {
+	for _, row := range []struct{ name, file, want string }{
+		{"not an object", `["sesame"]`, "line 1: the file must be a JSON object from names to values"},
+		{"empty", ``, "line 1: the file must be a JSON object from names to values"},
+		{"a syntax error in a value", "{\n\"a\": \"x\",\n\"b\": sesame}", `line 3: the value of "b" is not JSON`},
+		{"a value that never ends", "{\n\"a\": \"sesame", `line 2: the value of "a" is not JSON`},
+		{"a name twice", "{\"a\": \"x\",\n\"a\": \"sesame\"}", `line 2: the secret "a" is there twice`},
+		{"null", `{"a": null}`, `line 1: the secret "a": null is no value`},
+		{"not base64", "{\n\n\"a\": {\"SecretBinary\": \"?sesame\"}}", `line 3: the secret "a": SecretBinary is not standard base64`},
+		{"a number for base64", `{"a": {"SecretBinary": 1}}`, `line 1: the secret "a": SecretBinary must be a string`},
+		{"no comma", `{"a": "x" "sesame": "y"}`, "line 1: "},
+		{"more", "{}\n{\"sesame\": 1}", "line 2: the file goes on after its object"},
+		{"a bad name", "{\"a b\": \"sesame\"}", `:1: secret "a b": ValidationException: `},
+		{"too long", `{"a": "` + strings.Repeat("sesame", 11000) + `"}`, `:1: secret "a": ValidationException: `},
+		{"empty binary", `{"a": {"SecretBinary": ""}}`, `:1: secret "a": ValidationException: `},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "seed.json")
+			if err := os.WriteFile(file, []byte(row.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			err := run(ctx, []string{"-seed", file}, io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Fatalf("error = %v, want %s", err, row.want)
+			}
+			if strings.Contains(err.Error(), "sesame") && row.name != "no comma" {
+				t.Errorf("the error quotes the file: %v", err)
+			}
+		})
+	}
+}
+
+func TestHelpAndBadFlags(t *testing.T) {
+	var help strings.Builder
+	if err := run(context.Background(), []string{"-h"}, io.Discard, &help); !errors.Is(err, flag.ErrHelp) {
+		t.Errorf("-h: %v", err)
+	}
+	for _, want := range []string{"Usage:", "-seed", "-addr", "SecretBinary"} {
+		if !strings.Contains(help.String(), want) {
+			t.Errorf("the help lacks %s", want)
+		}
+	}
+	for _, args := range [][]string{{"x"}, {"-nonsense"}, {"-seed", "/does/not/exist"}, {"-addr", "nowhere:x"}} {
+		if err := run(context.Background(), args, io.Discard, io.Discard); err == nil {
+			t.Errorf("%q: no error", args)
+		}
+	}
+}
