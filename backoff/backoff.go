@@ -88,13 +88,16 @@ func (p Policy) Delay(failures int) time.Duration {
 	switch p.Jitter {
 	case EqualJitter:
 		half := bound / 2
-		return half + rand.N(bound-half+1)
+		return half + upTo(bound-half)
 	case NoJitter:
 		return bound
 	default:
-		return rand.N(bound + 1)
+		return upTo(bound)
 	}
 }
+
+// upTo draws from [0, d]; unsigned, as there is no Duration one above the longest.
+func upTo(d time.Duration) time.Duration { return time.Duration(rand.Uint64N(uint64(d) + 1)) }
 
 func (p Policy) base() time.Duration {
 	if p.Base == 0 {

@@ -389,7 +389,7 @@ func TestErrorsOfOtherClients(t *testing.T) {
 	}
 }
 
-type ownError struct{ error }
+type ownError struct{}
 
 func (ownError) Error() string                 { return marker }
 func (ownError) ErrorCode() string             { return "ThrottlingException" }

@@ -1,0 +1,204 @@
+package backoff_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/backoff"
+)
+
+func TestValidate(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		policy backoff.Policy
+		fails  string // part of the error's text; none if valid
+	}{
+		{"zero value", backoff.Policy{}, ""},
+		{"constant delay", backoff.Policy{Base: time.Second, Growth: 1, Max: time.Second}, ""},
+		{"base above the default maximum", backoff.Policy{Base: 2 * time.Hour}, ""},
+		{"longest of all", backoff.Policy{Base: math.MaxInt64, Growth: math.MaxFloat64, Jitter: backoff.EqualJitter}, ""},
+		{"negative base", backoff.Policy{Base: -1}, "Base is -1ns"},
+		{"negative maximum", backoff.Policy{Max: -time.Second}, "Max is -1s"},
+		{"maximum under base", backoff.Policy{Base: time.Minute, Max: time.Second}, "Max must be at least Base"},
+		{"maximum under the default base", backoff.Policy{Max: time.Millisecond}, "Base 1s"},
+		{"growth under 1", backoff.Policy{Growth: 0.999}, "Growth is 0.999"},
+		{"negative growth", backoff.Policy{Growth: -2}, "Growth is -2"},
+		{"growth not a number", backoff.Policy{Growth: math.NaN()}, "Growth is NaN"},
+		{"infinite growth", backoff.Policy{Growth: math.Inf(1)}, "Growth is +Inf"},
+		{"infinitely negative growth", backoff.Policy{Growth: math.Inf(-1)}, "Growth is -Inf"},
+		{"jitter unknown", backoff.Policy{Jitter: 3}, "Jitter is 3"},
+		{"jitter negative", backoff.Policy{Jitter: -1}, "Jitter is -1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := c.policy.Validate()
+			switch {
+			case c.fails == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case c.fails != "" && (!errors.Is(err, backoff.ErrInvalid) || !strings.Contains(err.Error(), c.fails)):
+				t.Errorf("error is %v, want one that says %q", err, c.fails)
+			}
+		})
+	}
+}
+
+func TestZeroPolicyIsTheDefaultOfTheAWSClients(t *testing.T) {
+	var zero backoff.Policy
+	explicit := backoff.Policy{Base: time.Second, Growth: 2, Max: time.Hour, Jitter: backoff.FullJitter}
+	for failures := range 20 {
+		if got, want := zero.Bound(failures), explicit.Bound(failures); got != want {
+			t.Errorf("after %d failures the bound is %v, want %v", failures, got, want)
+		}
+	}
+}
+
+func TestBoundGrowsUpToMax(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		policy backoff.Policy
+		want   []time.Duration // after 0, 1, 2 … failures
+	}{
+		{
+			"doubling",
+			backoff.Policy{Max: 10 * time.Second},
+			[]time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 10 * time.Second, 10 * time.Second},
+		},
+		{
+			"half as much again",
+			backoff.Policy{Base: 100 * time.Millisecond, Growth: 1.5, Max: 200 * time.Millisecond},
+			[]time.Duration{0, 100 * time.Millisecond, 150 * time.Millisecond, 200 * time.Millisecond},
+		},
+		{
+			"constant",
+			backoff.Policy{Base: time.Second, Growth: 1},
+			[]time.Duration{0, time.Second, time.Second, time.Second},
+		},
+		{
+			"base above the default maximum",
+			backoff.Policy{Base: 2 * time.Hour},
+			[]time.Duration{0, 2 * time.Hour, 2 * time.Hour},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for failures, want := range c.want {
+				if got := c.policy.Bound(failures); got != want {
+					t.Errorf("after %d failures the bound is %v, want %v", failures, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestNoFailureNoDelay(t *testing.T) {
+	for _, failures := range []int{0, -1, math.MinInt} {
+		if d := (backoff.Policy{Jitter: backoff.NoJitter}).Delay(failures); d != 0 {
+			t.Errorf("after %d failures the delay is %v", failures, d)
+		}
+	}
+}
+
+func TestManyFailuresDoNotOverflow(t *testing.T) {
+	policies := map[string]backoff.Policy{
+		"default":       {},
+		"slow growth":   {Growth: 1.0000001},
+		"fast growth":   {Growth: math.MaxFloat64},
+		"longest":       {Base: math.MaxInt64, Max: math.MaxInt64},
+		"long maximum":  {Base: 1, Max: math.MaxInt64},
+		"nanosecond":    {Base: 1, Growth: 1, Max: 1},
+		"equal, longer": {Base: time.Hour, Max: math.MaxInt64, Jitter: backoff.EqualJitter},
+	}
+	for name, p := range policies {
+		t.Run(name, func(t *testing.T) {
+			limit := p.Max
+			if limit == 0 {
+				limit = backoff.DefaultMax
+			}
+			before := time.Duration(0)
+			for shift := range 32 {
+				failures := 1 << shift
+				bound := p.Bound(failures)
+				if bound < before || bound <= 0 || bound > limit {
+					t.Errorf("after %d failures the bound is %v, before it was %v", failures, bound, before)
+				}
+				before = bound
+				for _, j := range []backoff.Jitter{backoff.FullJitter, backoff.EqualJitter, backoff.NoJitter} {
+					p.Jitter = j
+					if d := p.Delay(failures); d < 0 || d > bound {
+						t.Errorf("jitter %d: after %d failures the delay is %v, the bound %v", j, failures, d, bound)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestJitterIsDrawnEvenly(t *testing.T) {
+	const draws, buckets = 20_000, 10
+	for _, c := range []struct {
+		name     string
+		jitter   backoff.Jitter
+		from, to time.Duration
+	}{
+		{"full", backoff.FullJitter, 0, time.Second},
+		{"equal", backoff.EqualJitter, time.Second / 2, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := backoff.Policy{Base: time.Second, Growth: 1, Max: time.Second, Jitter: c.jitter}
+			var counts [buckets]int
+			for range draws {
+				d := p.Delay(1)
+				if d < c.from || d > c.to {
+					t.Fatalf("delay is %v, not in [%v, %v]", d, c.from, c.to)
+				}
+				counts[min(buckets-1, int((d-c.from)*buckets/(c.to-c.from)))]++
+			}
+			// 2,000 are expected in each with a deviation of 42, so 300 off
+			// is seven of these.
+			for i, n := range counts {
+				if n < draws/buckets-300 || n > draws/buckets+300 {
+					t.Errorf("%d of %d delays are in tenth %d: %v", n, draws, i, counts)
+				}
+			}
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		p := backoff.Policy{Jitter: backoff.NoJitter}
+		for failures := range 12 {
+			if got, want := p.Delay(failures), p.Bound(failures); got != want {
+				t.Errorf("after %d failures the delay is %v, want %v", failures, got, want)
+			}
+		}
+	})
+}
+
+func TestDelayDoesNotAllocate(t *testing.T) {
+	p := backoff.Policy{}
+	if n := testing.AllocsPerRun(100, func() { _ = p.Delay(7) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func ExamplePolicy() {
+	p := backoff.Policy{Base: 100 * time.Millisecond, Max: time.Second, Jitter: backoff.NoJitter}
+	if err := p.Validate(); err != nil {
+		fmt.Println(err)
+	}
+	for failures := 1; failures <= 5; failures++ {
+		fmt.Println(p.Delay(failures))
+	}
+	// Output:
+	// 100ms
+	// 200ms
+	// 400ms
+	// 800ms
+	// 1s
+}
+
+func ExamplePolicy_Validate() {
+	err := backoff.Policy{Base: time.Minute, Max: time.Second}.Validate()
+	fmt.Println(err)
+	// Output: invalid back-off: Max is 1s and Base 1m0s; Max must be at least Base
+}
