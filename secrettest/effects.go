@@ -51,13 +51,13 @@ func Unavailable() Effect {
 // others are answered.
 func AccessDenied() Effect {
 	return Effect{name: "AccessDenied", entry: true, change: func(p *plan) {
-		resource := "the specified secret"
+		resource := "*"
 		if len(p.ids) > 0 {
 			resource = p.ids[0]
 		}
-		p.err = serviceError("AccessDeniedException",
-			"User: arn:aws:iam::123456789012:user/secrettest is not authorized to perform: secretsmanager:GetSecretValue on resource: "+
-				resource+" because no identity-based policy allows the secretsmanager:GetSecretValue action")
+		p.err = serviceError("AccessDeniedException", fmt.Sprintf(
+			"User: arn:aws:iam::123456789012:user/secrettest is not authorized to perform: secretsmanager:%[1]s"+
+				" on resource: %[2]s because no identity-based policy allows the secretsmanager:%[1]s action", p.op, resource))
 	}}
 }
 

@@ -109,14 +109,15 @@ type plan struct {
 	cut    cut
 	skew   time.Duration // of the server's clock
 	hang   bool
-	header http.Header // the request's
-	ids    []string    // the request's
+	header http.Header // the request's, as are the rest
+	op     string
+	ids    []string
 }
 
 // plan finds what is to go wrong with a request and waits for as long as it
 // takes. It returns an error if the client or the server has gone by then.
 func (l *faultList) plan(ctx context.Context, closed <-chan struct{}, req *request, h http.Header) (*plan, error) {
-	p := &plan{header: h, ids: req.ids}
+	p := &plan{header: h, op: req.op, ids: req.ids}
 	var latency time.Duration
 	var hit *active
 	l.mu.Lock()
@@ -169,7 +170,7 @@ func (l *faultList) entry(name string) *apiError {
 	for _, a := range l.list {
 		if a.Effect.entry && a.SecretID == name &&
 			(a.matches("BatchGetSecretValue", []string{name}) || a.matches("GetSecretValue", []string{name})) && a.take() {
-			p := &plan{ids: []string{name}}
+			p := &plan{op: "GetSecretValue", ids: []string{name}}
 			a.Effect.change(p)
 			return p.err
 		}

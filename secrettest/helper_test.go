@@ -20,9 +20,7 @@ func client(t testing.TB, s *secrettest.Server) *secretsmanager.Client {
 	t.Helper()
 	return secretsmanager.New(options(s), func(o *secretsmanager.Options) {
 		o.BaseEndpoint = aws.String(s.URL())
-		// A connection a request: an idle one that the server closed would make
-		// the client send a request twice.
-		tr := &http.Transport{DisableKeepAlives: true}
+		tr := &http.Transport{}
 		t.Cleanup(tr.CloseIdleConnections)
 		o.HTTPClient = &http.Client{Transport: tr}
 	})

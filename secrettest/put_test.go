@@ -235,7 +235,7 @@ func TestAtMost100VersionsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(out.Versions) != 100 || *out.Versions[0].VersionId != first {
+	if len(out.Versions) != 100 || out.NextToken != nil || *out.Versions[0].VersionId != first {
 		t.Errorf("%d versions, the first is %s", len(out.Versions), *out.Versions[0].VersionId)
 	}
 }

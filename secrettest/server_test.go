@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -115,6 +116,31 @@ func TestRegionAndAccount(t *testing.T) {
 		if arn := s.Seed(t, "s", "v"); !strings.HasPrefix(arn, want) {
 			t.Errorf("ARN = %s", arn)
 		}
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	s := secrettest.New(t)
+	s.Seed(t, "s", "v")
+	c := client(t, s)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for j := range 10 {
+				s.Rotate(t, "s", fmt.Sprint(i, j))
+				stop := s.Fail(t, secrettest.Fault{Times: 1, Effect: secrettest.Throttling()})
+				_ = get(ctx, c, "s")
+				stop()
+				if _, err := c.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: new("s")}); err != nil && !strings.Contains(err.Error(), "Throttling") {
+					t.Error(err)
+				}
+				_, _, _ = s.Calls(), s.Requests(), s.String()
+			}
+		})
+	}
+	wg.Wait()
+	if n := s.Calls(); n != 160 {
+		t.Errorf("%d requests, want 160", n)
 	}
 }
 

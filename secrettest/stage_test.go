@@ -65,7 +65,7 @@ func TestLabelsThatMayNotMove(t *testing.T) {
 			"AWSCURRENT to nowhere", "AWSCURRENT", v1, "", "InvalidParameterException",
 			"You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed.",
 		},
-		{"neither from nor to", "blue", "", "", "InvalidParameterException", ""},
+		{"neither from nor to", "blue", "", "", "InvalidParameterException", "You must specify MoveToVersionId, RemoveFromVersionId, or both."},
 		{"to an unknown version", "blue", v2, v4, "ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: " + v4},
 		{"from a version without it", "red", v1, "", "InvalidParameterException", ""},
 	} {
