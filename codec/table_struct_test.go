@@ -82,6 +82,29 @@ type (
 	}
 )
 
+type (
+	deepHost struct{ Host string }
+	viaA     struct{ deepHost }
+	viaB     struct{ deepHost }
+	diamond  struct {
+		viaA
+		viaB
+		ID string
+	}
+)
+
+// readsItself is embedded unexported, where its method cannot be called.
+type readsItself struct{ Key string }
+
+func (r *readsItself) UnmarshalText([]byte) error { panic("not callable") }
+
+type hidesReader struct {
+	readsItself `json:"r"`
+	hid         `json:"h"` // has no method, so that none is promoted twice
+}
+
+func (*hidesReader) UnmarshalText(int) {} // hides the promoted one
+
 type optional struct {
 	A string `json:",omitempty"`
 	B int    `json:",omitzero"`
@@ -119,8 +142,10 @@ var structRows = []decoding{
 	accepts("embedded pointer, none of its keys", `{"password":"p"}`, embedsPointer{nil, "p"}),
 	accepts("embedded unexported", `{"Key":"k","ID":"i"}`, embedsHidden{hidden{"k"}, "i"}),
 	accepts("embedded with a tag", `{"base":{"host":"h","User":"u"},"hid":{"Key":"k"}}`, embedsTagged{Base{"h", "u"}, hid{"k"}}),
+	accepts("embedded unexported with a method", `{"r":{"Key":"k"},"h":{"Key":"l"}}`, hidesReader{readsItself{"k"}, hid{"l"}}),
 	accepts("ambiguous key is nobody's", `{"L":"l","R":"r","Host":"x"}`, ambiguous{left{"", "l"}, right{"", "r"}}),
 	accepts("tagged field dominates", `{"L":"l","Host":"x"}`, taggedWins{left{"", "l"}, rightTagged{"x"}}),
+	accepts("diamond's key is nobody's", `{"Host":"x","ID":"i"}`, diamond{ID: "i"}),
 	accepts("outer field dominates", `{"host":"x","User":"u"}`, outerWins{Base{"", "u"}, "x"}),
 	accepts("all optional", `{"-":"f"}`, optional{F: "f"}),
 	accepts("optional are null", `{"A":null,"B":null,"C":null,"d":null,"-":"f"}`, optional{F: "f"}),
@@ -155,6 +180,7 @@ var structRows = []decoding{
 	refuses[replica]("duplicate unknown key", `{"host":"h","$S":1,"$S":2}`, codec.ErrDuplicateKey),
 	refuses[replica]("duplicate in what is skipped", `{"host":"h","x":[{"$S":1,"$S":2}]}`, codec.ErrDuplicateKey),
 	refuses[replica]("duplicate among many", `{`+manyKeys()+`"$S":1,"$S":2,"host":"h"}`, codec.ErrDuplicateKey),
+	refuses[replica]("duplicate of an early one among many", `{`+manyKeys()+`"k":"$S","host":"h"}`, codec.ErrDuplicateKey),
 	refuses[map[string]any]("duplicate in a map", `{"$S":1,"$S":2}`, codec.ErrDuplicateKey),
 	refuses[anyField]("duplicate in any", `{"v":[{"$S":1,"$S":2}]}`, codec.ErrDuplicateKey, "v[0][*]: "),
 	refuses[map[int]any]("duplicate after conversion", `{"1":"$S","01":2}`, codec.ErrDuplicateKey),

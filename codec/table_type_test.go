@@ -78,7 +78,11 @@ func mustURL(s string) *url.URL {
 	return u
 }
 
-type selfPointer *selfPointer
+type (
+	selfPointer    *selfPointer
+	otherPointer   *anotherPointer
+	anotherPointer *otherPointer
+)
 
 var typeRows = []decoding{
 	accepts("time.Time", `{"V":"2026-11-24T04:00:00Z"}`, one[time.Time]{time.Date(2026, 11, 24, 4, 0, 0, 0, time.UTC)}),
@@ -130,6 +134,8 @@ var typeRows = []decoding{
 	refuses[one[level]]("UnmarshalText refuses", `{"V":"$S"}`, errUpper),
 	refuses[one[packed]]("UnmarshalBinary refuses", `{"V":"$S"}`, errUpper),
 	refuses[one[selfPointer]]("a pointer to itself", `{"V":"$S"}`, codec.ErrUnsupported),
+	refuses[one[otherPointer]]("pointers in a circle", `{"V":"$S"}`, codec.ErrUnsupported),
+	refuses[[]upper]("null for UnmarshalJSON", `[null,"$S"]`, codec.ErrWrongKind, "[0]: "),
 	refuses[one[func()]]("function", `{"V":"$S"}`, codec.ErrUnsupported),
 }
 

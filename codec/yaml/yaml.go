@@ -100,18 +100,26 @@ func toJSON(data []byte) (doc []byte, err error) {
 	return w.out, nil
 }
 
-// deep reports whether flow collections might nest too deeply for a parser that
-// recurses. It counts brackets in strings too: no real secret has that many.
+// deep reports whether collections might nest so deeply within one line that a
+// parser which recurses gets into trouble. It counts brackets and dashes in
+// strings too: no real secret has that many.
 func deep(data []byte) bool {
-	depth := 0
-	for _, c := range data {
+	brackets, dashes := 0, 0
+	for i, c := range data {
 		switch c {
 		case '[', '{':
-			depth++
+			brackets++
 		case ']', '}':
-			depth--
+			brackets--
+		case '-':
+			if i+1 < len(data) && data[i+1] == ' ' {
+				dashes++
+			}
+		case ' ':
+		default:
+			dashes = 0
 		}
-		if depth > 8*maxNesting {
+		if brackets > 8*maxNesting || dashes > maxNesting {
 			return true
 		}
 	}

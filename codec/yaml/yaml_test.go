@@ -110,6 +110,7 @@ func TestRefusals(t *testing.T) {
 		"list":               {"- $S", codec.ErrWrongKind, "met an array"},
 		"text":               {"$S", codec.ErrWrongKind, "met a string"},
 		"too deep":           {strings.Repeat("[", 1<<16), codec.ErrSyntax, "deeply"},
+		"too deep in a line": {strings.Repeat("- ", 1<<15), codec.ErrSyntax, "deeply"},
 		"deep":               {strings.Repeat("[", 3000) + strings.Repeat("]", 3000), codec.ErrSyntax, ""},
 		"billion laughs":     {laughs(), codec.ErrSyntax, "too large"},
 	} {
