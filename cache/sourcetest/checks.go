@@ -1,0 +1,502 @@
+package sourcetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+const (
+	stageCurrent  = "AWSCURRENT"
+	stagePrevious = "AWSPREVIOUS"
+
+	// soon is how long a Fetch may take to notice that its context is done.
+	soon = time.Second
+
+	// largest is the size limit of Secrets Manager.
+	largest = 65_536
+)
+
+// marker is a secret of which no 4-byte piece occurs in ordinary text.
+const marker = "Zq7!Xw9@Kv3#Jp5$Ym1%Ub8^Tn2&Rc6*"
+
+var checks = []struct {
+	name string
+	run  func(*suite)
+}{
+	{"text", (*suite).text},
+	{"binary", (*suite).binary},
+	{"exact-bytes", (*suite).exactBytes},
+	{"empty", (*suite).empty},
+	{"rotation", (*suite).rotation},
+	{"previous-stage", (*suite).previousStage},
+	{"pinned-version", (*suite).pinnedVersion},
+	{"not-found", (*suite).notFound},
+	{"removed", (*suite).removed},
+	{"cancelled", (*suite).cancelled},
+	{"deadline", (*suite).deadline},
+	{"concurrent-use", (*suite).concurrentUse},
+	{"no-shared-memory", (*suite).noSharedMemory},
+	{"failures", (*suite).failures},
+	{"one-request-a-fetch", (*suite).oneRequest},
+}
+
+// A suite is the Harness in one check. It is a testing.TB so that the suite's
+// own test can take note of failures in place of failing.
+type suite struct {
+	testing.TB
+	Harness
+	check string
+}
+
+// id names a secret of this check's own.
+func (s *suite) id(name string) string {
+	name = "sourcetest-" + s.check + "-" + name
+	if s.ID == nil {
+		return name
+	}
+	return s.ID(name)
+}
+
+// needs ends the check if the source can't do what it is about.
+func (s *suite) needs(has bool, what string) {
+	s.Helper()
+	if !has {
+		s.Skipf("not checked: the Harness has no %s", what)
+	}
+}
+
+// current is what a cache asks for unless the program says otherwise.
+func (s *suite) current(id string) cache.Ref { return cache.Ref{ID: id, Stage: stageCurrent} }
+
+type result struct {
+	value cache.Value
+	err   error
+	took  time.Duration
+}
+
+// fetch gives up on a Fetch that takes for ever.
+func (s *suite) fetch(ctx context.Context, ref cache.Ref) result {
+	s.Helper()
+	ch := make(chan result, 1)
+	go func() {
+		start := time.Now()
+		v, err := s.Source.Fetch(ctx, ref)
+		ch <- result{v, err, time.Since(start)}
+	}()
+	timeout := time.NewTimer(10 * soon)
+	defer timeout.Stop()
+	select {
+	case r := <-ch:
+		return r
+	case <-timeout.C:
+		s.Fatalf("Fetch of %v has not returned in %v", ref, 10*soon)
+	case <-ctx.Done():
+		select {
+		case r := <-ch:
+			return r
+		case <-time.After(soon):
+			s.Fatalf("Fetch of %v has not returned %v after its context was done", ref, soon)
+		}
+	}
+	panic("unreachable")
+}
+
+func (s *suite) mustFetch(ref cache.Ref) cache.Value {
+	s.Helper()
+	r := s.fetch(s.Context(), ref)
+	if r.err != nil {
+		s.Fatalf("Fetch of %v: %v", ref, r.err)
+	}
+	return r.value
+}
+
+// checkValue shows no more of a value than its size: it may be real.
+func (s *suite) checkValue(v cache.Value, want string, binary bool) {
+	s.Helper()
+	if v.Payload.IsBinary() != binary {
+		s.Errorf("Payload.IsBinary() is %v, want %v", v.Payload.IsBinary(), binary)
+	}
+	if got := v.Payload.Reveal(); got != want {
+		at := 0
+		for at < min(len(got), len(want)) && got[at] == want[at] {
+			at++
+		}
+		s.Errorf("the value fetched is not the one put: %d bytes, want %d; they differ from byte %d on", len(got), len(want), at)
+	}
+}
+
+func (s *suite) text() {
+	id := s.id("a")
+	s.Put(s, id, `{"user":"app"}`)
+	v := s.mustFetch(s.current(id))
+	s.checkValue(v, `{"user":"app"}`, false)
+	if s.VersionIDs && v.VersionID == "" {
+		s.Error("no version ID")
+	}
+	if !v.FetchedAt.IsZero() {
+		s.Error("FetchedAt is set; that is the cache's to do")
+	}
+}
+
+func (s *suite) binary() {
+	s.needs(s.PutBinary != nil, "PutBinary")
+	id := s.id("a")
+	s.PutBinary(s, id, []byte("text for its bytes, binary for its kind"))
+	s.checkValue(s.mustFetch(s.current(id)), "text for its bytes, binary for its kind", true)
+}
+
+func (s *suite) exactBytes() {
+	texts := map[string]string{
+		"spaces":  " \t leading and trailing \r\n",
+		"nul":     "a\x00b",
+		"utf8":    "pässwörd 密码 🔑 e\u0301",
+		"bom":     "\ufeffBOM",
+		"escapes": `"\u0041\n\\" </script> & %41`,
+		"json":    ` { "b" : 1.0, "a" : 2 , "a" : 3 } `,
+		"largest": strings.Repeat("0123456789abcdef", largest/16),
+	}
+	for name, want := range texts {
+		id := s.id("text-" + name)
+		s.Put(s, id, want)
+		s.checkValue(s.mustFetch(s.current(id)), want, false)
+	}
+	if s.PutBinary == nil {
+		s.Log("not checked for binary values: the Harness has no PutBinary")
+		return
+	}
+	all := make([]byte, largest)
+	for i := range all {
+		all[i] = byte(i)
+	}
+	for name, want := range map[string][]byte{
+		"nul": {0}, "not-utf8": {0xff, 0xfe, 0xc0, 0x80}, "newline": []byte("a\n"), "largest": all,
+	} {
+		id := s.id("binary-" + name)
+		s.PutBinary(s, id, bytes.Clone(want))
+		s.checkValue(s.mustFetch(s.current(id)), string(want), true)
+	}
+}
+
+func (s *suite) empty() {
+	s.needs(s.Empty, "Empty")
+	id := s.id("text")
+	s.Put(s, id, "")
+	s.checkValue(s.mustFetch(s.current(id)), "", false)
+	if s.PutBinary != nil {
+		id = s.id("binary")
+		s.PutBinary(s, id, []byte{})
+		s.checkValue(s.mustFetch(s.current(id)), "", true)
+	}
+}
+
+func (s *suite) rotation() {
+	s.needs(s.Rotate != nil, "Rotate")
+	id := s.id("a")
+	s.Put(s, id, "one")
+	one := s.mustFetch(s.current(id))
+	again := s.mustFetch(s.current(id))
+	if again.VersionID != one.VersionID {
+		s.Errorf("the version ID went from %q to %q without a rotation", one.VersionID, again.VersionID)
+	}
+	seen := map[string]bool{one.VersionID: true}
+	for _, value := range []string{"two", "one", "one"} {
+		s.Rotate(s, id, value)
+		v := s.mustFetch(s.current(id))
+		s.checkValue(v, value, false)
+		if s.VersionIDs && seen[v.VersionID] {
+			s.Errorf("rotated, and the version ID is one that was there before: %q", v.VersionID)
+		}
+		seen[v.VersionID] = true
+	}
+	s.checkValue(one, "one", false)
+}
+
+func (s *suite) previousStage() {
+	s.needs(s.Stages && s.Rotate != nil, "Stages or no Rotate")
+	id := s.id("a")
+	s.Put(s, id, "one")
+	one := s.mustFetch(s.current(id))
+	s.Rotate(s, id, "two")
+	two, previous := s.mustFetch(s.current(id)), s.mustFetch(cache.Ref{ID: id, Stage: stagePrevious})
+	s.checkValue(two, "two", false)
+	s.checkValue(previous, "one", false)
+	if previous.VersionID != one.VersionID {
+		s.Errorf("%s is version %q, want %q, which was current before", stagePrevious, previous.VersionID, one.VersionID)
+	}
+	for stage, v := range map[string]cache.Value{stageCurrent: two, stagePrevious: previous} {
+		if fmt.Sprint(v.Stages) != "["+stage+"]" {
+			s.Errorf("the version with stage %s says that its stages are %q", stage, v.Stages)
+		}
+	}
+}
+
+func (s *suite) pinnedVersion() {
+	s.needs(s.Pinning && s.Rotate != nil, "Pinning or no Rotate")
+	id := s.id("a")
+	s.Put(s, id, "one")
+	one := s.mustFetch(s.current(id))
+	s.Rotate(s, id, "two")
+	two := s.mustFetch(s.current(id))
+	for _, pin := range []cache.Value{one, two} {
+		v := s.mustFetch(cache.Ref{ID: id, VersionID: pin.VersionID})
+		s.checkValue(v, pin.Payload.Reveal(), false)
+		if v.VersionID != pin.VersionID {
+			s.Errorf("asked for version %q, got %q", pin.VersionID, v.VersionID)
+		}
+	}
+	if s.Stages {
+		s.checkValue(s.mustFetch(cache.Ref{ID: id, Stage: stagePrevious, VersionID: one.VersionID}), "one", false)
+		ref := cache.Ref{ID: id, Stage: stagePrevious, VersionID: two.VersionID}
+		if err := s.fetch(s.Context(), ref).err; !errors.Is(err, cache.ErrInvalidRequest) && !errors.Is(err, cache.ErrNotFound) {
+			s.Errorf("version and stage don't belong together, and the error is %v", err)
+		}
+	}
+}
+
+func (s *suite) notFound() {
+	id := s.id("a")
+	s.Put(s, id, marker)
+	s.mustFetch(s.current(id))
+	refs := []cache.Ref{s.current(s.id("never-was"))}
+	if s.Stages {
+		refs = append(refs, cache.Ref{ID: id, Stage: "NO_SUCH_STAGE"}, cache.Ref{ID: id, Stage: stagePrevious})
+	} else {
+		s.Log("not checked for a stage: the Harness has no Stages")
+	}
+	if s.Pinning {
+		refs = append(refs, cache.Ref{ID: id, VersionID: "00000000-0000-4000-8000-000000000000"})
+	} else {
+		s.Log("not checked for a version: the Harness has no Pinning")
+	}
+	for _, ref := range refs {
+		err := s.fetch(s.Context(), ref).err
+		if !errors.Is(err, cache.ErrNotFound) {
+			s.Errorf("%v does not exist, and the error is %v", ref, err)
+		}
+		s.checkSilent(err)
+	}
+}
+
+func (s *suite) removed() {
+	s.needs(s.Remove != nil, "Remove")
+	id := s.id("a")
+	s.Put(s, id, marker)
+	s.mustFetch(s.current(id))
+	s.Remove(s, id)
+	err := s.fetch(s.Context(), s.current(id)).err
+	if !errors.Is(err, cache.ErrNotFound) && !errors.Is(err, cache.ErrDeleted) {
+		s.Errorf("the secret was removed, and the error is %v", err)
+	}
+	s.checkSilent(err)
+}
+
+func (s *suite) cancelled() {
+	id := s.id("a")
+	s.Put(s, id, marker)
+	before, cancel := context.WithCancel(s.Context())
+	cancel()
+	s.checkCancelled(s.fetch(before, s.current(id)).err)
+
+	hang := s.Failures[Hanging]
+	if hang == nil {
+		s.Log("not checked in the middle of a fetch: the Harness has no Failures[Hanging]")
+		return
+	}
+	stop := hang(s)
+	defer stop()
+	during, cancel := context.WithCancel(s.Context())
+	defer cancel()
+	time.AfterFunc(20*time.Millisecond, cancel)
+	s.checkCancelled(s.fetch(during, s.current(id)).err)
+}
+
+func (s *suite) checkCancelled(err error) {
+	s.Helper()
+	if !errors.Is(err, context.Canceled) {
+		s.Errorf("the context was cancelled, and the error is %v", err)
+	}
+	for f, sentinel := range sentinels {
+		if errors.Is(err, sentinel) {
+			s.Errorf("the context was cancelled, and the error says %s: %v", f, err)
+		}
+	}
+	s.checkSilent(err)
+}
+
+func (s *suite) deadline() {
+	id := s.id("a")
+	s.Put(s, id, marker)
+	over, cancel := context.WithDeadline(s.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	s.checkTimeout(s.fetch(over, s.current(id)).err)
+
+	hang := s.Failures[Hanging]
+	if hang == nil {
+		s.Log("not checked in the middle of a fetch: the Harness has no Failures[Hanging]")
+		return
+	}
+	stop := hang(s)
+	defer stop()
+	short, cancel := context.WithTimeout(s.Context(), 20*time.Millisecond)
+	defer cancel()
+	s.checkTimeout(s.fetch(short, s.current(id)).err)
+}
+
+func (s *suite) checkTimeout(err error) {
+	s.Helper()
+	if !errors.Is(err, cache.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+		s.Errorf("the deadline passed, and the error does not wrap both cache.ErrTimeout and context.DeadlineExceeded: %v", err)
+	}
+	s.checkSilent(err)
+}
+
+func (s *suite) concurrentUse() {
+	const secrets, fetches = 8, 10
+	for i := range secrets {
+		s.Put(s, s.id(fmt.Sprint(i)), fmt.Sprint("value ", i))
+	}
+	var wg sync.WaitGroup
+	for i := range secrets {
+		for range 2 {
+			wg.Go(func() {
+				for range fetches {
+					v, err := s.Source.Fetch(s.Context(), s.current(s.id(fmt.Sprint(i))))
+					if err != nil {
+						s.Errorf("one of many fetches: %v", err)
+						return
+					}
+					s.checkValue(v, fmt.Sprint("value ", i), false)
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
+
+func (s *suite) noSharedMemory() {
+	id := s.id("text")
+	s.Put(s, id, "value")
+	s.scribble(s.mustFetch(s.current(id)))
+	v := s.mustFetch(s.current(id))
+	s.checkValue(v, "value", false)
+	s.checkStages(v)
+	if s.PutBinary != nil {
+		id = s.id("binary")
+		value := []byte("value")
+		s.PutBinary(s, id, value)
+		first := s.mustFetch(s.current(id))
+		s.scribble(first)
+		clear(value)
+		second := s.mustFetch(s.current(id))
+		s.checkStages(second)
+		s.checkValue(first, "value", true)
+	}
+}
+
+// scribble writes over all of a Value that can be written.
+func (s *suite) scribble(v cache.Value) {
+	for i := range v.Stages[:cap(v.Stages)] {
+		v.Stages[:cap(v.Stages)][i] = "scribbled"
+	}
+	clear(v.Payload.Bytes())
+}
+
+func (s *suite) checkStages(v cache.Value) {
+	s.Helper()
+	for _, stage := range v.Stages[:cap(v.Stages)] {
+		if stage == "scribbled" {
+			s.Error("a change of one Value's Stages shows in another Value")
+		}
+	}
+}
+
+func (s *suite) failures() {
+	id := s.id("a")
+	s.Put(s, id, marker)
+	for f, want := range sentinels {
+		if s.Failures[f] == nil {
+			s.Logf("not checked: the Harness has no Failures[%s]", f)
+			continue
+		}
+		err := s.fetchFailing(f, id).err
+		if !errors.Is(err, want) {
+			s.Errorf("the service is %s, and the error is %v", f, err)
+		}
+		for _, other := range sentinels {
+			if other != want && errors.Is(err, other) {
+				s.Errorf("the service is %s, and the error wraps %q too", f, other)
+			}
+		}
+		s.checkSilent(err)
+		s.checkValue(s.mustFetch(s.current(id)), marker, false)
+	}
+}
+
+// fetchFailing fetches while the service fails. It gives up early where the
+// failure is that nothing comes.
+func (s *suite) fetchFailing(f Failure, id string) result {
+	s.Helper()
+	stop := s.Failures[f](s)
+	defer stop()
+	ctx := s.Context()
+	if f == Hanging {
+		short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer cancel()
+		ctx = short
+	}
+	return s.fetch(ctx, s.current(id))
+}
+
+func (s *suite) oneRequest() {
+	s.needs(s.Requests != nil, "Requests")
+	id := s.id("a")
+	s.Put(s, id, marker)
+	count := func(what string, fetch func()) {
+		s.Helper()
+		before := s.Requests()
+		fetch()
+		if n := s.Requests() - before; n != 1 {
+			s.Errorf("%s: a fetch made %d requests, want 1", what, n)
+		}
+	}
+	count("success", func() { s.mustFetch(s.current(id)) })
+	count("not found", func() { s.fetch(s.Context(), s.current(s.id("never-was"))) })
+	for f := range sentinels {
+		if s.Failures[f] != nil {
+			count(string(f), func() { s.fetchFailing(f, id) })
+		}
+	}
+}
+
+// checkSilent searches an error, and all that it wraps, for the marker.
+func (s *suite) checkSilent(err error) {
+	s.Helper()
+	if err == nil {
+		return
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%q"} {
+		text := fmt.Sprintf(verb, err)
+		for i := range len(marker) - 3 {
+			if strings.Contains(text, marker[i:i+4]) {
+				s.Errorf("an error of type %T shows the secret, printed with %s", err, verb)
+				return
+			}
+		}
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		s.checkSilent(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			s.checkSilent(err)
+		}
+	}
+}
