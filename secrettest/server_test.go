@@ -86,8 +86,10 @@ func TestNothingPrintsASecret(t *testing.T) {
 			t.Fatalf("%q is printed", piece)
 		}
 	}
-	if want := fmt.Sprint(s); want != "secrettest.Server(in memory, 2 secrets)" {
-		t.Error(want)
+	for _, verb := range []string{"%v", "%#v", "%d"} {
+		if got := fmt.Sprintf(verb, s); got != "secrettest.Server(in memory, 2 secrets)" {
+			t.Errorf("%s prints %s", verb, got)
+		}
 	}
 }
 

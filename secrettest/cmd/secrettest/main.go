@@ -91,11 +91,13 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 			return fmt.Errorf("%s:%d: secret %q: %w", *file, seed.line, seed.name, err)
 		}
 	}
-	fmt.Fprintf(out, "# A fake AWS Secrets Manager with %d secrets listens on %s. In another shell:\n", len(seeds), s.URL())
+	fmt.Fprintf(out, "# A fake AWS Secrets Manager listens on %s. Secrets: %d. In another shell:\n", s.URL(), len(seeds))
 	for _, kv := range s.Env() {
-		k, v, _ := strings.Cut(kv, "=")
-		fmt.Fprintf(out, "export %s='%s'\n", k, v)
+		if k, v, _ := strings.Cut(kv, "="); v != "" {
+			fmt.Fprintf(out, "export %s='%s'\n", k, v)
+		}
 	}
+	fmt.Fprintln(out, "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN")
 	fmt.Fprint(out, "# and then, say:\n#   aws secretsmanager list-secrets\n# Ctrl-C ends it.\n")
 	<-ctx.Done()
 	return nil
