@@ -10,6 +10,7 @@ import (
 type (
 	one[T any]    struct{ V T }
 	quoted[T any] struct {
+		//lint:ignore SA5008 on a string too it is what the rows are about
 		V T `json:",string"`
 	}
 	port     uint16

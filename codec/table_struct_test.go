@@ -111,7 +111,9 @@ type optional struct {
 	C *int
 	D []string `json:"d,omitempty"`
 	E string   `json:"-"`
-	F string   `json:"-,"`
+	//lint:ignore SA5008 encoding/json takes it for the key "-"
+	F string `json:"-,"`
+	//lint:ignore U1000 unexported fields have no key
 	g string
 }
 
@@ -125,6 +127,7 @@ type anyField struct {
 }
 
 type badTag struct {
+	//lint:ignore SA5008 the name is no name on purpose
 	A string `json:"a\"b"`
 }
 
