@@ -265,6 +265,9 @@ func TestABatchReportsFaultsPerSecret(t *testing.T) {
 	s.Fail(t, secrettest.Fault{Operation: "BatchGetSecretValue", Effect: secrettest.AccessDenied()})
 	_, err = c.BatchGetSecretValue(ctx, batch)
 	wantError(t, err, "AccessDeniedException", "")
+	if !strings.Contains(err.Error(), "secretsmanager:BatchGetSecretValue action") {
+		t.Error(err)
+	}
 }
 
 // TestVirtualTime drives the SDK's client in a bubble: a latency of a minute, a

@@ -52,3 +52,19 @@ func TestGetSecretValue(t *testing.T) {
 		t.Errorf("CallsFor = %d, want 6", got)
 	}
 }
+
+func TestPartialARN(t *testing.T) {
+	s := secrettest.New(t)
+	c := client(t, s)
+	s.Seed(t, "db", "right")
+	arn := s.Seed(t, "db-abcdef", "wrong")
+	// An ARN that ends in a hyphen and six characters is taken for a whole one.
+	wantError(t, get(ctx, c, arn[:len(arn)-7]), "ResourceNotFoundException", "")
+	if err := get(ctx, c, arn); err != nil {
+		t.Error(err)
+	}
+	out, err := c.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(arn[:len(arn)-14])})
+	if err != nil || *out.SecretString != "right" {
+		t.Errorf("the partial ARN of db finds %v, %v", out, err)
+	}
+}

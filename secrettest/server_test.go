@@ -34,6 +34,9 @@ func TestSetenvLeadsTheSDKHere(t *testing.T) {
 			t.Errorf("%s = %q, want %q", k, os.Getenv(k), v)
 		}
 	}
+	if _, set := os.LookupEnv("AWS_PROFILE"); set {
+		t.Error("AWS_PROFILE is still set")
+	}
 	r := s.Requests()
 	if len(r) != 1 || r[0].Operation != "GetSecretValue" || r[0].SecretIDs[0] != "s" || !strings.Contains(r[0].UserAgent, "aws-sdk-go-v2") {
 		t.Errorf("Requests = %+v", r)
