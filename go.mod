@@ -9,6 +9,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.50.11
 	github.com/aws/smithy-go v1.28.9
 	github.com/elastic/go-freelru v0.16.0
+	github.com/google/go-cmp v0.7.0
 	golang.org/x/sync v0.24.0
 )
 

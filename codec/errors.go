@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
 // What an [*Error] may be about; errors.Is tells.
@@ -32,7 +34,7 @@ var (
 	// ErrUnsupported means that the codec cannot decode into such a type.
 	ErrUnsupported = errors.New("unsupported type")
 	// ErrPanic means that a codec, a type's own decoder or Validate panicked.
-	ErrPanic = errors.New("panic while decoding")
+	ErrPanic = guard.ErrPanic
 )
 
 // An Error says what is wrong with a secret and where, without quoting it. It
@@ -183,7 +185,7 @@ func asks(cause error) func(error) bool {
 func panicked(who string, t reflect.Type, value any) *Error {
 	e := &Error{
 		Type: t.String(), Offset: -1, Kind: ErrPanic,
-		Reason: fmt.Sprintf("%s panicked with a %T", who, value),
+		Reason: fmt.Sprintf("%s panicked with a %T at %s", who, value, guard.Origin()),
 	}
 	if cause, ok := value.(error); ok {
 		e.safe, e.is = harmless(cause), asks(cause)

@@ -17,14 +17,15 @@ var ErrPanic = errors.New("panic")
 func Call(what string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("%w in the %s: a %T at %s", ErrPanic, what, v, origin())
+			err = fmt.Errorf("%w in the %s: a %T at %s", ErrPanic, what, v, Origin())
 		}
 	}()
 	return f()
 }
 
-// origin finds the line that panicked: the first frame below the runtime's.
-func origin() string {
+// Origin finds, for a deferred function that recovered, the line that panicked:
+// the first frame below the runtime's.
+func Origin() string {
 	pcs := make([]uintptr, 32)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	panicking := false
