@@ -281,17 +281,12 @@ func serve(namesAndValues ...string) *secrettest.Server {
 	if err != nil {
 		log.Fatal(err)
 	}
-	c := client(server)
 	for i := 0; i < len(namesAndValues); i += 2 {
-		_, err := c.CreateSecret(context.Background(), &secretsmanager.CreateSecretInput{
-			Name: &namesAndValues[i], SecretString: &namesAndValues[i+1],
-		})
-		if err != nil {
+		if _, err := server.Create(namesAndValues[i], namesAndValues[i+1]); err != nil {
 			log.Fatal(err)
 		}
 	}
-	server.ResetCalls()
-	source, err := awssm.New(c)
+	source, err := awssm.New(client(server))
 	if err != nil {
 		log.Fatal(err)
 	}

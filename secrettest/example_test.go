@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret/secrettest"
@@ -27,7 +26,7 @@ func ExampleStart() {
 	client := secretsmanager.New(secretsmanager.Options{
 		BaseEndpoint: aws.String(s.URL()),
 		Region:       "us-east-1",
-		Credentials:  credentials.NewStaticCredentialsProvider("any", "any", ""),
+		Credentials:  credentials,
 	})
 	s.Create("prod/db", "sesame")
 	out, err := client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("prod/db")})

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
@@ -31,10 +30,14 @@ func memory(s *secrettest.Server) *secretsmanager.Client {
 	return secretsmanager.New(options(s))
 }
 
+var credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "key"}, nil
+})
+
 func options(s *secrettest.Server) secretsmanager.Options {
 	return secretsmanager.Options{
 		Region:           "us-east-1",
-		Credentials:      credentials.NewStaticCredentialsProvider("id", "key", ""),
+		Credentials:      credentials,
 		HTTPClient:       s.Client(),
 		RetryMaxAttempts: 1,
 	}
