@@ -60,7 +60,7 @@ func (l *leases) grant(s *Snapshot, now instant, may time.Duration) {
 		s.readsIn, s.reads = epoch, 0
 	}
 	s.reads++
-	if s.reads >= busyReads && time.Duration(l.end-now.mono) <= may {
+	if s.reads >= busyReads && time.Duration(l.end-now.mono) < may {
 		s.lease.Store(epoch)
 	}
 }

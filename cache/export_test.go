@@ -1,0 +1,25 @@
+package cache
+
+import "time"
+
+// SetClock has the cache read this wall clock and monotonic clock, in
+// nanoseconds, in place of the system's.
+func (c *Config) SetClock(read func(start time.Time) (wall, mono int64)) {
+	c.readClock = func(start time.Time) instant {
+		wall, mono := read(start)
+		return instant{wall: wall, mono: mono}
+	}
+}
+
+// Entries returns how many secrets the cache remembers anything of.
+func (c *Cache) Entries() int {
+	n := 0
+	c.entries.Range(func(any, any) bool { n++; return true })
+	return n
+}
+
+// LeaseTime is for how long a busy secret is returned unlooked at.
+const LeaseTime = leaseTime
+
+// BusyReads is how many reads within LeaseTime make a secret a busy one.
+const BusyReads = busyReads

@@ -1,0 +1,209 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+func TestTheFirstGetFetchesAndTheNextDoNot(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{})
+		wantCalls(t, s, 0) // New does no I/O
+		for range 1000 {
+			wantGet(t, c, "db", "db v1")
+		}
+		wantCalls(t, s, 1)
+	})
+}
+
+func TestAThousandGoroutinesOnAColdSecretMakeOneCall(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		s.take(time.Second)
+		c := open(t, s, cache.Config{})
+		var wg sync.WaitGroup
+		for range 1000 {
+			wg.Go(func() { wantGet(t, c, "db", "db v1") })
+		}
+		wg.Wait()
+		wantCalls(t, s, 1)
+	})
+}
+
+func TestTheDefaultStageAndItsNameAreOneSecret(t *testing.T) {
+	for name, test := range map[string]struct {
+		cfg   cache.Config
+		stage string
+	}{
+		"by default": {cache.Config{}, "AWSCURRENT"},
+		"configured": {cache.Config{DefaultStage: "AWSPREVIOUS"}, "AWSPREVIOUS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving("db")
+				s.take(time.Second)
+				c := open(t, s, test.cfg)
+				var wg sync.WaitGroup
+				for i := range 100 {
+					r := cache.Ref{ID: "db"}
+					if i%2 == 0 {
+						r.Stage = test.stage
+					}
+					wg.Go(func() {
+						if _, err := c.Get(t.Context(), r); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				wg.Wait()
+				want := []call{{ref: cache.Ref{ID: "db", Stage: test.stage}}}
+				if diff := cmp.Diff(want, s.calls, cmp.AllowUnexported(call{}), cmp.FilterPath(
+					func(p cmp.Path) bool { return p.Last().String() == ".began" }, cmp.Ignore())); diff != "" {
+					t.Errorf("calls (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func TestStagesAndVersionsOfOneSecretAreKeptApart(t *testing.T) {
+	const pinned = "11111111-2222-3333-4444-555555555555"
+	virtual(t, func(t *testing.T) {
+		var seen []cache.Ref
+		c := open(t, cache.SourceFunc(func(_ context.Context, r cache.Ref) (cache.Value, error) {
+			seen = append(seen, r)
+			return cache.Value{Payload: cache.StringPayload(r.String())}, nil
+		}), cache.Config{})
+		refs := []cache.Ref{
+			{ID: "db"},
+			{ID: "db", Stage: "AWSPREVIOUS"},
+			{ID: "db", VersionID: pinned}, // no default stage is added
+			{ID: "db", VersionID: pinned, Stage: "AWSCURRENT"},
+		}
+		want := []cache.Ref{{ID: "db", Stage: "AWSCURRENT"}, refs[1], refs[2], refs[3]}
+		for range 2 {
+			for i, r := range refs {
+				v, err := c.Get(t.Context(), r)
+				if err != nil || v.Payload.Reveal() != want[i].String() {
+					t.Errorf("Get(%v) = %q, %v; want %q", r, v.Payload.Reveal(), err, want[i])
+				}
+			}
+		}
+		if diff := cmp.Diff(want, seen); diff != "" {
+			t.Errorf("fetched (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestStringAndBinaryAreToldApart(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		created := time.Date(1999, 1, 2, 3, 4, 5, 0, time.UTC)
+		c := open(t, cache.SourceFunc(func(_ context.Context, r cache.Ref) (cache.Value, error) {
+			v := cache.Value{ARN: "arn:x", Name: r.ID, VersionID: "v1", Stages: []string{"AWSCURRENT"}, Created: created}
+			v.Payload = cache.StringPayload("text")
+			if r.ID == "binary" {
+				v.Payload = cache.BinaryPayload([]byte{0, 255, 10})
+			}
+			return v, nil
+		}), cache.Config{})
+		time.Sleep(time.Minute)
+		for id, want := range map[string]cache.Payload{
+			"string": cache.StringPayload("text"),
+			"binary": cache.BinaryPayload([]byte{0, 255, 10}),
+		} {
+			v, err := c.Get(t.Context(), ref(id))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !v.Payload.Equal(want) || v.Payload.IsBinary() != (id == "binary") {
+				t.Errorf("%s: got payload %q, binary %v", id, v.Payload.Reveal(), v.Payload.IsBinary())
+			}
+			v.Payload = cache.Payload{}
+			if diff := cmp.Diff(cache.Value{
+				ARN: "arn:x", Name: id, VersionID: "v1", Stages: []string{"AWSCURRENT"},
+				Created: created, FetchedAt: time.Now(),
+			}, v, cmp.Comparer(cache.Payload.Equal)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", id, diff)
+			}
+		}
+	})
+}
+
+func TestWhatGetReturnsCannotCorruptWhatTheNextReturns(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		stages := []string{"AWSCURRENT", "mine"}
+		c := open(t, cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+			return cache.Value{Payload: cache.BinaryPayload([]byte("secret")), Stages: stages}, nil
+		}), cache.Config{})
+		first, err := c.Get(t.Context(), ref("db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stages[0] = "changed by the source"
+		first.Stages[1] = "changed by the caller"
+		clear(first.Payload.Bytes())
+		snap, err := c.Lookup(t.Context(), ref("db"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		snap.Metadata().Stages[0] = "changed through Metadata"
+		second, err := c.Get(t.Context(), ref("db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"AWSCURRENT", "mine"}, second.Stages); diff != "" {
+			t.Errorf("Stages (-want +got):\n%s", diff)
+		}
+		if got := second.Payload.Reveal(); got != "secret" {
+			t.Errorf("payload = %q", got)
+		}
+	})
+}
+
+func TestANilContextIsTakenAsBackground(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{})
+		var none context.Context
+		for range 2 {
+			if v, err := c.Get(none, ref("db")); err != nil || v.VersionID != "v1" {
+				t.Errorf("Get: %v, %v", v.VersionID, err)
+			}
+			if _, err := c.Refresh(none, ref("db")); err != nil {
+				t.Errorf("Refresh: %v", err)
+			}
+		}
+	})
+}
+
+func TestANilOrZeroCacheReturnsAnError(t *testing.T) {
+	var none *cache.Cache
+	for name, c := range map[string]*cache.Cache{"nil": none, "zero": {}} {
+		t.Run(name, func(t *testing.T) {
+			_, get := c.Get(t.Context(), ref("db"))
+			_, refresh := c.Refresh(t.Context(), ref("db"))
+			_, lookup := c.Lookup(t.Context(), ref("db"), nil)
+			_, now := c.LookupNow(t.Context(), ref("db"))
+			for method, err := range map[string]error{
+				"Get": get, "Refresh": refresh, "Lookup": lookup, "LookupNow": now, "Invalidate": c.Invalidate(ref("db")),
+			} {
+				var e *cache.Error
+				if !errors.Is(err, cache.ErrNilCache) || !errors.As(err, &e) || e.Ref != ref("db") {
+					t.Errorf("%s: %v", method, err)
+				}
+			}
+			c.CheckNow()
+			if err, n := c.Close(), c.Len(); err != nil || n != 0 {
+				t.Errorf("Close: %v, Len: %d", err, n)
+			}
+		})
+	}
+}

@@ -1,0 +1,305 @@
+package cache_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+)
+
+// wantSpacing checks that no fetch began before the delay announced by the
+// failure before it was over.
+func wantSpacing(t *testing.T, s *service, j *journal) {
+	t.Helper()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, e := range j.events {
+		failed, ok := e.(hook.FetchFailed)
+		if !ok {
+			continue
+		}
+		for _, call := range s.calls {
+			if call.ref.ID == failed.ID && call.began.After(j.times[i]) && call.began.Sub(j.times[i]) < failed.RetryIn {
+				t.Errorf("failure %d of %s announced %v, and a fetch began after %v",
+					failed.Failures, failed.ID, failed.RetryIn, call.began.Sub(j.times[i]))
+			}
+		}
+	}
+}
+
+func TestAnOutageOfADayIsNoticedByNoReader(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, j := serving("db"), &journal{}
+		c := open(t, s, cache.Config{TTL: time.Hour, Observer: j})
+		get(t, c, "db")
+		s.fail(errDown)
+		var readers sync.WaitGroup
+		end := time.Now().Add(24 * time.Hour)
+		for range 64 {
+			readers.Go(func() {
+				for time.Now().Before(end) {
+					if d := took(func() { wantGet(t, c, "db", "db v1") }); d > 0 {
+						t.Errorf("a Get waited for %v", d)
+					}
+					time.Sleep(10 * time.Second)
+				}
+			})
+		}
+		readers.Wait()
+		wantSpacing(t, s, j)
+		failures := eventsOf[hook.FetchFailed](j)
+		wantCalls(t, s, 1+len(failures))
+		// The delays drawn fill the day but for the last; each is
+		// followed by at most 10 s until the next read.
+		var delays time.Duration
+		for i, f := range failures {
+			if f.Failures != i+1 || !errors.Is(f.Err, errDown) {
+				t.Errorf("failure %d says %d, %v", i+1, f.Failures, f.Err)
+			}
+			if bound := (backoff.Policy{}).Bound(i + 1); f.RetryIn > bound {
+				t.Errorf("failure %d: no other fetch for %v, the bound is %v", i+1, f.RetryIn, bound)
+			}
+			if i < len(failures)-1 {
+				delays += f.RetryIn
+			}
+		}
+		if delays > 24*time.Hour || len(failures) < 15 || len(failures) > 300 {
+			t.Errorf("%d failed fetches whose delays sum up to %v", len(failures), delays)
+		}
+		// Told once for each failure after the TTL, at the most.
+		if n := len(eventsOf[hook.ServedStale](j)); n == 0 || n > len(failures) {
+			t.Errorf("%d ServedStale for %d failures", n, len(failures))
+		}
+
+		s.mend()
+		s.rotate("db", "v2")
+		time.Sleep(time.Hour) // the longest delay
+		get(t, c, "db")
+		settle()
+		wantGet(t, c, "db", "db v2")
+	})
+}
+
+func TestAHangingSourceInAnOutageHoldsUpOneTimeout(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, j := serving("db"), &journal{}
+		c := open(t, s, cache.Config{TTL: time.Hour, FetchTimeout: 10 * time.Second, NoRefreshAhead: true, Observer: j})
+		get(t, c, "db")
+		s.hang()
+		time.Sleep(time.Hour)
+		var waited time.Duration
+		for range 100_000 {
+			waited += took(func() { wantGet(t, c, "db", "db v1") })
+			time.Sleep(time.Second)
+		}
+		if waited != 10*time.Second {
+			t.Errorf("readers waited %v in all", waited)
+		}
+		wantSpacing(t, s, j)
+		for _, f := range eventsOf[hook.FetchFailed](j) {
+			if !errors.Is(f.Err, cache.ErrTimeout) || f.Took != 10*time.Second {
+				t.Errorf("failure %d after %v: %v", f.Failures, f.Took, f.Err)
+			}
+		}
+	})
+}
+
+func TestASeldomReadValueIsTriedForEachReadInAnOutage(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{TTL: time.Hour})
+		get(t, c, "db")
+		s.fail(errDown)
+		for i := range 30 {
+			time.Sleep(2 * time.Hour) // longer than any delay
+			get(t, c, "db")
+			wantCalls(t, s, 2+i) // before Get returned
+		}
+		s.mend()
+		s.rotate("db", "v2")
+		time.Sleep(2 * time.Hour)
+		wantGet(t, c, "db", "db v2")
+	})
+}
+
+func TestAFailureBeforeTheTTLIsNoExcuseAfterIt(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{TTL: time.Hour, Backoff: every(time.Millisecond)})
+		get(t, c, "db")
+		time.Sleep(time.Hour - 2*time.Millisecond)
+		s.fail(errDown)
+		get(t, c, "db")
+		settle()
+		wantCalls(t, s, 2) // failed while the value was young
+		s.mend()
+		s.rotate("db", "v2")
+		time.Sleep(2 * time.Millisecond)
+		wantGet(t, c, "db", "db v2")
+	})
+}
+
+func TestStaleIfErrorDecidesByErrorAndAge(t *testing.T) {
+	errOther := errors.New("another error")
+	virtual(t, func(t *testing.T) {
+		s, j := serving("db"), &journal{}
+		c := open(t, s, cache.Config{
+			TTL: time.Hour, NoRefreshAhead: true, Backoff: every(time.Minute), Observer: j,
+			StaleIfError: func(err error, age time.Duration) bool {
+				return errors.Is(err, errDown) && age < 2*time.Hour
+			},
+		})
+		get(t, c, "db")
+		time.Sleep(time.Hour)
+		s.fail(errDown)
+		for range 5 {
+			wantGet(t, c, "db", "db v1")
+		}
+		wantCalls(t, s, 2)
+
+		s.fail(errOther)
+		time.Sleep(time.Minute)
+		get(t, c, "db") // errDown is still the last that is known; this begins the next fetch
+		settle()
+		wantErr(t, c, "db", errOther)
+		wantErr(t, c, "db", errOther)
+		wantCalls(t, s, 3)
+
+		s.fail(errDown)
+		time.Sleep(time.Minute)
+		wantGet(t, c, "db", "db v1")
+		time.Sleep(58*time.Minute - 1)
+		wantGet(t, c, "db", "db v1")
+		settle()
+		time.Sleep(1)
+		wantErr(t, c, "db", errDown) // two hours old
+
+		s.mend()
+		time.Sleep(time.Minute)
+		wantGet(t, c, "db", "db v1")
+		if diff := cmp.Diff([]time.Duration{time.Hour, 62 * time.Minute, 2*time.Hour - 1}, agesOf(j)); diff != "" {
+			t.Errorf("ages in ServedStale (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func agesOf(j *journal) (ages []time.Duration) {
+	for _, e := range eventsOf[hook.ServedStale](j) {
+		ages = append(ages, e.Age)
+	}
+	return ages
+}
+
+func TestServedStaleIsToldOnceForEachFailure(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, j := serving("db"), &journal{}
+		c := open(t, s, cache.Config{TTL: time.Hour, NoRefreshAhead: true, Backoff: every(time.Minute), Observer: j})
+		get(t, c, "db")
+		s.fail(errDown)
+		time.Sleep(time.Hour)
+		for i := range 10 {
+			var wg sync.WaitGroup
+			for range 100 {
+				wg.Go(func() { get(t, c, "db") })
+			}
+			wg.Wait()
+			settle()
+			get(t, c, "db")
+			stale := eventsOf[hook.ServedStale](j)
+			// The reads that begin a fetch in the background tell of the failure before.
+			if len(stale) != i+1 || !errors.Is(stale[i].Err, errDown) || stale[i].VersionID != "v1" {
+				t.Fatalf("after %d failures: %v", i+1, stale)
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
+func TestAnUnknownSecretAskedAMillionTimesCostsTheBackoffsCalls(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, j := serving(), &journal{}
+		c := open(t, s, cache.Config{Observer: j})
+		for range 1000 {
+			for range 1000 {
+				if _, err := c.Get(t.Context(), ref("typo")); !errors.Is(err, cache.ErrNotFound) {
+					t.Fatalf("Get: %v", err)
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		wantSpacing(t, s, j)
+		failures := eventsOf[hook.FetchFailed](j)
+		wantCalls(t, s, len(failures))
+		// With a mean delay of half its bound, 1,000 s are over after about 11.
+		if n := len(failures); n < 4 || n > 40 {
+			t.Errorf("%d calls in 1,000 s", n)
+		}
+	})
+}
+
+func TestTheErrorSaysWhichSecretWhyAndWhenAgain(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving()
+		c := open(t, s, cache.Config{Backoff: every(1500 * time.Millisecond)})
+		for range 2 { // the fetch, and what is remembered of it
+			_, err := c.Get(t.Context(), cache.Ref{ID: "prod/typo", Stage: "AWSPENDING"})
+			var e *cache.Error
+			if !errors.As(err, &e) {
+				t.Fatalf("%T: %v", err, err)
+			}
+			if e.Ref != (cache.Ref{ID: "prod/typo", Stage: "AWSPENDING"}) || e.RetryIn != 1500*time.Millisecond || !errors.Is(e, cache.ErrNotFound) {
+				t.Errorf("%#v", e)
+			}
+			const want = "secret prod/typo@AWSPENDING: secret not found: prod/typo (no other fetch for 1.5s)"
+			if err.Error() != want {
+				t.Errorf("got  %s\nwant %s", err, want)
+			}
+		}
+		wantCalls(t, s, 1)
+	})
+}
+
+func TestFailingSecretsDoNotEvictGoodOnes(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{MaxSize: 1, Backoff: never})
+		get(t, c, "db")
+		for i := range 5000 {
+			wantErr(t, c, nameOf(i), cache.ErrNotFound)
+		}
+		wantGet(t, c, "db", "db v1")
+		if n := s.countOf()["db"]; n != 1 || c.Len() != 1 {
+			t.Errorf("%d fetches of db, %d kept", n, c.Len())
+		}
+	})
+}
+
+func TestFailuresAreRememberedUpToABound(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving()
+		c := open(t, s, cache.Config{MaxSize: 2, Backoff: never})
+		for round := range 3 {
+			for i := range cache.DefaultMaxSize {
+				wantErr(t, c, nameOf(i), cache.ErrNotFound)
+			}
+			if round == 0 {
+				wantCalls(t, s, cache.DefaultMaxSize)
+			}
+		}
+		wantCalls(t, s, cache.DefaultMaxSize) // all of them remembered
+		for i := range 10_000 {
+			wantErr(t, c, nameOf(i), cache.ErrNotFound)
+		}
+		if n := c.Entries(); n != cache.DefaultMaxSize {
+			t.Errorf("%d failures are remembered", n)
+		}
+	})
+}

@@ -1,0 +1,221 @@
+package cache_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+)
+
+func TestAWarmGetNeverWaitsForARefresh(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{TTL: 24 * time.Hour, FetchTimeout: 11 * time.Hour})
+		get(t, c, "db")
+		s.hang()
+		for range 24*60 - 1 {
+			time.Sleep(time.Minute)
+			var wg sync.WaitGroup
+			for range 2 * cache.BusyReads {
+				wg.Go(func() {
+					if d := took(func() { wantGet(t, c, "db", "db v1") }); d > 0 {
+						t.Errorf("a Get waited for %v", d)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		if n := s.count(); n < 2 {
+			t.Errorf("%d calls: no refresh was under way", n)
+		}
+	})
+}
+
+func TestRefreshAheadReturnsThePresentValueAndThenTheNewOne(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, j := serving("db"), &journal{}
+		c := open(t, s, cache.Config{TTL: time.Hour, Observer: j})
+		get(t, c, "db")
+		s.rotate("db", "v2")
+		time.Sleep(time.Hour - 1)
+		wantGet(t, c, "db", "db v1")
+		settle()
+		wantGet(t, c, "db", "db v2")
+		wantCalls(t, s, 2)
+		current := hook.Secret{ID: "db", Stage: "AWSCURRENT", VersionID: "v1"}
+		rotated := current
+		rotated.VersionID = "v2"
+		if diff := cmp.Diff([]hook.Event{
+			hook.Fetched{Secret: current}, hook.Fetched{Secret: rotated}, hook.Rotated{Secret: rotated, From: "v1"},
+		}, j.events); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestTheRefreshPointIsDrawnFromTheSecondHalfOfTheTTL(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		const caches, steps = 2000, 10
+		var refreshed [2 * steps]int // by twentieth of the TTL
+		for range caches {
+			s := serving("db")
+			c := open(t, s, cache.Config{TTL: 20 * time.Minute})
+			get(t, c, "db")
+			for i := range refreshed {
+				time.Sleep(time.Minute - time.Nanosecond)
+				get(t, c, "db")
+				settle()
+				if s.count() > 1 {
+					refreshed[i]++
+					break
+				}
+				time.Sleep(time.Nanosecond)
+			}
+			c.Close()
+		}
+		total := 0
+		for i, n := range refreshed {
+			total += n
+			// 200 are expected in each step; 5 standard deviations are 67.
+			if low, high := caches/steps-70, caches/steps+70; i < steps && n > 0 || i >= steps && (n < low || n > high) {
+				t.Errorf("%d of %d caches refreshed in minute %d of 20", n, caches, i)
+			}
+		}
+		if total != caches {
+			t.Errorf("%d of %d caches refreshed before the TTL was over", total, caches)
+		}
+	})
+}
+
+func TestNoRefreshAheadFetchesAtTheTTLAndNotBefore(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{TTL: time.Hour, NoRefreshAhead: true})
+		get(t, c, "db")
+		s.rotate("db", "v2")
+		time.Sleep(time.Hour - 1)
+		wantGet(t, c, "db", "db v1")
+		settle()
+		wantCalls(t, s, 1)
+		time.Sleep(1)
+		wantGet(t, c, "db", "db v2")
+		wantCalls(t, s, 2)
+	})
+}
+
+func TestAValuePastItsTTLIsNotReturnedUntried(t *testing.T) {
+	for _, ttl := range []time.Duration{1, 2, 3, time.Millisecond, 99 * time.Millisecond, 250 * time.Millisecond, time.Second, time.Hour} {
+		for _, ahead := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%v,ahead=%v", ttl, ahead), func(t *testing.T) {
+				virtual(t, func(t *testing.T) {
+					s := serving("db")
+					c := open(t, s, cache.Config{TTL: ttl, NoRefreshAhead: !ahead})
+					for range 200 {
+						makeBusy(t, c, "db")
+						calls := s.count()
+						time.Sleep(ttl)
+						get(t, c, "db")
+						if s.count() == calls {
+							t.Fatalf("the value is %v old, and no fetch was tried", ttl)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestALeaseEndsBeforeTheValueDoes(t *testing.T) {
+	const ttl = time.Second
+	virtual(t, func(t *testing.T) {
+		// A lease begun less than LeaseTime before the end would outlive
+		// the value, one begun exactly then ends in the same instant.
+		for before := time.Duration(0); before <= 2*cache.LeaseTime; before += 5 * time.Millisecond {
+			s := serving("db")
+			c := open(t, s, cache.Config{TTL: ttl, NoRefreshAhead: true})
+			get(t, c, "db")
+			done := make(chan struct{})
+			go func() { // its timer is older than the lease's, and runs first
+				defer close(done)
+				time.Sleep(ttl)
+				get(t, c, "db")
+				wantCalls(t, s, 2)
+			}()
+			go func() {
+				time.Sleep(ttl - 1)
+				get(t, c, "db")
+				wantCalls(t, s, 1)
+			}()
+			if before > 0 {
+				time.Sleep(ttl - before)
+				makeBusy(t, c, "db")
+			}
+			<-done
+			if t.Failed() {
+				t.Fatalf("with busy reads %v before the end of the TTL", before)
+			}
+		}
+	})
+}
+
+func TestAHugeTTLNeverEnds(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		const forever = 1<<63 - 1
+		c := open(t, s, cache.Config{TTL: forever, FetchTimeout: forever, MinRefreshInterval: forever})
+		get(t, c, "db")
+		time.Sleep(100 * 365 * 24 * time.Hour)
+		makeBusy(t, c, "db")
+		settle()
+		wantCalls(t, s, 1)
+		if _, err := c.Refresh(t.Context(), ref("db")); err != nil {
+			t.Error(err)
+		}
+		wantCalls(t, s, 2)
+	})
+}
+
+func TestAFetchOfTheSameVersionIsNoRotation(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, j := serving("db"), &journal{}
+		c := open(t, s, cache.Config{Observer: j})
+		first := makeBusy(t, c, "db")
+		time.Sleep(2 * time.Hour)
+		second := makeBusy(t, c, "db")
+		wantCalls(t, s, 2)
+		if n := len(eventsOf[hook.Rotated](j)); n != 0 {
+			t.Errorf("%d Rotated events", n)
+		}
+		if !first.Same(second) || !first.Before(second) || second.Before(first) || first.Fresh() || !second.Fresh() {
+			t.Error("the second snapshot should be the same version, newer, and alone be fresh")
+		}
+		if first.Same(nil) {
+			t.Error("a snapshot is not the same as none")
+		}
+	})
+}
+
+// The old value's lease ends with the arrival of the new one.
+func TestARotationIsSeenByTheNextReadOfABusySecret(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{})
+		old := makeBusy(t, c, "db")
+		if !old.Fresh() {
+			t.Fatal("no lease")
+		}
+		s.rotate("db", "v2")
+		if _, err := c.Refresh(t.Context(), ref("db")); err != nil {
+			t.Fatal(err)
+		}
+		if old.Fresh() {
+			t.Error("the old snapshot is still fresh")
+		}
+		wantGet(t, c, "db", "db v2")
+	})
+}
