@@ -94,8 +94,8 @@ func (c *Cache) Get(ctx context.Context, ref Ref) (Value, error) {
 
 // Lookup is Get for typed handles: it returns the Snapshot, which holds the
 // Value. A caller that got one for ref before passes it as last: if it was
-// evicted since and can't be fetched now, it is what Config.StaleIfError is
-// asked about, and lives on. Otherwise last is nil.
+// evicted since and can't be fetched now, it takes its place again, and is
+// returned as if it had never left. Otherwise last is nil.
 func (c *Cache) Lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot, error) {
 	if c == nil || c.source == nil {
 		return nil, &Error{Ref: ref, Err: ErrNilCache}
@@ -109,8 +109,12 @@ func (c *Cache) Lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	asked := c.now()
 	for {
 		d := c.look(ref, last)
+		if d.evicted != nil {
+			c.observe(ctx, hook.Evicted{Secret: d.evicted.event()})
+		}
 		switch d.verdict {
 		case hit:
 			if d.refresh {
@@ -134,8 +138,8 @@ func (c *Cache) Lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 		switch {
 		case err != nil:
 			return nil, err
-		case out.err == nil && out.invalid:
-			continue // Invalidate was called while it was fetched
+		case out.err == nil && !out.answers(asked, c.cfg.TTL):
+			continue
 		case out.err == nil:
 			return out.snap, nil
 		}
@@ -164,6 +168,7 @@ func (c *Cache) LookupNow(ctx context.Context, ref Ref) (*Snapshot, error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	asked := c.now()
 	for {
 		d := c.lookForced(ref)
 		switch d.verdict {
@@ -178,7 +183,7 @@ func (c *Cache) LookupNow(ctx context.Context, ref Ref) (*Snapshot, error) {
 			return nil, err
 		case out.err != nil:
 			return nil, out.err
-		case !out.forced || out.invalid:
+		case !out.forced || !out.answers(asked, c.cfg.TTL) || asked.mono-out.began.mono >= int64(c.cfg.MinRefreshInterval):
 			continue // a fetch that began before this call may have missed a rotation
 		}
 		return out.snap, nil

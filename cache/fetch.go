@@ -25,8 +25,20 @@ type flight struct {
 type outcome struct {
 	snap    *Snapshot
 	err     error // an *Error
+	began   instant
 	forced  bool
-	invalid bool
+	invalid bool // Invalidate was called meanwhile
+}
+
+// answers reports whether a successful outcome is one for who asked then, which
+// may have been in the middle of the fetch: for him it must not have been
+// invalidated, nor have grown old while its observer was told. Of the clocks,
+// only the monotonic one tells what came first.
+func (o outcome) answers(asked instant, ttl time.Duration) bool {
+	if asked.mono < o.began.mono {
+		return true
+	}
+	return !o.invalid && asked.mono-o.snap.at.mono < int64(ttl)
 }
 
 // fetch starts the one fetch of ref, or joins the one under way. The fetch runs
@@ -61,12 +73,17 @@ func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) outcome {
 		return out
 	}
 	defer c.running.Done()
-	began := time.Now()
-	v, err := c.fetchOnce(ctx, ref)
-	took := time.Since(began)
-	if err == nil {
-		err = c.store(ctx, ref, &v)
-	}
+	var v Value
+	var took time.Duration
+	err := fmt.Errorf("%w in the source or hook: it ended its goroutine", ErrPanic)
+	apart(func() {
+		began := time.Now()
+		v, err = c.fetchOnce(ctx, ref)
+		took = time.Since(began)
+		if err == nil {
+			err = c.store(ctx, ref, &v)
+		}
+	})
 	if c.done.Err() != nil {
 		return outcome{err: &Error{Ref: ref, Err: ErrClosed}}
 	}
@@ -76,9 +93,21 @@ func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) outcome {
 	} else {
 		out.err, events = c.crash(e, f, err, took)
 	}
-	c.observe(ctx, events...)
-	out.forced, out.invalid = f.forced, out.snap != nil && c.isInvalid(out.snap)
+	apart(func() { c.observe(ctx, events...) })
+	out.began, out.forced, out.invalid = f.began, f.forced, out.snap != nil && c.isInvalid(out.snap)
 	return out
+}
+
+// apart runs f, which calls the user's code, in a goroutine of its own and waits
+// for it: runtime.Goexit in it, as a test's FailNow does, must not end the flight
+// that others wait for.
+func apart(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	<-done
 }
 
 // takeOff registers a flight, unless between the caller's look and now another
@@ -94,11 +123,11 @@ func (c *Cache) takeOff(ref Ref, forced bool) (*entry, *flight, outcome) {
 	d, _ := c.decide(e, now)
 	switch {
 	case forced && e.failure == nil && d.snap != nil && c.forcedLately(e, now):
-		return nil, nil, outcome{snap: e.snap.Load(), forced: true}
-	case e.failure != nil && e.failure.delay > now.since(e.failure.at):
+		return nil, nil, outcome{snap: e.snap.Load(), began: now, forced: true}
+	case e.failure != nil && (e.failure.delay > now.since(e.failure.at) || forced && c.forcedLately(e, now)):
 		return nil, nil, outcome{err: e.failure.err, forced: true}
 	case !forced && d.verdict == hit && !d.refresh:
-		return nil, nil, outcome{snap: d.snap}
+		return nil, nil, outcome{snap: d.snap, began: now}
 	}
 	s := e.snap.Load()
 	f := &flight{began: now, forced: forced || s != nil && s.invalid}
@@ -159,8 +188,10 @@ func (c *Cache) land(e *entry, f *flight, v Value, took time.Duration) (*Snapsho
 	old := e.snap.Load()
 	c.fetched++
 	s.number, s.invalid = c.fetched, f.invalid
-	if old != nil && old.Same(s) {
-		s.value.Payload = old.value.Payload // one copy in memory, however often it is refreshed
+	if c.cfg.Hook == nil && old != nil && old.Same(s) {
+		// One copy in memory, however often it is refreshed. What a hook
+		// stored is replaced, since it may need to be: its key may be new.
+		s.value.Payload = old.value.Payload
 	}
 	e.flight = nil
 	if e.failure != nil && old == nil {
@@ -192,7 +223,7 @@ func (c *Cache) crash(e *entry, f *flight, cause error, took time.Duration) (*Er
 		return fail.err, nil
 	}
 	s := e.snap.Load()
-	fail.tried = s == nil || s.invalid || f.began.since(s.at) >= c.cfg.TTL
+	fail.tried = s == nil || !f.invalid && (s.invalid || f.began.since(s.at) >= c.cfg.TTL)
 	e.flight, e.failure = nil, fail
 	if s == nil {
 		c.noteFailing(e)
@@ -243,11 +274,12 @@ func (c *Cache) noteFailing(e *entry) {
 }
 
 // readopt takes back the value that a handle kept when it was evicted here, since
-// nothing newer can be had. Called with mu held; e has a failure and no value.
-func (c *Cache) readopt(e *entry, last *Snapshot) {
+// nothing newer can be had, and returns what was evicted for it. Called with mu
+// held; e has a failure and no value.
+func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 	c.failing.remove(e)
 	s := &Snapshot{cache: c, entry: e, value: last.value, number: last.number, at: last.at, due: last.due, invalid: last.invalid}
-	c.publish(e, s)
+	return c.publish(e, s)
 }
 
 func (c *Cache) isInvalid(s *Snapshot) bool {

@@ -17,6 +17,7 @@ type decision struct {
 	failure *failure      // for stale
 	waitFor time.Duration // what is left of the back-off; for stale
 	err     error         // for refused
+	evicted *Snapshot     // for what was taken back; to be told
 }
 
 type verdict int
@@ -38,10 +39,12 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 	if err != nil {
 		return decision{verdict: refused, err: err}
 	}
+	var evicted *Snapshot
 	if e.failure != nil && e.snap.Load() == nil && last != nil && last.cache == c && last.entry.ref == ref {
-		c.readopt(e, last)
+		evicted = c.readopt(e, last)
 	}
 	d, may := c.decide(e, now)
+	d.evicted = evicted
 	if d.snap == nil {
 		return d
 	}
@@ -120,7 +123,7 @@ func (c *Cache) lookForced(ref Ref) decision {
 	if e.flight != nil {
 		return decision{verdict: miss} // to be waited for in any case
 	}
-	if f := e.failure; f != nil && f.delay > now.since(f.at) {
+	if f := e.failure; f != nil && (f.delay > now.since(f.at) || c.forcedLately(e, now)) {
 		return decision{verdict: refused, err: f.err}
 	}
 	if s := e.snap.Load(); s != nil && e.failure == nil && c.forcedLately(e, now) {
@@ -172,6 +175,7 @@ func (c *Cache) maySeeStale(ctx context.Context, d decision) bool {
 
 // lastGood is what a reader gets that waited for a fetch which failed.
 func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error) (*Snapshot, error) {
+	now := c.now()
 	c.mu.Lock()
 	v, ok := c.entries.Load(ref)
 	if !ok || c.closed {
@@ -188,11 +192,20 @@ func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error
 		}
 		return s, nil
 	}
+	var evicted *Snapshot
 	if e.snap.Load() == nil && last != nil && last.cache == c && last.entry.ref == ref {
-		c.readopt(e, last)
+		evicted = c.readopt(e, last)
 	}
-	d := decision{snap: e.snap.Load(), failure: e.failure}
+	d, _ := c.decide(e, now)
+	young := d.verdict == hit
+	d.snap, d.failure = e.snap.Load(), e.failure
 	c.mu.Unlock()
+	if evicted != nil {
+		c.observe(ctx, hook.Evicted{Secret: evicted.event()})
+	}
+	if young {
+		return d.snap, nil
+	}
 	if d.snap == nil || !c.maySeeStale(ctx, d) {
 		return nil, err
 	}

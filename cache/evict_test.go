@@ -1,0 +1,256 @@
+package cache_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+)
+
+// servingMany makes a service with n secrets, named by nameOf.
+func servingMany(n int) *service {
+	s := serving()
+	for i := range n {
+		s.versions[nameOf(i)] = "v1"
+	}
+	return s
+}
+
+func TestExactlyMaxSizeSecretsAreKept(t *testing.T) {
+	for _, size := range []int{1, 2, 3, 100, 1024} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := servingMany(2 * size)
+				c := open(t, s, cache.Config{MaxSize: size})
+				for i := range 2 * size {
+					get(t, c, nameOf(i))
+					if want := min(i+1, size); c.Len() != want || c.Entries() != want {
+						t.Fatalf("%d kept of %d read, %d remembered", c.Len(), i+1, c.Entries())
+					}
+				}
+				for i := range size { // the younger half, all of it
+					get(t, c, nameOf(size+i))
+				}
+				wantCalls(t, s, 2*size)
+			})
+		})
+	}
+}
+
+func TestTheLeastRecentlyReadIsEvicted(t *testing.T) {
+	for _, size := range []int{1, 2, 3, 16, 1024} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				j, random := &journal{}, rand.New(rand.NewPCG(1, uint64(size)))
+				c := open(t, servingMany(2*size+1), cache.Config{MaxSize: size, TTL: 10000 * time.Hour, Observer: j})
+				var model, evicted []string // the youngest last
+				for range 6 * size {
+					id := nameOf(random.IntN(2*size + 1))
+					get(t, c, id)
+					if i := slices.Index(model, id); i >= 0 {
+						model = slices.Delete(model, i, i+1)
+					} else if len(model) == size {
+						evicted = append(evicted, model[0])
+						model = slices.Delete(model, 0, 1)
+					}
+					model = append(model, id)
+					time.Sleep(cache.LeaseTime)
+				}
+				var got []string
+				for _, e := range eventsOf[hook.Evicted](j) {
+					got = append(got, e.ID)
+				}
+				if diff := cmp.Diff(evicted, got); diff != "" {
+					t.Errorf("evicted (-model +cache):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func TestTheEvictedEventNamesSecretAndVersion(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		j := &journal{}
+		c := open(t, serving("a", "b"), cache.Config{MaxSize: 1, Observer: j})
+		get(t, c, "a")
+		get(t, c, "b")
+		want := []hook.Evicted{{Secret: hook.Secret{ID: "a", Stage: "AWSCURRENT", VersionID: "v1"}}}
+		if diff := cmp.Diff(want, eventsOf[hook.Evicted](j)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestASecretThatIsBeingReadIsNotEvictedByAFlood(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		const size = 4
+		s := servingMany(1000)
+		s.versions["busy"] = "v1"
+		c := open(t, s, cache.Config{MaxSize: size})
+		snap := makeBusy(t, c, "busy")
+		for i := range 1000 {
+			// As a typed handle reads: Lookup only if the snapshot asks for it.
+			for range 20 {
+				if !snap.Fresh() {
+					snap, _ = c.Lookup(t.Context(), ref("busy"), snap)
+				}
+			}
+			get(t, c, nameOf(i))
+			time.Sleep(time.Millisecond)
+		}
+		if n := s.countOf()["busy"]; n != 1 || c.Len() != size {
+			t.Errorf("fetched %d times; %d are kept", n, c.Len())
+		}
+	})
+}
+
+func TestWhenAllAreBusyOneIsEvictedAllTheSame(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b", "c")
+		c := open(t, s, cache.Config{MaxSize: 2})
+		a, b := makeBusy(t, c, "a"), makeBusy(t, c, "b")
+		get(t, c, "c")
+		if c.Len() != 2 || a.Fresh() || b.Fresh() {
+			t.Errorf("%d kept; a fresh: %v, b fresh: %v", c.Len(), a.Fresh(), b.Fresh())
+		}
+		get(t, c, "b")
+		wantCalls(t, s, 3)
+	})
+}
+
+func TestAnEvictedSecretThatACallerKnowsSurvivesAnOutage(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b")
+		c := open(t, s, cache.Config{MaxSize: 1, TTL: time.Hour, Backoff: every(time.Minute)})
+		a := makeBusy(t, c, "a")
+		get(t, c, "b") // evicts a
+		s.fail(errDown)
+		time.Sleep(2 * time.Hour)
+		wantErr(t, c, "a", errDown) // a caller who knows nothing
+		for range 100 {
+			got, err := c.Lookup(t.Context(), ref("a"), a)
+			if err != nil || got.VersionID() != "v1" || got.Ref().ID != "a" || !got.Expired() {
+				t.Fatalf("the caller who knew it got %v, %v", got, err)
+			}
+			a = got
+			time.Sleep(time.Second)
+		}
+		wantGet(t, c, "a", "a v1") // now it is back for all
+		s.mend()
+		s.rotate("a", "v2")
+		time.Sleep(time.Hour)
+		wantGet(t, c, "a", "a v2")
+	})
+}
+
+// StaleIfError is asked about what is past its TTL and about nothing else.
+func TestAnEvictedSecretYoungerThanItsTTLIsNotStale(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, j := serving("a", "b"), &journal{}
+		c := open(t, s, cache.Config{
+			MaxSize: 1, TTL: time.Hour, Backoff: never, Observer: j,
+			StaleIfError: func(error, time.Duration) bool { return false },
+		})
+		a := makeBusy(t, c, "a")
+		get(t, c, "b")
+		s.fail(errDown)
+		time.Sleep(time.Minute)
+		for range 2 {
+			if got, err := c.Lookup(t.Context(), ref("a"), a); err != nil || got.VersionID() != "v1" {
+				t.Errorf("after a minute: %v, %v", got, err)
+			}
+		}
+		time.Sleep(time.Hour)
+		if got, err := c.Lookup(t.Context(), ref("a"), a); !errors.Is(err, errDown) {
+			t.Errorf("after an hour: %v, %v", got, err)
+		}
+		if n := len(eventsOf[hook.ServedStale](j)); n != 0 {
+			t.Errorf("%d ServedStale", n)
+		}
+	})
+}
+
+func TestWhatIsEvictedForASecretThatComesBackIsTold(t *testing.T) {
+	for name, known := range map[string]bool{"in the back-off": true, "after a fetch": false} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s, j := serving("a", "b"), &journal{}
+				c := open(t, s, cache.Config{MaxSize: 1, Backoff: never, Observer: j})
+				a := makeBusy(t, c, "a")
+				get(t, c, "b")
+				s.fail(errDown)
+				if known {
+					wantErr(t, c, "a", errDown)
+				}
+				if _, err := c.Lookup(t.Context(), ref("a"), a); err != nil {
+					t.Error(err)
+				}
+				var got []string
+				for _, e := range eventsOf[hook.Evicted](j) {
+					got = append(got, e.ID)
+				}
+				if diff := cmp.Diff([]string{"a", "b"}, got); diff != "" {
+					t.Errorf("evicted (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func TestTheLastKnownOfAnotherSecretOrCacheIsNotTaken(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b")
+		c, other := open(t, s, cache.Config{Backoff: never}), open(t, s, cache.Config{})
+		a, b := makeBusy(t, other, "a"), makeBusy(t, c, "b")
+		s.fail(errDown)
+		for _, last := range []*cache.Snapshot{a, b} {
+			if got, err := c.Lookup(t.Context(), ref("a"), last); !errors.Is(err, errDown) {
+				t.Errorf("got %v, %v", got, err)
+			}
+		}
+	})
+}
+
+func TestAnEvictedFailingSecretKeepsItsBackoff(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b")
+		c := open(t, s, cache.Config{MaxSize: 1, TTL: time.Hour, Backoff: every(time.Hour)})
+		get(t, c, "a")
+		s.fail(errDown)
+		time.Sleep(time.Hour)
+		wantGet(t, c, "a", "a v1")
+		s.mend()
+		get(t, c, "b") // evicts a
+		calls := s.count()
+		for range 100 {
+			wantErr(t, c, "a", errDown)
+		}
+		wantCalls(t, s, calls)
+		time.Sleep(time.Hour)
+		wantGet(t, c, "a", "a v1")
+	})
+}
+
+func TestWhatIsKeptWithASecretIsForgottenWithIt(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		c := open(t, serving("a", "b"), cache.Config{MaxSize: 1})
+		owner, other, made := new(int), new(int), 0
+		keep := func(s *cache.Snapshot, owner *int) any {
+			return s.Memo(owner, func() any { made++; return made })
+		}
+		a := makeBusy(t, c, "a")
+		got := []any{keep(a, owner), keep(a, owner), keep(a, other)}
+		get(t, c, "b")
+		got = append(got, keep(makeBusy(t, c, "a"), owner))
+		if diff := cmp.Diff([]any{1, 1, 2, 3}, got); diff != "" {
+			t.Errorf("kept (-want +got):\n%s", diff)
+		}
+	})
+}

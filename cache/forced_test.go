@@ -1,0 +1,283 @@
+package cache_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+func refresh(t *testing.T, c *cache.Cache, id, want string) {
+	t.Helper()
+	v, err := c.Refresh(t.Context(), ref(id))
+	if err != nil || v.Payload.Reveal() != want {
+		t.Errorf("Refresh(%s) = %q, %v; want %q", id, v.Payload.Reveal(), err, want)
+	}
+}
+
+func TestRefreshFetchesNowForAllReaders(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{})
+		wantGet(t, c, "db", "db v1")
+		s.rotate("db", "v2")
+		wantGet(t, c, "db", "db v1")
+		refresh(t, c, "db", "db v2")
+		wantGet(t, c, "db", "db v2")
+		wantCalls(t, s, 2)
+	})
+}
+
+func TestAStormOfRefreshesMakesOneCallPerInterval(t *testing.T) {
+	for name, ids := range map[string][]string{"known": {"db"}, "unknown": nil} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving(ids...)
+				c := open(t, s, cache.Config{MinRefreshInterval: time.Second, Backoff: every(time.Millisecond)})
+				var storm sync.WaitGroup
+				for range 20 {
+					storm.Go(func() {
+						for range 10_000 / 7 {
+							_, err := c.Refresh(t.Context(), ref("db"))
+							if wrong := errors.Is(err, cache.ErrNotFound) != (ids == nil); wrong {
+								t.Errorf("Refresh: %v", err)
+							}
+							time.Sleep(7 * time.Millisecond)
+						}
+					})
+				}
+				storm.Wait()
+				// 10 s by steps of 7 ms: each second's first call comes up to 7 ms late.
+				if n := s.count(); n < 9 || n > 10 {
+					t.Errorf("%d calls in 10 s, want one a second", n)
+				}
+			})
+		})
+	}
+}
+
+func TestRefreshWithinTheIntervalGetsWhatTheLastOneGot(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{MinRefreshInterval: time.Second})
+		refresh(t, c, "db", "db v1")
+		s.rotate("db", "v2")
+		time.Sleep(time.Second - 1)
+		refresh(t, c, "db", "db v1")
+		time.Sleep(1)
+		refresh(t, c, "db", "db v2")
+	})
+}
+
+func TestRefreshDuringBackoffMakesNoCall(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{Backoff: every(time.Minute)})
+		get(t, c, "db")
+		s.fail(errDown)
+		for range 600 {
+			if _, err := c.Refresh(t.Context(), ref("db")); !errors.Is(err, errDown) {
+				t.Errorf("Refresh: %v", err)
+			}
+			time.Sleep(time.Second)
+		}
+		wantCalls(t, s, 11)
+		wantGet(t, c, "db", "db v1") // it survives
+	})
+}
+
+func TestRefreshAfterABackgroundFetchBeganMakesACallOfItsOwn(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{TTL: time.Hour})
+		get(t, c, "db")
+		s.take(5 * time.Second)
+		time.Sleep(time.Hour - 1)
+		get(t, c, "db") // begins a fetch in the background, which sees v1
+		settle()
+		time.Sleep(time.Second)
+		s.rotate("db", "v2")
+		refresh(t, c, "db", "db v2")
+		wantCalls(t, s, 3)
+	})
+}
+
+// A forced fetch that began longer ago than MinRefreshInterval may have missed
+// a rotation too.
+func TestRefreshDoesNotTakeTheResultOfAForcedFetchBegunLongBefore(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		s.take(5 * time.Second)
+		c := open(t, s, cache.Config{MinRefreshInterval: time.Second})
+		var first sync.WaitGroup
+		first.Go(func() { refresh(t, c, "db", "db v1") })
+		time.Sleep(4 * time.Second)
+		s.rotate("db", "v2")
+		refresh(t, c, "db", "db v2")
+		first.Wait()
+		wantCalls(t, s, 2)
+	})
+}
+
+func TestAFailedRefreshLeavesTheLastGoodValue(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{Backoff: every(time.Minute)})
+		get(t, c, "db")
+		s.fail(errDown)
+		_, err := c.Refresh(t.Context(), ref("db"))
+		if !errors.Is(err, errDown) {
+			t.Errorf("Refresh: %v", err)
+		}
+		snap := makeBusy(t, c, "db")
+		if snap.VersionID() != "v1" || snap.Expired() || !errors.Is(snap.RefreshError(), errDown) {
+			t.Errorf("version %s, expired %v, refreshing: %v", snap.VersionID(), snap.Expired(), snap.RefreshError())
+		}
+		s.mend()
+		time.Sleep(time.Minute)
+		refresh(t, c, "db", "db v1")
+		if err := snap.RefreshError(); err != nil {
+			t.Errorf("after a success: %v", err)
+		}
+	})
+}
+
+func invalidate(t *testing.T, c *cache.Cache, id string) {
+	t.Helper()
+	if err := c.Invalidate(ref(id)); err != nil {
+		t.Errorf("Invalidate(%s): %v", id, err)
+	}
+}
+
+func TestInvalidateMakesTheNextGetFetch(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{})
+		invalidate(t, c, "db") // unknown so far: nothing to do
+		snap := makeBusy(t, c, "db")
+		s.rotate("db", "v2")
+		invalidate(t, c, "db")
+		wantCalls(t, s, 1)
+		if snap.Fresh() || !snap.Expired() {
+			t.Error("the snapshot is not expired")
+		}
+		wantGet(t, c, "db", "db v2")
+		wantGet(t, c, "db", "db v2")
+		wantCalls(t, s, 2)
+	})
+}
+
+func TestInvalidateWhileAFetchIsUnderWayMakesReadersWaitForTheNext(t *testing.T) {
+	for name, warm := range map[string]bool{"cold": false, "warm": true} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving("db")
+				c := open(t, s, cache.Config{TTL: time.Hour})
+				if warm {
+					get(t, c, "db")
+					time.Sleep(time.Hour - time.Second)
+				}
+				calls := s.count()
+				s.take(2 * time.Second)
+				go c.Get(t.Context(), ref("db"))
+				time.Sleep(500 * time.Millisecond)
+				s.rotate("db", "v2")
+				invalidate(t, c, "db")
+				wantGet(t, c, "db", "db v2")
+				wantCalls(t, s, calls+2)
+			})
+		})
+	}
+}
+
+// The try that was begun before Invalidate does not count as one after it.
+func TestInvalidateWhileAFetchFailsMakesALaterGetTryAgain(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{TTL: time.Hour, Backoff: every(time.Second)})
+		get(t, c, "db")
+		time.Sleep(time.Hour - time.Minute)
+		s.take(2 * time.Second)
+		s.fail(errDown)
+		get(t, c, "db")
+		time.Sleep(time.Second)
+		invalidate(t, c, "db")
+		time.Sleep(time.Second)
+		settle()
+		s.mend()
+		s.rotate("db", "v2")
+		time.Sleep(time.Second)
+		wantGet(t, c, "db", "db v2")
+	})
+}
+
+func TestAnInvalidatedValueSurvivesAnOutage(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{})
+		get(t, c, "db")
+		s.fail(errDown)
+		invalidate(t, c, "db")
+		wantGet(t, c, "db", "db v1")
+		wantCalls(t, s, 2)
+	})
+}
+
+func TestAStormOfInvalidationsMakesOneCallPerInterval(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{MinRefreshInterval: time.Second})
+		get(t, c, "db")
+		for range 1000 {
+			invalidate(t, c, "db")
+			get(t, c, "db")
+			time.Sleep(10 * time.Millisecond)
+		}
+		wantCalls(t, s, 11)
+	})
+}
+
+// A reader is owed a fetch that began after it asked, not one that no
+// invalidation meets.
+func TestInvalidationsDuringSlowFetchesDoNotStarveReaders(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		s.take(3 * time.Second)
+		c := open(t, s, cache.Config{MinRefreshInterval: time.Second})
+		stop := make(chan struct{})
+		defer close(stop)
+		go func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Second):
+					c.Invalidate(ref("db"))
+				}
+			}
+		}()
+		for name, read := range map[string]func() error{
+			"Get":     func() error { _, err := c.Get(t.Context(), ref("db")); return err },
+			"Refresh": func() error { _, err := c.Refresh(t.Context(), ref("db")); return err },
+		} {
+			time.Sleep(1500 * time.Millisecond)
+			d := took(func() {
+				done := make(chan error, 1)
+				go func() { done <- read() }()
+				select {
+				case err := <-done:
+					if err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				case <-time.After(time.Minute):
+					t.Errorf("%s: no answer within a minute", name)
+				}
+			})
+			if d > 6*time.Second {
+				t.Errorf("%s waited %v, for more than the fetch under way and the next", name, d)
+			}
+		}
+	})
+}
