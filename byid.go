@@ -22,7 +22,7 @@ type ByID[T any] struct {
 // reported by the first Get.
 func NewByID[T any](opts ...Option) *ByID[T] {
 	set := newSettings(opts)
-	return &ByID[T]{set: set, dec: newDecoder[T](set)}
+	return &ByID[T]{set: set, dec: &decoder[T]{set: set}}
 }
 
 // Get returns the present value of the secret id, as [Secret.Get] does.

@@ -2,6 +2,7 @@ package typedsecret
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -28,11 +29,7 @@ const buildTimeout = 10 * time.Second
 // or WithClient, also of those that were read before: their next Get goes to c.
 // With nil, the next Get builds one from the environment as [Default] does. The
 // cache before is not closed.
-func SetDefault(c *cache.Cache) {
-	if old := defaultCache.Swap(c); old != nil {
-		old.CheckNow()
-	}
-}
+func SetDefault(c *cache.Cache) { defaultCache.Store(c) }
 
 // Default returns the default cache: the one that SetDefault set, else one of
 // default settings over a client that is built, on the first call, as the AWS
@@ -55,7 +52,11 @@ func Default(ctx context.Context) (*cache.Cache, error) {
 		}
 		return r.Val.(*cache.Cache), nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("gave up waiting for the default cache: %w", context.Cause(ctx))
+		err := ctx.Err()
+		if cause := context.Cause(ctx); !errors.Is(cause, err) {
+			err = fmt.Errorf("%w: %w", err, cause)
+		}
+		return nil, fmt.Errorf("gave up waiting for the default cache: %w", err)
 	}
 }
 
@@ -92,9 +93,12 @@ func (set *settings) bind(ctx context.Context) (*cache.Cache, error) {
 	}
 }
 
+// followsDefault reports whether bind returns the default cache.
+func (set *settings) followsDefault() bool { return set.cache == nil && set.client == nil }
+
 // bound reports whether c is still the cache that bind would return.
 func (set *settings) bound(c *cache.Cache) bool {
-	return set.cache != nil || set.client != nil || defaultCache.Load() == c
+	return !set.followsDefault() || defaultCache.Load() == c
 }
 
 func clientCache(client awssm.Client) (*cache.Cache, error) {

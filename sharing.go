@@ -20,8 +20,15 @@ const (
 )
 
 func sharingOf[T any](c codec.Codec) sharing {
-	if s, ok := c.(codec.Sharer); ok && s.Shared() {
-		return share
+	if s, ok := c.(codec.Sharer); ok {
+		shared := false
+		_ = guard.Call("method Shared", func() error {
+			shared = s.Shared()
+			return nil
+		})
+		if shared {
+			return share
+		}
 	}
 	t := reflect.TypeFor[T]()
 	if immutable(t) {

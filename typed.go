@@ -35,7 +35,7 @@ func New[T any](id string, opts ...Option) *Secret[T] {
 	set := newSettings(opts)
 	set.ref.ID = id
 	set.err = errors.Join(set.err, set.ref.Validate())
-	return &Secret[T]{set: set, dec: newDecoder[T](set)}
+	return &Secret[T]{set: set, dec: &decoder[T]{set: set}}
 }
 
 // Err reports what is wrong with what New was given, without I/O; else nil.
@@ -70,7 +70,7 @@ func (s *Secret[T]) ID() string {
 // is returned although ctx is done.
 func (s *Secret[T]) Get(ctx context.Context) (T, error) {
 	if s != nil {
-		if v := s.slot.view.Load(); v != nil && v.direct && v.snap.Fresh() {
+		if v := s.slot.view.Load(); v != nil && v.direct && v.snap.Fresh() && (v.fixed || defaultCache.Load() == v.snap.Cache()) {
 			return v.value, nil
 		}
 	}

@@ -19,6 +19,7 @@ type view[T any] struct {
 	value  T               // zero if no decoded form is kept
 	kept   bool            // value is good's decoded form
 	direct bool            // kept, and may be returned as it is
+	fixed  bool            // the handle does not follow the default cache
 	err    error           // why snap does not decode
 }
 
@@ -72,15 +73,28 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 		s.next = d
 	}
 	s.mu.Unlock()
+	rejected := false
+	// For all who wait, so not ended by the end of one's context.
+	ctx = context.WithoutCancel(ctx)
 	d.once.Do(func() {
 		defer s.finish(d)
-		d.err = errUnfinished
-		// For all who wait, so not ended by the end of one's context.
-		ctx := context.WithoutCancel(ctx)
-		if d.view, d.err = dec.view(ctx, s.view.Load(), d.snap); d.err == nil {
+		d.err = &Error{Ref: snap.Ref(), Err: errUnfinished}
+		before := s.view.Load()
+		if before != nil && d.snap.Before(before.snap) {
+			d.view, d.err = before, nil
+			return
+		}
+		if d.view, d.err = dec.view(ctx, before, d.snap); d.err == nil {
 			s.publish(d.view)
+			rejected = d.view.err != nil && (before == nil || d.view.err != before.err)
 		}
 	})
+	if rejected { // told when nobody waits for the observer, who may read s
+		d.snap.Observe(ctx, hook.DecodeFailed{
+			Secret: hook.Secret{ID: d.snap.Ref().ID, Stage: d.snap.Ref().Stage, VersionID: d.snap.VersionID()},
+			Err:    d.view.err,
+		})
+	}
 	return d.view, d.err
 }
 
@@ -116,26 +130,34 @@ func (s *slot[T]) lastFrom(c *cache.Cache) *cache.Snapshot {
 // A decoder makes views of snapshots and values of views: what all handles on
 // Ts of one declaration have in common.
 type decoder[T any] struct {
+	set     *settings
+	choose  sync.Once // writes what follows
 	codec   codec.Codec
 	sharing sharing
 }
 
-func newDecoder[T any](set *settings) *decoder[T] {
-	c := set.codec
-	if c == nil {
-		c = codec.For[T]()
-	}
-	d := &decoder[T]{codec: c, sharing: sharingOf[T](c)}
-	if set.shared {
-		d.sharing = share
-	}
-	return d
+// prepare chooses the codec. Not New does that, since package variables are made
+// before the init functions run in which codecs are registered.
+func (d *decoder[T]) prepare() {
+	d.choose.Do(func() {
+		d.codec = d.set.codec
+		if d.codec == nil {
+			d.codec = codec.For[T]()
+		}
+		d.sharing = sharingOf[T](d.codec)
+		if d.set.shared {
+			d.sharing = share
+		}
+	})
 }
 
 // view makes the view of snap that follows before, the handle's last one, or nil.
 // It decodes only if snap brings another version. An error says that the payload
 // could not be had from the hook.
 func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snapshot) (*view[T], error) {
+	if before != nil && before.snap.Cache() != snap.Cache() {
+		before = nil // SetDefault: what another cache holds says nothing here
+	}
 	if before != nil && snap.Same(before.snap) {
 		v := *before
 		v.snap = snap
@@ -149,18 +171,14 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 		return nil, err
 	}
 	if undecodable != nil {
-		v := &view[T]{}
+		v := &view[T]{fixed: !d.set.followsDefault()}
 		if before != nil {
 			*v = *before
 		}
 		v.snap, v.err = snap, undecodable
-		snap.Observe(ctx, hook.DecodeFailed{
-			Secret: hook.Secret{ID: snap.Ref().ID, Stage: snap.Ref().Stage, VersionID: snap.VersionID()},
-			Err:    undecodable,
-		})
 		return v, nil
 	}
-	v := &view[T]{snap: snap, good: snap}
+	v := &view[T]{snap: snap, good: snap, fixed: !d.set.followsDefault()}
 	if d.sharing != decodeEach && !snap.Hooked() {
 		v.value, v.kept, v.direct = value, true, d.sharing == share
 	}
@@ -196,6 +214,7 @@ func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T,
 	if err != nil {
 		return value, nil, err
 	}
+	d.prepare()
 	data := raw.Payload.Bytes()
 	value, undecodable = codec.Decode[T](d.codec, data)
 	if snap.Hooked() {
