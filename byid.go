@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/redact"
@@ -107,7 +108,9 @@ func (b *ByID[T]) bind(ctx context.Context, id string) (*cache.Cache, cache.Ref,
 }
 
 // String returns what it is; it holds no secret of its own.
-func (b *ByID[T]) String() string { return fmt.Sprintf("ByID[%T] %s", *new(T), redact.Text) }
+func (b *ByID[T]) String() string {
+	return fmt.Sprintf("ByID[%v] %s", reflect.TypeFor[T](), redact.Text)
+}
 
 // Format prints what String returns, for every verb.
 func (b *ByID[T]) Format(f fmt.State, _ rune) { fmt.Fprint(f, b.String()) }

@@ -104,14 +104,24 @@ func newSettings(opts []Option) *settings {
 }
 
 func (set *settings) refuse(format string, args ...any) {
-	set.err = errors.Join(set.err, fmt.Errorf("%w: "+format, append([]any{ErrInvalidConfig}, args...)...))
+	set.fail(fmt.Errorf("%w: "+format, append([]any{ErrInvalidConfig}, args...)...))
+}
+
+// fail adds err to what is wrong with the settings, in one line.
+func (set *settings) fail(err error) {
+	switch {
+	case set.err == nil:
+		set.err = err
+	case err != nil:
+		set.err = fmt.Errorf("%w; %w", set.err, err)
+	}
 }
 
 // WithCache binds the handle to c instead of the default cache.
 func WithCache(c *cache.Cache) Option {
 	return func(set *settings) {
 		if c == nil {
-			set.err = errors.Join(set.err, ErrNilCache)
+			set.fail(ErrNilCache)
 		}
 		set.cache = c
 	}
@@ -125,10 +135,10 @@ func WithCache(c *cache.Cache) Option {
 // *secretsmanager.Client; it must be comparable, as pointers are.
 func WithClient(client awssm.Client) Option {
 	return func(set *settings) {
-		switch v := reflect.ValueOf(client); {
-		case !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil():
+		switch {
+		case isNil(client):
 			set.refuse("the client is nil")
-		case !v.Comparable():
+		case !reflect.ValueOf(client).Comparable():
 			set.refuse("the client, a %T, is not comparable; give a pointer to it", client)
 		default:
 			set.client = client
@@ -161,11 +171,16 @@ func WithVersionID(id string) Option {
 // WithCodec decodes with c in place of what [codec.For] answers for T.
 func WithCodec(c codec.Codec) Option {
 	return func(set *settings) {
-		if c == nil {
-			set.refuse("the codec is nil")
+		if isNil(c) {
+			set.refuse("the codec is nil; leave WithCodec out for the one that codec.For answers")
 		}
 		set.codec = c
 	}
+}
+
+func isNil(v any) bool {
+	r := reflect.ValueOf(v)
+	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 // Shared says that nobody modifies what Get returns, so that one decoded value

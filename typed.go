@@ -2,7 +2,6 @@ package typedsecret
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -34,7 +33,7 @@ type Secret[T any] struct {
 func New[T any](id string, opts ...Option) *Secret[T] {
 	set := newSettings(opts)
 	set.ref.ID = id
-	set.err = errors.Join(set.err, set.ref.Validate())
+	set.fail(set.ref.Validate())
 	return &Secret[T]{set: set, dec: &decoder[T]{set: set}}
 }
 

@@ -210,6 +210,9 @@ func (d *decoder[T]) value(ctx context.Context, v *view[T]) (T, error) {
 // decode decodes the payload of snap. Of the two errors, the first is about the
 // payload and will be the same each time, the second about getting at it.
 func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T, undecodable, err error) {
+	if ctx == nil {
+		ctx = context.Background() // for the hook
+	}
 	raw, err := snap.Value(ctx)
 	if err != nil {
 		return value, nil, err

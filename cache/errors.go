@@ -3,7 +3,11 @@ package cache
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
@@ -57,10 +61,14 @@ type Error struct {
 
 // Error says it in one line.
 func (e *Error) Error() string {
-	if e.RetryIn > 0 {
-		return fmt.Sprintf("secret %s: %v (no other fetch for %s)", e.Ref, e.Err, e.RetryIn.Round(time.Millisecond))
+	ref := e.Ref.String()
+	if !utf8.ValidString(ref) || strings.ContainsFunc(ref, unicode.IsControl) {
+		ref = strconv.Quote(ref)
 	}
-	return fmt.Sprintf("secret %s: %v", e.Ref, e.Err)
+	if e.RetryIn > 0 {
+		return fmt.Sprintf("secret %s: %v (no other fetch for %s)", ref, e.Err, e.RetryIn.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("secret %s: %v", ref, e.Err)
 }
 
 // Unwrap returns the cause.
