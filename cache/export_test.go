@@ -23,3 +23,10 @@ const LeaseTime = leaseTime
 
 // BusyReads is how many reads within LeaseTime make a secret a busy one.
 const BusyReads = busyReads
+
+// WakeUps returns how often the cache's timer ran while f did.
+func (c *Cache) WakeUps(f func()) uint64 {
+	before := c.leases.epoch.Load()
+	f()
+	return c.leases.epoch.Load() - before
+}

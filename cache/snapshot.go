@@ -42,6 +42,12 @@ func (s *Snapshot) Fresh() bool {
 	return s.lease.Load() == s.cache.leases.epoch.Load()
 }
 
+// readLately reports whether s had a lease in this epoch or the one before.
+func (s *Snapshot) readLately() bool {
+	lease := s.lease.Load()
+	return lease != 0 && s.cache.leases.epoch.Load()-lease <= 1
+}
+
 // Ref returns what the Snapshot was fetched by, with the stage filled in.
 func (s *Snapshot) Ref() Ref { return s.entry.ref }
 

@@ -5,9 +5,9 @@ import "github.com/elastic/go-freelru"
 // A table holds entries in the order of their use, up to a bound. Cache.mu
 // guards it.
 //
-// Reads under a lease do not reach it, so an entry whose snapshot has one may
-// have been read since its place was noted: when its turn comes to be evicted it
-// goes back to the young end once, without its lease, as in CLOCK. Each such
+// Reads under a lease do not reach it, so an entry whose snapshot has one, or had
+// one until just now, may have been read since its place was noted: when its turn
+// comes to be evicted it goes back to the young end once, as in CLOCK. Each such
 // step costs an eviction about 50 ns and the entry busyReads reads to earn a
 // lease again, so the steps are paid for by the reads.
 type table struct {
@@ -46,7 +46,7 @@ func (t *table) removeOldest() *entry {
 	for {
 		e, _, _ := t.lru.RemoveOldest()
 		s := e.snap.Load()
-		if s == nil || !s.Fresh() {
+		if s == nil || !s.readLately() {
 			return e
 		}
 		s.lease.Store(0)

@@ -1,0 +1,205 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// A bubble of virtual time panics if a goroutine is left when its test ends, so
+// each test here is one of leaks too: they close, and don't wait after it.
+
+func wantClosed(t *testing.T, c *cache.Cache) {
+	t.Helper()
+	_, get := c.Get(t.Context(), ref("db"))
+	_, invalid := c.Get(t.Context(), cache.Ref{})
+	_, refresh := c.Refresh(t.Context(), ref("db"))
+	_, lookup := c.Lookup(t.Context(), ref("db"), nil)
+	_, now := c.LookupNow(t.Context(), ref("db"))
+	for method, err := range map[string]error{
+		"Get": get, "Get of an invalid Ref": invalid, "Refresh": refresh, "Lookup": lookup, "LookupNow": now,
+		"Invalidate": c.Invalidate(ref("db")),
+	} {
+		if !errors.Is(err, cache.ErrClosed) {
+			t.Errorf("%s after Close: %v", method, err)
+		}
+	}
+	if n := c.Len(); n != 0 {
+		t.Errorf("Len after Close: %d", n)
+	}
+	c.CheckNow()
+}
+
+func TestAfterCloseEveryMethodReturnsErrClosed(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{})
+		snap := makeBusy(t, c, "db")
+		for range 2 {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+			wantClosed(t, c)
+		}
+		if snap.Fresh() {
+			t.Error("a snapshot is fresh after Close")
+		}
+		wantCalls(t, s, 1)
+	})
+}
+
+func TestCloseEndsTheWaitsAndTheFetches(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db", "warm")
+		c := open(t, s, cache.Config{TTL: time.Hour})
+		get(t, c, "warm")
+		time.Sleep(time.Hour - 1)
+		s.hang()
+		get(t, c, "warm") // a fetch in the background
+		var waiters sync.WaitGroup
+		for range 50 {
+			waiters.Go(func() { wantErr(t, c, "db", cache.ErrClosed) })
+			waiters.Go(func() {
+				if _, err := c.Refresh(t.Context(), ref("warm")); !errors.Is(err, cache.ErrClosed) {
+					t.Errorf("Refresh: %v", err)
+				}
+			})
+		}
+		settle()
+		if d := took(func() { c.Close(); waiters.Wait() }); d > 0 {
+			t.Errorf("closing took %v", d)
+		}
+		wantClosed(t, c)
+	})
+}
+
+func TestCloseWaitsUntilASlowSourceHasEnded(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		s.take(time.Second) // sleeps whatever its context says
+		c := open(t, s, cache.Config{})
+		var waiter sync.WaitGroup
+		waiter.Go(func() {
+			if d := took(func() { wantErr(t, c, "db", cache.ErrClosed) }); d > 0 {
+				t.Errorf("the reader waited for %v", d)
+			}
+		})
+		settle()
+		var closers sync.WaitGroup
+		for range 3 {
+			closers.Go(func() {
+				if d := took(func() { c.Close() }); d != time.Second {
+					t.Errorf("Close took %v", d)
+				}
+			})
+		}
+		closers.Wait()
+		waiter.Wait()
+	})
+}
+
+func TestCloseInTheMiddleOfEverything(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			s := serving("a", "b", "c")
+			s.take(time.Microsecond)
+			c := open(t, s, cache.Config{MaxSize: 2, TTL: 20 * time.Microsecond, MinRefreshInterval: 1, Observer: &journal{}})
+			var wg sync.WaitGroup
+			for i := range 8 {
+				wg.Go(func() {
+					for n := 0; ; n++ {
+						r, err := ref(string(rune('a'+(n+i)%4))), error(nil) // d does not exist
+						switch (n + i) % 5 {
+						case 0:
+							_, err = c.Refresh(t.Context(), r)
+						case 1:
+							err = c.Invalidate(r)
+						default:
+							_, err = c.Get(t.Context(), r)
+						}
+						if errors.Is(err, cache.ErrClosed) {
+							return
+						}
+						if err != nil && !errors.Is(err, cache.ErrNotFound) {
+							t.Errorf("%v", err)
+						}
+						time.Sleep(time.Microsecond)
+					}
+				})
+			}
+			time.Sleep(100 * time.Microsecond)
+			wg.Go(func() { c.Close() })
+			wg.Go(func() { c.Close() })
+			wg.Wait()
+			wantClosed(t, c)
+		})
+	}
+}
+
+// Real time and two processors, for the race detector.
+func TestCloseAmongReadersOnRealThreads(t *testing.T) {
+	for range 100 {
+		s := serving("a", "b", "c")
+		c := open(t, s, cache.Config{MaxSize: 2, TTL: 50 * time.Microsecond, MinRefreshInterval: 1})
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				var snap *cache.Snapshot
+				for n := 0; ; n++ {
+					if snap != nil && snap.Fresh() {
+						continue
+					}
+					next, err := c.Lookup(context.Background(), ref(string(rune('a'+(n/20+i)%3))), nil)
+					if err != nil {
+						if !errors.Is(err, cache.ErrClosed) {
+							t.Error(err)
+						}
+						return
+					}
+					snap = next
+					if n > 200 && i == 0 {
+						go c.Close()
+					}
+					c.Invalidate(snap.Ref())
+				}
+			})
+		}
+		wg.Wait()
+		wantClosed(t, c)
+	}
+}
+
+func TestAnIdleCacheDoesNotWakeUp(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		var cfg cache.Config
+		reads := 0
+		cfg.SetClock(func(start time.Time) (int64, int64) {
+			reads++
+			now := time.Now()
+			return now.UnixNano(), int64(now.Sub(start))
+		})
+		c := open(t, s, cfg)
+		snap := makeBusy(t, c, "db")
+		before := reads
+		time.Sleep(cache.LeaseTime)
+		settle()
+		if snap.Fresh() {
+			t.Error("the lease has not ended")
+		}
+		time.Sleep(1000 * time.Hour)
+		settle()
+		if reads != before {
+			t.Errorf("the clock was read %d times", reads-before)
+		}
+		wantCalls(t, s, 1)
+		if woken := c.WakeUps(func() { time.Sleep(1000 * time.Hour) }); woken != 0 {
+			t.Errorf("its timer ended %d epochs", woken)
+		}
+	})
+}

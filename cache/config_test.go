@@ -1,0 +1,126 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+func TestAWrongSettingIsAnErrorThatSaysWhatWouldBeRight(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		cfg  cache.Config
+		says []string
+	}{
+		{"TTL", cache.Config{TTL: -time.Second}, []string{"TTL is -1s", "positive, or 0 for 1h0m0s"}},
+		{"FetchTimeout", cache.Config{FetchTimeout: -1}, []string{"FetchTimeout is -1ns", "positive, or 0 for 10s"}},
+		{"MinRefreshInterval", cache.Config{MinRefreshInterval: -time.Hour}, []string{"MinRefreshInterval is -1h0m0s", "positive, or 0 for 1s"}},
+		{"MaxSize negative", cache.Config{MaxSize: -1}, []string{"MaxSize is -1", "1 to 16777216, or 0 for 1024"}},
+		{"MaxSize huge", cache.Config{MaxSize: 1<<24 + 1}, []string{"MaxSize is 16777217", "1 to 16777216, or 0 for 1024"}},
+		{"Backoff.Base", cache.Config{Backoff: backoff.Policy{Base: -1}}, []string{"Backoff", "Base is -1ns", "positive, or 0 for 1s"}},
+		{"Backoff.Growth", cache.Config{Backoff: backoff.Policy{Growth: 0.5}}, []string{"Backoff", "Growth is 0.5", "at least 1, or 0 for 2"}},
+		{"Backoff.Growth negative", cache.Config{Backoff: backoff.Policy{Growth: -2}}, []string{"Growth is -2", "at least 1"}},
+		{"Backoff.Growth NaN", cache.Config{Backoff: backoff.Policy{Growth: math.NaN()}}, []string{"Growth is NaN", "at least 1"}},
+		{"Backoff.Growth Inf", cache.Config{Backoff: backoff.Policy{Growth: math.Inf(1)}}, []string{"Growth is +Inf", "at least 1"}},
+		{"Backoff.Max negative", cache.Config{Backoff: backoff.Policy{Max: -1}}, []string{"Max is -1ns", "positive, or 0 for 1h0m0s"}},
+		{
+			"Backoff.Max under Base", cache.Config{Backoff: backoff.Policy{Base: time.Minute, Max: time.Second}},
+			[]string{"Max is 1s and Base 1m0s", "Max must be at least Base"},
+		},
+		{"Backoff.Max under the default Base", cache.Config{Backoff: backoff.Policy{Max: time.Millisecond}}, []string{"Max is 1ms and Base 1s"}},
+		{"Backoff.Jitter", cache.Config{Backoff: backoff.Policy{Jitter: 3}}, []string{"Jitter is 3", "FullJitter, EqualJitter or NoJitter"}},
+		{"DefaultStage too long", cache.Config{DefaultStage: strings.Repeat("s", 257)}, []string{"DefaultStage", "257 characters", "at most 256"}},
+		{"DefaultStage with a newline", cache.Config{DefaultStage: "AWSCURRENT\n"}, []string{"DefaultStage", "control character at byte 10"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := cache.New(serving(), test.cfg)
+			if c != nil || !errors.Is(err, cache.ErrInvalidConfig) {
+				t.Fatalf("got %v, %v", c, err)
+			}
+			for _, want := range test.says {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is not in: %v", want, err)
+				}
+			}
+			if again := test.cfg.Validate(); again == nil || again.Error() != err.Error() {
+				t.Errorf("New: %v; Validate: %v", err, again)
+			}
+		})
+	}
+}
+
+func TestSettingsAtTheirBoundsAreFine(t *testing.T) {
+	for name, cfg := range map[string]cache.Config{
+		"zero": {},
+		"smallest": {
+			MaxSize: 1, TTL: 1, FetchTimeout: 1, MinRefreshInterval: 1, DefaultStage: "s",
+			Backoff: backoff.Policy{Base: 1, Growth: 1, Max: 1, Jitter: backoff.NoJitter},
+		},
+		"largest": {
+			TTL: math.MaxInt64, FetchTimeout: math.MaxInt64, MinRefreshInterval: math.MaxInt64,
+			DefaultStage: strings.Repeat("s", 256),
+			Backoff:      backoff.Policy{Base: math.MaxInt64 - 1, Growth: math.MaxFloat64, Max: math.MaxInt64 - 1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving("db")
+				c := open(t, s, cfg)
+				if name == "smallest" {
+					s.take(0) // a fetch within 1 ns of virtual time
+				}
+				get(t, c, "db")
+				time.Sleep(time.Hour)
+				get(t, c, "db")
+				s.fail(errDown)
+				time.Sleep(time.Hour)
+				get(t, c, "db")
+				if _, err := c.Refresh(t.Context(), ref("other")); err == nil {
+					t.Error("no error")
+				}
+			})
+		})
+	}
+}
+
+type mapSource map[string]cache.Value
+
+func (m mapSource) Fetch(context.Context, cache.Ref) (cache.Value, error) { return m["db"], nil }
+
+func TestNoSourceIsAnError(t *testing.T) {
+	var (
+		pointer *service
+		fn      cache.SourceFunc
+		m       mapSource
+	)
+	for name, source := range map[string]cache.Source{"nil": nil, "nil pointer": pointer, "nil func": fn, "nil map": m} {
+		if c, err := cache.New(source, cache.Config{}); c != nil || !errors.Is(err, cache.ErrInvalidConfig) || !strings.Contains(err.Error(), "source is nil") {
+			t.Errorf("%s: %v, %v", name, c, err)
+		}
+	}
+	if c, err := cache.New(mapSource{}, cache.Config{}); err != nil {
+		t.Error(err)
+	} else {
+		c.Close()
+	}
+}
+
+func TestACachePrintsNothingOfWhatItHolds(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		c := open(t, serving("db"), cache.Config{})
+		snap := makeBusy(t, c, "db")
+		for what, v := range map[string]any{"Cache": c, "Snapshot(db@AWSCURRENT v1 [REDACTED])": snap, "Snapshot(none)": (*cache.Snapshot)(nil)} {
+			for _, text := range printed(v) {
+				if text != what {
+					t.Errorf("got %s, want %s", text, what)
+				}
+			}
+		}
+	})
+}

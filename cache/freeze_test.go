@@ -1,0 +1,231 @@
+package cache_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// A clock is the system's, in a machine that a test suspends and whose wall clock
+// it sets.
+type clock struct{ offset atomic.Int64 }
+
+func (k *clock) config(cfg cache.Config) cache.Config {
+	cfg.SetClock(func(start time.Time) (wall, mono int64) {
+		now := time.Now()
+		return now.UnixNano() + k.offset.Load(), int64(now.Sub(start))
+	})
+	return cfg
+}
+
+// suspend has d go by that the monotonic clock and the timers don't see.
+func (k *clock) suspend(d time.Duration) { k.offset.Add(int64(d)) }
+
+// set moves the wall clock.
+func (k *clock) set(by time.Duration) { k.offset.Add(int64(by)) }
+
+// wantTried reads a secret that was busy, and looks when a fetch is tried.
+func wantTried(t *testing.T, c *cache.Cache, s *service, strict bool) {
+	t.Helper()
+	calls := s.count()
+	get(t, c, "db")
+	if strict && s.count() == calls {
+		t.Error("the first Get tried no fetch")
+	}
+	time.Sleep(cache.LeaseTime)
+	settle()
+	get(t, c, "db")
+	if s.count() == calls {
+		t.Errorf("no fetch was tried after %v of running time", cache.LeaseTime)
+	}
+}
+
+func TestAfterTheMachineWasSuspendedAValuePastItsTTLIsTried(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		for name, asleep := range map[string]func(*clock){
+			"suspended":                       func(k *clock) { k.suspend(time.Hour) },
+			"wall clock set forward":          func(k *clock) { k.set(time.Hour) },
+			"suspended and then set back":     func(k *clock) { k.suspend(2 * time.Hour); k.set(-time.Hour) },
+			"virtual machine restored, later": func(k *clock) { k.set(24 * 365 * time.Hour) },
+		} {
+			t.Run(fmt.Sprintf("%s,CheckClock=%v", name, strict), func(t *testing.T) {
+				virtual(t, func(t *testing.T) {
+					s, k := serving("db"), &clock{}
+					c := open(t, s, k.config(cache.Config{TTL: time.Hour, CheckClock: strict}))
+					makeBusy(t, c, "db")
+					asleep(k)
+					wantTried(t, c, s, strict)
+				})
+			})
+		}
+	}
+}
+
+func TestSettingTheWallClockBackMakesNothingYounger(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, k := serving("db"), &clock{}
+		c := open(t, s, k.config(cache.Config{TTL: time.Hour, NoRefreshAhead: true}))
+		makeBusy(t, c, "db")
+		k.set(-24 * time.Hour)
+		time.Sleep(time.Hour)
+		wantTried(t, c, s, true)
+	})
+}
+
+// Nor does it make anybody wait or fetch.
+func TestSettingTheWallClockToAndFroCostsAFetchAtMost(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, k := serving("db"), &clock{}
+		c := open(t, s, k.config(cache.Config{TTL: time.Hour, NoRefreshAhead: true, CheckClock: true}))
+		get(t, c, "db")
+		k.set(48 * time.Hour)
+		get(t, c, "db")
+		wantCalls(t, s, 2)
+		for range 100 {
+			k.set(-24 * time.Hour)
+			get(t, c, "db")
+			k.set(24 * time.Hour)
+			get(t, c, "db")
+		}
+		wantCalls(t, s, 2)
+	})
+}
+
+// The clock is set while the fetch is under way, by more than the TTL.
+func TestSettingTheWallClockDuringAFetchDoesNotLoseItsResult(t *testing.T) {
+	for _, by := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+		virtual(t, func(t *testing.T) {
+			s, k := serving("db"), &clock{}
+			s.take(time.Second)
+			c := open(t, s, k.config(cache.Config{TTL: time.Minute}))
+			time.AfterFunc(time.Second/2, func() { k.set(by) })
+			if d := took(func() { get(t, c, "db") }); d != time.Second {
+				t.Errorf("clock set by %v: Get took %v", by, d)
+			}
+			wantCalls(t, s, 1)
+		})
+	}
+}
+
+func TestABackoffEndsWithTheSuspension(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, k := serving(), &clock{}
+		c := open(t, s, k.config(cache.Config{Backoff: every(time.Hour)}))
+		wantErr(t, c, "db", cache.ErrNotFound)
+		s.rotate("db", "v1")
+		wantErr(t, c, "db", cache.ErrNotFound)
+		k.suspend(time.Hour)
+		wantGet(t, c, "db", "db v1")
+	})
+}
+
+func TestCheckNowMakesTheNextReadLook(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, k := serving("db"), &clock{}
+		c := open(t, s, k.config(cache.Config{TTL: time.Hour}))
+		snap := makeBusy(t, c, "db")
+		k.suspend(time.Hour)
+		if !snap.Fresh() {
+			t.Fatal("no lease")
+		}
+		c.CheckNow()
+		if snap.Fresh() {
+			t.Error("the lease goes on")
+		}
+		wantTried(t, c, s, true)
+	})
+}
+
+func TestInLambdaEachReadLooksAtTheClock(t *testing.T) {
+	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "mine")
+	virtual(t, func(t *testing.T) {
+		s, k := serving("db"), &clock{}
+		c := open(t, s, k.config(cache.Config{TTL: time.Hour}))
+		if makeBusy(t, c, "db").Fresh() {
+			t.Error("a snapshot has a lease")
+		}
+		k.suspend(time.Hour)
+		wantTried(t, c, s, true)
+	})
+}
+
+// A child process reads a busy secret, is stopped for longer than its TTL, and
+// goes on.
+func TestAfterSIGSTOPAndSIGCONTAValuePastItsTTLIsTried(t *testing.T) {
+	for _, strict := range []string{"", "strict"} {
+		t.Run("CheckClock="+strict, func(t *testing.T) {
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChildThatIsStopped$")
+			child.Env = append(os.Environ(), "CACHE_TEST_STOPPED=yes"+strict)
+			in, err := child.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := child.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			child.Stderr = os.Stderr
+			if err := child.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(out)
+			if !lines.Scan() || lines.Text() != "warm" {
+				t.Fatalf("the child says %q", lines.Text())
+			}
+			child.Process.Signal(syscall.SIGSTOP)
+			var status syscall.WaitStatus
+			if _, err := syscall.Wait4(child.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+				t.Fatalf("not stopped: %v, %v", status, err)
+			}
+			time.Sleep(stoppedTTL + stoppedTTL/10) // what the child's clocks must see go by
+			fmt.Fprintln(in, "go on")
+			child.Process.Signal(syscall.SIGCONT)
+			if !lines.Scan() || lines.Text() != "tried" {
+				t.Errorf("the child says %q", lines.Text())
+			}
+			in.Close()
+			if err := child.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// stoppedTTL is longer than a lease, and than the child can be held up between
+// its last read and the signal.
+const stoppedTTL = 2 * time.Second
+
+func TestChildThatIsStopped(t *testing.T) {
+	mode, isChild := strings.CutPrefix(os.Getenv("CACHE_TEST_STOPPED"), "yes")
+	if !isChild {
+		t.Skip("runs as a child of TestAfterSIGSTOPAndSIGCONT…")
+	}
+	runtime.GOMAXPROCS(1) // so the reader may come before the timer
+	s := serving("db")
+	c := open(t, s, cache.Config{TTL: stoppedTTL, NoRefreshAhead: true, CheckClock: mode == "strict"})
+	snap := makeBusy(t, c, "db")
+	fmt.Println("warm")
+	bufio.NewReader(os.Stdin).ReadString('\n') // stopped here
+	continued := time.Now()
+	for s.count() == 1 {
+		late := time.Since(continued) // before the read
+		if !snap.Fresh() {
+			snap, _ = c.Lookup(context.Background(), ref("db"), snap)
+		}
+		if s.count() == 1 && (mode == "strict" || late > cache.LeaseTime) {
+			fmt.Printf("a read %v after the stop tried nothing\n", late)
+			return
+		}
+	}
+	fmt.Println("tried")
+}
