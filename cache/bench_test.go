@@ -1,0 +1,56 @@
+package cache_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+func fixed(context.Context, cache.Ref) (cache.Value, error) {
+	return cache.Value{Payload: cache.StringPayload(`{"user":"app","password":"pw"}`), VersionID: "v1"}, nil
+}
+
+func BenchmarkLookup(b *testing.B) {
+	c := open(b, cache.SourceFunc(fixed), cache.Config{})
+	snap := makeBusy(b, c, "db")
+	ctx, r := b.Context(), snap.Ref()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := c.Lookup(ctx, r, nil); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+func BenchmarkFresh(b *testing.B) {
+	c := open(b, cache.SourceFunc(fixed), cache.Config{})
+	snap := makeBusy(b, c, "db")
+	b.ReportAllocs()
+	for b.Loop() {
+		_ = snap.Fresh()
+	}
+}
+
+// Each Get of it fetches and evicts.
+func BenchmarkColdGet(b *testing.B) {
+	c := open(b, cache.SourceFunc(fixed), cache.Config{MaxSize: 1})
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := c.Get(b.Context(), ref([]string{"a", "b"}[i%2])); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRefreshSameVersion(b *testing.B) {
+	c := open(b, cache.SourceFunc(fixed), cache.Config{MinRefreshInterval: 1})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Refresh(b.Context(), ref("db")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

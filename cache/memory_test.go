@@ -1,0 +1,141 @@
+package cache_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// The pieces that the secret is made of while the program runs, so that it stands
+// nowhere but where the cache puts it.
+var pieces = []string{"Zx7", "qP0", "vN3", "wK8", "tR5", "mB2"}
+
+// In a child process, lest the search find what the tests themselves hold.
+func TestWithAnEncryptingHookTheHeapHoldsNoPlaintext(t *testing.T) {
+	for hooked, found := range map[string]bool{"no hook": true, "AES-GCM": false} {
+		t.Run(hooked, func(t *testing.T) {
+			dump := filepath.Join(t.TempDir(), "heap")
+			child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChildThatDumpsItsHeap$")
+			child.Env = append(os.Environ(), "CACHE_TEST_DUMP="+dump, "CACHE_TEST_HOOK="+hooked)
+			if out, err := child.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			heap, err := os.ReadFile(dump)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := bytes.Contains(heap, []byte(strings.Join(pieces, ""))); got != found {
+				t.Errorf("the secret is in the heap of %d bytes: %v, want %v", len(heap), got, found)
+			}
+		})
+	}
+}
+
+func TestChildThatDumpsItsHeap(t *testing.T) {
+	path := os.Getenv("CACHE_TEST_DUMP")
+	if path == "" {
+		t.Skip("runs as a child of TestWithAnEncryptingHook…")
+	}
+	var cfg cache.Config
+	if os.Getenv("CACHE_TEST_HOOK") == "AES-GCM" {
+		cfg.Hook = newSealer(t)
+	}
+	c := open(t, cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+		return cache.Value{Payload: cache.StringPayload(strings.Join(pieces, "")), VersionID: "v1"}, nil
+	}), cfg)
+	length := 0
+	for range 1000 {
+		v, err := c.Get(t.Context(), ref("db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		length += len(v.Payload.Reveal())
+	}
+	if _, err := c.Refresh(t.Context(), ref("db")); err != nil || length != 18_000 {
+		t.Fatal(err, length)
+	}
+	growStack(100) // over what the calls left on the stack
+	runtime.GC()
+	runtime.GC()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	debug.WriteHeapDump(f.Fd())
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	runtime.KeepAlive(c)
+}
+
+//go:noinline
+func growStack(depth int) int {
+	var room [1024]byte
+	if depth > 0 {
+		room[depth] = byte(growStack(depth - 1))
+	}
+	return int(room[depth])
+}
+
+func TestReadingALeasedSnapshotAllocatesNothing(t *testing.T) {
+	c := open(t, serving("db"), cache.Config{TTL: 1000 * cache.DefaultTTL})
+	ctx, r := t.Context(), cache.Ref{ID: "db", Stage: cache.DefaultStage}
+	snap := makeBusy(t, c, "db")
+	for name, read := range map[string]func(){
+		"Fresh":                func() { _ = snap.Fresh() },
+		"Lookup":               func() { c.Lookup(ctx, r, nil) },
+		"Lookup without stage": func() { c.Lookup(ctx, ref("db"), snap) },
+	} {
+		// Some reads meet the end of a lease; those allocate nothing either.
+		if n := testing.AllocsPerRun(100_000, read); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+// Refreshed a thousand times, a secret is held once.
+func TestRefreshesOfTheSameVersionShareOneCopyOfTheBytes(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		c := open(t, cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+			return cache.Value{Payload: cache.BinaryPayload(make([]byte, 1<<20)), VersionID: "v1"}, nil
+		}), cache.Config{MinRefreshInterval: 1})
+		var kept []*cache.Snapshot
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for range 64 {
+			s, err := c.LookupNow(t.Context(), ref("db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept = append(kept, s)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+			t.Errorf("%d snapshots of 1 MiB take %d MiB", len(kept), grown>>20)
+		}
+		runtime.KeepAlive(kept)
+	})
+}
+
+func TestManyUnknownSecretsTakeBoundedMemory(t *testing.T) {
+	c := open(t, cache.SourceFunc(func(_ context.Context, r cache.Ref) (cache.Value, error) {
+		return cache.Value{}, fmt.Errorf("%w: %s", cache.ErrNotFound, r.ID)
+	}), cache.Config{Backoff: never})
+	for i := range 30_000 {
+		c.Get(t.Context(), ref(nameOf(i)))
+	}
+	if n := c.Entries(); n > cache.DefaultMaxSize {
+		t.Errorf("%d are remembered", n)
+	}
+}

@@ -1,0 +1,69 @@
+package guard_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+func TestCallReturnsWhatTheFunctionReturns(t *testing.T) {
+	want := errors.New("its own")
+	if err := guard.Call("source", func() error { return want }); err != want {
+		t.Errorf("got %v", err)
+	}
+	if err := guard.Call("source", func() error { return nil }); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+type typed struct{ secret string }
+
+func (v typed) String() string { return v.secret }
+
+func TestAPanicBecomesAnErrorThatSaysWhereAndNotWhat(t *testing.T) {
+	const secret = "hunter2"
+	for name, test := range map[string]struct {
+		f    func() error
+		says string // of the value's type
+	}{
+		"string":      {func() error { panic(secret) }, "a string at "},
+		"error":       {func() error { panic(errors.New(secret)) }, "a *errors.errorString at "},
+		"formatted":   {func() error { panic(fmt.Sprintf("bad input %q", secret)) }, "a string at "},
+		"Stringer":    {func() error { panic(typed{secret}) }, "a guard_test.typed at "},
+		"nil":         {func() error { panic(nil) }, "a *runtime.PanicNilError at "},
+		"dereference": {func() error { var p *typed; return errors.New(p.secret) }, "at "},
+		"index":       {func() error { return []error{}[len(secret)] }, "at "},
+		"map key":     {func() error { _ = map[any]int{}[[]string{secret}]; return nil }, "at "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := guard.Call("hook's Put", test.f)
+			if !errors.Is(err, guard.ErrPanic) {
+				t.Fatalf("got %v", err)
+			}
+			text := fmt.Sprintf("%v %+v %#v", err, err, err)
+			if strings.Contains(text, secret) {
+				t.Errorf("it shows the value: %s", text)
+			}
+			for _, want := range []string{"in the hook's Put", test.says, "TestAPanicBecomesAnError", "guard_test.go:"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is not in: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestTheOriginIsTheInnermostPanic(t *testing.T) {
+	err := guard.Call("source", func() error {
+		defer func() { recover(); innermost() }()
+		panic("first")
+	})
+	if err == nil || !strings.Contains(err.Error(), "innermost") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func innermost() { panic("second") }
