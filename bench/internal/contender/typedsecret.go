@@ -1,0 +1,130 @@
+package contender
+
+import (
+	"context"
+	"time"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/bench/internal/source"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+var typed = Contender{
+	Name:  Ours,
+	Setup: "Secret[Creds] handles, ByID[Creds] for IDs; cache.Config with MaxSize and TTL set, the rest default",
+	Open: func(_ context.Context, cfg Config) (Store, error) {
+		c, err := cfg.openCache()
+		if err != nil {
+			return nil, err
+		}
+		return &typedStore{c, typedsecret.NewByID[source.Creds](typedsecret.WithCache(c))}, nil
+	},
+}
+
+type typedStore struct {
+	cache *cache.Cache
+	byID  *typedsecret.ByID[source.Creds]
+}
+
+// openCache sets MinRefreshInterval so low that forced refreshes can be measured;
+// nothing but Refresh takes notice of it.
+func (cfg Config) openCache() (*cache.Cache, error) {
+	src, err := cache.Source(source.ForCache(cfg.Source)), error(nil)
+	if cfg.SDK != nil {
+		if src, err = awssm.New(cfg.SDK); err != nil {
+			return nil, err
+		}
+	}
+	return cache.New(src, cache.Config{MaxSize: cfg.maxSize(), TTL: cfg.ttl(), MinRefreshInterval: time.Nanosecond})
+}
+
+func (s *typedStore) Handle(_ context.Context, id string) (Handle, error) {
+	return &typedHandle{typedsecret.New[source.Creds](id, typedsecret.WithCache(s.cache))}, nil
+}
+
+func (s *typedStore) Get(ctx context.Context, id string) (source.Creds, error) {
+	return s.byID.Get(ctx, id)
+}
+
+func (s *typedStore) Loop(ctx context.Context, ids []string) (int, error) {
+	byID, sum := s.byID, 0
+	for _, id := range ids {
+		v, err := byID.Get(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		sum += source.Use(&v)
+	}
+	return sum, nil
+}
+
+func (s *typedStore) Refresh(ctx context.Context, id string) error {
+	_, err := s.byID.Refresh(ctx, id)
+	return err
+}
+
+func (s *typedStore) Close() { s.cache.Close() }
+
+type typedHandle struct {
+	secret *typedsecret.Secret[source.Creds]
+}
+
+func (h *typedHandle) Get(ctx context.Context) (source.Creds, error) { return h.secret.Get(ctx) }
+
+func (h *typedHandle) Loop(ctx context.Context, n int) (int, error) {
+	secret, sum := h.secret, 0
+	for range n {
+		v, err := secret.Get(ctx)
+		if err != nil {
+			return 0, err
+		}
+		sum += source.Use(&v)
+	}
+	return sum, nil
+}
+
+var bytesOnly = Contender{
+	Name:  "typedsecret/cache",
+	Setup: "the byte-level cache alone, json.Unmarshal for each Get",
+	Open: func(_ context.Context, cfg Config) (Store, error) {
+		c, err := cfg.openCache()
+		if err != nil {
+			return nil, err
+		}
+		return &bytesStore{c}, nil
+	},
+}
+
+type bytesStore struct{ cache *cache.Cache }
+
+func (s *bytesStore) Handle(_ context.Context, id string) (Handle, error) {
+	return handleOf(s, id), nil
+}
+
+func (s *bytesStore) Get(ctx context.Context, id string) (source.Creds, error) {
+	v, err := s.cache.Get(ctx, cache.Ref{ID: id})
+	if err != nil {
+		return source.Creds{}, err
+	}
+	return decode(v.Payload.Bytes())
+}
+
+func (s *bytesStore) Loop(ctx context.Context, ids []string) (int, error) {
+	sum := 0
+	for _, id := range ids {
+		v, err := s.Get(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		sum += source.Use(&v)
+	}
+	return sum, nil
+}
+
+func (s *bytesStore) Refresh(ctx context.Context, id string) error {
+	_, err := s.cache.Refresh(ctx, cache.Ref{ID: id})
+	return err
+}
+
+func (s *bytesStore) Close() { s.cache.Close() }

@@ -1,0 +1,89 @@
+// Package measure is how the workloads measure: timed loops, a histogram of
+// latencies, medians with their spread, and verdicts on targets.
+package measure
+
+import (
+	"math"
+	"slices"
+)
+
+// Samples are the values of one metric, one a repeat, in the order of the repeats.
+type Samples []float64
+
+// Median returns the middle value, NaN if there is none.
+func (s Samples) Median() float64 { return s.Quantile(0.5) }
+
+// Quantile returns the value that the share q of the samples is at most, linear
+// between two of them.
+func (s Samples) Quantile(q float64) float64 {
+	if len(s) == 0 {
+		return math.NaN()
+	}
+	sorted := slices.Sorted(slices.Values(s))
+	at := q * float64(len(sorted)-1)
+	low := int(at)
+	high := min(low+1, len(sorted)-1)
+	if sorted[low] == sorted[high] {
+		return sorted[low] // also if both are infinite
+	}
+	return sorted[low] + (at-float64(low))*(sorted[high]-sorted[low])
+}
+
+// Spread returns half of the distance between the quartiles, as a share of the
+// median.
+func (s Samples) Spread() float64 {
+	half := (s.Quantile(0.75) - s.Quantile(0.25)) / 2
+	if half == 0 {
+		return 0
+	}
+	return half / math.Abs(s.Median())
+}
+
+// Over divides each sample by the one of d's that was taken in the same repeat,
+// so that what disturbed both cancels out.
+func (s Samples) Over(d Samples) Samples {
+	n := min(len(s), len(d))
+	ratios := make(Samples, n)
+	for i := range n {
+		ratios[i] = s[i] / d[i]
+	}
+	return ratios
+}
+
+// Verdict is how samples compare with a bound.
+type Verdict int
+
+// The verdicts.
+const (
+	NoData Verdict = iota
+	Met            // the median keeps the bound
+	Close          // it does not, but at least a quarter of the samples do
+	Missed         // it is missed by more than the spread between the repeats
+)
+
+// String returns the verdict for a table.
+func (v Verdict) String() string {
+	return [...]string{"no data", "met", "within the spread", "MISSED"}[v]
+}
+
+// AtMost judges whether the samples keep an upper bound.
+func (s Samples) AtMost(bound float64) Verdict {
+	switch {
+	case len(s) == 0 || math.IsNaN(s.Median()):
+		return NoData
+	case s.Median() <= bound:
+		return Met
+	case s.Quantile(0.25) <= bound:
+		return Close
+	}
+	return Missed
+}
+
+// AtLeast judges whether the samples keep a lower bound.
+func (s Samples) AtLeast(bound float64) Verdict {
+	negated := make(Samples, len(s))
+	for i, v := range s {
+		negated[i] = -v
+	}
+	return negated.AtMost(-bound)
+}
