@@ -255,3 +255,23 @@ func TestWhatIsKeptWithASecretIsForgottenWithIt(t *testing.T) {
 		}
 	})
 }
+
+// Also if the read waited for a fetch that failed.
+func TestAReadInAnOutageIsAUse(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b", "c")
+		c := open(t, s, cache.Config{MaxSize: 2, TTL: time.Hour, NoRefreshAhead: true, Backoff: every(time.Second)})
+		get(t, c, "a")
+		time.Sleep(time.Hour)
+		get(t, c, "b")
+		s.fail(errDown)
+		wantGet(t, c, "a", "a v1")
+		s.mend()
+		get(t, c, "c") // evicts b
+		wantGet(t, c, "a", "a v1")
+		get(t, c, "b")
+		if n := s.countOf()["b"]; n != 2 {
+			t.Errorf("b was fetched %d times", n)
+		}
+	})
+}

@@ -198,7 +198,9 @@ func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error
 	}
 	d, _ := c.decide(e, now)
 	young := d.verdict == hit
-	d.snap, d.failure = e.snap.Load(), e.failure
+	if d.snap, d.failure = e.snap.Load(), e.failure; d.snap != nil {
+		c.recent.touch(e)
+	}
 	c.mu.Unlock()
 	if evicted != nil {
 		c.observe(ctx, hook.Evicted{Secret: evicted.event()})

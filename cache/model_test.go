@@ -1,0 +1,137 @@
+package cache_test
+
+import (
+	"slices"
+	"time"
+)
+
+// A model is what a user may expect of a cache, by its documentation: one
+// goroutine, fetches that take no time, a fixed back-off, no StaleIfError.
+type model struct {
+	ttl, minRefresh, base, max time.Duration
+	ahead                      bool
+	size                       int
+	exact                      bool // no read has a lease, so the LRU order is exact
+
+	now     time.Duration
+	closed  bool
+	secrets map[string]*remembered
+	order   []string // IDs of those that have a value, the youngest last
+}
+
+// remembered is what there is of one secret.
+type remembered struct {
+	version  string // empty: no value
+	at       time.Duration
+	invalid  bool
+	failures int
+	tried    bool          // a failure came after the value's end
+	retryAt  time.Duration // if failures > 0
+	forcedAt time.Duration // -1: never
+}
+
+// An expectation is what one operation may do.
+type expectation struct {
+	minCalls, maxCalls int
+	values             []string // one of these; empty: an error
+}
+
+// get says what a Get gets; there is what the source would answer, empty for an
+// error.
+func (m *model) get(id, there string) expectation {
+	r := m.of(id)
+	resting := r.failures > 0 && m.now < r.retryAt
+	switch age := m.now - r.at; {
+	case r.version == "" && resting:
+		return expectation{}
+	case r.version == "":
+		return expectation{1, 1, answers(there)}
+	case !r.invalid && age < m.ttl:
+		e := expectation{0, 0, answers(r.version)}
+		if m.ahead && age >= m.ttl/2 && !resting {
+			e.maxCalls = 1
+		}
+		return e
+	case resting:
+		return expectation{0, 0, answers(r.version)}
+	case there == "":
+		return expectation{1, 1, answers(r.version)}
+	case r.tried: // the fetch may be in the background
+		return expectation{1, 1, answers(there, r.version)}
+	default:
+		return expectation{1, 1, answers(there)}
+	}
+}
+
+// refresh says what a Refresh gets.
+func (m *model) refresh(id, there string) expectation {
+	r := m.of(id)
+	switch {
+	case r.failures > 0 && (m.now < r.retryAt || m.forcedLately(r)):
+		return expectation{}
+	case r.version != "" && m.forcedLately(r):
+		return expectation{0, 0, answers(r.version)}
+	default:
+		return expectation{1, 1, answers(there)}
+	}
+}
+
+func (m *model) invalidate(id string) {
+	if r, known := m.secrets[id]; known && !m.forcedLately(r) {
+		r.invalid = r.version != ""
+	}
+}
+
+// fetched has the model know of a fetch, and returns which secret is evicted.
+func (m *model) fetched(id, there string, forced bool) (evicted string) {
+	r := m.of(id)
+	m.secrets[id] = r
+	if forced || r.invalid {
+		r.forcedAt = m.now
+	}
+	if there == "" {
+		r.tried = r.invalid || m.now-r.at >= m.ttl
+		r.retryAt = m.now + min(m.base<<r.failures, m.max)
+		r.failures++
+		return ""
+	}
+	if r.version == "" && len(m.order) == m.size {
+		evicted = m.order[0]
+	}
+	r.version, r.at, r.invalid, r.failures, r.tried = there, m.now, false, 0, false
+	return evicted
+}
+
+// read notes a use.
+func (m *model) read(id string) {
+	m.order = append(without(m.order, id), id)
+}
+
+// evict drops a value; failures are remembered.
+func (m *model) evict(id string) {
+	m.order = without(m.order, id)
+	r := m.secrets[id]
+	r.version, r.invalid = "", false
+	if r.failures == 0 {
+		delete(m.secrets, id)
+	}
+}
+
+func (m *model) of(id string) *remembered {
+	if r, ok := m.secrets[id]; ok {
+		return r
+	}
+	return &remembered{forcedAt: -1}
+}
+
+func (m *model) forcedLately(r *remembered) bool {
+	return r.forcedAt >= 0 && m.now-r.forcedAt < m.minRefresh
+}
+
+func answers(versions ...string) []string {
+	return slices.DeleteFunc(versions, func(v string) bool { return v == "" })
+}
+
+func without(ids []string, id string) []string {
+	return slices.DeleteFunc(slices.Clone(ids), func(s string) bool { return s == id })
+}
