@@ -30,7 +30,8 @@ func TestAWrongSettingIsAnErrorThatSaysWhatWouldBeRight(t *testing.T) {
 		{"Backoff.Growth Inf", cache.Config{Backoff: backoff.Policy{Growth: math.Inf(1)}}, []string{"Growth is +Inf", "at least 1"}},
 		{"Backoff.Max negative", cache.Config{Backoff: backoff.Policy{Max: -1}}, []string{"Max is -1ns", "positive, or 0 for 1h0m0s"}},
 		{
-			"Backoff.Max under Base", cache.Config{Backoff: backoff.Policy{Base: time.Minute, Max: time.Second}},
+			"Backoff.Max under Base",
+			cache.Config{Backoff: backoff.Policy{Base: time.Minute, Max: time.Second}},
 			[]string{"Max is 1s and Base 1m0s", "Max must be at least Base"},
 		},
 		{"Backoff.Max under the default Base", cache.Config{Backoff: backoff.Policy{Max: time.Millisecond}}, []string{"Max is 1ms and Base 1s"}},

@@ -179,7 +179,7 @@ func TestStaleIfErrorDecidesByErrorAndAge(t *testing.T) {
 		time.Sleep(58*time.Minute - 1)
 		wantGet(t, c, "db", "db v1")
 		settle()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantErr(t, c, "db", errDown) // two hours old
 
 		s.mend()

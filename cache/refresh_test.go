@@ -102,7 +102,7 @@ func TestNoRefreshAheadFetchesAtTheTTLAndNotBefore(t *testing.T) {
 		wantGet(t, c, "db", "db v1")
 		settle()
 		wantCalls(t, s, 1)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		wantGet(t, c, "db", "db v2")
 		wantCalls(t, s, 2)
 	})
