@@ -52,12 +52,17 @@ func Default(ctx context.Context) (*cache.Cache, error) {
 		}
 		return r.Val.(*cache.Cache), nil
 	case <-ctx.Done():
-		err := ctx.Err()
-		if cause := context.Cause(ctx); !errors.Is(cause, err) {
-			err = fmt.Errorf("%w: %w", err, cause)
-		}
-		return nil, fmt.Errorf("gave up waiting for the default cache: %w", err)
+		return nil, fmt.Errorf("gave up waiting for the default cache: %w", ended(ctx))
 	}
+}
+
+// ended says that a ctx is done, and why.
+func ended(ctx context.Context) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+		return fmt.Errorf("%w: %w", err, cause)
+	}
+	return err
 }
 
 func buildDefault(ctx context.Context) (*cache.Cache, error) {

@@ -101,7 +101,8 @@ func TestWrongOptionsAreRefusedAtOnceAndByEachMethod(t *testing.T) {
 
 func TestRightOptionsAreNoError(t *testing.T) {
 	for _, opts := range [][]typedsecret.Option{
-		nil, {nil},
+		nil,
+		{nil},
 		{typedsecret.WithCodec(codec.JSON{Strict: true}), typedsecret.Shared(), typedsecret.WithStage("AWSPREVIOUS")},
 		{typedsecret.WithVersionID("11111111-2222-3333-4444-555555555555")},
 	} {

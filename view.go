@@ -52,9 +52,9 @@ type slot[T any] struct {
 // for who met that snapshot.
 type decoding[T any] struct {
 	snap *cache.Snapshot
-	once sync.Once
-	view *view[T] // written by once; nil if err is set
-	err  error    // the payload could not be had, so nothing is known about it
+	done chan struct{} // closed when what follows is written
+	view *view[T]      // nil if err is set
+	err  error         // the payload could not be had, so nothing is known about it
 }
 
 // see returns the view of snap, or of a newer one that the slot has seen, so that
@@ -68,34 +68,50 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 	}
 	s.mu.Lock()
 	d := s.next
-	if d == nil || d.snap != snap && !snap.Before(d.snap) {
-		d = &decoding[T]{snap: snap}
+	first := d == nil || d.snap != snap && !snap.Before(d.snap)
+	if first {
+		d = &decoding[T]{snap: snap, done: make(chan struct{})}
 		s.next = d
 	}
 	s.mu.Unlock()
-	rejected := false
-	// For all who wait, so not ended by the end of one's context.
-	ctx = context.WithoutCancel(ctx)
-	d.once.Do(func() {
+	if first {
+		s.run(context.WithoutCancel(ctx), dec, d) // for all who wait
+		return d.view, d.err
+	}
+	select {
+	case <-d.done:
+		return d.view, d.err
+	default:
+	}
+	select {
+	case <-d.done:
+		return d.view, d.err
+	case <-ctx.Done():
+		return nil, &Error{Ref: snap.Ref(), Err: fmt.Errorf("gave up waiting for the decoding: %w", ended(ctx))}
+	}
+}
+
+// run decodes for all who wait for d.
+func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
+	before := s.view.Load()
+	func() {
 		defer s.finish(d)
-		d.err = &Error{Ref: snap.Ref(), Err: errUnfinished}
-		before := s.view.Load()
 		if before != nil && d.snap.Before(before.snap) {
-			d.view, d.err = before, nil
+			d.view = before
 			return
 		}
+		d.err = &Error{Ref: d.snap.Ref(), Err: errUnfinished}
 		if d.view, d.err = dec.view(ctx, before, d.snap); d.err == nil {
 			s.publish(d.view)
-			rejected = d.view.err != nil && (before == nil || d.view.err != before.err)
 		}
-	})
-	if rejected { // told when nobody waits for the observer, who may read s
+	}()
+	if v := d.view; v != nil && v.err != nil && (before == nil || v.err != before.err) {
+		// Told when nobody waits any more, so that the observer may read s.
 		d.snap.Observe(ctx, hook.DecodeFailed{
 			Secret: hook.Secret{ID: d.snap.Ref().ID, Stage: d.snap.Ref().Stage, VersionID: d.snap.VersionID()},
-			Err:    d.view.err,
+			Err:    v.err,
 		})
 	}
-	return d.view, d.err
 }
 
 // errUnfinished is what others get if the goroutine that ran the codec ended
@@ -108,6 +124,7 @@ func (s *slot[T]) finish(d *decoding[T]) {
 	if s.next == d {
 		s.next = nil
 	}
+	close(d.done)
 }
 
 func (s *slot[T]) publish(v *view[T]) {
