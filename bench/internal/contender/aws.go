@@ -23,11 +23,14 @@ var aws = Contender{
 		if err != nil {
 			return nil, err
 		}
-		return &awsStore{c}, nil
+		return &awsStore{c, cfg}, nil
 	},
 }
 
-type awsStore struct{ cache *secretcache.Cache }
+type awsStore struct {
+	cache *secretcache.Cache
+	cfg   Config
+}
 
 func (s *awsStore) Handle(_ context.Context, id string) (Handle, error) { return handleOf(s, id), nil }
 
@@ -36,7 +39,7 @@ func (s *awsStore) Get(ctx context.Context, id string) (source.Creds, error) {
 	if err != nil {
 		return source.Creds{}, err
 	}
-	return decode([]byte(v))
+	return s.cfg.decode([]byte(v))
 }
 
 func (s *awsStore) Loop(ctx context.Context, ids []string) (int, error) {

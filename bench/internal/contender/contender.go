@@ -38,6 +38,8 @@ type Config struct {
 	TTL time.Duration
 	// DescribeWorks is about the AWS caching client; see [source.ForAWS].
 	DescribeWorks bool
+	// OnDecode, if not nil, is called for each decoding.
+	OnDecode func()
 }
 
 // A Store is a contender that is set up.
@@ -125,10 +127,13 @@ func (cfg Config) load(ctx context.Context, id string) (source.Creds, error) {
 	if err != nil {
 		return source.Creds{}, err
 	}
-	return decode([]byte(secret.Value))
+	return cfg.decode([]byte(secret.Value))
 }
 
-func decode(data []byte) (source.Creds, error) {
+func (cfg Config) decode(data []byte) (source.Creds, error) {
+	if cfg.OnDecode != nil {
+		cfg.OnDecode()
+	}
 	var c source.Creds
 	err := json.Unmarshal(data, &c)
 	return c, err
@@ -175,6 +180,20 @@ func (h byID) Loop(ctx context.Context, n int) (int, error) {
 		sum, n = sum+s, n-k
 	}
 	return sum, nil
+}
+
+// RefreshAll is Refresh for each of the IDs, or for all secrets at once where a
+// Store can't do less.
+func RefreshAll(ctx context.Context, s Store, ids []string) error {
+	if all, ok := s.(interface{ refreshAll(context.Context) error }); ok {
+		return all.refreshAll(ctx)
+	}
+	for _, id := range ids {
+		if err := s.Refresh(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func handleOf(s Store, id string) Handle { return byID{id, s.Get, s.Loop} }

@@ -55,7 +55,9 @@ type otterStore struct {
 	clock  *otter.CoarseClock // nil if it reads the precise one
 }
 
-func (s *otterStore) Handle(_ context.Context, id string) (Handle, error) { return handleOf(s, id), nil }
+func (s *otterStore) Handle(_ context.Context, id string) (Handle, error) {
+	return handleOf(s, id), nil
+}
 
 func (s *otterStore) Get(ctx context.Context, id string) (source.Creds, error) {
 	return s.cache.Get(ctx, id, s.loader)

@@ -16,7 +16,7 @@ var setecUpdater = Contender{
 		if err != nil {
 			return nil, err
 		}
-		return &updaterStore{setecStore{s}}, nil
+		return &updaterStore{setecStore{s, cfg}}, nil
 	},
 }
 
@@ -28,7 +28,7 @@ var setecSecret = Contender{
 		if err != nil {
 			return nil, err
 		}
-		return &setecStore{s}, nil
+		return &setecStore{s, cfg}, nil
 	},
 }
 
@@ -44,14 +44,17 @@ func openSetec(ctx context.Context, cfg Config) (*setec.Store, error) {
 	})
 }
 
-type setecStore struct{ store *setec.Store }
+type setecStore struct {
+	store *setec.Store
+	cfg   Config
+}
 
 func (s *setecStore) Handle(ctx context.Context, id string) (Handle, error) {
 	secret, err := s.store.LookupSecret(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return setecHandle(secret), nil
+	return &setecHandle{secret, s.cfg}, nil
 }
 
 func (s *setecStore) Get(ctx context.Context, id string) (source.Creds, error) {
@@ -59,7 +62,7 @@ func (s *setecStore) Get(ctx context.Context, id string) (source.Creds, error) {
 	if err != nil {
 		return source.Creds{}, err
 	}
-	return decode(secret.Get())
+	return s.cfg.decode(secret.Get())
 }
 
 func (s *setecStore) Loop(ctx context.Context, ids []string) (int, error) {
@@ -77,13 +80,18 @@ func (s *setecStore) Loop(ctx context.Context, ids []string) (int, error) {
 // Refresh polls for all secrets; there is none for one.
 func (s *setecStore) Refresh(ctx context.Context, _ string) error { return s.store.Refresh(ctx) }
 
+func (s *setecStore) refreshAll(ctx context.Context) error { return s.store.Refresh(ctx) }
+
 func (s *setecStore) Close() { s.store.Close() }
 
-type setecHandle setec.Secret
+type setecHandle struct {
+	secret setec.Secret
+	cfg    Config
+}
 
-func (h setecHandle) Get(context.Context) (source.Creds, error) { return decode(h()) }
+func (h *setecHandle) Get(context.Context) (source.Creds, error) { return h.cfg.decode(h.secret.Get()) }
 
-func (h setecHandle) Loop(ctx context.Context, n int) (int, error) {
+func (h *setecHandle) Loop(ctx context.Context, n int) (int, error) {
 	sum := 0
 	for range n {
 		v, err := h.Get(ctx)
@@ -106,7 +114,7 @@ func (s *updaterStore) Get(context.Context, string) (source.Creds, error) {
 func (s *updaterStore) Loop(context.Context, []string) (int, error) { return 0, noByID }
 
 func (s *updaterStore) Handle(ctx context.Context, id string) (Handle, error) {
-	u, err := setec.NewUpdater(ctx, s.store, id, decode)
+	u, err := setec.NewUpdater(ctx, s.store, id, s.cfg.decode)
 	if err != nil {
 		return nil, err
 	}

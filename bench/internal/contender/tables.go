@@ -70,7 +70,9 @@ type tableStore struct {
 
 func openTable(cfg Config, t table) Store { return &tableStore{table: t, cfg: cfg} }
 
-func (s *tableStore) Handle(_ context.Context, id string) (Handle, error) { return handleOf(s, id), nil }
+func (s *tableStore) Handle(_ context.Context, id string) (Handle, error) {
+	return handleOf(s, id), nil
+}
 
 func (s *tableStore) Get(ctx context.Context, id string) (source.Creds, error) {
 	if v, ok := s.table.Get(id); ok {

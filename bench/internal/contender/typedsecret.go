@@ -7,6 +7,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
@@ -18,13 +19,29 @@ var typed = Contender{
 		if err != nil {
 			return nil, err
 		}
-		return &typedStore{c, typedsecret.NewByID[source.Creds](typedsecret.WithCache(c))}, nil
+		opts := []typedsecret.Option{typedsecret.WithCache(c)}
+		if cfg.OnDecode != nil {
+			opts = append(opts, typedsecret.WithCodec(counting{codec.For[source.Creds](), cfg.OnDecode}))
+		}
+		return &typedStore{c, typedsecret.NewByID[source.Creds](opts...), opts}, nil
 	},
 }
 
 type typedStore struct {
 	cache *cache.Cache
 	byID  *typedsecret.ByID[source.Creds]
+	opts  []typedsecret.Option
+}
+
+// counting is a codec that says when it is asked.
+type counting struct {
+	codec.Codec
+	onDecode func()
+}
+
+func (c counting) Decode(data []byte, v any) error {
+	c.onDecode()
+	return c.Codec.Decode(data, v)
 }
 
 // openCache sets MinRefreshInterval so low that forced refreshes can be measured;
@@ -40,7 +57,7 @@ func (cfg Config) openCache() (*cache.Cache, error) {
 }
 
 func (s *typedStore) Handle(_ context.Context, id string) (Handle, error) {
-	return &typedHandle{typedsecret.New[source.Creds](id, typedsecret.WithCache(s.cache))}, nil
+	return &typedHandle{typedsecret.New[source.Creds](id, s.opts...)}, nil
 }
 
 func (s *typedStore) Get(ctx context.Context, id string) (source.Creds, error) {
@@ -92,11 +109,14 @@ var bytesOnly = Contender{
 		if err != nil {
 			return nil, err
 		}
-		return &bytesStore{c}, nil
+		return &bytesStore{c, cfg}, nil
 	},
 }
 
-type bytesStore struct{ cache *cache.Cache }
+type bytesStore struct {
+	cache *cache.Cache
+	cfg   Config
+}
 
 func (s *bytesStore) Handle(_ context.Context, id string) (Handle, error) {
 	return handleOf(s, id), nil
@@ -107,7 +127,7 @@ func (s *bytesStore) Get(ctx context.Context, id string) (source.Creds, error) {
 	if err != nil {
 		return source.Creds{}, err
 	}
-	return decode(v.Payload.Bytes())
+	return s.cfg.decode(v.Payload.Bytes())
 }
 
 func (s *bytesStore) Loop(ctx context.Context, ids []string) (int, error) {

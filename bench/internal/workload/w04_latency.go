@@ -1,0 +1,115 @@
+package workload
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/typedsecret/typedsecret/bench/internal/contender"
+	"github.com/typedsecret/typedsecret/bench/internal/measure"
+	"github.com/typedsecret/typedsecret/bench/internal/source"
+)
+
+const (
+	readers     = 64
+	fetchTime   = 200 * time.Millisecond
+	readTick    = time.Millisecond
+	readsATick  = 8
+	latencyTTL  = 600 * time.Millisecond
+	readEvery   = readTick / readsATick // the interval at which a reader means to read
+	latencyWait = fetchTime / 2         // a Get this long waited for the fetch
+)
+
+func latency() Workload {
+	key := func(metric, who string) Key {
+		return Key{Row: "goroutines=64", Contender: who, Metric: metric}
+	}
+	floor := key("p99.9", "floor-pointer")
+	return Workload{
+		Number: 4, Name: "latency", Main: "p99.9",
+		Units: map[string]string{"p50": "µs", "p99.9": "µs", "max": "µs", "waited": "Gets", "refreshes": "calls"},
+		What: "Get by handle (by ID where there is none) from 64 goroutines, 8 each millisecond each, while the value, of a TTL " +
+			"of 600 ms, is refreshed by fetches of 200 ms. A long Get counts also for those that its goroutine meant to make meanwhile.",
+		Cases: func(*Env) []Case {
+			cfg := func(*Env) contender.Config { return contender.Config{IDs: IDs(1), TTL: latencyTTL} }
+			return each("goroutines=64", contender.Names(), cfg, measureLatency)
+		},
+		Targets: []Target{
+			{Text: "p99.9 within 2 × the floor's", AtMost: 2, Of: key("p99.9", ""), Over: &floor},
+			{Text: "0 Gets that waited", AtMost: 0, Of: key("waited", "")},
+			{Text: "refreshes did run", AtLeast: 2, Of: key("refreshes", "")},
+		},
+	}
+}
+
+func measureLatency(ctx context.Context, env *Env, s contender.Store, cfg contender.Config) (Metrics, error) {
+	h, err := s.Handle(ctx, ID(0))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.Get(ctx); err != nil {
+		return nil, err
+	}
+	cfg.Source.SetLatency(fetchTime)
+	before := cfg.Source.Calls()
+	runs := 3 * latencyTTL
+	if env.Tiny {
+		runs = 20 * time.Millisecond
+	}
+	var all measure.Histogram
+	waited, failed := 0, 0
+	var mu sync.Mutex // guards the three above
+	var done sync.WaitGroup
+	start := time.Now().Add(20 * time.Millisecond)
+	for i := range readers {
+		done.Go(func() {
+			r := reader{get: h.Get, start: start.Add(readTick * time.Duration(i) / readers)}
+			r.run(ctx, runs)
+			mu.Lock()
+			defer mu.Unlock()
+			all.Merge(&r.seen)
+			waited += r.waited
+			failed += r.failed
+		})
+	}
+	done.Wait()
+	if failed > 0 {
+		return nil, errors.New("Gets failed")
+	}
+	return Metrics{
+		"p50": micros(all.Quantile(0.5)), "p99.9": micros(all.Quantile(0.999)), "max": micros(all.Max()),
+		"waited": float64(waited), "refreshes": float64(cfg.Source.Calls() - before),
+	}, nil
+}
+
+// A reader gets a secret at fixed times and notes how long each Get took.
+type reader struct {
+	get            func(context.Context) (source.Creds, error)
+	start          time.Time
+	seen           measure.Histogram
+	waited, failed int
+}
+
+func (r *reader) run(ctx context.Context, runs time.Duration) {
+	for tick := r.start; tick.Sub(r.start) < runs; tick = tick.Add(readTick) {
+		if time.Since(tick) > readEvery*readsATick {
+			continue // held up by a Get that has been counted for this too
+		}
+		time.Sleep(time.Until(tick))
+		for range readsATick {
+			began := time.Now()
+			v, err := r.get(ctx)
+			took := time.Since(began)
+			if err != nil || source.Use(&v) != source.Sum {
+				r.failed++
+			}
+			if took >= latencyWait {
+				r.waited++
+			}
+			r.seen.RecordCorrected(took, readEvery)
+		}
+	}
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

@@ -1,0 +1,125 @@
+package workload
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/typedsecret/typedsecret/bench/internal/contender"
+	"github.com/typedsecret/typedsecret/bench/internal/source"
+)
+
+func idle() Workload {
+	return Workload{
+		Number: 12, Name: "idle", Main: "wakeups", Counted: true, Idle: true,
+		Units: map[string]string{"wakeups": "in 10 s", "goroutines": "more", "calls": "calls"},
+		What: "10,000 secrets are held and nobody asks. Wake-ups are the voluntary context switches of all threads, from /proc, in a " +
+			"window that begins a second after the last Get, less those of the same process in a window before it held anything; in 10 s. " +
+			"The TTL is an hour, so that a poller does not poll. Linux only.",
+		Cases: func(*Env) (cases []Case) {
+			for _, c := range contender.Named(contender.Names("floor-pointer")...) {
+				cases = append(cases, Case{
+					Row: "secrets=10000", Contender: c.Name, Isolated: true,
+					Measure: func(ctx context.Context, env *Env) (Metrics, error) { return measureIdle(ctx, env, c) },
+				})
+			}
+			return cases
+		},
+		Targets: []Target{
+			{Text: "≤ 1 goroutine", AtMost: 1, Of: Key{Row: "secrets=10000", Metric: "goroutines"}},
+			{Text: "no wake-ups more often than once in 10 s", AtMost: 1, Of: Key{Row: "secrets=10000", Metric: "wakeups"}},
+			{Text: "0 calls", AtMost: 0, Of: Key{Row: "secrets=10000", Metric: "calls"}},
+		},
+	}
+}
+
+func measureIdle(ctx context.Context, env *Env, c contender.Contender) (Metrics, error) {
+	window := 20 * time.Second
+	switch {
+	case env.Tiny:
+		window = 20 * time.Millisecond
+	case env.Short:
+		window = 10 * time.Second
+	}
+	n := env.scale(held, 100)
+	bare, err := switchesIn(window)
+	if err != nil {
+		return nil, err
+	}
+	goroutines := runtime.NumGoroutine()
+	var src source.Source
+	s, err := c.Open(ctx, contender.Config{Source: &src, IDs: IDs(n), MaxSize: n})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	for range 10 { // so that they are warm, whatever that takes
+		for _, id := range IDs(n) {
+			h, err := s.Handle(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			if _, err := h.Get(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	runtime.GC()
+	time.Sleep(min(window, time.Second))
+	calls := src.Calls()
+	goroutines = runtime.NumGoroutine() - goroutines
+	switches, err := switchesIn(window)
+	return Metrics{
+		"wakeups":    float64(switches-bare) * 10 / window.Seconds(),
+		"goroutines": float64(goroutines), "calls": float64(src.Calls() - calls),
+	}, err
+}
+
+// switchesIn counts the voluntary context switches of this process while it
+// sleeps.
+func switchesIn(window time.Duration) (int, error) {
+	before, err := switches()
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(window)
+	after, err := switches()
+	return after - before, err
+}
+
+func switches() (int, error) {
+	tasks, err := filepath.Glob("/proc/self/task/*/status")
+	if err != nil || len(tasks) == 0 {
+		return 0, contender.Cannot("this system has no /proc/self/task, so wake-ups can't be counted")
+	}
+	sum := 0
+	for _, task := range tasks {
+		n, err := switchesOf(task)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+func switchesOf(status string) (int, error) {
+	f, err := os.Open(status)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if n, ok := strings.CutPrefix(lines.Text(), "voluntary_ctxt_switches:"); ok {
+			return strconv.Atoi(strings.TrimSpace(n))
+		}
+	}
+	return 0, fmt.Errorf("%s does not tell its context switches", status)
+}

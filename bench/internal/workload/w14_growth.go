@@ -1,0 +1,112 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/typedsecret/typedsecret/bench/internal/contender"
+	"github.com/typedsecret/typedsecret/bench/internal/measure"
+)
+
+var goroutineSteps = []int{1, 2, 4, 8, 16, 32, 64}
+
+// growing are the contenders of the growth curves: ours, the two fastest peers by
+// ID, and the floor, by which the machine's share is known.
+var growing = []string{contender.Ours, "otter", "freelru-sharded", "floor-syncmap"}
+
+func growth() Workload {
+	w := Workload{
+		Number: 14, Name: "growth", Main: "ns", Units: map[string]string{"ns": "ns/op"},
+		What: "A warm Get by the handle of one secret, by ID of every secret alike, and a cold miss (the source answers at once; " +
+			"the cache is full and evicts), with 10 to 1,000,000 secrets held; and the warm Get by ID of 1,000 secrets from 1 to 64 goroutines.",
+	}
+	w.Cases = func(env *Env) (cases []Case) {
+		sizes := []int{10, 1000, 100_000, 1_000_000}
+		switch {
+		case env.Tiny:
+			sizes = []int{10, 20}
+		case env.Short:
+			sizes = sizes[:3]
+		}
+		for _, n := range sizes {
+			cases = append(cases, growthCases(n)...)
+		}
+		ids := zipf(tenants)
+		for _, g := range goroutineSteps {
+			for _, c := range byIDCases(growthRow("goroutines", g), ids, func(env *Env, loop func(n int) error) (float64, error) {
+				return measure.Goroutines(env.window(), g, loop)
+			}) {
+				if c.Contender != "floor-pointer" && c.Contender != "setec.Updater" {
+					cases = append(cases, c)
+				}
+			}
+		}
+		return cases
+	}
+	for _, kind := range []string{"handle", "id"} {
+		for _, n := range []int{1000, 100_000, 1_000_000} {
+			w.Targets = append(w.Targets, Target{
+				Text: fmt.Sprintf("hits by %s are flat within 2 × up to %d entries", kind, n), AtMost: 2,
+				Of:   Key{Row: growthRow(kind, n), Metric: "ns"},
+				Over: &Key{Row: growthRow(kind, 10), Metric: "ns"},
+				Why:  whyGrowth,
+			})
+		}
+	}
+	for _, g := range goroutineSteps[2:] {
+		w.Targets = append(w.Targets, Target{
+			Text: fmt.Sprintf("hits are flat within 2 × up to %d goroutines", g), AtMost: 2,
+			Of:   Key{Row: growthRow("goroutines", g), Metric: "ns"},
+			Over: &Key{Row: growthRow("goroutines", 2), Metric: "ns"},
+		})
+	}
+	return w
+}
+
+const whyGrowth = ""
+
+func growthRow(kind string, n int) string { return fmt.Sprintf("%s=%d", kind, n) }
+
+// growthCases fill a cache once and measure all three kinds of Get on it.
+func growthCases(n int) []Case {
+	cfg := func(*Env) contender.Config { return contender.Config{MaxSize: n} }
+	// The rows that are not the case's own come out as metrics of it, and are
+	// told apart by whoever runs it.
+	return each(growthRow("entries", n), growing, cfg,
+		func(ctx context.Context, env *Env, s contender.Store, _ contender.Config) (Metrics, error) {
+			ids := IDs(n)
+			if _, err := s.Loop(ctx, ids); err != nil {
+				return nil, err
+			}
+			shuffled := append([]string(nil), ids...)
+			rand.Shuffle(n, func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+			byID, err := measure.PerOp(env.window(), 1, func(k int) error { return loopOver(ctx, s, shuffled, k) })
+			if err != nil {
+				return nil, err
+			}
+			h, err := s.Handle(ctx, ids[0])
+			if err != nil {
+				return nil, err
+			}
+			byHandle, err := measure.PerOp(env.window(), 1, func(k int) error { return checked(k)(h.Loop(ctx, k)) })
+			if err != nil {
+				return nil, err
+			}
+			next := n
+			miss, err := measure.PerOp(env.window(), 1, func(k int) error {
+				for range k {
+					if _, err := s.Get(ctx, ID(next)); err != nil {
+						return err
+					}
+					next++
+				}
+				return nil
+			})
+			return Metrics{
+				growthRow("id", n) + "/ns":     byID,
+				growthRow("handle", n) + "/ns": byHandle,
+				growthRow("miss", n) + "/ns":   miss,
+			}, err
+		})
+}
