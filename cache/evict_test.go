@@ -256,6 +256,27 @@ func TestWhatIsKeptWithASecretIsForgottenWithIt(t *testing.T) {
 	})
 }
 
+func TestWhatIsKeptWithAFailingSecretIsForgottenWithItsValue(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b")
+		c := open(t, s, cache.Config{MaxSize: 1, Backoff: every(time.Second)})
+		owner, made := new(int), 0
+		keep := func() any {
+			return makeBusy(t, c, "a").Memo(owner, func() any { made++; return made })
+		}
+		first := keep()
+		s.fail(errDown)
+		invalidate(t, c, "a")
+		get(t, c, "a") // its failure is remembered, so a part of it outlives its value
+		s.mend()
+		get(t, c, "b")
+		time.Sleep(time.Second)
+		if second := keep(); first != 1 || second != 2 {
+			t.Errorf("kept %v, then %v", first, second)
+		}
+	})
+}
+
 // Also if the read waited for a fetch that failed.
 func TestAReadInAnOutageIsAUse(t *testing.T) {
 	virtual(t, func(t *testing.T) {

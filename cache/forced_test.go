@@ -97,7 +97,7 @@ func TestRefreshAfterABackgroundFetchBeganMakesACallOfItsOwn(t *testing.T) {
 		time.Sleep(time.Hour - 1)
 		get(t, c, "db") // begins a fetch in the background, which sees v1
 		settle()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second / 2) // within MinRefreshInterval, but that was no forced one
 		s.rotate("db", "v2")
 		refresh(t, c, "db", "db v2")
 		wantCalls(t, s, 3)
@@ -222,6 +222,24 @@ func TestAnInvalidatedValueSurvivesAnOutage(t *testing.T) {
 		invalidate(t, c, "db")
 		wantGet(t, c, "db", "db v1")
 		wantCalls(t, s, 2)
+	})
+}
+
+func TestAnInvalidatedValueMakesOneReaderWaitInAnOutage(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{FetchTimeout: 10 * time.Second})
+		get(t, c, "db")
+		s.hang()
+		invalidate(t, c, "db")
+		var waited time.Duration
+		for range 1000 {
+			waited += took(func() { wantGet(t, c, "db", "db v1") })
+			time.Sleep(time.Second)
+		}
+		if waited != 10*time.Second {
+			t.Errorf("readers waited %v in all", waited)
+		}
 	})
 }
 

@@ -38,6 +38,40 @@ func TestAThousandGoroutinesOnAColdSecretMakeOneCall(t *testing.T) {
 	})
 }
 
+// The source answers at once, so that some see the secret missing or due to be
+// refreshed and come to fetch it when that has just been done.
+func TestWhoComesTooLateToFetchGetsWhatWasFetched(t *testing.T) {
+	for name, test := range map[string]struct {
+		ids  []string
+		read func(*cache.Cache, context.Context, cache.Ref) (cache.Value, error)
+	}{
+		"Get":               {[]string{"db"}, (*cache.Cache).Get},
+		"Refresh":           {[]string{"db"}, (*cache.Cache).Refresh},
+		"Get of a typo":     {nil, (*cache.Cache).Get},
+		"Refresh of a typo": {nil, (*cache.Cache).Refresh},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 100 {
+				virtual(t, func(t *testing.T) {
+					s := serving(test.ids...)
+					c := open(t, s, cache.Config{Backoff: every(1)})
+					var wg sync.WaitGroup
+					for range 20 {
+						wg.Go(func() {
+							_, err := test.read(c, t.Context(), ref("db"))
+							if errors.Is(err, cache.ErrNotFound) != (test.ids == nil) {
+								t.Errorf("got %v", err)
+							}
+						})
+					}
+					wg.Wait()
+					wantCalls(t, s, 1)
+				})
+			}
+		})
+	}
+}
+
 func TestTheDefaultStageAndItsNameAreOneSecret(t *testing.T) {
 	for name, test := range map[string]struct {
 		cfg   cache.Config
@@ -135,6 +169,13 @@ func TestStringAndBinaryAreToldApart(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAStringIsNotTheBinaryOfTheSameBytes(t *testing.T) {
+	text, binary := cache.StringPayload("x"), cache.BinaryPayload([]byte("x"))
+	if text.Equal(binary) || !text.Equal(cache.StringPayload("x")) || !(cache.Payload{}).Equal(cache.StringPayload("")) {
+		t.Error("Equal is wrong")
+	}
 }
 
 func TestWhatGetReturnsCannotCorruptWhatTheNextReturns(t *testing.T) {

@@ -191,6 +191,25 @@ func TestStaleIfErrorDecidesByErrorAndAge(t *testing.T) {
 	})
 }
 
+// Where StaleIfError goes by age, its answer is not kept for a busy secret.
+func TestStaleIfErrorIsAskedForEachRead(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{
+			TTL: time.Hour, NoRefreshAhead: true, Backoff: never,
+			StaleIfError: func(_ error, age time.Duration) bool { return age < 2*time.Hour },
+		})
+		get(t, c, "db")
+		s.fail(errDown)
+		time.Sleep(2*time.Hour - time.Millisecond)
+		if makeBusy(t, c, "db").Fresh() {
+			t.Error("a stale value has a lease")
+		}
+		time.Sleep(time.Millisecond)
+		wantErr(t, c, "db", errDown)
+	})
+}
+
 func agesOf(j *journal) (ages []time.Duration) {
 	for _, e := range eventsOf[hook.ServedStale](j) {
 		ages = append(ages, e.Age)
@@ -278,6 +297,24 @@ func TestFailingSecretsDoNotEvictGoodOnes(t *testing.T) {
 		wantGet(t, c, "db", "db v1")
 		if n := s.countOf()["db"]; n != 1 || c.Len() != 1 {
 			t.Errorf("%d fetches of db, %d kept", n, c.Len())
+		}
+	})
+}
+
+func TestASecretThatFailedAtFirstIsNotDroppedWithTheFailing(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving()
+		c := open(t, s, cache.Config{Backoff: every(time.Second), TTL: 1000 * time.Hour})
+		wantErr(t, c, "db", cache.ErrNotFound)
+		s.rotate("db", "v1")
+		time.Sleep(time.Second)
+		wantGet(t, c, "db", "db v1")
+		for i := range 2 * cache.DefaultMaxSize {
+			wantErr(t, c, nameOf(i), cache.ErrNotFound)
+		}
+		wantGet(t, c, "db", "db v1")
+		if n := s.countOf()["db"]; n != 2 {
+			t.Errorf("it was fetched %d times", n)
 		}
 	})
 }
