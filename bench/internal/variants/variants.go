@@ -7,10 +7,10 @@ package variants
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 )
 
@@ -45,17 +45,7 @@ type view struct {
 type handle struct {
 	view    atomic.Pointer[view]
 	expires time.Time
-	info    info
-}
-
-// info is as large as the library's Info.
-type info struct {
-	id, arn, name, version string
-	stages                 []string
-	created, fetched       time.Time
-	stale                  bool
-	refresh, decode        error
-	rejected               string
+	info    typedsecret.Info
 }
 
 var errSlow = errors.New("variants: not warm")
@@ -66,14 +56,14 @@ func All() []Variant {
 	h := newHandle()
 	all := []Variant{
 		{"pointer", "the floor: load a pointer, copy the struct; inlined", h.pointer},
-		{"call", "+ in a function that is not inlined and returns an error too", h.loop(h.call)},
-		{"fresh", "+ compare the snapshot's lease with the cache's epoch: freshness, supersession, eviction, freezes", h.loop(h.fresh)},
-		{"fresh-near", "as fresh, with the epoch's address in the view: one dependent load less", h.loop(h.freshNear)},
-		{"use-mark", "fresh + look at a use mark, set already", h.loop(h.mark)},
-		{"cancel", "fresh + ctx.Err() of a context that can be cancelled", h.loopCtx(h.cancel)},
-		{"clock-since", "fresh + time.Since: a deadline in each Get", h.loop(h.clock)},
-		{"clock-both", "fresh + time.Now and both its clocks, as CheckClock", h.loop(h.clocks)},
-		{"info", "fresh + an Info returned beside the value", h.info3},
+		{"call", "+ in a function that is not inlined and returns an error too", h.callLoop},
+		{"fresh", "+ compare the snapshot's lease with the cache's epoch: freshness, supersession, eviction, freezes", h.freshLoop},
+		{"fresh-near", "as fresh, with the epoch's address in the view: one dependent load less", h.freshNearLoop},
+		{"use-mark", "fresh + look at a use mark, set already", h.markLoop},
+		{"cancel", "fresh + ctx.Err() of a context that can be cancelled", h.cancelLoop},
+		{"clock-since", "fresh + time.Since: a deadline in each Get", h.clockLoop},
+		{"clock-both", "fresh + time.Now and both its clocks, as CheckClock", h.clocksLoop},
+		{"info", "fresh + an Info returned beside the value", h.infoLoop},
 	}
 	return append(all, byID()...)
 }
@@ -91,28 +81,6 @@ func newHandle() *handle {
 
 func creds() source.Creds {
 	return source.Creds{Username: "app", Password: "hunter200000000", Host: "db.internal", Port: 5432, Database: "order"}
-}
-
-func (h *handle) loop(get func() (source.Creds, error)) func(context.Context, int) int {
-	return func(_ context.Context, n int) int {
-		sum := 0
-		for range n {
-			v, err := get()
-			if err != nil {
-				return 0
-			}
-			sum += source.Use(&v)
-		}
-		return sum
-	}
-}
-
-func (h *handle) loopCtx(get func(context.Context) (source.Creds, error)) func(context.Context, int) int {
-	return func(ctx context.Context, n int) int {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		return h.loop(func() (source.Creds, error) { return get(ctx) })(ctx, n)
-	}
 }
 
 func (h *handle) pointer(_ context.Context, n int) int {
@@ -190,73 +158,21 @@ func (h *handle) clocks() (source.Creds, error) {
 }
 
 //go:noinline
-func (h *handle) withInfo() (source.Creds, info, error) {
+func (h *handle) withInfo() (source.Creds, typedsecret.Info, error) {
 	if v := h.view.Load(); v != nil && v.direct && v.snap.lease.Load() == v.snap.cache.epoch.Load() {
 		return v.value, h.info, nil
 	}
-	return source.Creds{}, info{}, errSlow
+	return source.Creds{}, typedsecret.Info{}, errSlow
 }
 
-func (h *handle) info3(_ context.Context, n int) int {
+func (h *handle) infoLoop(_ context.Context, n int) int {
 	sum := 0
 	for range n {
 		v, i, err := h.withInfo()
-		if err != nil || i.stale {
+		if err != nil || i.Stale {
 			return 0
 		}
 		sum += source.Use(&v)
 	}
 	return sum
-}
-
-// ref is as the library's cache.Ref, the key of its map.
-type ref struct{ id, stage, version string }
-
-// byID are the ways to a view from an ID, each with the check of fresh.
-func byID() []Variant {
-	const id = "bench/tenant-0000000"
-	v := newHandle().view.Load()
-	var byRef, byString sync.Map
-	byRef.Store(ref{id: id, stage: "AWSCURRENT"}, v)
-	byString.Store(id, v)
-	var frozen atomic.Pointer[map[string]*view]
-	frozen.Store(&map[string]*view{id: v})
-	var mu sync.RWMutex
-	locked := map[string]*view{id: v}
-
-	through := func(find func(id string) *view) func(context.Context, int) int {
-		return func(_ context.Context, n int) int {
-			sum := 0
-			for range n {
-				v := find(id)
-				if v == nil || v.snap.lease.Load() != v.snap.cache.epoch.Load() {
-					return 0
-				}
-				value := v.value
-				sum += source.Use(&value)
-			}
-			return sum
-		}
-	}
-	return []Variant{
-		{"id-syncmap-ref", "by ID: sync.Map of a struct of three strings, as cache.Ref, then fresh", through(func(id string) *view {
-			found, _ := byRef.Load(ref{id: id, stage: "AWSCURRENT"})
-			v, _ := found.(*view)
-			return v
-		})},
-		{"id-syncmap-string", "by ID: sync.Map of string, then fresh", through(func(id string) *view {
-			found, _ := byString.Load(id)
-			v, _ := found.(*view)
-			return v
-		})},
-		{"id-map-frozen", "by ID: a map[string] behind an atomic pointer, copied to be changed, then fresh", through(func(id string) *view {
-			return (*frozen.Load())[id]
-		})},
-		{"id-map-rwmutex", "by ID: a map[string] behind a sync.RWMutex, then fresh", through(func(id string) *view {
-			mu.RLock()
-			v := locked[id]
-			mu.RUnlock()
-			return v
-		})},
-	}
 }

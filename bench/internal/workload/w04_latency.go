@@ -2,7 +2,7 @@ package workload
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -75,7 +75,7 @@ func measureLatency(ctx context.Context, env *Env, s contender.Store, cfg conten
 	}
 	done.Wait()
 	if failed > 0 {
-		return nil, errors.New("Gets failed")
+		return nil, fmt.Errorf("%d reads failed", failed)
 	}
 	return Metrics{
 		"p50": micros(all.Quantile(0.5)), "p99.9": micros(all.Quantile(0.999)), "max": micros(all.Max()),

@@ -1,0 +1,87 @@
+// Report runs the workloads for typedsecret and its peers, alternating between
+// them, prints how they compare and which targets are met, and writes REPORT.md
+// with its plots. It exits with 1 if a target is missed by more than the spread
+// between the repeats.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/typedsecret/typedsecret/bench/internal/measure"
+	"github.com/typedsecret/typedsecret/bench/internal/run"
+	"github.com/typedsecret/typedsecret/bench/internal/workload"
+)
+
+func main() {
+	run.Child()
+	short := flag.Bool("short", false, "end within 4 minutes: ours, the floor, and the peers that a target names; no report is written")
+	only := flag.String("run", "", "run the workloads whose number or name this regular `expression` matches")
+	repeats := flag.Int("repeats", 0, "how often to run each case; 6, or 8 without -short, by default")
+	profile := flag.String("profile", "", "write pprof files of our own cases to this `folder`")
+	out := flag.String("out", "", "the `folder` to write REPORT.md and plots to; the present one, or none with -short or -run")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	all, err := matching(*only)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	r := run.Runner{Env: workload.Env{Short: *short}, Repeats: *repeats, Profile: *profile, Log: os.Stderr}
+	if r.Repeats == 0 {
+		r.Repeats = 8
+		if *short {
+			r.Repeats = 6
+		}
+	}
+	began := time.Now()
+	results, err := r.Run(ctx, all)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "report:", err)
+		os.Exit(2)
+	}
+	doc := report{
+		all: all, results: results, judged: results.Judge(all),
+		repeats: r.Repeats, took: time.Since(began), short: *short,
+	}
+	if *out == "" && !*short && *only == "" {
+		*out = "."
+	}
+	fmt.Print(doc.head(), "\n", doc.overview(), "\n", doc.targets())
+	if *out != "" {
+		if err := doc.write(*out); err != nil {
+			fmt.Fprintln(os.Stderr, "report:", err)
+			os.Exit(2)
+		}
+	}
+	if n := doc.count(measure.Missed); n > 0 {
+		fmt.Printf("\n%d targets are missed by more than the spread.\n", n)
+		os.Exit(1)
+	}
+}
+
+func matching(expression string) ([]workload.Workload, error) {
+	// A number is to be the whole one: 1 is not 10.
+	re, err := regexp.Compile("^(?:" + expression + ")$")
+	if err != nil || expression == "" {
+		return workload.All(), err
+	}
+	var some []workload.Workload
+	for _, w := range workload.All() {
+		if re.MatchString(w.Name) || re.MatchString(strconv.Itoa(w.Number)) {
+			some = append(some, w)
+		}
+	}
+	if len(some) == 0 {
+		return nil, fmt.Errorf("report: no workload's number or name matches %q", expression)
+	}
+	return some, nil
+}

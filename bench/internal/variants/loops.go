@@ -1,0 +1,96 @@
+package variants
+
+import (
+	"context"
+
+	"github.com/typedsecret/typedsecret/bench/internal/source"
+)
+
+// The loops are written out, since a call through a function's value would cost
+// as much as a promise.
+
+func (h *handle) callLoop(_ context.Context, n int) int {
+	sum := 0
+	for range n {
+		v, err := h.call()
+		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
+
+func (h *handle) freshLoop(_ context.Context, n int) int {
+	sum := 0
+	for range n {
+		v, err := h.fresh()
+		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
+
+func (h *handle) freshNearLoop(_ context.Context, n int) int {
+	sum := 0
+	for range n {
+		v, err := h.freshNear()
+		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
+
+func (h *handle) markLoop(_ context.Context, n int) int {
+	sum := 0
+	for range n {
+		v, err := h.mark()
+		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
+
+func (h *handle) clockLoop(_ context.Context, n int) int {
+	sum := 0
+	for range n {
+		v, err := h.clock()
+		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
+
+func (h *handle) clocksLoop(_ context.Context, n int) int {
+	sum := 0
+	for range n {
+		v, err := h.clocks()
+		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
+
+func (h *handle) cancelLoop(ctx context.Context, n int) int {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	sum := 0
+	for range n {
+		v, err := h.cancel(ctx)
+		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
