@@ -1,0 +1,56 @@
+package typedsecret_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+)
+
+// TestWarmReadsDoNotAllocate nor decode, whatever the state of the context.
+func TestWarmReadsDoNotAllocate(t *testing.T) {
+	source := storing("prod/db", rdsSecret)
+	c := open(t, source, cache.Config{})
+	setDefault(t, c)
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	decodes := counting(codec.JSON{})
+	byDefault := typedsecret.New[fiveFields]("prod/db", typedsecret.WithCodec(decodes))
+	byCache := typedsecret.New[fiveFields]("prod/db", typedsecret.WithCache(c), typedsecret.WithCodec(decodes))
+	byID := typedsecret.NewByID[fiveFields](typedsecret.WithCodec(decodes))
+	key := typedsecret.New[string]("prod/db")
+	injected := typedsecret.Inject(byDefault, func(_ context.Context, v fiveFields, n int) (int, error) { return v.Port + n, nil })
+
+	must[fiveFields](t)(byCache.Get(t.Context()))
+	for name, row := range map[string]struct {
+		read func() (fiveFields, error)
+		want float64
+	}{
+		"Secret.Get":                      {func() (fiveFields, error) { return byDefault.Get(t.Context()) }, 0},
+		"Secret.Get, WithCache":           {func() (fiveFields, error) { return byCache.Get(t.Context()) }, 0},
+		"Secret.Get, context done":        {func() (fiveFields, error) { return byDefault.Get(done) }, 0},
+		"ByID.Get":                        {func() (fiveFields, error) { return byID.Get(t.Context(), "prod/db") }, 0},
+		"Inject":                          {func() (v fiveFields, err error) { v.Port, err = injected(t.Context(), 0); return v, err }, 0},
+		"Secret.Get of a string":          {func() (v fiveFields, err error) { v.Username, err = key.Get(t.Context()); v.Port = 5432; return v, err }, 0},
+		"Secret.GetWithInfo: Info.Stages": {func() (fiveFields, error) { v, _, err := byDefault.GetWithInfo(t.Context()); return v, err }, 1},
+		"ByID.GetWithInfo: Info.Stages":   {func() (fiveFields, error) { v, _, err := byID.GetWithInfo(t.Context(), "prod/db"); return v, err }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			must[fiveFields](t)(row.read())
+			got := testing.AllocsPerRun(1000, func() {
+				if v, err := row.read(); err != nil || v.Port != 5432 {
+					t.Fatal(v.Port, err)
+				}
+			})
+			if got != row.want {
+				t.Errorf("%v allocations, want %v", got, row.want)
+			}
+		})
+	}
+	decodes.want(t, 3) // by three handles
+	if source.count() != 1 {
+		t.Errorf("%d fetches", source.count())
+	}
+}

@@ -1,0 +1,152 @@
+package typedsecret_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secrettest"
+)
+
+func TestByIDReadsASecretForEachTenant(t *testing.T) {
+	server := secrettest.New(t)
+	for i := range 20 {
+		server.Seed(t, fmt.Sprint("tenant/", i), fmt.Sprint(i))
+	}
+	decodes := counting(codec.JSON{})
+	keys := typedsecret.NewByID[int](typedsecret.WithCache(over(t, server, cache.Config{})), typedsecret.WithCodec(decodes))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := range 20 {
+				if got := must[int](t)(keys.Get(t.Context(), fmt.Sprint("tenant/", i))); got != i {
+					t.Errorf("tenant %d got %d", i, got)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	decodes.want(t, 20)
+	if got := server.Calls(); got != 20 {
+		t.Errorf("%d calls, want 20", got)
+	}
+
+	server.Rotate(t, "tenant/7", "77")
+	if got := must[int](t)(keys.Refresh(t.Context(), "tenant/7")); got != 77 {
+		t.Errorf("Refresh = %d", got)
+	}
+	got, info, err := keys.GetWithInfo(t.Context(), "tenant/7")
+	if got != 77 || err != nil || info.ID != "tenant/7" || info.Name != "tenant/7" || len(info.Stages) != 1 {
+		t.Errorf("GetWithInfo: %d, %+v, %v", got, info, err)
+	}
+	if got := must[int](t)(keys.Get(t.Context(), "tenant/8")); got != 8 {
+		t.Errorf("another tenant got %d", got)
+	}
+}
+
+func TestByIDInvalidateMakesTheNextGetFetch(t *testing.T) {
+	source := storing("k", "1")
+	keys := typedsecret.NewByID[int](typedsecret.WithCache(open(t, source, cache.Config{})))
+	must[int](t)(keys.Get(t.Context(), "k"))
+	source.put("k", "2")
+	if err := keys.Invalidate(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	if got := must[int](t)(keys.Get(t.Context(), "k")); got != 2 {
+		t.Errorf("Get = %d", got)
+	}
+	if err := keys.Invalidate(t.Context(), "unknown"); err != nil {
+		t.Errorf("what isn't cached: %v", err)
+	}
+}
+
+func TestByIDsOfOneCacheDoNotMix(t *testing.T) {
+	with := typedsecret.WithCache(open(t, storing("k", "5"), cache.Config{}))
+	numbers, texts, more := typedsecret.NewByID[int](with), typedsecret.NewByID[string](with), typedsecret.NewByID[int](with)
+	for range 3 {
+		n, s, m := must[int](t)(numbers.Get(t.Context(), "k")), must[string](t)(texts.Get(t.Context(), "k")), must[int](t)(more.Get(t.Context(), "k"))
+		if n != 5 || s != "5" || m != 5 {
+			t.Fatal(n, s, m)
+		}
+	}
+}
+
+func TestByIDTellsWhichSecretIsUnknown(t *testing.T) {
+	keys := typedsecret.NewByID[int](typedsecret.WithCache(open(t, storing("k", "5"), cache.Config{})))
+	must[int](t)(keys.Get(t.Context(), "k"))
+	_, err := keys.Get(t.Context(), "tenant/0")
+	_, info, errInfo := keys.GetWithInfo(t.Context(), "tenant/0")
+	for _, err := range []error{err, errInfo} {
+		failed, ok := errors.AsType[*typedsecret.Error](err)
+		if !ok || failed.Ref.ID != "tenant/0" || !errors.Is(err, typedsecret.ErrNotFound) || info.ID != "" {
+			t.Errorf("Get: %v", err)
+		}
+	}
+}
+
+// TestDecodedIsEvictedWithItsBytes: what a ByID decoded lives in the cache.
+func TestDecodedIsEvictedWithItsBytes(t *testing.T) {
+	source := storing("a", "1", "b", "2")
+	decodes := counting(codec.JSON{})
+	keys := typedsecret.NewByID[int](typedsecret.WithCache(open(t, source, cache.Config{MaxSize: 1})), typedsecret.WithCodec(decodes))
+	for range 3 {
+		must[int](t)(keys.Get(t.Context(), "a"))
+		must[int](t)(keys.Get(t.Context(), "b"))
+	}
+	decodes.want(t, 6)
+	source.fail(cache.ErrUnavailable)
+	if got := must[int](t)(keys.Get(t.Context(), "b")); got != 2 {
+		t.Errorf("Get(b) = %d", got)
+	}
+	if _, err := keys.Get(t.Context(), "a"); !errors.Is(err, typedsecret.ErrUnavailable) {
+		t.Errorf("Get(a): %v", err)
+	}
+}
+
+// TestMoreHandlesThanTheCacheKeeps still get what they ask for.
+func TestMoreHandlesThanTheCacheKeeps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing()
+		c := open(t, source, cache.Config{MaxSize: 3, TTL: time.Hour})
+		decodes := counting(codec.JSON{})
+		handles := make([]*typedsecret.Secret[int], 10)
+		for i := range handles {
+			source.put(fmt.Sprint(i), fmt.Sprint(i))
+			handles[i] = typedsecret.New[int](fmt.Sprint(i), typedsecret.WithCache(c), typedsecret.WithCodec(decodes))
+		}
+		for range 3 {
+			for i, handle := range handles {
+				wantGet(t, handle, i)
+				if c.Len() > 3 {
+					t.Fatalf("%d are kept", c.Len())
+				}
+			}
+		}
+		decodes.want(t, 10) // the version was fetched anew, not decoded anew
+
+		// An evicted handle outlives an outage with what it last had, as do those
+		// that were not evicted.
+		source.fail(cache.ErrUnavailable)
+		for _, passed := range []time.Duration{0, time.Hour, 24 * time.Hour} {
+			time.Sleep(passed)
+			for i, handle := range handles {
+				wantGet(t, handle, i)
+			}
+			_, info, err := handles[0].GetWithInfo(t.Context())
+			if err != nil || !errors.Is(info.RefreshErr, typedsecret.ErrUnavailable) || info.VersionID != "v1" {
+				t.Errorf("Info in the outage: %+v, %v", info, err)
+			}
+		}
+		source.fail(nil)
+		source.put("0", "100")
+		time.Sleep(24 * time.Hour)
+		wantGet(t, handles[0], 100)
+		decodes.want(t, 11)
+	})
+}
