@@ -66,7 +66,7 @@ func TestSettingsAtTheirBoundsAreFine(t *testing.T) {
 		"largest": {
 			TTL: math.MaxInt64, FetchTimeout: math.MaxInt64, MinRefreshInterval: math.MaxInt64,
 			DefaultStage: strings.Repeat("s", 256),
-			Backoff:      backoff.Policy{Base: math.MaxInt64 - 1, Growth: math.MaxFloat64, Max: math.MaxInt64 - 1},
+			Backoff:      backoff.Policy{Base: math.MaxInt64, Growth: math.MaxFloat64, Max: math.MaxInt64},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
