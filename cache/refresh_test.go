@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -217,5 +218,24 @@ func TestARotationIsSeenByTheNextReadOfABusySecret(t *testing.T) {
 			t.Error("the old snapshot is still fresh")
 		}
 		wantGet(t, c, "db", "db v2")
+	})
+}
+
+// Who comes while the observer is being told waits for it, but not for a value that
+// has grown old meanwhile.
+func TestASlowObserverMakesNobodyGetAValuePastItsTTL(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, slow := serving("db"), 5*time.Second
+		c := open(t, s, cache.Config{TTL: time.Second, Observer: hook.ObserverFunc(func(_ context.Context, e hook.Event) {
+			if _, ok := e.(hook.Fetched); ok {
+				time.Sleep(slow)
+				slow = 0
+			}
+		})})
+		go c.Get(t.Context(), ref("db"))
+		time.Sleep(3 * time.Second)
+		s.rotate("db", "v2")
+		wantGet(t, c, "db", "db v2")
+		wantCalls(t, s, 2)
 	})
 }
