@@ -169,7 +169,7 @@ func TestEverythingExportedIsDocumented(t *testing.T) {
 }
 
 func undocumented(d *doc.Package) (names []string) {
-		funcs := slices.Clone(d.Funcs)
+	funcs := slices.Clone(d.Funcs)
 	for _, typ := range d.Types {
 		if typ.Doc == "" {
 			names = append(names, typ.Name)

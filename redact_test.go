@@ -1,0 +1,258 @@
+package typedsecret_test
+
+import (
+	"context"
+	"crypto/aes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+// hidden is random-looking, so that no four bytes of it occur by chance.
+const hidden = "Zq7Xw9Kv3Jp5Ym8Qg2Hz6Rk4Vx"
+
+type password struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
+}
+
+type passwordList struct {
+	Passwords []string `json:"passwords"`
+}
+
+func (l passwordList) Clone() passwordList {
+	return passwordList{append([]string(nil), l.Passwords...)}
+}
+
+const (
+	hiddenJSON = `{"user":"app","password":"` + hidden + `"}`
+	hiddenList = `{"passwords":["` + hidden + `"]}`
+)
+
+// reader is a handle of whatever T.
+type reader[T any] interface {
+	Get(ctx context.Context) (T, error)
+	GetWithInfo(ctx context.Context) (T, typedsecret.Info, error)
+}
+
+func readAll[T any](t *testing.T, s reader[T]) typedsecret.Info {
+	t.Helper()
+	for range 20 {
+		must[T](t)(s.Get(t.Context()))
+	}
+	_, info, err := s.GetWithInfo(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	return info
+}
+
+// TestHandlesShowNoSecret, warm, wherever they stand, under whichever cache.
+func TestHandlesShowNoSecret(t *testing.T) {
+	for name, cfg := range map[string]cache.Config{"plain": {}, "hook": {Hook: flip{}}} {
+		t.Run(name, func(t *testing.T) {
+			source := storing("json", hiddenJSON, "list", hiddenList, "text", hidden)
+			c := open(t, source, cfg)
+			setDefault(t, c)
+			text := typedsecret.New[string]("text")
+			object := typedsecret.New[password]("json", typedsecret.WithCache(c), typedsecret.WithCodec(codec.JSON{}))
+			cloned := typedsecret.New[passwordList]("list")
+			afresh := typedsecret.New[map[string]string]("json")
+			shared := typedsecret.New[*password]("json", typedsecret.Shared())
+			raw := typedsecret.New[[]byte]("text")
+			byID := typedsecret.NewByID[password]()
+			infos := []typedsecret.Info{
+				readAll(t, text), readAll(t, object), readAll(t, cloned), readAll(t, afresh), readAll(t, shared), readAll(t, raw),
+			}
+			must[password](t)(byID.Get(t.Context(), "json"))
+
+			for _, things := range [][]any{
+				wrapped(text), wrapped(object), wrapped(cloned), wrapped(afresh), wrapped(shared), wrapped(raw), wrapped(byID), wrapped(&infos),
+				{struct{ *typedsecret.Secret[string] }{text}, struct{ *typedsecret.ByID[password] }{byID}},
+				{object.Get, object.Refresh, byID.Get, typedsecret.Inject(text, func(context.Context, string, int) (int, error) { return 0, nil })},
+				{typedsecret.WithCache(c), typedsecret.Shared()},
+			} {
+				wantSilent(t, hidden, things...)
+			}
+		})
+	}
+}
+
+// TestRejectedVersionsShowNoSecret: the handle keeps the last good one and an error.
+func TestRejectedVersionsShowNoSecret(t *testing.T) {
+	source, events := storing("json", hiddenJSON), &journal{}
+	cfg := eager
+	cfg.Observer = events
+	c := open(t, source, cfg)
+	handle := typedsecret.New[password]("json", typedsecret.WithCache(c))
+	readAll(t, handle)
+	source.put("json", `{"user":"`+hidden+``)
+	_, err := handle.Refresh(t.Context())
+	_, info, _ := handle.GetWithInfo(t.Context())
+	if err == nil || info.DecodeErr == nil {
+		t.Fatal(err, info.DecodeErr)
+	}
+	wantSilent(t, hidden, wrapped(handle)...)
+	wantSilent(t, hidden, wrapped(&info)...)
+	wantSilent(t, hidden, err, info.DecodeErr)
+	wantSilentEvents(t, events)
+}
+
+func wantSilentEvents(t *testing.T, events *journal) {
+	t.Helper()
+	for _, e := range eventsOf[hook.Event](events) {
+		wantSilent(t, hidden, e, &e)
+		switch e := e.(type) {
+		case hook.FetchFailed:
+			wantSilent(t, hidden, e.Err)
+		case hook.ServedStale:
+			wantSilent(t, hidden, e.Err)
+		case hook.DecodeFailed:
+			wantSilent(t, hidden, e.Err)
+		}
+	}
+	wantSilent(t, hidden, eventsOf[hook.Event](events))
+}
+
+// TestCacheShowsNoSecret: the Cache and all that it hands out.
+func TestCacheShowsNoSecret(t *testing.T) {
+	for name, h := range map[string]hook.Hook{"plain": nil, "hook": flip{}} {
+		t.Run(name, func(t *testing.T) {
+			source := storing("text", hidden, "json", hiddenJSON)
+			binary := cache.BinaryPayload([]byte(hidden))
+			text := cache.StringPayload(hidden)
+			cfg := cache.Config{Hook: h, Observer: &journal{}, MaxSize: 1}
+			c := open(t, source, cfg)
+			value, err := c.Get(t.Context(), cache.Ref{ID: "text"})
+			if err != nil || value.Payload.Reveal() != hidden {
+				t.Fatal(err)
+			}
+			snap, err := c.Lookup(t.Context(), cache.Ref{ID: "text"}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Get(t.Context(), cache.Ref{ID: "json"}); err != nil { // evicts the other
+				t.Fatal(err)
+			}
+			metadata := snap.Metadata()
+			for _, things := range [][]any{
+				wrapped(&value), wrapped(&value.Payload), wrapped(&binary), wrapped(&text), wrapped(c), wrapped(snap),
+				wrapped(&metadata), wrapped(&cfg),
+				{struct{ cache.Value }{value}, struct{ cache.Payload }{text}, struct{ *cache.Cache }{c}, struct{ *cache.Snapshot }{snap}},
+				{value.Payload.Reveal, value.Payload.Bytes, snap.Value, text.Equal},
+			} {
+				wantSilent(t, hidden, things...)
+			}
+		})
+	}
+}
+
+// TestRestOfTheAPIShowsNoSecret: codecs, policies, sources, and the fake server.
+func TestRestOfTheAPIShowsNoSecret(t *testing.T) {
+	server := secrettest.New(t)
+	server.Seed(t, "text", hidden)
+	server.SeedBinary(t, "binary", []byte(hidden))
+	server.Rotate(t, "text", hidden+"2")
+	fault := secrettest.Fault{Effect: secrettest.CorruptBody(), Times: 1, Skip: 100}
+	server.Fail(t, fault)
+	source, err := awssm.New(client(server))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := source.Fetch(t.Context(), cache.Ref{ID: "text"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests, policy := server.Requests(), backoff.Policy{}
+	call := codec.Func(func([]byte) (string, error) { return hidden, nil })
+	for _, things := range [][]any{
+		wrapped(source), wrapped(&value), wrapped(&requests), wrapped(&policy), wrapped(&fault), wrapped(&call),
+		{codec.JSON{}, codec.Text{}, codec.Bytes{}, codec.PEM{}, codec.For[password](), cache.Ref{ID: "text"}, cache.ARN{}},
+	} {
+		wantSilent(t, hidden, things...)
+	}
+	wantSilent(t, hidden, wrapped(server)...)
+	wantSilent(t, hidden, struct{ *secrettest.Server }{server}, server.Client(), server.Transport())
+}
+
+// quoting is an error that quotes, as those of decoders do.
+type quoting struct{ Quoted string }
+
+func (e *quoting) Error() string { return "can't use " + e.Quoted }
+
+// A saboteur is a hook that quotes what it is given.
+type saboteur struct {
+	put, get func(quoted string) error
+}
+
+func (s saboteur) Put(_ context.Context, _ hook.Item, secret []byte) ([]byte, error) {
+	if s.put != nil {
+		return nil, s.put(string(secret))
+	}
+	return append([]byte(nil), secret...), nil
+}
+
+func (s saboteur) Get(_ context.Context, _ hook.Item, stored []byte) ([]byte, error) {
+	if s.get != nil {
+		return nil, s.get(string(stored))
+	}
+	return append([]byte(nil), stored...), nil
+}
+
+// TestErrorsOfHooksAndSourcesShowNoSecret, those that they return and those that
+// they panic with.
+func TestErrorsOfHooksAndSourcesShowNoSecret(t *testing.T) {
+	quote := func(s string) error { return fmt.Errorf("hook: %w", &quoting{s}) }
+	panics := func(s string) error { panic(s) }
+	panicsError := func(s string) error { panic(&quoting{s}) }
+	panicsStruct := func(s string) error { panic(struct{ S string }{s}) }
+	tooShort := func(s string) error { _, err := aes.NewCipher([]byte(s[:5])); return errors.Join(err, &quoting{s}) }
+	for name, f := range map[string]func(string) error{
+		"error": quote, "panic": panics, "panic with an error": panicsError, "panic with a struct": panicsStruct, "joined": tooShort,
+	} {
+		for method, h := range map[string]saboteur{"Put": {put: f}, "Get": {get: f}} {
+			t.Run(method+" "+name, func(t *testing.T) {
+				wantSilentFailure(t, storing("k", hidden), cache.Config{Hook: h})
+			})
+		}
+		t.Run("source "+name, func(t *testing.T) {
+			if name == "error" || name == "joined" {
+				t.Skip("a source vouches for its errors")
+			}
+			wantSilentFailure(t, cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+				return cache.Value{}, f(hidden)
+			}), cache.Config{})
+		})
+	}
+}
+
+func wantSilentFailure(t *testing.T, source cache.Source, cfg cache.Config) {
+	t.Helper()
+	events := &journal{}
+	cfg.Observer = events
+	with := typedsecret.WithCache(open(t, source, cfg))
+	handle, byID := typedsecret.New[string]("k", with), typedsecret.NewByID[string](with)
+	_, err := handle.Get(t.Context())
+	_, errRefresh := handle.Refresh(t.Context())
+	_, info, errInfo := handle.GetWithInfo(t.Context())
+	_, errByID := byID.Get(t.Context(), "k")
+	for _, err := range []error{err, errRefresh, errInfo, errByID} {
+		if err == nil {
+			t.Fatal("no error")
+		}
+		if _, ok := errors.AsType[*quoting](err); ok {
+			t.Error("the error that quotes is reachable")
+		}
+		wantSilent(t, hidden, err)
+	}
+	wantSilent(t, hidden, info, handle, byID)
+	wantSilentEvents(t, events)
+}
