@@ -54,10 +54,10 @@ func (st *store) valueOf(sec *secret, id, stage *string) (*secretValue, error) {
 		ARN: sec.arn, CreatedDate: at(v.created), Name: sec.name,
 		VersionId: v.id, VersionStages: slices.Clone(v.stages),
 	}
-	if v.value.binary {
-		out.SecretBinary = v.value.blob
+	if v.value().binary {
+		out.SecretBinary = v.value().blob
 	} else {
-		out.SecretString = &v.value.text
+		out.SecretString = &v.value().text
 	}
 	return out, nil
 }

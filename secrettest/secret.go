@@ -51,7 +51,9 @@ type version struct {
 	created  time.Time
 	accessed time.Time
 	stages   []string // sorted
-	value    *payload // nil for the version that a rotation announces
+	// value is nil for the version that a rotation announces. It is a func since
+	// go-cmp, who can be told to look into a Server, can't look into that.
+	value func() *payload
 }
 
 // payload is a secret value, text or binary.
@@ -60,6 +62,8 @@ type payload struct {
 	blob   []byte
 	binary bool
 }
+
+func (p *payload) self() *payload { return p }
 
 func (p *payload) equal(q *payload) bool {
 	return p.binary == q.binary && p.text == q.text && string(p.blob) == string(q.blob)
@@ -202,11 +206,11 @@ func (sec *secret) put(id string, p *payload, stages []string, now time.Time) (*
 	v := sec.version(id)
 	switch {
 	case v == nil:
-		v = &version{id: id, created: now, value: p}
+		v = &version{id: id, created: now, value: p.self}
 		sec.versions = append(sec.versions, v)
 	case v.value == nil:
-		v.value, v.created = p, now
-	case !v.value.equal(p):
+		v.value, v.created = p.self, now
+	case !v.value().equal(p):
 		return nil, exists("You can't use ClientRequestToken " + id +
 			" because that value is already in use for a version of secret " + sec.arn + ".")
 	default:
