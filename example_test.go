@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -119,8 +122,8 @@ func ExampleByID() {
 	ctx := context.Background()
 
 	keys := typedsecret.NewByID[string]()
-	for _, tenant := range []int{1, 2, 1, 2} {
-		key, err := keys.Get(ctx, fmt.Sprintf("tenant/%d/key", tenant))
+	for _, tenant := range []string{"1", "2", "1", "2"} {
+		key, err := keys.Get(ctx, "tenant/"+tenant+"/key")
 		fmt.Println(tenant, key, err)
 	}
 	fmt.Println("calls:", server.Calls())
@@ -147,20 +150,21 @@ func ExampleInject() {
 }
 
 func ExampleSetDefault() {
-	server := serve("prod/api-key", "k-123456")
+	setenv(serve("prod/api-key", "k-123456"))
+	ctx := context.Background()
 
-	source, err := awssm.New(client(server))
+	source, err := awssm.FromEnvironment(ctx) // AWS_REGION, AWS_PROFILE, roles …
 	if err != nil {
 		log.Fatal(err)
 	}
-	c, err := cache.New(source, cache.Config{MaxSize: 100})
+	c, err := cache.New(source, cache.Config{TTL: 10 * time.Minute, MaxSize: 100})
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer c.Close()
 	typedsecret.SetDefault(c) // for all handles, also those declared before
 
-	key, err := typedsecret.New[string]("prod/api-key").Get(context.Background())
+	key, err := typedsecret.New[string]("prod/api-key").Get(ctx)
 	fmt.Println(len(key), err)
 	// Output: 8 <nil>
 }
@@ -296,6 +300,14 @@ func serve(namesAndValues ...string) *secrettest.Server {
 	}
 	typedsecret.SetDefault(of)
 	return server
+}
+
+// setenv leads whoever asks the environment to the fake server.
+func setenv(server *secrettest.Server) {
+	for _, env := range server.Env() {
+		name, value, _ := strings.Cut(env, "=")
+		os.Setenv(name, value)
+	}
 }
 
 func rotate(server *secrettest.Server, name, value string) {
