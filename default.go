@@ -92,7 +92,7 @@ func (set *settings) bind(ctx context.Context) (*cache.Cache, error) {
 	case set.cache != nil:
 		return set.cache, nil
 	case set.client != nil:
-		return clientCache(set.client)
+		return clientCache(set.client())
 	default:
 		return Default(ctx)
 	}

@@ -84,7 +84,7 @@ type Option func(*settings)
 type settings struct {
 	ref    cache.Ref // the ID stays empty for a ByID
 	cache  *cache.Cache
-	client awssm.Client
+	client func() awssm.Client // hidden from what prints and compares
 	codec  codec.Codec
 	shared bool
 	err    error // of the options
@@ -141,7 +141,7 @@ func WithClient(client awssm.Client) Option {
 		case !reflect.ValueOf(client).Comparable():
 			set.refuse("the client, a %T, is not comparable; give a pointer to it", client)
 		default:
-			set.client = client
+			set.client = func() awssm.Client { return client }
 		}
 	}
 }

@@ -65,7 +65,9 @@ var _ Client = (*secretsmanager.Client)(nil)
 // A Source fetches secrets through a Client. It has no state of its own and is
 // safe for concurrent use.
 type Source struct {
-	client Client
+	// A method value, into which nothing that prints or compares can look: what
+	// the client's connections have read last may be in their buffers.
+	get    func(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 	option func(*secretsmanager.Options)
 }
 
@@ -83,7 +85,7 @@ func New(client Client) (*Source, error) {
 			return nil, err
 		}
 	}
-	return &Source{client: client, option: callOption()}, nil
+	return &Source{get: client.GetSecretValue, option: callOption()}, nil
 }
 
 // Fetch gets one version of a secret: the one with ref.VersionID, the one that
@@ -94,7 +96,7 @@ func New(client Client) (*Source, error) {
 // makes sense is the decoder's to say. An answer with neither is an error that
 // wraps [cache.ErrUnavailable].
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
-	if s == nil || s.client == nil {
+	if s == nil || s.get == nil {
 		return cache.Value{}, errors.New("awssm: the Source is nil or was not made by New or FromEnvironment")
 	}
 	in := &secretsmanager.GetSecretValueInput{SecretId: aws.String(ref.ID)}
@@ -104,7 +106,7 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	if ref.VersionID != "" {
 		in.VersionId = aws.String(ref.VersionID)
 	}
-	out, err := s.client.GetSecretValue(ctx, in, s.option)
+	out, err := s.get(ctx, in, s.option)
 	if err != nil {
 		return cache.Value{}, sortError(ctx, err)
 	}
