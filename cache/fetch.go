@@ -135,7 +135,7 @@ func (c *Cache) takeOff(ref Ref, forced bool) (*entry, *flight, outcome) {
 		e.forced = &f.began
 	}
 	e.flight = f
-	c.entries.Store(ref, e)
+	c.entries.Store(c.key(ref), e)
 	c.running.Add(1)
 	return e, f, outcome{}
 }
@@ -240,7 +240,7 @@ func (c *Cache) publish(e *entry, s *Snapshot) (evicted *Snapshot) {
 	if old := e.snap.Swap(s); old != nil {
 		old.lease.Store(0)
 	}
-	c.entries.Store(e.ref, e)
+	c.entries.Store(c.key(e.ref), e)
 	if out := c.recent.add(e); out != nil {
 		evicted = c.evict(out)
 	}
@@ -256,7 +256,7 @@ func (c *Cache) evict(e *entry) *Snapshot {
 	if e.failure != nil {
 		c.noteFailing(e)
 	} else if e.flight == nil {
-		c.entries.Delete(e.ref)
+		c.entries.Delete(c.key(e.ref))
 	}
 	return s
 }
@@ -267,9 +267,9 @@ func (c *Cache) noteFailing(e *entry) {
 	if c.failing == nil {
 		c.failing = newTable(max(c.cfg.MaxSize, DefaultMaxSize))
 	}
-	c.entries.Store(e.ref, e)
+	c.entries.Store(c.key(e.ref), e)
 	if out := c.failing.add(e); out != nil && out.flight == nil {
-		c.entries.Delete(out.ref)
+		c.entries.Delete(c.key(out.ref))
 	}
 }
 

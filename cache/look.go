@@ -18,6 +18,7 @@ type decision struct {
 	waitFor time.Duration // what is left of the back-off; for stale
 	err     error         // for refused
 	evicted *Snapshot     // for what was taken back; to be told
+	at      instant       // when look looked
 }
 
 type verdict int
@@ -37,14 +38,14 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 	defer c.mu.Unlock()
 	e, err := c.entry(ref)
 	if err != nil {
-		return decision{verdict: refused, err: err}
+		return decision{verdict: refused, err: err, at: now}
 	}
 	var evicted *Snapshot
 	if e.failure != nil && e.snap.Load() == nil && last != nil && last.cache == c && last.entry.ref == ref {
 		evicted = c.readopt(e, last)
 	}
 	d, may := c.decide(e, now)
-	d.evicted = evicted
+	d.evicted, d.at = evicted, now
 	if d.snap == nil {
 		return d
 	}
@@ -143,8 +144,8 @@ func (c *Cache) entry(ref Ref) (*entry, error) {
 	if c.closed {
 		return nil, &Error{Ref: ref, Err: ErrClosed}
 	}
-	if v, ok := c.entries.Load(ref); ok {
-		return v.(*entry), nil
+	if e := c.find(ref); e != nil {
+		return e, nil
 	}
 	if err := ref.Validate(); err != nil {
 		return nil, &Error{Ref: ref, Err: err}
@@ -177,12 +178,11 @@ func (c *Cache) maySeeStale(ctx context.Context, d decision) bool {
 func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error) (*Snapshot, error) {
 	now := c.now()
 	c.mu.Lock()
-	v, ok := c.entries.Load(ref)
-	if !ok || c.closed {
+	e := c.find(ref)
+	if e == nil || c.closed {
 		c.mu.Unlock()
 		return nil, err
 	}
-	e := v.(*entry)
 	if e.failure == nil {
 		// Another fetch has succeeded since.
 		s := e.snap.Load()
