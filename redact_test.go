@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/backoff"
@@ -37,6 +40,20 @@ const (
 	hiddenList = `{"passwords":["` + hidden + `"]}`
 )
 
+// still runs a test in which nothing moves once it waited: no goroutine, for no
+// time passes, and no timer. What looks into live objects needs that.
+func still(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, f)
+}
+
+// inMemory returns the real SDK client for the fake server, without a socket.
+func inMemory(server *secrettest.Server) *secretsmanager.Client {
+	return secretsmanager.New(secretsmanager.Options{
+		Region: "us-east-1", HTTPClient: server.Client(), Credentials: credentials,
+	})
+}
+
 // reader is a handle of whatever T.
 type reader[T any] interface {
 	Get(ctx context.Context) (T, error)
@@ -59,51 +76,57 @@ func readAll[T any](t *testing.T, s reader[T]) typedsecret.Info {
 func TestHandlesShowNoSecret(t *testing.T) {
 	for name, cfg := range map[string]cache.Config{"plain": {}, "hook": {Hook: flip{}}} {
 		t.Run(name, func(t *testing.T) {
-			source := storing("json", hiddenJSON, "list", hiddenList, "text", hidden)
-			c := open(t, source, cfg)
-			setDefault(t, c)
-			text := typedsecret.New[string]("text")
-			object := typedsecret.New[password]("json", typedsecret.WithCache(c), typedsecret.WithCodec(codec.JSON{}))
-			cloned := typedsecret.New[passwordList]("list")
-			afresh := typedsecret.New[map[string]string]("json")
-			shared := typedsecret.New[*password]("json", typedsecret.Shared())
-			raw := typedsecret.New[[]byte]("text")
-			byID := typedsecret.NewByID[password]()
-			infos := []typedsecret.Info{
-				readAll(t, text), readAll(t, object), readAll(t, cloned), readAll(t, afresh), readAll(t, shared), readAll(t, raw),
-			}
-			must[password](t)(byID.Get(t.Context(), "json"))
+			still(t, func(t *testing.T) {
+				source := storing("json", hiddenJSON, "list", hiddenList, "text", hidden)
+				c := open(t, source, cfg)
+				setDefault(t, c)
+				text := typedsecret.New[string]("text")
+				object := typedsecret.New[password]("json", typedsecret.WithCache(c), typedsecret.WithCodec(codec.JSON{}))
+				cloned := typedsecret.New[passwordList]("list")
+				afresh := typedsecret.New[map[string]string]("json")
+				shared := typedsecret.New[*password]("json", typedsecret.Shared())
+				raw := typedsecret.New[[]byte]("text")
+				byID := typedsecret.NewByID[password]()
+				infos := []typedsecret.Info{
+					readAll(t, text), readAll(t, object), readAll(t, cloned), readAll(t, afresh), readAll(t, shared), readAll(t, raw),
+				}
+				must[password](t)(byID.Get(t.Context(), "json"))
+				synctest.Wait()
 
-			for _, things := range [][]any{
-				wrapped(text), wrapped(object), wrapped(cloned), wrapped(afresh), wrapped(shared), wrapped(raw), wrapped(byID), wrapped(&infos),
-				{struct{ *typedsecret.Secret[string] }{text}, struct{ *typedsecret.ByID[password] }{byID}},
-				{object.Get, object.Refresh, byID.Get, typedsecret.Inject(text, func(context.Context, string, int) (int, error) { return 0, nil })},
-				{typedsecret.WithCache(c), typedsecret.Shared()},
-			} {
-				wantSilent(t, hidden, things...)
-			}
+				for _, things := range [][]any{
+					wrapped(text), wrapped(object), wrapped(cloned), wrapped(afresh), wrapped(shared), wrapped(raw), wrapped(byID), wrapped(&infos),
+					{struct{ *typedsecret.Secret[string] }{text}, struct{ *typedsecret.ByID[password] }{byID}},
+					{object.Get, object.Refresh, byID.Get, typedsecret.Inject(text, func(context.Context, string, int) (int, error) { return 0, nil })},
+					{typedsecret.WithCache(c), typedsecret.Shared()},
+				} {
+					wantSilent(t, hidden, things...)
+				}
+			})
 		})
 	}
 }
 
 // TestRejectedVersionsShowNoSecret: the handle keeps the last good one and an error.
 func TestRejectedVersionsShowNoSecret(t *testing.T) {
-	source, events := storing("json", hiddenJSON), &journal{}
-	cfg := eager
-	cfg.Observer = events
-	c := open(t, source, cfg)
-	handle := typedsecret.New[password]("json", typedsecret.WithCache(c))
-	readAll(t, handle)
-	source.put("json", `{"user":"`+hidden+``)
-	_, err := handle.Refresh(t.Context())
-	_, info, _ := handle.GetWithInfo(t.Context())
-	if err == nil || info.DecodeErr == nil {
-		t.Fatal(err, info.DecodeErr)
-	}
-	wantSilent(t, hidden, wrapped(handle)...)
-	wantSilent(t, hidden, wrapped(&info)...)
-	wantSilent(t, hidden, err, info.DecodeErr)
-	wantSilentEvents(t, events)
+	still(t, func(t *testing.T) {
+		source, events := storing("json", hiddenJSON), &journal{}
+		cfg := eager
+		cfg.Observer = events
+		c := open(t, source, cfg)
+		handle := typedsecret.New[password]("json", typedsecret.WithCache(c))
+		readAll(t, handle)
+		source.put("json", `{"user":"`+hidden+``)
+		_, err := handle.Refresh(t.Context())
+		_, info, _ := handle.GetWithInfo(t.Context())
+		if err == nil || info.DecodeErr == nil {
+			t.Fatal(err, info.DecodeErr)
+		}
+		synctest.Wait()
+		wantSilent(t, hidden, wrapped(handle)...)
+		wantSilent(t, hidden, wrapped(&info)...)
+		wantSilent(t, hidden, err, info.DecodeErr)
+		wantSilentEvents(t, events)
+	})
 }
 
 func wantSilentEvents(t *testing.T, events *journal) {
@@ -126,61 +149,67 @@ func wantSilentEvents(t *testing.T, events *journal) {
 func TestCacheShowsNoSecret(t *testing.T) {
 	for name, h := range map[string]hook.Hook{"plain": nil, "hook": flip{}} {
 		t.Run(name, func(t *testing.T) {
-			source := storing("text", hidden, "json", hiddenJSON)
-			binary := cache.BinaryPayload([]byte(hidden))
-			text := cache.StringPayload(hidden)
-			cfg := cache.Config{Hook: h, Observer: &journal{}, MaxSize: 1}
-			c := open(t, source, cfg)
-			value, err := c.Get(t.Context(), cache.Ref{ID: "text"})
-			if err != nil || value.Payload.Reveal() != hidden {
-				t.Fatal(err)
-			}
-			snap, err := c.Lookup(t.Context(), cache.Ref{ID: "text"}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := c.Get(t.Context(), cache.Ref{ID: "json"}); err != nil { // evicts the other
-				t.Fatal(err)
-			}
-			metadata := snap.Metadata()
-			for _, things := range [][]any{
-				wrapped(&value), wrapped(&value.Payload), wrapped(&binary), wrapped(&text), wrapped(c), wrapped(snap),
-				wrapped(&metadata), wrapped(&cfg),
-				{struct{ cache.Value }{value}, struct{ cache.Payload }{text}, struct{ *cache.Cache }{c}, struct{ *cache.Snapshot }{snap}},
-				{value.Payload.Reveal, value.Payload.Bytes, snap.Value, text.Equal},
-			} {
-				wantSilent(t, hidden, things...)
-			}
+			still(t, func(t *testing.T) {
+				source := storing("text", hidden, "json", hiddenJSON)
+				binary := cache.BinaryPayload([]byte(hidden))
+				text := cache.StringPayload(hidden)
+				cfg := cache.Config{Hook: h, Observer: &journal{}, MaxSize: 1}
+				c := open(t, source, cfg)
+				value, err := c.Get(t.Context(), cache.Ref{ID: "text"})
+				if err != nil || value.Payload.Reveal() != hidden {
+					t.Fatal(err)
+				}
+				snap, err := c.Lookup(t.Context(), cache.Ref{ID: "text"}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := c.Get(t.Context(), cache.Ref{ID: "json"}); err != nil { // evicts the other
+					t.Fatal(err)
+				}
+				metadata := snap.Metadata()
+				synctest.Wait()
+				for _, things := range [][]any{
+					wrapped(&value), wrapped(&value.Payload), wrapped(&binary), wrapped(&text), wrapped(c), wrapped(snap),
+					wrapped(&metadata), wrapped(&cfg),
+					{struct{ cache.Value }{value}, struct{ cache.Payload }{text}, struct{ *cache.Cache }{c}, struct{ *cache.Snapshot }{snap}},
+					{value.Payload.Reveal, value.Payload.Bytes, snap.Value, text.Equal},
+				} {
+					wantSilent(t, hidden, things...)
+				}
+			})
 		})
 	}
 }
 
 // TestRestOfTheAPIShowsNoSecret: codecs, policies, sources, and the fake server.
 func TestRestOfTheAPIShowsNoSecret(t *testing.T) {
-	server := secrettest.New(t)
-	server.Seed(t, "text", hidden)
-	server.SeedBinary(t, "binary", []byte(hidden))
-	server.Rotate(t, "text", hidden+"2")
-	fault := secrettest.Fault{Effect: secrettest.CorruptBody(), Times: 1, Skip: 100}
-	server.Fail(t, fault)
-	source, err := awssm.New(client(server))
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, err := source.Fetch(t.Context(), cache.Ref{ID: "text"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	requests, policy := server.Requests(), backoff.Policy{}
-	call := codec.Func(func([]byte) (string, error) { return hidden, nil })
-	for _, things := range [][]any{
-		wrapped(source), wrapped(&value), wrapped(&requests), wrapped(&policy), wrapped(&fault), wrapped(&call),
-		{codec.JSON{}, codec.Text{}, codec.Bytes{}, codec.PEM{}, codec.For[password](), cache.Ref{ID: "text"}, cache.ARN{}},
-	} {
-		wantSilent(t, hidden, things...)
-	}
-	wantSilent(t, hidden, wrapped(server)...)
-	wantSilent(t, hidden, struct{ *secrettest.Server }{server}, server.Client(), server.Transport())
+	still(t, func(t *testing.T) {
+		server := secrettest.New(t)
+		server.Seed(t, "text", hidden)
+		server.SeedBinary(t, "binary", []byte(hidden))
+		server.Rotate(t, "text", hidden+"2")
+		fault := secrettest.Fault{Effect: secrettest.CorruptBody(), Times: 1, Skip: 100}
+		server.Fail(t, fault)
+		source, err := awssm.New(inMemory(server))
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, err := source.Fetch(t.Context(), cache.Ref{ID: "text"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		requests, policy := server.Requests(), backoff.Policy{}
+		call := codec.Func(func([]byte) (string, error) { return hidden, nil })
+		for _, things := range [][]any{
+			wrapped(source), wrapped(&value), wrapped(&requests), wrapped(&policy), wrapped(&fault), wrapped(&call),
+			{codec.JSON{}, codec.Text{}, codec.Bytes{}, codec.PEM{}, codec.For[password](), cache.Ref{ID: "text"}, cache.ARN{}},
+		} {
+			wantSilent(t, hidden, things...)
+		}
+		wantSilent(t, hidden, wrapped(server)...)
+		wantSilent(t, hidden, struct{ *secrettest.Server }{server}, server.Client(), server.Transport())
+	})
 }
 
 // quoting is an error that quotes, as those of decoders do.
@@ -220,16 +249,17 @@ func TestErrorsOfHooksAndSourcesShowNoSecret(t *testing.T) {
 	} {
 		for method, h := range map[string]saboteur{"Put": {put: f}, "Get": {get: f}} {
 			t.Run(method+" "+name, func(t *testing.T) {
-				wantSilentFailure(t, storing("k", hidden), cache.Config{Hook: h})
+				still(t, func(t *testing.T) { wantSilentFailure(t, storing("k", hidden), cache.Config{Hook: h}) })
 			})
 		}
 		t.Run("source "+name, func(t *testing.T) {
 			if name == "error" || name == "joined" {
 				t.Skip("a source vouches for its errors")
 			}
-			wantSilentFailure(t, cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+			source := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
 				return cache.Value{}, f(hidden)
-			}), cache.Config{})
+			})
+			still(t, func(t *testing.T) { wantSilentFailure(t, source, cache.Config{}) })
 		})
 	}
 }
@@ -244,6 +274,7 @@ func wantSilentFailure(t *testing.T, source cache.Source, cfg cache.Config) {
 	_, errRefresh := handle.Refresh(t.Context())
 	_, info, errInfo := handle.GetWithInfo(t.Context())
 	_, errByID := byID.Get(t.Context(), "k")
+	synctest.Wait()
 	for _, err := range []error{err, errRefresh, errInfo, errByID} {
 		if err == nil {
 			t.Fatal("no error")
