@@ -43,11 +43,7 @@ func main() {
 		}
 	}
 	began := time.Now()
-	results, err := r.Run(ctx, all)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "report:", err)
-		os.Exit(2)
-	}
+	results, failed := r.Run(ctx, all)
 	doc := report{
 		all: all, results: results, judged: results.Judge(all),
 		repeats: r.Repeats, took: time.Since(began), short: *short,
@@ -61,6 +57,10 @@ func main() {
 			fmt.Fprintln(os.Stderr, "report:", err)
 			os.Exit(2)
 		}
+	}
+	if failed != nil {
+		fmt.Fprintln(os.Stderr, "report:", failed)
+		os.Exit(2)
 	}
 	if n := doc.count(measure.Missed); n > 0 {
 		fmt.Printf("\n%d targets are missed by more than the spread.\n", n)

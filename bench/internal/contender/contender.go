@@ -182,14 +182,18 @@ func (h byID) Loop(ctx context.Context, n int) (int, error) {
 	return sum, nil
 }
 
-// RefreshAll is Refresh for each of the IDs, or for all secrets at once where a
-// Store can't do less.
-func RefreshAll(ctx context.Context, s Store, ids []string) error {
+// RefreshAll is Refresh for each of the IDs, by the handles where these can; or for
+// all secrets at once where a Store can't do less.
+func RefreshAll(ctx context.Context, s Store, ids []string, handles []Handle) error {
 	if all, ok := s.(interface{ refreshAll(context.Context) error }); ok {
 		return all.refreshAll(ctx)
 	}
-	for _, id := range ids {
-		if err := s.Refresh(ctx, id); err != nil {
+	for i, id := range ids {
+		refresh := func() error { return s.Refresh(ctx, id) }
+		if h, ok := handles[i].(interface{ refresh(context.Context) error }); ok {
+			refresh = func() error { return h.refresh(ctx) }
+		}
+		if err := refresh(); err != nil {
 			return err
 		}
 	}

@@ -89,6 +89,11 @@ type typedHandle struct {
 
 func (h *typedHandle) Get(ctx context.Context) (source.Creds, error) { return h.secret.Get(ctx) }
 
+func (h *typedHandle) refresh(ctx context.Context) error {
+	_, err := h.secret.Refresh(ctx)
+	return err
+}
+
 func (h *typedHandle) Loop(ctx context.Context, n int) (int, error) {
 	secret, sum := h.secret, 0
 	for range n {

@@ -17,24 +17,27 @@ func profileName(folder string, w workload.Workload, c workload.Case) string {
 	return filepath.Join(folder, name)
 }
 
-// profiled runs measure under the CPU profiler if name is not empty, and hands it
-// a name for a heap profile.
-func profiled(name string, measure func(heap string) (workload.Metrics, error)) (workload.Metrics, error) {
+// profiled runs measure under the CPU profiler if name is not empty; or, if heap is
+// set, hands it a name for a heap profile, which a CPU profile would spoil.
+func profiled(name string, heap bool, measure func(heap string) (workload.Metrics, error)) (workload.Metrics, error) {
 	if name == "" {
 		return measure("")
 	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return nil, err
 	}
+	if heap {
+		runtime.MemProfileRate = 512 // fine enough for a heap of a few megabytes
+		return measure(name + ".heap.pprof")
+	}
 	f, err := os.Create(name + ".cpu.pprof")
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	runtime.MemProfileRate = 512 // fine enough for a heap of a few megabytes
 	if err := pprof.StartCPUProfile(f); err != nil {
 		return nil, err
 	}
 	defer pprof.StopCPUProfile()
-	return measure(name + ".heap.pprof")
+	return measure("")
 }

@@ -4,6 +4,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,8 +29,9 @@ type Runner struct {
 	servers map[workload.Server]string
 	stops   []func()
 
-	mu      sync.Mutex // guards Results while cases run at once
+	mu      sync.Mutex // guards what follows, while cases run at once
 	results *Results
+	failed  []error // of our own cases
 }
 
 // Results are all that was measured.
@@ -41,7 +43,8 @@ type Results struct {
 	Rows map[int][]string
 }
 
-// Run runs the workloads and returns what they measured.
+// Run runs the workloads and returns what they measured. An error says that one
+// was broken off or that a case of ours failed; the Results are those of the rest.
 func (r *Runner) Run(ctx context.Context, all []workload.Workload) (*Results, error) {
 	r.results = &Results{
 		Samples: map[workload.Key]measure.Samples{}, Reasons: map[workload.Key]string{}, Rows: map[int][]string{},
@@ -56,7 +59,7 @@ func (r *Runner) Run(ctx context.Context, all []workload.Workload) (*Results, er
 		fmt.Fprintf(r.Log, "%2d %-18s %s\n", w.Number, w.Name, time.Since(began).Round(100*time.Millisecond))
 		r.stopServers()
 	}
-	return r.results, nil
+	return r.results, errors.Join(r.failed...)
 }
 
 func (r *Runner) runOne(ctx context.Context, w workload.Workload) error {
@@ -148,7 +151,8 @@ func (r *Runner) runCase(ctx context.Context, w workload.Workload, c workload.Ca
 		env.URL = url
 	}
 	profile := ""
-	if r.Profile != "" && repeat == 0 && strings.HasPrefix(c.Contender, contender.Ours) {
+	// The profiler's goroutine would keep a bubble's time from moving.
+	if r.Profile != "" && repeat == 0 && !c.Virtual && strings.HasPrefix(c.Contender, contender.Ours) {
 		profile = profileName(r.Profile, w, c)
 	}
 	var m workload.Metrics
@@ -156,7 +160,7 @@ func (r *Runner) runCase(ctx context.Context, w workload.Workload, c workload.Ca
 	if c.Isolated || c.Virtual {
 		m, err = runChild(ctx, env, w, c, profile)
 	} else {
-		m, err = profiled(profile, func(heap string) (workload.Metrics, error) {
+		m, err = profiled(profile, c.Heap, func(heap string) (workload.Metrics, error) {
 			env.HeapProfile = heap
 			return c.Measure(ctx, &env)
 		})
@@ -169,10 +173,10 @@ func (r *Runner) runCase(ctx context.Context, w workload.Workload, c workload.Ca
 		return nil
 	}
 	if err != nil {
-		if c.Contender == contender.Ours {
-			return fmt.Errorf("%s, %s: %w", c.Row, c.Contender, err)
-		}
 		r.results.Reasons[key] = "failed: " + err.Error()
+		if c.Contender == contender.Ours {
+			r.failed = append(r.failed, fmt.Errorf("workload %d, %s, %s: %w", w.Number, c.Row, c.Contender, err))
+		}
 		return nil
 	}
 	r.results.add(key, m)

@@ -23,7 +23,7 @@ func outage() Workload {
 		{"fails,just-rotated", source.Failing, true},
 	}
 	w := Workload{
-		Number: 7, Name: "outage", Main: "rate", Counted: true,
+		Number: 7, Name: "outage", Main: "rate",
 		Units: map[string]string{
 			"rate": "calls/s, first 10 s", "later": "calls/s, last 30 s", "failed": "Gets", "failed-old": "Gets past the TTL",
 			"wait": "s, longest Get",

@@ -54,7 +54,7 @@ func memory() Workload {
 						continue // its handle is an ID
 					}
 					cases = append(cases, Case{
-						Row: row(size, by), Contender: c.Name, Isolated: true, Server: server,
+						Row: row(size, by), Contender: c.Name, Isolated: true, Heap: true, Server: server,
 						Measure: func(ctx context.Context, env *Env) (Metrics, error) {
 							return measureMemory(ctx, env, c, size, n, by == "handle")
 						},

@@ -41,7 +41,7 @@ func allocations() Workload {
 			})...)
 		for _, c := range contender.Named(contender.Ours, "typedsecret/cache", "otter", "sturdyc", "setec.Secret") {
 			cases = append(cases, Case{
-				Row: "refresh", Contender: c.Name, Isolated: true, Server: &Server{Secrets: 1},
+				Row: "refresh", Contender: c.Name, Isolated: true, Heap: true, Server: &Server{Secrets: 1},
 				Measure: func(ctx context.Context, env *Env) (Metrics, error) { return refreshAllocs(ctx, env, c) },
 			})
 		}
@@ -99,6 +99,9 @@ func refreshAllocs(ctx context.Context, env *Env, c contender.Contender) (Metric
 	}
 	m, err := allocsOf(n, repeat(func() error { return s.Refresh(ctx, ID(0)) }))
 	if err != nil {
+		return nil, err
+	}
+	if err := env.heapProfile(); err != nil { // alloc_objects tells
 		return nil, err
 	}
 	m["beyond"] = m["allocs"] - alone["allocs"]

@@ -83,7 +83,7 @@ func measureStorm(ctx context.Context, name string, n int) (Metrics, error) {
 	for range rounds {
 		version := cfg.Source.Rotate()
 		began := time.Now()
-		if err = contender.RefreshAll(ctx, s, cfg.IDs); err != nil {
+		if err = contender.RefreshAll(ctx, s, cfg.IDs, handles); err != nil {
 			break
 		}
 		took += time.Since(began)

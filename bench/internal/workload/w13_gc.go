@@ -36,7 +36,7 @@ func collector() Workload {
 					form = "bytes"
 				}
 				cases = append(cases, Case{
-					Row: row(form), Contender: c.Name, Isolated: true,
+					Row: row(form), Contender: c.Name, Isolated: true, Heap: true,
 					Measure: func(ctx context.Context, env *Env) (Metrics, error) {
 						s, err := c.Open(ctx, contender.Config{Source: new(source.Source), MaxSize: n})
 						if err != nil {

@@ -42,6 +42,8 @@ type Case struct {
 	Isolated bool
 	// Virtual cases do so in a bubble of testing/synctest.
 	Virtual bool
+	// Heap: what a profile is to tell is who holds or allocates memory.
+	Heap bool
 	// Server is the fake Secrets Manager that the case needs, in yet another
 	// process, if any.
 	Server  *Server
