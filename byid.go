@@ -28,12 +28,16 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 
 // Get returns the present value of the secret id, as [Secret.Get] does.
 func (b *ByID[T]) Get(ctx context.Context, id string) (T, error) {
+	value, err := b.pointer(ctx, id) // inlined, as in Secret.Get
+	return *value, err
+}
+
+func (b *ByID[T]) pointer(ctx context.Context, id string) (*T, error) {
 	v, err := b.look(ctx, id)
 	if err != nil {
-		var zero T
-		return zero, err
+		return new(T), err
 	}
-	return b.dec.value(ctx, v)
+	return b.dec.pointer(ctx, v)
 }
 
 // GetWithInfo is Get, and tells what was returned, as [Secret.GetWithInfo] does.
@@ -43,8 +47,8 @@ func (b *ByID[T]) GetWithInfo(ctx context.Context, id string) (T, Info, error) {
 		var zero T
 		return zero, Info{}, err
 	}
-	value, err := b.dec.value(ctx, v)
-	return value, v.info(), err
+	value, err := b.dec.pointer(ctx, v)
+	return *value, v.info(), err
 }
 
 // Refresh fetches the secret id now, as [Secret.Refresh] does.
@@ -65,7 +69,8 @@ func (b *ByID[T]) Refresh(ctx context.Context, id string) (T, error) {
 	if v.err != nil {
 		return zero, v.err
 	}
-	return b.dec.value(ctx, v)
+	value, err := b.dec.pointer(ctx, v)
+	return *value, err
 }
 
 // Invalidate makes the next Get of id fetch, as [Secret.Invalidate] does.

@@ -308,7 +308,7 @@ type boomJSON int
 
 func (*boomJSON) UnmarshalJSON([]byte) error { panic("boom") }
 
-type boomClone struct{ *string }
+type boomClone struct{ Inner *string }
 
 func (*boomClone) UnmarshalText([]byte) error { return nil }
 func (boomClone) Clone() boomClone            { panic("boom") }

@@ -202,26 +202,25 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 	return v, nil
 }
 
-// value returns the value of v to one caller.
-func (d *decoder[T]) value(ctx context.Context, v *view[T]) (T, error) {
+// pointer returns where one caller may read the value of v, which is never nil.
+func (d *decoder[T]) pointer(ctx context.Context, v *view[T]) (*T, error) {
 	switch {
 	case v.good == nil:
-		var zero T
-		return zero, v.err
+		return new(T), v.err
 	case v.direct:
-		return v.value, nil
+		return &v.value, nil
 	case v.kept:
 		clone, err := cloneOf(v.value)
 		if err != nil {
-			return clone, &Error{Ref: v.good.Ref(), Err: err}
+			return new(T), &Error{Ref: v.good.Ref(), Err: err}
 		}
-		return clone, nil
+		return &clone, nil
 	}
 	value, undecodable, err := d.decode(ctx, v.good)
 	if err == nil {
 		err = undecodable
 	}
-	return value, err
+	return &value, err
 }
 
 // decode decodes the payload of snap. Of the two errors, the first is about the
