@@ -160,6 +160,9 @@ func callOption() func(*secretsmanager.Options) {
 		// the retryer, 0 is none.
 		o.RetryMaxAttempts = 0
 		o.APIOptions = append(o.APIOptions, userAgent)
+		if o.HTTPClient != nil {
+			o.HTTPClient = sender{o.HTTPClient}
+		}
 	}
 }
 

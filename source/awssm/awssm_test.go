@@ -1,29 +1,22 @@
 package awssm_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret/cache"
-	"github.com/typedsecret/typedsecret/internal/version"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -52,6 +45,21 @@ func newSource(t testing.TB, endpoint string, change ...func(*secretsmanager.Opt
 		t.Fatal(err)
 	}
 	return s
+}
+
+// serve starts a server that reads each request whole before it answers, as Secrets
+// Manager does. The SDK closes a request's body when the answer begins, and if
+// net/http is still writing it then, it gives the connection up.
+func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			t.Errorf("reading the request: %v", err)
+		}
+		handler(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	return srv
 }
 
 var current = cache.Ref{ID: "prod/db", Stage: "AWSCURRENT"}
@@ -190,192 +198,6 @@ func TestClientsThatCanNotWorkAreRefusedAtOnce(t *testing.T) {
 	})
 }
 
-func TestUserAgentNamesTheLibraryOnce(t *testing.T) {
-	srv := secrettest.New(t)
-	srv.Seed(t, "prod/db", "s")
-	s := newSource(t, srv.URL())
-	for range 2 {
-		if _, err := s.Fetch(t.Context(), current); err != nil {
-			t.Fatal(err)
-		}
-	}
-	requests := srv.Requests()
-	for _, r := range requests[len(requests)-2:] {
-		if strings.Count(r.UserAgent, "typedsecret/"+version.Version) != 1 || !strings.Contains(r.UserAgent, "aws-sdk-go-v2/") {
-			t.Errorf("user agent is %q", r.UserAgent)
-		}
-	}
-}
-
-// patient is a client set up to try as often as it can.
-func patient(o *secretsmanager.Options) {
-	o.RetryMaxAttempts = 10
-	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 10
-		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
-	})
-}
-
-func TestOneFetchIsOneRequest(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		effect secrettest.Effect
-		want   error
-		calls  int
-	}{
-		{"success", secrettest.Effect{}, nil, 1},
-		{"500", secrettest.InternalError(), cache.ErrUnavailable, 1},
-		{"503", secrettest.Unavailable(), cache.ErrUnavailable, 1},
-		{"throttling", secrettest.Throttling(), cache.ErrThrottled, 1},
-		{"access denied", secrettest.AccessDenied(), cache.ErrAccessDenied, 1},
-		{"decryption failure", secrettest.DecryptionFailure(), cache.ErrDecryption, 1},
-		{"dropped connection", secrettest.DropConnection(), cache.ErrUnavailable, 1},
-		{"dropped after the headers", secrettest.DropAfterHeaders(), cache.ErrUnavailable, 1},
-		{"truncated body", secrettest.TruncateBody(), cache.ErrUnavailable, 1},
-		{"corrupt body", secrettest.CorruptBody(), cache.ErrUnavailable, 1},
-		{"wrong types", secrettest.WrongTypes(), cache.ErrUnavailable, 1},
-		{"hang", secrettest.Hang(), cache.ErrTimeout, 1},
-		{"clock five minutes and a half ahead", secrettest.ClockSkew(330 * time.Second), nil, 2},
-		{"clock an hour behind", secrettest.ClockSkew(-time.Hour), nil, 2},
-	} {
-		for _, client := range []struct {
-			name   string
-			change func(*secretsmanager.Options)
-		}{
-			{"the SDK's defaults", func(*secretsmanager.Options) {}},
-			{"ten attempts", patient},
-			{"adaptive mode", func(o *secretsmanager.Options) { o.Retryer = retry.NewAdaptiveMode() }},
-			{"maximum of attempts", func(o *secretsmanager.Options) { o.RetryMaxAttempts = 7 }},
-		} {
-			t.Run(c.name+"/"+client.name, func(t *testing.T) {
-				t.Parallel()
-				srv := secrettest.New(t)
-				srv.Seed(t, "prod/db", "s")
-				s := newSource(t, srv.URL(), client.change)
-				// A connection is kept alive, as in a long-lived service.
-				if _, err := s.Fetch(t.Context(), current); err != nil {
-					t.Fatal(err)
-				}
-				srv.ResetCalls()
-				if c.name != "success" {
-					srv.Fail(t, secrettest.Fault{Effect: c.effect})
-				}
-				ctx := t.Context()
-				if c.want == cache.ErrTimeout {
-					short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
-					defer cancel()
-					ctx = short
-				}
-				_, err := s.Fetch(ctx, current)
-				if !errors.Is(err, c.want) {
-					t.Errorf("error is %v, want %v", err, c.want)
-				}
-				if got := srv.Calls(); got != c.calls {
-					t.Errorf("%d requests on the wire, want %d", got, c.calls)
-				}
-			})
-		}
-	}
-}
-
-func TestClockSkewIsLearntOnce(t *testing.T) {
-	srv := secrettest.New(t)
-	srv.Seed(t, "prod/db", "s")
-	s := newSource(t, srv.URL())
-	srv.Fail(t, secrettest.Fault{Effect: secrettest.ClockSkew(time.Hour)})
-	srv.ResetCalls()
-	for i, want := range []int{2, 3, 4} {
-		if _, err := s.Fetch(t.Context(), current); err != nil {
-			t.Fatal(err)
-		}
-		if got := srv.Calls(); got != want {
-			t.Fatalf("after fetch %d there were %d requests, want %d", i+1, got, want)
-		}
-	}
-}
-
-// TestSkewThatStays is about a refusal that signing by the service's clock does
-// not cure: two requests and no more.
-func TestSkewThatStays(t *testing.T) {
-	var calls atomic.Int32
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n := calls.Add(1)
-		// The service's clock leaps, so that no correction fits.
-		w.Header().Set("Date", time.Now().Add(time.Duration(n)*time.Hour).UTC().Format(http.TimeFormat))
-		answerError(w, 400, "InvalidSignatureException", "Signature expired")
-	}))
-	defer srv.Close()
-	_, err := newSource(t, srv.URL, patient).Fetch(t.Context(), current)
-	if !errors.Is(err, cache.ErrAccessDenied) || !strings.Contains(err.Error(), "clock") {
-		t.Errorf("error is %v", err)
-	}
-	if n := calls.Load(); n != 2 {
-		t.Errorf("%d requests, want 2", n)
-	}
-}
-
-// TestDeadIdleConnection: net/http resends a request on a connection that died
-// while idle only if it can rewind the body.
-func TestDeadIdleConnection(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	var requests, killed atomic.Int32
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer l.Close()
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer conn.Close()
-				r := bufio.NewReader(conn)
-				for n := 0; ; n++ {
-					req, err := http.ReadRequest(r)
-					if err != nil {
-						return
-					}
-					_, _ = io.Copy(io.Discard, req.Body)
-					requests.Add(1)
-					if n == 1 {
-						killed.Add(1) // the kept-alive connection dies of its second request
-						return
-					}
-					body := `{"SecretString":"s","VersionId":"v"}`
-					fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-				}
-			})
-		}
-	})
-
-	hc := &http.Client{Transport: &http.Transport{}}
-	defer hc.CloseIdleConnections()
-	s := newSource(t, "http://"+l.Addr().String(), patient, func(o *secretsmanager.Options) { o.HTTPClient = hc })
-	// Whether a connection is kept alive in time is a race inside net/http.
-	for range 100 {
-		before := requests.Load()
-		_, err := s.Fetch(t.Context(), current)
-		if n := requests.Load() - before; n != 1 {
-			t.Fatalf("a fetch made %d requests", n)
-		}
-		if killed.Load() > 0 {
-			if !errors.Is(err, cache.ErrUnavailable) {
-				t.Errorf("error is %v", err)
-			}
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Fatal("no connection was used twice")
-}
-
 func TestCancelledContext(t *testing.T) {
 	srv := secrettest.New(t)
 	srv.Seed(t, "prod/db", "s")
@@ -389,98 +211,18 @@ func TestCancelledContext(t *testing.T) {
 }
 
 func TestDeadlineWhileTheBodyIsRead(t *testing.T) {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "1000")
 		fmt.Fprint(w, `{"SecretString":"`)
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
-	}))
-	defer srv.Close()
+	})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := newSource(t, srv.URL).Fetch(ctx, current)
 	if !errors.Is(err, cache.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v", err)
 	}
-}
-
-func TestFromEnvironment(t *testing.T) {
-	t.Run("endpoint, region and credentials of the environment", func(t *testing.T) {
-		srv := secrettest.New(t)
-		srv.Seed(t, "prod/db", "s")
-		srv.Setenv(t)
-		s, err := awssm.FromEnvironment(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if v, err := s.Fetch(t.Context(), current); err != nil || v.Payload.Reveal() != "s" {
-			t.Errorf("got %v, %v", v, err)
-		}
-	})
-	t.Run("general endpoint", func(t *testing.T) {
-		srv := secrettest.New(t)
-		srv.Seed(t, "prod/db", "s")
-		bareEnvironment(t)
-		t.Setenv("AWS_ENDPOINT_URL", srv.URL())
-		t.Setenv("AWS_ACCESS_KEY_ID", accessKey)
-		t.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
-		// With an endpoint the SDK needs no region to find the service.
-		s, err := awssm.FromEnvironment(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Fetch(t.Context(), current); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Run("no region", func(t *testing.T) {
-		bareEnvironment(t)
-		_, err := awssm.FromEnvironment(t.Context())
-		if err == nil || !strings.Contains(err.Error(), "AWS_REGION") {
-			t.Errorf("error is %v", err)
-		}
-	})
-	t.Run("region by an option", func(t *testing.T) {
-		bareEnvironment(t)
-		if _, err := awssm.FromEnvironment(t.Context(), config.WithRegion("eu-west-1")); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Run("no such profile", func(t *testing.T) {
-		bareEnvironment(t)
-		t.Setenv("AWS_PROFILE", "nobody")
-		_, err := awssm.FromEnvironment(t.Context())
-		if err == nil || !strings.Contains(err.Error(), `"nobody"`) {
-			t.Errorf("error is %v", err)
-		}
-	})
-	t.Run("no credentials", func(t *testing.T) {
-		bareEnvironment(t)
-		t.Setenv("AWS_REGION", "eu-west-1")
-		s, err := awssm.FromEnvironment(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = s.Fetch(t.Context(), current)
-		if !errors.Is(err, cache.ErrAccessDenied) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
-			t.Errorf("error is %v", err)
-		}
-		t.Log(err)
-	})
-}
-
-// bareEnvironment hides what the machine has configured.
-func bareEnvironment(t *testing.T) {
-	for _, name := range []string{
-		"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
-		"AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ROLE_ARN",
-		"AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-	} {
-		t.Setenv(name, "")
-	}
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
-	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
 }
 
 // TestValueKeepsNothingOfTheResponse compares what a Value holds with its own
