@@ -73,15 +73,17 @@ type Source struct {
 
 var _ cache.Source = (*Source)(nil)
 
-// New makes a Source of a client. A nil one is an error, and so is one of the
-// SDK's that has neither a region nor an endpoint.
+// New makes a Source of a client. A nil one is an error, and so is a
+// *secretsmanager.Client with a region or endpoint that can't be one, or with
+// neither.
 func New(client Client) (*Source, error) {
 	if isNil(client) {
 		return nil, errors.New("awssm: the client is nil; " +
 			"make one with secretsmanager.NewFromConfig, or a Source with awssm.FromEnvironment")
 	}
-	if c, ok := client.(interface{ Options() secretsmanager.Options }); ok {
-		if err := checkRegion(c.Options()); err != nil {
+	// Whatever only embeds the SDK's client may not need what that was given.
+	if c, ok := client.(*secretsmanager.Client); ok {
+		if err := checkEndpoint(c.Options()); err != nil {
 			return nil, err
 		}
 	}

@@ -198,6 +198,33 @@ func TestClientsThatCanNotWorkAreRefusedAtOnce(t *testing.T) {
 	})
 }
 
+// embedding overrides the one method that is called, as people write fakes.
+type embedding struct{ *secretsmanager.Client }
+
+func (embedding) GetSecretValue(
+	context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+) (*secretsmanager.GetSecretValueOutput, error) {
+	return &secretsmanager.GetSecretValueOutput{SecretString: aws.String("s")}, nil
+}
+
+func TestClientsThatEmbedTheSDKsWork(t *testing.T) {
+	for name, client := range map[string]awssm.Client{
+		"nothing inside":  embedding{},
+		"by pointer":      &embedding{},
+		"no region there": embedding{secretsmanager.New(secretsmanager.Options{})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := awssm.New(client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v, err := s.Fetch(t.Context(), current); err != nil || v.Payload.Reveal() != "s" {
+				t.Errorf("got %v, %v", v, err)
+			}
+		})
+	}
+}
+
 func TestCancelledContext(t *testing.T) {
 	srv := secrettest.New(t)
 	srv.Seed(t, "prod/db", "s")

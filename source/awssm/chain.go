@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -62,6 +63,8 @@ func cleanChain(err error) error {
 		dns := *e
 		dns.UnwrapErr = cleanChain(e.UnwrapErr)
 		return &dns
+	case *fs.PathError:
+		return &fs.PathError{Op: e.Op, Path: e.Path, Err: cleanChain(e.Err)}
 	case *os.SyscallError:
 		return &os.SyscallError{Syscall: e.Syscall, Err: cleanChain(e.Err)}
 	case syscall.Errno, tls.AlertError:
@@ -93,6 +96,10 @@ var harmlessTexts = []string{
 	"http: server gave HTTP response to HTTPS client",
 	"net/http: TLS handshake timeout",
 	"net/http: timeout awaiting response headers",
+	"net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+	"context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+	"net/http: request canceled (Client.Timeout or context cancellation while reading body)",
+	"context deadline exceeded (Client.Timeout or context cancellation while reading body)",
 	"endpoint rule error, Invalid Configuration: Missing Region",
 	"endpoint rule error, Invalid Configuration: FIPS and custom endpoint are not supported",
 	"endpoint rule error, Invalid Configuration: Dualstack and custom endpoint are not supported",
@@ -213,7 +220,7 @@ func hostOnly(s string) string {
 func innermost(err error) error {
 	for {
 		switch err.(type) {
-		case *url.Error, *net.OpError, *net.DNSError:
+		case *url.Error, *net.OpError, *net.DNSError, *fs.PathError:
 			return err
 		}
 		next := errors.Unwrap(err)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // errNoRegion is met at construction, or at the first Fetch of a client whose
@@ -37,16 +40,48 @@ func configError(err error) error {
 		return fmt.Errorf("awssm: the profile %q is in none of the shared config files; "+
 			"check AWS_PROFILE, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE", noProfile.Profile)
 	}
+	text := err.Error()
+	if strings.Contains(text, "unable to add custom RootCAs") {
+		return errors.New("awssm: the AWS configuration can't be loaded: AWS_CA_BUNDLE is set, and the HTTP client " +
+			"is not one that the SDK can give it to; use an awshttp.BuildableClient, or give the client the certificates")
+	}
+	for _, name := range variables {
+		if strings.Contains(text, name) {
+			return fmt.Errorf("awssm: the AWS configuration can't be loaded: the value of %s is not one that the AWS SDK takes", name)
+		}
+	}
 	return fmt.Errorf("awssm: the AWS configuration can't be loaded: %w", cleanChain(err))
 }
 
-// checkRegion reports a client that can't know where to send its requests. With
-// an endpoint or a resolver of the user's it can.
-func checkRegion(o secretsmanager.Options) error {
+// variables are those whose values config.LoadDefaultConfig refuses by name. Where
+// one is the beginning of another, the longer comes first.
+var variables = []string{
+	"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_DEFAULTS_MODE",
+	"AWS_ENABLE_ENDPOINT_DISCOVERY", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_EC2_METADATA_DISABLED",
+	"AWS_EC2_METADATA_V1_DISABLED", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_S3_USE_ARN_REGION",
+	"AWS_DISABLE_REQUEST_COMPRESSION", "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES", "AWS_ACCOUNT_ID_ENDPOINT_MODE",
+	"AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION",
+}
+
+// checkEndpoint reports a client that can't know where to send its requests. With
+// an endpoint or a resolver of the user's it needs no region.
+func checkEndpoint(o secretsmanager.Options) error {
+	if o.Region != "" && !smithyhttp.ValidHostLabel(o.Region) {
+		return fmt.Errorf("awssm: the AWS region %q can't be one; check AWS_REGION or the profile for spaces, "+
+			"a region looks like eu-west-1", o.Region)
+	}
+	if o.BaseEndpoint != nil {
+		u, err := url.Parse(*o.BaseEndpoint)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return errors.New("awssm: the endpoint of Secrets Manager is not a URL; " +
+				"check AWS_ENDPOINT_URL_SECRETS_MANAGER or AWS_ENDPOINT_URL, one looks like http://localhost:4566")
+		}
+		return nil
+	}
 	//lint:ignore SA1019 it is deprecated, and clients that have it work
 	ownResolver := o.EndpointResolver != nil ||
 		o.EndpointResolverV2 != nil && reflect.TypeOf(o.EndpointResolverV2) != defaultResolver
-	if o.Region != "" || o.BaseEndpoint != nil || ownResolver {
+	if o.Region != "" || ownResolver {
 		return nil
 	}
 	return fmt.Errorf("awssm: %w", errNoRegion)

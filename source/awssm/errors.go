@@ -36,7 +36,6 @@ func sortError(ctx context.Context, err error) error {
 	var (
 		api       smithy.APIError
 		unread    *smithy.DeserializationError
-		timeout   net.Error
 		ctxErr    = ctx.Err()
 		noLogin   = isIdentityError(err)
 		cancelled = errors.Is(err, context.Canceled)
@@ -54,14 +53,23 @@ func sortError(ctx context.Context, err error) error {
 		return fail("the fetch was cancelled: " + ctxErr.Error())
 	case ctxErr != nil:
 		cause = join(cause, ctxErr)
-		return fail(cache.ErrTimeout.Error()+": no answer from Secrets Manager before the context's deadline", cache.ErrTimeout)
+		whose := "answer from Secrets Manager"
+		if noLogin {
+			whose = "credentials"
+		}
+		return fail(fmt.Sprintf("%v: no %s before the context's deadline", cache.ErrTimeout, whose), cache.ErrTimeout)
+	case noLogin && isTimeout(err):
+		return fail(fmt.Sprintf("%v: the AWS SDK got no credentials in time (%v)", cache.ErrTimeout, innermost(cause)), cache.ErrTimeout)
+	case noLogin && isNetError(cause):
+		return fail(fmt.Sprintf("%v: where the AWS SDK gets its credentials can't be reached (%v)",
+			cache.ErrUnavailable, innermost(cause)), cache.ErrUnavailable)
 	case noLogin:
 		return fail(fmt.Sprintf("%v: the AWS SDK found no usable credentials (%v); set AWS_ACCESS_KEY_ID and "+
 			"AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (after aws sso login, if it uses SSO), or give the workload a role",
 			cache.ErrAccessDenied, innermost(cause)), cache.ErrAccessDenied)
 	case isMissingRegion(err):
 		return fail(fmt.Sprintf("%v: %v", cache.ErrUnavailable, errNoRegion), cache.ErrUnavailable)
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+	case isTimeout(err):
 		return fail(fmt.Sprintf("%v: %v", cache.ErrTimeout, innermost(cause)), cache.ErrTimeout)
 	case errors.As(cause, &unread):
 		sort := cache.ErrUnavailable
@@ -84,21 +92,19 @@ var codes = map[string]error{
 	"ResourceNotFoundException": cache.ErrNotFound,
 
 	"AccessDenied":                cache.ErrAccessDenied,
-	"AccessDeniedException":       cache.ErrAccessDenied,
 	"AuthFailure":                 cache.ErrAccessDenied,
 	"ExpiredToken":                cache.ErrAccessDenied,
-	"ExpiredTokenException":       cache.ErrAccessDenied,
 	"IncompleteSignature":         cache.ErrAccessDenied,
 	"InvalidClientTokenId":        cache.ErrAccessDenied,
 	"InvalidIdentityToken":        cache.ErrAccessDenied,
 	"InvalidSignatureException":   cache.ErrAccessDenied,
 	"MissingAuthenticationToken":  cache.ErrAccessDenied,
 	"NotAuthorized":               cache.ErrAccessDenied,
-	"NotAuthorizedException":      cache.ErrAccessDenied,
 	"OptInRequired":               cache.ErrAccessDenied,
 	"RequestExpired":              cache.ErrAccessDenied,
 	"RequestTimeTooSkewed":        cache.ErrAccessDenied,
 	"SignatureDoesNotMatch":       cache.ErrAccessDenied,
+	"SubscriptionRequired":        cache.ErrAccessDenied,
 	"UnauthorizedException":       cache.ErrAccessDenied,
 	"UnrecognizedClientException": cache.ErrAccessDenied,
 	"RegionDisabledException":     cache.ErrAccessDenied,
@@ -110,11 +116,9 @@ var codes = map[string]error{
 	"ProvisionedThroughputExceededException": cache.ErrThrottled,
 	"RequestLimitExceeded":                   cache.ErrThrottled,
 	"RequestThrottled":                       cache.ErrThrottled,
-	"RequestThrottledException":              cache.ErrThrottled,
 	"SlowDown":                               cache.ErrThrottled,
 	"ThrottledException":                     cache.ErrThrottled,
 	"Throttling":                             cache.ErrThrottled,
-	"ThrottlingException":                    cache.ErrThrottled,
 	"TooManyRequestsException":               cache.ErrThrottled,
 
 	"InvalidAction":                   cache.ErrInvalidRequest,
@@ -131,12 +135,9 @@ var codes = map[string]error{
 	"InternalFailure":                 cache.ErrUnavailable,
 	"InternalServerError":             cache.ErrUnavailable,
 	"InternalServiceError":            cache.ErrUnavailable,
-	"InternalServiceErrorException":   cache.ErrUnavailable,
 	"RequestAbortedException":         cache.ErrUnavailable,
 	"RequestTimeout":                  cache.ErrUnavailable,
-	"RequestTimeoutException":         cache.ErrUnavailable,
 	"ServiceUnavailable":              cache.ErrUnavailable,
-	"ServiceUnavailableException":     cache.ErrUnavailable,
 	"TransactionInProgressException":  cache.ErrUnavailable,
 	"PriorRequestNotComplete":         cache.ErrUnavailable,
 	"InsufficientCapabilityException": cache.ErrUnavailable,
@@ -145,10 +146,12 @@ var codes = map[string]error{
 // sortCode sorts an error code, a code it doesn't know by the HTTP status. It
 // adds what can be done about it, where that is not plain.
 func sortCode(code, message string, status int) (sorts []error, advice string) {
-	sort, known := codes[code]
+	code, sort, known := knownCode(code)
 	switch {
 	case code == "InvalidRequestException" && isDeletion(message):
 		return []error{cache.ErrDeleted}, "it can be brought back with RestoreSecret"
+	case code == "InvalidRequestException" && strings.Contains(message, "not associated"):
+		return []error{cache.ErrInvalidRequest}, "leave the version stage out, a version ID alone names the version"
 	case sort == cache.ErrAccessDenied && strings.Contains(message, "KMS"):
 		// Reading the secret is allowed, using its key is not.
 		return []error{cache.ErrAccessDenied, cache.ErrDecryption}, "allow kms:Decrypt on the secret's key"
@@ -168,6 +171,17 @@ func sortCode(code, message string, status int) (sorts []error, advice string) {
 	return []error{cache.ErrUnavailable}, ""
 }
 
+// knownCode finds a code in codes, with or without the "Exception" at its end: the
+// query protocol's names lack it, the JSON protocol's mostly don't.
+func knownCode(code string) (found string, sort error, known bool) {
+	for _, c := range []string{code, strings.TrimSuffix(code, "Exception"), code + "Exception"} {
+		if sort, known := codes[c]; known {
+			return c, sort, true
+		}
+	}
+	return code, nil, false
+}
+
 const (
 	renewCredentials = "the credentials have expired; get new ones, with aws sso login for instance"
 	checkKey         = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for temporary credentials AWS_SESSION_TOKEN"
@@ -175,9 +189,8 @@ const (
 )
 
 var codeAdvice = map[string]string{
-	"AccessDeniedException":       "allow secretsmanager:GetSecretValue on the secret",
+	"AccessDenied":                "allow secretsmanager:GetSecretValue on the secret",
 	"ExpiredToken":                renewCredentials,
-	"ExpiredTokenException":       renewCredentials,
 	"InvalidClientTokenId":        checkKey,
 	"UnrecognizedClientException": checkKey,
 	"MissingAuthenticationToken":  "the request was not signed; give the client credentials",
@@ -207,6 +220,17 @@ func isIdentityError(err error) bool {
 // isMissingRegion is for clients whose options New could not see.
 func isMissingRegion(err error) bool {
 	return strings.Contains(err.Error(), "Invalid Configuration: Missing Region")
+}
+
+func isTimeout(err error) bool {
+	timeout, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout()
+}
+
+func isNetError(err error) bool {
+	var op *net.OpError
+	var dns *net.DNSError
+	return errors.As(err, &op) || errors.As(err, &dns)
 }
 
 func isSendError(err error) bool {

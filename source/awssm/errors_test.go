@@ -12,9 +12,13 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -49,7 +53,7 @@ func TestCodesAreSorted(t *testing.T) {
 		{404, "ResourceNotFoundException", noMessage, cache.ErrNotFound, "404"},
 		{400, "InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.", cache.ErrDeleted, "RestoreSecret"},
 		{400, "InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.", cache.ErrDeleted, "scheduled"},
-		{400, "InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId.", cache.ErrInvalidRequest, "not associated"},
+		{400, "InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId.", cache.ErrInvalidRequest, "leave the version stage out"},
 		{400, "InvalidParameterException", noMessage, cache.ErrInvalidRequest, "InvalidParameterException"},
 		{400, "ValidationException", "Invalid name.", cache.ErrInvalidRequest, "Invalid name"},
 		{400, "UnknownOperationException", noMessage, cache.ErrInvalidRequest, ""},
@@ -57,7 +61,12 @@ func TestCodesAreSorted(t *testing.T) {
 		{400, "UnrecognizedClientException", "The security token included in the request is invalid.", cache.ErrAccessDenied, "AWS_SESSION_TOKEN"},
 		{400, "ExpiredTokenException", "The security token included in the request is expired", cache.ErrAccessDenied, "aws sso login"},
 		{403, "InvalidSignatureException", "Signature expired", cache.ErrAccessDenied, "clock"},
+		{400, "MissingAuthenticationTokenException", noMessage, cache.ErrAccessDenied, "not signed"},
 		{403, "MissingAuthenticationToken", noMessage, cache.ErrAccessDenied, "not signed"},
+		{400, "IncompleteSignatureException", noMessage, cache.ErrAccessDenied, ""},
+		{400, "OptInRequiredException", noMessage, cache.ErrAccessDenied, "enable the region"},
+		{400, "SubscriptionRequiredException", noMessage, cache.ErrAccessDenied, ""},
+		{400, "Throttled", noMessage, cache.ErrThrottled, ""},
 		{403, "SomethingNew", noMessage, cache.ErrAccessDenied, "SomethingNew"},
 		{400, "DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.", cache.ErrDecryption, "KMS key is enabled"},
 		{400, "KMSInvalidStateException", noMessage, cache.ErrDecryption, ""},
@@ -220,3 +229,52 @@ type timeoutError struct{}
 func (timeoutError) Error() string   { return marker }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
+
+// TestCredentialsThatCanNotBeReachedAreNoDenial: who gives up a value when access is
+// denied must not do so because the network is down.
+func TestCredentialsThatCanNotBeReachedAreNoDenial(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want error
+		says string
+	}{
+		{"refused", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, cache.ErrUnavailable, "credentials can't be reached"},
+		{"no such host", &net.DNSError{Err: "no such host", Name: "sts.invalid", IsNotFound: true}, cache.ErrUnavailable, "sts.invalid"},
+		{"a time-out", fmt.Errorf("%s: %w", marker, timeoutError{}), cache.ErrTimeout, "no credentials in time"},
+		{"a deadline of its own", fmt.Errorf("%s: %w", marker, context.DeadlineExceeded), cache.ErrTimeout, "no credentials in time"},
+		{"none configured", errors.New(marker), cache.ErrAccessDenied, "AWS_PROFILE"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSource(t, "http://127.0.0.1:1", func(o *secretsmanager.Options) {
+				o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+					return aws.Credentials{}, c.err
+				})
+			})
+			_, err := s.Fetch(t.Context(), current)
+			for _, sentinel := range sentinels {
+				if errors.Is(err, sentinel) != (sentinel == c.want) {
+					t.Errorf("errors.Is(err, %q) is %v", sentinel, errors.Is(err, sentinel))
+				}
+			}
+			if !strings.Contains(err.Error(), c.says) {
+				t.Errorf("error is %v", err)
+			}
+			checkNoSecret(t, err, marker)
+		})
+	}
+	t.Run("the caller's deadline", func(t *testing.T) {
+		s := newSource(t, "http://127.0.0.1:1", func(o *secretsmanager.Options) {
+			o.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+				<-ctx.Done()
+				return aws.Credentials{}, ctx.Err()
+			})
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		_, err := s.Fetch(ctx, current)
+		if !errors.Is(err, cache.ErrTimeout) || !strings.Contains(err.Error(), "no credentials") {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
