@@ -1,9 +1,12 @@
 package typedsecret
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net/netip"
 	"net/url"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/typedsecret/typedsecret/codec"
@@ -20,6 +23,12 @@ const (
 )
 
 func sharingOf[T any](c codec.Codec) sharing {
+	if immutable(reflect.TypeFor[T]()) {
+		return share
+	}
+	if clones[T]() {
+		return cloneEach
+	}
 	if s, ok := c.(codec.Sharer); ok {
 		shared := false
 		_ = guard.Call("method Shared", func() error {
@@ -30,18 +39,18 @@ func sharingOf[T any](c codec.Codec) sharing {
 			return share
 		}
 	}
-	t := reflect.TypeFor[T]()
-	if immutable(t) {
-		return share
-	}
-	var v T
-	if _, ok := any(&v).(interface{ Clone() T }); ok {
-		return cloneEach
-	}
-	if t.Implements(reflect.TypeFor[interface{ Clone() T }]()) {
-		return cloneEach
-	}
 	return decodeEach
+}
+
+// clones reports whether cloneOf can copy a T.
+func clones[T any]() bool {
+	switch any((*T)(nil)).(type) {
+	case *[]*x509.Certificate, *tls.Certificate, **tls.Certificate:
+		return true
+	case interface{ Clone() T }:
+		return true
+	}
+	return reflect.TypeFor[T]().Implements(reflect.TypeFor[interface{ Clone() T }]())
 }
 
 // immutable reports whether nothing that a copy of a t gives access to can be
@@ -72,7 +81,24 @@ func immutable(t reflect.Type) bool {
 	return false
 }
 
+// cloneOf copies v by its Clone method. Of the containers that package codec fills
+// with certificates it copies the container: what is in them nobody modifies, the
+// containers some do.
 func cloneOf[T any](v T) (clone T, err error) {
+	switch c := any(&clone).(type) {
+	case *[]*x509.Certificate:
+		*c = slices.Clone(any(v).([]*x509.Certificate))
+		return clone, nil
+	case *tls.Certificate:
+		*c = cloneTLS(any(v).(tls.Certificate))
+		return clone, nil
+	case **tls.Certificate:
+		if from := any(v).(*tls.Certificate); from != nil {
+			pair := cloneTLS(*from)
+			*c = &pair
+		}
+		return clone, nil
+	}
 	err = guard.Call("method Clone", func() error {
 		if c, ok := any(v).(interface{ Clone() T }); ok {
 			clone = c.Clone()
@@ -82,4 +108,9 @@ func cloneOf[T any](v T) (clone T, err error) {
 		return nil
 	})
 	return clone, err
+}
+
+func cloneTLS(c tls.Certificate) tls.Certificate {
+	c.Certificate = slices.Clone(c.Certificate)
+	return c
 }

@@ -4,8 +4,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"math/big"
 	"net/netip"
 	"net/url"
 	"reflect"
@@ -192,4 +194,56 @@ func TestSharedSharesWhatCouldBeModified(t *testing.T) {
 		typedsecret.WithCache(open(t, storing("k", `{"a":"b"}`), cache.Config{})))
 	must[map[string]string](t)(handle.Get(t.Context()))["a"] = "seen by all"
 	wantGet(t, handle, map[string]string{"a": "seen by all"})
+}
+
+// TestContainersOfCertificatesAreCopied: what is in them nobody modifies, but pools
+// are added to, slices are filtered and tls.Certificates stapled.
+func TestContainersOfCertificatesAreCopied(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})) +
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
+	with := typedsecret.WithCache(open(t, storing("k", text), cache.Config{}))
+	t.Run("slice", func(t *testing.T) {
+		certs := typedsecret.New[[]*x509.Certificate]("k", with)
+		must[[]*x509.Certificate](t)(certs.Get(t.Context()))[0] = nil
+		if got := must[[]*x509.Certificate](t)(certs.Get(t.Context())); got[0] == nil {
+			t.Error("what an earlier caller did is seen")
+		}
+	})
+	t.Run("pool", func(t *testing.T) {
+		pools := typedsecret.New[*x509.CertPool]("k", with)
+		must[*x509.CertPool](t)(pools.Get(t.Context())).AddCert(&x509.Certificate{Raw: []byte("evil")})
+		one, two := must[*x509.CertPool](t)(pools.Get(t.Context())), must[*x509.CertPool](t)(pools.Get(t.Context()))
+		if one == two || !one.Equal(two) {
+			t.Error("what an earlier caller did is seen")
+		}
+	})
+	t.Run("pair", func(t *testing.T) {
+		pairs := typedsecret.New[tls.Certificate]("k", with)
+		first := must[tls.Certificate](t)(pairs.Get(t.Context()))
+		first.Certificate[0] = nil
+		if got := must[tls.Certificate](t)(pairs.Get(t.Context())); got.Certificate[0] == nil {
+			t.Error("what an earlier caller did is seen")
+		}
+	})
+	t.Run("pair by pointer", func(t *testing.T) {
+		pairs := typedsecret.New[*tls.Certificate]("k", with)
+		first := must[*tls.Certificate](t)(pairs.Get(t.Context()))
+		first.Certificate[0], first.OCSPStaple = nil, []byte("staple")
+		if got := must[*tls.Certificate](t)(pairs.Get(t.Context())); got.Certificate[0] == nil || got.OCSPStaple != nil {
+			t.Error("what an earlier caller did is seen")
+		}
+	})
 }

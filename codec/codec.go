@@ -4,8 +4,8 @@
 // when nothing else was said ([JSON], [Text], [Bytes] or [PEM]), and [Register]
 // changes that answer. Every failure is an [*Error], which names keys, fields,
 // types and positions and never holds a byte of the secret, wrapped causes
-// included. Read codec.go for the contract, then json.go for the rules that
-// differ from encoding/json.
+// included. Read on with [Codec], the contract, and [JSON], the rules that differ
+// from encoding/json.
 package codec
 
 import (
@@ -41,6 +41,9 @@ type Sharer interface {
 // The text of that error is not shown, for it could quote the secret; errors.Is
 // still finds the sentinels it wraps. To have a reason shown, return an *[Error]
 // whose Reason holds nothing of the secret.
+//
+// A method that T has from a struct embedded by pointer is called although that
+// pointer may be nil, as Go has it; let T have one of its own then.
 type Validator interface {
 	Validate() error
 }

@@ -14,7 +14,7 @@ import (
 // What an [*Error] may be about; errors.Is tells.
 var (
 	// ErrSyntax means that the secret is not what the codec reads at all: no
-	// JSON, text that is not UTF-8, a PEM block cut off, an empty secret.
+	// JSON, a PEM block cut off, or for these two an empty secret.
 	ErrSyntax = errors.New("malformed secret")
 	// ErrMissingKey means that T names a key which the secret lacks, or whose
 	// value is null. Error.Missing lists all of them.
@@ -74,7 +74,11 @@ func (m MissingKey) String() string {
 	return s + ")"
 }
 
-// Error says it all in one line.
+// maxListed is how many missing keys a text names: an array of thousands of objects
+// may lack thousands.
+const maxListed = 32
+
+// Error says it in one line. Of very many missing keys it names the first.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("codec: ")
@@ -94,6 +98,10 @@ func (e *Error) Error() string {
 		}
 	}
 	for i, m := range e.Missing {
+		if i == maxListed {
+			fmt.Fprintf(&b, " and %d more", len(e.Missing)-i)
+			break
+		}
 		switch {
 		case i > 0:
 			b.WriteString(", ")
@@ -165,6 +173,12 @@ func (e *Error) Unwrap() []error {
 // wrap makes an *Error from any error without its text. An Error below it is
 // trusted, and its own words are shown in place of reason.
 func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
+	if !guard.Walkable(cause) {
+		return &Error{
+			Type: t.String(), Offset: -1, Kind: ErrPanic,
+			Reason: fmt.Sprintf("%s with a %T whose methods panic, a nil pointer perhaps", reason, cause),
+		}
+	}
 	if e, ok := errors.AsType[*Error](cause); ok && e != nil {
 		c := *e
 		c.is = asks(cause)
@@ -187,7 +201,7 @@ func panicked(who string, t reflect.Type, value any) *Error {
 		Type: t.String(), Offset: -1, Kind: ErrPanic,
 		Reason: fmt.Sprintf("%s panicked with a %T at %s", who, value, guard.Origin()),
 	}
-	if cause, ok := value.(error); ok {
+	if cause, ok := value.(error); ok && guard.Walkable(cause) {
 		e.safe, e.is = harmless(cause), asks(cause)
 	}
 	return e

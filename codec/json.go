@@ -25,9 +25,10 @@ import (
 // Where a number is met for a string, or a string for a number, the error names
 // the two remedies. A field tagged `,string` takes the bare value beside the
 // quoted one that encoding/json wants; on a string field it takes a number or a
-// bool as its text. Lenient does the same for every scalar in the secret.
+// bool as its text, and "null" as that text. Lenient does the same for every scalar
+// in the secret.
 //
-// A time.Duration takes "30s" or a number of nanoseconds. A type that has an
+// A time.Duration takes "30s" or a number of nanoseconds. A struct that has an
 // UnmarshalBinary method and no other, such as url.URL, takes a string.
 //
 // The zero value is ready for use and is what [For] answers.
@@ -215,7 +216,7 @@ func (d *decoder) failCause(at int, t reflect.Type, method string, cause error) 
 		m.Key, m.Field = join(path, m.Key), join(field, m.Field)
 		d.missing = append(d.missing, m)
 	}
-	if d.err == nil && e.Kind != ErrMissingKey {
+	if d.err == nil && (e.Kind != ErrMissingKey || len(e.Missing) == 0) {
 		e.Path, e.Offset = join(path, e.Path), int64(at)
 		d.err = e
 	}

@@ -88,7 +88,7 @@ func (m planning) fill(p *plan, t reflect.Type) {
 		p.decode = decodeJSON
 	case t.Kind() != reflect.Pointer && pt.Implements(textUnmarshaler):
 		p.decode = decodeText
-	case t.Kind() != reflect.Pointer && pt.Implements(binaryUnmarshaler):
+	case t.Kind() == reflect.Struct && pt.Implements(binaryUnmarshaler):
 		m.fillKind(p, t)
 		p.decode = decodeBinary(p.decode)
 	default:

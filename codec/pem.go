@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"reflect"
@@ -32,7 +33,8 @@ import (
 //
 // In place of PEM text the secret may be a JSON object that holds it in strings:
 // the certificate under "certificate", "cert" or "tls.crt"; the rest of its
-// chain under "certificateChain", "certificate_chain" or "chain"; the key under
+// chain, if there is more, under "certificateChain", "certificate_chain" or
+// "chain"; the key under
 // "privateKey", "private_key", "key" or "tls.key". Other keys are ignored.
 type PEM struct{}
 
@@ -49,7 +51,8 @@ func (PEM) Decode(data []byte, into any) error {
 		return unsupported(into, "PEM does not decode into this type")
 	}
 	texts := [][]byte{data}
-	if trimmed := bytes.TrimSpace(data); len(trimmed) > 0 && trimmed[0] == '{' {
+	isObject := bytes.HasPrefix(bytes.TrimSpace(data), []byte("{"))
+	if isObject {
 		if texts, err = pemFromJSON(data); err != nil {
 			return wrap(v.Type(), ErrSyntax, "", err)
 		}
@@ -58,7 +61,7 @@ func (PEM) Decode(data []byte, into any) error {
 	for _, text := range texts {
 		if e := b.read(text); e != nil {
 			e.Type = v.Type().String()
-			if len(texts) > 1 {
+			if isObject {
 				e.Offset = -1 // it counts from the beginning of one string
 			}
 			return e
@@ -73,7 +76,7 @@ func (PEM) Decode(data []byte, into any) error {
 
 // pemFromJSON finds the PEM texts in a JSON object.
 func pemFromJSON(data []byte) ([][]byte, error) {
-	var o map[string]any
+	var o map[string]json.RawMessage
 	if err := (JSON{}).Decode(data, &o); err != nil {
 		return nil, err
 	}
@@ -83,7 +86,7 @@ func pemFromJSON(data []byte) ([][]byte, error) {
 		{"certificateChain", "certificate_chain", "chain"},
 		{"privateKey", "private_key", "key", "tls.key"},
 	} {
-		found := ""
+		found, isChain := "", names[0] == "certificateChain"
 		for _, name := range names {
 			value, ok := o[name]
 			if !ok {
@@ -96,9 +99,15 @@ func pemFromJSON(data []byte) ([][]byte, error) {
 				}
 			}
 			found = name
-			text, ok := value.(string)
-			if !ok {
+			var text string
+			if isChain && string(value) == "null" {
+				value = json.RawMessage(`""`)
+			}
+			if (JSON{}).Decode(value, &text) != nil {
 				return nil, &Error{Path: name, Offset: -1, Kind: ErrWrongKind, Reason: "a string with PEM text in it is wanted"}
+			}
+			if isChain && strings.TrimSpace(text) == "" {
+				continue // the leaf was signed by a root
 			}
 			texts = append(texts, []byte(text))
 		}
@@ -283,10 +292,13 @@ func (b *bundle) storeTLS(p *tls.Certificate) *Error {
 	}
 	*p = tls.Certificate{PrivateKey: key}
 	for _, c := range b.certs {
-		if p.Leaf == nil && public.Equal(c.PublicKey) {
+		switch {
+		case p.Leaf == nil && public.Equal(c.PublicKey):
 			p.Leaf = c
 			p.Certificate = append([][]byte{c.Raw}, p.Certificate...)
-		} else {
+		case p.Leaf != nil && c.Equal(p.Leaf):
+			// Some chains begin with the leaf, which stands before them.
+		default:
 			p.Certificate = append(p.Certificate, c.Raw)
 		}
 	}

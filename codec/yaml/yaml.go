@@ -6,6 +6,7 @@
 package yaml
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"github.com/typedsecret/typedsecret/codec"
 )
@@ -25,7 +27,9 @@ import (
 // YAML has more than a secret needs and more than JSON can say. Refused are
 // merge keys (<<), several documents, tags other than YAML's own, numbers not
 // written as JSON writes them (0123, 1_000, .5, .inf), keys that are no scalars,
-// and aliases that make the document larger than 1 MiB. An unquoted number for a
+// aliases that make the document larger than 1 MiB, bools other than true and
+// false, and tabs in unquoted text. Blanks at the end of a literal block (|-) are
+// lost, which is the parser's doing. An unquoted number for a
 // string field is refused as in JSON; quote it, or set Lenient.
 type Codec struct {
 	Strict  bool // as in codec.JSON: refuse keys that no field is for
@@ -71,6 +75,11 @@ func toJSON(data []byte) (doc []byte, err error) {
 	if deep(data) {
 		return nil, refuse(codec.ErrSyntax, "it nests too deeply")
 	}
+	if bytes.HasPrefix(data, []byte("\ufeff")) {
+		return nil, refuse(codec.ErrSyntax, "it begins with a byte-order mark")
+	}
+	// Without its last line's end, a folded block loses that it is folded.
+	data = append(bytes.Clone(data), '\n')
 	// Duplicate keys are left for codec.JSON to find.
 	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
@@ -82,7 +91,7 @@ func toJSON(data []byte) (doc []byte, err error) {
 	}
 	var body ast.Node
 	for _, d := range file.Docs {
-		if d.Body == nil {
+		if _, directive := d.Body.(*ast.DirectiveNode); directive || d.Body == nil {
 			continue
 		}
 		if body != nil {
@@ -156,11 +165,18 @@ func (w *writer) value(n ast.Node, depth int) error {
 	case *ast.TagNode:
 		return w.tagged(n, depth)
 	case *ast.StringNode:
+		if unfaithful(n) {
+			return refuse(codec.ErrValue, "the text"+position(n)+" has a tab in it; put it into quotes")
+		}
 		return w.text(n.Value)
 	case *ast.LiteralNode:
 		return w.text(n.Value.Value)
 	case *ast.BoolNode:
-		return w.literal(fmt.Sprint(n.Value))
+		text := strings.TrimSpace(n.GetToken().Value)
+		if text != "true" && text != "false" {
+			return refuse(codec.ErrValue, "the bool"+position(n)+" is not written as true or false; quote it if it is text")
+		}
+		return w.literal(text)
 	case *ast.NullNode:
 		return w.literal("null")
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
@@ -173,6 +189,13 @@ func (w *writer) value(n ast.Node, depth int) error {
 		return w.literal("null")
 	}
 	return refuse(codec.ErrSyntax, "the YAML uses what a secret cannot hold"+position(n))
+}
+
+// unfaithful reports whether the parser may have changed an unquoted text: it drops
+// tabs inside.
+func unfaithful(n *ast.StringNode) bool {
+	t := n.GetToken()
+	return t.Type == token.StringType && strings.Contains(strings.TrimSpace(t.Origin), "\t")
 }
 
 func (w *writer) mapping(members []*ast.MappingValueNode, depth int) error {

@@ -64,6 +64,7 @@ func TestDecode(t *testing.T) {
 		"JSON":    `{"host":"h","port":1,"password":"p"}`,
 		"flow":    `{host: h, port: 1, password: p}`,
 		"markers": "---\nhost: h\nport: 1\npassword: p\n...\n",
+		"version": "%YAML 1.2\n---\nhost: h\nport: 1\npassword: p\n",
 		"CRLF":    "host: h\r\nport: 1\r\npassword: p\r\n",
 	} {
 		got, err := codec.Decode[creds](yaml.Codec{}, []byte(in))
@@ -73,6 +74,14 @@ func TestDecode(t *testing.T) {
 		if diff := cmp.Diff(creds{Host: "h", Port: 1, Password: "p"}, got); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", name, diff)
 		}
+	}
+	folded, err := codec.Decode[creds](yaml.Codec{}, []byte("host: h\nport: 1\npassword: >-\n  a\n  b"))
+	if err != nil || folded.Password != "a b" {
+		t.Errorf("folded: %+v, %v", folded, err)
+	}
+	quoted, err := codec.Decode[creds](yaml.Codec{}, []byte("host: h\nport: 1\npassword: \"a\tb\""))
+	if err != nil || quoted.Password != "a\tb" {
+		t.Errorf("a tab in quotes: %+v, %v", quoted, err)
 	}
 	number, err := codec.Decode[creds](yaml.Codec{Lenient: true}, []byte("host: h\nport: '1'\npassword: 1234"))
 	if err != nil || number.Password != "1234" || number.Port != 1 {
@@ -97,6 +106,9 @@ func TestRefusals(t *testing.T) {
 		"infinity":           {"password: .inf\nhost: $S", codec.ErrValue, "line 1"},
 		"syntax":             {"host: h\npassword: \"$S", codec.ErrSyntax, "cannot be parsed"},
 		"indentation":        {"host: h\n  $S: x\n $S", codec.ErrSyntax, ""},
+		"tab in a text":      {"host: h\npassword: $S\tx", codec.ErrValue, "quotes"},
+		"bool in capitals":   {"host: TRUE\npassword: $S", codec.ErrValue, "quote it"},
+		"byte-order mark":    {"\ufeffhost: $S", codec.ErrSyntax, "byte-order mark"},
 		"tab":                {"host:\n\t$S: x", codec.ErrSyntax, ""},
 		"merge key":          {"a: &a {x: $S}\nb:\n  <<: *a", codec.ErrSyntax, "merge key"},
 		"two documents":      {"host: $S\n---\nhost: $S", codec.ErrSyntax, "more than one"},

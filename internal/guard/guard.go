@@ -13,15 +13,30 @@ import (
 var ErrPanic = errors.New("panic")
 
 // Call runs f. If f panics, the error says in what, of which type the panic's
-// value was and where it happened; not the value, which may quote a secret.
+// value was and where it happened; not the value, which may quote a secret. An
+// error that isn't Walkable is returned as a panic too, so that nobody meets it.
 func Call(what string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("%w in the %s: a %T at %s", ErrPanic, what, v, Origin())
 		}
 	}()
-	return f()
+	if err := f(); err == nil || Walkable(err) {
+		return err
+	}
+	return fmt.Errorf("%w in the %s: it returned a %T whose methods panic, a nil pointer perhaps", ErrPanic, what, err)
 }
+
+// Walkable reports whether errors.Is can walk through err. It can't if an Unwrap
+// or Is method panics, as those of a nil pointer returned as an error do.
+func Walkable(err error) (ok bool) {
+	defer func() { ok = recover() == nil }()
+	_ = errors.Is(err, errNone)
+	return true
+}
+
+// errNone is wrapped by no error.
+var errNone = errors.New("none")
 
 // Origin finds, for a deferred function that recovered, the line that panicked:
 // the first frame below the runtime's.

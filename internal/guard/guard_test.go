@@ -3,6 +3,8 @@ package guard_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -67,3 +69,30 @@ func TestTheOriginIsTheInnermostPanic(t *testing.T) {
 }
 
 func innermost() { panic("second") }
+
+func TestAnErrorThatCanNotBeWalkedIsAPanic(t *testing.T) {
+	for name, err := range map[string]error{
+		"nil pointer":          (*fs.PathError)(nil),
+		"wrapped nil pointer":  fmt.Errorf("x: %w", (*fs.PathError)(nil)),
+		"joined with another":  errors.Join(io.EOF, (*fs.PathError)(nil)),
+		"Is that dereferences": (*badIs)(nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := guard.Call("source", func() error { return err })
+			if !errors.Is(got, guard.ErrPanic) || !strings.Contains(got.Error(), "in the source") {
+				t.Errorf("got %v", got)
+			}
+			if guard.Walkable(err) {
+				t.Error("it is said to be walkable")
+			}
+		})
+	}
+	if !guard.Walkable(nil) || !guard.Walkable(fmt.Errorf("x: %w", io.EOF)) {
+		t.Error("what is walkable is said not to be")
+	}
+}
+
+type badIs struct{ target error }
+
+func (*badIs) Error() string          { return "bad" }
+func (e *badIs) Is(target error) bool { return e.target == target }
