@@ -12,18 +12,30 @@ import (
 
 // A ByID reads secrets as Ts whose IDs are known only at run time: one for each
 // tenant, say. What was decoded is kept with the cached bytes and evicted with
-// them, so a ByID itself holds nothing. In all else it is as a [Secret]. It is
-// safe for concurrent use. Make one with [NewByID].
+// them, the last good version too, so a ByID itself holds nothing. In all else it is
+// as a [Secret]. It is safe for concurrent use. Make one with [NewByID], once, as a
+// package variable say: each adds what it decodes to what is cached.
 type ByID[T any] struct {
 	set *settings
 	dec *decoder[T]
 }
 
-// NewByID declares a ByID. It does no I/O. Options that make no sense are
-// reported by the first Get.
+// NewByID declares a ByID. It does no I/O. Options that make no sense are reported
+// by the first Get, and by [ByID.Err] at once.
 func NewByID[T any](opts ...Option) *ByID[T] {
 	set := newSettings(opts)
+	ref := set.ref
+	ref.ID = "any" // the others come with each call
+	set.fail(ref.Validate())
 	return &ByID[T]{set: set, dec: &decoder[T]{set: set}}
+}
+
+// Err reports what is wrong with what NewByID was given, without I/O; else nil.
+func (b *ByID[T]) Err() error {
+	if b == nil || b.set == nil {
+		return ErrZeroHandle
+	}
+	return b.set.err
 }
 
 // Get returns the present value of the secret id, as [Secret.Get] does.
@@ -53,45 +65,45 @@ func (b *ByID[T]) GetWithInfo(ctx context.Context, id string) (T, Info, error) {
 
 // Refresh fetches the secret id now, as [Secret.Refresh] does.
 func (b *ByID[T]) Refresh(ctx context.Context, id string) (T, error) {
-	var zero T
-	c, ref, err := b.bind(ctx, id)
+	ref, err := b.ref(id)
 	if err != nil {
-		return zero, err
+		return *new(T), err
 	}
-	snap, err := c.LookupNow(ctx, ref)
-	if err != nil {
-		return zero, err
-	}
-	v, err := b.see(ctx, snap)
-	if err != nil {
-		return zero, err
-	}
-	if v.err != nil {
-		return zero, v.err
-	}
-	value, err := b.dec.pointer(ctx, v)
-	return *value, err
+	v, err := follow(ctx, b.set, ref, func(c *cache.Cache) (*view[T], error) {
+		snap, err := c.LookupNow(ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		return b.see(ctx, snap)
+	})
+	return b.dec.refreshed(ctx, v, err)
 }
 
 // Invalidate makes the next Get of id fetch, as [Secret.Invalidate] does.
 func (b *ByID[T]) Invalidate(ctx context.Context, id string) error {
-	c, ref, err := b.bind(ctx, id)
+	ref, err := b.ref(id)
 	if err != nil {
 		return err
+	}
+	c, err := b.set.bind(ctx)
+	if err != nil {
+		return &Error{Ref: ref, Err: err}
 	}
 	return c.Invalidate(ref)
 }
 
 func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
-	c, ref, err := b.bind(ctx, id)
+	ref, err := b.ref(id)
 	if err != nil {
 		return nil, err
 	}
-	snap, err := c.Lookup(ctx, ref, nil)
-	if err != nil {
-		return nil, err
-	}
-	return b.see(ctx, snap)
+	return follow(ctx, b.set, ref, func(c *cache.Cache) (*view[T], error) {
+		snap, err := c.Lookup(ctx, ref, nil)
+		if err != nil {
+			return nil, err
+		}
+		return b.see(ctx, snap)
+	})
 }
 
 func (b *ByID[T]) see(ctx context.Context, snap *cache.Snapshot) (*view[T], error) {
@@ -99,17 +111,20 @@ func (b *ByID[T]) see(ctx context.Context, snap *cache.Snapshot) (*view[T], erro
 	return s.see(ctx, b.dec, snap)
 }
 
-func (b *ByID[T]) bind(ctx context.Context, id string) (*cache.Cache, cache.Ref, error) {
+// ref names the secret id. What can't be one is refused before a cache is built for
+// it; otherwise the cache does that.
+func (b *ByID[T]) ref(id string) (cache.Ref, error) {
 	if b == nil || b.set == nil {
-		return nil, cache.Ref{}, ErrZeroHandle
+		return cache.Ref{}, ErrZeroHandle
 	}
 	ref := b.set.ref
 	ref.ID = id
-	c, err := b.set.bind(ctx)
-	if err != nil {
-		return nil, ref, &Error{Ref: ref, Err: err}
+	if b.set.err == nil && b.set.followsDefault() && defaultCache.Load() == nil {
+		if err := ref.Validate(); err != nil {
+			return ref, &Error{Ref: ref, Err: err}
+		}
 	}
-	return c, ref, nil
+	return ref, nil
 }
 
 // String returns what it is; it holds no secret of its own.

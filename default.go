@@ -98,6 +98,21 @@ func (set *settings) bind(ctx context.Context) (*cache.Cache, error) {
 	}
 }
 
+// follow returns what read makes of the cache that handles of these settings read
+// from; if SetDefault changed that meanwhile, it starts anew with the new one.
+func follow[T any](ctx context.Context, set *settings, ref cache.Ref, read func(*cache.Cache) (*view[T], error)) (*view[T], error) {
+	for {
+		c, err := set.bind(ctx)
+		if err != nil {
+			return nil, &Error{Ref: ref, Err: err}
+		}
+		v, err := read(c)
+		if set.bound(c) || err != nil && ctx != nil && ctx.Err() != nil {
+			return v, err
+		}
+	}
+}
+
 // followsDefault reports whether bind returns the default cache.
 func (set *settings) followsDefault() bool { return set.cache == nil && set.client == nil }
 

@@ -99,6 +99,9 @@ func cloneOf[T any](v T) (clone T, err error) {
 		}
 		return clone, nil
 	}
+	if any(v) == nil {
+		return v, nil // T is an interface, and null is what it was decoded from
+	}
 	err = guard.Call("method Clone", func() error {
 		if c, ok := any(v).(interface{ Clone() T }); ok {
 			clone = c.Clone()

@@ -29,7 +29,8 @@ type Secret[T any] struct {
 // New declares a handle on the secret id: a name, a full ARN, or an ARN without
 // its last seven characters. It does no I/O; the handle is bound to a cache when
 // it is first read. Options and an ID that make no sense are reported by the
-// first Get, and by [Secret.Err] at once.
+// first Get, and by [Secret.Err] at once. Of options that say the same, the last
+// counts; a nil Option is none.
 func New[T any](id string, opts ...Option) *Secret[T] {
 	set := newSettings(opts)
 	set.ref.ID = id
@@ -37,7 +38,9 @@ func New[T any](id string, opts ...Option) *Secret[T] {
 	return &Secret[T]{set: set, dec: &decoder[T]{set: set}}
 }
 
-// Err reports what is wrong with what New was given, without I/O; else nil.
+// Err reports what is wrong with what New was given, without I/O; else nil. Whether
+// T can be decoded shows only at the first Get, since codecs may be registered until
+// then.
 func (s *Secret[T]) Err() error {
 	if s == nil || s.set == nil {
 		return ErrZeroHandle
@@ -65,8 +68,8 @@ func (s *Secret[T]) ID() string {
 // good one is returned on; GetWithInfo and the cache's Observer tell. Errors are
 // of type [*Error], but for [ErrZeroHandle].
 //
-// A done ctx ends the wait for a fetch, not the fetch; a value that needs no wait
-// is returned although ctx is done.
+// A done ctx ends the wait for a fetch or a hook, not the fetch; a value that needs
+// no wait is returned although ctx is done.
 func (s *Secret[T]) Get(ctx context.Context) (T, error) {
 	// So small that it is inlined: the T is copied once, to where the caller
 	// wants it. A Get that returned the T from its own frame took twice the time.
@@ -110,67 +113,45 @@ func (s *Secret[T]) GetWithInfo(ctx context.Context) (T, Info, error) {
 // If the fetch or the decoding fails, that is the error, and Get goes on to
 // return the last good value.
 func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
-	var zero T
-	c, err := s.bind(ctx)
-	if err != nil {
-		return zero, err
+	if s == nil || s.set == nil {
+		return *new(T), ErrZeroHandle
 	}
-	snap, err := c.LookupNow(ctx, s.set.ref)
-	if err != nil {
-		return zero, err
-	}
-	v, err := s.slot.see(ctx, s.dec, snap)
-	if err != nil {
-		return zero, err
-	}
-	if v.err != nil {
-		return zero, v.err
-	}
-	value, err := s.dec.pointer(ctx, v)
-	return *value, err
+	v, err := follow(ctx, s.set, s.set.ref, func(c *cache.Cache) (*view[T], error) {
+		snap, err := c.LookupNow(ctx, s.set.ref)
+		if err != nil {
+			return nil, err
+		}
+		return s.slot.see(ctx, s.dec, snap)
+	})
+	return s.dec.refreshed(ctx, v, err)
 }
 
 // Invalidate makes the next Get fetch. If that fails, the last good value is
 // returned as after its TTL. Within the cache's MinRefreshInterval of the last
 // forced fetch it does nothing.
 func (s *Secret[T]) Invalidate(ctx context.Context) error {
-	c, err := s.bind(ctx)
+	if s == nil || s.set == nil {
+		return ErrZeroHandle
+	}
+	c, err := s.set.bind(ctx)
 	if err != nil {
-		return err
+		return &Error{Ref: s.set.ref, Err: err}
 	}
 	return c.Invalidate(s.set.ref)
 }
 
 // look returns the present view of the secret.
 func (s *Secret[T]) look(ctx context.Context) (*view[T], error) {
-	for {
-		c, err := s.bind(ctx)
-		if err != nil {
-			return nil, err
-		}
+	if s == nil || s.set == nil {
+		return nil, ErrZeroHandle
+	}
+	return follow(ctx, s.set, s.set.ref, func(c *cache.Cache) (*view[T], error) {
 		snap, err := c.Lookup(ctx, s.set.ref, s.slot.lastFrom(c))
 		if err != nil {
 			return nil, err
 		}
-		v, err := s.slot.see(ctx, s.dec, snap)
-		if err != nil {
-			return nil, err
-		}
-		if s.set.bound(c) {
-			return v, nil
-		}
-	}
-}
-
-func (s *Secret[T]) bind(ctx context.Context) (*cache.Cache, error) {
-	if s == nil || s.set == nil {
-		return nil, ErrZeroHandle
-	}
-	c, err := s.set.bind(ctx)
-	if err != nil {
-		return nil, &Error{Ref: s.set.ref, Err: err}
-	}
-	return c, nil
+		return s.slot.see(ctx, s.dec, snap)
+	})
 }
 
 // String returns the secret's ID and [REDACTED].

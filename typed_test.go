@@ -255,6 +255,8 @@ func TestWarmGetIgnoresTheContext(t *testing.T) {
 		for name, ctx := range map[string]context.Context{"nil": nil, "background": t.Context(), "done": done} {
 			if name == "done" || name == "nil" {
 				must[int](t)(handle.Get(t.Context()))
+				must[[]byte](t)(list.Get(t.Context()))
+				must[int](t)(byID.Get(t.Context(), "k"))
 			}
 			must[int](t)(handle.Get(ctx))
 			must[[]byte](t)(list.Get(ctx))

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
@@ -21,6 +24,21 @@ type view[T any] struct {
 	direct bool            // kept, and may be returned as it is
 	fixed  bool            // the handle does not follow the default cache
 	err    error           // why snap does not decode
+	again  bool            // err is a panic: snap's version may decode yet
+}
+
+// newest joins what two views of one cache know: the newer snapshot, and the newer
+// value that is good. Which of two versions decodes sooner is chance.
+func newest[T any](a, b *view[T]) *view[T] {
+	if a.snap.Before(b.snap) {
+		a, b = b, a
+	}
+	if b.good == nil || a.good != nil && !a.good.Before(b.good) {
+		return a
+	}
+	v := *b
+	v.snap, v.err, v.again = a.snap, a.err, a.again
+	return &v
 }
 
 func (v *view[T]) info() Info {
@@ -60,7 +78,7 @@ type decoding[T any] struct {
 // see returns the view of snap, or of a newer one that the slot has seen, so that
 // a reader who was slow brings nobody an older version.
 func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot) (*view[T], error) {
-	if v := s.view.Load(); v != nil && (v.snap == snap || snap.Before(v.snap)) {
+	if v := s.view.Load(); v != nil && (v.snap == snap || snap.Before(v.snap)) && !(v.again && v.good == nil) {
 		return v, nil
 	}
 	if ctx == nil {
@@ -74,8 +92,11 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 		s.next = d
 	}
 	s.mu.Unlock()
-	if first {
-		s.run(context.WithoutCancel(ctx), dec, d) // for all who wait
+	switch forAll := context.WithoutCancel(ctx); {
+	case first && snap.Hooked():
+		go s.run(forAll, dec, d) // a hook may take its time
+	case first:
+		s.run(forAll, dec, d)
 		return d.view, d.err
 	}
 	select {
@@ -94,6 +115,7 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 // run decodes for all who wait for d.
 func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 	before := s.view.Load()
+	var v *view[T]
 	func() {
 		defer s.finish(d)
 		if before != nil && d.snap.Before(before.snap) {
@@ -101,11 +123,11 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 			return
 		}
 		d.err = &Error{Ref: d.snap.Ref(), Err: errUnfinished}
-		if d.view, d.err = dec.view(ctx, before, d.snap); d.err == nil {
-			s.publish(d.view)
+		if v, d.err = dec.view(ctx, before, d.snap); d.err == nil {
+			d.view = s.publish(before, v)
 		}
 	}()
-	if v := d.view; v != nil && v.err != nil && (before == nil || v.err != before.err) {
+	if v != nil && v.err != nil && (before == nil || before.err == nil || !before.snap.Same(v.snap)) {
 		// Told when nobody waits any more, so that the observer may read s.
 		d.snap.Observe(ctx, hook.DecodeFailed{
 			Secret: hook.Secret{ID: d.snap.Ref().ID, Stage: d.snap.Ref().Stage, VersionID: d.snap.VersionID()},
@@ -127,11 +149,19 @@ func (s *slot[T]) finish(d *decoding[T]) {
 	close(d.done)
 }
 
-func (s *slot[T]) publish(v *view[T]) {
+// publish adds v, which follows before, to what the slot knows, and returns that.
+func (s *slot[T]) publish(before, v *view[T]) *view[T] {
 	for {
-		present := s.view.Load()
-		if present != nil && v.snap.Before(present.snap) || s.view.CompareAndSwap(present, v) {
-			return
+		present, next := s.view.Load(), v
+		switch {
+		case present == nil:
+		case present.snap.Cache() == v.snap.Cache():
+			next = newest(v, present)
+		case present != before || !v.fixed && defaultCache.Load() != v.snap.Cache():
+			return v // SetDefault came in between
+		}
+		if next == present || s.view.CompareAndSwap(present, next) {
+			return next
 		}
 	}
 }
@@ -175,7 +205,7 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 	if before != nil && before.snap.Cache() != snap.Cache() {
 		before = nil // SetDefault: what another cache holds says nothing here
 	}
-	if before != nil && snap.Same(before.snap) {
+	if before != nil && !before.again && snap.Same(before.snap) {
 		v := *before
 		v.snap = snap
 		if before.good == before.snap {
@@ -192,7 +222,7 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 		if before != nil {
 			*v = *before
 		}
-		v.snap, v.err = snap, undecodable
+		v.snap, v.err, v.again = snap, undecodable, errors.Is(undecodable, ErrPanic)
 		return v, nil
 	}
 	v := &view[T]{snap: snap, good: snap, fixed: !d.set.followsDefault()}
@@ -223,6 +253,18 @@ func (d *decoder[T]) pointer(ctx context.Context, v *view[T]) (*T, error) {
 	return &value, err
 }
 
+// refreshed returns to one caller what a forced refresh brought.
+func (d *decoder[T]) refreshed(ctx context.Context, v *view[T], err error) (T, error) {
+	if err == nil {
+		err = v.err
+	}
+	if err != nil {
+		return *new(T), err
+	}
+	value, err := d.pointer(ctx, v)
+	return *value, err
+}
+
 // decode decodes the payload of snap. Of the two errors, the first is about the
 // payload and will be the same each time, the second about getting at it.
 func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T, undecodable, err error) {
@@ -248,6 +290,9 @@ func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T,
 // decodeError says which secret and version did not decode.
 func decodeError(snap *cache.Snapshot, err error) error {
 	if id := snap.VersionID(); id != "" {
+		if strings.ContainsFunc(id, unicode.IsControl) {
+			id = strconv.Quote(id)
+		}
 		err = fmt.Errorf("version %s: %w", id, err)
 	}
 	return &Error{Ref: snap.Ref(), Err: err}

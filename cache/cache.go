@@ -10,7 +10,6 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -25,7 +24,8 @@ import (
 
 // A Cache is safe for concurrent use. It starts no goroutine but for fetches,
 // and one timer that runs only while secrets are being read. Make one with
-// [New]; the methods of a nil or zero Cache return [ErrNilCache].
+// [New]; those methods of a nil or zero Cache that can fail return [ErrNilCache],
+// but for Close.
 type Cache struct {
 	cfg    Config // resolved
 	source Source
@@ -46,8 +46,11 @@ type Cache struct {
 	running sync.WaitGroup // fetches; added to only while not closed
 	entered uint32         // counts the entries made
 	fetched uint64         // counts the values published
-	recent  *table         // entries that have a value
-	failing *table         // entries that have none but a failure; nil until one has
+	// The number of the newest value that may have been invalidated after it was
+	// evicted. Whoever still knows an older one can't tell that it wasn't.
+	forgotten uint64
+	recent    *table // entries that have a value
+	failing   *table // entries that have none but a failure; nil until one has
 }
 
 // New makes a Cache over source. A Config that makes no sense, or no source, is
@@ -156,8 +159,8 @@ func (c *Cache) lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 
 // Refresh fetches the secret now and returns what came, also for all who call
 // [Cache.Get] after. Within Config.MinRefreshInterval of the last forced fetch
-// it returns what that brought; while a back-off delay runs, the error that
-// began it. If the fetch fails, the last good value stays where it is.
+// it returns what that brought, unless that is past its TTL by now; while a back-off
+// delay runs, the error that began it. If the fetch fails, the last good value stays where it is.
 func (c *Cache) Refresh(ctx context.Context, ref Ref) (Value, error) {
 	s, err := c.LookupNow(ctx, ref)
 	if err != nil {
@@ -217,6 +220,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 	}
 	e := c.find(ref)
 	if e == nil {
+		c.forgotten = c.fetched
 		return nil
 	}
 	if c.forcedLately(e, now) {
@@ -225,6 +229,8 @@ func (c *Cache) Invalidate(ref Ref) error {
 	if s := e.snap.Load(); s != nil {
 		s.invalid = true
 		s.lease.Store(0)
+	} else {
+		c.forgotten = c.fetched
 	}
 	if e.flight != nil {
 		e.flight.invalid = true
@@ -255,7 +261,7 @@ func (c *Cache) CheckNow() {
 }
 
 // Close drops all values, cancels the fetches under way and waits until they
-// have ended. After it, every method returns [ErrClosed], and no goroutine and
+// have ended. After it, reads and refreshes return [ErrClosed], and no goroutine and
 // no timer of the Cache is left. It may be called more than once, but not from a
 // hook, an observer or a source, for whose end it waits. The error is nil.
 func (c *Cache) Close() error {
@@ -324,5 +330,3 @@ func (c *Cache) observe(ctx context.Context, events ...hook.Event) {
 		})
 	}
 }
-
-func isPanic(err error) bool { return errors.Is(err, ErrPanic) }

@@ -54,7 +54,8 @@ type Config struct {
 
 	// MinRefreshInterval keeps forced refreshes apart, 1 s by default: of
 	// those of one Ref that come closer together, counted from the start of
-	// one that did fetch, the later get the value that it got.
+	// one that did fetch, the later get the value that it got. A nanosecond turns it
+	// off, for tests say. It is forgotten when the secret is evicted.
 	MinRefreshInterval time.Duration
 
 	// StaleIfError decides whether the last good value, whose age is given,

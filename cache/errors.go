@@ -49,7 +49,8 @@ var (
 )
 
 // An Error is what the methods of a Cache return: which secret could not be
-// had, why, and when it is asked for again. It holds no secret.
+// had, why, and when it is asked for again. It holds no secret. Many callers may
+// get the same one, so nobody modifies it.
 type Error struct {
 	Ref Ref
 	// RetryIn is how long after the failure no other fetch is made; 0 if no
@@ -59,9 +60,18 @@ type Error struct {
 	Err error
 }
 
+// maxShown is how many characters of a Ref a text shows; Ref has them all.
+const maxShown = 200
+
 // Error says it in one line.
 func (e *Error) Error() string {
 	ref := e.Ref.String()
+	if ref == "" {
+		ref = `""`
+	}
+	if r := []rune(ref); len(r) > maxShown {
+		ref = string(r[:maxShown]) + "…"
+	}
 	if !utf8.ValidString(ref) || strings.ContainsFunc(ref, unicode.IsControl) {
 		ref = strconv.Quote(ref)
 	}

@@ -45,10 +45,12 @@ func (o outcome) answers(asked instant, ttl time.Duration) bool {
 // with the values of ctx, but not its end.
 func (c *Cache) fetch(ctx context.Context, ref Ref, forced bool) <-chan singleflight.Result {
 	ctx = context.WithoutCancel(ctx)
-	return c.flights.DoChan(ref.ID+"\x00"+ref.Stage+"\x00"+ref.VersionID, func() (any, error) {
+	return c.flights.DoChan(flightKey(ref), func() (any, error) {
 		return c.fly(ctx, ref, forced), nil
 	})
 }
+
+func flightKey(ref Ref) string { return ref.ID + "\x00" + ref.Stage + "\x00" + ref.VersionID }
 
 // await waits for the outcome of a fetch, or for the end of ctx or the Cache.
 func (c *Cache) await(ctx context.Context, ref Ref, result <-chan singleflight.Result) (outcome, error) {
@@ -76,14 +78,7 @@ func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) outcome {
 	var v Value
 	var took time.Duration
 	err := fmt.Errorf("%w in the source or hook: it ended its goroutine", ErrPanic)
-	apart(func() {
-		began := time.Now()
-		v, err = c.fetchOnce(ctx, ref)
-		took = time.Since(began)
-		if err == nil {
-			err = c.store(ctx, ref, &v)
-		}
-	})
+	apart(func() { v, took, err = c.fetchOnce(ctx, ref) })
 	if c.done.Err() != nil {
 		return outcome{err: &Error{Ref: ref, Err: ErrClosed}}
 	}
@@ -93,6 +88,8 @@ func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) outcome {
 	} else {
 		out.err, events = c.crash(e, f, err, took)
 	}
+	// The observer may ask for this secret: that is no part of this flight.
+	c.flights.Forget(flightKey(ref))
 	apart(func() { c.observe(ctx, events...) })
 	out.began, out.forced, out.invalid = f.began, f.forced, out.snap != nil && c.isInvalid(out.snap)
 	return out
@@ -122,7 +119,7 @@ func (c *Cache) takeOff(ref Ref, forced bool) (*entry, *flight, outcome) {
 	}
 	d, _ := c.decide(e, now)
 	switch {
-	case forced && e.failure == nil && d.snap != nil && c.forcedLately(e, now):
+	case forced && e.failure == nil && d.snap != nil && c.forcedLately(e, now) && c.isYoung(d.snap, now):
 		return nil, nil, outcome{snap: e.snap.Load(), began: now, forced: true}
 	case e.failure != nil && (e.failure.delay > now.since(e.failure.at) || forced && c.forcedLately(e, now)):
 		return nil, nil, outcome{err: e.failure.err, forced: true}
@@ -140,19 +137,25 @@ func (c *Cache) takeOff(ref Ref, forced bool) (*entry, *flight, outcome) {
 	return e, f, outcome{}
 }
 
-// fetchOnce asks the source, within FetchTimeout and the Cache's life.
-func (c *Cache) fetchOnce(ctx context.Context, ref Ref) (v Value, err error) {
+// fetchOnce asks the source and gives what it brought to the hook, within
+// FetchTimeout and the Cache's life. It took the time that the source took.
+func (c *Cache) fetchOnce(ctx context.Context, ref Ref) (v Value, took time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.FetchTimeout)
 	defer cancel()
 	defer context.AfterFunc(c.done, cancel)()
+	began := time.Now()
 	err = guard.Call("source", func() (err error) {
 		v, err = c.source.Fetch(ctx, ref)
 		return err
 	})
+	took = time.Since(began)
+	if err == nil {
+		err = c.store(ctx, ref, &v)
+	}
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
 		err = fmt.Errorf("%w after %v: %w", ErrTimeout, c.cfg.FetchTimeout, err)
 	}
-	return v, err
+	return v, took, err
 }
 
 // store gives the payload to the hook, and makes v the Cache's own.
@@ -238,6 +241,7 @@ func (c *Cache) crash(e *entry, f *flight, cause error, took time.Duration) (*Er
 // for it, if any. Called with mu held.
 func (c *Cache) publish(e *entry, s *Snapshot) (evicted *Snapshot) {
 	if old := e.snap.Swap(s); old != nil {
+		old.superseded = true
 		old.lease.Store(0)
 	}
 	c.entries.Store(c.key(e.ref), e)
@@ -261,11 +265,14 @@ func (c *Cache) evict(e *entry) *Snapshot {
 	return s
 }
 
+// maxFailing bounds the table of failures, which is allocated with mu held.
+const maxFailing = 1 << 16
+
 // noteFailing keeps the failure of e, which has no value, in a table of its own:
 // so asking for secrets that don't exist evicts none that do. Called with mu held.
 func (c *Cache) noteFailing(e *entry) {
 	if c.failing == nil {
-		c.failing = newTable(max(c.cfg.MaxSize, DefaultMaxSize))
+		c.failing = newTable(min(max(c.cfg.MaxSize, DefaultMaxSize), maxFailing))
 	}
 	c.entries.Store(c.key(e.ref), e)
 	if out := c.failing.add(e); out != nil && out.flight == nil {
@@ -274,11 +281,13 @@ func (c *Cache) noteFailing(e *entry) {
 }
 
 // readopt takes back the value that a handle kept when it was evicted here, since
-// nothing newer can be had, and returns what was evicted for it. Called with mu
-// held; e has a failure and no value.
+// nothing newer can be had, and returns what was evicted for it. It counts as past
+// its TTL if it is known to be outdated, or may be. Called with mu held; e has a
+// failure and no value.
 func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 	c.failing.remove(e)
-	s := &Snapshot{cache: c, entry: e, value: last.value, number: last.number, at: last.at, due: last.due, invalid: last.invalid}
+	s := &Snapshot{cache: c, entry: e, value: last.value, number: last.number, at: last.at, due: last.due}
+	s.invalid = last.invalid || last.superseded || last.number <= c.forgotten
 	return c.publish(e, s)
 }
 

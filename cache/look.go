@@ -127,11 +127,16 @@ func (c *Cache) lookForced(ref Ref) decision {
 	if f := e.failure; f != nil && (f.delay > now.since(f.at) || c.forcedLately(e, now)) {
 		return decision{verdict: refused, err: f.err}
 	}
-	if s := e.snap.Load(); s != nil && e.failure == nil && c.forcedLately(e, now) {
+	if s := e.snap.Load(); s != nil && e.failure == nil && c.forcedLately(e, now) && c.isYoung(s, now) {
 		c.recent.touch(e)
 		return decision{verdict: hit, snap: s}
 	}
 	return decision{verdict: miss}
+}
+
+// isYoung reports whether s may be returned without a try to refresh it.
+func (c *Cache) isYoung(s *Snapshot, now instant) bool {
+	return !s.invalid && now.since(s.at) < c.cfg.TTL
 }
 
 func (c *Cache) forcedLately(e *entry, now instant) bool {

@@ -29,9 +29,10 @@ type Snapshot struct {
 	due    time.Duration // the age at which refresh-ahead begins
 
 	// Guarded by Cache.mu.
-	invalid bool   // to be refreshed as if its TTL had passed
-	readsIn uint64 // the epoch that reads counts in
-	reads   int
+	invalid    bool   // to be refreshed as if its TTL had passed
+	superseded bool   // a newer one was published
+	readsIn    uint64 // the epoch that reads counts in
+	reads      int
 }
 
 // Fresh reports whether the Snapshot may be returned at once, without a call to
@@ -69,8 +70,9 @@ func (s *Snapshot) Hooked() bool { return s.cache.cfg.Hook != nil }
 // Cache returns the Cache that the Snapshot is of.
 func (s *Snapshot) Cache() *Cache { return s.cache }
 
-// Value returns the Value, derived by the hook if there is one. The caller may
-// change the Stages it gets. Errors are those of the hook.
+// Value returns the Value, derived by the hook if there is one, which is given no
+// longer than Config.FetchTimeout. The caller may change the Stages it gets. Errors
+// are those of the hook.
 func (s *Snapshot) Value(ctx context.Context) (Value, error) {
 	v := s.value
 	v.Stages = slices.Clone(v.Stages)
@@ -78,13 +80,22 @@ func (s *Snapshot) Value(ctx context.Context) (Value, error) {
 	if h == nil {
 		return v, nil
 	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cache.cfg.FetchTimeout)
+	defer cancel()
 	var plain []byte
 	err := guard.Call("hook's Get", func() (err error) {
 		plain, err = h.Get(ctx, s.item(), v.Payload.Bytes())
 		return err
 	})
 	if err != nil {
-		return Value{}, &Error{Ref: s.entry.ref, Err: hookError("Get", err)}
+		err = hookError("Get", err)
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+		return Value{}, &Error{Ref: s.entry.ref, Err: err}
 	}
 	v.Payload = newPayload(plain, v.Payload.binary)
 	clear(plain)
@@ -153,7 +164,12 @@ func (s *Snapshot) Memo(owner any, create func() any) any {
 
 // Observe tells the cache's Observer, if there is one, of an event. Handles
 // use it for what only they can know.
-func (s *Snapshot) Observe(ctx context.Context, e hook.Event) { s.cache.observe(ctx, e) }
+func (s *Snapshot) Observe(ctx context.Context, e hook.Event) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	s.cache.observe(ctx, e)
+}
 
 // Format shows the Ref and the version, and nothing else, for every verb.
 func (s *Snapshot) Format(f fmt.State, _ rune) {
@@ -204,7 +220,7 @@ type failure struct {
 }
 
 func hookError(method string, err error) error {
-	if isPanic(err) {
+	if guard.Recovered(err) {
 		return fmt.Errorf("%w: %w", ErrHook, err)
 	}
 	// Not wrapped, since a hook's error may quote what it was given.

@@ -10,7 +10,9 @@ import "context"
 // does; encryption in memory is the usual one. With a Hook, no plaintext is
 // kept: each read calls Get.
 //
-// Both methods are called from several goroutines at once, with no lock held.
+// Both methods are called from several goroutines at once, with no lock held, and
+// should return soon after ctx is done: Put shares the fetch's FetchTimeout, Get has
+// one of its own, within the reader's context.
 // An error or a panic of Put makes the fetch fail, one of Get the read; neither
 // is shown in an error's text beyond its type, since it could quote the secret.
 type Hook interface {

@@ -7,8 +7,9 @@ import (
 
 // An Observer is told what a cache does: for logs, metrics and alarms. Observe
 // is called synchronously by the goroutine in which the event happened, from
-// several at once and with no lock held; the next Get of that secret may wait
-// for it, so what takes long belongs elsewhere. A panic in it is caught and
+// several at once and with no lock held; who waits for the fetch that an event is
+// about waits for its Observe too, so what takes long belongs elsewhere, and so does
+// what itself waits for a fetch. Reading what the cache has is fine. A panic in it is caught and
 // dropped. The context carries the values of the Get that caused the event.
 type Observer interface {
 	Observe(ctx context.Context, e Event)

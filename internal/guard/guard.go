@@ -18,13 +18,26 @@ var ErrPanic = errors.New("panic")
 func Call(what string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("%w in the %s: a %T at %s", ErrPanic, what, v, Origin())
+			err = recovered(fmt.Sprintf("%v in the %s: a %T at %s", ErrPanic, what, v, Origin()))
 		}
 	}()
 	if err := f(); err == nil || Walkable(err) {
 		return err
 	}
-	return fmt.Errorf("%w in the %s: it returned a %T whose methods panic, a nil pointer perhaps", ErrPanic, what, err)
+	return recovered(fmt.Sprintf("%v in the %s: it returned a %T whose methods panic, a nil pointer perhaps", ErrPanic, what, err))
+}
+
+// recovered is the text of an error that Call made. It holds nothing of the panic's
+// value.
+type recovered string
+
+func (r recovered) Error() string { return string(r) }
+func (recovered) Unwrap() error   { return ErrPanic }
+
+// Recovered reports whether err was made by Call, and not by who was called.
+func Recovered(err error) bool {
+	_, ok := err.(recovered)
+	return ok
 }
 
 // Walkable reports whether errors.Is can walk through err. It can't if an Unwrap
