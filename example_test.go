@@ -117,13 +117,15 @@ func ExampleSecret_Invalidate() {
 	// Output: first second <nil>
 }
 
+// One for all tenants, and for the life of the program.
+var tenantKeys = typedsecret.NewByID[string]()
+
 func ExampleByID() {
 	server := serve("tenant/1/key", "one", "tenant/2/key", "two")
 	ctx := context.Background()
 
-	keys := typedsecret.NewByID[string]()
 	for _, tenant := range []string{"1", "2", "1", "2"} {
-		key, err := keys.Get(ctx, "tenant/"+tenant+"/key")
+		key, err := tenantKeys.Get(ctx, "tenant/"+tenant+"/key")
 		fmt.Println(tenant, key, err)
 	}
 	fmt.Println("calls:", server.Calls())

@@ -87,6 +87,48 @@ func ExampleCache_Refresh() {
 	// Output: old old new new
 }
 
+func ExampleCache_Invalidate() {
+	source := vault{"prod/db": "old"}
+	c, err := cache.New(source, cache.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	ctx, ref := context.Background(), cache.Ref{ID: "prod/db"}
+
+	before, _ := c.Get(ctx, ref)
+	source["prod/db"] = "new"
+	c.Invalidate(ref)
+	after, _ := c.Get(ctx, ref) // fetches
+	fmt.Println(before.Payload.Reveal(), after.Payload.Reveal())
+	// Output: old new
+}
+
+func ExampleParseARN() {
+	arn, err := cache.ParseARN("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3")
+	fmt.Println(arn.Region, arn.Account, arn.Name, err)
+
+	arn.Region = "eu-central-1" // of a replica
+	fmt.Println(arn)
+	// Output:
+	// eu-west-1 123456789012 prod/db-a1B2c3 <nil>
+	// arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/db-a1B2c3
+}
+
+func ExampleSourceFunc() {
+	source := cache.SourceFunc(func(_ context.Context, ref cache.Ref) (cache.Value, error) {
+		return cache.Value{Payload: cache.StringPayload("secret of " + ref.ID), VersionID: "1"}, nil
+	})
+	c, err := cache.New(source, cache.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	v, err := c.Get(context.Background(), cache.Ref{ID: "prod/db"})
+	fmt.Println(v.Payload.Reveal(), err)
+	// Output: secret of prod/db <nil>
+}
+
 func ExampleConfig_observer() {
 	source := vault{"prod/db": "old"}
 	c, err := cache.New(source, cache.Config{
