@@ -58,7 +58,11 @@ func (p Policy) Validate() error {
 	case p.Max < 0:
 		return fmt.Errorf("%w: Max is %v; it must be positive, or 0 for %v", ErrInvalid, p.Max, DefaultMax)
 	case p.Max != 0 && p.Max < p.base():
-		return fmt.Errorf("%w: Max is %v and Base %v; Max must be at least Base", ErrInvalid, p.Max, p.base())
+		base := fmt.Sprint(p.base())
+		if p.Base == 0 {
+			base += ", its default"
+		}
+		return fmt.Errorf("%w: Max is %v and Base %s; Max must be at least Base", ErrInvalid, p.Max, base)
 	case p.Jitter < FullJitter || p.Jitter > NoJitter:
 		return fmt.Errorf("%w: Jitter is %d; it must be FullJitter, EqualJitter or NoJitter", ErrInvalid, p.Jitter)
 	}

@@ -42,7 +42,8 @@ var (
 	ErrClosed = errors.New("cache is closed")
 	// ErrNilCache: a nil *Cache, or one not made by New, was used.
 	ErrNilCache = errors.New("cache is nil or was not made by cache.New")
-	// ErrPanic: a source, hook or callback of the user's panicked.
+	// ErrPanic: a source, hook or codec of the user's panicked, or returned an error
+	// whose methods do.
 	ErrPanic = guard.ErrPanic
 	// ErrHook: the hook did not transform the secret.
 	ErrHook = errors.New("hook failed")
