@@ -241,3 +241,14 @@ func TestAtMost100VersionsAreKept(t *testing.T) {
 		t.Errorf("%d versions, the first is %s", len(out.Versions), *out.Versions[0].VersionId)
 	}
 }
+
+func TestTheFirstValueIsCurrentWhateverItsLabels(t *testing.T) {
+	c := client(t, secrettest.New(t))
+	if _, err := c.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String("s")}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, c, "s", v1, "one", "AWSPENDING")
+	wantStages(t, c, "s", map[string][]string{v1: {"AWSCURRENT", "AWSPENDING"}})
+	put(t, c, "s", v2, "two", "blue")
+	wantStages(t, c, "s", map[string][]string{v1: {"AWSCURRENT", "AWSPENDING"}, v2: {"blue"}})
+}

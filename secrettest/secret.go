@@ -216,7 +216,12 @@ func (sec *secret) put(id string, p *payload, stages []string, now time.Time) (*
 	default:
 		return v, nil // the same request once more
 	}
-	if former := sec.staged(stageCurrent); former != nil && former != v && slices.Contains(stages, stageCurrent) {
+	former := sec.staged(stageCurrent)
+	if former == nil && !slices.Contains(stages, stageCurrent) {
+		// The first version with a value is the current one, whatever else it is.
+		stages = append(slices.Clone(stages), stageCurrent)
+	}
+	if former != nil && former != v && slices.Contains(stages, stageCurrent) {
 		// A version that a rotation brought in keeps AWSPENDING beside
 		// AWSCURRENT; the next value put ends that.
 		former.unlabel(stagePending)
