@@ -1,12 +1,15 @@
 package secrettest
 
 import (
+	"errors"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // Seed makes a secret with a text value and returns its ARN. The test fails if
-// the service would refuse it, as when the name is taken.
+// the service would refuse it, as when the name is taken. A text is UTF-8; for
+// other bytes there is [Server.SeedBinary].
 func (s *Server) Seed(t testing.TB, name, value string) (arn string) {
 	t.Helper()
 	arn, err := s.Create(name, value)
@@ -38,6 +41,9 @@ func (s *Server) CreateBinary(name string, value []byte) (arn string, err error)
 }
 
 func (s *Server) create(name string, p *payload) (string, error) {
+	if err := p.check(); err != nil {
+		return "", err
+	}
 	in := createSecretInput{Name: &name, ClientRequestToken: new(newUUID())}
 	in.SecretString, in.SecretBinary = p.params()
 	out, err := local(s, (*Server).createSecret, in)
@@ -109,6 +115,9 @@ func (s *Server) SetNow(now func() time.Time) {
 
 func (s *Server) put(t testing.TB, what, secretID string, p *payload, stages []string) string {
 	t.Helper()
+	if err := p.check(); err != nil {
+		t.Fatalf("secrettest: %s(%q): %v", what, secretID, err)
+	}
 	in := putSecretValueInput{SecretId: &secretID, ClientRequestToken: new(newUUID()), VersionStages: stages}
 	in.SecretString, in.SecretBinary = p.params()
 	out, err := local(s, (*Server).putSecretValue, in)
@@ -116,6 +125,14 @@ func (s *Server) put(t testing.TB, what, secretID string, p *payload, stages []s
 		t.Fatalf("secrettest: %s(%q): %v", what, secretID, err)
 	}
 	return out.(putSecretValueOutput).VersionId
+}
+
+// check refuses a text that JSON can't carry: it would arrive changed.
+func (p *payload) check() error {
+	if !utf8.ValidString(p.text) {
+		return errors.New("the value is not UTF-8; bytes take a binary value")
+	}
+	return nil
 }
 
 func (p *payload) params() (text *string, blob []byte) {

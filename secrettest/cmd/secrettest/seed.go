@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unicode/utf8"
 
 	"github.com/typedsecret/typedsecret/secrettest"
 )
@@ -26,6 +27,10 @@ func readSeeds(data []byte) ([]seed, error) {
 	line := func() int { return 1 + bytes.Count(data[:d.InputOffset()], []byte("\n")) }
 	fail := func(format string, args ...any) ([]seed, error) {
 		return nil, fmt.Errorf("line %d: "+format, append([]any{line()}, args...)...)
+	}
+	// encoding/json would change what is not UTF-8.
+	if n := validPrefix(data); n < len(data) {
+		return nil, fmt.Errorf("line %d: the file is not UTF-8", 1+bytes.Count(data[:n], []byte("\n")))
 	}
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return fail("the file must be a JSON object from names to values")
@@ -61,6 +66,19 @@ func readSeeds(data []byte) ([]seed, error) {
 		return fail("the file goes on after its object")
 	}
 	return seeds, nil
+}
+
+// validPrefix returns how many bytes the data begins with that are UTF-8.
+func validPrefix(data []byte) int {
+	n := 0
+	for n < len(data) {
+		r, size := utf8.DecodeRune(data[n:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		n += size
+	}
+	return n
 }
 
 func newSeed(name string, raw json.RawMessage) (seed, error) {
