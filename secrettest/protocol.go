@@ -83,6 +83,9 @@ func operation[In any](do func(*Server, *In) (any, error)) func(*Server, []byte)
 // ServeHTTP answers one request; a Server is an http.Handler for those who have
 // a listener of their own.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.wire.isClosed() {
+		panic(http.ErrAbortHandler)
+	}
 	rep, err := s.answer(r)
 	if err != nil { // the client is gone or the server closes
 		panic(http.ErrAbortHandler)

@@ -87,6 +87,15 @@ type wire struct {
 	http *http.Server
 }
 
+func (w *wire) isClosed() bool {
+	select {
+	case <-w.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // New starts a fake Secrets Manager that is closed when the test ends. It opens
 // its socket when URL, Env or Setenv is first called: until then it lives in
 // memory, reached through [Server.Client] alone, and may be used inside a
@@ -153,7 +162,8 @@ func (s *Server) URL() string {
 }
 
 // Close stops the server: requests that hang are cut off, rotations under way
-// are cancelled and waited for. It may be called more than once.
+// are cancelled and waited for, and requests to come are refused, those without a
+// socket as well. It may be called more than once.
 func (s *Server) Close() {
 	w := s.wire
 	w.mu.Lock()

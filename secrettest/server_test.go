@@ -2,12 +2,16 @@ package secrettest_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -17,6 +21,13 @@ import (
 )
 
 func TestSetenvLeadsTheSDKHere(t *testing.T) {
+	// What other configuration there is would fail or mislead the SDK.
+	t.Setenv("AWS_CA_BUNDLE", "/does/not/exist")
+	t.Setenv("AWS_MAX_ATTEMPTS", "many")
+	t.Setenv("AWS_RETRY_MODE", "never")
+	t.Setenv("AWS_DEFAULTS_MODE", "none")
+	t.Setenv("NO_PROXY", "production.invalid")
+	t.Setenv("no_proxy", "localhost,production.invalid")
 	t.Setenv("AWS_PROFILE", "production")
 	t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://production.invalid")
 	s := secrettest.New(t)
@@ -34,8 +45,18 @@ func TestSetenvLeadsTheSDKHere(t *testing.T) {
 			t.Errorf("%s = %q, want %q", k, os.Getenv(k), v)
 		}
 	}
-	if _, set := os.LookupEnv("AWS_PROFILE"); set {
-		t.Error("AWS_PROFILE is still set")
+	for _, k := range []string{"AWS_PROFILE", "AWS_CA_BUNDLE", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_DEFAULTS_MODE"} {
+		if _, set := os.LookupEnv(k); set {
+			t.Errorf("%s is still set", k)
+		}
+	}
+	for k, want := range map[string]string{
+		"NO_PROXY": "production.invalid,127.0.0.1,localhost",
+		"no_proxy": "localhost,production.invalid,127.0.0.1",
+	} {
+		if got := os.Getenv(k); got != want {
+			t.Errorf("%s = %s, want %s", k, got, want)
+		}
 	}
 	r := s.Requests()
 	if len(r) != 1 || r[0].Operation != "GetSecretValue" || r[0].SecretIDs[0] != "s" || !strings.Contains(r[0].UserAgent, "aws-sdk-go-v2") {
@@ -94,6 +115,57 @@ func TestNothingPrintsASecret(t *testing.T) {
 			t.Errorf("%s prints %s", verb, got)
 		}
 	}
+}
+
+func TestNoProxyStandsBetween(t *testing.T) {
+	// Programs read either spelling, some the one first and some the other.
+	for _, row := range []struct{ upper, lower, want string }{
+		{"", "", "NO_PROXY=127.0.0.1,localhost"},
+		{"", "a.invalid", "NO_PROXY=a.invalid,127.0.0.1,localhost no_proxy=a.invalid,127.0.0.1,localhost"},
+		{"a.invalid", "", "NO_PROXY=a.invalid,127.0.0.1,localhost"},
+		{"127.0.0.1, localhost", "", "NO_PROXY=127.0.0.1, localhost"},
+	} {
+		t.Setenv("NO_PROXY", row.upper)
+		t.Setenv("no_proxy", row.lower)
+		var got []string
+		for _, kv := range secrettest.New(t).Env() {
+			if k, _, _ := strings.Cut(kv, "="); strings.EqualFold(k, "NO_PROXY") {
+				got = append(got, kv)
+			}
+		}
+		if strings.Join(got, " ") != row.want {
+			t.Errorf("got %q, want %s", got, row.want)
+		}
+	}
+}
+
+func TestAClosedServerAnswersNobody(t *testing.T) {
+	both(t, func(t *testing.T, s *secrettest.Server, c *secretsmanager.Client) {
+		s.Seed(t, "s", "sesame")
+		if err := get(ctx, c, "s"); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		err := get(ctx, c, "s")
+		if err == nil {
+			t.Error("no error")
+		}
+		// Over the socket it may be the end of a connection that was open.
+		if strings.HasSuffix(t.Name(), "memory") && !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("error = %v, want a refused connection", err)
+		}
+		w := httptest.NewRecorder()
+		func() {
+			defer func() { _ = recover() }()
+			s.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}")))
+		}()
+		if w.Body.Len() > 0 {
+			t.Error("ServeHTTP answers")
+		}
+		if n := s.Calls(); n != 1 {
+			t.Errorf("%d requests reached the server, want 1", n)
+		}
+	})
 }
 
 func TestStartOnAnAddressInUse(t *testing.T) {
@@ -171,6 +243,9 @@ func TestHelpersFailTheTestOnMisuse(t *testing.T) {
 		"stage an unknown":  func(t testing.TB) { s.Stage(t, "s", "x", v4) },
 		"delete nothing":    func(t testing.TB) { s.Delete(t, "t") },
 		"an empty fault":    func(t testing.TB) { s.Fail(t, secrettest.Fault{}) },
+		"seed not UTF-8":    func(t testing.TB) { s.Seed(t, "latin1", "p\xe4ss") },
+		"put not UTF-8":     func(t testing.TB) { s.Put(t, "s", "p\xe4ss", "blue") },
+		"rotate not UTF-8":  func(t testing.TB) { s.Rotate(t, "s", "p\xe4ss") },
 	} {
 		r := &recorder{TB: t}
 		func() {

@@ -31,6 +31,9 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
+	if t.s.wire.isClosed() {
+		return nil, errRefused
+	}
 	rep, err := t.s.answer(r)
 	if err != nil {
 		if ctxErr := r.Context().Err(); ctxErr != nil {
@@ -58,8 +61,12 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// errReset is what a client sees of a connection that broke before the answer.
-var errReset = &net.OpError{Op: "read", Net: "tcp", Err: errors.Join(syscall.ECONNRESET)}
+// What a client sees of a connection that broke before the answer, and of a
+// server that is closed.
+var (
+	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: errors.Join(syscall.ECONNRESET)}
+	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: errors.Join(syscall.ECONNREFUSED)}
+)
 
 type failing struct{ err error }
 

@@ -97,7 +97,8 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 			fmt.Fprintf(out, "export %s='%s'\n", k, v)
 		}
 	}
-	fmt.Fprintln(out, "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN")
+	fmt.Fprintln(out, "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN"+
+		" AWS_CA_BUNDLE AWS_MAX_ATTEMPTS AWS_RETRY_MODE AWS_DEFAULTS_MODE")
 	fmt.Fprint(out, "# and then, say:\n#   aws secretsmanager list-secrets\n# Ctrl-C ends it.\n")
 	<-ctx.Done()
 	return nil

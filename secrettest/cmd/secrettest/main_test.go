@@ -55,6 +55,10 @@ func TestTheCommandServesItsSeedsUntilASignal(t *testing.T) {
 				t.Setenv(k, strings.Trim(v, "'"))
 			}
 		}
+		const unset = "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_CA_BUNDLE AWS_MAX_ATTEMPTS AWS_RETRY_MODE AWS_DEFAULTS_MODE\n"
+		if !strings.Contains(printed.String(), unset) {
+			t.Errorf("printed:\n%swant %s", printed.String(), unset)
+		}
 		if strings.Contains(printed.String(), "sesame") {
 			t.Error("a secret is printed")
 		}
@@ -94,6 +98,8 @@ func TestMistakesInTheSeedFileAreNamedAndNotQuoted(t *testing.T) {
 		{"a number for base64", `{"a": {"SecretBinary": 1}}`, `line 1: the secret "a": SecretBinary must be a string`},
 		{"no comma", `{"a": "x" "sesame": "y"}`, "line 1: "},
 		{"more", "{}\n{\"sesame\": 1}", "line 2: the file goes on after its object"},
+		{"not UTF-8", "{\n\"a\": \"sesame\xe4\"}", "line 2: the file is not UTF-8"},
+		{"a name that is not UTF-8", "{\"\xe4\": \"sesame\"}", "line 1: the file is not UTF-8"},
 		{"a bad name", "{\"a b\": \"sesame\"}", `:1: secret "a b": ValidationException: `},
 		{"too long", `{"a": "` + strings.Repeat("sesame", 11000) + `"}`, `:1: secret "a": ValidationException: `},
 		{"empty binary", `{"a": {"SecretBinary": ""}}`, `:1: secret "a": ValidationException: `},
