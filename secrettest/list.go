@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 type listSecretsInput struct {
@@ -71,7 +72,7 @@ func (st *store) filtered(filters []filter, deleted bool) ([]*secret, error) {
 		case !oneOf(f.Key, filterKeys):
 			return nil, validation("1 validation error detected: Value '" + f.Key + "' at 'filters.1.member.key' failed to satisfy constraint: Member must satisfy enum value set: [" +
 				strings.ReplaceAll(filterKeys, ",", ", ") + "]")
-		case len(f.Values) < 1 || len(f.Values) > 10 || slices.ContainsFunc(f.Values, func(v string) bool { return len(v) > 512 }):
+		case len(f.Values) < 1 || len(f.Values) > 10 || slices.ContainsFunc(f.Values, func(v string) bool { return utf8.RuneCountInString(v) > 512 }):
 			return nil, validation("1 validation error detected: Value at 'filters.1.member.values' failed to satisfy constraint: Member must have length less than or equal to 10")
 		}
 	}
