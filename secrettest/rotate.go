@@ -8,6 +8,7 @@ import (
 // RotationFunc is a rotation function, what the service runs as a Lambda: it is
 // called for each of the four steps in turn, and works through the service's API
 // as such a function does. An error ends the rotation and leaves it unfinished.
+// It must not call [Server.Close], which waits for it.
 type RotationFunc func(ctx context.Context, step RotationStep) error
 
 // RotationStep is what a rotation function is called with.
@@ -32,8 +33,10 @@ type rotation struct {
 	enabled  bool
 	function string
 	rules    *rotationRules
-	last     time.Time
-	running  bool // the function is at work
+	since    time.Time // when it was last configured or asked for
+	last     time.Time // when one was last finished
+	version  string    // the ID of the version that a rotation is to bring in, "" if none
+	running  bool      // the function is at work
 }
 
 type rotationRules struct {
@@ -43,12 +46,26 @@ type rotationRules struct {
 }
 
 // next returns when the secret is due for rotation, as far as it follows from a
-// number of days; schedule expressions are kept but not read.
+// number of days, counted from the latest rotation, or from when it was asked for
+// if there was none; schedule expressions are kept but not read.
 func (r *rotation) next() time.Time {
-	if !r.enabled || r.last.IsZero() || r.rules == nil || r.rules.AutomaticallyAfterDays == nil {
+	if !r.enabled || r.rules == nil || r.rules.AutomaticallyAfterDays == nil {
 		return time.Time{}
 	}
-	return r.last.AddDate(0, 0, int(*r.rules.AutomaticallyAfterDays))
+	from := r.last
+	if from.IsZero() {
+		from = r.since
+	}
+	return from.AddDate(0, 0, int(*r.rules.AutomaticallyAfterDays))
+}
+
+// finishRotation notes the date if a rotation has just reached its end, which is
+// AWSCURRENT on the version that was announced, whoever moved it there.
+func (sec *secret) finishRotation(now time.Time) {
+	r, current := sec.rotation, sec.staged(stageCurrent)
+	if r != nil && current != nil && current.id == r.version {
+		r.last, r.version = now, ""
+	}
 }
 
 type rotateSecretInput struct {
@@ -98,7 +115,7 @@ func (s *Server) rotateSecret(in *rotateSecretInput) (any, error) {
 		r.rules = in.RotationRules
 	}
 	now := s.store.now()
-	sec.changed = now
+	sec.changed, r.since = now, now
 	token := *in.ClientRequestToken
 	if in.RotateImmediately != nil && !*in.RotateImmediately {
 		return rotateSecretOutput{ARN: sec.arn, Name: sec.name}, nil
@@ -123,6 +140,7 @@ func (s *Server) rotateSecret(in *rotateSecretInput) (any, error) {
 // it is at work. It is called with the store's lock held.
 func (s *Server) startRotation(sec *secret, token string) {
 	fn, r := s.store.rotate, sec.rotation
+	r.version = token
 	if fn == nil || r.running || s.wire.ctx.Err() != nil {
 		return
 	}
@@ -131,26 +149,21 @@ func (s *Server) startRotation(sec *secret, token string) {
 	s.wire.tasks.Add(1)
 	go func() {
 		defer s.wire.tasks.Done()
-		err := steps(s.wire.ctx, fn, arn, token)
-		s.store.mu.Lock()
-		defer s.store.mu.Unlock()
-		r.running = false
-		if current := sec.staged(stageCurrent); err == nil && current != nil && current.id == token {
-			r.last = s.store.now()
-		}
+		defer func() { // deferred for a function that ends its goroutine, as t.FailNow does
+			s.store.mu.Lock()
+			defer s.store.mu.Unlock()
+			r.running = false
+		}()
+		steps(s.wire.ctx, fn, arn, token)
 	}()
 }
 
-func steps(ctx context.Context, fn RotationFunc, arn, token string) error {
+func steps(ctx context.Context, fn RotationFunc, arn, token string) {
 	for _, step := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := fn(ctx, RotationStep{step, arn, token}); err != nil {
-			return err
+		if ctx.Err() != nil || fn(ctx, RotationStep{step, arn, token}) != nil {
+			return
 		}
 	}
-	return nil
 }
 
 // cancelRotateSecret turns rotation off; a version that bears AWSPENDING keeps

@@ -3,6 +3,7 @@ package secrettest_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -55,6 +56,78 @@ func TestRotationByHand(t *testing.T) {
 	if err != nil || *d.RotationEnabled || *d.RotationRules.AutomaticallyAfterDays != 30 {
 		t.Errorf("DescribeSecret = %+v, %v", d, err)
 	}
+}
+
+func TestRotationDates(t *testing.T) {
+	s := secrettest.New(t)
+	start := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
+	now := start
+	s.SetNow(func() time.Time { return now })
+	c := client(t, s)
+	create(t, c, "s", "one")
+	wantDates := func(when string, last, next *time.Time) {
+		t.Helper()
+		d, err := c.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String("s")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := func(a, b *time.Time) bool { return (a == nil) == (b == nil) && (a == nil || a.Equal(*b)) }
+		if !same(d.LastRotatedDate, last) || !same(d.NextRotationDate, next) {
+			t.Errorf("%s: last %v, next %v, want %v and %v", when, d.LastRotatedDate, d.NextRotationDate, last, next)
+		}
+	}
+	_, err := c.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
+		SecretId: aws.String("s"), RotateImmediately: aws.Bool(false), RotationLambdaARN: aws.String("arn:aws:lambda:x"),
+		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(10)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantDates("configured", nil, new(start.AddDate(0, 0, 10)))
+
+	now = start.AddDate(0, 0, 1)
+	if err := rotate(c, v2); err != nil { // every 30 days, that is
+		t.Fatal(err)
+	}
+	put(t, c, "s", v2, "two", "AWSPENDING")
+	wantDates("under way", nil, new(start.AddDate(0, 0, 31)))
+	move(t, c, "s", "AWSCURRENT", v1, v2)
+	rotated := now
+	wantDates("done by hand", &rotated, new(rotated.AddDate(0, 0, 30)))
+
+	now = start.AddDate(0, 0, 2)
+	put(t, c, "s", v3, "three")
+	move(t, c, "s", "AWSCURRENT", v3, v2)
+	wantDates("moved back and forth, which is no rotation", &rotated, new(rotated.AddDate(0, 0, 30)))
+
+	if _, err := c.CancelRotateSecret(ctx, &secretsmanager.CancelRotateSecretInput{SecretId: aws.String("s")}); err != nil {
+		t.Fatal(err)
+	}
+	wantDates("turned off", &rotated, nil)
+}
+
+// TestARotationFunctionMayEndItsGoroutine is about t.FailNow in the function.
+func TestARotationFunctionMayEndItsGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := secrettest.New(t)
+		c := memory(s)
+		create(t, c, "s", "one")
+		runs := 0
+		s.OnRotate(func(context.Context, secrettest.RotationStep) error {
+			runs++
+			runtime.Goexit()
+			return nil
+		})
+		if err := rotate(c, v2); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		wantError(t, rotate(c, v3), "InvalidRequestException", "A previous rotation isn't complete. That rotation will be reattempted.")
+		synctest.Wait()
+		if runs != 2 {
+			t.Errorf("%d runs of the rotation function, want 2", runs)
+		}
+	})
 }
 
 func TestRotationFunctionDoesTheFourSteps(t *testing.T) {

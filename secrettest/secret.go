@@ -230,6 +230,7 @@ func (sec *secret) put(id string, p *payload, stages []string, now time.Time) (*
 		sec.label(v, stage)
 	}
 	sec.changed = now
+	sec.finishRotation(now)
 	sec.trim()
 	return v, nil
 }

@@ -37,13 +37,13 @@ func (s *Server) updateSecretVersionStage(in *updateSecretVersionStageInput) (an
 		return nil, invalidParameter("You must specify MoveToVersionId, RemoveFromVersionId, or both.")
 	case in.MoveToVersionId == nil && stage == stageCurrent:
 		return nil, invalidParameter("You can only move staging label AWSCURRENT to a different secret version. It can't be completely removed.")
+	case in.RemoveFromVersionId != nil && (from == nil || from.id != *in.RemoveFromVersionId):
+		return nil, invalidParameter(fmt.Sprintf("When you move staging label %[1]s, if you specify RemoveFromVersionId, it must be set to the version that currently has the staging label %[1]s.", stage))
 	case in.MoveToVersionId != nil && from != nil && from.id == *in.MoveToVersionId:
 		// There already.
 		return secretOutput{sec.arn, sec.name}, nil
 	case from != nil && in.RemoveFromVersionId == nil:
 		return nil, invalidParameter(fmt.Sprintf("The parameter RemoveFromVersionId can't be empty. Staging label %s is currently attached to version %s, so you must explicitly reference that version in RemoveFromVersionId.", stage, from.id))
-	case in.RemoveFromVersionId != nil && (from == nil || from.id != *in.RemoveFromVersionId):
-		return nil, invalidParameter(fmt.Sprintf("When you move staging label %[1]s, if you specify RemoveFromVersionId, it must be set to the version that currently has the staging label %[1]s.", stage))
 	}
 	if in.MoveToVersionId == nil {
 		from.unlabel(stage)
@@ -55,5 +55,6 @@ func (s *Server) updateSecretVersionStage(in *updateSecretVersionStageInput) (an
 		sec.label(to, stage)
 	}
 	sec.changed = s.store.now()
+	sec.finishRotation(sec.changed)
 	return secretOutput{sec.arn, sec.name}, nil
 }

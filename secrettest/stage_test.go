@@ -57,6 +57,10 @@ func TestLabelsThatMayNotMove(t *testing.T) {
 			"When you move staging label AWSCURRENT, if you specify RemoveFromVersionId, it must be set to the version that currently has the staging label AWSCURRENT.",
 		},
 		{
+			"to where it is, from where it is not", "AWSCURRENT", v2, v1, "InvalidParameterException",
+			"When you move staging label AWSCURRENT, if you specify RemoveFromVersionId, it must be set to the version that currently has the staging label AWSCURRENT.",
+		},
+		{
 			"without saying where it is", "AWSCURRENT", "", v2, "InvalidParameterException",
 			"The parameter RemoveFromVersionId can't be empty. Staging label AWSCURRENT is currently attached to version " + v1 +
 				", so you must explicitly reference that version in RemoveFromVersionId.",
