@@ -25,8 +25,13 @@ type callLog struct {
 	log    []Request
 }
 
-// call is what requests are counted by: an operation, and a secret's name or "".
-type call struct{ op, secret string }
+// call is what requests are counted by: an operation, and for those about a secret
+// its name as well, which may be "" in a request that is wrong.
+type call struct {
+	op     string
+	about  bool
+	secret string
+}
 
 func newCallLog() *callLog { return &callLog{counts: map[call]int{}} }
 
@@ -34,8 +39,10 @@ func (l *callLog) add(req *request, agent string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.counts[call{op: req.op}]++
-	for _, id := range req.ids {
-		l.counts[call{req.op, id}]++
+	for i, id := range req.ids {
+		if !slices.Contains(req.ids[:i], id) { // a batch may name one twice
+			l.counts[call{req.op, true, id}]++
+		}
 	}
 	if len(l.log) == maxLog {
 		l.log = slices.Delete(l.log, 0, maxLog/2)
@@ -43,12 +50,14 @@ func (l *callLog) add(req *request, agent string) {
 	l.log = append(l.log, Request{Time: time.Now(), Operation: req.op, SecretIDs: req.ids, UserAgent: agent})
 }
 
-func (l *callLog) count(secret string, ops []string) int {
+// count adds up the requests for the operations, all of them if none is given, or
+// those about one secret.
+func (l *callLog) count(about bool, secret string, ops []string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := 0
 	for c, k := range l.counts {
-		if c.secret == secret && (len(ops) == 0 || slices.Contains(ops, c.op)) {
+		if c.about == about && c.secret == secret && (len(ops) == 0 || slices.Contains(ops, c.op)) {
 			n += k
 		}
 	}
@@ -59,12 +68,12 @@ func (l *callLog) count(secret string, ops []string) int {
 // server, or for any operation if none is given. It counts what is on the wire:
 // each attempt of a client that retries, and those that were answered with a
 // fault.
-func (s *Server) Calls(operations ...string) int { return s.calls.count("", operations) }
+func (s *Server) Calls(operations ...string) int { return s.calls.count(false, "", operations) }
 
-// CallsFor is Calls for one secret, given by name or ARN. A batch counts for each
-// secret that it lists by ID.
+// CallsFor is Calls for one secret, given by name or ARN. A batch counts once for
+// each secret that it lists by ID.
 func (s *Server) CallsFor(secretID string, operations ...string) int {
-	return s.calls.count(s.store.names([]string{secretID})[0], operations)
+	return s.calls.count(true, s.store.names([]string{secretID})[0], operations)
 }
 
 // ResetCalls sets all counts to zero and forgets the requests.
