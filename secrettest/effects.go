@@ -11,7 +11,8 @@ import (
 type Effect struct {
 	name   string
 	change func(*plan)
-	entry  bool // in a batch it befalls single secrets
+	entry  bool  // in a batch it befalls single secrets
+	wrong  error // why there can be no such effect
 }
 
 // String returns the effect's name.
@@ -22,11 +23,15 @@ func (e Effect) String() string {
 	return e.name
 }
 
-// Respond answers with an error of your choice: an HTTP status, an error type
-// such as "InternalServiceError", and a message.
+// Respond answers with an error of your choice: an HTTP status from 400 to 599, an
+// error type such as "InternalServiceError", and a message.
 func Respond(status int, errorType, message string) Effect {
 	err := &apiError{status: status, typ: errorType, message: message}
-	return Effect{name: errorType, change: func(p *plan) { p.err = err }}
+	e := Effect{name: errorType, change: func(p *plan) { p.err = err }}
+	if status < 400 || status > 599 {
+		e.wrong = fmt.Errorf("secrettest: Respond with status %d; an error has one from 400 to 599", status)
+	}
+	return e
 }
 
 // Throttling answers as the service does when the quota of requests is used up:

@@ -14,9 +14,13 @@ import (
 // Fault is something that goes wrong, and with which requests. The zero value of
 // each field leaves that side open: Fault{Effect: Throttling()} throttles all
 // requests until it is stopped.
+//
+// A fault with a SecretID matches a batch that lists the secret by ID, not one that
+// finds it by filters; but AccessDenied and DecryptionFailure, which in a batch
+// befall single secrets, show there too, at once.
 type Fault struct {
 	Operation string // such as "GetSecretValue"; any if empty
-	SecretID  string // a name or ARN; any if empty
+	SecretID  string // a name or ARN, there already or not; any if empty
 	Skip      int    // how many requests pass before the first that is hit
 	Times     int    // how many are hit; 0 means all until the fault is stopped
 
@@ -31,7 +35,8 @@ type Fault struct {
 // Fail makes requests fail in the way that the fault says, until stop is called,
 // the fault has hit its Times, or the test is over. Faults add up: a request
 // takes the latencies of all that match it, and the effect of the one injected
-// first.
+// first. The others, whose effects did not show, have not hit by that: they don't
+// count it.
 func (s *Server) Fail(t testing.TB, f Fault) (stop func()) {
 	t.Helper()
 	stop, err := s.Inject(f)
@@ -51,11 +56,10 @@ func (s *Server) Inject(f Fault) (stop func(), err error) {
 		return nil, errors.New("secrettest: a fault with a negative number")
 	case f.Latency == 0 && f.Effect.change == nil:
 		return nil, errors.New("secrettest: a fault without an Effect or Latency")
+	case f.Effect.wrong != nil:
+		return nil, f.Effect.wrong
 	}
 	a := &active{Fault: f, stopped: make(chan struct{})}
-	if f.SecretID != "" {
-		a.SecretID = s.store.names([]string{f.SecretID})[0]
-	}
 	l := s.faults
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -65,6 +69,8 @@ func (s *Server) Inject(f Fault) (stop func(), err error) {
 
 // faultList is what a server's requests meet.
 type faultList struct {
+	store *store // knows what the IDs find at the moment; its lock is taken first
+
 	mu   sync.Mutex // guards list and the counts in it
 	list []*active
 }
@@ -87,9 +93,27 @@ func (l *faultList) remove(a *active) {
 	l.list = slices.DeleteFunc(l.list, func(b *active) bool { return a == b })
 }
 
-func (a *active) matches(op string, ids []string) bool {
+// matches wants both locks held, as the secret may be made, and its ARN begin to
+// find it, after the fault.
+func (l *faultList) matches(a *active, op string, ids []string) bool {
 	return (a.Operation == "" || a.Operation == op) &&
-		(a.SecretID == "" || slices.Contains(ids, a.SecretID))
+		(a.SecretID == "" || slices.Contains(ids, l.store.name(a.SecretID)))
+}
+
+// inEntries reports whether a fault shows in a request's entries in place of the
+// whole of it: one that befalls single secrets, and a batch.
+func (a *active) inEntries(op string) bool {
+	return a.Effect.entry && a.SecretID != "" && op == "BatchGetSecretValue"
+}
+
+// matchesEntry reports whether such a fault befalls any of these secrets.
+func (l *faultList) matchesEntry(a *active, ids []string) bool {
+	return l.matches(a, "BatchGetSecretValue", ids) || l.matches(a, "GetSecretValue", ids)
+}
+
+// due reports whether the next request that matches is hit.
+func (a *active) due() bool {
+	return a.seen >= a.Skip && (a.Times == 0 || a.seen < a.Skip+a.Times)
 }
 
 // take counts the request against a fault that matches it, and reports whether
@@ -118,23 +142,7 @@ type plan struct {
 // takes. It returns an error if the client or the server has gone by then.
 func (l *faultList) plan(ctx context.Context, closed <-chan struct{}, req *request, h http.Header) (*plan, error) {
 	p := &plan{header: h, op: req.op, ids: req.ids}
-	var latency time.Duration
-	var hit *active
-	l.mu.Lock()
-	for _, a := range l.list {
-		if a.Effect.change != nil && hit != nil || a.Effect.entry && req.op == "BatchGetSecretValue" && a.SecretID != "" {
-			continue
-		}
-		if !a.matches(req.op, req.ids) || !a.take() {
-			continue
-		}
-		latency += a.Latency
-		if a.Effect.change != nil {
-			hit = a
-		}
-	}
-	l.mu.Unlock()
-
+	hit, latency := l.pick(req)
 	if latency > 0 {
 		timer := time.NewTimer(latency)
 		defer timer.Stop()
@@ -162,14 +170,40 @@ func (l *faultList) plan(ctx context.Context, closed <-chan struct{}, req *reque
 	return p, nil
 }
 
+// pick counts the request against the faults that match it and returns the one
+// whose effect it takes, if any, and the latencies of all.
+func (l *faultList) pick(req *request) (hit *active, latency time.Duration) {
+	l.store.mu.Lock()
+	defer l.store.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.list {
+		hits := false
+		switch {
+		case a.inEntries(req.op): // entry counts it
+			hits = a.due() && l.matchesEntry(a, req.ids)
+		case !l.matches(a, req.op, req.ids):
+		case a.Effect.change != nil && hit != nil:
+			hits = a.due()
+		default:
+			if hits = a.take(); hits && a.Effect.change != nil {
+				hit = a
+			}
+		}
+		if hits {
+			latency += a.Latency
+		}
+	}
+	return hit, latency
+}
+
 // entry returns the error that a batch answers for one of its secrets, if a fault
-// wants one.
+// wants one. It is called with the store's lock held.
 func (l *faultList) entry(name string) *apiError {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range l.list {
-		if a.Effect.entry && a.SecretID == name &&
-			(a.matches("BatchGetSecretValue", []string{name}) || a.matches("GetSecretValue", []string{name})) && a.take() {
+		if a.inEntries("BatchGetSecretValue") && l.matchesEntry(a, []string{name}) && a.take() {
 			p := &plan{op: "GetSecretValue", ids: []string{name}}
 			a.Effect.change(p)
 			return p.err

@@ -314,6 +314,10 @@ func TestFaultsThatMakeNoSense(t *testing.T) {
 		"unknown operation": {Operation: "GetSecret", Effect: secrettest.Hang()},
 		"negative":          {Times: -1, Effect: secrettest.Hang()},
 		"negative latency":  {Latency: -1},
+		"a success":         {Effect: secrettest.Respond(200, "OK", "")},
+		"status 399":        {Effect: secrettest.Respond(399, "X", "")},
+		"status 600":        {Effect: secrettest.Respond(600, "X", "")},
+		"no status":         {Effect: secrettest.Respond(0, "X", "")},
 	} {
 		if _, err := s.Inject(f); err == nil {
 			t.Errorf("%s: no error", name)

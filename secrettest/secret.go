@@ -89,11 +89,17 @@ func (st *store) names(ids []string) []string {
 	defer st.mu.Unlock()
 	out := slices.Clone(ids)
 	for i, id := range out {
-		if sec := st.find(id); sec != nil {
-			out[i] = sec.name
-		}
+		out[i] = st.name(id)
 	}
 	return out
+}
+
+// name returns the name of the secret that the ID finds, else the ID.
+func (st *store) name(id string) string {
+	if sec := st.find(id); sec != nil {
+		return sec.name
+	}
+	return id
 }
 
 // arnSuffix is what the service puts at an ARN's end: a hyphen and six

@@ -122,7 +122,8 @@ func newServer(cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	w := &wire{addr: cfg.Addr, closed: make(chan struct{})}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
-	return &Server{store: newStore(cfg), faults: &faultList{}, calls: newCallLog(), wire: w}
+	st := newStore(cfg)
+	return &Server{store: st, faults: &faultList{store: st}, calls: newCallLog(), wire: w}
 }
 
 // listen opens the socket unless it is open, and returns the server's URL.
