@@ -2,7 +2,9 @@ package secrettest
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -24,17 +26,18 @@ func (s *Server) Transport() http.RoundTripper { return transport{s} }
 type transport struct{ s *Server }
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
-		r.Body = http.NoBody
+	in := *r // a RoundTripper must not change the request
+	if in.Body == nil {
+		in.Body = http.NoBody
 	}
-	defer r.Body.Close()
+	defer in.Body.Close()
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
 	if t.s.wire.isClosed() {
 		return nil, errRefused
 	}
-	rep, err := t.s.answer(r)
+	rep, err := t.s.answer(&in)
 	if err != nil {
 		if ctxErr := r.Context().Err(); ctxErr != nil {
 			return nil, ctxErr
@@ -45,7 +48,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errReset
 	}
 	resp := &http.Response{
-		Status:     http.StatusText(rep.status),
+		Status:     statusLine(rep.status),
 		StatusCode: rep.status,
 		Proto:      "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header:        http.Header{},
@@ -59,6 +62,12 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp.Body = io.NopCloser(body)
 	return resp, nil
+}
+
+// statusLine returns a status as net/http's server writes it.
+func statusLine(status int) string {
+	text := cmp.Or(http.StatusText(status), fmt.Sprint("status code ", status))
+	return fmt.Sprint(status, " ", text)
 }
 
 // What a client sees of a connection that broke before the answer, and of a
