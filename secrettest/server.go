@@ -17,6 +17,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -112,11 +113,22 @@ func New(t testing.TB) *Server {
 // Config.
 func Start(cfg Config) (*Server, error) {
 	s := newServer(cfg)
+	switch cfg := s.store.cfg; {
+	case !validRegion.MatchString(cfg.Region):
+		return nil, fmt.Errorf("secrettest: the region %q is not of lower-case letters, digits and hyphens", cfg.Region)
+	case !validAccount.MatchString(cfg.Account):
+		return nil, fmt.Errorf("secrettest: the account %q is not of 12 digits", cfg.Account)
+	}
 	if _, err := s.listen(); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
+
+var (
+	validRegion  = regexp.MustCompile(`^[a-z0-9-]+$`)
+	validAccount = regexp.MustCompile(`^[0-9]{12}$`)
+)
 
 func newServer(cfg Config) *Server {
 	cfg = cfg.withDefaults()
@@ -141,7 +153,7 @@ func (s *Server) listen() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("secrettest: no address to listen on: %w", err)
 	}
-	w.url = "http://" + l.Addr().String()
+	w.url = "http://" + reachable(l.Addr().(*net.TCPAddr))
 	w.http = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -149,6 +161,15 @@ func (s *Server) listen() (string, error) {
 	}
 	go w.http.Serve(l)
 	return w.url, nil
+}
+
+// reachable returns an address that leads to a listener, which that of one on all
+// addresses does not everywhere.
+func reachable(a *net.TCPAddr) string {
+	if a.IP.IsUnspecified() {
+		a = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: a.Port}
+	}
+	return a.String()
 }
 
 // URL returns the server's base URL, for the SDK's BaseEndpoint or an

@@ -180,6 +180,37 @@ func TestStartOnAnAddressInUse(t *testing.T) {
 	}
 }
 
+func TestConfigThatMakesNoSense(t *testing.T) {
+	for name, cfg := range map[string]secrettest.Config{
+		"a region in capitals":    {Region: "EU"},
+		"a region with a quote":   {Region: "us-east-1'"},
+		"an account of letters":   {Account: "my-account"},
+		"an account of 11 digits": {Account: "12345678901"},
+	} {
+		if s, err := secrettest.Start(cfg); err == nil {
+			s.Close()
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestAServerOnAllAddressesGivesOneToReachItBy(t *testing.T) {
+	for _, addr := range []string{":0", "0.0.0.0:0"} {
+		s, err := secrettest.Start(secrettest.Config{Addr: addr})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		s.Seed(t, "s", "v")
+		if !strings.HasPrefix(s.URL(), "http://127.0.0.1:") {
+			t.Errorf("the URL is %s", s.URL())
+		}
+		if err := get(ctx, client(t, s), "s"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestRegionAndAccount(t *testing.T) {
 	for region, want := range map[string]string{
 		"eu-central-1": "arn:aws:secretsmanager:eu-central-1:000000000042:secret:s-",

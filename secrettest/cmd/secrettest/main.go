@@ -47,12 +47,19 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		stop()
+		os.Exit(2)
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "secrettest:", err)
+		// The library's errors begin with the name already.
+		fmt.Fprintln(os.Stderr, "secrettest:", strings.TrimPrefix(err.Error(), "secrettest: "))
 		stop()
 		os.Exit(1)
 	}
 }
+
+// errUsage is a mistake in the arguments that has been printed.
+var errUsage = errors.New("wrong usage")
 
 // run serves until the context ends.
 func run(ctx context.Context, args []string, out, errs io.Writer) error {
@@ -65,11 +72,14 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	addr := flags.String("addr", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
 	region := flags.String("region", "us-east-1", "`region` that the secrets' ARNs name")
 	file := flags.String("seed", "", "`file` of secrets to begin with")
-	if err := flags.Parse(args); err != nil {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
 		return err
-	}
-	if flags.NArg() > 0 {
-		return fmt.Errorf("unexpected argument %q; -h tells what there is", flags.Arg(0))
+	case err != nil:
+		return errUsage // flags has printed it
+	case flags.NArg() > 0:
+		fmt.Fprintf(errs, "secrettest: unexpected argument %q; -h tells what there is\n", flags.Arg(0))
+		return errUsage
 	}
 	var seeds []seed
 	if *file != "" {

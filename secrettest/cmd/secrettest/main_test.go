@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 
 func TestTheCommandServesItsSeedsUntilASignal(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "seed.json")
-	seeds := `{"text": "sesame", "object": {"a": 1}, "blob": {"SecretBinary": "AAEC"}, "list": [1]}`
+	seeds := "\ufeff" + `{"text": "sesame", "object": {"a": 1}, "blob": {"SecretBinary": "AAEC"}, "list": [1]}`
 	if err := os.WriteFile(file, []byte(seeds), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -132,9 +132,28 @@ func TestHelpAndBadFlags(t *testing.T) {
 			t.Errorf("the help lacks %s", want)
 		}
 	}
-	for _, args := range [][]string{{"x"}, {"-nonsense"}, {"-seed", "/does/not/exist"}, {"-addr", "nowhere:x"}} {
-		if err := run(context.Background(), args, io.Discard, io.Discard); err == nil {
-			t.Errorf("%q: no error", args)
+	for _, row := range []struct {
+		args []string
+		exit int
+		want string // begins the one line, before any usage
+	}{
+		{[]string{"x"}, 2, `secrettest: unexpected argument "x"; -h tells what there is`},
+		{[]string{"-nonsense"}, 2, "flag provided but not defined: -nonsense"},
+		{[]string{"-h"}, 0, "Usage:"},
+		{[]string{"-seed", "/does/not/exist"}, 1, "secrettest: open /does/not/exist:"},
+		{[]string{"-addr", "nowhere:x"}, 1, "secrettest: no address to listen on: "},
+		{[]string{"-region", "x'; echo"}, 1, `secrettest: the region "x'; echo" `},
+	} {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		cmd := exec.CommandContext(ctx, os.Args[0], row.args...)
+		cmd.Env = append(os.Environ(), "SECRETTEST_AS_COMMAND=1")
+		out, _ := cmd.CombinedOutput()
+		cancel()
+		if got := cmd.ProcessState.ExitCode(); got != row.exit {
+			t.Errorf("%q exits with %d, want %d", row.args, got, row.exit)
+		}
+		if !strings.HasPrefix(string(out), row.want) || strings.Count(string(out), row.want) != 1 {
+			t.Errorf("%q prints\n%s\nwant once, first: %s", row.args, out, row.want)
 		}
 	}
 }

@@ -23,6 +23,7 @@ type seed struct {
 // readSeeds reads the file's secrets in their order. Its errors name a line, and
 // a secret where they can, and quote nothing else of the file.
 func readSeeds(data []byte) ([]seed, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which some editors put there
 	d := json.NewDecoder(bytes.NewReader(data))
 	line := func() int { return 1 + bytes.Count(data[:d.InputOffset()], []byte("\n")) }
 	fail := func(format string, args ...any) ([]seed, error) {
