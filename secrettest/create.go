@@ -1,13 +1,16 @@
 package secrettest
 
-import "regexp"
+import (
+	"regexp"
+	"slices"
+)
 
 type createSecretInput struct {
 	Name               *string `api:"required" len:"1,512"`
 	ClientRequestToken *string `len:"32,64"`
 	Description        *string `len:"0,2048"`
 	KmsKeyId           *string `len:"0,2048"`
-	SecretBinary       []byte  `len:"1,65536" secret:"true"`
+	SecretBinary       blob    `len:"1,65536" secret:"true"`
 	SecretString       *string `secret:"true"`
 	Tags               []tag
 }
@@ -34,6 +37,11 @@ func (s *Server) createSecret(in *createSecretInput) (any, error) {
 	if err := checkTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
+	for i, t := range in.Tags {
+		if slices.ContainsFunc(in.Tags[:i], func(u tag) bool { return u.Key == t.Key }) {
+			return nil, invalidParameter("You can't specify two tags with the same key. Tag key: '" + t.Key + "'.")
+		}
+	}
 	sec := s.store.byName[*in.Name]
 	switch {
 	case sec == nil:
@@ -42,7 +50,9 @@ func (s *Server) createSecret(in *createSecretInput) (any, error) {
 			sec.description = *in.Description
 		}
 		sec.setKey(in.KmsKeyId)
-		sec.tags = in.Tags
+		if len(in.Tags) > 0 {
+			sec.tags = in.Tags
+		}
 	case !sec.deleted.IsZero():
 		return nil, invalidRequest("You can't create this secret because a secret with this name is already scheduled for deletion.")
 	case p == nil || sec.version(*in.ClientRequestToken) == nil:

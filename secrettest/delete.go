@@ -40,7 +40,7 @@ func (s *Server) deleteSecret(in *deleteSecretInput) (any, error) {
 	}
 	window := time.Duration(days) * day
 	date := now.Add(window)
-	sec.deleted, sec.changed, sec.purge = now, now, date
+	sec.deleted, sec.changed, sec.purge, sec.forced = now, now, date, force
 	if force {
 		date, sec.purge = now, now.Add(s.store.cfg.PurgeDelay)
 	}
@@ -51,6 +51,9 @@ func (s *Server) restoreSecret(in *secretIDInput) (any, error) {
 	sec, err := s.store.lookup(*in.SecretId)
 	if err != nil {
 		return nil, err
+	}
+	if sec.forced {
+		return nil, errDeleted
 	}
 	sec.deleted, sec.purge, sec.changed = time.Time{}, time.Time{}, s.store.now()
 	return secretOutput{sec.arn, sec.name}, nil

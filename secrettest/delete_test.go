@@ -110,6 +110,8 @@ func TestForcedDeletion(t *testing.T) {
 	}
 	_, err = c.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("s")})
 	wantError(t, err, "InvalidRequestException", marked)
+	_, err = c.RestoreSecret(ctx, &secretsmanager.RestoreSecretInput{SecretId: aws.String("s")})
+	wantError(t, err, "InvalidRequestException", marked)
 	now = now.Add(time.Hour)
 	_, err = c.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("s")})
 	wantError(t, err, "ResourceNotFoundException", "")

@@ -23,7 +23,7 @@ type description struct {
 	RotationLambdaARN      string              `json:",omitempty"`
 	RotationRules          *rotationRules      `json:",omitempty"`
 	SecretVersionsToStages map[string][]string `json:",omitempty"`
-	Tags                   []tag               `json:",omitempty"`
+	Tags                   []tag               `json:",omitzero"` // empty, not absent, once the last is removed
 	VersionIdsToStages     map[string][]string `json:",omitempty"`
 }
 

@@ -2,6 +2,7 @@ package secrettest
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -63,17 +64,28 @@ type filter struct {
 	Values []string
 }
 
+func (f *filter) UnmarshalJSON(b []byte) error {
+	return exactly(b, map[string]any{"Key": &f.Key, "Values": &f.Values})
+}
+
 const filterKeys = "description,name,tag-key,tag-value,primary-region,owning-service,all"
 
 // filtered returns the secrets that meet all of the filters, oldest first.
 func (st *store) filtered(filters []filter, deleted bool) ([]*secret, error) {
-	for _, f := range filters {
+	for i, f := range filters {
+		at := fmt.Sprintf(" at 'filters.%d.member.", i+1)
+		const failed = "values' failed to satisfy constraint: Member must "
 		switch {
 		case !oneOf(f.Key, filterKeys):
-			return nil, validation("1 validation error detected: Value '" + f.Key + "' at 'filters.1.member.key' failed to satisfy constraint: Member must satisfy enum value set: [" +
+			return nil, validation("1 validation error detected: Value '" + f.Key + "'" + at + "key' failed to satisfy constraint: Member must satisfy enum value set: [" +
 				strings.ReplaceAll(filterKeys, ",", ", ") + "]")
-		case len(f.Values) < 1 || len(f.Values) > 10 || slices.ContainsFunc(f.Values, func(v string) bool { return utf8.RuneCountInString(v) > 512 }):
-			return nil, validation("1 validation error detected: Value at 'filters.1.member.values' failed to satisfy constraint: Member must have length less than or equal to 10")
+		case len(f.Values) < 1:
+			return nil, validation("1 validation error detected: Value" + at + failed + "have length greater than or equal to 1")
+		case len(f.Values) > 10:
+			return nil, validation("1 validation error detected: Value" + at + failed + "have length less than or equal to 10")
+		case slices.ContainsFunc(f.Values, func(v string) bool { return utf8.RuneCountInString(v) > 512 }):
+			return nil, validation("1 validation error detected: Value" + at + failed +
+				"satisfy constraint: [Member must have length less than or equal to 512, Member must have length greater than or equal to 0]")
 		}
 	}
 	found := []*secret{}

@@ -95,6 +95,25 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+func TestABadFilterIsNamed(t *testing.T) {
+	s := secrettest.New(t)
+	for filter, want := range map[string]string{
+		`{"Key":"colour","Values":["a"]}`: "1 validation error detected: Value 'colour' at 'filters.2.member.key' failed to satisfy constraint: " +
+			"Member must satisfy enum value set: [description, name, tag-key, tag-value, primary-region, owning-service, all]",
+		`{"Key":"name","Values":[]}`: "1 validation error detected: Value at 'filters.2.member.values' failed to satisfy constraint: " +
+			"Member must have length greater than or equal to 1",
+		`{"Key":"name","Values":["","","","","","","","","","",""]}`: "1 validation error detected: Value at 'filters.2.member.values' failed to satisfy constraint: " +
+			"Member must have length less than or equal to 10",
+		`{"Key":"name","Values":["` + strings.Repeat("x", 513) + `"]}`: "1 validation error detected: Value at 'filters.2.member.values' failed to satisfy constraint: " +
+			"Member must satisfy constraint: [Member must have length less than or equal to 512, Member must have length greater than or equal to 0]",
+	} {
+		_, typ, message := raw(t, s, "ListSecrets", `{"Filters":[{"Key":"name","Values":["a"]},`+filter+`]}`)
+		if typ != "ValidationException" || message != want {
+			t.Errorf("%s %s, want\n%s", typ, message, want)
+		}
+	}
+}
+
 func TestSorting(t *testing.T) {
 	c := fill(t)
 	for by, want := range map[types.SortByType]string{
@@ -260,6 +279,19 @@ func TestTags(t *testing.T) {
 	}
 	if _, err := c.UntagResource(ctx, &secretsmanager.UntagResourceInput{SecretId: aws.String("s"), TagKeys: []string{"a", "z"}}); err != nil || tagged() != "b=3 c=" {
 		t.Errorf("tags %q, %v", tagged(), err)
+	}
+	if _, err := c.UntagResource(ctx, &secretsmanager.UntagResourceInput{SecretId: aws.String("s"), TagKeys: []string{"b", "c"}}); err != nil {
+		t.Fatal(err)
+	}
+	s.Seed(t, "untagged", "v")
+	for id, want := range map[string]bool{"s": true, "untagged": false} {
+		d, err := c.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &id})
+		if err != nil || len(d.Tags) > 0 || (d.Tags != nil) != want {
+			t.Errorf("%s: Tags is there: %v, want %v (%v)", id, d.Tags != nil, want, err)
+		}
+	}
+	if err := add(tag("b", "3"), tag("c", "")); err != nil {
+		t.Fatal(err)
 	}
 	var many []types.Tag
 	for i := range 49 {

@@ -1,7 +1,9 @@
 package secrettest
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -49,6 +51,40 @@ func parse(body []byte, in any) error {
 		return validation(fmt.Sprintf("%d validation %s detected: %s", len(wrong), noun, strings.Join(wrong, "; ")))
 	}
 	return nil
+}
+
+// exactly decodes the members of an object inside a request, whose names match
+// exactly as well.
+func exactly(b []byte, members map[string]any) error {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
+	}
+	for name, to := range members {
+		if m, ok := raw[name]; ok {
+			if err := json.Unmarshal(m, to); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// blob is binary data, which is a string of base64 and not, as encoding/json would
+// have it, a list of numbers or base64 in lines too.
+type blob []byte
+
+func (b *blob) UnmarshalJSON(j []byte) error {
+	var text *string
+	if err := json.Unmarshal(j, &text); err != nil || text == nil {
+		return err
+	}
+	if strings.ContainsAny(*text, "\r\n") {
+		return errors.New("base64 in lines")
+	}
+	data, err := base64.StdEncoding.DecodeString(*text)
+	*b = data
+	return err
 }
 
 // check returns what is wrong with a parameter, in the words of the service.

@@ -8,7 +8,7 @@ const maxValue = 65_536
 type putSecretValueInput struct {
 	SecretId           *string  `api:"required" len:"1,2048"`
 	ClientRequestToken *string  `len:"32,64"`
-	SecretBinary       []byte   `len:"1,65536" secret:"true"`
+	SecretBinary       blob     `len:"1,65536" secret:"true"`
 	SecretString       *string  `secret:"true"`
 	VersionStages      []string `len:"1,20" each:"1,256"`
 }

@@ -45,6 +45,12 @@ type rotationRules struct {
 	ScheduleExpression     *string `json:",omitempty"`
 }
 
+func (r *rotationRules) UnmarshalJSON(b []byte) error {
+	return exactly(b, map[string]any{
+		"AutomaticallyAfterDays": &r.AutomaticallyAfterDays, "Duration": &r.Duration, "ScheduleExpression": &r.ScheduleExpression,
+	})
+}
+
 // next returns when the secret is due for rotation, as far as it follows from a
 // number of days, counted from the latest rotation, or from when it was asked for
 // if there was none; schedule expressions are kept but not read.

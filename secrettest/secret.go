@@ -40,6 +40,7 @@ type secret struct {
 	accessed            time.Time  // of the whole secret: the day of the last read
 	deleted             time.Time  // when it was deleted, else zero
 	purge               time.Time  // when a deleted one goes for good
+	forced              bool       // deleted without recovery
 	versions            []*version // in order of creation
 	rotation            *rotation  // nil if never configured
 }

@@ -3,6 +3,7 @@ package secrettest
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -14,6 +15,10 @@ type tag struct {
 	Value string
 }
 
+func (t *tag) UnmarshalJSON(b []byte) error {
+	return exactly(b, map[string]any{"Key": &t.Key, "Value": &t.Value})
+}
+
 // checkTags returns the error for tags that cannot be added to those there are.
 func checkTags(have, add []tag) error {
 	n := len(have)
@@ -21,6 +26,8 @@ func checkTags(have, add []tag) error {
 		switch {
 		case t.Key == "" || utf8.RuneCountInString(t.Key) > 128:
 			return validation(fmt.Sprintf("1 validation error detected: Value '%s' at 'tags.%d.member.key' failed to satisfy constraint: Member must have length less than or equal to 128 and greater than or equal to 1", t.Key, i+1))
+		case strings.HasPrefix(t.Key, "aws:"):
+			return invalidParameter("You can't modify system tags. Tag key: '" + t.Key + "'.")
 		case utf8.RuneCountInString(t.Value) > 256:
 			return validation(fmt.Sprintf("1 validation error detected: Value at 'tags.%d.member.value' failed to satisfy constraint: Member must have length less than or equal to 256", i+1))
 		}

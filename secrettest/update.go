@@ -5,7 +5,7 @@ type updateSecretInput struct {
 	ClientRequestToken *string `len:"32,64"`
 	Description        *string `len:"0,2048"`
 	KmsKeyId           *string `len:"0,2048"`
-	SecretBinary       []byte  `len:"1,65536" secret:"true"`
+	SecretBinary       blob    `len:"1,65536" secret:"true"`
 	SecretString       *string `secret:"true"`
 }
 
