@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,7 +115,23 @@ func (s *suite) mustFetch(ref cache.Ref) cache.Value {
 	if r.err != nil {
 		s.Fatalf("Fetch of %v: %v", ref, r.err)
 	}
+	s.checkAbout(ref, r.value)
 	return r.value
+}
+
+// checkAbout checks what comes with a value.
+func (s *suite) checkAbout(ref cache.Ref, v cache.Value) {
+	s.Helper()
+	if !v.FetchedAt.IsZero() {
+		s.Error("FetchedAt is set; that is the cache's to do")
+	}
+	if s.Stages && ref.Stage != "" && !slices.Contains(v.Stages, ref.Stage) {
+		s.Errorf("asked for stage %s, and the version says that its stages are %q", ref.Stage, v.Stages)
+	}
+	// An ARN has more in it than the name.
+	if v.Name != "" && v.Name != ref.ID && !(strings.HasPrefix(ref.ID, "arn:") && strings.Contains(ref.ID, v.Name)) {
+		s.Errorf("asked for %s, and the name is %q", ref.ID, v.Name)
+	}
 }
 
 // checkValue shows no more of a value than its size: it may be real.
@@ -139,9 +156,6 @@ func (s *suite) text() {
 	s.checkValue(v, `{"user":"app"}`, false)
 	if s.VersionIDs && v.VersionID == "" {
 		s.Error("no version ID")
-	}
-	if !v.FetchedAt.IsZero() {
-		s.Error("FetchedAt is set; that is the cache's to do")
 	}
 }
 

@@ -75,22 +75,32 @@ func (s *suite) concurrentUse() {
 	for i := range secrets {
 		s.Put(s, s.id(fmt.Sprint(i)), fmt.Sprint("value ", i))
 	}
-	var wg sync.WaitGroup
-	for i := range secrets {
-		for range 2 {
-			wg.Go(func() {
-				for range fetches {
-					v, err := s.Source.Fetch(s.Context(), s.current(s.id(fmt.Sprint(i))))
-					if err != nil {
-						s.Errorf("one of many fetches: %v", err)
-						return
+	count := labelled(s.Context(), func(ctx context.Context) {
+		var wg sync.WaitGroup
+		for i := range secrets {
+			for range 2 {
+				wg.Go(func() {
+					for range fetches {
+						ref := s.current(s.id(fmt.Sprint(i)))
+						v, err := s.Source.Fetch(ctx, ref)
+						if err != nil {
+							s.Errorf("one of many fetches: %v", err)
+							return
+						}
+						s.checkAbout(ref, v)
+						s.checkValue(v, fmt.Sprint("value ", i), false)
 					}
-					s.checkValue(v, fmt.Sprint("value ", i), false)
-				}
-			})
+				})
+			}
 		}
+		wg.Wait()
+	})
+	// Connections that are kept for the next fetch have goroutines, but there are
+	// far fewer of them than fetches.
+	const all = secrets * 2 * fetches
+	if left := settle(count, all/2); left >= all/2 {
+		s.Errorf("%d fetches have left %d goroutines behind", all, left)
 	}
-	wg.Wait()
 }
 
 func (s *suite) failures() {

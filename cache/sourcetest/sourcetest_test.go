@@ -151,6 +151,8 @@ func TestBrokenSourcesFail(t *testing.T) {
 			}
 		}
 	}
+	done := make(chan struct{}) // until which a source may leave things behind
+	t.Cleanup(func() { close(done) })
 	const secret = "Zq7!Xw9@Kv3#Jp5$Ym1%Ub8^Tn2&Rc6*" // as the suite puts it
 
 	for _, c := range []struct {
@@ -178,6 +180,23 @@ func TestBrokenSourcesFail(t *testing.T) {
 		{"no version IDs", onValue(func(v *cache.Value) { v.VersionID = "" }), "text"},
 		{"one version ID for ever", onValue(func(v *cache.Value) { v.VersionID = "v" }), "rotation"},
 		{"sets FetchedAt", onValue(func(v *cache.Value) { v.FetchedAt = v.Created.Add(1) }), "text"},
+		{"sets FetchedAt of versions asked for", func(good fetch) fetch {
+			return func(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+				v, err := good(ctx, ref)
+				if ref.VersionID != "" {
+					v.FetchedAt = v.Created.Add(1)
+				}
+				return v, err
+			}
+		}, "pinned-version"},
+		{"no stages", onValue(func(v *cache.Value) { v.Stages = nil }), "text"},
+		{"the name of another secret", onValue(func(v *cache.Value) { v.Name = "other" }), "text"},
+		{"leaves a goroutine behind each fetch", func(good fetch) fetch {
+			return func(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+				go func() { <-done }()
+				return good(ctx, ref)
+			}
+		}, "concurrent-use"},
 		{"remembers the first answer", func(good fetch) fetch {
 			var answers sync.Map
 			return func(ctx context.Context, ref cache.Ref) (cache.Value, error) {
