@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -225,11 +226,11 @@ func TestARotationIsSeenByTheNextReadOfABusySecret(t *testing.T) {
 // has grown old meanwhile.
 func TestASlowObserverMakesNobodyGetAValuePastItsTTL(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s, slow := serving("db"), 5*time.Second
+		s := serving("db")
+		var fetches atomic.Int32
 		c := open(t, s, cache.Config{TTL: time.Second, Observer: hook.ObserverFunc(func(_ context.Context, e hook.Event) {
-			if _, ok := e.(hook.Fetched); ok {
-				time.Sleep(slow)
-				slow = 0
+			if _, ok := e.(hook.Fetched); ok && fetches.Add(1) == 1 {
+				time.Sleep(5 * time.Second)
 			}
 		})})
 		go c.Get(t.Context(), ref("db"))
