@@ -3,6 +3,7 @@ package typedsecret_test
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"strings"
 	"sync/atomic"
@@ -266,4 +267,109 @@ func TestACloneOfNothingIsNothing(t *testing.T) {
 			t.Errorf("got %v, %v", v, err)
 		}
 	}
+}
+
+// TestAnOldValueThatAHandleKeptIsNotFreshAfterANewerWasSeen by another handle, both
+// evicted since.
+func TestAnOldValueThatAHandleKeptIsNotFreshAfterANewerWasSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing("a", "1", "b", "1")
+		cfg := eager
+		cfg.MaxSize = 1
+		with := typedsecret.WithCache(open(t, source, cfg))
+		one, two, other := typedsecret.New[int]("a", with), typedsecret.New[int]("a", with), typedsecret.New[int]("b", with)
+		wantGet(t, one, 1)
+		wantGet(t, other, 1)
+		source.put("a", "2")
+		wantGet(t, two, 2)
+		wantGet(t, other, 1)
+		source.fail(cache.ErrUnavailable)
+		if v, info, err := one.GetWithInfo(t.Context()); v != 1 || err != nil || !info.Stale {
+			t.Errorf("got %v, stale %v, %v", v, info.Stale, err)
+		}
+		source.fail(nil)
+		time.Sleep(time.Second)
+		one.Get(t.Context())
+		synctest.Wait()
+		wantGet(t, one, 2)
+	})
+}
+
+func TestEachCachesObserverIsToldOfAVersionThatDoesNotDecode(t *testing.T) {
+	handle := typedsecret.New[int]("k")
+	for range 2 {
+		events := &journal{}
+		setDefault(t, open(t, storing("k", "no JSON"), cache.Config{Observer: events}))
+		for range 2 {
+			if _, err := handle.Get(t.Context()); err == nil {
+				t.Error("no error")
+			}
+		}
+		if n := len(eventsOf[hook.DecodeFailed](events)); n != 1 {
+			t.Errorf("told %d times", n)
+		}
+	}
+}
+
+func TestWhatACodecDidNotDeclareSharedIsDecodedForEach(t *testing.T) {
+	handle := typedsecret.New[[]*x509.Certificate]("k",
+		typedsecret.WithCache(open(t, storing("k", "x"), cache.Config{})),
+		typedsecret.WithCodec(codec.Func(func([]byte) ([]*x509.Certificate, error) {
+			return []*x509.Certificate{{DNSNames: []string{"good"}}}, nil
+		})))
+	must[[]*x509.Certificate](t)(handle.Get(t.Context()))[0].DNSNames[0] = "evil"
+	if got := must[[]*x509.Certificate](t)(handle.Get(t.Context())); got[0].DNSNames[0] != "good" {
+		t.Error("what an earlier caller did is seen")
+	}
+}
+
+// moody is a Hook whose Get fails for one version.
+type moody struct{ refused atomic.Value }
+
+func (h *moody) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	return bytes.Clone(b), nil
+}
+
+func (h *moody) Get(_ context.Context, item hook.Item, b []byte) ([]byte, error) {
+	if item.VersionID == h.refused.Load() {
+		return nil, errors.New("no key")
+	}
+	return bytes.Clone(b), nil
+}
+
+func TestAHookThatFailsForANewVersionLeavesTheLastGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, h := storing("k", "1"), &moody{}
+		cfg := eager
+		cfg.Hook = h
+		handle := typedsecret.New[int]("k", typedsecret.WithCache(open(t, source, cfg)))
+		wantGet(t, handle, 1)
+		source.put("k", "2")
+		h.refused.Store("v2")
+		if _, err := handle.Refresh(t.Context()); !errors.Is(err, cache.ErrHook) {
+			t.Errorf("Refresh: %v", err)
+		}
+		wantGet(t, handle, 1)
+		if _, info, _ := handle.GetWithInfo(t.Context()); info.VersionID != "v1" || !errors.Is(info.DecodeErr, cache.ErrHook) {
+			t.Errorf("info: %+v", info)
+		}
+		h.refused.Store("")
+		wantGet(t, handle, 2)
+	})
+}
+
+func TestCloseEndsADecodingThatWaitsForTheHook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, storing("k", "1"), cache.Config{Hook: stuck{get: true}})
+		handle := typedsecret.New[int]("k", typedsecret.WithCache(c))
+		start := time.Now()
+		go func() {
+			time.Sleep(time.Second)
+			c.Close()
+		}()
+		_, err := handle.Get(t.Context())
+		if took := time.Since(start); !errors.Is(err, cache.ErrClosed) || took != time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
 }

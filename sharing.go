@@ -23,34 +23,38 @@ const (
 )
 
 func sharingOf[T any](c codec.Codec) sharing {
-	if immutable(reflect.TypeFor[T]()) {
+	t := reflect.TypeFor[T]()
+	_, clones := any((*T)(nil)).(interface{ Clone() T })
+	switch {
+	case immutable(t):
 		return share
-	}
-	if clones[T]() {
+	case clones || t.Implements(reflect.TypeFor[interface{ Clone() T }]()):
+		return cloneEach
+	case !declaresSharing(c):
+		return decodeEach
+	case isContainer[T]():
 		return cloneEach
 	}
-	if s, ok := c.(codec.Sharer); ok {
-		shared := false
-		_ = guard.Call("method Shared", func() error {
-			shared = s.Shared()
-			return nil
-		})
-		if shared {
-			return share
-		}
-	}
-	return decodeEach
+	return share
 }
 
-// clones reports whether cloneOf can copy a T.
-func clones[T any]() bool {
+func declaresSharing(c codec.Codec) (shared bool) {
+	s, ok := c.(codec.Sharer)
+	_ = guard.Call("method Shared", func() error {
+		shared = ok && s.Shared()
+		return nil
+	})
+	return shared
+}
+
+// isContainer reports whether a T holds what is by custom never modified, but is
+// itself modified by some: filtered, say, or stapled.
+func isContainer[T any]() bool {
 	switch any((*T)(nil)).(type) {
 	case *[]*x509.Certificate, *tls.Certificate, **tls.Certificate:
 		return true
-	case interface{ Clone() T }:
-		return true
 	}
-	return reflect.TypeFor[T]().Implements(reflect.TypeFor[interface{ Clone() T }]())
+	return false
 }
 
 // immutable reports whether nothing that a copy of a t gives access to can be
@@ -81,9 +85,8 @@ func immutable(t reflect.Type) bool {
 	return false
 }
 
-// cloneOf copies v by its Clone method. Of the containers that package codec fills
-// with certificates it copies the container: what is in them nobody modifies, the
-// containers some do.
+// cloneOf copies v by its Clone method, or v itself without what is in it if it is a
+// container.
 func cloneOf[T any](v T) (clone T, err error) {
 	switch c := any(&clone).(type) {
 	case *[]*x509.Certificate:

@@ -24,8 +24,12 @@ type view[T any] struct {
 	direct bool            // kept, and may be returned as it is
 	fixed  bool            // the handle does not follow the default cache
 	err    error           // why snap does not decode
-	again  bool            // err is a panic: snap's version may decode yet
+	again  bool            // err is a panic or of the hook: snap's version may decode yet
 }
+
+// isUnsettled reports whether the next reader should try to decode snap again. Of a
+// codec that panicked, who has a good value doesn't.
+func (v *view[T]) isUnsettled() bool { return v.again && (v.good == nil || v.snap.Hooked()) }
 
 // newest joins what two views of one cache know: the newer snapshot, and the newer
 // value that is good. Which of two versions decodes sooner is chance.
@@ -78,7 +82,7 @@ type decoding[T any] struct {
 // see returns the view of snap, or of a newer one that the slot has seen, so that
 // a reader who was slow brings nobody an older version.
 func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot) (*view[T], error) {
-	if v := s.view.Load(); v != nil && (v.snap == snap || snap.Before(v.snap)) && !(v.again && v.good == nil) {
+	if v := s.view.Load(); v != nil && (v.snap == snap || snap.Before(v.snap)) && !v.isUnsettled() {
 		return v, nil
 	}
 	if ctx == nil {
@@ -127,7 +131,7 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 			d.view = s.publish(before, v)
 		}
 	}()
-	if v != nil && v.err != nil && (before == nil || before.err == nil || !before.snap.Same(v.snap)) {
+	if v != nil && v.err != nil && (before == nil || before.err == nil || before.snap.Cache() != v.snap.Cache() || !before.snap.Same(v.snap)) {
 		// Told when nobody waits any more, so that the observer may read s.
 		d.snap.Observe(ctx, hook.DecodeFailed{
 			Secret: hook.Secret{ID: d.snap.Ref().ID, Stage: d.snap.Ref().Stage, VersionID: d.snap.VersionID()},
@@ -200,7 +204,7 @@ func (d *decoder[T]) prepare() {
 
 // view makes the view of snap that follows before, the handle's last one, or nil.
 // It decodes only if snap brings another version. An error says that the payload
-// could not be had from the hook.
+// could not be had from the hook, and that there is no good one before it.
 func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snapshot) (*view[T], error) {
 	if before != nil && before.snap.Cache() != snap.Cache() {
 		before = nil // SetDefault: what another cache holds says nothing here
@@ -214,15 +218,19 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 		return &v, nil
 	}
 	value, undecodable, err := d.decode(ctx, snap)
-	if err != nil {
+	again := err != nil || errors.Is(undecodable, ErrPanic)
+	switch {
+	case err != nil && (before == nil || before.good == nil):
 		return nil, err
+	case err != nil:
+		undecodable = err
 	}
 	if undecodable != nil {
 		v := &view[T]{fixed: !d.set.followsDefault()}
 		if before != nil {
 			*v = *before
 		}
-		v.snap, v.err, v.again = snap, undecodable, errors.Is(undecodable, ErrPanic)
+		v.snap, v.err, v.again = snap, undecodable, again
 		return v, nil
 	}
 	v := &view[T]{snap: snap, good: snap, fixed: !d.set.followsDefault()}

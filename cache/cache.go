@@ -11,6 +11,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"math"
 	"reflect"
 	"sync"
@@ -30,6 +31,7 @@ type Cache struct {
 	cfg    Config // resolved
 	source Source
 	start  time.Time
+	seed   maphash.Seed
 	done   context.Context // ends with Close
 	cancel context.CancelFunc
 
@@ -46,11 +48,11 @@ type Cache struct {
 	running sync.WaitGroup // fetches; added to only while not closed
 	entered uint32         // counts the entries made
 	fetched uint64         // counts the values published
-	// The number of the newest value that may have been invalidated after it was
-	// evicted. Whoever still knows an older one can't tell that it wasn't.
-	forgotten uint64
-	recent    *table // entries that have a value
-	failing   *table // entries that have none but a failure; nil until one has
+	// outdated has for each of some groups of Refs the number of the newest value of
+	// which an evicted one is known to be out of date. Nil until one was evicted.
+	outdated []uint64
+	recent   *table // entries that have a value
+	failing  *table // entries that have none but a failure; nil until one has
 }
 
 // New makes a Cache over source. A Config that makes no sense, or no source, is
@@ -62,7 +64,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Cache{cfg: cfg.resolved(), source: source, start: time.Now()}
+	c := &Cache{cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed()}
 	c.recent = newTable(c.cfg.MaxSize)
 	c.leases.epoch.Store(1)
 	c.leases.timer = time.AfterFunc(math.MaxInt64, c.CheckNow)
@@ -220,7 +222,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 	}
 	e := c.find(ref)
 	if e == nil {
-		c.forgotten = c.fetched
+		c.outdate(ref, c.fetched)
 		return nil
 	}
 	if c.forcedLately(e, now) {
@@ -230,7 +232,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 		s.invalid = true
 		s.lease.Store(0)
 	} else {
-		c.forgotten = c.fetched
+		c.outdate(ref, c.fetched)
 	}
 	if e.flight != nil {
 		e.flight.invalid = true

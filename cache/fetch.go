@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -241,7 +242,6 @@ func (c *Cache) crash(e *entry, f *flight, cause error, took time.Duration) (*Er
 // for it, if any. Called with mu held.
 func (c *Cache) publish(e *entry, s *Snapshot) (evicted *Snapshot) {
 	if old := e.snap.Swap(s); old != nil {
-		old.superseded = true
 		old.lease.Store(0)
 	}
 	c.entries.Store(c.key(e.ref), e)
@@ -256,6 +256,11 @@ func (c *Cache) publish(e *entry, s *Snapshot) (evicted *Snapshot) {
 func (c *Cache) evict(e *entry) *Snapshot {
 	s := e.snap.Swap(nil)
 	s.lease.Store(0)
+	if s.invalid {
+		c.outdate(e.ref, s.number)
+	} else {
+		c.outdate(e.ref, s.number-1)
+	}
 	e.memo.Store(nil)
 	if e.failure != nil {
 		c.noteFailing(e)
@@ -264,6 +269,26 @@ func (c *Cache) evict(e *entry) *Snapshot {
 	}
 	return s
 }
+
+// outdate notes, for those who still know an evicted value of ref, that those up to
+// a number are out of date. Called with mu held.
+func (c *Cache) outdate(ref Ref, number uint64) {
+	if c.outdated == nil {
+		c.outdated = make([]uint64, groups)
+	}
+	g := c.group(ref)
+	c.outdated[g] = max(c.outdated[g], number)
+}
+
+func (c *Cache) isOutdated(s *Snapshot) bool {
+	return c.outdated != nil && s.number <= c.outdated[c.group(s.entry.ref)]
+}
+
+// groups keep few enough Refs together that what is noted of one seldom is taken for
+// another's. That does little harm: in an outage it makes a value stale.
+const groups = 1024
+
+func (c *Cache) group(ref Ref) uint64 { return maphash.Comparable(c.seed, ref) % groups }
 
 // maxFailing bounds the table of failures, which is allocated with mu held.
 const maxFailing = 1 << 16
@@ -287,7 +312,7 @@ func (c *Cache) noteFailing(e *entry) {
 func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 	c.failing.remove(e)
 	s := &Snapshot{cache: c, entry: e, value: last.value, number: last.number, at: last.at, due: last.due}
-	s.invalid = last.invalid || last.superseded || last.number <= c.forgotten
+	s.invalid = last.invalid || c.isOutdated(last)
 	return c.publish(e, s)
 }
 

@@ -29,10 +29,9 @@ type Snapshot struct {
 	due    time.Duration // the age at which refresh-ahead begins
 
 	// Guarded by Cache.mu.
-	invalid    bool   // to be refreshed as if its TTL had passed
-	superseded bool   // a newer one was published
-	readsIn    uint64 // the epoch that reads counts in
-	reads      int
+	invalid bool   // to be refreshed as if its TTL had passed
+	readsIn uint64 // the epoch that reads counts in
+	reads   int
 }
 
 // Fresh reports whether the Snapshot may be returned at once, without a call to
@@ -85,6 +84,7 @@ func (s *Snapshot) Value(ctx context.Context) (Value, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.cache.cfg.FetchTimeout)
 	defer cancel()
+	defer context.AfterFunc(s.cache.done, cancel)()
 	var plain []byte
 	err := guard.Call("hook's Get", func() (err error) {
 		plain, err = h.Get(ctx, s.item(), v.Payload.Bytes())
@@ -92,7 +92,10 @@ func (s *Snapshot) Value(ctx context.Context) (Value, error) {
 	})
 	if err != nil {
 		err = hookError("Get", err)
-		if ctx.Err() != nil {
+		switch {
+		case s.cache.done.Err() != nil:
+			err = ErrClosed
+		case ctx.Err() != nil:
 			err = fmt.Errorf("%w: %w", err, ctx.Err())
 		}
 		return Value{}, &Error{Ref: s.entry.ref, Err: err}

@@ -79,7 +79,9 @@ func toJSON(data []byte) (doc []byte, err error) {
 		return nil, refuse(codec.ErrSyntax, "it begins with a byte-order mark")
 	}
 	// Without its last line's end, a folded block loses that it is folded.
-	data = append(bytes.Clone(data), '\n')
+	if !bytes.HasSuffix(data, []byte("\n")) {
+		data = append(bytes.Clone(data), '\n')
+	}
 	// Duplicate keys are left for codec.JSON to find.
 	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
@@ -165,10 +167,11 @@ func (w *writer) value(n ast.Node, depth int) error {
 	case *ast.TagNode:
 		return w.tagged(n, depth)
 	case *ast.StringNode:
-		if unfaithful(n) {
-			return refuse(codec.ErrValue, "the text"+position(n)+" has a tab in it; put it into quotes")
+		s, err := key(n)
+		if err != nil {
+			return err
 		}
-		return w.text(n.Value)
+		return w.text(s)
 	case *ast.LiteralNode:
 		return w.text(n.Value.Value)
 	case *ast.BoolNode:
@@ -237,9 +240,11 @@ func (w *writer) tagged(n *ast.TagNode, depth int) error {
 	scalar, isScalar := n.Value.(ast.ScalarNode)
 	switch tag := n.Start.Value; {
 	case tag == "!!str" && isScalar:
-		if s, err := key(scalar); err == nil {
-			return w.text(s)
+		s, err := key(scalar)
+		if err != nil {
+			return err
 		}
+		return w.text(s)
 	case tag == "!!binary" && isScalar:
 		// codec.JSON wants base64 as well, but without line breaks.
 		if s, err := key(scalar); err == nil {
@@ -255,6 +260,9 @@ func (w *writer) tagged(n *ast.TagNode, depth int) error {
 func key(n ast.Node) (string, error) {
 	switch n := n.(type) {
 	case *ast.StringNode:
+		if unfaithful(n) {
+			return "", refuse(codec.ErrValue, "the text"+position(n)+" has a tab in it; put it into quotes")
+		}
 		return n.Value, nil
 	case *ast.LiteralNode:
 		return n.Value.Value, nil

@@ -79,6 +79,10 @@ func TestDecode(t *testing.T) {
 	if err != nil || folded.Password != "a b" {
 		t.Errorf("folded: %+v, %v", folded, err)
 	}
+	kept, err := codec.Decode[creds](yaml.Codec{}, []byte("host: h\nport: 1\npassword: |+\n  a\n"))
+	if err != nil || kept.Password != "a\n" {
+		t.Errorf("kept line ends: %q, %v", kept.Password, err)
+	}
 	quoted, err := codec.Decode[creds](yaml.Codec{}, []byte("host: h\nport: 1\npassword: \"a\tb\""))
 	if err != nil || quoted.Password != "a\tb" {
 		t.Errorf("a tab in quotes: %+v, %v", quoted, err)
@@ -107,6 +111,8 @@ func TestRefusals(t *testing.T) {
 		"syntax":             {"host: h\npassword: \"$S", codec.ErrSyntax, "cannot be parsed"},
 		"indentation":        {"host: h\n  $S: x\n $S", codec.ErrSyntax, ""},
 		"tab in a text":      {"host: h\npassword: $S\tx", codec.ErrValue, "quotes"},
+		"tab in a tagged":    {"host: !!str $S\tx", codec.ErrValue, "quotes"},
+		"tab in a key":       {"$S\tx: 1", codec.ErrValue, "quotes"},
 		"bool in capitals":   {"host: TRUE\npassword: $S", codec.ErrValue, "quote it"},
 		"byte-order mark":    {"\ufeffhost: $S", codec.ErrSyntax, "byte-order mark"},
 		"tab":                {"host:\n\t$S: x", codec.ErrSyntax, ""},

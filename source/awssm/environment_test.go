@@ -135,6 +135,22 @@ func (h *hosts) Do(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("not sent")
 }
 
+func TestAMachineWithoutCredentialsIsToldWhatToSet(t *testing.T) {
+	bareEnvironment(t)
+	t.Setenv("AWS_REGION", "eu-west-1")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "")
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")
+	once := config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} })
+	s, err := awssm.FromEnvironment(t.Context(), once)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Fetch(t.Context(), current)
+	if !errors.Is(err, cache.ErrAccessDenied) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestABundleThatTheClientCanNotTakeIsNamed(t *testing.T) {
 	bareEnvironment(t)
 	bundle := filepath.Join(t.TempDir(), "bundle.pem")

@@ -58,9 +58,9 @@ func sortError(ctx context.Context, err error) error {
 			whose = "credentials"
 		}
 		return fail(fmt.Sprintf("%v: no %s before the context's deadline", cache.ErrTimeout, whose), cache.ErrTimeout)
-	case noLogin && isTimeout(err):
+	case noLogin && !isLastResort(err) && isTimeout(err):
 		return fail(fmt.Sprintf("%v: the AWS SDK got no credentials in time (%v)", cache.ErrTimeout, innermost(cause)), cache.ErrTimeout)
-	case noLogin && isNetError(cause):
+	case noLogin && !isLastResort(err) && isNetError(cause):
 		return fail(fmt.Sprintf("%v: where the AWS SDK gets its credentials can't be reached (%v)",
 			cache.ErrUnavailable, innermost(cause)), cache.ErrUnavailable)
 	case noLogin:
@@ -215,6 +215,12 @@ func isDeletion(message string) bool {
 // The SDK has no type for it; its middleware's text is pinned by a test.
 func isIdentityError(err error) bool {
 	return strings.Contains(err.Error(), "get identity: ")
+}
+
+// isLastResort reports that the SDK asked for the role of an EC2 instance, which it
+// does when nothing else is configured: elsewhere nobody answers.
+func isLastResort(err error) bool {
+	return strings.Contains(err.Error(), "no EC2 IMDS role found")
 }
 
 // isMissingRegion is for clients whose options New could not see.
