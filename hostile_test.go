@@ -358,6 +358,36 @@ func TestAHookThatFailsForANewVersionLeavesTheLastGood(t *testing.T) {
 	})
 }
 
+// slowToGiveUp is a Hook whose Get goes on for a while after its context is done.
+type slowToGiveUp struct {
+	stuck
+	ended *atomic.Bool
+}
+
+func (h slowToGiveUp) Get(ctx context.Context, item hook.Item, b []byte) ([]byte, error) {
+	<-ctx.Done()
+	time.Sleep(time.Minute)
+	h.ended.Store(true)
+	return nil, ctx.Err()
+}
+
+func TestCloseWaitsForADecodingThatNobodyWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended atomic.Bool
+		c := open(t, storing("k", "1"), cache.Config{Hook: slowToGiveUp{ended: &ended}})
+		handle := typedsecret.New[int]("k", typedsecret.WithCache(c))
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := handle.Get(short); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		c.Close()
+		if !ended.Load() {
+			t.Error("the hook is still running")
+		}
+	})
+}
+
 func TestCloseEndsADecodingThatWaitsForTheHook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, storing("k", "1"), cache.Config{Hook: stuck{get: true}})

@@ -59,7 +59,7 @@ func FuzzRedaction(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc string, seed, edits []byte) {
 		secret := scramble(seed)
 		if shares(doc, secret) {
-			t.Skip("by chance it is in the document's own text")
+			return // by chance it is in the document's own text
 		}
 		var said []any
 		source := storing("k", mutated(strings.ReplaceAll(doc, "$S", secret), edits))

@@ -252,10 +252,10 @@ func TestErrorsOfHooksAndSourcesShowNoSecret(t *testing.T) {
 				still(t, func(t *testing.T) { wantSilentFailure(t, storing("k", hidden), cache.Config{Hook: h}) })
 			})
 		}
+		if name == "error" || name == "joined" {
+			continue // a source vouches for the errors that it returns
+		}
 		t.Run("source "+name, func(t *testing.T) {
-			if name == "error" || name == "joined" {
-				t.Skip("a source vouches for its errors")
-			}
 			source := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
 				return cache.Value{}, f(hidden)
 			})

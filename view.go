@@ -98,7 +98,11 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 	s.mu.Unlock()
 	switch forAll := context.WithoutCancel(ctx); {
 	case first && snap.Hooked():
-		go s.run(forAll, dec, d) // a hook may take its time
+		// A hook may take its time.
+		if !snap.Go(func() { s.run(forAll, dec, d) }) {
+			d.err = &Error{Ref: snap.Ref(), Err: ErrClosed}
+			s.finish(d)
+		}
 	case first:
 		s.run(forAll, dec, d)
 		return d.view, d.err

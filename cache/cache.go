@@ -45,7 +45,7 @@ type Cache struct {
 	// Snapshot. It is never held across I/O or a call of the user's code.
 	mu      sync.Mutex
 	closed  bool
-	running sync.WaitGroup // fetches; added to only while not closed
+	running sync.WaitGroup // fetches and Snapshot.Go; added to only while not closed
 	entered uint32         // counts the entries made
 	fetched uint64         // counts the values published
 	// outdated has for each of some groups of Refs the number of the newest value of
@@ -262,8 +262,8 @@ func (c *Cache) CheckNow() {
 	c.leases.lapse()
 }
 
-// Close drops all values, cancels the fetches under way and waits until they
-// have ended. After it, reads and refreshes return [ErrClosed], and no goroutine and
+// Close drops all values, cancels the fetches and hooks under way and waits until
+// they have ended. After it, reads and refreshes return [ErrClosed], and no goroutine and
 // no timer of the Cache is left. It may be called more than once, but not from a
 // hook, an observer or a source, for whose end it waits. The error is nil.
 func (c *Cache) Close() error {

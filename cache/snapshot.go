@@ -165,6 +165,20 @@ func (s *Snapshot) Memo(owner any, create func() any) any {
 	}
 }
 
+// Go runs f in a goroutine that [Cache.Close] waits for, and reports whether it
+// did: not if the Cache is closed. Handles derive and decode by it what several
+// readers wait for.
+func (s *Snapshot) Go(f func()) bool {
+	c := s.cache
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.running.Go(f)
+	return true
+}
+
 // Observe tells the cache's Observer, if there is one, of an event. Handles
 // use it for what only they can know.
 func (s *Snapshot) Observe(ctx context.Context, e hook.Event) {

@@ -121,7 +121,7 @@ func FuzzJSONErrorsHoldNoSecret(f *testing.F) {
 	f.Add([]byte(`[{"V":{"host":"§"}},"§"§]`), 7, 4)
 	f.Fuzz(func(t *testing.T, data []byte, at, how int) {
 		if len(data) > 2000 {
-			t.Skip("offsets of four digits could be taken for the number")
+			return // offsets of four digits could be taken for the number
 		}
 		doc := strings.ReplaceAll(string(data), "§", marked)
 		if at < 0 || at > len(doc) {

@@ -230,7 +230,12 @@ func TestCancelledContext(t *testing.T) {
 	srv.Seed(t, "prod/db", "s")
 	srv.Fail(t, secrettest.Fault{Effect: secrettest.Hang()})
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(20*time.Millisecond, cancel)
+	go func() {
+		for srv.Calls() == 0 {
+			runtime.Gosched()
+		}
+		cancel()
+	}()
 	_, err := newSource(t, srv.URL()).Fetch(ctx, current)
 	if !errors.Is(err, context.Canceled) || errors.Is(err, cache.ErrTimeout) || errors.Is(err, cache.ErrUnavailable) {
 		t.Errorf("error is %v", err)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -264,17 +265,19 @@ func TestCredentialsThatCanNotBeReachedAreNoDenial(t *testing.T) {
 		})
 	}
 	t.Run("the caller's deadline", func(t *testing.T) {
-		s := newSource(t, "http://127.0.0.1:1", func(o *secretsmanager.Options) {
-			o.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
-				<-ctx.Done()
-				return aws.Credentials{}, ctx.Err()
+		synctest.Test(t, func(t *testing.T) {
+			s := newSource(t, "http://127.0.0.1:1", func(o *secretsmanager.Options) {
+				o.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+					<-ctx.Done()
+					return aws.Credentials{}, ctx.Err()
+				})
 			})
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err := s.Fetch(ctx, current)
+			if !errors.Is(err, cache.ErrTimeout) || !strings.Contains(err.Error(), "no credentials") {
+				t.Errorf("error is %v", err)
+			}
 		})
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		defer cancel()
-		_, err := s.Fetch(ctx, current)
-		if !errors.Is(err, cache.ErrTimeout) || !strings.Contains(err.Error(), "no credentials") {
-			t.Errorf("error is %v", err)
-		}
 	})
 }
