@@ -17,6 +17,16 @@ func (s *suite) cancelled() {
 	cancel()
 	s.checkCancelled(s.fetch(before, s.current(id)).err)
 
+	s.whileHanging(func() {
+		during, cancel := context.WithCancel(s.Context())
+		defer cancel()
+		time.AfterFunc(20*time.Millisecond, cancel)
+		s.checkCancelled(s.fetch(during, s.current(id)).err)
+	})
+}
+
+// whileHanging runs f while no Fetch gets an answer, if the Harness can do that.
+func (s *suite) whileHanging(f func()) {
 	hang := s.Failures[Hanging]
 	if hang == nil {
 		s.Log("not checked in the middle of a fetch: the Harness has no Failures[Hanging]")
@@ -24,10 +34,7 @@ func (s *suite) cancelled() {
 	}
 	stop := hang(s)
 	defer stop()
-	during, cancel := context.WithCancel(s.Context())
-	defer cancel()
-	time.AfterFunc(20*time.Millisecond, cancel)
-	s.checkCancelled(s.fetch(during, s.current(id)).err)
+	f()
 }
 
 func (s *suite) checkCancelled(err error) {
@@ -50,16 +57,11 @@ func (s *suite) deadline() {
 	defer cancel()
 	s.checkTimeout(s.fetch(over, s.current(id)).err)
 
-	hang := s.Failures[Hanging]
-	if hang == nil {
-		s.Log("not checked in the middle of a fetch: the Harness has no Failures[Hanging]")
-		return
-	}
-	stop := hang(s)
-	defer stop()
-	short, cancel := context.WithTimeout(s.Context(), 20*time.Millisecond)
-	defer cancel()
-	s.checkTimeout(s.fetch(short, s.current(id)).err)
+	s.whileHanging(func() {
+		short, cancel := context.WithTimeout(s.Context(), 20*time.Millisecond)
+		defer cancel()
+		s.checkTimeout(s.fetch(short, s.current(id)).err)
+	})
 }
 
 func (s *suite) checkTimeout(err error) {
