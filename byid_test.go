@@ -150,3 +150,28 @@ func TestMoreHandlesThanTheCacheKeeps(t *testing.T) {
 		decodes.want(t, 11)
 	})
 }
+
+func TestByIDTellsWrongOptionsAtOnce(t *testing.T) {
+	typedsecret.SetDefault(nil)
+	for name, opt := range map[string]typedsecret.Option{
+		"stage":      typedsecret.WithStage("\n"),
+		"version ID": typedsecret.WithVersionID("1"),
+	} {
+		byID := typedsecret.NewByID[int](opt)
+		if err := byID.Err(); !errors.Is(err, typedsecret.ErrInvalidRef) {
+			t.Errorf("%s: Err is %v", name, err)
+		}
+		if _, err := byID.Get(t.Context(), "k"); !errors.Is(err, typedsecret.ErrInvalidRef) {
+			t.Errorf("%s: Get is %v", name, err)
+		}
+	}
+	if err := typedsecret.NewByID[int]().Err(); err != nil {
+		t.Error(err)
+	}
+	// A wrong ID is told before a client is built for it.
+	t.Setenv("AWS_REGION", "")
+	t.Setenv("AWS_DEFAULT_REGION", "")
+	if _, err := typedsecret.NewByID[int]().Get(t.Context(), ""); !errors.Is(err, typedsecret.ErrInvalidRef) {
+		t.Errorf("Get without an ID: %v", err)
+	}
+}

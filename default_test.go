@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -256,6 +257,68 @@ func TestUserAgentNamesTheLibraryBesideTheSDK(t *testing.T) {
 	for _, want := range []string{"typedsecret/" + version.Version, "aws-sdk-go-v2/"} {
 		if !strings.Contains(agent, want) {
 			t.Errorf("the user agent %q lacks %q", agent, want)
+		}
+	}
+}
+
+func TestADecodingForTheCacheBeforeDoesNotDisplaceWhatTheNewOneBrought(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		setDefault(t, open(t, storing("k", "1"), cache.Config{}))
+		handle := typedsecret.New[int]("k", typedsecret.WithCodec(slowly("1", "")))
+		go handle.Get(t.Context())
+		synctest.Wait()
+		source := storing("k", "2")
+		typedsecret.SetDefault(open(t, source, eager))
+		wantGet(t, handle, 2)
+		source.put("k", "no JSON")
+		if _, err := handle.Refresh(t.Context()); err == nil {
+			t.Error("the bad version was taken")
+		}
+		time.Sleep(2 * time.Second)
+		wantGet(t, handle, 2)
+	})
+}
+
+func TestReadersOfACacheThatIsReplacedAndClosedGetTheNewOnesValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := cache.SourceFunc(func(ctx context.Context, _ cache.Ref) (cache.Value, error) {
+			<-ctx.Done()
+			return cache.Value{}, ctx.Err()
+		})
+		old := open(t, slow, cache.Config{})
+		setDefault(t, old)
+		handle, byID := typedsecret.New[int]("k"), typedsecret.NewByID[int]()
+		for name, read := range map[string]func() (int, error){
+			"Secret.Get":     func() (int, error) { return handle.Get(t.Context()) },
+			"Secret.Refresh": func() (int, error) { return handle.Refresh(t.Context()) },
+			"ByID.Get":       func() (int, error) { return byID.Get(t.Context(), "k") },
+			"ByID.Refresh":   func() (int, error) { return byID.Refresh(t.Context(), "k") },
+		} {
+			go func() {
+				if v, err := read(); v != 2 || err != nil {
+					t.Errorf("%s: %v, %v", name, v, err)
+				}
+			}()
+		}
+		synctest.Wait()
+		typedsecret.SetDefault(open(t, storing("k", "2"), cache.Config{}))
+		old.Close()
+		synctest.Wait()
+	})
+}
+
+func TestEachCachesObserverIsToldOfAVersionThatDoesNotDecode(t *testing.T) {
+	handle := typedsecret.New[int]("k")
+	for range 2 {
+		events := &journal{}
+		setDefault(t, open(t, storing("k", "no JSON"), cache.Config{Observer: events}))
+		for range 2 {
+			if _, err := handle.Get(t.Context()); err == nil {
+				t.Error("no error")
+			}
+		}
+		if n := len(eventsOf[hook.DecodeFailed](events)); n != 1 {
+			t.Errorf("told %d times", n)
 		}
 	}
 }

@@ -178,3 +178,10 @@ func wantPrints[H interface {
 		t.Errorf("json.Marshal: %s, %v", b, err)
 	}
 }
+
+func TestALongIDIsShownInPart(t *testing.T) {
+	err := typedsecret.New[int](strings.Repeat("x", 3000)).Err()
+	if err == nil || len(err.Error()) > 400 || !strings.Contains(err.Error(), "3000 characters") {
+		t.Errorf("got %v", err)
+	}
+}

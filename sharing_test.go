@@ -247,3 +247,29 @@ func TestContainersOfCertificatesAreCopied(t *testing.T) {
 		}
 	})
 }
+
+// nilable is an interface, so null is what it may be decoded from.
+type nilable interface{ Clone() nilable }
+
+func TestACloneOfNothingIsNothing(t *testing.T) {
+	handle := typedsecret.New[nilable]("k",
+		typedsecret.WithCache(open(t, storing("k", "x"), cache.Config{})),
+		typedsecret.WithCodec(codec.Func(func([]byte) (nilable, error) { return nil, nil })))
+	for range 2 {
+		if v, err := handle.Get(t.Context()); v != nil || err != nil {
+			t.Errorf("got %v, %v", v, err)
+		}
+	}
+}
+
+func TestWhatACodecDidNotDeclareSharedIsDecodedForEach(t *testing.T) {
+	handle := typedsecret.New[[]*x509.Certificate]("k",
+		typedsecret.WithCache(open(t, storing("k", "x"), cache.Config{})),
+		typedsecret.WithCodec(codec.Func(func([]byte) ([]*x509.Certificate, error) {
+			return []*x509.Certificate{{DNSNames: []string{"good"}}}, nil
+		})))
+	must[[]*x509.Certificate](t)(handle.Get(t.Context()))[0].DNSNames[0] = "evil"
+	if got := must[[]*x509.Certificate](t)(handle.Get(t.Context())); got[0].DNSNames[0] != "good" {
+		t.Error("what an earlier caller did is seen")
+	}
+}

@@ -1,12 +1,14 @@
 package cache_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
 )
 
 func refresh(t *testing.T, c *cache.Cache, id, want string) {
@@ -296,6 +298,45 @@ func TestInvalidationsDuringSlowFetchesDoNotStarveReaders(t *testing.T) {
 			if d > 6*time.Second {
 				t.Errorf("%s waited %v, for more than the fetch under way and the next", name, d)
 			}
+		}
+	})
+}
+
+func TestAnObserverMayRefreshTheSecretOfItsEvent(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		var c *cache.Cache
+		observed := 0
+		c = open(t, serving("db"), cache.Config{Observer: hook.ObserverFunc(func(ctx context.Context, e hook.Event) {
+			if _, ok := e.(hook.Fetched); ok && observed == 0 {
+				observed++
+				if _, err := c.Refresh(ctx, ref("db")); err != nil {
+					t.Errorf("Refresh in the observer: %v", err)
+				}
+			}
+		})})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if _, err := c.Get(ctx, ref("db")); err != nil {
+			t.Error(err)
+		}
+		if observed != 1 {
+			t.Error("nothing was observed")
+		}
+	})
+}
+
+func TestRefreshReturnsNoValuePastItsTTL(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{TTL: 100 * time.Millisecond, MinRefreshInterval: time.Second})
+		for range 2 {
+			if _, err := c.Refresh(t.Context(), ref("db")); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		if n := s.count(); n != 2 {
+			t.Errorf("%d calls, want 2", n)
 		}
 	})
 }

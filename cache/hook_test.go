@@ -7,6 +7,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -222,4 +223,45 @@ func TestAFailingPutKeepsTheLastGoodValue(t *testing.T) {
 		wantGet(t, c, "db", "db v1")
 		wantCalls(t, s, 2)
 	})
+}
+
+// A hookFunc is a Hook whose Put it is.
+type hookFunc func(secret []byte) ([]byte, error)
+
+func (f hookFunc) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) { return f(b) }
+
+func (hookFunc) Get(_ context.Context, _ hook.Item, b []byte) ([]byte, error) { return b, nil }
+
+func TestAHookThatClaimsAPanicIsNotQuoted(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		quoting := hookFunc(func(b []byte) ([]byte, error) { return nil, fmt.Errorf("%w: %s", cache.ErrPanic, leaked) })
+		_, err := open(t, serving("db"), cache.Config{Hook: quoting}).Get(t.Context(), ref("db"))
+		if !errors.Is(err, cache.ErrHook) {
+			t.Errorf("got %v", err)
+		}
+		wantSilent(t, err)
+	})
+}
+
+func TestAHookIsGivenAContextWhereTheCallerHasNone(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		c := open(t, serving("db"), cache.Config{Hook: needsContext{}})
+		var none context.Context
+		if _, err := c.Get(none, ref("db")); err != nil {
+			t.Error(err)
+		}
+		if _, err := c.Refresh(none, ref("db")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+type needsContext struct{}
+
+func (needsContext) Put(ctx context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	return append([]byte(nil), b...), ctx.Err()
+}
+
+func (needsContext) Get(ctx context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	return append([]byte(nil), b...), ctx.Err()
 }

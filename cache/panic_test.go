@@ -173,3 +173,33 @@ func TestTheErrorOfTheSourceIsReachable(t *testing.T) {
 		}
 	})
 }
+
+func TestAnErrorThatIsANilPointerHarmsNobody(t *testing.T) {
+	nilPointer := func() error {
+		var e *fs.PathError
+		return e
+	}
+	broken := hookFunc(func([]byte) ([]byte, error) { return nil, nilPointer() })
+	late := cache.SourceFunc(func(ctx context.Context, _ cache.Ref) (cache.Value, error) {
+		<-ctx.Done()
+		return cache.Value{}, nilPointer()
+	})
+	for name, c := range map[string]func(*testing.T) *cache.Cache{
+		"hook":                func(t *testing.T) *cache.Cache { return open(t, serving("db"), cache.Config{Hook: broken}) },
+		"source that hangs":   func(t *testing.T) *cache.Cache { return open(t, late, cache.Config{}) },
+		"source that returns": func(t *testing.T) *cache.Cache { return open(t, failingWith(nilPointer()), cache.Config{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				_, err := c(t).Get(t.Context(), ref("db"))
+				if !errors.Is(err, cache.ErrPanic) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+func failingWith(err error) cache.Source {
+	return cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) { return cache.Value{}, err })
+}

@@ -154,3 +154,13 @@ func FuzzRef(f *testing.F) {
 		}
 	})
 }
+
+func TestALongReferenceIsShownInPart(t *testing.T) {
+	long := &cache.Error{Ref: cache.Ref{ID: strings.Repeat("é", 3000)}, Err: cache.ErrInvalidRef}
+	if n := len([]rune(long.Error())); n > 300 {
+		t.Errorf("%d characters", n)
+	}
+	if none := (&cache.Error{Err: cache.ErrInvalidRef}).Error(); !strings.HasPrefix(none, `secret "": `) {
+		t.Error(none)
+	}
+}

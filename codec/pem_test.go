@@ -13,8 +13,11 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"math/big"
+	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/typedsecret/typedsecret/codec"
@@ -162,4 +165,23 @@ func pemRows() []decoding {
 func der(text string) []byte {
 	block, _ := pem.Decode([]byte(text))
 	return block.Bytes
+}
+
+func TestBundlesAreTakenAsToolsWriteThem(t *testing.T) {
+	p := newPKI()
+	for name, doc := range map[string]string{
+		"empty chain":         object("cert", p.leafPEM, "chain", "", "key", p.keySEC1),
+		"null chain":          strings.Replace(object("cert", p.leafPEM, "key", p.keySEC1), "{", `{"chain":null,`, 1),
+		"leaf in its chain":   object("cert", p.leafPEM, "chain", p.leafPEM, "key", p.keySEC1),
+		"an unrelated number": strings.Replace(object("cert", p.leafPEM, "key", p.keySEC1), "{", `{"n":1e999,`, 1),
+	} {
+		bundle, err := codec.Decode[tls.Certificate](codec.PEM{}, []byte(doc))
+		if err != nil || len(bundle.Certificate) != 1 || !bundle.Leaf.Equal(p.leaf) {
+			t.Errorf("%s: %d certificates, %v", name, len(bundle.Certificate), err)
+		}
+	}
+	err := failure[tls.Certificate](codec.PEM{}, `{"unrelated":1,"cert":"garbage"}`)
+	if e, ok := errors.AsType[*codec.Error](err); !ok || e.Offset >= 0 {
+		t.Errorf("the offset is of a text in the secret: %v", err)
+	}
 }

@@ -1,0 +1,62 @@
+package typedsecret_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+func TestAnInvalidatedValueThatWasEvictedIsStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing("a", "1", "b", "1")
+		cfg := eager
+		cfg.MaxSize = 1
+		with := typedsecret.WithCache(open(t, source, cfg))
+		a, b := typedsecret.New[int]("a", with), typedsecret.New[int]("b", with)
+		wantGet(t, a, 1)
+		wantGet(t, b, 1) // evicts a
+		if err := a.Invalidate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		source.fail(cache.ErrUnavailable)
+		v, info, err := a.GetWithInfo(t.Context())
+		if v != 1 || err != nil || !info.Stale {
+			t.Errorf("got %v, stale %v, %v", v, info.Stale, err)
+		}
+		source.fail(nil)
+		source.put("a", "2")
+		time.Sleep(time.Second)
+		a.Get(t.Context())
+		synctest.Wait()
+		wantGet(t, a, 2)
+	})
+}
+
+// TestAnOldValueThatAHandleKeptIsNotFreshAfterANewerWasSeen by another handle, both
+// evicted since.
+func TestAnOldValueThatAHandleKeptIsNotFreshAfterANewerWasSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing("a", "1", "b", "1")
+		cfg := eager
+		cfg.MaxSize = 1
+		with := typedsecret.WithCache(open(t, source, cfg))
+		one, two, other := typedsecret.New[int]("a", with), typedsecret.New[int]("a", with), typedsecret.New[int]("b", with)
+		wantGet(t, one, 1)
+		wantGet(t, other, 1)
+		source.put("a", "2")
+		wantGet(t, two, 2)
+		wantGet(t, other, 1)
+		source.fail(cache.ErrUnavailable)
+		if v, info, err := one.GetWithInfo(t.Context()); v != 1 || err != nil || !info.Stale {
+			t.Errorf("got %v, stale %v, %v", v, info.Stale, err)
+		}
+		source.fail(nil)
+		time.Sleep(time.Second)
+		one.Get(t.Context())
+		synctest.Wait()
+		wantGet(t, one, 2)
+	})
+}

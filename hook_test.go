@@ -1,0 +1,141 @@
+package typedsecret_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+)
+
+// A stuck hook gives nothing back before its context is done.
+type stuck struct{ put, get bool }
+
+func (h stuck) Put(ctx context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	if h.put {
+		<-ctx.Done()
+	}
+	return bytes.Clone(b), ctx.Err()
+}
+
+func (h stuck) Get(ctx context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	if h.get {
+		<-ctx.Done()
+	}
+	return bytes.Clone(b), ctx.Err()
+}
+
+func TestAHookThatHangsHoldsNobodyUpForLong(t *testing.T) {
+	for name, hanging := range map[string]hook.Hook{"Put": stuck{put: true}, "Get": stuck{get: true}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := open(t, storing("k", "1"), cache.Config{Hook: hanging})
+				handle := typedsecret.New[int]("k", typedsecret.WithCache(c))
+				start := time.Now()
+				short, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				_, err := handle.Get(short)
+				if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
+					t.Errorf("after %v: %v", took, err)
+				}
+				start = time.Now()
+				_, err = handle.Get(t.Context())
+				if took := time.Since(start); err == nil || took > cache.DefaultFetchTimeout {
+					t.Errorf("after %v: %v", took, err)
+				}
+				start = time.Now()
+				c.Close()
+				if took := time.Since(start); took != 0 {
+					t.Errorf("Close took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// moody is a Hook whose Get fails for one version.
+type moody struct{ refused atomic.Value }
+
+func (h *moody) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	return bytes.Clone(b), nil
+}
+
+func (h *moody) Get(_ context.Context, item hook.Item, b []byte) ([]byte, error) {
+	if item.VersionID == h.refused.Load() {
+		return nil, errors.New("no key")
+	}
+	return bytes.Clone(b), nil
+}
+
+func TestAHookThatFailsForANewVersionLeavesTheLastGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, h := storing("k", "1"), &moody{}
+		cfg := eager
+		cfg.Hook = h
+		handle := typedsecret.New[int]("k", typedsecret.WithCache(open(t, source, cfg)))
+		wantGet(t, handle, 1)
+		source.put("k", "2")
+		h.refused.Store("v2")
+		if _, err := handle.Refresh(t.Context()); !errors.Is(err, cache.ErrHook) {
+			t.Errorf("Refresh: %v", err)
+		}
+		wantGet(t, handle, 1)
+		if _, info, _ := handle.GetWithInfo(t.Context()); info.VersionID != "v1" || !errors.Is(info.DecodeErr, cache.ErrHook) {
+			t.Errorf("info: %+v", info)
+		}
+		h.refused.Store("")
+		wantGet(t, handle, 2)
+	})
+}
+
+// slowToGiveUp is a Hook whose Get goes on for a while after its context is done.
+type slowToGiveUp struct {
+	stuck
+	ended *atomic.Bool
+}
+
+func (h slowToGiveUp) Get(ctx context.Context, item hook.Item, b []byte) ([]byte, error) {
+	<-ctx.Done()
+	time.Sleep(time.Minute)
+	h.ended.Store(true)
+	return nil, ctx.Err()
+}
+
+func TestCloseWaitsForADecodingThatNobodyWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended atomic.Bool
+		c := open(t, storing("k", "1"), cache.Config{Hook: slowToGiveUp{ended: &ended}})
+		handle := typedsecret.New[int]("k", typedsecret.WithCache(c))
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := handle.Get(short); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		c.Close()
+		if !ended.Load() {
+			t.Error("the hook is still running")
+		}
+	})
+}
+
+func TestCloseEndsADecodingThatWaitsForTheHook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, storing("k", "1"), cache.Config{Hook: stuck{get: true}})
+		handle := typedsecret.New[int]("k", typedsecret.WithCache(c))
+		start := time.Now()
+		go func() {
+			time.Sleep(time.Second)
+			c.Close()
+		}()
+		_, err := handle.Get(t.Context())
+		if took := time.Since(start); !errors.Is(err, cache.ErrClosed) || took != time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
+}
