@@ -21,6 +21,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 func TestVersionIsDecodedOncePerHandle(t *testing.T) {
@@ -70,7 +71,7 @@ func TestVersionIsDecodedOncePerHandle(t *testing.T) {
 // TestUndecodableVersionIsDecodedOnce although it is asked for again and again.
 func TestUndecodableVersionIsDecodedOnce(t *testing.T) {
 	source := storing("k", "none")
-	events := &journal{}
+	events := &observed.Journal{}
 	cfg := eager
 	cfg.Observer = events
 	c := open(t, source, cfg)
@@ -93,7 +94,7 @@ func TestUndecodableVersionIsDecodedOnce(t *testing.T) {
 		}
 	}
 	decodes.want(t, 2)
-	if got := eventsOf[hook.DecodeFailed](events); len(got) != 2 {
+	if got := observed.Of[hook.DecodeFailed](events); len(got) != 2 {
 		t.Errorf("%d DecodeFailed events for two handles", len(got))
 	}
 
@@ -127,7 +128,7 @@ func TestRefusedVersionLeavesTheLastGoodInPlace(t *testing.T) {
 		"Validate that panic": {"666", typedsecret.ErrPanic},
 	} {
 		t.Run(name, func(t *testing.T) {
-			source, events := storing("k", "1"), &journal{}
+			source, events := storing("k", "1"), &observed.Journal{}
 			cfg := eager
 			cfg.Observer = events
 			c := typedsecret.WithCache(open(t, source, cfg))
@@ -162,7 +163,7 @@ func TestRefusedVersionLeavesTheLastGoodInPlace(t *testing.T) {
 					t.Errorf("Info is %+v", info)
 				}
 			}
-			failed := eventsOf[hook.DecodeFailed](events)
+			failed := observed.Of[hook.DecodeFailed](events)
 			want := hook.DecodeFailed{Secret: hook.Secret{ID: "k", Stage: "AWSCURRENT", VersionID: "v2"}}
 			if diff := cmp.Diff([]hook.DecodeFailed{want, want, want}, failed, cmpopts.IgnoreFields(want, "Err")); diff != "" {
 				t.Errorf("events of three handles (-want +got):\n%s", diff)

@@ -17,6 +17,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/internal/version"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
@@ -310,14 +311,14 @@ func TestReadersOfACacheThatIsReplacedAndClosedGetTheNewOnesValue(t *testing.T) 
 func TestEachCachesObserverIsToldOfAVersionThatDoesNotDecode(t *testing.T) {
 	handle := typedsecret.New[int]("k")
 	for range 2 {
-		events := &journal{}
+		events := &observed.Journal{}
 		setDefault(t, open(t, storing("k", "no JSON"), cache.Config{Observer: events}))
 		for range 2 {
 			if _, err := handle.Get(t.Context()); err == nil {
 				t.Error("no error")
 			}
 		}
-		if n := len(eventsOf[hook.DecodeFailed](events)); n != 1 {
+		if n := len(observed.Of[hook.DecodeFailed](events)); n != 1 {
 			t.Errorf("told %d times", n)
 		}
 	}

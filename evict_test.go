@@ -9,12 +9,13 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 )
 
+// evicting is eager, and keeps the last that was read and no other.
+var evicting = cache.Config{MaxSize: 1, MinRefreshInterval: eager.MinRefreshInterval, Backoff: eager.Backoff}
+
 func TestAnInvalidatedValueThatWasEvictedIsStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := storing("a", "1", "b", "1")
-		cfg := eager
-		cfg.MaxSize = 1
-		with := typedsecret.WithCache(open(t, source, cfg))
+		with := typedsecret.WithCache(open(t, source, evicting))
 		a, b := typedsecret.New[int]("a", with), typedsecret.New[int]("b", with)
 		wantGet(t, a, 1)
 		wantGet(t, b, 1) // evicts a
@@ -40,9 +41,7 @@ func TestAnInvalidatedValueThatWasEvictedIsStale(t *testing.T) {
 func TestAnOldValueThatAHandleKeptIsNotFreshAfterANewerWasSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := storing("a", "1", "b", "1")
-		cfg := eager
-		cfg.MaxSize = 1
-		with := typedsecret.WithCache(open(t, source, cfg))
+		with := typedsecret.WithCache(open(t, source, evicting))
 		one, two, other := typedsecret.New[int]("a", with), typedsecret.New[int]("a", with), typedsecret.New[int]("b", with)
 		wantGet(t, one, 1)
 		wantGet(t, other, 1)

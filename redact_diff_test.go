@@ -12,6 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -76,11 +77,11 @@ func TestDiffsShowNoSecret(t *testing.T) {
 			return server
 		},
 		"error of decoding": func(t *testing.T, secret string) any {
-			events := &journal{}
+			events := &observed.Journal{}
 			handle := typedsecret.New[password]("k",
 				typedsecret.WithCache(open(t, storing("k", `{"user":"`+secret), cache.Config{Observer: events})))
 			_, err := handle.Get(t.Context())
-			return []any{err, eventsOf[hook.DecodeFailed](events)}
+			return []any{err, observed.Of[hook.DecodeFailed](events)}
 		},
 		"error of a key": func(t *testing.T, secret string) any {
 			_, err := codec.Decode[password](codec.JSON{Strict: true}, []byte(`{"user":"`+secret+`"}`))

@@ -20,6 +20,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
@@ -35,7 +36,7 @@ func TestFailedRequestsShowNoSecret(t *testing.T) {
 		t.Run(effect.String(), func(t *testing.T) {
 			server := secrettest.New(t)
 			server.Seed(t, "k", hidden)
-			events := &journal{}
+			events := &observed.Journal{}
 			c := over(t, server, cache.Config{
 				Observer: events, FetchTimeout: 300 * time.Millisecond, TTL: time.Nanosecond,
 				Backoff: backoff.Policy{Base: time.Nanosecond, Max: time.Nanosecond, Growth: 1, Jitter: backoff.NoJitter},
@@ -184,7 +185,7 @@ func TestErrorsOfDecodingShowNoSecret(t *testing.T) {
 	refused := 0
 	for i, doc := range secretDocs {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			events := &journal{}
+			events := &observed.Journal{}
 			source := storing("k", strings.ReplaceAll(doc, "$S", hidden))
 			with := typedsecret.WithCache(open(t, source, cache.Config{Observer: events}))
 			for name, say := range decodings {
@@ -198,7 +199,7 @@ func TestErrorsOfDecodingShowNoSecret(t *testing.T) {
 					t.Errorf("document %s, decoding %s", doc, name)
 				}
 			}
-			for _, e := range eventsOf[hook.DecodeFailed](events) {
+			for _, e := range observed.Of[hook.DecodeFailed](events) {
 				if leak := searchForms([]string{fmt.Sprintf("%+v", e), fmt.Sprintf("%#v", e)}, hidden); leak != "" {
 					t.Errorf("document %s, event: %s", doc, leak)
 				}

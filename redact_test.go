@@ -15,6 +15,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -109,7 +110,7 @@ func TestHandlesShowNoSecret(t *testing.T) {
 // TestRejectedVersionsShowNoSecret: the handle keeps the last good one and an error.
 func TestRejectedVersionsShowNoSecret(t *testing.T) {
 	still(t, func(t *testing.T) {
-		source, events := storing("json", hiddenJSON), &journal{}
+		source, events := storing("json", hiddenJSON), &observed.Journal{}
 		cfg := eager
 		cfg.Observer = events
 		c := open(t, source, cfg)
@@ -129,9 +130,9 @@ func TestRejectedVersionsShowNoSecret(t *testing.T) {
 	})
 }
 
-func wantSilentEvents(t *testing.T, events *journal) {
+func wantSilentEvents(t *testing.T, events *observed.Journal) {
 	t.Helper()
-	for _, e := range eventsOf[hook.Event](events) {
+	for _, e := range observed.Of[hook.Event](events) {
 		wantSilent(t, hidden, e, &e)
 		switch e := e.(type) {
 		case hook.FetchFailed:
@@ -142,7 +143,7 @@ func wantSilentEvents(t *testing.T, events *journal) {
 			wantSilent(t, hidden, e.Err)
 		}
 	}
-	wantSilent(t, hidden, eventsOf[hook.Event](events))
+	wantSilent(t, hidden, observed.Of[hook.Event](events))
 }
 
 // TestCacheShowsNoSecret: the Cache and all that it hands out.
@@ -153,7 +154,7 @@ func TestCacheShowsNoSecret(t *testing.T) {
 				source := storing("text", hidden, "json", hiddenJSON)
 				binary := cache.BinaryPayload([]byte(hidden))
 				text := cache.StringPayload(hidden)
-				cfg := cache.Config{Hook: h, Observer: &journal{}, MaxSize: 1}
+				cfg := cache.Config{Hook: h, Observer: &observed.Journal{}, MaxSize: 1}
 				c := open(t, source, cfg)
 				value, err := c.Get(t.Context(), cache.Ref{ID: "text"})
 				if err != nil || value.Payload.Reveal() != hidden {
@@ -266,7 +267,7 @@ func TestErrorsOfHooksAndSourcesShowNoSecret(t *testing.T) {
 
 func wantSilentFailure(t *testing.T, source cache.Source, cfg cache.Config) {
 	t.Helper()
-	events := &journal{}
+	events := &observed.Journal{}
 	cfg.Observer = events
 	with := typedsecret.WithCache(open(t, source, cfg))
 	handle, byID := typedsecret.New[string]("k", with), typedsecret.NewByID[string](with)

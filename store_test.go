@@ -14,7 +14,6 @@ import (
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
-	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -133,30 +132,6 @@ func (c *counter) want(t testing.TB, n int64) {
 	}
 }
 
-// A journal is an Observer that keeps every event.
-type journal struct {
-	mu     sync.Mutex // guards events
-	events []hook.Event
-}
-
-func (j *journal) Observe(_ context.Context, e hook.Event) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.events = append(j.events, e)
-}
-
-// eventsOf returns the events of one type, in their order.
-func eventsOf[E hook.Event](j *journal) (found []E) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, e := range j.events {
-		if e, ok := e.(E); ok {
-			found = append(found, e)
-		}
-	}
-	return found
-}
-
 // must returns what was read without an error.
 func must[T any](t testing.TB) func(v T, err error) T {
 	return func(v T, err error) T {
@@ -171,24 +146,23 @@ func must[T any](t testing.TB) func(v T, err error) T {
 // wantGet reads a handle that must have this value.
 func wantGet[T any](t testing.TB, s *typedsecret.Secret[T], want T) {
 	t.Helper()
-	got, err := s.Get(t.Context())
-	if err != nil {
-		t.Errorf("Get: %v", err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("Get (-want +got):\n%s", diff)
-	}
+	wantRead(t, "Get", s.Get, want)
 }
 
 // wantRefresh refreshes a handle that must then have this value.
 func wantRefresh[T any](t testing.TB, s *typedsecret.Secret[T], want T) {
 	t.Helper()
-	got, err := s.Refresh(t.Context())
+	wantRead(t, "Refresh", s.Refresh, want)
+}
+
+func wantRead[T any](t testing.TB, name string, read func(context.Context) (T, error), want T) {
+	t.Helper()
+	got, err := read(t.Context())
 	if err != nil {
-		t.Errorf("Refresh: %v", err)
+		t.Errorf("%s: %v", name, err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("Refresh (-want +got):\n%s", diff)
+		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 // slowly makes a codec that takes a second for one payload, two for another.
@@ -73,7 +74,7 @@ func TestACodecThatPanickedIsAskedAgain(t *testing.T) {
 			}
 		}
 		source := storing("k", "1")
-		events := &journal{}
+		events := &observed.Journal{}
 		cfg := eager
 		cfg.Observer = events
 		handle := typedsecret.New[int]("k", typedsecret.WithCache(open(t, source, cfg)), typedsecret.WithCodec(codec))
@@ -95,7 +96,7 @@ func TestACodecThatPanickedIsAskedAgain(t *testing.T) {
 		broken.Store(false)
 		time.Sleep(time.Nanosecond)
 		wantRefresh(t, handle, 2) // of the same version
-		if n := len(eventsOf[hook.DecodeFailed](events)); n != 2 {
+		if n := len(observed.Of[hook.DecodeFailed](events)); n != 2 {
 			t.Errorf("%d events for two versions", n)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 func TestTheFirstCallerCancelsAndTheOthersGetTheValueFromTheSameCall(t *testing.T) {
@@ -124,7 +125,7 @@ func TestTheCauseOfACancellationIsReachable(t *testing.T) {
 
 func TestACancelledWaitIsNoFailureOfTheSecret(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s, j := serving("db"), &journal{}
+		s, j := serving("db"), &observed.Journal{}
 		s.take(time.Second)
 		c := open(t, s, cache.Config{TTL: time.Hour, NoRefreshAhead: true, Observer: j})
 		get(t, c, "db")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 // A bubble of virtual time panics if a goroutine is left when its test ends, so
@@ -111,7 +112,7 @@ func TestCloseInTheMiddleOfEverything(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := serving("a", "b", "c")
 			s.take(time.Microsecond)
-			c := open(t, s, cache.Config{MaxSize: 2, TTL: 20 * time.Microsecond, MinRefreshInterval: 1, Observer: &journal{}})
+			c := open(t, s, cache.Config{MaxSize: 2, TTL: 20 * time.Microsecond, MinRefreshInterval: 1, Observer: &observed.Journal{}})
 			var wg sync.WaitGroup
 			for i := range 8 {
 				wg.Go(func() {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 // servingMany makes a service with n secrets, named by nameOf.
@@ -48,7 +49,7 @@ func TestTheLeastRecentlyReadIsEvicted(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 16, 1024} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			virtual(t, func(t *testing.T) {
-				j, random := &journal{}, rand.New(rand.NewPCG(1, uint64(size)))
+				j, random := &observed.Journal{}, rand.New(rand.NewPCG(1, uint64(size)))
 				c := open(t, servingMany(2*size+1), cache.Config{MaxSize: size, TTL: 10000 * time.Hour, Observer: j})
 				var model, evicted []string // the youngest last
 				for range 6 * size {
@@ -64,7 +65,7 @@ func TestTheLeastRecentlyReadIsEvicted(t *testing.T) {
 					time.Sleep(cache.LeaseTime)
 				}
 				var got []string
-				for _, e := range eventsOf[hook.Evicted](j) {
+				for _, e := range observed.Of[hook.Evicted](j) {
 					got = append(got, e.ID)
 				}
 				if diff := cmp.Diff(evicted, got); diff != "" {
@@ -77,12 +78,12 @@ func TestTheLeastRecentlyReadIsEvicted(t *testing.T) {
 
 func TestTheEvictedEventNamesSecretAndVersion(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		j := &journal{}
+		j := &observed.Journal{}
 		c := open(t, serving("a", "b"), cache.Config{MaxSize: 1, Observer: j})
 		get(t, c, "a")
 		get(t, c, "b")
 		want := []hook.Evicted{{Secret: hook.Secret{ID: "a", Stage: "AWSCURRENT", VersionID: "v1"}}}
-		if diff := cmp.Diff(want, eventsOf[hook.Evicted](j)); diff != "" {
+		if diff := cmp.Diff(want, observed.Of[hook.Evicted](j)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
@@ -154,7 +155,7 @@ func TestAnEvictedSecretThatACallerKnowsSurvivesAnOutage(t *testing.T) {
 // StaleIfError is asked about what is past its TTL and about nothing else.
 func TestAnEvictedSecretYoungerThanItsTTLIsNotStale(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s, j := serving("a", "b"), &journal{}
+		s, j := serving("a", "b"), &observed.Journal{}
 		c := open(t, s, cache.Config{
 			MaxSize: 1, TTL: time.Hour, Backoff: never, Observer: j,
 			StaleIfError: func(error, time.Duration) bool { return false },
@@ -172,7 +173,7 @@ func TestAnEvictedSecretYoungerThanItsTTLIsNotStale(t *testing.T) {
 		if got, err := c.Lookup(t.Context(), ref("a"), a); !errors.Is(err, errDown) {
 			t.Errorf("after an hour: %v, %v", got, err)
 		}
-		if n := len(eventsOf[hook.ServedStale](j)); n != 0 {
+		if n := len(observed.Of[hook.ServedStale](j)); n != 0 {
 			t.Errorf("%d ServedStale", n)
 		}
 	})
@@ -182,7 +183,7 @@ func TestWhatIsEvictedForASecretThatComesBackIsTold(t *testing.T) {
 	for name, known := range map[string]bool{"in the back-off": true, "after a fetch": false} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T) {
-				s, j := serving("a", "b"), &journal{}
+				s, j := serving("a", "b"), &observed.Journal{}
 				c := open(t, s, cache.Config{MaxSize: 1, Backoff: never, Observer: j})
 				a := makeBusy(t, c, "a")
 				get(t, c, "b")
@@ -194,7 +195,7 @@ func TestWhatIsEvictedForASecretThatComesBackIsTold(t *testing.T) {
 					t.Error(err)
 				}
 				var got []string
-				for _, e := range eventsOf[hook.Evicted](j) {
+				for _, e := range observed.Of[hook.Evicted](j) {
 					got = append(got, e.ID)
 				}
 				if diff := cmp.Diff([]string{"a", "b"}, got); diff != "" {

@@ -11,25 +11,24 @@ import (
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 // wantSpacing checks that no fetch began before the delay announced by the
 // failure before it was over.
-func wantSpacing(t *testing.T, s *service, j *journal) {
+func wantSpacing(t *testing.T, s *service, j *observed.Journal) {
 	t.Helper()
-	j.mu.Lock()
-	defer j.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, e := range j.events {
-		failed, ok := e.(hook.FetchFailed)
+	for _, r := range j.Records() {
+		failed, ok := r.Event.(hook.FetchFailed)
 		if !ok {
 			continue
 		}
 		for _, call := range s.calls {
-			if call.ref.ID == failed.ID && call.began.After(j.times[i]) && call.began.Sub(j.times[i]) < failed.RetryIn {
+			if call.ref.ID == failed.ID && call.began.After(r.At) && call.began.Sub(r.At) < failed.RetryIn {
 				t.Errorf("failure %d of %s announced %v, and a fetch began after %v",
-					failed.Failures, failed.ID, failed.RetryIn, call.began.Sub(j.times[i]))
+					failed.Failures, failed.ID, failed.RetryIn, call.began.Sub(r.At))
 			}
 		}
 	}
@@ -37,7 +36,7 @@ func wantSpacing(t *testing.T, s *service, j *journal) {
 
 func TestAnOutageOfADayIsNoticedByNoReader(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s, j := serving("db"), &journal{}
+		s, j := serving("db"), &observed.Journal{}
 		c := open(t, s, cache.Config{TTL: time.Hour, Observer: j})
 		get(t, c, "db")
 		s.fail(errDown)
@@ -55,7 +54,7 @@ func TestAnOutageOfADayIsNoticedByNoReader(t *testing.T) {
 		}
 		readers.Wait()
 		wantSpacing(t, s, j)
-		failures := eventsOf[hook.FetchFailed](j)
+		failures := observed.Of[hook.FetchFailed](j)
 		wantCalls(t, s, 1+len(failures))
 		// The delays drawn fill the day but for the last; each is
 		// followed by at most 10 s until the next read.
@@ -75,7 +74,7 @@ func TestAnOutageOfADayIsNoticedByNoReader(t *testing.T) {
 			t.Errorf("%d failed fetches whose delays sum up to %v", len(failures), delays)
 		}
 		// Told once for each failure after the TTL, at the most.
-		if n := len(eventsOf[hook.ServedStale](j)); n == 0 || n > len(failures) {
+		if n := len(observed.Of[hook.ServedStale](j)); n == 0 || n > len(failures) {
 			t.Errorf("%d ServedStale for %d failures", n, len(failures))
 		}
 
@@ -90,7 +89,7 @@ func TestAnOutageOfADayIsNoticedByNoReader(t *testing.T) {
 
 func TestAHangingSourceInAnOutageHoldsUpOneTimeout(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s, j := serving("db"), &journal{}
+		s, j := serving("db"), &observed.Journal{}
 		c := open(t, s, cache.Config{TTL: time.Hour, FetchTimeout: 10 * time.Second, NoRefreshAhead: true, Observer: j})
 		get(t, c, "db")
 		s.hang()
@@ -104,7 +103,7 @@ func TestAHangingSourceInAnOutageHoldsUpOneTimeout(t *testing.T) {
 			t.Errorf("readers waited %v in all", waited)
 		}
 		wantSpacing(t, s, j)
-		for _, f := range eventsOf[hook.FetchFailed](j) {
+		for _, f := range observed.Of[hook.FetchFailed](j) {
 			if !errors.Is(f.Err, cache.ErrTimeout) || f.Took != 10*time.Second {
 				t.Errorf("failure %d after %v: %v", f.Failures, f.Took, f.Err)
 			}
@@ -150,7 +149,7 @@ func TestAFailureBeforeTheTTLIsNoExcuseAfterIt(t *testing.T) {
 func TestStaleIfErrorDecidesByErrorAndAge(t *testing.T) {
 	errOther := errors.New("another error")
 	virtual(t, func(t *testing.T) {
-		s, j := serving("db"), &journal{}
+		s, j := serving("db"), &observed.Journal{}
 		c := open(t, s, cache.Config{
 			TTL: time.Hour, NoRefreshAhead: true, Backoff: every(time.Minute), Observer: j,
 			StaleIfError: func(err error, age time.Duration) bool {
@@ -210,8 +209,8 @@ func TestStaleIfErrorIsAskedForEachRead(t *testing.T) {
 	})
 }
 
-func agesOf(j *journal) (ages []time.Duration) {
-	for _, e := range eventsOf[hook.ServedStale](j) {
+func agesOf(j *observed.Journal) (ages []time.Duration) {
+	for _, e := range observed.Of[hook.ServedStale](j) {
 		ages = append(ages, e.Age)
 	}
 	return ages
@@ -219,7 +218,7 @@ func agesOf(j *journal) (ages []time.Duration) {
 
 func TestServedStaleIsToldOnceForEachFailure(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s, j := serving("db"), &journal{}
+		s, j := serving("db"), &observed.Journal{}
 		c := open(t, s, cache.Config{TTL: time.Hour, NoRefreshAhead: true, Backoff: every(time.Minute), Observer: j})
 		get(t, c, "db")
 		s.fail(errDown)
@@ -232,7 +231,7 @@ func TestServedStaleIsToldOnceForEachFailure(t *testing.T) {
 			wg.Wait()
 			settle()
 			get(t, c, "db")
-			stale := eventsOf[hook.ServedStale](j)
+			stale := observed.Of[hook.ServedStale](j)
 			// The reads that begin a fetch in the background tell of the failure before.
 			if len(stale) != i+1 || !errors.Is(stale[i].Err, errDown) || stale[i].VersionID != "v1" {
 				t.Fatalf("after %d failures: %v", i+1, stale)
@@ -244,7 +243,7 @@ func TestServedStaleIsToldOnceForEachFailure(t *testing.T) {
 
 func TestAnUnknownSecretAskedAMillionTimesCostsTheBackoffsCalls(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s, j := serving(), &journal{}
+		s, j := serving(), &observed.Journal{}
 		c := open(t, s, cache.Config{Observer: j})
 		for range 1000 {
 			for range 1000 {
@@ -255,7 +254,7 @@ func TestAnUnknownSecretAskedAMillionTimesCostsTheBackoffsCalls(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		wantSpacing(t, s, j)
-		failures := eventsOf[hook.FetchFailed](j)
+		failures := observed.Of[hook.FetchFailed](j)
 		wantCalls(t, s, len(failures))
 		// With a mean delay of half its bound, 1,000 s are over after about 11.
 		if n := len(failures); n < 4 || n > 40 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 func TestAWarmGetNeverWaitsForARefresh(t *testing.T) {
@@ -40,7 +41,7 @@ func TestAWarmGetNeverWaitsForARefresh(t *testing.T) {
 
 func TestRefreshAheadReturnsThePresentValueAndThenTheNewOne(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s, j := serving("db"), &journal{}
+		s, j := serving("db"), &observed.Journal{}
 		c := open(t, s, cache.Config{TTL: time.Hour, Observer: j})
 		get(t, c, "db")
 		s.rotate("db", "v2")
@@ -54,7 +55,7 @@ func TestRefreshAheadReturnsThePresentValueAndThenTheNewOne(t *testing.T) {
 		rotated.VersionID = "v2"
 		if diff := cmp.Diff([]hook.Event{
 			hook.Fetched{Secret: current}, hook.Fetched{Secret: rotated}, hook.Rotated{Secret: rotated, From: "v1"},
-		}, j.events); diff != "" {
+		}, observed.Of[hook.Event](j)); diff != "" {
 			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
@@ -184,13 +185,13 @@ func TestAHugeTTLNeverEnds(t *testing.T) {
 
 func TestAFetchOfTheSameVersionIsNoRotation(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s, j := serving("db"), &journal{}
+		s, j := serving("db"), &observed.Journal{}
 		c := open(t, s, cache.Config{Observer: j})
 		first := makeBusy(t, c, "db")
 		time.Sleep(2 * time.Hour)
 		second := makeBusy(t, c, "db")
 		wantCalls(t, s, 2)
-		if n := len(eventsOf[hook.Rotated](j)); n != 0 {
+		if n := len(observed.Of[hook.Rotated](j)); n != 0 {
 			t.Errorf("%d Rotated events", n)
 		}
 		if !first.Same(second) || !first.Before(second) || second.Before(first) || first.Fresh() || !second.Fresh() {

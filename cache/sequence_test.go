@@ -12,6 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 // A machine drives a cache and the model by the same operations.
@@ -19,7 +20,7 @@ type machine struct {
 	t       *testing.T
 	c       *cache.Cache
 	s       *service
-	j       *journal
+	j       *observed.Journal
 	m       *model
 	start   time.Time
 	rotated int
@@ -54,7 +55,7 @@ func runSequence(t *testing.T, input []byte) {
 		cfg.MinRefreshInterval = time.Second
 	}
 	k := &machine{
-		t: t, s: serving(ids[:len(ids)-1]...), j: &journal{}, start: time.Now(),
+		t: t, s: serving(ids[:len(ids)-1]...), j: &observed.Journal{}, start: time.Now(),
 		m: &model{
 			ttl: ttl, minRefresh: cfg.MinRefreshInterval, base: time.Second, max: 8 * time.Second,
 			ahead: !cfg.NoRefreshAhead, size: 3, exact: cfg.CheckClock, secrets: map[string]*remembered{},
@@ -174,7 +175,7 @@ func (k *machine) read(id string, forced bool) {
 // compareEvicted takes the cache's word for which secret was evicted, where the
 // order is not exact, but not for whether.
 func (k *machine) compareEvicted(want string) {
-	events := eventsOf[hook.Evicted](k.j)[k.evicted:]
+	events := observed.Of[hook.Evicted](k.j)[k.evicted:]
 	k.evicted += len(events)
 	if len(events) > 1 || len(events) == 0 != (want == "") {
 		k.t.Errorf("evicted %v, want %q", events, want)

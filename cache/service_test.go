@@ -12,7 +12,6 @@ import (
 
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
-	"github.com/typedsecret/typedsecret/hook"
 )
 
 var errDown = errors.New("the service is down")
@@ -106,32 +105,6 @@ func (s *service) countOf() map[string]int {
 		n[c.ref.ID]++
 	}
 	return maps.Clone(n)
-}
-
-// A journal is an Observer that keeps every event with its time.
-type journal struct {
-	mu     sync.Mutex
-	events []hook.Event
-	times  []time.Time
-}
-
-func (j *journal) Observe(_ context.Context, e hook.Event) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.events = append(j.events, e)
-	j.times = append(j.times, time.Now())
-}
-
-// eventsOf returns the events of one type, in their order.
-func eventsOf[E hook.Event](j *journal) (found []E) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, e := range j.events {
-		if e, ok := e.(E); ok {
-			found = append(found, e)
-		}
-	}
-	return found
 }
 
 // open makes a Cache that the end of the test closes.
