@@ -25,6 +25,7 @@ const (
 func sharingOf[T any](c codec.Codec) sharing {
 	t := reflect.TypeFor[T]()
 	_, clones := any((*T)(nil)).(interface{ Clone() T })
+	_, isContainer := copyContainer(*new(T))
 	switch {
 	case immutable(t):
 		return share
@@ -32,7 +33,7 @@ func sharingOf[T any](c codec.Codec) sharing {
 		return cloneEach
 	case !declaresSharing(c):
 		return decodeEach
-	case isContainer[T]():
+	case isContainer:
 		return cloneEach
 	}
 	return share
@@ -47,14 +48,25 @@ func declaresSharing(c codec.Codec) (shared bool) {
 	return shared
 }
 
-// isContainer reports whether a T holds what is by custom never modified, but is
-// itself modified by some: filtered, say, or stapled.
-func isContainer[T any]() bool {
-	switch any((*T)(nil)).(type) {
-	case *[]*x509.Certificate, *tls.Certificate, **tls.Certificate:
-		return true
+// copyContainer copies v without what is in it, if T is a container of what is by
+// custom never modified, but that is itself modified by some: filtered, say, or
+// stapled.
+func copyContainer[T any](v T) (T, bool) {
+	switch c := any(&v).(type) {
+	case *[]*x509.Certificate:
+		*c = slices.Clone(*c)
+	case *tls.Certificate:
+		c.Certificate = slices.Clone(c.Certificate)
+	case **tls.Certificate:
+		if *c != nil {
+			pair := **c
+			pair.Certificate = slices.Clone(pair.Certificate)
+			*c = &pair
+		}
+	default:
+		return v, false
 	}
-	return false
+	return v, true
 }
 
 // immutable reports whether nothing that a copy of a t gives access to can be
@@ -85,21 +97,8 @@ func immutable(t reflect.Type) bool {
 	return false
 }
 
-// cloneOf copies v by its Clone method, or v itself without what is in it if it is a
-// container.
 func cloneOf[T any](v T) (clone T, err error) {
-	switch c := any(&clone).(type) {
-	case *[]*x509.Certificate:
-		*c = slices.Clone(any(v).([]*x509.Certificate))
-		return clone, nil
-	case *tls.Certificate:
-		*c = cloneTLS(any(v).(tls.Certificate))
-		return clone, nil
-	case **tls.Certificate:
-		if from := any(v).(*tls.Certificate); from != nil {
-			pair := cloneTLS(*from)
-			*c = &pair
-		}
+	if clone, ok := copyContainer(v); ok {
 		return clone, nil
 	}
 	if any(v) == nil {
@@ -114,9 +113,4 @@ func cloneOf[T any](v T) (clone T, err error) {
 		return nil
 	})
 	return clone, err
-}
-
-func cloneTLS(c tls.Certificate) tls.Certificate {
-	c.Certificate = slices.Clone(c.Certificate)
-	return c
 }

@@ -162,7 +162,8 @@ func (c *Cache) lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 // Refresh fetches the secret now and returns what came, also for all who call
 // [Cache.Get] after. Within Config.MinRefreshInterval of the last forced fetch
 // it returns what that brought, unless that is past its TTL by now; while a back-off
-// delay runs, the error that began it. If the fetch fails, the last good value stays where it is.
+// delay runs, the error that began it. If the fetch fails, the last good value stays
+// where it is.
 func (c *Cache) Refresh(ctx context.Context, ref Ref) (Value, error) {
 	s, err := c.LookupNow(ctx, ref)
 	if err != nil {
@@ -263,8 +264,8 @@ func (c *Cache) CheckNow() {
 }
 
 // Close drops all values, cancels the fetches and hooks under way and waits until
-// they have ended. After it, reads and refreshes return [ErrClosed], and no goroutine and
-// no timer of the Cache is left. It may be called more than once, but not from a
+// they have ended. After it, reads and refreshes return [ErrClosed], and no
+// goroutine and no timer of the Cache is left. It may be called more than once, but not from a
 // hook, an observer or a source, for whose end it waits. The error is nil.
 func (c *Cache) Close() error {
 	if c == nil || c.source == nil {
