@@ -9,6 +9,18 @@ import (
 // The loops are written out, since a call through a function's value would cost
 // as much as a promise.
 
+func (h *handle) getLoop(ctx context.Context, n int) int {
+	sum := 0
+	for range n {
+		v, err := h.get(ctx)
+		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
+
 func (h *handle) callLoop(_ context.Context, n int) int {
 	sum := 0
 	for range n {

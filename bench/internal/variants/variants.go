@@ -55,7 +55,8 @@ var errSlow = errors.New("variants: not warm")
 func All() []Variant {
 	h := newHandle()
 	all := []Variant{
-		{"pointer", "the floor: load a pointer, copy the struct; inlined", h.pointer},
+		{"pointer", "load a pointer and copy the struct, written out in the loop", h.pointer},
+		{"get", "the floor: the same in an inlined function that returns (T, error); the compiler copies the struct twice", h.getLoop},
 		{"call", "+ in a function that is not inlined and returns an error too", h.callLoop},
 		{"fresh", "+ compare the snapshot's lease with the cache's epoch: freshness, supersession, eviction, freezes", h.freshLoop},
 		{"fresh-near", "as fresh, with the epoch's address in the view: one dependent load less", h.freshNearLoop},
@@ -93,6 +94,8 @@ func (h *handle) pointer(_ context.Context, n int) int {
 	}
 	return sum
 }
+
+func (h *handle) get(context.Context) (source.Creds, error) { return h.view.Load().value, nil }
 
 //go:noinline
 func (h *handle) call() (source.Creds, error) {
