@@ -16,8 +16,8 @@ import (
 // as a [Secret]. It is safe for concurrent use. Make one with [NewByID], once, as a
 // package variable say: each adds what it decodes to what is cached.
 type ByID[T any] struct {
-	set *settings
-	dec *decoder[T]
+	owner cache.Owner
+	dec   *decoder[T] // nil if NewByID did not make the ByID
 }
 
 // NewByID declares a ByID. It does no I/O. Options that make no sense are reported
@@ -27,16 +27,18 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 	ref := set.ref
 	ref.ID = "any" // the others come with each call
 	set.fail(ref.Validate())
-	return &ByID[T]{set: set, dec: &decoder[T]{set: set}}
+	return &ByID[T]{dec: decoderOf[T](set)}
 }
 
 // Err reports what is wrong with what NewByID was given, without I/O; else nil.
 func (b *ByID[T]) Err() error {
-	if b == nil || b.set == nil {
+	if b.isZero() {
 		return ErrZeroHandle
 	}
-	return b.set.err
+	return b.dec.set.err
 }
+
+func (b *ByID[T]) isZero() bool { return b == nil || b.dec == nil }
 
 // Get returns the present value of the secret id, as [Secret.Get] does.
 func (b *ByID[T]) Get(ctx context.Context, id string) (T, error) {
@@ -44,7 +46,21 @@ func (b *ByID[T]) Get(ctx context.Context, id string) (T, error) {
 	return *value, err
 }
 
+// pointer returns where the value is: in the view, if it may be returned as it is.
 func (b *ByID[T]) pointer(ctx context.Context, id string) (*T, error) {
+	if !b.isZero() {
+		set := &b.dec.set
+		s, _ := set.present().Kept(&b.owner, cache.Ref{ID: id, Stage: set.ref.Stage, VersionID: set.ref.VersionID}).(*slot[T])
+		if s != nil {
+			if v := s.view.Load(); v != nil && v.direct && v.snap.Fresh() {
+				return &v.value, nil
+			}
+		}
+	}
+	return b.slow(ctx, id)
+}
+
+func (b *ByID[T]) slow(ctx context.Context, id string) (*T, error) {
 	v, err := b.look(ctx, id)
 	if err != nil {
 		return new(T), err
@@ -69,7 +85,7 @@ func (b *ByID[T]) Refresh(ctx context.Context, id string) (T, error) {
 	if err != nil {
 		return *new(T), err
 	}
-	v, err := follow(ctx, b.set, ref, func(c *cache.Cache) (*view[T], error) {
+	v, err := follow(ctx, &b.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
 		snap, err := c.LookupNow(ctx, ref)
 		if err != nil {
 			return nil, err
@@ -85,7 +101,7 @@ func (b *ByID[T]) Invalidate(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	c, err := b.set.bind(ctx)
+	c, err := b.dec.set.bind(ctx)
 	if err != nil {
 		return &Error{Ref: ref, Err: err}
 	}
@@ -97,7 +113,7 @@ func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	return follow(ctx, b.set, ref, func(c *cache.Cache) (*view[T], error) {
+	return follow(ctx, &b.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
 		snap, err := c.Lookup(ctx, ref, nil)
 		if err != nil {
 			return nil, err
@@ -107,19 +123,20 @@ func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
 }
 
 func (b *ByID[T]) see(ctx context.Context, snap *cache.Snapshot) (*view[T], error) {
-	s := snap.Memo(b, func() any { return new(slot[T]) }).(*slot[T])
+	s := snap.Memo(&b.owner, func() any { return new(slot[T]) }).(*slot[T])
 	return s.see(ctx, b.dec, snap)
 }
 
 // ref names the secret id. What can't be one is refused before a cache is built for
 // it; otherwise the cache does that.
 func (b *ByID[T]) ref(id string) (cache.Ref, error) {
-	if b == nil || b.set == nil {
+	if b.isZero() {
 		return cache.Ref{}, ErrZeroHandle
 	}
-	ref := b.set.ref
+	set := &b.dec.set
+	ref := set.ref
 	ref.ID = id
-	if b.set.err == nil && b.set.followsDefault() && defaultCache.Load() == nil {
+	if set.err == nil && set.followsDefault() && defaultCache.Load() == nil {
 		if err := ref.Validate(); err != nil {
 			return ref, &Error{Ref: ref, Err: err}
 		}

@@ -98,6 +98,14 @@ func (set *settings) bind(ctx context.Context) (*cache.Cache, error) {
 	}
 }
 
+// present returns the cache that bind would return, if that is easily said; else nil.
+func (set *settings) present() *cache.Cache {
+	if set.followsDefault() {
+		return defaultCache.Load()
+	}
+	return set.cache
+}
+
 // follow returns what read makes of the cache that handles of these settings read
 // from; if SetDefault changed that meanwhile, it starts anew with the new one.
 func follow[T any](ctx context.Context, set *settings, ref cache.Ref, read func(*cache.Cache) (*view[T], error)) (*view[T], error) {

@@ -82,7 +82,7 @@ type Option func(*settings)
 
 // settings are what a handle was made with. They don't change.
 type settings struct {
-	ref    cache.Ref // the ID stays empty for a ByID
+	ref    cache.Ref // without an ID
 	cache  *cache.Cache
 	client func() awssm.Client // hidden from what prints and compares
 	codec  codec.Codec
@@ -90,17 +90,21 @@ type settings struct {
 	err    error // of the options
 }
 
-func newSettings(opts []Option) *settings {
-	set := &settings{}
+func newSettings(opts []Option) (set settings) {
 	for _, opt := range opts {
 		if opt != nil {
-			opt(set)
+			opt(&set)
 		}
 	}
 	if set.cache != nil && set.client != nil {
 		set.refuse("WithCache and WithClient exclude each other; give the client to the cache's source")
 	}
 	return set
+}
+
+// isPlain reports whether they say nothing but, perhaps, the cache.
+func (set *settings) isPlain() bool {
+	return set.ref == (cache.Ref{}) && set.client == nil && set.codec == nil && !set.shared && set.err == nil
 }
 
 func (set *settings) refuse(format string, args ...any) {

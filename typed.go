@@ -22,8 +22,8 @@ import (
 // Printing a Secret in any way shows its ID and [REDACTED].
 type Secret[T any] struct {
 	slot slot[T]
-	set  *settings
-	dec  *decoder[T]
+	id   string
+	dec  *decoder[T] // nil if New did not make the Secret
 }
 
 // New declares a handle on the secret id: a name, a full ARN, or an ARN without
@@ -33,30 +33,39 @@ type Secret[T any] struct {
 // counts; a nil Option is none.
 func New[T any](id string, opts ...Option) *Secret[T] {
 	set := newSettings(opts)
-	set.ref.ID = id
-	set.fail(set.ref.Validate())
-	return &Secret[T]{set: set, dec: &decoder[T]{set: set}}
+	ref := set.ref
+	ref.ID = id
+	set.fail(ref.Validate())
+	return &Secret[T]{id: id, dec: decoderOf[T](set)}
 }
 
 // Err reports what is wrong with what New was given, without I/O; else nil. Whether
 // T can be decoded shows only at the first Get, since codecs may be registered until
 // then.
 func (s *Secret[T]) Err() error {
-	if s == nil || s.set == nil {
+	if s.isZero() {
 		return ErrZeroHandle
 	}
-	if s.set.err != nil {
-		return &Error{Ref: s.set.ref, Err: s.set.err}
+	if err := s.dec.set.err; err != nil {
+		return &Error{Ref: s.ref(), Err: err}
 	}
 	return nil
 }
 
 // ID returns the ID that New was given.
 func (s *Secret[T]) ID() string {
-	if s == nil || s.set == nil {
+	if s == nil {
 		return ""
 	}
-	return s.set.ref.ID
+	return s.id
+}
+
+func (s *Secret[T]) isZero() bool { return s == nil || s.dec == nil }
+
+func (s *Secret[T]) ref() cache.Ref {
+	ref := s.dec.set.ref
+	ref.ID = s.id
+	return ref
 }
 
 // Get returns the present value. Mostly that costs a few pointer loads: no lock,
@@ -113,11 +122,12 @@ func (s *Secret[T]) GetWithInfo(ctx context.Context) (T, Info, error) {
 // If the fetch or the decoding fails, that is the error, and Get goes on to
 // return the last good value.
 func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
-	if s == nil || s.set == nil {
+	if s.isZero() {
 		return *new(T), ErrZeroHandle
 	}
-	v, err := follow(ctx, s.set, s.set.ref, func(c *cache.Cache) (*view[T], error) {
-		snap, err := c.LookupNow(ctx, s.set.ref)
+	ref := s.ref()
+	v, err := follow(ctx, &s.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
+		snap, err := c.LookupNow(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -130,23 +140,24 @@ func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
 // returned as after its TTL. Within the cache's MinRefreshInterval of the last
 // forced fetch it does nothing.
 func (s *Secret[T]) Invalidate(ctx context.Context) error {
-	if s == nil || s.set == nil {
+	if s.isZero() {
 		return ErrZeroHandle
 	}
-	c, err := s.set.bind(ctx)
+	c, err := s.dec.set.bind(ctx)
 	if err != nil {
-		return &Error{Ref: s.set.ref, Err: err}
+		return &Error{Ref: s.ref(), Err: err}
 	}
-	return c.Invalidate(s.set.ref)
+	return c.Invalidate(s.ref())
 }
 
 // look returns the present view of the secret.
 func (s *Secret[T]) look(ctx context.Context) (*view[T], error) {
-	if s == nil || s.set == nil {
+	if s.isZero() {
 		return nil, ErrZeroHandle
 	}
-	return follow(ctx, s.set, s.set.ref, func(c *cache.Cache) (*view[T], error) {
-		snap, err := c.Lookup(ctx, s.set.ref, s.slot.lastFrom(c))
+	ref := s.ref()
+	return follow(ctx, &s.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
+		snap, err := c.Lookup(ctx, ref, s.slot.lastFrom(c))
 		if err != nil {
 			return nil, err
 		}

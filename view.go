@@ -17,19 +17,43 @@ import (
 
 // A view is what a handle knows of one snapshot. It is immutable once published.
 type view[T any] struct {
-	snap   *cache.Snapshot // the newest; good is older if that does not decode
-	good   *cache.Snapshot // what value is decoded from; nil if nothing ever was
-	value  T               // zero if no decoded form is kept
-	kept   bool            // value is good's decoded form
-	direct bool            // kept, and may be returned as it is
-	fixed  bool            // the handle does not follow the default cache
-	err    error           // why snap does not decode
-	again  bool            // err is a panic or of the hook: snap's version may decode yet
+	snap    *cache.Snapshot // the newest
+	trouble *trouble        // nil if snap decodes
+	value   T               // zero if no decoded form is kept
+	kept    bool            // value is good's decoded form
+	direct  bool            // kept, and may be returned as it is
+	fixed   bool            // the handle does not follow the default cache
+}
+
+// trouble is what there is to know of a view whose snap does not decode.
+type trouble struct {
+	good  *cache.Snapshot // what does decode; nil if nothing ever did
+	err   error           // why snap does not
+	again bool            // err is a panic or of the hook: snap's version may decode yet
+}
+
+// good returns the snapshot that value is of, or nil.
+func (v *view[T]) good() *cache.Snapshot {
+	if v.trouble != nil {
+		return v.trouble.good
+	}
+	return v.snap
+}
+
+// err returns why snap does not decode, or nil.
+func (v *view[T]) err() error {
+	if v.trouble == nil {
+		return nil
+	}
+	return v.trouble.err
 }
 
 // isUnsettled reports whether the next reader should try to decode snap again. Of a
 // codec that panicked, who has a good value doesn't.
-func (v *view[T]) isUnsettled() bool { return v.again && (v.good == nil || v.snap.Hooked()) }
+func (v *view[T]) isUnsettled() bool {
+	t := v.trouble
+	return t != nil && t.again && (t.good == nil || v.snap.Hooked())
+}
 
 // newest joins what two views of one cache know: the newer snapshot, and the newer
 // value that is good. Which of two versions decodes sooner is chance.
@@ -37,16 +61,16 @@ func newest[T any](a, b *view[T]) *view[T] {
 	if a.snap.Before(b.snap) {
 		a, b = b, a
 	}
-	if b.good == nil || a.good != nil && !a.good.Before(b.good) {
+	if a.trouble == nil || b.good() == nil || a.good() != nil && !a.good().Before(b.good()) {
 		return a
 	}
 	v := *b
-	v.snap, v.err, v.again = a.snap, a.err, a.again
+	v.snap, v.trouble = a.snap, &trouble{b.good(), a.err(), a.trouble.again}
 	return &v
 }
 
 func (v *view[T]) info() Info {
-	shown := v.good
+	shown := v.good()
 	if shown == nil {
 		shown = v.snap
 	}
@@ -54,9 +78,9 @@ func (v *view[T]) info() Info {
 	info := Info{
 		ID: shown.Ref().ID, ARN: m.ARN, Name: m.Name, VersionID: m.VersionID, Stages: m.Stages,
 		Created: m.Created, FetchedAt: m.FetchedAt,
-		Stale: v.snap.Expired(), RefreshErr: v.snap.RefreshError(), DecodeErr: v.err,
+		Stale: v.snap.Expired(), RefreshErr: v.snap.RefreshError(), DecodeErr: v.err(),
 	}
-	if v.err != nil {
+	if v.trouble != nil {
 		info.RejectedVersionID = v.snap.VersionID()
 	}
 	return info
@@ -65,9 +89,7 @@ func (v *view[T]) info() Info {
 // A slot is where a handle keeps its view of one secret.
 type slot[T any] struct {
 	view atomic.Pointer[view[T]]
-
-	mu   sync.Mutex // guards next
-	next *decoding[T]
+	next atomic.Pointer[decoding[T]]
 }
 
 // A decoding is the one run of the codec for a snapshot, which all readers wait
@@ -88,14 +110,7 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	s.mu.Lock()
-	d := s.next
-	first := d == nil || d.snap != snap && !snap.Before(d.snap)
-	if first {
-		d = &decoding[T]{snap: snap, done: make(chan struct{})}
-		s.next = d
-	}
-	s.mu.Unlock()
+	d, first := s.join(snap)
 	switch forAll := context.WithoutCancel(ctx); {
 	case first && snap.Hooked():
 		// A hook may take its time.
@@ -120,6 +135,20 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 	}
 }
 
+// join returns the decoding of snap or of a newer one, and whether it is new.
+func (s *slot[T]) join(snap *cache.Snapshot) (d *decoding[T], first bool) {
+	for {
+		d = s.next.Load()
+		if d != nil && (d.snap == snap || snap.Before(d.snap)) {
+			return d, false
+		}
+		mine := &decoding[T]{snap: snap, done: make(chan struct{})}
+		if s.next.CompareAndSwap(d, mine) {
+			return mine, true
+		}
+	}
+}
+
 // run decodes for all who wait for d.
 func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 	before := s.view.Load()
@@ -135,11 +164,11 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 			d.view = s.publish(before, v)
 		}
 	}()
-	if v != nil && v.err != nil && (before == nil || before.err == nil || before.snap.Cache() != v.snap.Cache() || !before.snap.Same(v.snap)) {
+	if v != nil && v.err() != nil && (before == nil || before.err() == nil || before.snap.Cache() != v.snap.Cache() || !before.snap.Same(v.snap)) {
 		// Told when nobody waits any more, so that the observer may read s.
 		d.snap.Observe(ctx, hook.DecodeFailed{
 			Secret: hook.Secret{ID: d.snap.Ref().ID, Stage: d.snap.Ref().Stage, VersionID: d.snap.VersionID()},
-			Err:    v.err,
+			Err:    v.err(),
 		})
 	}
 }
@@ -149,11 +178,7 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 var errUnfinished = errors.New("decoding was broken off")
 
 func (s *slot[T]) finish(d *decoding[T]) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.next == d {
-		s.next = nil
-	}
+	s.next.CompareAndSwap(d, nil)
 	close(d.done)
 }
 
@@ -185,11 +210,32 @@ func (s *slot[T]) lastFrom(c *cache.Cache) *cache.Snapshot {
 // A decoder makes views of snapshots and values of views: what all handles on
 // Ts of one declaration have in common.
 type decoder[T any] struct {
-	set     *settings
+	set     settings
 	choose  sync.Once // writes what follows
 	codec   codec.Codec
 	sharing sharing
 }
+
+// decoderOf returns the decoder for handles that were made with opts. Those that say
+// nothing but the cache have one in common, for memory; its codec is asked for once.
+func decoderOf[T any](set settings) *decoder[T] {
+	if !set.isPlain() {
+		return &decoder[T]{set: set}
+	}
+	type key struct{ of *T } // another type for each T
+	create := func() any { return &decoder[T]{set: set} }
+	if set.cache != nil {
+		return set.cache.Common(key{}, create).(*decoder[T])
+	}
+	if d, ok := plainDecoders.Load(key{}); ok {
+		return d.(*decoder[T])
+	}
+	d, _ := plainDecoders.LoadOrStore(key{}, create())
+	return d.(*decoder[T])
+}
+
+// plainDecoders are those of handles without options.
+var plainDecoders sync.Map
 
 // prepare chooses the codec. Not New does that, since package variables are made
 // before the init functions run in which codecs are registered.
@@ -213,18 +259,15 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 	if before != nil && before.snap.Cache() != snap.Cache() {
 		before = nil // SetDefault: what another cache holds says nothing here
 	}
-	if before != nil && !before.again && snap.Same(before.snap) {
+	if before != nil && (before.trouble == nil || !before.trouble.again) && snap.Same(before.snap) {
 		v := *before
 		v.snap = snap
-		if before.good == before.snap {
-			v.good = snap
-		}
 		return &v, nil
 	}
 	value, undecodable, err := d.decode(ctx, snap)
 	again := err != nil || errors.Is(undecodable, ErrPanic)
 	switch {
-	case err != nil && (before == nil || before.good == nil):
+	case err != nil && (before == nil || before.good() == nil):
 		return nil, err
 	case err != nil:
 		undecodable = err
@@ -234,10 +277,13 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 		if before != nil {
 			*v = *before
 		}
-		v.snap, v.err, v.again = snap, undecodable, again
+		v.snap, v.trouble = snap, &trouble{err: undecodable, again: again}
+		if before != nil {
+			v.trouble.good = before.good()
+		}
 		return v, nil
 	}
-	v := &view[T]{snap: snap, good: snap, fixed: !d.set.followsDefault()}
+	v := &view[T]{snap: snap, fixed: !d.set.followsDefault()}
 	if d.sharing != decodeEach && !snap.Hooked() {
 		v.value, v.kept, v.direct = value, true, d.sharing == share
 	}
@@ -247,18 +293,18 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 // pointer returns where one caller may read the value of v, which is never nil.
 func (d *decoder[T]) pointer(ctx context.Context, v *view[T]) (*T, error) {
 	switch {
-	case v.good == nil:
-		return new(T), v.err
+	case v.good() == nil:
+		return new(T), v.err()
 	case v.direct:
 		return &v.value, nil
 	case v.kept:
 		clone, err := cloneOf(v.value)
 		if err != nil {
-			return new(T), &Error{Ref: v.good.Ref(), Err: err}
+			return new(T), &Error{Ref: v.good().Ref(), Err: err}
 		}
 		return &clone, nil
 	}
-	value, undecodable, err := d.decode(ctx, v.good)
+	value, undecodable, err := d.decode(ctx, v.good())
 	if err == nil {
 		err = undecodable
 	}
@@ -268,7 +314,7 @@ func (d *decoder[T]) pointer(ctx context.Context, v *view[T]) (*T, error) {
 // refreshed returns to one caller what a forced refresh brought.
 func (d *decoder[T]) refreshed(ctx context.Context, v *view[T], err error) (T, error) {
 	if err == nil {
-		err = v.err
+		err = v.err()
 	}
 	if err != nil {
 		return *new(T), err

@@ -35,9 +35,8 @@ type Cache struct {
 	done   context.Context // ends with Close
 	cancel context.CancelFunc
 
-	// What key says of a Ref, to *entry. Written with mu held; read without, so
-	// that reads by ID need no lock.
-	entries sync.Map
+	index   *index
+	common  sync.Map // for Common
 	leases  leases
 	flights singleflight.Group
 
@@ -46,7 +45,6 @@ type Cache struct {
 	mu      sync.Mutex
 	closed  bool
 	running sync.WaitGroup // fetches and Snapshot.Go; added to only while not closed
-	entered uint32         // counts the entries made
 	fetched uint64         // counts the values published
 	// outdated has for each of some groups of Refs the number of the newest value of
 	// which an evicted one is known to be out of date. Nil until one was evicted.
@@ -65,7 +63,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 		return nil, err
 	}
 	c := &Cache{cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed()}
-	c.recent = newTable(c.cfg.MaxSize)
+	c.index, c.recent = newIndex(), newTable(c.cfg.MaxSize)
 	c.leases.epoch.Store(1)
 	c.leases.timer = time.AfterFunc(math.MaxInt64, c.CheckNow)
 	c.leases.timer.Stop()
@@ -226,7 +224,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 		c.outdate(ref, c.fetched)
 		return nil
 	}
-	if c.forcedLately(e, now) {
+	if e.forcedWithin(c.cfg.MinRefreshInterval, now) {
 		return nil
 	}
 	if s := e.snap.Load(); s != nil {
@@ -235,8 +233,8 @@ func (c *Cache) Invalidate(ref Ref) error {
 	} else {
 		c.outdate(ref, c.fetched)
 	}
-	if e.flight != nil {
-		e.flight.invalid = true
+	if e.isFlying() {
+		e.fetches.flight.invalid = true
 	}
 	return nil
 }
@@ -277,12 +275,22 @@ func (c *Cache) Close() error {
 		c.cancel()
 		c.leases.timer.Stop()
 		c.leases.lapse()
-		c.entries.Clear()
+		c.index.clear()
 		c.recent, c.failing = newTable(1), nil
 	}
 	c.mu.Unlock()
 	c.running.Wait()
 	return nil
+}
+
+// Common returns what the handles on c have in common under key, which is made when
+// it is first asked for and lives as long as c.
+func (c *Cache) Common(key any, create func() any) any {
+	if kept, ok := c.common.Load(key); ok {
+		return kept
+	}
+	kept, _ := c.common.LoadOrStore(key, create())
+	return kept
 }
 
 // Format shows that it is a Cache and nothing of what it holds, for every verb.
@@ -293,31 +301,6 @@ func (c *Cache) resolve(ref Ref) Ref {
 		ref.Stage = c.cfg.DefaultStage
 	}
 	return ref
-}
-
-// key is what ref has in entries. Most refs are of the default stage: their ID
-// alone is a key that takes half the time to hash and half the memory.
-func (c *Cache) key(ref Ref) any {
-	if c.isDefault(ref) {
-		return ref.ID
-	}
-	return ref
-}
-
-func (c *Cache) isDefault(ref Ref) bool {
-	return ref.VersionID == "" && ref.Stage == c.cfg.DefaultStage
-}
-
-// find returns the entry of ref, or nil.
-func (c *Cache) find(ref Ref) *entry {
-	var v any
-	if c.isDefault(ref) { // not by key, which would allocate
-		v, _ = c.entries.Load(ref.ID)
-	} else {
-		v, _ = c.entries.Load(ref)
-	}
-	e, _ := v.(*entry)
-	return e
 }
 
 func (c *Cache) now() instant { return c.cfg.readClock(c.start) }

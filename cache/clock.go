@@ -56,11 +56,12 @@ func (l *leases) grant(s *Snapshot, now instant, may time.Duration) {
 		l.start(now)
 	}
 	epoch := l.epoch.Load()
-	if s.readsIn != epoch {
-		s.readsIn, s.reads = epoch, 0
+	e := s.entry
+	if e.readsIn != uint16(epoch) {
+		e.readsIn, e.reads = uint16(epoch), 0
 	}
-	s.reads++
-	if s.reads >= busyReads && time.Duration(l.end-now.mono) < may {
+	e.reads = min(e.reads+1, busyReads)
+	if e.reads >= busyReads && time.Duration(l.end-now.mono) < may {
 		s.lease.Store(epoch)
 	}
 }

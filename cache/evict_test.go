@@ -243,8 +243,8 @@ func TestAnEvictedFailingSecretKeepsItsBackoff(t *testing.T) {
 func TestWhatIsKeptWithASecretIsForgottenWithIt(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		c := open(t, serving("a", "b"), cache.Config{MaxSize: 1})
-		owner, other, made := new(int), new(int), 0
-		keep := func(s *cache.Snapshot, owner *int) any {
+		owner, other, made := new(cache.Owner), new(cache.Owner), 0
+		keep := func(s *cache.Snapshot, owner *cache.Owner) any {
 			return s.Memo(owner, func() any { made++; return made })
 		}
 		a := makeBusy(t, c, "a")
@@ -261,7 +261,7 @@ func TestWhatIsKeptWithAFailingSecretIsForgottenWithItsValue(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("a", "b")
 		c := open(t, s, cache.Config{MaxSize: 1, Backoff: every(time.Second)})
-		owner, made := new(int), 0
+		owner, made := new(cache.Owner), 0
 		keep := func() any {
 			return makeBusy(t, c, "a").Memo(owner, func() any { made++; return made })
 		}

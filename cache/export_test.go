@@ -13,9 +13,9 @@ func (c *Config) SetClock(read func(start time.Time) (wall, mono int64)) {
 
 // Entries returns how many secrets the cache remembers anything of.
 func (c *Cache) Entries() int {
-	n := 0
-	c.entries.Range(func(any, any) bool { n++; return true })
-	return n
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.index.len
 }
 
 // LeaseTime is for how long a busy secret is returned unlooked at.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -14,13 +13,6 @@ import (
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
-
-// A flight is one fetch under way. Cache.mu guards invalid.
-type flight struct {
-	began   instant
-	forced  bool
-	invalid bool // Invalidate was called meanwhile
-}
 
 // An outcome is what everybody gets who waits for one flight.
 type outcome struct {
@@ -46,12 +38,10 @@ func (o outcome) answers(asked instant, ttl time.Duration) bool {
 // with the values of ctx, but not its end.
 func (c *Cache) fetch(ctx context.Context, ref Ref, forced bool) <-chan singleflight.Result {
 	ctx = context.WithoutCancel(ctx)
-	return c.flights.DoChan(flightKey(ref), func() (any, error) {
+	return c.flights.DoChan(c.key(ref), func() (any, error) {
 		return c.fly(ctx, ref, forced), nil
 	})
 }
-
-func flightKey(ref Ref) string { return ref.ID + "\x00" + ref.Stage + "\x00" + ref.VersionID }
 
 // await waits for the outcome of a fetch, or for the end of ctx or the Cache.
 func (c *Cache) await(ctx context.Context, ref Ref, result <-chan singleflight.Result) (outcome, error) {
@@ -71,8 +61,8 @@ func (c *Cache) await(ctx context.Context, ref Ref, result <-chan singleflight.R
 
 // fly is the flight itself, in a goroutine of its own.
 func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) outcome {
-	e, f, out := c.takeOff(ref, forced)
-	if f == nil {
+	e, out := c.takeOff(ref, forced)
+	if e == nil {
 		return out
 	}
 	defer c.running.Done()
@@ -85,14 +75,14 @@ func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) outcome {
 	}
 	var events []hook.Event
 	if err == nil {
-		out.snap, events = c.land(e, f, v, took)
+		out.snap, events = c.land(e, v, took)
 	} else {
-		out.err, events = c.crash(e, f, err, took)
+		out.err, events = c.crash(e, err, took)
 	}
 	// The observer may ask for this secret: that is no part of this flight.
-	c.flights.Forget(flightKey(ref))
+	c.flights.Forget(e.key)
 	apart(func() { c.observe(ctx, events...) })
-	out.began, out.forced, out.invalid = f.began, f.forced, out.snap != nil && c.isInvalid(out.snap)
+	out.invalid = out.snap != nil && c.isInvalid(out.snap)
 	return out
 }
 
@@ -109,33 +99,31 @@ func apart(f func()) {
 }
 
 // takeOff registers a flight, unless between the caller's look and now another
-// one ended that makes it needless: then it returns no flight but the outcome.
-func (c *Cache) takeOff(ref Ref, forced bool) (*entry, *flight, outcome) {
+// one ended that makes it needless: then it returns no entry but the outcome.
+func (c *Cache) takeOff(ref Ref, forced bool) (*entry, outcome) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, err := c.entry(ref)
 	if err != nil {
-		return nil, nil, outcome{err: err}
+		return nil, outcome{err: err}
 	}
 	d, _ := c.decide(e, now)
+	fail, lately := e.failure(), forced && e.forcedWithin(c.cfg.MinRefreshInterval, now)
 	switch {
-	case forced && e.failure == nil && d.snap != nil && c.forcedLately(e, now) && c.isYoung(d.snap, now):
-		return nil, nil, outcome{snap: e.snap.Load(), began: now, forced: true}
-	case e.failure != nil && (e.failure.delay > now.since(e.failure.at) || forced && c.forcedLately(e, now)):
-		return nil, nil, outcome{err: e.failure.err, forced: true}
+	case lately && fail == nil && d.snap != nil && c.isYoung(d.snap, now):
+		return nil, outcome{snap: e.snap.Load(), began: now, forced: true}
+	case fail != nil && (fail.delay > now.since(fail.at) || lately):
+		return nil, outcome{err: fail.err, forced: true}
 	case !forced && d.verdict == hit && !d.refresh:
-		return nil, nil, outcome{snap: d.snap, began: now}
+		return nil, outcome{snap: d.snap, began: now}
 	}
 	s := e.snap.Load()
-	f := &flight{began: now, forced: forced || s != nil && s.invalid}
-	if f.forced {
-		e.forced = &f.began
-	}
-	e.flight = f
-	c.entries.Store(c.key(ref), e)
+	f := flight{began: now, forced: forced || s != nil && s.invalid}
+	e.takeOff(f)
+	c.index.add(e)
 	c.running.Add(1)
-	return e, f, outcome{}
+	return e, outcome{began: f.began, forced: f.forced}
 }
 
 // fetchOnce asks the source and gives what it brought to the hook, within
@@ -161,8 +149,6 @@ func (c *Cache) fetchOnce(ctx context.Context, ref Ref) (v Value, took time.Dura
 
 // store gives the payload to the hook, and makes v the Cache's own.
 func (c *Cache) store(ctx context.Context, ref Ref, v *Value) error {
-	v.Stages = slices.Clone(v.Stages)
-	v.FetchedAt = time.Now()
 	h := c.cfg.Hook
 	if h == nil {
 		return nil
@@ -177,34 +163,38 @@ func (c *Cache) store(ctx context.Context, ref Ref, v *Value) error {
 	if err != nil {
 		return hookError("Put", err)
 	}
-	v.Payload = newPayload(stored, v.Payload.binary)
+	v.Payload = newPayload(stored, v.Payload.IsBinary())
 	return nil
 }
 
 // land publishes what a flight brought.
-func (c *Cache) land(e *entry, f *flight, v Value, took time.Duration) (*Snapshot, []hook.Event) {
-	s := &Snapshot{cache: c, entry: e, value: v, at: c.now(), due: c.drawDue()}
+func (c *Cache) land(e *entry, v Value, took time.Duration) (*Snapshot, []hook.Event) {
+	s := &Snapshot{entry: e, payload: v.Payload, at: c.now(), due: rand.Uint32()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return s, nil
 	}
 	old := e.snap.Load()
+	if old == nil {
+		s.details = detailsOf(v, e.id(), "")
+	} else {
+		s.details = detailsOf(v, e.id(), old.details)
+	}
 	c.fetched++
-	s.number, s.invalid = c.fetched, f.invalid
+	s.number, s.invalid = c.fetched, e.fetches.flight.invalid
 	if c.cfg.Hook == nil && old != nil && old.Same(s) {
 		// One copy in memory, however often it is refreshed. What a hook
 		// stored is replaced, since it may need to be: its key may be new.
-		s.value.Payload = old.value.Payload
+		s.payload = old.payload
 	}
-	e.flight = nil
-	if e.failure != nil && old == nil {
+	if e.failure() != nil && old == nil {
 		c.failing.remove(e)
 	}
-	e.failure = nil
+	e.ended(nil)
 	events := []hook.Event{hook.Fetched{Secret: s.event(), Took: took}}
-	if old != nil && old.value.VersionID != v.VersionID {
-		events = append(events, hook.Rotated{Secret: s.event(), From: old.value.VersionID})
+	if old != nil && old.VersionID() != v.VersionID {
+		events = append(events, hook.Rotated{Secret: s.event(), From: old.VersionID()})
 	}
 	if evicted := c.publish(e, s); evicted != nil {
 		events = append(events, hook.Evicted{Secret: evicted.event()})
@@ -213,27 +203,28 @@ func (c *Cache) land(e *entry, f *flight, v Value, took time.Duration) (*Snapsho
 }
 
 // crash remembers that a flight failed, and returns the error for all.
-func (c *Cache) crash(e *entry, f *flight, cause error, took time.Duration) (*Error, []hook.Event) {
+func (c *Cache) crash(e *entry, cause error, took time.Duration) (*Error, []hook.Event) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fail := &failure{at: now, count: 1}
-	if e.failure != nil {
-		fail.count += e.failure.count
+	if before := e.failure(); before != nil {
+		fail.count += before.count
 	}
 	fail.delay = c.cfg.Backoff.Delay(fail.count)
-	fail.err = &Error{Ref: e.ref, RetryIn: fail.delay, Err: cause}
+	ref, f := e.ref(), e.fetches.flight
+	fail.err = &Error{Ref: ref, RetryIn: fail.delay, Err: cause}
 	if c.closed {
 		return fail.err, nil
 	}
 	s := e.snap.Load()
 	fail.tried = s == nil || !f.invalid && (s.invalid || f.began.since(s.at) >= c.cfg.TTL)
-	e.flight, e.failure = nil, fail
+	e.ended(fail)
 	if s == nil {
 		c.noteFailing(e)
 	}
 	return fail.err, []hook.Event{hook.FetchFailed{
-		Secret: hook.Secret{ID: e.ref.ID, Stage: e.ref.Stage, VersionID: e.ref.VersionID},
+		Secret: hook.Secret{ID: ref.ID, Stage: ref.Stage, VersionID: ref.VersionID},
 		Err:    cause, Failures: fail.count, RetryIn: fail.delay, Took: took,
 	}}
 }
@@ -244,7 +235,7 @@ func (c *Cache) publish(e *entry, s *Snapshot) (evicted *Snapshot) {
 	if old := e.snap.Swap(s); old != nil {
 		old.lease.Store(0)
 	}
-	c.entries.Store(c.key(e.ref), e)
+	c.index.add(e)
 	if out := c.recent.add(e); out != nil {
 		evicted = c.evict(out)
 	}
@@ -257,15 +248,15 @@ func (c *Cache) evict(e *entry) *Snapshot {
 	s := e.snap.Swap(nil)
 	s.lease.Store(0)
 	if s.invalid {
-		c.outdate(e.ref, s.number)
+		c.outdate(e.ref(), s.number)
 	} else {
-		c.outdate(e.ref, s.number-1)
+		c.outdate(e.ref(), s.number-1)
 	}
 	e.memo.Store(nil)
-	if e.failure != nil {
+	if e.failure() != nil {
 		c.noteFailing(e)
-	} else if e.flight == nil {
-		c.entries.Delete(c.key(e.ref))
+	} else if !e.isFlying() {
+		c.index.remove(e)
 	}
 	return s
 }
@@ -281,7 +272,7 @@ func (c *Cache) outdate(ref Ref, number uint64) {
 }
 
 func (c *Cache) isOutdated(s *Snapshot) bool {
-	return c.outdated != nil && s.number <= c.outdated[c.group(s.entry.ref)]
+	return c.outdated != nil && s.number <= c.outdated[c.group(s.Ref())]
 }
 
 // groups keep few enough Refs together that what is noted of one seldom is taken for
@@ -299,9 +290,9 @@ func (c *Cache) noteFailing(e *entry) {
 	if c.failing == nil {
 		c.failing = newTable(min(max(c.cfg.MaxSize, DefaultMaxSize), maxFailing))
 	}
-	c.entries.Store(c.key(e.ref), e)
-	if out := c.failing.add(e); out != nil && out.flight == nil {
-		c.entries.Delete(c.key(out.ref))
+	c.index.add(e)
+	if out := c.failing.add(e); out != nil && !out.isFlying() {
+		c.index.remove(out)
 	}
 }
 
@@ -311,7 +302,7 @@ func (c *Cache) noteFailing(e *entry) {
 // failure and no value.
 func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 	c.failing.remove(e)
-	s := &Snapshot{cache: c, entry: e, value: last.value, number: last.number, at: last.at, due: last.due}
+	s := &Snapshot{entry: e, payload: last.payload, details: last.details, number: last.number, at: last.at, due: last.due}
 	s.invalid = last.invalid || c.isOutdated(last)
 	return c.publish(e, s)
 }
@@ -320,13 +311,4 @@ func (c *Cache) isInvalid(s *Snapshot) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return s.invalid
-}
-
-// drawDue draws the age from which a value is refreshed ahead.
-func (c *Cache) drawDue() time.Duration {
-	half := c.cfg.TTL / 2
-	if c.cfg.NoRefreshAhead || half == 0 {
-		return c.cfg.TTL
-	}
-	return half + rand.N(c.cfg.TTL-half)
 }

@@ -41,7 +41,7 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 		return decision{verdict: refused, err: err, at: now}
 	}
 	var evicted *Snapshot
-	if e.failure != nil && e.snap.Load() == nil && last != nil && last.cache == c && last.entry.ref == ref {
+	if e.failure() != nil && e.snap.Load() == nil && last != nil && last.isOf(e) {
 		evicted = c.readopt(e, last)
 	}
 	d, may := c.decide(e, now)
@@ -59,7 +59,7 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 // decide is the policy: what is to be done about e, and for how long the
 // snapshot may be returned without asking again. Called with mu held.
 func (c *Cache) decide(e *entry, now instant) (d decision, may time.Duration) {
-	s, f := e.snap.Load(), e.failure
+	s, f := e.snap.Load(), e.failure()
 	var delay time.Duration // what is left of the back-off
 	if f != nil {
 		delay = f.delay - now.since(f.at)
@@ -70,14 +70,14 @@ func (c *Cache) decide(e *entry, now instant) (d decision, may time.Duration) {
 		}
 		return decision{verdict: miss}, 0
 	}
-	age := now.since(s.at)
+	age, due := now.since(s.at), s.dueAt()
 	left := c.cfg.TTL - age
 	switch {
 	case s.invalid || left <= 0:
 		return c.decideExpired(e, s, delay)
-	case age < s.due:
-		return decision{verdict: hit, snap: s}, s.due - age
-	case e.flight != nil:
+	case age < due:
+		return decision{verdict: hit, snap: s}, due - age
+	case e.isFlying():
 		return decision{verdict: hit, snap: s}, left
 	case delay > 0:
 		return decision{verdict: hit, snap: s}, min(left, delay)
@@ -91,20 +91,20 @@ func (c *Cache) decide(e *entry, now instant) (d decision, may time.Duration) {
 // that in a long outage nobody waits for each of them; but if nobody asked for
 // so long that the last try says little any more, one waits for a new one.
 func (c *Cache) decideExpired(e *entry, s *Snapshot, delay time.Duration) (decision, time.Duration) {
-	f := e.failure
+	f := e.failure()
 	if f == nil {
 		return decision{verdict: miss}, 0
 	}
-	lately := f.tried && (e.flight != nil || delay > -c.cfg.FetchTimeout)
+	lately := f.tried && (e.isFlying() || delay > -c.cfg.FetchTimeout)
 	if delay <= 0 && !lately {
 		return decision{verdict: miss}, 0
 	}
 	d := decision{verdict: stale, snap: s, failure: f, waitFor: delay}
-	d.refresh = delay <= 0 && e.flight == nil
+	d.refresh = delay <= 0 && !e.isFlying()
 	switch {
 	case c.cfg.StaleIfError != nil:
 		return d, 0 // asked anew for each read
-	case e.flight != nil:
+	case e.isFlying():
 		return d, leaseTime
 	default:
 		return d, delay
@@ -121,13 +121,14 @@ func (c *Cache) lookForced(ref Ref) decision {
 	if err != nil {
 		return decision{verdict: refused, err: err}
 	}
-	if e.flight != nil {
+	if e.isFlying() {
 		return decision{verdict: miss} // to be waited for in any case
 	}
-	if f := e.failure; f != nil && (f.delay > now.since(f.at) || c.forcedLately(e, now)) {
+	lately := e.forcedWithin(c.cfg.MinRefreshInterval, now)
+	if f := e.failure(); f != nil && (f.delay > now.since(f.at) || lately) {
 		return decision{verdict: refused, err: f.err}
 	}
-	if s := e.snap.Load(); s != nil && e.failure == nil && c.forcedLately(e, now) && c.isYoung(s, now) {
+	if s := e.snap.Load(); s != nil && e.failure() == nil && lately && c.isYoung(s, now) {
 		c.recent.touch(e)
 		return decision{verdict: hit, snap: s}
 	}
@@ -137,10 +138,6 @@ func (c *Cache) lookForced(ref Ref) decision {
 // isYoung reports whether s may be returned without a try to refresh it.
 func (c *Cache) isYoung(s *Snapshot, now instant) bool {
 	return !s.invalid && now.since(s.at) < c.cfg.TTL
-}
-
-func (c *Cache) forcedLately(e *entry, now instant) bool {
-	return e.forced != nil && now.since(*e.forced) < c.cfg.MinRefreshInterval
 }
 
 // entry returns the entry for ref, whether or not it is in the map; one that has
@@ -155,8 +152,7 @@ func (c *Cache) entry(ref Ref) (*entry, error) {
 	if err := ref.Validate(); err != nil {
 		return nil, &Error{Ref: ref, Err: err}
 	}
-	c.entered++
-	return &entry{ref: ref, number: c.entered}, nil
+	return c.newEntry(ref), nil
 }
 
 // maySeeStale asks whether the value of a stale decision may be returned, and
@@ -188,7 +184,7 @@ func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error
 		c.mu.Unlock()
 		return nil, err
 	}
-	if e.failure == nil {
+	if e.failure() == nil {
 		// Another fetch has succeeded since.
 		s := e.snap.Load()
 		c.mu.Unlock()
@@ -198,12 +194,12 @@ func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error
 		return s, nil
 	}
 	var evicted *Snapshot
-	if e.snap.Load() == nil && last != nil && last.cache == c && last.entry.ref == ref {
+	if e.snap.Load() == nil && last != nil && last.isOf(e) {
 		evicted = c.readopt(e, last)
 	}
 	d, _ := c.decide(e, now)
 	young := d.verdict == hit
-	if d.snap, d.failure = e.snap.Load(), e.failure; d.snap != nil {
+	if d.snap, d.failure = e.snap.Load(), e.failure(); d.snap != nil {
 		c.recent.touch(e)
 	}
 	c.mu.Unlock()

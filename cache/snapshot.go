@@ -3,7 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
-	"slices"
+	"math/bits"
 	"sync/atomic"
 	"time"
 
@@ -20,18 +20,14 @@ import (
 // A Snapshot is safe for concurrent use.
 type Snapshot struct {
 	lease atomic.Uint64 // the epoch in which the answer of Fresh is yes
-	cache *Cache
 	entry *entry
 
-	value  Value  // Payload as the hook stores it
-	number uint64 // counts up with each value published
-	at     instant
-	due    time.Duration // the age at which refresh-ahead begins
-
-	// Guarded by Cache.mu.
-	invalid bool   // to be refreshed as if its TTL had passed
-	readsIn uint64 // the epoch that reads counts in
-	reads   int
+	payload Payload // as the hook stores it
+	details details
+	number  uint64 // counts up with each value published
+	at      instant
+	due     uint32 // where in the second half of the TTL refresh-ahead begins: 2^-32 of it
+	invalid bool   // to be refreshed as if its TTL had passed; guarded by Cache.mu
 }
 
 // Fresh reports whether the Snapshot may be returned at once, without a call to
@@ -39,52 +35,52 @@ type Snapshot struct {
 // nor invalidated. It costs two loads; a false negative is common (Lookup then
 // says the truth), a true means true.
 func (s *Snapshot) Fresh() bool {
-	return s.lease.Load() == s.cache.leases.epoch.Load()
+	return s.lease.Load() == s.entry.cache.leases.epoch.Load()
 }
 
 // readLately reports whether s had a lease in this epoch or the one before.
 func (s *Snapshot) readLately() bool {
 	lease := s.lease.Load()
-	return lease != 0 && s.cache.leases.epoch.Load()-lease <= 1
+	return lease != 0 && s.Cache().leases.epoch.Load()-lease <= 1
 }
 
 // Ref returns what the Snapshot was fetched by, with the stage filled in.
-func (s *Snapshot) Ref() Ref { return s.entry.ref }
+func (s *Snapshot) Ref() Ref { return s.entry.ref() }
 
 // VersionID returns the version that it is.
-func (s *Snapshot) VersionID() string { return s.value.VersionID }
+func (s *Snapshot) VersionID() string { return s.details.versionID() }
 
 // Metadata returns the Value without its Payload.
 func (s *Snapshot) Metadata() Value {
-	v := s.value
-	v.Payload = Payload{}
-	v.Stages = slices.Clone(v.Stages)
+	v := s.details.value(s.entry.id())
+	v.FetchedAt = time.Unix(0, s.at.wall)
 	return v
 }
 
 // Hooked reports whether a hook transforms what the cache keeps, so that no
 // plaintext should be kept elsewhere.
-func (s *Snapshot) Hooked() bool { return s.cache.cfg.Hook != nil }
+func (s *Snapshot) Hooked() bool { return s.Cache().cfg.Hook != nil }
 
 // Cache returns the Cache that the Snapshot is of.
-func (s *Snapshot) Cache() *Cache { return s.cache }
+func (s *Snapshot) Cache() *Cache { return s.entry.cache }
 
 // Value returns the Value, derived by the hook if there is one, which is given no
 // longer than Config.FetchTimeout. The caller may change the Stages it gets. Errors
 // are those of the hook.
 func (s *Snapshot) Value(ctx context.Context) (Value, error) {
-	v := s.value
-	v.Stages = slices.Clone(v.Stages)
-	h := s.cache.cfg.Hook
+	v := s.Metadata()
+	v.Payload = s.payload
+	c := s.Cache()
+	h := c.cfg.Hook
 	if h == nil {
 		return v, nil
 	}
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.cache.cfg.FetchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.FetchTimeout)
 	defer cancel()
-	defer context.AfterFunc(s.cache.done, cancel)()
+	defer context.AfterFunc(c.done, cancel)()
 	var plain []byte
 	err := guard.Call("hook's Get", func() (err error) {
 		plain, err = h.Get(ctx, s.item(), v.Payload.Bytes())
@@ -93,14 +89,14 @@ func (s *Snapshot) Value(ctx context.Context) (Value, error) {
 	if err != nil {
 		err = hookError("Get", err)
 		switch {
-		case s.cache.done.Err() != nil:
+		case c.done.Err() != nil:
 			err = ErrClosed
 		case ctx.Err() != nil:
 			err = fmt.Errorf("%w: %w", err, ctx.Err())
 		}
-		return Value{}, &Error{Ref: s.entry.ref, Err: err}
+		return Value{}, &Error{Ref: s.Ref(), Err: err}
 	}
-	v.Payload = newPayload(plain, v.Payload.binary)
+	v.Payload = newPayload(plain, v.Payload.IsBinary())
 	clear(plain)
 	return v, nil
 }
@@ -111,22 +107,22 @@ func (s *Snapshot) Same(other *Snapshot) bool {
 	if s == other {
 		return true
 	}
-	if s == nil || other == nil || s.value.VersionID != other.value.VersionID {
+	if s == nil || other == nil || s.VersionID() != other.VersionID() {
 		return false
 	}
 	// What a hook stored may differ each time, so there the version decides.
-	if s.cache.cfg.Hook != nil {
-		return s.value.VersionID != ""
+	if s.Hooked() {
+		return s.VersionID() != ""
 	}
-	return s.value.Payload.Equal(other.value.Payload)
+	return s.payload.Equal(other.payload)
 }
 
 // RefreshError returns why the last attempt to refresh the secret failed, or
 // nil if it did not.
 func (s *Snapshot) RefreshError() error {
-	s.cache.mu.Lock()
-	defer s.cache.mu.Unlock()
-	if f := s.entry.failure; f != nil {
+	s.Cache().mu.Lock()
+	defer s.Cache().mu.Unlock()
+	if f := s.entry.failure(); f != nil {
 		return f.err
 	}
 	return nil
@@ -135,22 +131,39 @@ func (s *Snapshot) RefreshError() error {
 // Expired reports whether the value is past its TTL or invalidated, so that it
 // is returned only because refreshing fails. It reads the clock.
 func (s *Snapshot) Expired() bool {
-	now := s.cache.now()
-	s.cache.mu.Lock()
-	defer s.cache.mu.Unlock()
-	return s.invalid || now.since(s.at) >= s.cache.cfg.TTL
+	c := s.Cache()
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return s.invalid || now.since(s.at) >= c.cfg.TTL
 }
 
 // Before reports whether other was fetched later than s, for the same Ref of the
 // same Cache.
 func (s *Snapshot) Before(other *Snapshot) bool {
-	return s.cache == other.cache && s.entry.ref == other.entry.ref && s.number < other.number
+	return s.number < other.number && s.isOf(other.entry)
 }
 
-// Memo returns what owner, a pointer, keeps with this secret: a decoded form,
-// say, that is to live as long as the bytes do. If there is nothing yet, create
-// makes it. It is forgotten when the secret is evicted.
-func (s *Snapshot) Memo(owner any, create func() any) any {
+// isOf reports whether s is of e's Ref, in e's Cache.
+func (s *Snapshot) isOf(e *entry) bool {
+	return s.entry == e || s.entry.cache == e.cache && s.entry.key == e.key
+}
+
+// dueAt returns the age at which refresh-ahead begins.
+func (s *Snapshot) dueAt() time.Duration {
+	cfg := &s.Cache().cfg
+	half := cfg.TTL / 2
+	if cfg.NoRefreshAhead || half == 0 {
+		return cfg.TTL
+	}
+	part, _ := bits.Mul64(uint64(cfg.TTL-half), uint64(s.due)<<32)
+	return half + time.Duration(part)
+}
+
+// Memo returns what owner keeps with this secret: a decoded form, say, that is to
+// live as long as the bytes do. If there is nothing yet, create makes it. It is
+// forgotten when the secret is evicted.
+func (s *Snapshot) Memo(owner *Owner, create func() any) any {
 	for {
 		head := s.entry.memo.Load()
 		for m := head; m != nil; m = m.next {
@@ -158,18 +171,35 @@ func (s *Snapshot) Memo(owner any, create func() any) any {
 				return m.kept
 			}
 		}
-		fresh := &memo{owner: owner, kept: create(), next: head}
+		fresh := &memo{owner: owner, next: head, kept: create()}
 		if s.entry.memo.CompareAndSwap(head, fresh) {
 			return fresh.kept
 		}
 	}
 }
 
+// Kept returns what Memo returned for owner and the secret ref, or nil if nothing is
+// kept with it. It costs a look-up, whose result says nothing about the value: that
+// is asked of the Snapshot that the owner kept.
+func (c *Cache) Kept(owner *Owner, ref Ref) any {
+	if c == nil || c.source == nil {
+		return nil
+	}
+	if e := c.find(ref); e != nil {
+		for m := e.memo.Load(); m != nil; m = m.next {
+			if m.owner == owner {
+				return m.kept
+			}
+		}
+	}
+	return nil
+}
+
 // Go runs f in a goroutine that [Cache.Close] waits for, and reports whether it
 // did: not if the Cache is closed. Handles derive and decode by it what several
 // readers wait for.
 func (s *Snapshot) Go(f func()) bool {
-	c := s.cache
+	c := s.Cache()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -185,7 +215,7 @@ func (s *Snapshot) Observe(ctx context.Context, e hook.Event) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	s.cache.observe(ctx, e)
+	s.Cache().observe(ctx, e)
 }
 
 // Format shows the Ref and the version, and nothing else, for every verb.
@@ -194,46 +224,16 @@ func (s *Snapshot) Format(f fmt.State, _ rune) {
 		fmt.Fprint(f, "Snapshot(none)")
 		return
 	}
-	fmt.Fprintf(f, "Snapshot(%s %s %s)", s.entry.ref, s.value.VersionID, redact.Text)
+	fmt.Fprintf(f, "Snapshot(%s %s %s)", s.Ref(), s.VersionID(), redact.Text)
 }
 
 func (s *Snapshot) item() hook.Item {
-	return hook.Item{ID: s.entry.ref.ID, Stage: s.entry.ref.Stage, VersionID: s.value.VersionID}
+	ref := s.Ref()
+	return hook.Item{ID: ref.ID, Stage: ref.Stage, VersionID: s.VersionID()}
 }
 
 func (s *Snapshot) event() hook.Secret {
 	return hook.Secret(s.item())
-}
-
-// An entry is the cache's place for one Ref. It is in Cache.entries while it has
-// a value, a failure that is remembered, or a fetch under way.
-type entry struct {
-	ref    Ref
-	number uint32 // of the entry, for hashing
-	snap   atomic.Pointer[Snapshot]
-	memo   atomic.Pointer[memo]
-
-	// Guarded by Cache.mu.
-	failure *failure // nil unless the last fetch failed
-	flight  *flight  // nil unless a fetch is under way
-	forced  *instant // when the last forced fetch started
-}
-
-// A memo is an immutable node of a list: what one owner keeps at an entry.
-type memo struct {
-	owner, kept any
-	next        *memo
-}
-
-// A failure is what is remembered of the fetches that failed since the last
-// success. It does not change but for told.
-type failure struct {
-	err   *Error
-	at    instant
-	count int
-	delay time.Duration
-	tried bool        // the fetch began when the value was already past its TTL
-	told  atomic.Bool // that a stale value was served because of it
 }
 
 func hookError(method string, err error) error {

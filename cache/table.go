@@ -16,9 +16,7 @@ type table struct {
 }
 
 func newTable(size int) *table {
-	// The numbers are consecutive; Fibonacci hashing spreads them over the
-	// high bits that go-freelru uses.
-	lru, err := freelru.New[*entry, struct{}](uint32(size), func(e *entry) uint32 { return e.number * 2654435769 })
+	lru, err := freelru.New[*entry, struct{}](uint32(size), func(e *entry) uint32 { return e.hash })
 	if err != nil {
 		panic(err) // size was validated: 1 to maxMaxSize
 	}
@@ -50,7 +48,7 @@ func (t *table) removeOldest() *entry {
 			return e
 		}
 		s.lease.Store(0)
-		s.reads = 0
+		e.reads = 0
 		t.lru.Add(e, struct{}{})
 	}
 }

@@ -3,6 +3,7 @@ package cache
 import (
 	"log/slog"
 	"time"
+	"unsafe"
 
 	"github.com/typedsecret/typedsecret/internal/redact"
 )
@@ -23,16 +24,16 @@ type Value struct {
 // SecretBinary. It is immutable, the zero Payload is an empty SecretString, and
 // no way of printing or encoding it shows the secret; Bytes and Reveal do.
 type Payload struct {
-	// A closure, since what a func captured is the one thing in Go that fmt,
-	// encoding/* and go-cmp, who reach unexported fields through pointers too,
-	// can't follow.
-	reveal func() string
-	binary bool
+	// Where the bytes are, which never change. Not a string, since what has no type
+	// can't be followed by fmt, encoding/* and go-cmp, who reach unexported fields
+	// through pointers too.
+	data unsafe.Pointer
+	size int // of a SecretBinary, its complement
 }
 
 // StringPayload makes a Payload of a SecretString.
 func StringPayload(s string) Payload {
-	return Payload{reveal: func() string { return s }}
+	return Payload{data: unsafe.Pointer(unsafe.StringData(s)), size: len(s)}
 }
 
 // BinaryPayload makes a Payload of a SecretBinary; it copies b.
@@ -42,19 +43,22 @@ func BinaryPayload(b []byte) Payload {
 
 func newPayload(b []byte, binary bool) Payload {
 	p := StringPayload(string(b))
-	p.binary = binary
+	if binary {
+		p.size = ^p.size
+	}
 	return p
 }
 
 // IsBinary tells a SecretBinary from a SecretString.
-func (p Payload) IsBinary() bool { return p.binary }
+func (p Payload) IsBinary() bool { return p.size < 0 }
 
 // Reveal returns the secret as a string, whichever kind it is.
 func (p Payload) Reveal() string {
-	if p.reveal == nil {
-		return ""
+	size := p.size
+	if p.IsBinary() {
+		size = ^size
 	}
-	return p.reveal()
+	return unsafe.String((*byte)(p.data), size)
 }
 
 // Bytes returns a copy of the secret.
@@ -62,7 +66,7 @@ func (p Payload) Bytes() []byte { return []byte(p.Reveal()) }
 
 // Equal reports whether p and q are of one kind and hold the same bytes.
 func (p Payload) Equal(q Payload) bool {
-	return p.binary == q.binary && p.Reveal() == q.Reveal()
+	return p.IsBinary() == q.IsBinary() && p.Reveal() == q.Reveal()
 }
 
 // String returns [REDACTED].
