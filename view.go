@@ -285,6 +285,9 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 	}
 	v := &view[T]{snap: snap, fixed: !d.set.followsDefault()}
 	if d.sharing != decodeEach && !snap.Hooked() {
+		if payload, err := snap.Payload(ctx); err == nil {
+			reuse(&value, payload.Reveal())
+		}
 		v.value, v.kept, v.direct = value, true, d.sharing == share
 	}
 	return v, nil
@@ -329,12 +332,12 @@ func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T,
 	if ctx == nil {
 		ctx = context.Background() // for the hook
 	}
-	raw, err := snap.Value(ctx)
+	payload, err := snap.Payload(ctx)
 	if err != nil {
 		return value, nil, err
 	}
 	d.prepare()
-	data := raw.Payload.Bytes()
+	data := payload.Bytes()
 	value, undecodable = codec.Decode[T](d.codec, data)
 	if snap.Hooked() {
 		clear(data)

@@ -64,16 +64,25 @@ func (s *Snapshot) Hooked() bool { return s.Cache().cfg.Hook != nil }
 // Cache returns the Cache that the Snapshot is of.
 func (s *Snapshot) Cache() *Cache { return s.entry.cache }
 
-// Value returns the Value, derived by the hook if there is one, which is given no
-// longer than Config.FetchTimeout. The caller may change the Stages it gets. Errors
-// are those of the hook.
+// Value returns the Value, its Payload derived by the hook if there is one, which is
+// given no longer than Config.FetchTimeout. The caller may change the Stages it gets.
+// Errors are those of the hook.
 func (s *Snapshot) Value(ctx context.Context) (Value, error) {
+	p, err := s.Payload(ctx)
+	if err != nil {
+		return Value{}, err
+	}
 	v := s.Metadata()
-	v.Payload = s.payload
+	v.Payload = p
+	return v, nil
+}
+
+// Payload returns the Payload of Value.
+func (s *Snapshot) Payload(ctx context.Context) (Payload, error) {
 	c := s.Cache()
 	h := c.cfg.Hook
 	if h == nil {
-		return v, nil
+		return s.payload, nil
 	}
 	if ctx == nil {
 		ctx = context.Background()
@@ -83,7 +92,7 @@ func (s *Snapshot) Value(ctx context.Context) (Value, error) {
 	defer context.AfterFunc(c.done, cancel)()
 	var plain []byte
 	err := guard.Call("hook's Get", func() (err error) {
-		plain, err = h.Get(ctx, s.item(), v.Payload.Bytes())
+		plain, err = h.Get(ctx, s.item(), s.payload.Bytes())
 		return err
 	})
 	if err != nil {
@@ -94,11 +103,11 @@ func (s *Snapshot) Value(ctx context.Context) (Value, error) {
 		case ctx.Err() != nil:
 			err = fmt.Errorf("%w: %w", err, ctx.Err())
 		}
-		return Value{}, &Error{Ref: s.Ref(), Err: err}
+		return Payload{}, &Error{Ref: s.Ref(), Err: err}
 	}
-	v.Payload = newPayload(plain, v.Payload.IsBinary())
+	p := newPayload(plain, s.payload.IsBinary())
 	clear(plain)
-	return v, nil
+	return p, nil
 }
 
 // Same reports whether s and other hold the same version of the same bytes, so

@@ -57,7 +57,7 @@ func (cfg Config) openCache() (*cache.Cache, error) {
 }
 
 func (s *typedStore) Handle(_ context.Context, id string) (Handle, error) {
-	return &typedHandle{typedsecret.New[source.Creds](id, s.opts...)}, nil
+	return typedHandle{typedsecret.New[source.Creds](id, s.opts...)}, nil
 }
 
 func (s *typedStore) Get(ctx context.Context, id string) (source.Creds, error) {
@@ -87,14 +87,14 @@ type typedHandle struct {
 	secret *typedsecret.Secret[source.Creds]
 }
 
-func (h *typedHandle) Get(ctx context.Context) (source.Creds, error) { return h.secret.Get(ctx) }
+func (h typedHandle) Get(ctx context.Context) (source.Creds, error) { return h.secret.Get(ctx) }
 
-func (h *typedHandle) refresh(ctx context.Context) error {
+func (h typedHandle) refresh(ctx context.Context) error {
 	_, err := h.secret.Refresh(ctx)
 	return err
 }
 
-func (h *typedHandle) Loop(ctx context.Context, n int) (int, error) {
+func (h typedHandle) Loop(ctx context.Context, n int) (int, error) {
 	secret, sum := h.secret, 0
 	for range n {
 		v, err := secret.Get(ctx)

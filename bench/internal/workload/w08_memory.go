@@ -21,7 +21,7 @@ func memory() Workload {
 		Number: 8, Name: "memory", Main: "overhead", Counted: true,
 		Units: map[string]string{"overhead": "B a secret beyond its payload", "heap": "B a secret", "missing": "secrets"},
 		What: "Heap that is retained for each of 10,000 secrets, fetched by the real SDK client over HTTP from another process, " +
-			"after the collector ran; measured in a process of its own, from when the client had fetched 64 of them without a cache. " +
+			"after the collector ran; measured in a process of its own, from when the client had fetched 640 of them without a cache, by as many connections. " +
 			"The longer payload is longer by its password. Missing is how many have to be fetched again when all are read once more.",
 	}
 	row := func(size int, by string) string { return fmt.Sprintf("payload=%d,by=%s", size, by) }
@@ -72,10 +72,11 @@ const whyMemory = ""
 func measureMemory(ctx context.Context, env *Env, c contender.Contender, size, n int, handles bool) (Metrics, error) {
 	ids := IDs(n)
 	client, requests := sdkClient(env.URL)
-	for _, id := range ids[:min(n, 64)] {
-		if _, err := (source.SDK{Client: client}).Fetch(ctx, id); err != nil {
-			return nil, err
-		}
+	if err := inParallel(min(n, 640), func(i int) error {
+		_, err := source.SDK{Client: client}.Fetch(ctx, ids[i])
+		return err
+	}); err != nil {
+		return nil, err
 	}
 	kept := make([]contender.Handle, n)
 	before := retained()
