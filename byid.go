@@ -20,6 +20,12 @@ type ByID[T any] struct {
 	dec   *decoder[T] // nil if NewByID did not make the ByID
 }
 
+// A keptSlot is the slot of one secret.
+type keptSlot[T any] struct {
+	cache.Memo
+	slot[T]
+}
+
 // NewByID declares a ByID. It does no I/O. Options that make no sense are reported
 // by the first Get, and by [ByID.Err] at once.
 func NewByID[T any](opts ...Option) *ByID[T] {
@@ -50,7 +56,7 @@ func (b *ByID[T]) Get(ctx context.Context, id string) (T, error) {
 func (b *ByID[T]) pointer(ctx context.Context, id string) (*T, error) {
 	if !b.isZero() {
 		set := &b.dec.set
-		s, _ := set.present().Kept(&b.owner, cache.Ref{ID: id, Stage: set.ref.Stage, VersionID: set.ref.VersionID}).(*slot[T])
+		s, _ := set.present().Kept(&b.owner, cache.Ref{ID: id, Stage: set.ref.Stage, VersionID: set.ref.VersionID}).(*keptSlot[T])
 		if s != nil {
 			if v := s.view.Load(); v != nil && v.direct && v.snap.Fresh() {
 				return &v.value, nil
@@ -123,7 +129,7 @@ func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
 }
 
 func (b *ByID[T]) see(ctx context.Context, snap *cache.Snapshot) (*view[T], error) {
-	s := snap.Memo(&b.owner, func() any { return new(slot[T]) }).(*slot[T])
+	s := snap.Keep(&b.owner, func() cache.Kept { return new(keptSlot[T]) }).(*keptSlot[T])
 	return s.see(ctx, b.dec, snap)
 }
 

@@ -35,7 +35,7 @@ type Cache struct {
 	done   context.Context // ends with Close
 	cancel context.CancelFunc
 
-	index   *index
+	index   index
 	common  sync.Map // for Common
 	leases  leases
 	flights singleflight.Group
@@ -63,7 +63,8 @@ func New(source Source, cfg Config) (*Cache, error) {
 		return nil, err
 	}
 	c := &Cache{cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed()}
-	c.index, c.recent = newIndex(), newTable(c.cfg.MaxSize)
+	c.index.clear()
+	c.recent = newTable(c.cfg.MaxSize)
 	c.leases.epoch.Store(1)
 	c.leases.timer = time.AfterFunc(math.MaxInt64, c.CheckNow)
 	c.leases.timer.Stop()
@@ -104,7 +105,7 @@ func (c *Cache) Lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 		return nil, &Error{Ref: ref, Err: ErrNilCache}
 	}
 	ref = c.resolve(ref)
-	if e := c.find(ref); e != nil {
+	if e := c.find(&ref); e != nil {
 		if s := e.snap.Load(); s != nil && s.Fresh() {
 			return s, nil
 		}
@@ -219,7 +220,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 	if c.closed {
 		return &Error{Ref: ref, Err: ErrClosed}
 	}
-	e := c.find(ref)
+	e := c.find(&ref)
 	if e == nil {
 		c.outdate(ref, c.fetched)
 		return nil

@@ -14,7 +14,7 @@ type entry struct {
 	key   string // of its Ref; see Cache.key
 	next  atomic.Pointer[entry]
 	snap  atomic.Pointer[Snapshot]
-	memo  atomic.Pointer[memo]
+	memos atomic.Pointer[Memo]
 
 	// Guarded by Cache.mu.
 	fetches *fetches // nil if nothing of them is to be remembered
@@ -26,7 +26,7 @@ type entry struct {
 
 // newEntry makes the entry of a resolved ref.
 func (c *Cache) newEntry(ref Ref) *entry {
-	return &entry{cache: c, key: c.key(ref), hash: c.hash(ref, c.isDefault(ref))}
+	return &entry{cache: c, key: c.key(&ref), hash: c.hash(&ref, c.isDefault(&ref))}
 }
 
 // ref returns what the entry is for, with the stage filled in.
@@ -45,8 +45,8 @@ func (e *entry) id() string {
 	return id
 }
 
-// is reports whether e.ref() is ref, a resolved one.
-func (e *entry) is(ref Ref, isDefault bool) bool {
+// is reports whether e.ref() is ref.
+func (e *entry) is(ref *Ref, isDefault bool) bool {
 	if isDefault {
 		return e.key == ref.ID
 	}
@@ -116,13 +116,20 @@ func (e *entry) forcedWithin(d time.Duration, now instant) bool {
 	return e.fetches != nil && e.fetches.wasEver && now.since(e.fetches.forced) < d
 }
 
-// A memo is an immutable node of a list: what one owner keeps at an entry.
-type memo struct {
-	owner *Owner
-	next  *memo
-	kept  any
-}
-
-// An Owner is who keeps something with secrets, by [Snapshot.Memo]. Its address is
+// An Owner is who keeps something with secrets, by [Snapshot.Keep]. Its address is
 // its identity.
 type Owner struct{ _ byte }
+
+// A Memo is what makes a struct that embeds it a [Kept]. It does not change once
+// it is kept.
+type Memo struct {
+	owner *Owner
+	next  *Memo // of the same secret
+	kept  Kept
+}
+
+// Kept is what an Owner keeps with a secret, a pointer to a struct that embeds a
+// Memo: so it takes no memory of its own to find.
+type Kept interface{ memo() *Memo }
+
+func (m *Memo) memo() *Memo { return m }

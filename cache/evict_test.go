@@ -240,18 +240,29 @@ func TestAnEvictedFailingSecretKeepsItsBackoff(t *testing.T) {
 	})
 }
 
+type kept struct {
+	cache.Memo
+	number int
+}
+
 func TestWhatIsKeptWithASecretIsForgottenWithIt(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		c := open(t, serving("a", "b"), cache.Config{MaxSize: 1})
 		owner, other, made := new(cache.Owner), new(cache.Owner), 0
-		keep := func(s *cache.Snapshot, owner *cache.Owner) any {
-			return s.Memo(owner, func() any { made++; return made })
+		keep := func(s *cache.Snapshot, owner *cache.Owner) int {
+			return s.Keep(owner, func() cache.Kept { made++; return &kept{number: made} }).(*kept).number
+		}
+		found := func(owner *cache.Owner) int {
+			if k, ok := c.Kept(owner, ref("a")).(*kept); ok {
+				return k.number
+			}
+			return 0
 		}
 		a := makeBusy(t, c, "a")
-		got := []any{keep(a, owner), keep(a, owner), keep(a, other)}
+		got := []int{found(owner), keep(a, owner), keep(a, owner), keep(a, other), found(owner), found(other)}
 		get(t, c, "b")
-		got = append(got, keep(makeBusy(t, c, "a"), owner))
-		if diff := cmp.Diff([]any{1, 1, 2, 3}, got); diff != "" {
+		got = append(got, found(owner), keep(makeBusy(t, c, "a"), owner))
+		if diff := cmp.Diff([]int{0, 1, 1, 2, 1, 2, 0, 3}, got); diff != "" {
 			t.Errorf("kept (-want +got):\n%s", diff)
 		}
 	})
@@ -262,8 +273,8 @@ func TestWhatIsKeptWithAFailingSecretIsForgottenWithItsValue(t *testing.T) {
 		s := serving("a", "b")
 		c := open(t, s, cache.Config{MaxSize: 1, Backoff: every(time.Second)})
 		owner, made := new(cache.Owner), 0
-		keep := func() any {
-			return makeBusy(t, c, "a").Memo(owner, func() any { made++; return made })
+		keep := func() int {
+			return makeBusy(t, c, "a").Keep(owner, func() cache.Kept { made++; return &kept{number: made} }).(*kept).number
 		}
 		first := keep()
 		s.fail(errDown)

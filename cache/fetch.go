@@ -38,7 +38,7 @@ func (o outcome) answers(asked instant, ttl time.Duration) bool {
 // with the values of ctx, but not its end.
 func (c *Cache) fetch(ctx context.Context, ref Ref, forced bool) <-chan singleflight.Result {
 	ctx = context.WithoutCancel(ctx)
-	return c.flights.DoChan(c.key(ref), func() (any, error) {
+	return c.flights.DoChan(c.key(&ref), func() (any, error) {
 		return c.fly(ctx, ref, forced), nil
 	})
 }
@@ -252,7 +252,7 @@ func (c *Cache) evict(e *entry) *Snapshot {
 	} else {
 		c.outdate(e.ref(), s.number-1)
 	}
-	e.memo.Store(nil)
+	e.memos.Store(nil)
 	if e.failure() != nil {
 		c.noteFailing(e)
 	} else if !e.isFlying() {

@@ -20,14 +20,8 @@ type bucket = atomic.Pointer[entry]
 
 const minBuckets = 8
 
-func newIndex() *index {
-	x := &index{}
-	x.clear()
-	return x
-}
-
 // find returns the entry that has this hash and is of ref, or nil.
-func (x *index) find(hash uint32, ref Ref, isDefault bool) *entry {
+func (x *index) find(hash uint32, ref *Ref, isDefault bool) *entry {
 	buckets := *x.buckets.Load()
 	for e := buckets[int(hash)&(len(buckets)-1)].Load(); e != nil; e = e.next.Load() {
 		if e.hash == hash && e.is(ref, isDefault) {
@@ -84,15 +78,19 @@ func (x *index) grow() {
 	x.buckets.Store(&buckets)
 }
 
+// clear makes it empty, which it must be before its first use.
 func (x *index) clear() {
 	buckets := make([]bucket, minBuckets)
 	x.buckets.Store(&buckets)
 	x.len = 0
 }
 
+// What follows takes a *Ref, since copying a Ref that has just been put together
+// takes longer than all the rest of a look-up.
+
 // hash returns what ref is found by. Most refs are of the default stage, and have
 // the hash of their ID.
-func (c *Cache) hash(ref Ref, isDefault bool) uint32 {
+func (c *Cache) hash(ref *Ref, isDefault bool) uint32 {
 	h := maphash.String(c.seed, ref.ID)
 	if !isDefault {
 		h = 31*(31*h+maphash.String(c.seed, ref.Stage)) + maphash.String(c.seed, ref.VersionID)
@@ -101,17 +99,17 @@ func (c *Cache) hash(ref Ref, isDefault bool) uint32 {
 }
 
 // find returns the entry of ref, or nil.
-func (c *Cache) find(ref Ref) *entry {
+func (c *Cache) find(ref *Ref) *entry {
 	isDefault := c.isDefault(ref)
 	return c.index.find(c.hash(ref, isDefault), ref, isDefault)
 }
 
-func (c *Cache) isDefault(ref Ref) bool {
+func (c *Cache) isDefault(ref *Ref) bool {
 	return ref.VersionID == "" && (ref.Stage == "" || ref.Stage == c.cfg.DefaultStage)
 }
 
 // key is ref in one string: its ID alone if it is of the default stage.
-func (c *Cache) key(ref Ref) string {
+func (c *Cache) key(ref *Ref) string {
 	if c.isDefault(ref) {
 		return ref.ID
 	}

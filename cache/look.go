@@ -146,7 +146,7 @@ func (c *Cache) entry(ref Ref) (*entry, error) {
 	if c.closed {
 		return nil, &Error{Ref: ref, Err: ErrClosed}
 	}
-	if e := c.find(ref); e != nil {
+	if e := c.find(&ref); e != nil {
 		return e, nil
 	}
 	if err := ref.Validate(); err != nil {
@@ -179,7 +179,7 @@ func (c *Cache) maySeeStale(ctx context.Context, d decision) bool {
 func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error) (*Snapshot, error) {
 	now := c.now()
 	c.mu.Lock()
-	e := c.find(ref)
+	e := c.find(&ref)
 	if e == nil || c.closed {
 		c.mu.Unlock()
 		return nil, err

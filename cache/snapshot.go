@@ -169,36 +169,40 @@ func (s *Snapshot) dueAt() time.Duration {
 	return half + time.Duration(part)
 }
 
-// Memo returns what owner keeps with this secret: a decoded form, say, that is to
+// Keep returns what owner keeps with this secret: a decoded form, say, that is to
 // live as long as the bytes do. If there is nothing yet, create makes it. It is
 // forgotten when the secret is evicted.
-func (s *Snapshot) Memo(owner *Owner, create func() any) any {
+func (s *Snapshot) Keep(owner *Owner, create func() Kept) Kept {
 	for {
-		head := s.entry.memo.Load()
-		for m := head; m != nil; m = m.next {
-			if m.owner == owner {
-				return m.kept
-			}
+		first := s.entry.memos.Load()
+		if kept := keptBy(owner, first); kept != nil {
+			return kept
 		}
-		fresh := &memo{owner: owner, next: head, kept: create()}
-		if s.entry.memo.CompareAndSwap(head, fresh) {
-			return fresh.kept
+		fresh := create()
+		*fresh.memo() = Memo{owner: owner, next: first, kept: fresh}
+		if s.entry.memos.CompareAndSwap(first, fresh.memo()) {
+			return fresh
 		}
 	}
 }
 
-// Kept returns what Memo returned for owner and the secret ref, or nil if nothing is
+// Kept returns what Keep returned for owner and the secret ref, or nil if nothing is
 // kept with it. It costs a look-up, whose result says nothing about the value: that
 // is asked of the Snapshot that the owner kept.
-func (c *Cache) Kept(owner *Owner, ref Ref) any {
+func (c *Cache) Kept(owner *Owner, ref Ref) Kept {
 	if c == nil || c.source == nil {
 		return nil
 	}
-	if e := c.find(ref); e != nil {
-		for m := e.memo.Load(); m != nil; m = m.next {
-			if m.owner == owner {
-				return m.kept
-			}
+	if e := c.find(&ref); e != nil {
+		return keptBy(owner, e.memos.Load())
+	}
+	return nil
+}
+
+func keptBy(owner *Owner, m *Memo) Kept {
+	for ; m != nil; m = m.next {
+		if m.owner == owner {
+			return m.kept
 		}
 	}
 	return nil
