@@ -27,7 +27,7 @@ type outcome struct {
 // may have been in the middle of the fetch: for him it must not have been
 // invalidated, nor have grown old while its observer was told. Of the clocks,
 // only the monotonic one tells what came first.
-func (o outcome) answers(asked instant, ttl time.Duration) bool {
+func (o *outcome) answers(asked instant, ttl time.Duration) bool {
 	if asked.mono < o.began.mono {
 		return true
 	}
@@ -37,114 +37,161 @@ func (o outcome) answers(asked instant, ttl time.Duration) bool {
 // fetch starts the one fetch of ref, or joins the one under way. The fetch runs
 // with the values of ctx, but not its end.
 func (c *Cache) fetch(ctx context.Context, ref Ref, forced bool) <-chan singleflight.Result {
-	ctx = context.WithoutCancel(ctx)
 	return c.flights.DoChan(c.key(&ref), func() (any, error) {
 		return c.fly(ctx, ref, forced), nil
 	})
 }
 
-// await waits for the outcome of a fetch, or for the end of ctx or the Cache.
-func (c *Cache) await(ctx context.Context, ref Ref, result <-chan singleflight.Result) (outcome, error) {
+// await waits for the outcome of a fetch, which comes at once if the Cache is closed,
+// or for the end of ctx.
+func (c *Cache) await(ctx context.Context, ref *Ref, result <-chan singleflight.Result) (*outcome, error) {
+	if ctx.Done() == nil {
+		r := <-result
+		return r.Val.(*outcome), nil
+	}
 	select {
 	case r := <-result:
-		return r.Val.(outcome), nil
+		return r.Val.(*outcome), nil
 	case <-ctx.Done():
-		err := ctx.Err()
-		if cause := context.Cause(ctx); !errors.Is(cause, err) {
-			err = fmt.Errorf("%w: %w", err, cause)
-		}
-		return outcome{}, &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for the fetch: %w", err)}
-	case <-c.done.Done():
-		return outcome{}, &Error{Ref: ref, Err: ErrClosed}
+		return nil, gaveUp(ctx, *ref)
 	}
 }
 
+func gaveUp(ctx context.Context, ref Ref) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for the fetch: %w", err)}
+}
+
 // fly is the flight itself, in a goroutine of its own.
-func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) outcome {
-	e, out := c.takeOff(ref, forced)
+func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) *outcome {
+	out := new(outcome)
+	e := c.takeOff(ref, forced, out)
 	if e == nil {
 		return out
 	}
 	defer c.running.Done()
-	var v Value
-	var took time.Duration
-	err := fmt.Errorf("%w in the source or hook: it ended its goroutine", ErrPanic)
-	apart(func() { v, took, err = c.fetchOnce(ctx, ref) })
+	t := &trip{ctx: ctx, ref: ref, err: errBrokenOff}
+	c.apart(func() { c.travel(t) })
 	if c.done.Err() != nil {
-		return outcome{err: &Error{Ref: ref, Err: ErrClosed}}
+		return &outcome{err: &Error{Ref: ref, Err: ErrClosed}}
 	}
 	var events []hook.Event
-	if err == nil {
-		out.snap, events = c.land(e, v, took)
+	if t.err == nil {
+		out.snap, events = c.land(e, t)
 	} else {
-		out.err, events = c.crash(e, err, took)
+		out.err, events = c.crash(e, t)
 	}
 	// The observer may ask for this secret: that is no part of this flight.
 	c.flights.Forget(e.key)
-	apart(func() { c.observe(ctx, events...) })
+	if len(events) > 0 {
+		c.apart(func() { c.observe(context.WithoutCancel(ctx), events...) })
+	}
 	out.invalid = out.snap != nil && c.isInvalid(out.snap)
 	return out
 }
 
 // apart runs f, which calls the user's code, in a goroutine of its own and waits
-// for it: runtime.Goexit in it, as a test's FailNow does, must not end the flight
-// that others wait for.
-func apart(f func()) {
+// for it, or for the Cache to be closed: runtime.Goexit in f, as a test's FailNow
+// does, must not end the flight that others wait for. Called by what is counted in
+// c.running.
+func (c *Cache) apart(f func()) {
 	done := make(chan struct{})
+	c.running.Add(1)
 	go func() {
+		defer c.running.Done()
 		defer close(done)
 		f()
 	}()
-	<-done
+	select {
+	case <-done:
+	case <-c.done.Done():
+	}
 }
 
 // takeOff registers a flight, unless between the caller's look and now another
-// one ended that makes it needless: then it returns no entry but the outcome.
-func (c *Cache) takeOff(ref Ref, forced bool) (*entry, outcome) {
+// one ended that makes it needless: then it returns no entry, and writes the outcome.
+func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) *entry {
 	now := c.now()
+	out.began = now
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, err := c.entry(ref)
 	if err != nil {
-		return nil, outcome{err: err}
+		out.err = err
+		return nil
 	}
 	d, _ := c.decide(e, now)
 	fail, lately := e.failure(), forced && e.forcedWithin(c.cfg.MinRefreshInterval, now)
 	switch {
 	case lately && fail == nil && d.snap != nil && c.isYoung(d.snap, now):
-		return nil, outcome{snap: e.snap.Load(), began: now, forced: true}
+		out.snap, out.forced = e.snap.Load(), true
+		return nil
 	case fail != nil && (fail.delay > now.since(fail.at) || lately):
-		return nil, outcome{err: fail.err, forced: true}
+		out.err, out.forced = fail.err, true
+		return nil
 	case !forced && d.verdict == hit && !d.refresh:
-		return nil, outcome{snap: d.snap, began: now}
+		out.snap = d.snap
+		return nil
 	}
 	s := e.snap.Load()
 	f := flight{began: now, forced: forced || s != nil && s.invalid}
 	e.takeOff(f)
 	c.index.add(e)
 	c.running.Add(1)
-	return e, outcome{began: f.began, forced: f.forced}
+	out.forced = f.forced
+	return e
 }
 
-// fetchOnce asks the source and gives what it brought to the hook, within
-// FetchTimeout and the Cache's life. It took the time that the source took.
-func (c *Cache) fetchOnce(ctx context.Context, ref Ref) (v Value, took time.Duration, err error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.FetchTimeout)
+// A trip is what the source and the hook do for one flight.
+type trip struct {
+	ctx  context.Context // of the caller who began it
+	ref  Ref
+	v    Value
+	took time.Duration // of the source alone
+	err  error         // written last
+}
+
+// errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
+var errBrokenOff = fmt.Errorf("%w in the source or hook: it ended its goroutine", ErrPanic)
+
+// travel asks the source and gives what it brought to the hook, within
+// FetchTimeout and the Cache's life.
+func (c *Cache) travel(t *trip) {
+	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()
-	defer context.AfterFunc(c.done, cancel)()
+	ctx := &detached{timed, t.ctx}
 	began := time.Now()
-	err = guard.Call("source", func() (err error) {
-		v, err = c.source.Fetch(ctx, ref)
+	err := guard.Call("source", func() (err error) {
+		t.v, err = c.source.Fetch(ctx, t.ref)
 		return err
 	})
-	took = time.Since(began)
+	t.took = time.Since(began)
 	if err == nil {
-		err = c.store(ctx, ref, &v)
+		err = c.store(ctx, t.ref, &t.v)
 	}
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
+	if err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
 		err = fmt.Errorf("%w after %v: %w", ErrTimeout, c.cfg.FetchTimeout, err)
 	}
-	return v, took, err
+	t.err = err
+}
+
+// A detached context ends with the one that is embedded, and has the values of
+// another.
+type detached struct {
+	context.Context
+	values context.Context
+}
+
+// Value asks the embedded context first: it has no values, but by this method
+// package context finds what is to end with it.
+func (d *detached) Value(key any) any {
+	if v := d.Context.Value(key); v != nil {
+		return v
+	}
+	return d.values.Value(key)
 }
 
 // store gives the payload to the hook, and makes v the Cache's own.
@@ -168,42 +215,56 @@ func (c *Cache) store(ctx context.Context, ref Ref, v *Value) error {
 }
 
 // land publishes what a flight brought.
-func (c *Cache) land(e *entry, v Value, took time.Duration) (*Snapshot, []hook.Event) {
-	s := &Snapshot{entry: e, payload: v.Payload, at: c.now(), due: rand.Uint32()}
+func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
+	s := &Snapshot{entry: e, at: c.now(), due: rand.Uint32()}
+	s.own(t.v, e.snap.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return s, nil
 	}
 	old := e.snap.Load()
-	if old == nil {
-		s.details = detailsOf(v, e.id(), "")
-	} else {
-		s.details = detailsOf(v, e.id(), old.details)
-	}
 	c.fetched++
 	s.number, s.invalid = c.fetched, e.fetches.flight.invalid
-	if c.cfg.Hook == nil && old != nil && old.Same(s) {
-		// One copy in memory, however often it is refreshed. What a hook
-		// stored is replaced, since it may need to be: its key may be new.
-		s.payload = old.payload
-	}
 	if e.failure() != nil && old == nil {
 		c.failing.remove(e)
 	}
 	e.ended(nil)
-	events := []hook.Event{hook.Fetched{Secret: s.event(), Took: took}}
-	if old != nil && old.VersionID() != v.VersionID {
+	evicted := c.publish(e, s)
+	if c.cfg.Observer == nil {
+		return s, nil
+	}
+	events := []hook.Event{hook.Fetched{Secret: s.event(), Took: t.took}}
+	if old != nil && old.VersionID() != t.v.VersionID {
 		events = append(events, hook.Rotated{Secret: s.event(), From: old.VersionID()})
 	}
-	if evicted := c.publish(e, s); evicted != nil {
+	if evicted != nil {
 		events = append(events, hook.Evicted{Secret: evicted.event()})
 	}
 	return s, events
 }
 
+// own makes the bytes of v those of s, so that nothing else that the source had is
+// kept alive: by parts of old, if they are the same, however often a secret is
+// refreshed.
+func (s *Snapshot) own(v Value, old *Snapshot) {
+	var known details
+	if old != nil {
+		known = old.details
+	}
+	s.details = detailsOf(v, s.entry.id(), known)
+	switch {
+	case s.Hooked():
+		s.payload = v.Payload // made by store, and perhaps with a new key
+	case old != nil && old.payload.Equal(v.Payload):
+		s.payload = old.payload
+	default:
+		s.payload = v.Payload.clone()
+	}
+}
+
 // crash remembers that a flight failed, and returns the error for all.
-func (c *Cache) crash(e *entry, cause error, took time.Duration) (*Error, []hook.Event) {
+func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -212,8 +273,8 @@ func (c *Cache) crash(e *entry, cause error, took time.Duration) (*Error, []hook
 		fail.count += before.count
 	}
 	fail.delay = c.cfg.Backoff.Delay(fail.count)
-	ref, f := e.ref(), e.fetches.flight
-	fail.err = &Error{Ref: ref, RetryIn: fail.delay, Err: cause}
+	ref, f := t.ref, e.fetches.flight
+	fail.err = &Error{Ref: ref, RetryIn: fail.delay, Err: t.err}
 	if c.closed {
 		return fail.err, nil
 	}
@@ -225,7 +286,7 @@ func (c *Cache) crash(e *entry, cause error, took time.Duration) (*Error, []hook
 	}
 	return fail.err, []hook.Event{hook.FetchFailed{
 		Secret: hook.Secret{ID: ref.ID, Stage: ref.Stage, VersionID: ref.VersionID},
-		Err:    cause, Failures: fail.count, RetryIn: fail.delay, Took: took,
+		Err:    t.err, Failures: fail.count, RetryIn: fail.delay, Took: t.took,
 	}}
 }
 

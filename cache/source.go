@@ -6,13 +6,13 @@ import "context"
 // goroutines at once, never twice at a time for one Ref.
 //
 // Fetch makes at most one request that counts against the service's quota: when
-// to try again is the Cache's to decide. It returns soon after ctx is done, and
-// keeps no reference to the Value's bytes. The Ref it gets is valid and has a
-// Stage or a VersionID. Where the service says why it refuses, the error wraps
-// the sentinel for it, [ErrNotFound] or one of its neighbours; no error holds
-// secret bytes, in its text or in what it wraps.
+// to try again is the Cache's to decide. It returns soon after ctx is done. The Ref
+// it gets is valid and has a Stage or a VersionID. Where the service says why it
+// refuses, the error wraps the sentinel for it, [ErrNotFound] or one of its
+// neighbours; no error holds secret bytes, in its text or in what it wraps.
 //
-// FetchedAt in the Value is set by the Cache.
+// The Cache copies what it keeps of the Value, whose strings may be parts of larger
+// ones, and sets FetchedAt.
 type Source interface {
 	Fetch(ctx context.Context, ref Ref) (Value, error)
 }

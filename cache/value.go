@@ -2,6 +2,7 @@ package cache
 
 import (
 	"log/slog"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -63,6 +64,11 @@ func (p Payload) Reveal() string {
 
 // Bytes returns a copy of the secret.
 func (p Payload) Bytes() []byte { return []byte(p.Reveal()) }
+
+// clone returns a Payload of the same bytes at a place of their own.
+func (p Payload) clone() Payload {
+	return Payload{data: unsafe.Pointer(unsafe.StringData(strings.Clone(p.Reveal()))), size: p.size}
+}
 
 // Equal reports whether p and q are of one kind and hold the same bytes.
 func (p Payload) Equal(q Payload) bool {

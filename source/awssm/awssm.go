@@ -36,7 +36,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -101,12 +100,12 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	if s == nil || s.get == nil {
 		return cache.Value{}, errors.New("awssm: the Source is nil or was not made by New or FromEnvironment")
 	}
-	in := &secretsmanager.GetSecretValueInput{SecretId: aws.String(ref.ID)}
+	in := &secretsmanager.GetSecretValueInput{SecretId: &ref.ID}
 	if ref.Stage != "" {
-		in.VersionStage = aws.String(ref.Stage)
+		in.VersionStage = &ref.Stage
 	}
 	if ref.VersionID != "" {
-		in.VersionId = aws.String(ref.VersionID)
+		in.VersionId = &ref.VersionID
 	}
 	out, err := s.get(ctx, in, s.option)
 	if err != nil {
@@ -115,8 +114,8 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	return newValue(out)
 }
 
-// newValue clones what it takes: the output's ResultMetadata keeps the HTTP
-// response alive, and a Client may cut its strings from a larger one.
+// newValue takes the output's strings as they are, which may be parts of the answer
+// as a whole: a cache copies what it keeps.
 func newValue(out *secretsmanager.GetSecretValueOutput) (cache.Value, error) {
 	if out == nil {
 		return cache.Value{}, unreadable("the client returned neither a secret nor an error")
@@ -126,31 +125,21 @@ func newValue(out *secretsmanager.GetSecretValueOutput) (cache.Value, error) {
 	case out.SecretString != nil && len(out.SecretBinary) > 0:
 		return cache.Value{}, unreadable("the answer has both a SecretString and a SecretBinary")
 	case out.SecretString != nil:
-		payload = cache.StringPayload(strings.Clone(*out.SecretString))
+		payload = cache.StringPayload(*out.SecretString)
 	case out.SecretBinary != nil:
 		payload = cache.BinaryPayload(out.SecretBinary)
 	default:
 		return cache.Value{}, unreadable("the answer has neither a SecretString nor a SecretBinary")
 	}
-	v := cache.Value{
+	return cache.Value{
 		Payload:   payload,
-		ARN:       clone(out.ARN),
-		Name:      clone(out.Name),
-		VersionID: clone(out.VersionId),
-		Created:   created(out.CreatedDate),
-	}
-	if len(out.VersionStages) > 0 {
-		v.Stages = make([]string, len(out.VersionStages))
-		for i, stage := range out.VersionStages {
-			v.Stages[i] = strings.Clone(stage)
-		}
-	}
-	return v, nil
+		ARN:       aws.ToString(out.ARN),
+		Name:      aws.ToString(out.Name),
+		VersionID: aws.ToString(out.VersionId),
+		Stages:    out.VersionStages,
+		Created:   aws.ToTime(out.CreatedDate),
+	}, nil
 }
-
-func clone(s *string) string { return strings.Clone(aws.ToString(s)) }
-
-func created(t *time.Time) time.Time { return aws.ToTime(t) }
 
 // callOption changes one call of the client and leaves the client as it is.
 func callOption() func(*secretsmanager.Options) {
