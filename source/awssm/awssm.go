@@ -40,8 +40,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
@@ -143,10 +141,9 @@ func newValue(out *secretsmanager.GetSecretValueOutput) (cache.Value, error) {
 
 // callOption changes one call of the client and leaves the client as it is.
 func callOption() func(*secretsmanager.Options) {
-	once := newRetryer()
 	userAgent := awsmiddleware.AddUserAgentKeyValue("typedsecret", version.Version)
 	return func(o *secretsmanager.Options) {
-		o.Retryer = once
+		o.Retryer = onceMore{}
 		// A maximum that differs from the client's would be wrapped around
 		// the retryer, 0 is none.
 		o.RetryMaxAttempts = 0
@@ -157,26 +154,25 @@ func callOption() func(*secretsmanager.Options) {
 	}
 }
 
-// newRetryer makes the SDK's retryer send a second request after a clock skew
+// onceMore is a retryer that has the SDK send a second request after a clock skew
 // error and after no other. It has no state, as there is no quota.
-func newRetryer() aws.RetryerV2 {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 2
-		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(isClockSkew)}
-		o.RateLimiter = ratelimit.None
-		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
-	})
-}
+type onceMore struct{ aws.NopRetryer }
+
+var _ aws.RetryerV2 = onceMore{}
+
+func (onceMore) MaxAttempts() int                             { return 2 }
+func (onceMore) IsErrorRetryable(err error) bool              { return isClockSkew(err) }
+func (onceMore) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
 
 // isClockSkew recognises the SDK's mark. Its retry middleware compares the
 // service's Date header with the time of signing, and puts an unexported error
 // that says RetryableError around a refused signature, outermost. The type
 // assertion instead of errors.As keeps others who say so, the credential
 // providers' errors, from being taken for it.
-func isClockSkew(err error) aws.Ternary {
+func isClockSkew(err error) bool {
 	mark, marked := err.(interface{ RetryableError() bool })
 	var api smithy.APIError
-	return aws.BoolTernary(marked && mark.RetryableError() && errors.As(err, &api))
+	return marked && mark.RetryableError() && errors.As(err, &api)
 }
 
 // isNil finds a nil pointer in an interface too.

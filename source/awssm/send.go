@@ -22,11 +22,28 @@ func (s sender) Do(r *http.Request) (*http.Response, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return s.client.Do(r)
 	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
+	body := &inMemory{}
+	if err := body.read(r); err != nil {
 		return nil, err
 	}
 	whole := r.WithContext(r.Context()) // a copy; the SDK closes the body of its own
-	whole.Body = io.NopCloser(bytes.NewReader(body))
+	whole.Body = body
 	return s.client.Do(whole)
+}
+
+// inMemory is a request's body; closing it does nothing.
+type inMemory struct{ bytes.Reader }
+
+func (*inMemory) Close() error { return nil }
+
+func (m *inMemory) read(r *http.Request) error {
+	if r.ContentLength < 0 {
+		all, err := io.ReadAll(r.Body)
+		m.Reset(all)
+		return err
+	}
+	all := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, all)
+	m.Reset(all)
+	return err
 }
