@@ -35,9 +35,10 @@ type Config struct {
 	TTL time.Duration
 
 	// NoRefreshAhead turns refresh-ahead off. With it on, an access to a value
-	// older than a moment drawn at random from [TTL/2, TTL) returns the value
-	// at once and starts a refresh in the background, so that no reader waits
-	// and a fleet does not call in step.
+	// older than a moment drawn at random returns the value at once and starts a
+	// refresh in the background, so that no reader waits and a fleet does not
+	// call in step. The moment lies between TTL/2 and one FetchTimeout before the
+	// TTL's end, or 3/4 of a TTL that is shorter than four FetchTimeouts.
 	NoRefreshAhead bool
 
 	// DefaultStage is the version stage of a Ref that names neither stage nor

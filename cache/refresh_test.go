@@ -95,6 +95,31 @@ func TestTheRefreshPointIsDrawnFromTheSecondHalfOfTheTTL(t *testing.T) {
 	})
 }
 
+func TestARefreshThatTakesLongBeginsEarlyEnoughForNobodyToWait(t *testing.T) {
+	for _, c := range []struct{ ttl, timeout, takes time.Duration }{
+		{time.Second, 0, 200 * time.Millisecond},
+		{time.Minute, 10 * time.Second, 10*time.Second - time.Millisecond},
+	} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving("db")
+				s.take(c.takes)
+				cc := open(t, s, cache.Config{TTL: c.ttl, FetchTimeout: c.timeout})
+				get(t, cc, "db")
+				for range 10_000 {
+					time.Sleep(c.ttl / 100)
+					if d := took(func() { get(t, cc, "db") }); d > 0 {
+						t.Fatalf("a Get waited for %v", d)
+					}
+				}
+				if n := s.count(); n < 100 {
+					t.Errorf("%d calls in 100 TTLs", n)
+				}
+			})
+		})
+	}
+}
+
 func TestNoRefreshAheadFetchesAtTheTTLAndNotBefore(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")

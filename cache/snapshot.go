@@ -26,7 +26,7 @@ type Snapshot struct {
 	details details
 	number  uint64 // counts up with each value published
 	at      instant
-	due     uint32 // where in the second half of the TTL refresh-ahead begins: 2^-32 of it
+	due     uint32 // drawn at random, for dueAt
 	invalid bool   // to be refreshed as if its TTL had passed; guarded by Cache.mu
 }
 
@@ -158,14 +158,16 @@ func (s *Snapshot) isOf(e *entry) bool {
 	return s.entry == e || s.entry.cache == e.cache && s.entry.key == e.key
 }
 
-// dueAt returns the age at which refresh-ahead begins.
+// dueAt returns the age at which refresh-ahead begins: so early that the fetch can
+// end before the TTL does, and nobody waits for it.
 func (s *Snapshot) dueAt() time.Duration {
 	cfg := &s.Cache().cfg
 	half := cfg.TTL / 2
 	if cfg.NoRefreshAhead || half == 0 {
 		return cfg.TTL
 	}
-	part, _ := bits.Mul64(uint64(cfg.TTL-half), uint64(s.due)<<32)
+	span := cfg.TTL - half - min(cfg.FetchTimeout, cfg.TTL/4)
+	part, _ := bits.Mul64(uint64(span), uint64(s.due)<<32)
 	return half + time.Duration(part)
 }
 

@@ -18,7 +18,7 @@ const (
 	readsATick  = 8
 	latencyTTL  = time.Second
 	readEvery   = readTick / readsATick // the interval at which a reader means to read
-	latencyWait = fetchTime / 2         // a Get this long waited for the fetch
+	latencyWait = fetchTime / 10        // a Get this long waited for the fetch
 )
 
 func latency() Workload {
@@ -26,8 +26,8 @@ func latency() Workload {
 		Number: 4, Name: "latency", Main: "p99.9",
 		Units: map[string]string{"p50": "µs", "p99.9": "µs", "max": "µs", "waited": "Gets", "refreshes": "calls"},
 		What: "Get by handle (by ID where there is none) from 64 goroutines, 8 each millisecond each, while the value is refreshed by " +
-			"fetches of 200 ms: forced ones, one after the other; and those that come of themselves at a TTL of 1 s, where a refresh that " +
-			"is due late in the TTL ends after it. A long Get counts also for those that its goroutine meant to make meanwhile.",
+			"fetches of 200 ms: forced ones, one after the other; and those that come of themselves at a TTL of 1 s. A Get waited if it " +
+			"took 20 ms or longer. A long Get counts also for those that its goroutine meant to make meanwhile.",
 		Cases: func(*Env) []Case {
 			forced := func(*Env) contender.Config { return contender.Config{IDs: IDs(1)} }
 			natural := func(*Env) contender.Config { return contender.Config{IDs: IDs(1), TTL: latencyTTL} }
