@@ -35,7 +35,7 @@ const busyReads = 8
 
 // leases keeps reads of busy secrets off the lock and off the clock: a lease
 // says that a snapshot may be returned as it is until the epoch ends. A timer
-// ends the epoch, once, after the first lease of it; the next lease starts it
+// ends the epoch, once, after the first look in it; the next lease starts it
 // anew. So a cache that nobody reads has no timer running.
 //
 // All fields but epoch are guarded by Cache.mu.
@@ -53,7 +53,7 @@ func (l *leases) grant(s *Snapshot, now instant, may time.Duration) {
 		l.lapse() // the timer is late, as after a freeze
 	}
 	if !l.run {
-		l.start(now)
+		l.start(now, may)
 	}
 	epoch := l.epoch.Load()
 	e := s.entry
@@ -66,9 +66,15 @@ func (l *leases) grant(s *Snapshot, now instant, may time.Duration) {
 	}
 }
 
-func (l *leases) start(now instant) {
-	l.run, l.end = true, now.mono+int64(leaseTime)
-	l.timer.Reset(leaseTime)
+// start begins an epoch. That of a snapshot that is soon to be looked at again ends
+// by then, lest its last reads before go without a lease.
+func (l *leases) start(now instant, may time.Duration) {
+	length := leaseTime
+	if may > leaseTime/100 {
+		length = min(leaseTime, may-1)
+	}
+	l.run, l.end = true, now.mono+int64(length)
+	l.timer.Reset(length)
 }
 
 // lapse ends the epoch and with it every lease.
