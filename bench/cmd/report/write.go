@@ -81,6 +81,7 @@ func (r report) curves(w workload.Workload) []figure {
 	var figures []figure
 	for _, kind := range []struct{ row, title, x string }{
 		{"handle", "Warm Get by the handle of one secret", "secrets held"},
+		{"hot", "Warm Get by ID of 1,000 of the secrets held", "secrets held"},
 		{"id", "Warm Get by ID, every secret alike", "secrets held"},
 		{"miss", "Cold miss, the cache full", "secrets held"},
 		{"goroutines", "Warm Get by ID of 1,000", "goroutines"},

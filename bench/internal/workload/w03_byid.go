@@ -38,10 +38,11 @@ func byIDs() Workload {
 
 const whyByID = ""
 
-// zipf draws 64 Ki IDs, the same for all.
-func zipf(n uint64) []string {
-	names := IDs(int(n))
-	z := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.1, 1, n-1)
+// zipf draws 64 Ki IDs out of n, the same for all.
+func zipf(n int) []string { return zipfOf(IDs(n)) }
+
+func zipfOf(names []string) []string {
+	z := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.1, 1, uint64(len(names))-1)
 	ids := make([]string, 1<<16)
 	for i := range ids {
 		ids[i] = names[z.Uint64()]

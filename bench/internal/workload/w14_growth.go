@@ -18,7 +18,7 @@ var growing = []string{contender.Ours, "otter", "freelru-sharded", "floor-syncma
 func growth() Workload {
 	w := Workload{
 		Number: 14, Name: "growth", Main: "ns", Units: map[string]string{"ns": "ns/op"},
-		What: "A warm Get by the handle of one secret, by ID of every secret alike, and a cold miss (the source answers at once; " +
+		What: "A warm Get by the handle of one secret, by ID of 1,000 that are read by Zipf's law (hot), by ID of every secret alike, and a cold miss (the source answers at once; " +
 			"the cache is full and evicts), with 10 to 1,000,000 secrets held; and the warm Get by ID of 1,000 secrets from 1 to 64 goroutines.",
 	}
 	w.Cases = func(env *Env) (cases []Case) {
@@ -44,7 +44,7 @@ func growth() Workload {
 		}
 		return cases
 	}
-	for _, kind := range []string{"handle", "id"} {
+	for _, kind := range []string{"handle", "hot", "id"} {
 		for _, n := range []int{1000, 100_000, 1_000_000} {
 			w.Targets = append(w.Targets, Target{
 				Text: fmt.Sprintf("hits by %s are flat within 2 × up to %d entries", kind, n), AtMost: 2,
@@ -85,6 +85,14 @@ func growthCases(n int) []Case {
 			if err != nil {
 				return nil, err
 			}
+			hot := zipfOf(shuffled[:min(n, tenants)])
+			if _, err := s.Loop(ctx, hot); err != nil {
+				return nil, err
+			}
+			byHotID, err := measure.PerOp(env.window(), 1, func(k int) error { return loopOver(ctx, s, hot, k) })
+			if err != nil {
+				return nil, err
+			}
 			h, err := s.Handle(ctx, ids[0])
 			if err != nil {
 				return nil, err
@@ -105,6 +113,7 @@ func growthCases(n int) []Case {
 			})
 			return Metrics{
 				growthRow("id", n) + "/ns":     byID,
+				growthRow("hot", n) + "/ns":    byHotID,
 				growthRow("handle", n) + "/ns": byHandle,
 				growthRow("miss", n) + "/ns":   miss,
 			}, err
