@@ -26,7 +26,7 @@ type entry struct {
 
 // newEntry makes the entry of a resolved ref.
 func (c *Cache) newEntry(ref Ref) *entry {
-	return &entry{cache: c, key: c.key(&ref), hash: c.hash(&ref, c.isDefault(&ref))}
+	return &entry{cache: c, key: c.key(ref), hash: c.hash(&ref, c.isDefault(&ref))}
 }
 
 // ref returns what the entry is for, with the stage filled in.

@@ -37,7 +37,7 @@ func (o *outcome) answers(asked instant, ttl time.Duration) bool {
 // fetch starts the one fetch of ref, or joins the one under way. The fetch runs
 // with the values of ctx, but not its end.
 func (c *Cache) fetch(ctx context.Context, ref Ref, forced bool) <-chan singleflight.Result {
-	return c.flights.DoChan(c.key(&ref), func() (any, error) {
+	return c.flights.DoChan(c.key(ref), func() (any, error) {
 		return c.fly(ctx, ref, forced), nil
 	})
 }

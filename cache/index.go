@@ -109,8 +109,8 @@ func (c *Cache) isDefault(ref *Ref) bool {
 }
 
 // key is ref in one string: its ID alone if it is of the default stage.
-func (c *Cache) key(ref *Ref) string {
-	if c.isDefault(ref) {
+func (c *Cache) key(ref Ref) string {
+	if c.isDefault(&ref) {
 		return ref.ID
 	}
 	return ref.ID + "\x00" + ref.Stage + "\x00" + ref.VersionID
