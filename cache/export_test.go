@@ -1,6 +1,9 @@
 package cache
 
-import "time"
+import (
+	"time"
+	"unsafe"
+)
 
 // SetClock has the cache read this wall clock and monotonic clock, in
 // nanoseconds, in place of the system's.
@@ -30,3 +33,9 @@ func (c *Cache) WakeUps(f func()) uint64 {
 	f()
 	return c.leases.epoch.Load() - before
 }
+
+// What the parts of a cached secret take.
+const (
+	EntrySize    = unsafe.Sizeof(entry{})
+	SnapshotSize = unsafe.Sizeof(Snapshot{})
+)
