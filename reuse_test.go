@@ -46,15 +46,15 @@ func TestDecodedStringsAreKeptOnce(t *testing.T) {
 // TestUnexportedStringsAreLeftAlone, as only their own package may set them.
 func TestUnexportedStringsAreLeftAlone(t *testing.T) {
 	c := open(t, storing("hidden", "swordfish"), cache.Config{})
-	v := must[unexported](t)(typedsecret.New[unexported]("hidden", typedsecret.WithCache(c)).Get(t.Context()))
+	v := must[sealedText](t)(typedsecret.New[sealedText]("hidden", typedsecret.WithCache(c)).Get(t.Context()))
 	if v.text != "swordfish" {
 		t.Errorf("got %q", v.text)
 	}
 }
 
-type unexported struct{ text string }
+type sealedText struct{ text string }
 
-func (h *unexported) UnmarshalText(b []byte) error {
+func (h *sealedText) UnmarshalText(b []byte) error {
 	h.text = string(b)
 	return nil
 }
