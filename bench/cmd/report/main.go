@@ -53,6 +53,7 @@ func main() {
 	}
 	fmt.Print(doc.head(), "\n", doc.overview(), "\n", doc.targets())
 	if *out != "" {
+		doc.explain(ctx, &r)
 		if err := doc.write(*out); err != nil {
 			fmt.Fprintln(os.Stderr, "report:", err)
 			os.Exit(2)

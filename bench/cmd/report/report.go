@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"os"
@@ -24,6 +25,24 @@ type report struct {
 	repeats int
 	took    time.Duration
 	short   bool
+	// profiles are the tops of those of what misses its target, by their titles.
+	profiles map[string]string
+}
+
+// explain profiles each case of ours that misses a target.
+func (r *report) explain(ctx context.Context, runner *run.Runner) {
+	r.profiles = map[string]string{}
+	for _, j := range r.judged {
+		title := fmt.Sprintf("%d, %s, %s", j.Of.Workload, j.Of.Row, j.Of.Contender)
+		if _, done := r.profiles[title]; done || j.Verdict != measure.Missed {
+			continue
+		}
+		text, err := runner.Explain(ctx, r.all, j.Of)
+		if err != nil {
+			text = err.Error()
+		}
+		r.profiles[title] = text
+	}
 }
 
 func (r report) count(v measure.Verdict) (n int) {

@@ -26,6 +26,9 @@ func (r report) write(folder string) error {
 	var b strings.Builder
 	b.WriteString("# How fast typedsecret is beside its peers\n\nWritten by `go run ./cmd/report`; don't edit.\n\n" + r.head() + "\n")
 	b.WriteString("## Overview\n\n" + r.overview() + "\n## Targets\n\n" + r.targets() + "\n")
+	for _, title := range sortedKeys(r.profiles) {
+		fmt.Fprintf(&b, "Where it goes in %s, by `go tool pprof -top`:\n\n```\n%s```\n\n", title, r.profiles[title])
+	}
 	for _, w := range r.all {
 		b.WriteString(r.section(w))
 		for _, f := range r.figures(w) {

@@ -118,7 +118,7 @@ func (o order) obey() {
 		os.Exit(0)
 	}
 	measure := func() {
-		m, err := profiled(o.Profile, c.Heap, func(heap string) (workload.Metrics, error) {
+		m, err := profiled(o.Profile, c.Heap != "", func(heap string) (workload.Metrics, error) {
 			o.Env.HeapProfile = heap
 			return c.Measure(context.Background(), &o.Env)
 		})

@@ -1,9 +1,13 @@
 package run
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/pprof"
 	"strings"
@@ -40,4 +44,73 @@ func profiled(name string, heap bool, measure func(heap string) (workload.Metric
 	}
 	defer pprof.StopCPUProfile()
 	return measure("")
+}
+
+// Explain runs once more, under a profiler, the case that the figure is of, and
+// returns the top of the profile as text.
+func (r *Runner) Explain(ctx context.Context, all []workload.Workload, of workload.Key) (text string, err error) {
+	w, c, ok := caseOf(&r.Env, all, of)
+	if !ok {
+		return "", fmt.Errorf("no case is named %v", of)
+	}
+	folder, err := os.MkdirTemp("", "profile")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(folder)
+	again := Runner{
+		Env: r.Env, Profile: folder, Log: r.Log,
+		results: newResults(), servers: map[workload.Server]string{},
+	}
+	defer again.stopServers()
+	if err := again.runCase(ctx, w, c, 0); err != nil {
+		return "", err
+	}
+	return top(ctx, profileName(folder, w, c), c.Heap)
+}
+
+// caseOf finds the case of a figure. The rows of a case that measures several are
+// called otherwise but for the number that they end in.
+func caseOf(env *workload.Env, all []workload.Workload, of workload.Key) (workload.Workload, workload.Case, bool) {
+	for _, w := range all {
+		if w.Number != of.Workload {
+			continue
+		}
+		_, number, _ := strings.Cut(of.Row, "=")
+		for _, row := range []string{of.Row, "entries=" + number} {
+			for _, c := range w.Cases(env) {
+				if c.Contender == of.Contender && c.Row == row && !c.Virtual {
+					return w, c, true
+				}
+			}
+		}
+	}
+	return workload.Workload{}, workload.Case{}, false
+}
+
+// typeArguments are what makes the names of generic functions longer than a line.
+var typeArguments = regexp.MustCompile(`\[go\.shape\.[^\n]*\]`)
+
+func top(ctx context.Context, name, heap string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	args := []string{"tool", "pprof", "-top", "-nodecount=12"}
+	if heap == "" {
+		name += ".cpu.pprof"
+	} else {
+		name += ".heap.pprof"
+		args = append(args, "-sample_index="+heap)
+	}
+	if heap == "alloc_objects" {
+		args = append(args, "-ignore=secretsmanager.*Client") // whose share is known
+	}
+	out, err := exec.CommandContext(ctx, "go", append(args, self, name)...).Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		err = fmt.Errorf("go tool pprof: %w: %s", err, failed.Stderr)
+	}
+	_, rows, _ := strings.Cut(string(out), "flat  flat%")
+	return "flat  flat%" + typeArguments.ReplaceAllString(rows, "[T]"), err
 }

@@ -43,12 +43,16 @@ type Results struct {
 	Rows map[int][]string
 }
 
+func newResults() *Results {
+	return &Results{
+		Samples: map[workload.Key]measure.Samples{}, Reasons: map[workload.Key]string{}, Rows: map[int][]string{},
+	}
+}
+
 // Run runs the workloads and returns what they measured. An error says that one
 // was broken off or that a case of ours failed; the Results are those of the rest.
 func (r *Runner) Run(ctx context.Context, all []workload.Workload) (*Results, error) {
-	r.results = &Results{
-		Samples: map[workload.Key]measure.Samples{}, Reasons: map[workload.Key]string{}, Rows: map[int][]string{},
-	}
+	r.results = newResults()
 	r.servers = map[workload.Server]string{}
 	defer r.stopServers()
 	for _, w := range all {
@@ -160,7 +164,7 @@ func (r *Runner) runCase(ctx context.Context, w workload.Workload, c workload.Ca
 	if c.Isolated || c.Virtual {
 		m, err = runChild(ctx, env, w, c, profile)
 	} else {
-		m, err = profiled(profile, c.Heap, func(heap string) (workload.Metrics, error) {
+		m, err = profiled(profile, c.Heap != "", func(heap string) (workload.Metrics, error) {
 			env.HeapProfile = heap
 			return c.Measure(ctx, &env)
 		})

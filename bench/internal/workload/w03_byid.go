@@ -29,14 +29,11 @@ func byIDs() Workload {
 			w.Targets = append(w.Targets, Target{
 				Text: "≤ 0.4 × " + peer + ", " + row, AtMost: 0.4,
 				Of: Key{Row: row, Metric: "ns"}, Over: &Key{Row: row, Contender: peer, Metric: "ns"},
-				Why: whyByID,
 			})
 		}
 	}
 	return w
 }
-
-const whyByID = ""
 
 // zipf draws 64 Ki IDs out of n, the same for all.
 func zipf(n int) []string { return zipfOf(IDs(n)) }

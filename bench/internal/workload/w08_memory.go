@@ -33,11 +33,11 @@ func memory() Workload {
 			},
 			Target{
 				Text: fmt.Sprintf("≤ 500 B + payload typed, %d B, by ID", size), AtMost: 500,
-				Of: Key{Row: row(size, "id"), Metric: "overhead"}, Why: whyMemory,
+				Of: Key{Row: row(size, "id"), Metric: "overhead"},
 			},
 			Target{
 				Text: fmt.Sprintf("≤ 500 B + payload typed, %d B, a handle each", size), AtMost: 500,
-				Of: Key{Row: row(size, "handle"), Metric: "overhead"}, Why: whyMemory,
+				Of: Key{Row: row(size, "handle"), Metric: "overhead"},
 			},
 			Target{
 				Text: fmt.Sprintf("all MaxSize entries are held, %d B", size), AtMost: 0,
@@ -54,7 +54,7 @@ func memory() Workload {
 						continue // its handle is an ID
 					}
 					cases = append(cases, Case{
-						Row: row(size, by), Contender: c.Name, Isolated: true, Heap: true, Server: server,
+						Row: row(size, by), Contender: c.Name, Isolated: true, Heap: "inuse_space", Server: server,
 						Measure: func(ctx context.Context, env *Env) (Metrics, error) {
 							return measureMemory(ctx, env, c, size, n, by == "handle")
 						},
@@ -66,8 +66,6 @@ func memory() Workload {
 	}
 	return w
 }
-
-const whyMemory = ""
 
 func measureMemory(ctx context.Context, env *Env, c contender.Contender, size, n int, handles bool) (Metrics, error) {
 	ids := IDs(n)

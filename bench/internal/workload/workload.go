@@ -42,8 +42,9 @@ type Case struct {
 	Isolated bool
 	// Virtual cases do so in a bubble of testing/synctest.
 	Virtual bool
-	// Heap: what a profile is to tell is who holds or allocates memory.
-	Heap bool
+	// Heap: a profile is to tell who holds or allocates memory, by this sample index
+	// of pprof; if it is empty, where the time goes.
+	Heap string
 	// Server is the fake Secrets Manager that the case needs, in yet another
 	// process, if any.
 	Server  *Server
