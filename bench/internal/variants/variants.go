@@ -60,8 +60,6 @@ func All() []Variant {
 		{"call", "+ in a function that is not inlined and returns an error too", h.callLoop},
 		{"fresh", "+ compare the snapshot's lease with the cache's epoch: freshness, supersession, eviction, freezes", h.freshLoop},
 		{"fresh-near", "as fresh, with the epoch's address in the view: one dependent load less", h.freshNearLoop},
-		{"generic", "as fresh-near, in a handle of any T with a slow path, as the library's", quickLoop()},
-		{"generic-pointer", "as generic, but an inlined Get around a function that returns *T", pointerLoop()},
 		{"use-mark", "fresh + look at a use mark, set already", h.markLoop},
 		{"cancel", "fresh + ctx.Err() of a context that can be cancelled", h.cancelLoop},
 		{"clock-since", "fresh + time.Since: a deadline in each Get", h.clockLoop},
