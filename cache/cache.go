@@ -235,7 +235,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 		c.outdate(ref, c.fetched)
 	}
 	if e.isFlying() {
-		e.fetches.flight.invalid = true
+		e.past.flight.invalid = true
 	}
 	return nil
 }
@@ -264,8 +264,8 @@ func (c *Cache) CheckNow() {
 
 // Close drops all values, cancels the fetches and hooks under way and waits until
 // they have ended. After it, reads and refreshes return [ErrClosed], and no
-// goroutine and no timer of the Cache is left. It may be called more than once, but not from a
-// hook, an observer or a source, for whose end it waits. The error is nil.
+// goroutine and no timer of the Cache is left. It may be called more than once, but
+// not from a hook, an observer or a source, for whose end it waits. The error is nil.
 func (c *Cache) Close() error {
 	if c == nil || c.source == nil {
 		return nil
@@ -284,8 +284,9 @@ func (c *Cache) Close() error {
 	return nil
 }
 
-// Common returns what the handles on c have in common under key, which is made when
-// it is first asked for and lives as long as c.
+// Common returns what the handles on c have in common under key. It lives as long as
+// c; if there is nothing yet, create makes it, whose result is dropped if another
+// goroutine was faster.
 func (c *Cache) Common(key any, create func() any) any {
 	if kept, ok := c.common.Load(key); ok {
 		return kept

@@ -23,7 +23,7 @@ func (a instant) since(b instant) time.Duration {
 	return time.Duration(max(a.wall-b.wall, a.mono-b.mono))
 }
 
-// leaseTime is for how long a snapshot may be returned unlooked at. It bounds
+// leaseTime is for how long a snapshot may be returned unlooked at, at most. It bounds
 // how late a suspended machine or a set clock is noticed, and how coarsely the
 // reads of a busy secret are seen by the LRU order.
 const leaseTime = 100 * time.Millisecond
@@ -35,8 +35,8 @@ const busyReads = 8
 
 // leases keeps reads of busy secrets off the lock and off the clock: a lease
 // says that a snapshot may be returned as it is until the epoch ends. A timer
-// ends the epoch, once, after the first look in it; the next lease starts it
-// anew. So a cache that nobody reads has no timer running.
+// ends the epoch, once, after the first look in it; the next look starts another.
+// So a cache that nobody reads has no timer running.
 //
 // All fields but epoch are guarded by Cache.mu.
 type leases struct {
@@ -44,6 +44,10 @@ type leases struct {
 	end   int64         // on the monotonic clock, while running
 	run   bool
 	timer *time.Timer
+
+	recent uint64 // a lease of this epoch or a later one was given lately
+	mark   uint64 // the next recent: an epoch that began leaseTime later or more
+	marked int64  // when that began, on the monotonic clock
 }
 
 // grant gives s a lease if it may be returned unlooked at for the rest of the
@@ -56,25 +60,44 @@ func (l *leases) grant(s *Snapshot, now instant, may time.Duration) {
 		l.start(now, may)
 	}
 	epoch := l.epoch.Load()
-	e := s.entry
-	if e.readsIn != uint16(epoch) {
-		e.readsIn, e.reads = uint16(epoch), 0
-	}
-	e.reads = min(e.reads+1, busyReads)
-	if e.reads >= busyReads && time.Duration(l.end-now.mono) < may {
+	if s.entry.reads.note(epoch) >= busyReads && time.Duration(l.end-now.mono) < may {
 		s.lease.Store(epoch)
 	}
 }
 
-// start begins an epoch. That of a snapshot that is soon to be looked at again ends
-// by then, lest its last reads before go without a lease.
+// shortestEpoch keeps the timer from running all the time.
+const shortestEpoch = time.Millisecond
+
+// start begins an epoch, of leaseTime unless the snapshot whose look begins it has to
+// be looked at again before that: so its reads just before then have a lease too.
 func (l *leases) start(now instant, may time.Duration) {
 	length := leaseTime
-	if may > leaseTime/100 {
+	if may > shortestEpoch {
 		length = min(leaseTime, may-1)
+	}
+	if now.mono-l.marked >= int64(leaseTime) {
+		l.recent, l.mark, l.marked = l.mark, l.epoch.Load(), now.mono
 	}
 	l.run, l.end = true, now.mono+int64(length)
 	l.timer.Reset(length)
+}
+
+// reads counts the looks at an entry in one epoch: the epoch's low 28 bits, then the
+// count, which stops at busyReads.
+type reads uint32
+
+// note counts one more, and returns how many there were in the epoch.
+func (r *reads) note(epoch uint64) int {
+	const bits = 4
+	count := uint32(*r) % (1 << bits)
+	if in := uint32(epoch) << bits; uint32(*r)-count != in {
+		*r, count = reads(in), 0
+	}
+	if count < busyReads {
+		count++
+		*r++
+	}
+	return int(count)
 }
 
 // lapse ends the epoch and with it every lease.

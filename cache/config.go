@@ -20,7 +20,7 @@ const (
 )
 
 // maxMaxSize is a bound against slips: go-freelru allocates its table whole,
-// about 60 bytes an entry.
+// about 44 bytes an entry.
 const maxMaxSize = 1 << 24
 
 // Config says how a Cache works. Its zero value is the default configuration;
@@ -67,7 +67,7 @@ type Config struct {
 
 	// CheckClock has each read look at the wall clock and the monotonic
 	// clock. Without it, a value that is read often is looked at ten times a
-	// second of running time, and its TTL is watched by a timer in between:
+	// second of running time or more, and its TTL is watched by a timer in between:
 	// after the process was stopped and resumed or the machine suspended, or
 	// after the wall clock was set forward, reads may get it for up to 100 ms
 	// of running time before that is noticed. CheckClock is always on in AWS

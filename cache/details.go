@@ -17,9 +17,9 @@ var wellKnown = []string{"AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"}
 
 // How a Name is written.
 const (
-	nameWritten = iota
-	nameIsID    // it is the ID that the Ref has
-	nameInARN   // it is the last part of the ARN, before the hyphen and six characters
+	nameInFull = iota
+	nameIsID   // it is the ID that the Ref has
+	nameInARN  // it is the last part of the ARN, before the hyphen and six characters
 )
 
 const arnSuffix = 7
@@ -36,7 +36,7 @@ func detailsOf(v Value, id string, old details) details {
 		b = append(b, nameInARN)
 		b = binary.AppendUvarint(b, uint64(len(v.Name)))
 	default:
-		b = append(b, nameWritten)
+		b = append(b, nameInFull)
 		b = appendText(b, v.Name)
 	}
 	b = binary.AppendVarint(b, v.Created.Unix())
@@ -60,7 +60,8 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// appendNanos writes whole milliseconds, which are what Secrets Manager tells, short.
+// appendNanos writes whole milliseconds, which are what Secrets Manager tells, short;
+// the lowest bit says whether they are.
 func appendNanos(b []byte, nanos int) []byte {
 	if nanos%1e6 == 0 {
 		return binary.AppendUvarint(b, uint64(nanos/1e6)<<1)
@@ -84,12 +85,7 @@ func (d details) value(id string) Value {
 	default:
 		v.Name = r.text()
 	}
-	seconds := r.varint()
-	nanos := r.int()
-	if nanos&1 == 0 {
-		nanos *= 1e6
-	}
-	v.Created = time.Unix(seconds, int64(nanos>>1)).UTC()
+	v.Created = time.Unix(r.varint(), r.nanos()).UTC()
 	if n := r.int(); n > 0 {
 		v.Stages = make([]string, n)
 		for i := range v.Stages {
@@ -112,6 +108,7 @@ func (r *reader) byte() byte {
 	return b
 }
 
+// uvarint is binary.Uvarint for strings.
 func (r *reader) uvarint() (n uint64) {
 	for shift := 0; ; shift += 7 {
 		b := r.byte()
@@ -128,6 +125,15 @@ func (r *reader) varint() int64 {
 }
 
 func (r *reader) int() int { return int(r.uvarint()) }
+
+// nanos reads what appendNanos wrote.
+func (r *reader) nanos() int64 {
+	n := int64(r.uvarint())
+	if n&1 == 0 {
+		return n / 2 * 1e6
+	}
+	return n / 2
+}
 
 func (r *reader) text() string {
 	n := r.int()

@@ -11,22 +11,26 @@ import (
 // of them, so it fills 64 bytes and no more.
 type entry struct {
 	cache *Cache
-	key   string // of its Ref; see Cache.key
+	key   string // of its Ref, as hash is
 	next  atomic.Pointer[entry]
 	snap  atomic.Pointer[Snapshot]
 	memos atomic.Pointer[Memo]
-
-	// Guarded by Cache.mu.
-	fetches *fetches // nil if nothing of them is to be remembered
-	hash    uint32   // of its Ref
-	readsIn uint16   // the epoch that reads counts in, its low bits
-	reads   uint8    // up to busyReads
-	indexed bool
+	past  *past // nil if nothing is to be remembered; guarded by Cache.mu
+	hash  uint32
+	reads reads // guarded by Cache.mu
 }
 
-// newEntry makes the entry of a resolved ref.
+// newEntry makes the entry of a ref.
 func (c *Cache) newEntry(ref Ref) *entry {
 	return &entry{cache: c, key: c.key(ref), hash: c.hash(&ref, c.isDefault(&ref))}
+}
+
+// key is ref in one string: its ID alone if it is of the default stage.
+func (c *Cache) key(ref Ref) string {
+	if c.isDefault(&ref) {
+		return ref.ID
+	}
+	return ref.ID + "\x00" + ref.Stage + "\x00" + ref.VersionID
 }
 
 // ref returns what the entry is for, with the stage filled in.
@@ -45,23 +49,28 @@ func (e *entry) id() string {
 	return id
 }
 
-// is reports whether e.ref() is ref.
+// is reports whether e.ref() is ref, a valid one.
 func (e *entry) is(ref *Ref, isDefault bool) bool {
 	if isDefault {
 		return e.key == ref.ID
 	}
-	rest, ok := strings.CutPrefix(e.key, ref.ID)
-	return ok && len(rest) == len(ref.Stage)+len(ref.VersionID)+2 && rest[0] == 0 &&
-		rest[1:1+len(ref.Stage)] == ref.Stage && rest[1+len(ref.Stage)] == 0 && rest[2+len(ref.Stage):] == ref.VersionID
+	rest := e.key
+	for _, part := range [...]string{ref.ID, "\x00", ref.Stage, "\x00"} {
+		var ok bool
+		if rest, ok = strings.CutPrefix(rest, part); !ok {
+			return false
+		}
+	}
+	return rest == ref.VersionID
 }
 
-// fetches is what is remembered of an entry's fetches beside the value that came.
-type fetches struct {
-	flight  flight
-	flying  bool
-	failure *failure // nil unless the last fetch failed
-	forced  instant  // when the last forced fetch started
-	wasEver bool     // there was a forced one
+// past is what is remembered of an entry's fetches beside the value that came.
+type past struct {
+	flight    flight
+	flying    bool     // flight is under way
+	failure   *failure // nil unless the last fetch failed
+	wasForced bool     // at forcedAt a forced fetch began, the last of them
+	forcedAt  instant
 }
 
 // A flight is one fetch under way.
@@ -84,36 +93,36 @@ type failure struct {
 
 // failure returns that of the last fetch, or nil.
 func (e *entry) failure() *failure {
-	if e.fetches == nil {
+	if e.past == nil {
 		return nil
 	}
-	return e.fetches.failure
+	return e.past.failure
 }
 
-func (e *entry) isFlying() bool { return e.fetches != nil && e.fetches.flying }
+func (e *entry) isFlying() bool { return e.past != nil && e.past.flying }
 
-// takeOff notes a fetch that begins.
-func (e *entry) takeOff(f flight) {
-	if e.fetches == nil {
-		e.fetches = &fetches{}
+// begins notes a fetch that begins.
+func (e *entry) begins(f flight) {
+	if e.past == nil {
+		e.past = &past{}
 	}
-	e.fetches.flight, e.fetches.flying = f, true
+	e.past.flight, e.past.flying = f, true
 	if f.forced {
-		e.fetches.forced, e.fetches.wasEver = f.began, true
+		e.past.forcedAt, e.past.wasForced = f.began, true
 	}
 }
 
-// ended notes how the fetch under way ended: with fail, or nil.
-func (e *entry) ended(fail *failure) {
-	e.fetches.flying, e.fetches.failure = false, fail
-	if fail == nil && !e.fetches.wasEver {
-		e.fetches = nil
+// ends notes how the fetch under way ends: with fail, or nil.
+func (e *entry) ends(fail *failure) {
+	e.past.flying, e.past.failure = false, fail
+	if fail == nil && !e.past.wasForced {
+		e.past = nil
 	}
 }
 
 // forcedWithin reports whether a forced fetch started less than d ago.
 func (e *entry) forcedWithin(d time.Duration, now instant) bool {
-	return e.fetches != nil && e.fetches.wasEver && now.since(e.fetches.forced) < d
+	return e.past != nil && e.past.wasForced && now.since(e.past.forcedAt) < d
 }
 
 // An Owner is who keeps something with secrets, by [Snapshot.Keep]. Its address is

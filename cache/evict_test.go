@@ -240,6 +240,74 @@ func TestAnEvictedFailingSecretKeepsItsBackoff(t *testing.T) {
 	})
 }
 
+// TestABusySecretStaysHoweverShortTheEpochs: the leases of all end before one secret has
+// to be looked at again, which must not make those read a moment ago look idle.
+func TestABusySecretStaysHoweverShortTheEpochs(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("due", "busy", "idle", "new")
+		c := open(t, s, cache.Config{TTL: 10 * time.Second, NoRefreshAhead: true, MaxSize: 3})
+		get(t, c, "due")
+		time.Sleep(9896 * time.Millisecond)
+		get(t, c, "idle")
+		makeBusy(t, c, "busy")
+		time.Sleep(10 * time.Millisecond)
+		get(t, c, "idle")
+		time.Sleep(89 * time.Millisecond)
+		for range 1000 {
+			get(t, c, "busy")
+		}
+		time.Sleep(2 * time.Millisecond)
+		get(t, c, "due") // begins an epoch of 3 ms
+		time.Sleep(3*time.Millisecond - time.Nanosecond)
+		get(t, c, "new")
+		calls := s.count()
+		get(t, c, "busy")
+		wantCalls(t, s, calls)
+	})
+}
+
+// TestReadsOfLongAgoDoNotCount, also when the numbers of the epochs have gone round
+// what 16 bits can tell.
+func TestReadsOfLongAgoDoNotCount(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b", "c")
+		c := open(t, s, cache.Config{MaxSize: 2})
+		for range cache.BusyReads {
+			get(t, c, "a")
+		}
+		time.Sleep(time.Second)
+		for range 1<<16 - 1 {
+			c.CheckNow()
+		}
+		time.Sleep(time.Minute)
+		get(t, c, "a")
+		time.Sleep(time.Millisecond)
+		get(t, c, "b")
+		get(t, c, "c") // a is the least recently read
+		calls := s.count()
+		get(t, c, "b")
+		wantCalls(t, s, calls)
+	})
+}
+
+func TestNothingIsKeptWithASecretThatIsEvicted(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b")
+		c := open(t, s, cache.Config{MaxSize: 1, MinRefreshInterval: 1, Backoff: every(time.Minute)})
+		a, owner := makeBusy(t, c, "a"), new(cache.Owner)
+		s.fail(errDown)
+		if _, err := c.Refresh(t.Context(), ref("a")); err == nil {
+			t.Fatal("the failure is to be remembered")
+		}
+		s.mend()
+		get(t, c, "b")
+		a.Keep(owner, func() cache.Kept { return &kept{} })
+		if c.Kept(owner, ref("a")) != nil {
+			t.Error("it is kept though its secret was evicted before")
+		}
+	})
+}
+
 type kept struct {
 	cache.Memo
 	number int

@@ -45,7 +45,7 @@ func (c *Cache) fetch(ctx context.Context, ref Ref, forced bool) <-chan singlefl
 // await waits for the outcome of a fetch, which comes at once if the Cache is closed,
 // or for the end of ctx.
 func (c *Cache) await(ctx context.Context, ref *Ref, result <-chan singleflight.Result) (*outcome, error) {
-	if ctx.Done() == nil {
+	if ctx.Done() == nil { // as context.Background: a select would cost more
 		r := <-result
 		return r.Val.(*outcome), nil
 	}
@@ -76,7 +76,8 @@ func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) *outcome {
 	t := &trip{ctx: ctx, ref: ref, err: errBrokenOff}
 	c.apart(func() { c.travel(t) })
 	if c.done.Err() != nil {
-		return &outcome{err: &Error{Ref: ref, Err: ErrClosed}}
+		out.err = &Error{Ref: ref, Err: ErrClosed}
+		return out
 	}
 	var events []hook.Event
 	if t.err == nil {
@@ -95,8 +96,8 @@ func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) *outcome {
 
 // apart runs f, which calls the user's code, in a goroutine of its own and waits
 // for it, or for the Cache to be closed: runtime.Goexit in f, as a test's FailNow
-// does, must not end the flight that others wait for. Called by what is counted in
-// c.running.
+// does, must not end the flight that others wait for. Close waits for f too, for which
+// c.running has to count the caller already.
 func (c *Cache) apart(f func()) {
 	done := make(chan struct{})
 	c.running.Add(1)
@@ -138,7 +139,7 @@ func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) *entry {
 	}
 	s := e.snap.Load()
 	f := flight{began: now, forced: forced || s != nil && s.invalid}
-	e.takeOff(f)
+	e.begins(f)
 	c.index.add(e)
 	c.running.Add(1)
 	out.forced = f.forced
@@ -151,7 +152,7 @@ type trip struct {
 	ref  Ref
 	v    Value
 	took time.Duration // of the source alone
-	err  error         // written last
+	err  error         // errBrokenOff until all else is done
 }
 
 // errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
@@ -170,7 +171,7 @@ func (c *Cache) travel(t *trip) {
 	})
 	t.took = time.Since(began)
 	if err == nil {
-		err = c.store(ctx, t.ref, &t.v)
+		err = c.transform(ctx, t.ref, &t.v)
 	}
 	if err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
 		err = fmt.Errorf("%w after %v: %w", ErrTimeout, c.cfg.FetchTimeout, err)
@@ -194,8 +195,8 @@ func (d *detached) Value(key any) any {
 	return d.values.Value(key)
 }
 
-// store gives the payload to the hook, and makes v the Cache's own.
-func (c *Cache) store(ctx context.Context, ref Ref, v *Value) error {
+// transform has the hook make of the payload what is kept.
+func (c *Cache) transform(ctx context.Context, ref Ref, v *Value) error {
 	h := c.cfg.Hook
 	if h == nil {
 		return nil
@@ -225,11 +226,11 @@ func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
 	}
 	old := e.snap.Load()
 	c.fetched++
-	s.number, s.invalid = c.fetched, e.fetches.flight.invalid
+	s.number, s.invalid = c.fetched, e.past.flight.invalid
 	if e.failure() != nil && old == nil {
 		c.failing.remove(e)
 	}
-	e.ended(nil)
+	e.ends(nil)
 	evicted := c.publish(e, s)
 	if c.cfg.Observer == nil {
 		return s, nil
@@ -255,7 +256,7 @@ func (s *Snapshot) own(v Value, old *Snapshot) {
 	s.details = detailsOf(v, s.entry.id(), known)
 	switch {
 	case s.Hooked():
-		s.payload = v.Payload // made by store, and perhaps with a new key
+		s.payload = v.Payload // made by transform, and perhaps with a new key
 	case old != nil && old.payload.Equal(v.Payload):
 		s.payload = old.payload
 	default:
@@ -273,14 +274,14 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 		fail.count += before.count
 	}
 	fail.delay = c.cfg.Backoff.Delay(fail.count)
-	ref, f := t.ref, e.fetches.flight
+	ref, f := t.ref, e.past.flight
 	fail.err = &Error{Ref: ref, RetryIn: fail.delay, Err: t.err}
 	if c.closed {
 		return fail.err, nil
 	}
 	s := e.snap.Load()
 	fail.tried = s == nil || !f.invalid && (s.invalid || f.began.since(s.at) >= c.cfg.TTL)
-	e.ended(fail)
+	e.ends(fail)
 	if s == nil {
 		c.noteFailing(e)
 	}

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -169,6 +170,12 @@ func TestStringAndBinaryAreToldApart(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestPayloadsAreComparedByEqualAlone(t *testing.T) {
+	if reflect.TypeFor[cache.Payload]().Comparable() {
+		t.Error("== compiles for Payloads, and compares where they are")
+	}
 }
 
 func TestAStringIsNotTheBinaryOfTheSameBytes(t *testing.T) {

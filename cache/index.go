@@ -6,7 +6,7 @@ import (
 )
 
 // An index finds entries by their Ref, for readers without a lock. What changes it
-// holds Cache.mu. A reader may miss an entry while the index grows, never find a
+// holds Cache.mu. A reader may miss an entry while others come and go, never find a
 // wrong one; who holds Cache.mu misses none.
 //
 // It is a hash table of linked lists, and not a sync.Map, since a look-up by ID is
@@ -31,16 +31,31 @@ func (x *index) find(hash uint32, ref *Ref, isDefault bool) *entry {
 	return nil
 }
 
+// add puts e there, if it isn't.
 func (x *index) add(e *entry) {
-	if e.indexed {
+	if x.place(e) != nil {
 		return
 	}
 	if x.len == len(*x.buckets.Load()) {
 		x.grow()
 	}
-	e.indexed = true
 	x.len++
 	link(*x.buckets.Load(), e)
+}
+
+// place returns what points at e, or nil if e isn't there.
+func (x *index) place(e *entry) *atomic.Pointer[entry] {
+	buckets := *x.buckets.Load()
+	for at := &buckets[int(e.hash)&(len(buckets)-1)]; ; {
+		switch next := at.Load(); next {
+		case e:
+			return at
+		case nil:
+			return nil
+		default:
+			at = &next.next
+		}
+	}
 }
 
 func link(buckets []bucket, e *entry) {
@@ -49,18 +64,15 @@ func link(buckets []bucket, e *entry) {
 	first.Store(e)
 }
 
+// remove takes e away, if it is there. Readers who stand on it miss those behind it.
 func (x *index) remove(e *entry) {
-	if !e.indexed {
+	at := x.place(e)
+	if at == nil {
 		return
 	}
-	e.indexed = false
 	x.len--
-	buckets := *x.buckets.Load()
-	at := &buckets[int(e.hash)&(len(buckets)-1)]
-	for at.Load() != e {
-		at = &at.Load().next
-	}
-	at.Store(e.next.Load()) // e keeps its own, for readers who are there
+	at.Store(e.next.Load())
+	e.next.Store(nil) // whoever keeps e keeps nothing else
 }
 
 // grow doubles the number of buckets. Readers who are in a list whose entries move
@@ -85,9 +97,6 @@ func (x *index) clear() {
 	x.len = 0
 }
 
-// What follows takes a *Ref, since copying a Ref that has just been put together
-// takes longer than all the rest of a look-up.
-
 // hash returns what ref is found by. Most refs are of the default stage, and have
 // the hash of their ID.
 func (c *Cache) hash(ref *Ref, isDefault bool) uint32 {
@@ -98,7 +107,8 @@ func (c *Cache) hash(ref *Ref, isDefault bool) uint32 {
 	return uint32(h ^ h>>32)
 }
 
-// find returns the entry of ref, or nil.
+// find returns the entry of ref, or nil. It takes a pointer, since to copy a Ref that
+// has just been put together would take longer than the look-up.
 func (c *Cache) find(ref *Ref) *entry {
 	isDefault := c.isDefault(ref)
 	return c.index.find(c.hash(ref, isDefault), ref, isDefault)
@@ -106,12 +116,4 @@ func (c *Cache) find(ref *Ref) *entry {
 
 func (c *Cache) isDefault(ref *Ref) bool {
 	return ref.VersionID == "" && (ref.Stage == "" || ref.Stage == c.cfg.DefaultStage)
-}
-
-// key is ref in one string: its ID alone if it is of the default stage.
-func (c *Cache) key(ref Ref) string {
-	if c.isDefault(&ref) {
-		return ref.ID
-	}
-	return ref.ID + "\x00" + ref.Stage + "\x00" + ref.VersionID
 }

@@ -140,7 +140,7 @@ func (c *Cache) isYoung(s *Snapshot, now instant) bool {
 	return !s.invalid && now.since(s.at) < c.cfg.TTL
 }
 
-// entry returns the entry for ref, whether or not it is in the map; one that has
+// entry returns the entry for ref, whether or not it is in the index; one that has
 // nothing to be kept is put there when its fetch begins. Called with mu held.
 func (c *Cache) entry(ref Ref) (*entry, error) {
 	if c.closed {

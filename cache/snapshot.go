@@ -38,10 +38,11 @@ func (s *Snapshot) Fresh() bool {
 	return s.lease.Load() == s.entry.cache.leases.epoch.Load()
 }
 
-// readLately reports whether s had a lease in this epoch or the one before.
+// readLately reports whether s was given a lease not long ago: leaseTime, twice that at
+// most while there are reads. Called with Cache.mu held.
 func (s *Snapshot) readLately() bool {
 	lease := s.lease.Load()
-	return lease != 0 && s.Cache().leases.epoch.Load()-lease <= 1
+	return lease != 0 && lease >= s.Cache().leases.recent
 }
 
 // Ref returns what the Snapshot was fetched by, with the stage filled in.
@@ -155,7 +156,7 @@ func (s *Snapshot) Before(other *Snapshot) bool {
 
 // isOf reports whether s is of e's Ref, in e's Cache.
 func (s *Snapshot) isOf(e *entry) bool {
-	return s.entry == e || s.entry.cache == e.cache && s.entry.key == e.key
+	return s.entry.cache == e.cache && s.entry.key == e.key
 }
 
 // dueAt returns the age at which refresh-ahead begins: so early that the fetch can
@@ -183,6 +184,9 @@ func (s *Snapshot) Keep(owner *Owner, create func() Kept) Kept {
 		fresh := create()
 		*fresh.memo() = Memo{owner: owner, next: first, kept: fresh}
 		if s.entry.memos.CompareAndSwap(first, fresh.memo()) {
+			if s.entry.snap.Load() == nil {
+				s.entry.memos.Store(nil) // it was evicted meanwhile
+			}
 			return fresh
 		}
 	}

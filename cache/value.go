@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ type Value struct {
 	Name      string
 	VersionID string
 	Stages    []string  // version stages of this version when it was fetched
-	Created   time.Time // of the version
+	Created   time.Time // of the version; in UTC, once it comes from a Cache
 	FetchedAt time.Time // when the Cache got it
 }
 
@@ -25,6 +26,8 @@ type Value struct {
 // SecretBinary. It is immutable, the zero Payload is an empty SecretString, and
 // no way of printing or encoding it shows the secret; Bytes and Reveal do.
 type Payload struct {
+	_ [0]func() // not comparable: two Payloads of the same bytes would differ
+
 	// Where the bytes are, which never change. Not a string, since what has no type
 	// can't be followed by fmt, encoding/* and go-cmp, who reach unexported fields
 	// through pointers too.
@@ -74,6 +77,9 @@ func (p Payload) clone() Payload {
 func (p Payload) Equal(q Payload) bool {
 	return p.IsBinary() == q.IsBinary() && p.Reveal() == q.Reveal()
 }
+
+// Format prints [REDACTED], for every verb.
+func (p Payload) Format(f fmt.State, _ rune) { fmt.Fprint(f, redact.Text) }
 
 // String returns [REDACTED].
 func (p Payload) String() string { return redact.Text }

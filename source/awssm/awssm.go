@@ -94,6 +94,9 @@ func New(client Client) (*Source, error) {
 // An empty SecretString or SecretBinary is a value like any other; whether it
 // makes sense is the decoder's to say. An answer with neither is an error that
 // wraps [cache.ErrUnavailable].
+//
+// The Value's strings may be parts of the answer as a whole, which they keep alive; a
+// cache copies what it keeps.
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	if s == nil || s.get == nil {
 		return cache.Value{}, errors.New("awssm: the Source is nil or was not made by New or FromEnvironment")
@@ -112,8 +115,6 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	return newValue(out)
 }
 
-// newValue takes the output's strings as they are, which may be parts of the answer
-// as a whole: a cache copies what it keeps.
 func newValue(out *secretsmanager.GetSecretValueOutput) (cache.Value, error) {
 	if out == nil {
 		return cache.Value{}, unreadable("the client returned neither a secret nor an error")

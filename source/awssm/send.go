@@ -2,7 +2,6 @@ package awssm
 
 import (
 	"bytes"
-	"io"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -22,10 +21,12 @@ func (s sender) Do(r *http.Request) (*http.Response, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return s.client.Do(r)
 	}
-	body := &inMemory{}
-	if err := body.read(r); err != nil {
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(r.Body); err != nil {
 		return nil, err
 	}
+	body := new(inMemory)
+	body.Reset(b.Bytes())
 	whole := r.WithContext(r.Context()) // a copy; the SDK closes the body of its own
 	whole.Body = body
 	return s.client.Do(whole)
@@ -35,15 +36,3 @@ func (s sender) Do(r *http.Request) (*http.Response, error) {
 type inMemory struct{ bytes.Reader }
 
 func (*inMemory) Close() error { return nil }
-
-func (m *inMemory) read(r *http.Request) error {
-	if r.ContentLength < 0 {
-		all, err := io.ReadAll(r.Body)
-		m.Reset(all)
-		return err
-	}
-	all := make([]byte, r.ContentLength)
-	_, err := io.ReadFull(r.Body, all)
-	m.Reset(all)
-	return err
-}
