@@ -12,8 +12,8 @@ import (
 
 // A ByID reads secrets as Ts whose IDs are known only at run time: one for each
 // tenant, say. What was decoded is kept with the cached bytes and evicted with
-// them, the last good version too, so a ByID itself holds nothing. In all else it is
-// as a [Secret]. It is safe for concurrent use. Make one with [NewByID], once, as a
+// them, the last good version too, and which version was returned last. In all else it
+// is as a [Secret]. It is safe for concurrent use. Make one with [NewByID], once, as a
 // package variable say: each adds what it decodes to what is cached.
 type ByID[T any] struct {
 	owner cache.Owner

@@ -1,12 +1,14 @@
 package typedsecret_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
 )
 
 // evicting is eager, and keeps the last that was read and no other.
@@ -58,4 +60,47 @@ func TestAnOldValueThatAHandleKeptIsNotFreshAfterANewerWasSeen(t *testing.T) {
 		synctest.Wait()
 		wantGet(t, one, 2)
 	})
+}
+
+// TestTheLastGoodValueSurvivesAnEvictionDuringTheFetch: when the fetch that a reader
+// waits for fails, others have fetched its secret and evicted it again.
+func TestTheLastGoodValueSurvivesAnEvictionDuringTheFetch(t *testing.T) {
+	source := storing("a", "1", "b", "1")
+	var c *cache.Cache
+	cfg := evicting
+	cfg.Observer = hook.ObserverFunc(func(ctx context.Context, e hook.Event) {
+		if f, ok := e.(hook.FetchFailed); ok && f.ID == "a" {
+			source.fail(nil)
+			for _, id := range []string{"a", "b"} {
+				if _, err := c.Get(ctx, cache.Ref{ID: id}); err != nil {
+					t.Error(err)
+				}
+			}
+			source.fail(cache.ErrUnavailable)
+		}
+	})
+	c = open(t, source, cfg)
+	with := typedsecret.WithCache(c)
+	a, b := typedsecret.New[int]("a", with), typedsecret.New[int]("b", with)
+	wantGet(t, a, 1)
+	wantGet(t, b, 1)
+	source.fail(cache.ErrUnavailable)
+	wantGet(t, a, 1)
+}
+
+// TestInfoTellsOfAnOutageAlsoWhenAnOlderValueCameBackFirst, by another handle.
+func TestInfoTellsOfAnOutageAlsoWhenAnOlderValueCameBackFirst(t *testing.T) {
+	source := storing("a", "1", "b", "0")
+	with := typedsecret.WithCache(open(t, source, evicting))
+	old, a, b := typedsecret.New[int]("a", with), typedsecret.New[int]("a", with), typedsecret.New[int]("b", with)
+	wantGet(t, old, 1)
+	source.put("a", "2")
+	wantRefresh(t, a, 2)
+	wantGet(t, b, 0)
+	source.fail(cache.ErrUnavailable)
+	wantGet(t, old, 1)
+	if v, info, err := a.GetWithInfo(t.Context()); v != 2 || info.RefreshErr == nil || err != nil {
+		t.Errorf("got %d, RefreshErr %v, %v", v, info.RefreshErr, err)
+	}
+	wantGet(t, old, 2)
 }

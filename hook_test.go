@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
 )
 
@@ -138,4 +139,68 @@ func TestCloseEndsADecodingThatWaitsForTheHook(t *testing.T) {
 			t.Errorf("after %v: %v", took, err)
 		}
 	})
+}
+
+// hanging is a hook that gives back the first values it is asked for, and then nothing
+// before its context is done.
+type hanging struct{ gets atomic.Int64 }
+
+func (*hanging) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	return bytes.Clone(b), nil
+}
+
+func (h *hanging) Get(ctx context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	if h.gets.Add(1) > 2 {
+		<-ctx.Done()
+	}
+	return bytes.Clone(b), ctx.Err()
+}
+
+func TestAnEndingContextEndsTheWaitForAHookOfAWarmValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, storing("k", "1"), cache.Config{Hook: &hanging{}})
+		handle := typedsecret.New[int]("k", typedsecret.WithCache(c))
+		wantGet(t, handle, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := handle.Get(ctx)
+		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
+			t.Errorf("after %v: %v", took, err)
+		}
+	})
+}
+
+// through is a hook that changes nothing.
+type through struct{}
+
+func (through) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	return bytes.Clone(b), nil
+}
+
+func (through) Get(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	return bytes.Clone(b), nil
+}
+
+func TestAPanicOfTheCodecIsNotRepeatedForEachReaderWithAHook(t *testing.T) {
+	source, cfg := storing("k", "1"), eager
+	cfg.Hook = through{}
+	c := counting(codec.JSON{})
+	panics := 0
+	c.before = func(data []byte) {
+		if string(data) == "2" {
+			panics++
+			panic("no 2")
+		}
+	}
+	handle := typedsecret.New[int]("k", typedsecret.WithCache(open(t, source, cfg)), typedsecret.WithCodec(c))
+	wantGet(t, handle, 1)
+	source.put("k", "2")
+	handle.Refresh(t.Context())
+	for range 10 {
+		wantGet(t, handle, 1)
+	}
+	if panics != 1 {
+		t.Errorf("the codec was asked %d times for the version at which it panics", panics)
+	}
 }

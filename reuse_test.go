@@ -1,6 +1,9 @@
 package typedsecret_test
 
 import (
+	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -57,4 +60,65 @@ type sealedText struct{ text string }
 func (h *sealedText) UnmarshalText(b []byte) error {
 	h.text = string(b)
 	return nil
+}
+
+// padded makes a secret with a short name and much else.
+func padded(name string) string {
+	return `{"Name":"` + name + `","Pad":"` + strings.Repeat("x", 60_000) + `"}`
+}
+
+type onlyName struct{ Name string }
+
+// TestAShortStringKeepsNoLongSecretAlive that it was a part of.
+func TestAShortStringKeepsNoLongSecretAlive(t *testing.T) {
+	source := storing()
+	c := open(t, source, cache.Config{MaxSize: 1})
+	byID := typedsecret.NewByID[onlyName](typedsecret.WithCache(c))
+	const n = 500
+	names, before := make([]string, n), liveHeap()
+	for i := range names {
+		id := fmt.Sprint("tenant", i)
+		source.put(id, padded(id))
+		names[i] = must[onlyName](t)(byID.Get(t.Context(), id)).Name
+		source.put(id, "")
+	}
+	if held := liveHeap() - before; held > n*2000 {
+		t.Errorf("%d names keep %d bytes", n, held)
+	}
+	runtime.KeepAlive(names)
+}
+
+// TestAnUnchangedVersionIsKeptOnceAfterItWasEvicted: the value that was decoded before
+// is of the payload that came again.
+func TestAnUnchangedVersionIsKeptOnceAfterItWasEvicted(t *testing.T) {
+	c := open(t, storing("a", `{"Name":"a name"}`, "b", `{"Name":"b"}`), cache.Config{MaxSize: 1})
+	with := typedsecret.WithCache(c)
+	a, b := typedsecret.New[onlyName]("a", with), typedsecret.New[onlyName]("b", with)
+	wantGet(t, a, onlyName{"a name"})
+	wantGet(t, b, onlyName{"b"})
+	again := must[onlyName](t)(a.Get(t.Context()))
+	fresh := must[onlyName](t)(typedsecret.New[onlyName]("a", with).Get(t.Context()))
+	if unsafe.StringData(again.Name) != unsafe.StringData(fresh.Name) {
+		t.Error("the value is of the payload that was evicted")
+	}
+}
+
+func liveHeap() int {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// TestArraysWithoutStringsAreNotWalked: this one could not be.
+func TestArraysWithoutStringsAreNotWalked(t *testing.T) {
+	type endless struct {
+		Name string
+		_    [1 << 36]struct{}
+	}
+	c := open(t, storing("a", `{"Name":"a"}`), cache.Config{})
+	if v := must[endless](t)(typedsecret.New[endless]("a", typedsecret.WithCache(c)).Get(t.Context())); v.Name != "a" {
+		t.Errorf("got %q", v.Name)
+	}
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
@@ -52,7 +53,8 @@ var (
 )
 
 // An Error says which secret could not be had, why, and when it is asked for
-// again. Errors of handles are of type *Error.
+// again. Errors of handles are of type *Error, but for [ErrZeroHandle] and what
+// [ByID.Err] returns, which are about no secret.
 type Error = cache.Error
 
 // Info tells about a value that a handle returned. It holds no secret.
@@ -140,7 +142,7 @@ func WithCache(c *cache.Cache) Option {
 func WithClient(client awssm.Client) Option {
 	return func(set *settings) {
 		switch {
-		case isNil(client):
+		case guard.IsNil(client):
 			set.refuse("the client is nil")
 		case !reflect.ValueOf(client).Comparable():
 			set.refuse("the client, a %T, is not comparable; give a pointer to it", client)
@@ -175,16 +177,11 @@ func WithVersionID(id string) Option {
 // WithCodec decodes with c in place of what [codec.For] answers for T.
 func WithCodec(c codec.Codec) Option {
 	return func(set *settings) {
-		if isNil(c) {
+		if guard.IsNil(c) {
 			set.refuse("the codec is nil; leave WithCodec out for the one that codec.For answers")
 		}
 		set.codec = c
 	}
-}
-
-func isNil(v any) bool {
-	r := reflect.ValueOf(v)
-	return !r.IsValid() || r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 // Shared says that nobody modifies what Get returns, so that one decoded value

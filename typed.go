@@ -19,6 +19,9 @@ import (
 // each Get; any other T is decoded afresh for each Get, unless the option
 // [Shared] says that nobody modifies it.
 //
+// The strings of such a T may be parts of the secret as it is cached. One that is kept
+// longer than the secret is best kept as a strings.Clone.
+//
 // Printing a Secret in any way shows its ID and [REDACTED].
 type Secret[T any] struct {
 	slot slot[T]
@@ -30,7 +33,7 @@ type Secret[T any] struct {
 // its last seven characters. It does no I/O; the handle is bound to a cache when
 // it is first read. Options and an ID that make no sense are reported by the
 // first Get, and by [Secret.Err] at once. Of options that say the same, the last
-// counts; a nil Option is none.
+// counts, but a wrong one stays an error; a nil Option is none.
 func New[T any](id string, opts ...Option) *Secret[T] {
 	set := newSettings(opts)
 	ref := set.ref

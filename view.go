@@ -1,6 +1,7 @@
 package typedsecret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 	"github.com/typedsecret/typedsecret/hook"
 )
 
-// A view is what a handle knows of one snapshot. It is immutable once published.
+// A view is what a handle knows of one secret. It is immutable once published.
 type view[T any] struct {
 	snap    *cache.Snapshot // the newest
 	trouble *trouble        // nil if snap decodes
@@ -29,12 +30,16 @@ type view[T any] struct {
 type trouble struct {
 	good  *cache.Snapshot // what does decode; nil if nothing ever did
 	err   error           // why snap does not
-	again bool            // err is a panic or of the hook: snap's version may decode yet
+	again bool            // snap's version may decode yet: err is a panic or of the hook
+	hook  bool            // err is of the hook
 }
 
 // good returns the snapshot that value is of, or nil.
 func (v *view[T]) good() *cache.Snapshot {
-	if v.trouble != nil {
+	switch {
+	case v == nil:
+		return nil
+	case v.trouble != nil:
 		return v.trouble.good
 	}
 	return v.snap
@@ -52,7 +57,7 @@ func (v *view[T]) err() error {
 // codec that panicked, who has a good value doesn't.
 func (v *view[T]) isUnsettled() bool {
 	t := v.trouble
-	return t != nil && t.again && (t.good == nil || v.snap.Hooked())
+	return t != nil && t.again && (t.good == nil || t.hook)
 }
 
 // newest joins what two views of one cache know: the newer snapshot, and the newer
@@ -64,8 +69,9 @@ func newest[T any](a, b *view[T]) *view[T] {
 	if a.trouble == nil || b.good() == nil || a.good() != nil && !a.good().Before(b.good()) {
 		return a
 	}
-	v := *b
-	v.snap, v.trouble = a.snap, &trouble{b.good(), a.err(), a.trouble.again}
+	v, t := *b, *a.trouble
+	t.good = b.good()
+	v.snap, v.trouble = a.snap, &t
 	return &v
 }
 
@@ -98,7 +104,7 @@ type decoding[T any] struct {
 	snap *cache.Snapshot
 	done chan struct{} // closed when what follows is written
 	view *view[T]      // nil if err is set
-	err  error         // the payload could not be had, so nothing is known about it
+	err  error         // nothing is known about snap: its payload could not be had, say
 }
 
 // see returns the view of snap, or of a newer one that the slot has seen, so that
@@ -123,7 +129,7 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 		return d.view, d.err
 	}
 	select {
-	case <-d.done:
+	case <-d.done: // what is there is returned although ctx is done
 		return d.view, d.err
 	default:
 	}
@@ -135,11 +141,12 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 	}
 }
 
-// join returns the decoding of snap or of a newer one, and whether it is new.
+// join returns the decoding of snap, of another one of the same version or of a newer
+// one, and whether it is new.
 func (s *slot[T]) join(snap *cache.Snapshot) (d *decoding[T], first bool) {
 	for {
 		d = s.next.Load()
-		if d != nil && (d.snap == snap || snap.Before(d.snap)) {
+		if d != nil && (d.snap.Same(snap) || snap.Before(d.snap)) {
 			return d, false
 		}
 		mine := &decoding[T]{snap: snap, done: make(chan struct{})}
@@ -164,13 +171,18 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 			d.view = s.publish(before, v)
 		}
 	}()
-	if v != nil && v.err() != nil && (before == nil || before.err() == nil || before.snap.Cache() != v.snap.Cache() || !before.snap.Same(v.snap)) {
+	if v != nil && v.err() != nil && !before.toldOf(v.snap) {
 		// Told when nobody waits any more, so that the observer may read s.
 		d.snap.Observe(ctx, hook.DecodeFailed{
 			Secret: hook.Secret{ID: d.snap.Ref().ID, Stage: d.snap.Ref().Stage, VersionID: d.snap.VersionID()},
 			Err:    v.err(),
 		})
 	}
+}
+
+// toldOf reports whether it was told that this version does not decode.
+func (v *view[T]) toldOf(snap *cache.Snapshot) bool {
+	return v != nil && v.err() != nil && v.snap.Cache() == snap.Cache() && v.snap.Same(snap)
 }
 
 // errUnfinished is what others get if the goroutine that ran the codec ended
@@ -190,7 +202,7 @@ func (s *slot[T]) publish(before, v *view[T]) *view[T] {
 		case present == nil:
 		case present.snap.Cache() == v.snap.Cache():
 			next = newest(v, present)
-		case present != before || !v.fixed && defaultCache.Load() != v.snap.Cache():
+		case present != before || defaultCache.Load() != v.snap.Cache():
 			return v // SetDefault came in between
 		}
 		if next == present || s.view.CompareAndSwap(present, next) {
@@ -207,8 +219,8 @@ func (s *slot[T]) lastFrom(c *cache.Cache) *cache.Snapshot {
 	return nil
 }
 
-// A decoder makes views of snapshots and values of views: what all handles on
-// Ts of one declaration have in common.
+// A decoder makes views of snapshots and values of views. Handles on Ts that say
+// nothing but the cache have one in common.
 type decoder[T any] struct {
 	set     settings
 	choose  sync.Once // writes what follows
@@ -223,14 +235,10 @@ func decoderOf[T any](set settings) *decoder[T] {
 		return &decoder[T]{set: set}
 	}
 	type key struct{ of *T } // another type for each T
-	create := func() any { return &decoder[T]{set: set} }
 	if set.cache != nil {
-		return set.cache.Common(key{}, create).(*decoder[T])
+		return set.cache.Common(key{}, func() any { return &decoder[T]{set: set} }).(*decoder[T])
 	}
-	if d, ok := plainDecoders.Load(key{}); ok {
-		return d.(*decoder[T])
-	}
-	d, _ := plainDecoders.LoadOrStore(key{}, create())
+	d, _ := plainDecoders.LoadOrStore(key{}, &decoder[T]{set: set})
 	return d.(*decoder[T])
 }
 
@@ -262,35 +270,37 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 	if before != nil && (before.trouble == nil || !before.trouble.again) && snap.Same(before.snap) {
 		v := *before
 		v.snap = snap
+		if v.kept && v.trouble == nil {
+			d.reuse(ctx, &v) // the old payload is gone if it was evicted meanwhile
+		}
 		return &v, nil
 	}
 	value, undecodable, err := d.decode(ctx, snap)
-	again := err != nil || errors.Is(undecodable, ErrPanic)
-	switch {
-	case err != nil && (before == nil || before.good() == nil):
+	if err != nil && before.good() == nil {
 		return nil, err
-	case err != nil:
-		undecodable = err
 	}
-	if undecodable != nil {
-		v := &view[T]{fixed: !d.set.followsDefault()}
+	v := &view[T]{fixed: !d.set.followsDefault()}
+	if bad := cmp.Or(err, undecodable); bad != nil {
 		if before != nil {
 			*v = *before
 		}
-		v.snap, v.trouble = snap, &trouble{err: undecodable, again: again}
-		if before != nil {
-			v.trouble.good = before.good()
-		}
+		v.trouble = &trouble{good: before.good(), err: bad, again: err != nil || errors.Is(bad, ErrPanic), hook: err != nil}
+		v.snap = snap
 		return v, nil
 	}
-	v := &view[T]{snap: snap, fixed: !d.set.followsDefault()}
+	v.snap = snap
 	if d.sharing != decodeEach && !snap.Hooked() {
-		if payload, err := snap.Payload(ctx); err == nil {
-			reuse(&value, payload.Reveal())
-		}
 		v.value, v.kept, v.direct = value, true, d.sharing == share
+		d.reuse(ctx, v)
 	}
 	return v, nil
+}
+
+// reuse has the value of v, which is not published yet, share the payload's memory.
+func (d *decoder[T]) reuse(ctx context.Context, v *view[T]) {
+	if payload, err := v.snap.Payload(ctx); err == nil {
+		reuse(&v.value, payload.Reveal())
+	}
 }
 
 // pointer returns where one caller may read the value of v, which is never nil.
@@ -307,11 +317,35 @@ func (d *decoder[T]) pointer(ctx context.Context, v *view[T]) (*T, error) {
 		}
 		return &clone, nil
 	}
-	value, undecodable, err := d.decode(ctx, v.good())
-	if err == nil {
-		err = undecodable
+	return d.decodeFor(ctx, v.good())
+}
+
+// decodeFor decodes for one caller. A hook may take its time; if ctx ends meanwhile, so
+// does the wait.
+func (d *decoder[T]) decodeFor(ctx context.Context, snap *cache.Snapshot) (*T, error) {
+	if !snap.Hooked() || ctx == nil || ctx.Done() == nil || ctx.Err() != nil {
+		value, undecodable, err := d.decode(ctx, snap)
+		return &value, cmp.Or(err, undecodable)
 	}
-	return &value, err
+	type result struct {
+		value *T
+		err   error
+	}
+	done := make(chan result, 1)
+	if !snap.Go(func() {
+		r := result{new(T), &Error{Ref: snap.Ref(), Err: errUnfinished}}
+		defer func() { done <- r }()
+		value, undecodable, err := d.decode(context.WithoutCancel(ctx), snap)
+		r = result{&value, cmp.Or(err, undecodable)}
+	}) {
+		return new(T), &Error{Ref: snap.Ref(), Err: ErrClosed}
+	}
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		return new(T), &Error{Ref: snap.Ref(), Err: fmt.Errorf("gave up waiting for the hook: %w", ended(ctx))}
+	}
 }
 
 // refreshed returns to one caller what a forced refresh brought.
@@ -326,8 +360,8 @@ func (d *decoder[T]) refreshed(ctx context.Context, v *view[T], err error) (T, e
 	return *value, err
 }
 
-// decode decodes the payload of snap. Of the two errors, the first is about the
-// payload and will be the same each time, the second about getting at it.
+// decode decodes the payload of snap. Of the two errors, the first is the codec's about
+// the payload, the second about getting at it.
 func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T, undecodable, err error) {
 	if ctx == nil {
 		ctx = context.Background() // for the hook

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/observed"
@@ -99,5 +100,20 @@ func TestACodecThatPanickedIsAskedAgain(t *testing.T) {
 		if n := len(observed.Of[hook.DecodeFailed](events)); n != 2 {
 			t.Errorf("%d events for two versions", n)
 		}
+	})
+}
+
+func TestAVersionIsDecodedOnceAlsoIfItIsRefreshedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := slowly("1", "")
+		held := open(t, storing("k", "1"), eager)
+		handle := typedsecret.New[int]("k", typedsecret.WithCache(held), typedsecret.WithCodec(c))
+		go handle.Get(t.Context())
+		synctest.Wait()
+		if _, err := held.Refresh(t.Context(), cache.Ref{ID: "k"}); err != nil {
+			t.Fatal(err)
+		}
+		wantGet(t, handle, 1)
+		c.want(t, 1)
 	})
 }

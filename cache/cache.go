@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
-	"reflect"
 	"sync"
 	"time"
 
@@ -56,7 +55,7 @@ type Cache struct {
 // New makes a Cache over source. A Config that makes no sense, or no source, is
 // an error that wraps [ErrInvalidConfig]. It does no I/O.
 func New(source Source, cfg Config) (*Cache, error) {
-	if source == nil || isNilPointer(source) {
+	if guard.IsNil(source) {
 		return nil, fmt.Errorf("%w: the source is nil", ErrInvalidConfig)
 	}
 	if err := cfg.Validate(); err != nil {
@@ -70,15 +69,6 @@ func New(source Source, cfg Config) (*Cache, error) {
 	c.leases.timer.Stop()
 	c.done, c.cancel = context.WithCancel(context.Background())
 	return c, nil
-}
-
-func isNilPointer(v any) bool {
-	r := reflect.ValueOf(v)
-	switch r.Kind() {
-	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Interface, reflect.Chan, reflect.Slice:
-		return r.IsNil()
-	}
-	return false
 }
 
 // Get returns the secret's value: from memory if it is younger than its TTL,

@@ -126,7 +126,7 @@ func (e *entry) forcedWithin(d time.Duration, now instant) bool {
 }
 
 // An Owner is who keeps something with secrets, by [Snapshot.Keep]. Its address is
-// its identity.
+// its identity, which variables of no size might have in common.
 type Owner struct{ _ byte }
 
 // A Memo is what makes a struct that embeds it a [Kept]. It does not change once

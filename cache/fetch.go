@@ -358,12 +358,19 @@ func (c *Cache) noteFailing(e *entry) {
 	}
 }
 
-// readopt takes back the value that a handle kept when it was evicted here, since
-// nothing newer can be had, and returns what was evicted for it. It counts as past
-// its TTL if it is known to be outdated, or may be. Called with mu held; e has a
-// failure and no value.
+// readopt takes back the value that a handle kept when it was evicted here, if
+// refreshing fails and there is nothing newer, and returns what was evicted for it. It
+// counts as past its TTL if it is known to be outdated, or may be. Called with mu held.
 func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
-	c.failing.remove(e)
+	if e.failure() == nil || last == nil || !last.isOf(e) {
+		return nil
+	}
+	switch present := e.snap.Load(); {
+	case present == nil:
+		c.failing.remove(e)
+	case present.number >= last.number:
+		return nil
+	}
 	s := &Snapshot{entry: e, payload: last.payload, details: last.details, number: last.number, at: last.at, due: last.due}
 	s.invalid = last.invalid || c.isOutdated(last)
 	return c.publish(e, s)

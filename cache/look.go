@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/typedsecret/typedsecret/hook"
@@ -40,10 +41,7 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 	if err != nil {
 		return decision{verdict: refused, err: err, at: now}
 	}
-	var evicted *Snapshot
-	if e.failure() != nil && e.snap.Load() == nil && last != nil && last.isOf(e) {
-		evicted = c.readopt(e, last)
-	}
+	evicted := c.readopt(e, last)
 	d, may := c.decide(e, now)
 	d.evicted, d.at = evicted, now
 	if d.snap == nil {
@@ -179,24 +177,28 @@ func (c *Cache) maySeeStale(ctx context.Context, d decision) bool {
 func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error) (*Snapshot, error) {
 	now := c.now()
 	c.mu.Lock()
-	e := c.find(&ref)
-	if e == nil || c.closed {
+	if c.closed {
 		c.mu.Unlock()
 		return nil, err
 	}
-	if e.failure() == nil {
-		// Another fetch has succeeded since.
-		s := e.snap.Load()
-		c.mu.Unlock()
-		if s == nil {
-			return nil, err
+	e := c.find(&ref)
+	if e == nil || e.failure() == nil {
+		// Another fetch has succeeded since. What it brought may be evicted again.
+		var s *Snapshot
+		if e != nil {
+			s = e.snap.Load()
 		}
-		return s, nil
+		c.mu.Unlock()
+		var failed *Error
+		switch {
+		case s != nil:
+			return s, nil
+		case last != nil && errors.As(err, &failed) && c.maySeeStale(ctx, decision{snap: last, failure: &failure{err: failed}}):
+			return last, nil
+		}
+		return nil, err
 	}
-	var evicted *Snapshot
-	if e.snap.Load() == nil && last != nil && last.isOf(e) {
-		evicted = c.readopt(e, last)
-	}
+	evicted := c.readopt(e, last)
 	d, _ := c.decide(e, now)
 	young := d.verdict == hit
 	if d.snap, d.failure = e.snap.Load(), e.failure(); d.snap != nil {

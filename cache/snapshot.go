@@ -32,7 +32,7 @@ type Snapshot struct {
 
 // Fresh reports whether the Snapshot may be returned at once, without a call to
 // [Cache.Lookup]: it is the newest of its secret and neither expired, evicted
-// nor invalidated. It costs two loads; a false negative is common (Lookup then
+// nor invalidated. It costs two atomic loads; a false negative is common (Lookup then
 // says the truth), a true means true.
 func (s *Snapshot) Fresh() bool {
 	return s.lease.Load() == s.entry.cache.leases.epoch.Load()
@@ -193,8 +193,7 @@ func (s *Snapshot) Keep(owner *Owner, create func() Kept) Kept {
 }
 
 // Kept returns what Keep returned for owner and the secret ref, or nil if nothing is
-// kept with it. It costs a look-up, whose result says nothing about the value: that
-// is asked of the Snapshot that the owner kept.
+// kept with it. That something is kept does not say that it is current.
 func (c *Cache) Kept(owner *Owner, ref Ref) Kept {
 	if c == nil || c.source == nil {
 		return nil

@@ -35,7 +35,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,6 +43,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/internal/version"
 )
 
@@ -74,7 +74,7 @@ var _ cache.Source = (*Source)(nil)
 // *secretsmanager.Client with a region or endpoint that can't be one, or with
 // neither.
 func New(client Client) (*Source, error) {
-	if isNil(client) {
+	if guard.IsNil(client) {
 		return nil, errors.New("awssm: the client is nil; " +
 			"make one with secretsmanager.NewFromConfig, or a Source with awssm.FromEnvironment")
 	}
@@ -174,18 +174,6 @@ func isClockSkew(err error) bool {
 	mark, marked := err.(interface{ RetryableError() bool })
 	var api smithy.APIError
 	return marked && mark.RetryableError() && errors.As(err, &api)
-}
-
-// isNil finds a nil pointer in an interface too.
-func isNil(c Client) bool {
-	if c == nil {
-		return true
-	}
-	switch v := reflect.ValueOf(c); v.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Chan, reflect.Slice, reflect.Interface:
-		return v.IsNil()
-	}
-	return false
 }
 
 func unreadable(what string) error {
