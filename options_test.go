@@ -26,7 +26,12 @@ func (sliceClient) GetSecretValue(context.Context, *secretsmanager.GetSecretValu
 type pointerCodec struct{ rule string }
 
 func (c pointerCodec) Decode([]byte, any) error { return errors.New(c.rule) }
-func (c pointerCodec) Shared() bool             { return c.rule == "" }
+
+type funcCodec func() error
+
+func (c funcCodec) Decode([]byte, any) error { return c() }
+
+func (c pointerCodec) Shared() bool { return c.rule == "" }
 
 func TestWrongOptionsAreRefusedAtOnceAndByEachMethod(t *testing.T) {
 	c := open(t, storing("k", "v"), cache.Config{})
@@ -54,6 +59,7 @@ func TestWrongOptionsAreRefusedAtOnceAndByEachMethod(t *testing.T) {
 		"a nil client":       {"k", []typedsecret.Option{typedsecret.WithClient((*secretsmanager.Client)(nil))}, typedsecret.ErrInvalidConfig, []string{"client is nil"}},
 		"no map's key":       {"k", []typedsecret.Option{typedsecret.WithClient(sliceClient{"x"})}, typedsecret.ErrInvalidConfig, []string{"sliceClient", "not comparable", "pointer"}},
 		"no codec":           {"k", []typedsecret.Option{with, typedsecret.WithCodec(nil)}, typedsecret.ErrInvalidConfig, []string{"codec is nil"}},
+		"a nil codec func":   {"k", []typedsecret.Option{with, typedsecret.WithCodec(funcCodec(nil))}, typedsecret.ErrInvalidConfig, []string{"codec is nil"}},
 		"a nil codec":        {"k", []typedsecret.Option{with, typedsecret.WithCodec((*pointerCodec)(nil))}, typedsecret.ErrInvalidConfig, []string{"codec is nil"}},
 		"a cache and client": {"k", []typedsecret.Option{with, typedsecret.WithClient(sdk)}, typedsecret.ErrInvalidConfig, []string{"WithCache and WithClient exclude each other", "the cache's source"}},
 		"all of them": {"", []typedsecret.Option{typedsecret.WithStage(""), typedsecret.WithCodec(nil)}, typedsecret.ErrInvalidRef, []string{
