@@ -26,12 +26,11 @@ func (sliceClient) GetSecretValue(context.Context, *secretsmanager.GetSecretValu
 type pointerCodec struct{ rule string }
 
 func (c pointerCodec) Decode([]byte, any) error { return errors.New(c.rule) }
+func (c pointerCodec) Shared() bool             { return c.rule == "" }
 
 type funcCodec func() error
 
 func (c funcCodec) Decode([]byte, any) error { return c() }
-
-func (c pointerCodec) Shared() bool { return c.rule == "" }
 
 func TestWrongOptionsAreRefusedAtOnceAndByEachMethod(t *testing.T) {
 	c := open(t, storing("k", "v"), cache.Config{})
