@@ -234,7 +234,7 @@ func decoderOf[T any](set settings) *decoder[T] {
 	if !set.isPlain() {
 		return &decoder[T]{set: set}
 	}
-	type key struct{ of *T } // another type for each T
+	type key struct{ _ *T } // another type for each T
 	if set.cache != nil {
 		return set.cache.Common(key{}, func() any { return &decoder[T]{set: set} }).(*decoder[T])
 	}

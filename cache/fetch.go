@@ -284,6 +284,8 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	e.ends(fail)
 	if s == nil {
 		c.noteFailing(e)
+	} else {
+		s.lease.Store(0) // the next reader is to learn of it
 	}
 	return fail.err, []hook.Event{hook.FetchFailed{
 		Secret: hook.Secret{ID: ref.ID, Stage: ref.Stage, VersionID: ref.VersionID},
