@@ -135,7 +135,7 @@ func (c *Cache) lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 		case refused:
 			return nil, d.err
 		}
-		out, err := c.await(ctx, &ref, c.fetch(ctx, ref, false))
+		out, err := c.await(ctx, &ref, &d, false)
 		switch {
 		case err != nil:
 			return nil, err
@@ -179,7 +179,7 @@ func (c *Cache) LookupNow(ctx context.Context, ref Ref) (*Snapshot, error) {
 		case refused:
 			return nil, d.err
 		}
-		out, err := c.await(ctx, &ref, c.fetch(ctx, ref, true))
+		out, err := c.await(ctx, &ref, &d, true)
 		switch {
 		case err != nil:
 			return nil, err

@@ -78,6 +78,7 @@ type flight struct {
 	began   instant
 	forced  bool
 	invalid bool // Invalidate was called meanwhile
+	out     *outcome
 }
 
 // A failure is what is remembered of the fetches that failed since the last
@@ -101,6 +102,14 @@ func (e *entry) failure() *failure {
 
 func (e *entry) isFlying() bool { return e.past != nil && e.past.flying }
 
+// under returns what will be the outcome of the fetch under way, or nil.
+func (e *entry) under() *outcome {
+	if !e.isFlying() {
+		return nil
+	}
+	return e.past.flight.out
+}
+
 // begins notes a fetch that begins.
 func (e *entry) begins(f flight) {
 	if e.past == nil {
@@ -115,6 +124,7 @@ func (e *entry) begins(f flight) {
 // ends notes how the fetch under way ends: with fail, or nil.
 func (e *entry) ends(fail *failure) {
 	e.past.flying, e.past.failure = false, fail
+	e.past.flight.out = nil
 	if fail == nil && !e.past.wasForced {
 		e.past = nil
 	}

@@ -16,6 +16,8 @@ import (
 
 // An outcome is what everybody gets who waits for one flight.
 type outcome struct {
+	landed chan struct{} // closed when the rest is written; nil if there was no flight
+
 	snap    *Snapshot
 	err     error // an *Error
 	began   instant
@@ -42,15 +44,20 @@ func (c *Cache) fetch(ctx context.Context, ref Ref, forced bool) <-chan singlefl
 	})
 }
 
-// await waits for the outcome of a fetch, which comes at once if the Cache is closed,
-// or for the end of ctx.
-func (c *Cache) await(ctx context.Context, ref *Ref, result <-chan singleflight.Result) (*outcome, error) {
-	if ctx.Done() == nil { // as context.Background: a select would cost more
-		r := <-result
-		return r.Val.(*outcome), nil
+// await waits for the outcome of the fetch that d says is under way, else of one that
+// it starts, or for the end of ctx. The outcome comes at once if the Cache is closed.
+func (c *Cache) await(ctx context.Context, ref *Ref, d *decision, forced bool) (*outcome, error) {
+	var started <-chan singleflight.Result
+	var landed chan struct{}
+	if d.under != nil {
+		landed = d.under.landed
+	} else {
+		started = c.fetch(ctx, *ref, forced)
 	}
 	select {
-	case r := <-result:
+	case <-landed:
+		return d.under, nil
+	case r := <-started:
 		return r.Val.(*outcome), nil
 	case <-ctx.Done():
 		return nil, gaveUp(ctx, *ref)
@@ -73,6 +80,7 @@ func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) *outcome {
 		return out
 	}
 	defer c.running.Done()
+	defer close(out.landed)
 	t := &trip{ctx: ctx, ref: ref, err: errBrokenOff}
 	c.apart(func() { c.travel(t) })
 	if c.done.Err() != nil {
@@ -138,7 +146,8 @@ func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) *entry {
 		return nil
 	}
 	s := e.snap.Load()
-	f := flight{began: now, forced: forced || s != nil && s.invalid}
+	out.landed = make(chan struct{})
+	f := flight{began: now, forced: forced || s != nil && s.invalid, out: out}
 	e.begins(f)
 	c.index.add(e)
 	c.running.Add(1)

@@ -20,6 +20,7 @@ type decision struct {
 	err     error         // for refused
 	evicted *Snapshot     // for what was taken back; to be told
 	at      instant       // when look looked
+	under   *outcome      // of the fetch under way, if there is one; for miss and stale
 }
 
 type verdict int
@@ -43,7 +44,7 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 	}
 	evicted := c.readopt(e, last)
 	d, may := c.decide(e, now)
-	d.evicted, d.at = evicted, now
+	d.evicted, d.at, d.under = evicted, now, e.under()
 	if d.snap == nil {
 		return d
 	}
@@ -120,7 +121,7 @@ func (c *Cache) lookForced(ref Ref) decision {
 		return decision{verdict: refused, err: err}
 	}
 	if e.isFlying() {
-		return decision{verdict: miss} // to be waited for in any case
+		return decision{verdict: miss, under: e.under()} // to be waited for in any case
 	}
 	lately := e.forcedWithin(c.cfg.MinRefreshInterval, now)
 	if f := e.failure(); f != nil && (f.delay > now.since(f.at) || lately) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ func measureIdle(ctx context.Context, env *Env, c contender.Contender) (Metrics,
 	}
 	n := env.scale(held, 100)
 	settle := func() {
-		runtime.GC()
+		debug.FreeOSMemory() // else the runtime does it, in many steps, while we count
 		time.Sleep(min(window, time.Second))
 	}
 	settle()
