@@ -90,7 +90,7 @@ func (x *index) grow() {
 	x.buckets.Store(&buckets)
 }
 
-// clear makes it empty, which it must be before its first use.
+// clear makes it empty, which is to be done before its first use too.
 func (x *index) clear() {
 	buckets := make([]bucket, minBuckets)
 	x.buckets.Store(&buckets)
