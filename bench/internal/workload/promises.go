@@ -17,7 +17,8 @@ func promises() Workload {
 	return Workload{
 		Number: Promises, Name: "promises", Main: "ns", Units: map[string]string{"ns": "ns/op"},
 		What: "What each promise costs on the warm path, on one core: the path built by hand in bench/internal/variants with one " +
-			"promise more each time, and the library's own beside it.",
+			"promise more each time, and the library's own beside it. A warm Get looks at freshness alone: a lease tells of a use without a mark, " +
+			"and what needs no wait needs neither the context nor a clock.",
 		Cases: func(*Env) (cases []Case) {
 			add := func(name string, loop func(ctx context.Context, n int) (int, error)) {
 				cases = append(cases, Case{Row: "cores=1", Contender: name, Measure: func(ctx context.Context, env *Env) (Metrics, error) {
