@@ -225,7 +225,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 		c.outdate(ref, c.fetched)
 	}
 	if e.isFlying() {
-		e.past.flight.invalid = true
+		e.past.invalid = true
 	}
 	return nil
 }

@@ -66,19 +66,11 @@ func (e *entry) is(ref *Ref, isDefault bool) bool {
 
 // past is what is remembered of an entry's fetches beside the value that came.
 type past struct {
-	flight    flight
-	flying    bool     // flight is under way
+	under     *outcome // what the fetch under way will have; nil if there is none
+	invalid   bool     // Invalidate was called since it began
 	failure   *failure // nil unless the last fetch failed
 	wasForced bool     // at forcedAt a forced fetch began, the last of them
 	forcedAt  instant
-}
-
-// A flight is one fetch under way.
-type flight struct {
-	began   instant
-	forced  bool
-	invalid bool // Invalidate was called meanwhile
-	out     *outcome
 }
 
 // A failure is what is remembered of the fetches that failed since the last
@@ -100,31 +92,30 @@ func (e *entry) failure() *failure {
 	return e.past.failure
 }
 
-func (e *entry) isFlying() bool { return e.past != nil && e.past.flying }
-
-// under returns what will be the outcome of the fetch under way, or nil.
+// under returns what the fetch under way will have, or nil.
 func (e *entry) under() *outcome {
-	if !e.isFlying() {
+	if e.past == nil {
 		return nil
 	}
-	return e.past.flight.out
+	return e.past.under
 }
 
+func (e *entry) isFlying() bool { return e.under() != nil }
+
 // begins notes a fetch that begins.
-func (e *entry) begins(f flight) {
+func (e *entry) begins(out *outcome) {
 	if e.past == nil {
 		e.past = &past{}
 	}
-	e.past.flight, e.past.flying = f, true
-	if f.forced {
-		e.past.forcedAt, e.past.wasForced = f.began, true
+	e.past.under, e.past.invalid = out, false
+	if out.forced {
+		e.past.forcedAt, e.past.wasForced = out.began, true
 	}
 }
 
 // ends notes how the fetch under way ends: with fail, or nil.
 func (e *entry) ends(fail *failure) {
-	e.past.flying, e.past.failure = false, fail
-	e.past.flight.out = nil
+	e.past.under, e.past.failure = nil, fail
 	if fail == nil && !e.past.wasForced {
 		e.past = nil
 	}

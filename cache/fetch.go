@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -146,12 +147,10 @@ func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) *entry {
 		return nil
 	}
 	s := e.snap.Load()
-	out.landed = make(chan struct{})
-	f := flight{began: now, forced: forced || s != nil && s.invalid, out: out}
-	e.begins(f)
+	out.landed, out.forced = make(chan struct{}), forced || s != nil && s.invalid
+	e.begins(out)
 	c.index.add(e)
 	c.running.Add(1)
-	out.forced = f.forced
 	return e
 }
 
@@ -210,6 +209,7 @@ func (c *Cache) transform(ctx context.Context, ref Ref, v *Value) error {
 	if h == nil {
 		return nil
 	}
+	v.VersionID = strings.Clone(v.VersionID) // lest a hook that keeps it keep the secret too
 	plain := v.Payload.Bytes()
 	defer clear(plain)
 	var stored []byte
@@ -235,7 +235,7 @@ func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
 	}
 	old := e.snap.Load()
 	c.fetched++
-	s.number, s.invalid = c.fetched, e.past.flight.invalid
+	s.number, s.invalid = c.fetched, e.past.invalid
 	if e.failure() != nil && old == nil {
 		c.failing.remove(e)
 	}
@@ -283,21 +283,23 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 		fail.count += before.count
 	}
 	fail.delay = c.cfg.Backoff.Delay(fail.count)
-	ref, f := t.ref, e.past.flight
-	fail.err = &Error{Ref: ref, RetryIn: fail.delay, Err: t.err}
+	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.err}
 	if c.closed {
 		return fail.err, nil
 	}
 	s := e.snap.Load()
-	fail.tried = s == nil || !f.invalid && (s.invalid || f.began.since(s.at) >= c.cfg.TTL)
+	fail.tried = s == nil || !e.past.invalid && (s.invalid || e.past.under.began.since(s.at) >= c.cfg.TTL)
 	e.ends(fail)
 	if s == nil {
 		c.noteFailing(e)
 	} else {
 		s.lease.Store(0) // the next reader is to learn of it
 	}
+	if c.cfg.Observer == nil {
+		return fail.err, nil
+	}
 	return fail.err, []hook.Event{hook.FetchFailed{
-		Secret: hook.Secret{ID: ref.ID, Stage: ref.Stage, VersionID: ref.VersionID},
+		Secret: hook.Secret{ID: t.ref.ID, Stage: t.ref.Stage, VersionID: t.ref.VersionID},
 		Err:    t.err, Failures: fail.count, RetryIn: fail.delay, Took: t.took,
 	}}
 }

@@ -8,8 +8,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -264,4 +266,35 @@ func (needsContext) Put(ctx context.Context, _ hook.Item, b []byte) ([]byte, err
 
 func (needsContext) Get(ctx context.Context, _ hook.Item, b []byte) ([]byte, error) {
 	return append([]byte(nil), b...), ctx.Err()
+}
+
+// keeping is a hook that keeps what it is told of each value.
+type keeping struct{ items []hook.Item }
+
+func (k *keeping) Put(_ context.Context, item hook.Item, b []byte) ([]byte, error) {
+	k.items = append(k.items, item)
+	return bytes.Clone(b), nil
+}
+
+func (k *keeping) Get(_ context.Context, item hook.Item, b []byte) ([]byte, error) {
+	k.items = append(k.items, item)
+	return bytes.Clone(b), nil
+}
+
+// TestAHookThatKeepsItsItemsKeepsNoSecret: the source's strings may be parts of the
+// answer in which the secret stands.
+func TestAHookThatKeepsItsItemsKeepsNoSecret(t *testing.T) {
+	answer := strings.Repeat("v1 swordfish ", 2)
+	h := &keeping{}
+	c := open(t, cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+		return cache.Value{VersionID: answer[:2], Payload: cache.StringPayload(answer[3:12])}, nil
+	}), cache.Config{Hook: h})
+	if v, err := c.Get(t.Context(), ref("db")); err != nil || v.Payload.Reveal() != "swordfish" {
+		t.Fatal(err)
+	}
+	for _, item := range h.items {
+		if item.VersionID != "v1" || unsafe.StringData(item.VersionID) == unsafe.StringData(answer) {
+			t.Errorf("the hook's version ID %q is a part of the answer", item.VersionID)
+		}
+	}
 }

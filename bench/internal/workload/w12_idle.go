@@ -16,7 +16,7 @@ func idle() Workload {
 		Number: 12, Name: "idle", Main: "wakeups", Counted: true, Idle: true,
 		Units: map[string]string{"wakeups": "in 10 s", "bare": "in 10 s, without secrets", "goroutines": "more", "calls": "calls"},
 		What: "10,000 secrets are held and nobody asks. Wake-ups are the voluntary context switches of the process, by getrusage, in a " +
-			"window that begins a second after the last Get, less those of the same process in a window before it held anything; in 10 s, " +
+			"window that begins after the last Get, less those of the same process in a window before it held anything; in 10 s, " +
 			"by the window's calmest quarter. " +
 			"The TTL is an hour, so that a poller does not poll. Unix only.",
 		Cases: func(*Env) (cases []Case) {
@@ -42,11 +42,7 @@ func measureIdle(ctx context.Context, env *Env, c contender.Contender) (Metrics,
 		window = 20 * time.Millisecond
 	}
 	n := env.scale(held, 100)
-	settle := func() {
-		debug.FreeOSMemory() // else the runtime does it, in many steps, while we count
-		time.Sleep(min(window, time.Second))
-	}
-	settle()
+	debug.FreeOSMemory() // else the runtime does it, in many steps, while we count
 	bare, err := switchesIn(window)
 	if err != nil {
 		return nil, err
@@ -69,10 +65,10 @@ func measureIdle(ctx context.Context, env *Env, c contender.Contender) (Metrics,
 			}
 		}
 	}
-	settle()
+	debug.FreeOSMemory()
 	calls := src.Calls()
-	goroutines = runtime.NumGoroutine() - goroutines
 	switches, err := switchesIn(window)
+	goroutines = runtime.NumGoroutine() - goroutines
 	return Metrics{
 		"wakeups":    float64(switches-bare) * 10 / window.Seconds(),
 		"bare":       float64(bare) * 10 / window.Seconds(),
