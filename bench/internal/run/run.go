@@ -156,7 +156,7 @@ func (r *Runner) runCase(ctx context.Context, w workload.Workload, c workload.Ca
 	}
 	profile := ""
 	// The profiler's goroutine would keep a bubble's time from moving.
-	if r.Profile != "" && repeat == 0 && !c.Virtual && strings.HasPrefix(c.Contender, contender.Ours) {
+	if r.Profile != "" && repeat == 0 && !c.Virtual && (w.Number == workload.Promises || strings.HasPrefix(c.Contender, contender.Ours)) {
 		profile = profileName(r.Profile, w, c)
 	}
 	var m workload.Metrics
