@@ -11,7 +11,7 @@ import (
 func TestMyService(t *testing.T) {
 	server := secrettest.New(t) // ends with the test
 	server.Setenv(t)            // the AWS SDK of this process now talks to it
-	typedsecret.SetDefault(nil) // and package variables to a cache over it
+	typedsecret.SetDefault(nil) // package variables get a new default cache, over server
 	t.Cleanup(func() { typedsecret.SetDefault(nil) })
 	server.Seed(t, "prod/db", `{"username":"app","password":"first","host":"db","port":5432}`)
 

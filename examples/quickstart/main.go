@@ -56,7 +56,8 @@ func run(ctx context.Context) error {
 		name, value, _ := strings.Cut(env, "=")
 		os.Setenv(name, value)
 	}
-	fmt.Printf("A fake Secrets Manager listens on %s; the AWS SDK is the real one.\n\n", server.URL())
+	fmt.Printf("A fake Secrets Manager listens on %s; the AWS SDK is the real one.\n"+
+		"So that this takes seconds, the TTL is %v and the back-off at most that; the defaults are an hour each.\n\n", server.URL(), ttl)
 
 	tell := teller(server)
 	client, err := createSecret(ctx)
@@ -70,7 +71,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	// A fast back-off too: the last line but two waits for the next try.
-	c, err := cache.New(source, cache.Config{TTL: ttl, Backoff: backoff.Policy{Max: time.Second}})
+	c, err := cache.New(source, cache.Config{TTL: ttl, Backoff: backoff.Policy{Max: ttl}})
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	fmt.Printf("\nWhatever prints the handle shows: %v\n", db)
+	fmt.Printf("\nfmt, log and JSON print the handle as: %v\n", db)
 	return nil
 }
 
@@ -146,18 +147,15 @@ func rotate(ctx context.Context, client *secretsmanager.Client, _ *secrettest.Se
 	if err := put(ctx, client, rotated); err != nil {
 		return err
 	}
-	start := time.Now()
-	for {
-		_, now, err := db.GetWithInfo(ctx)
-		if err != nil {
+	start, now := time.Now(), before
+	for now.VersionID == before.VersionID {
+		time.Sleep(time.Millisecond)
+		if _, now, err = db.GetWithInfo(ctx); err != nil {
 			return err
 		}
-		if now.VersionID != before.VersionID {
-			break
-		}
-		time.Sleep(time.Millisecond)
 	}
-	tell("rotated   the secret (1 call to put it); noticed by a refresh in the background %v later", time.Since(start).Round(time.Millisecond))
+	tell("rotated   the secret (1 call to put it); noticed by a refresh in the background %v later:\n           version %s",
+		time.Since(start).Round(time.Millisecond), now.VersionID)
 	return nil
 }
 
@@ -177,7 +175,8 @@ func outage(ctx context.Context, _ *secretsmanager.Client, server *secrettest.Se
 	if err != nil {
 		return err
 	}
-	tell("outage    of %v with every request answered 500: %d Gets, 0 failed, the value stale: %v", 3*ttl, gets, info.Stale)
+	tell("outage    of %v with every request answered 500: %d Gets, one a millisecond, 0 failed; the last is marked as stale: %v",
+		3*ttl, gets, info.Stale)
 	end()
 	for info.Stale || info.RefreshErr != nil {
 		if _, info, err = db.GetWithInfo(ctx); err != nil {
@@ -202,7 +201,7 @@ func missingKey(ctx context.Context, client *secretsmanager.Client, _ *secrettes
 	if err != nil {
 		return err
 	}
-	tell("went on   with the last good version, %s; Info names the rejected one too", info.VersionID)
+	tell("went on   with the last good version, %s; GetWithInfo names the refused one too", info.VersionID)
 	return nil
 }
 
