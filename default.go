@@ -29,7 +29,19 @@ const buildTimeout = 10 * time.Second
 // or WithClient, also of those that were read before: their next Get goes to c.
 // With nil, the next Get builds one from the environment as [Default] does. The
 // cache before is not closed.
-func SetDefault(c *cache.Cache) { defaultCache.Store(c) }
+func SetDefault(c *cache.Cache) {
+	defaultCache.Store(c)
+	for ch := range defaultWatchers.Range {
+		select {
+		case ch.(chan struct{}) <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// defaultWatchers are the channels of those who watch handles that follow the default
+// cache, to be notified when it is replaced.
+var defaultWatchers sync.Map
 
 // Default returns the default cache: the one that SetDefault set, else one of
 // default settings over a client that is built, on the first call, as the AWS

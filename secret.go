@@ -89,10 +89,17 @@ type settings struct {
 	client func() awssm.Client // hidden from what prints and compares
 	codec  codec.Codec
 	shared bool
-	err    error // of the options
+
+	// For Do.
+	rejected func(error) bool
+	budget   time.Duration
+	pending  bool
+
+	err error // of the options
 }
 
-func newSettings(opts []Option) (set settings) {
+func newSettings(opts []Option) settings {
+	set := settings{budget: DefaultRetryBudget}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&set)
@@ -101,12 +108,16 @@ func newSettings(opts []Option) (set settings) {
 	if set.cache != nil && set.client != nil {
 		set.refuse("WithCache and WithClient exclude each other; give the client to the cache's source")
 	}
+	if set.pending && set.ref != (cache.Ref{}) {
+		set.refuse("WithPending excludes WithStage and WithVersionID; leave it out, or them")
+	}
 	return set
 }
 
 // isPlain reports whether they say nothing but, perhaps, the cache.
 func (set *settings) isPlain() bool {
-	return set.ref == (cache.Ref{}) && set.client == nil && set.codec == nil && !set.shared && set.err == nil
+	return set.ref == (cache.Ref{}) && set.client == nil && set.codec == nil && !set.shared && set.err == nil &&
+		set.rejected == nil && set.budget == DefaultRetryBudget && !set.pending
 }
 
 func (set *settings) refuse(format string, args ...any) {

@@ -128,15 +128,20 @@ func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
 	if s.isZero() {
 		return *new(T), ErrZeroHandle
 	}
+	v, err := s.renew(ctx)
+	return s.dec.refreshed(ctx, v, err)
+}
+
+// renew returns the view that a forced refresh brings.
+func (s *Secret[T]) renew(ctx context.Context) (*view[T], error) {
 	ref := s.ref()
-	v, err := follow(ctx, &s.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
+	return follow(ctx, &s.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
 		snap, err := c.LookupNow(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
 		return s.slot.see(ctx, s.dec, snap)
 	})
-	return s.dec.refreshed(ctx, v, err)
 }
 
 // Invalidate makes the next Get fetch. If that fails, the last good value is

@@ -48,8 +48,9 @@ type Cache struct {
 	// outdated has for each of some groups of Refs the number of the newest value of
 	// which an evicted one is known to be out of date. Nil until one was evicted.
 	outdated []uint64
-	recent   *table // entries that have a value
-	failing  *table // entries that have none but a failure; nil until one has
+	recent   *table                       // entries that have a value
+	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry
+	failing  *table                       // entries that have none but a failure; nil until one has
 }
 
 // New makes a Cache over source. A Config that makes no sense, or no source, is
@@ -65,7 +66,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 	c.index.clear()
 	c.recent = newTable(c.cfg.MaxSize)
 	c.leases.epoch.Store(1)
-	c.leases.timer = time.AfterFunc(math.MaxInt64, c.CheckNow)
+	c.leases.timer = time.AfterFunc(math.MaxInt64, c.lapse)
 	c.leases.timer.Stop()
 	c.done, c.cancel = context.WithCancel(context.Background())
 	return c, nil
@@ -213,6 +214,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 	e := c.find(&ref)
 	if e == nil {
 		c.outdate(ref, c.fetched)
+		c.notify(c.key(ref))
 		return nil
 	}
 	if e.forcedWithin(c.cfg.MinRefreshInterval, now) {
@@ -227,6 +229,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 	if e.isFlying() {
 		e.past.invalid = true
 	}
+	c.notify(e.key)
 	return nil
 }
 
@@ -247,6 +250,13 @@ func (c *Cache) CheckNow() {
 	if c == nil || c.source == nil {
 		return
 	}
+	c.lapse()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.notifyAll()
+}
+
+func (c *Cache) lapse() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leases.lapse()
@@ -268,6 +278,7 @@ func (c *Cache) Close() error {
 		c.leases.lapse()
 		c.index.clear()
 		c.recent, c.failing = newTable(1), nil
+		c.notifyAll()
 	}
 	c.mu.Unlock()
 	c.running.Wait()

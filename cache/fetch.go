@@ -241,6 +241,7 @@ func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
 	}
 	e.ends(nil)
 	evicted := c.publish(e, s)
+	c.notify(e.key)
 	if c.cfg.Observer == nil {
 		return s, nil
 	}
@@ -295,6 +296,7 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	} else {
 		s.lease.Store(0) // the next reader is to learn of it
 	}
+	c.notify(e.key)
 	if c.cfg.Observer == nil {
 		return fail.err, nil
 	}

@@ -22,8 +22,8 @@ type ObserverFunc func(ctx context.Context, e Event)
 func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
 
 // An Event is one of [Fetched], [Rotated], [FetchFailed], [ServedStale],
-// [Evicted] and [DecodeFailed]. More may be added; an Observer ignores what it
-// doesn't know. None holds secret bytes.
+// [Evicted], [DecodeFailed] and [Rejected]. More may be added; an Observer ignores
+// what it doesn't know. None holds secret bytes.
 type Event interface {
 	event()
 }
@@ -78,9 +78,16 @@ type DecodeFailed struct {
 	Err error
 }
 
+// Rejected: a service refused the credential in this version, as the function given to
+// a typed handle's Do said. It is told each time.
+type Rejected struct {
+	Secret
+}
+
 func (Fetched) event()      {}
 func (Rotated) event()      {}
 func (FetchFailed) event()  {}
 func (ServedStale) event()  {}
 func (Evicted) event()      {}
 func (DecodeFailed) event() {}
+func (Rejected) event()     {}

@@ -1,0 +1,301 @@
+package typedsecret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+// DefaultRetryBudget is for how long [Secret.Do] tries again while a credential is
+// rejected. It outlasts the moments in which a rotation by AWS's single-user strategy
+// has changed the password in the database and not yet moved AWSCURRENT.
+const DefaultRetryBudget = 10 * time.Second
+
+// ErrRejected: the service that a secret is for refused the credential. An error that
+// wraps it tells [Secret.Do] so, and the one that Do returns at last wraps it too.
+var ErrRejected = errors.New("credential was rejected")
+
+// Rejected wraps err, which may be reached through it, in an [ErrRejected]: that is
+// how a function tells [Secret.Do] that the credential was refused. Of nil it makes
+// nil.
+func Rejected(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrRejected, err)
+}
+
+// WithRejected says by which errors of its function [Secret.Do] knows that a
+// credential was refused, beside those of [Rejected]. Package rejected has such
+// predicates for databases and protocols. A predicate that panics says no.
+func WithRejected(is func(error) bool) Option {
+	return func(set *settings) {
+		if is == nil {
+			set.refuse("the predicate of WithRejected is nil; leave WithRejected out for errors that Rejected made")
+		}
+		set.rejected = is
+	}
+}
+
+// WithRetryBudget sets for how long [Secret.Do] tries again while the credential is
+// rejected, counted from the first rejection; 10 s by default. With 0 it refreshes
+// once, and tries again only if that brings another version.
+func WithRetryBudget(d time.Duration) Option {
+	return func(set *settings) {
+		if d < 0 {
+			set.refuse("the retry budget is %v; it must be positive, or 0 to turn retries off", d)
+		}
+		set.budget = d
+	}
+}
+
+// WithPending has [Secret.Do] try the version that bears AWSPENDING when the current
+// one is rejected and a refresh brings no other. In the midst of a rotation that is
+// the credential which the service accepts already; but it may be one that a rotation
+// which failed has left behind. It is for handles that name no version or stage.
+func WithPending() Option {
+	return func(set *settings) { set.pending = true }
+}
+
+// retryDelays lie between the tries of one Do.
+var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, Jitter: backoff.EqualJitter}
+
+// Do calls f with the present value, to log in somewhere, say. If f's error says that
+// the credential was refused ([Rejected], or what [WithRejected] was given), Do
+// refreshes the secret and calls f again. Of all calls that are refused at once, one
+// fetches; more than one fetch in MinRefreshInterval there never is.
+//
+// If the refresh brings nothing new, a rotation may be under way, in which the service
+// knows the new credential before Secrets Manager gives it out. Then Do goes on to try
+// within the budget of [WithRetryBudget]: after delays of 50 ms, which grow to 1 s and
+// are drawn from their upper half, and as soon as a new version is there. It tries an
+// unchanged version too, since a rotation that was cancelled leaves it valid. The end
+// of ctx ends that as well.
+//
+// An error of f that says nothing of a refusal is returned as it is, at once. One that
+// does is returned when there is no more to be tried, in an [*Error] that wraps
+// [ErrRejected], it, and why refreshing failed, if it did. Do itself puts nothing of
+// the secret in an error. Errors of Get are returned without f being called.
+//
+// So f may be called several times, always in the caller's goroutine, and should do
+// nothing that must not be done again before it knows that it was let in.
+func (s *Secret[T]) Do(ctx context.Context, f func(ctx context.Context, value T) error) error {
+	return s.do(ctx, func(ctx context.Context, value T, _ *view[T]) error { return f(ctx, value) }, f == nil)
+}
+
+// DoWithInfo is Do, and tells f what it is given.
+func (s *Secret[T]) DoWithInfo(ctx context.Context, f func(ctx context.Context, value T, info Info) error) error {
+	return s.do(ctx, func(ctx context.Context, value T, v *view[T]) error { return f(ctx, value, v.info()) }, f == nil)
+}
+
+func (s *Secret[T]) do(ctx context.Context, f func(context.Context, T, *view[T]) error, isNil bool) error {
+	switch {
+	case s.isZero():
+		return ErrZeroHandle
+	case isNil:
+		return errors.New("typedsecret: the function given to Do is nil")
+	case ctx == nil:
+		ctx = context.Background()
+	}
+	v, err := s.look(ctx)
+	if err != nil {
+		return err
+	}
+	t := trial[T]{secret: s, f: f}
+	if t.try(ctx, v) {
+		return t.err
+	}
+	return t.goOn(ctx, v)
+}
+
+// A trial is one call of Do.
+type trial[T any] struct {
+	secret *Secret[T]
+	f      func(context.Context, T, *view[T]) error
+
+	tries   int
+	err     error // what the last try ended with
+	refresh error // why the last refresh failed, if it did
+}
+
+// try calls f, and reports whether that settles it.
+func (t *trial[T]) try(ctx context.Context, v *view[T]) bool {
+	dec := t.secret.dec
+	value, err := dec.pointer(ctx, v)
+	if err != nil {
+		if t.tries == 0 {
+			t.err = err
+			return true
+		}
+		t.refresh = err // a hook that fails, say; what f said counts more
+		return false
+	}
+	t.tries++
+	t.err = t.f(ctx, *value, v)
+	if !dec.set.isRejection(t.err) {
+		return true
+	}
+	snap := v.good()
+	snap.Observe(ctx, hook.Rejected{Secret: hook.Secret{ID: snap.Ref().ID, Stage: snap.Ref().Stage, VersionID: snap.VersionID()}})
+	return false
+}
+
+// goOn tries again after v was refused.
+func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
+	set, within := &t.secret.dec.set, ctx
+	began := time.Now()
+	if set.budget > 0 {
+		var cancel context.CancelFunc
+		within, cancel = context.WithDeadline(ctx, began.Add(set.budget))
+		defer cancel()
+	}
+	changed := make(chan struct{}, 1)
+	defer v.snap.Cache().Notify(t.secret.ref(), changed)()
+	for round := 1; ; round++ {
+		refused := v
+		v = t.renewed(within, refused)
+		isNew := !v.good().Same(refused.good())
+		if (isNew || round > 1) && t.try(ctx, v) {
+			return t.err
+		}
+		if set.pending && !isNew && t.tryPending(ctx, within, v) {
+			return t.err
+		}
+		left := set.budget - time.Since(began)
+		if left <= 0 || !t.wait(within, min(left, retryDelays.Delay(round)), changed, v) && ctx.Err() != nil {
+			return t.gaveUp(ctx, time.Since(began))
+		}
+	}
+}
+
+// renewed returns what may be tried after refused was refused: another version that is
+// there already, or what a refresh brings; if that fails, refused itself.
+func (t *trial[T]) renewed(ctx context.Context, refused *view[T]) *view[T] {
+	if v := t.secret.another(ctx, refused); v != nil {
+		return v
+	}
+	v, err := t.secret.renew(ctx)
+	if err == nil {
+		err = v.err()
+	}
+	if t.refresh = err; v.good() == nil {
+		return refused
+	}
+	return v
+}
+
+// another returns the present view if it is of another version than v, else nil.
+func (s *Secret[T]) another(ctx context.Context, v *view[T]) *view[T] {
+	present, err := s.look(ctx)
+	if err != nil || present.good() == nil || present.good().Same(v.good()) {
+		return nil
+	}
+	return present
+}
+
+// tryPending tries the version that bears AWSPENDING, if it is another one than v.
+func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
+	dec, ref := t.secret.dec, t.secret.ref()
+	ref.Stage = "AWSPENDING"
+	pending, err := follow(within, &dec.set, ref, func(c *cache.Cache) (*view[T], error) {
+		snap, err := c.LookupNow(within, ref)
+		if err != nil {
+			return nil, err
+		}
+		return dec.view(within, nil, snap)
+	})
+	if err != nil || pending.good() == nil || pending.good().VersionID() == v.good().VersionID() {
+		return false
+	}
+	return t.try(ctx, pending)
+}
+
+// wait waits for delay or for another version than v, and reports whether it did, or
+// else was ended by ctx.
+func (t *trial[T]) wait(ctx context.Context, delay time.Duration, changed <-chan struct{}, v *view[T]) bool {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return true
+		case <-ctx.Done():
+			return false
+		case <-changed:
+			if t.secret.another(ctx, v) != nil {
+				return true
+			}
+		}
+	}
+}
+
+// gaveUp says that f's last error stays, and what was tried.
+func (t *trial[T]) gaveUp(ctx context.Context, after time.Duration) error {
+	e := &rejection{tries: t.tries, after: after, err: t.err, refresh: t.refresh}
+	if ctx.Err() != nil {
+		e.ended = ended(ctx)
+	}
+	return &Error{Ref: t.secret.ref(), Err: e}
+}
+
+// A rejection is what Do gives up with.
+type rejection struct {
+	tries               int
+	after               time.Duration
+	err, refresh, ended error // the latter two may be nil
+}
+
+func (e *rejection) Error() string {
+	text := fmt.Sprintf("%v", e.err)
+	if !errors.Is(e.err, ErrRejected) {
+		text = fmt.Sprintf("%v: %v", ErrRejected, e.err)
+	}
+	switch {
+	case e.tries > 1:
+		text += fmt.Sprintf(" (%d times in %v)", e.tries, e.after.Round(time.Millisecond))
+	default:
+		text += " (and there is no other version)"
+	}
+	if e.refresh != nil {
+		text += fmt.Sprintf("; refreshing failed: %v", e.refresh)
+	}
+	if e.ended != nil {
+		text += fmt.Sprintf("; gave up: %v", e.ended)
+	}
+	return text
+}
+
+func (e *rejection) Unwrap() (errs []error) {
+	for _, err := range []error{ErrRejected, e.err, e.refresh, e.ended} {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+// isRejection reports whether err, of a function given to Do, says that the credential
+// was refused. What another Do gave up about is of another secret, or was tried enough.
+func (set *settings) isRejection(err error) bool {
+	if err == nil {
+		return false
+	}
+	if dealtWith := (*rejection)(nil); errors.As(err, &dealtWith) {
+		return false
+	}
+	if errors.Is(err, ErrRejected) || set.rejected == nil {
+		return errors.Is(err, ErrRejected)
+	}
+	var is bool
+	broken := guard.Call("predicate of WithRejected", func() error {
+		is = set.rejected(err)
+		return nil
+	})
+	return broken == nil && is
+}

@@ -1,0 +1,143 @@
+package typedsecret
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math"
+	"time"
+
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// Watch returns a sequence of the present value, at once, and then of each that
+// differs from the one before in its version or payload:
+//
+//	for creds, err := range db.Watch(ctx) {
+//
+// Who takes its time is given the latest value next, and misses those between. While
+// a value is waited for, the secret is refreshed as if it were read, so a watched
+// secret stays fresh although nobody calls Get. A refresh that failed, or brought what
+// does not decode, is seen once, as an error with a zero T; the value before stays what
+// Get returns, and the sequence goes on. It ends when ctx does, or with an error that
+// stays: [Secret.Err], or [ErrClosed] of a cache that the handle is bound to.
+//
+// It runs in the goroutine that ranges over it, and starts no other. A sequence may be
+// ranged over more than once, by several goroutines at once too; each sees the present
+// value first.
+func (s *Secret[T]) Watch(ctx context.Context) iter.Seq2[T, error] {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return func(yield func(T, error) bool) {
+		if err := s.Err(); err != nil {
+			yield(*new(T), err)
+			return
+		}
+		w := &watcher[T]{secret: s, ctx: ctx, yield: yield, changed: make(chan struct{}, 1)}
+		defer w.leave()
+		if s.dec.set.followsDefault() {
+			defaultWatchers.Store(w.changed, nil)
+			defer defaultWatchers.Delete(w.changed)
+		}
+		for w.show() && w.wait() {
+		}
+	}
+}
+
+// A watcher is one range over what Watch returned.
+type watcher[T any] struct {
+	secret  *Secret[T]
+	ctx     context.Context
+	yield   func(T, error) bool
+	changed chan struct{} // has a value when there may be something new
+
+	cache *cache.Cache // that changed is notified by; nil if there is none yet
+	stop  func()
+
+	shown           *cache.Snapshot // what was last yielded
+	refresh, decode error           // of the last look, and yielded
+	unbound         int             // how often in a row no cache could be had
+}
+
+func (w *watcher[T]) leave() {
+	if w.cache != nil {
+		w.stop()
+	}
+}
+
+// bind has the present cache notify the watcher from before it looks.
+func (w *watcher[T]) bind() error {
+	c, err := w.secret.dec.set.bind(w.ctx)
+	if err != nil {
+		w.unbound++
+		return &Error{Ref: w.secret.ref(), Err: err}
+	}
+	w.unbound = 0
+	if c != w.cache {
+		w.leave()
+		w.cache, w.stop = c, c.Notify(w.secret.ref(), w.changed)
+	}
+	return nil
+}
+
+// show yields what is new, and reports whether to go on.
+func (w *watcher[T]) show() bool {
+	var v *view[T]
+	err := w.bind()
+	if err == nil {
+		v, err = w.secret.look(w.ctx)
+	}
+	if w.ctx.Err() != nil {
+		return false
+	}
+	if err != nil {
+		return w.tell(&w.refresh, err) && (!errors.Is(err, ErrClosed) || w.secret.dec.set.followsDefault())
+	}
+	if good := v.good(); good != nil && (w.shown == nil || !good.Same(w.shown)) {
+		w.shown = good
+		value, err := w.secret.dec.pointer(w.ctx, v)
+		if w.ctx.Err() != nil || !w.yield(*value, err) {
+			return false
+		}
+	}
+	return w.tell(&w.decode, v.err()) && w.tell(&w.refresh, v.snap.RefreshError())
+}
+
+// tell yields err unless it was told already, and reports whether to go on.
+func (w *watcher[T]) tell(told *error, err error) bool {
+	if err == *told {
+		return true
+	}
+	*told = err
+	return err == nil || w.ctx.Err() == nil && w.yield(*new(T), err)
+}
+
+// wait waits until there may be something new, and reports whether to go on.
+func (w *watcher[T]) wait() bool {
+	quiet := time.Duration(math.MaxInt64)
+	switch {
+	case w.unbound > 0:
+		quiet = backoff.Policy{}.Delay(w.unbound)
+	default:
+		var last *cache.Snapshot
+		if v := w.secret.slot.view.Load(); v != nil && v.snap.Cache() == w.cache {
+			last = v.snap
+		}
+		quiet = w.cache.Quiet(w.secret.ref(), last)
+	}
+	timer := time.NewTimer(max(quiet, minQuiet))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-w.changed:
+	case <-w.ctx.Done():
+		return false
+	}
+	return true
+}
+
+// minQuiet keeps a watcher from turning fast where the clocks disagree, or a hook
+// that fails makes each look one that decodes.
+const minQuiet = time.Millisecond
