@@ -65,6 +65,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		"backoff":          {},
 		"hook":             {},
 		"secrettest":       {},
+		"rejected":         {},
 		"cache":            {"backoff", "hook"},
 		"cache/sourcetest": {"cache"},
 		"source/awssm":     {"cache"},

@@ -1,0 +1,46 @@
+package rejected_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/typedsecret/typedsecret/internal/fakedb"
+	"github.com/typedsecret/typedsecret/rejected"
+)
+
+func ExamplePostgreSQL() {
+	server := fakedb.New() // stands for a PostgreSQL
+	server.SetPassword("app", "the new password")
+
+	db := sql.OpenDB(server.Connector("app", "the old password"))
+	defer db.Close()
+	err := db.PingContext(context.Background())
+	fmt.Println(err)
+	fmt.Println("fetch the secret anew:", rejected.PostgreSQL(err))
+
+	server.Fail(errors.New("connection refused"))
+	err = db.PingContext(context.Background())
+	fmt.Println(err)
+	fmt.Println("fetch the secret anew:", rejected.PostgreSQL(err))
+	// Output:
+	// password authentication failed for user "app"
+	// fetch the secret anew: true
+	// connection refused
+	// fetch the secret anew: false
+}
+
+// A service with an error of its own is told by a function of one's own, and
+// joined with those of this package.
+func Example() {
+	errKeyRevoked := errors.New("key revoked")
+	refused := func(err error) bool {
+		return rejected.HTTP(err) || rejected.GRPC(err) || errors.Is(err, errKeyRevoked)
+	}
+	fmt.Println(refused(fmt.Errorf("calling the service: %w", errKeyRevoked)))
+	fmt.Println(refused(errors.New("no route to host")))
+	// Output:
+	// true
+	// false
+}
