@@ -69,6 +69,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		"cache":            {"backoff", "hook"},
 		"cache/sourcetest": {"cache"},
 		"source/awssm":     {"cache"},
+		"sqlsecret":        {"", "backoff", "rejected"},
 
 		"internal/observed": {"hook"}, // for tests
 	}

@@ -1,0 +1,140 @@
+package sqlsecret
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+)
+
+// A conn is a driver's connection that knows of its login. What the driver's has beside
+// the mandatory methods, it has too; what that lacks, it does without in the way in which
+// package sql does.
+type conn struct {
+	driver.Conn
+	login *Login
+}
+
+// Unwrap returns the driver's own connection, when it is given what the function of
+// [sql.Conn.Raw] gets; anything else it returns as it is.
+func Unwrap(driverConn any) any {
+	if c, ok := driverConn.(*conn); ok {
+		return c.Conn
+	}
+	return driverConn
+}
+
+// ResetSession is asked when the pool is about to give the connection out.
+func (c *conn) ResetSession(ctx context.Context) error {
+	if c.login.Retired() {
+		return driver.ErrBadConn
+	}
+	if r, ok := c.Conn.(driver.SessionResetter); ok {
+		return r.ResetSession(ctx)
+	}
+	return nil
+}
+
+// IsValid is asked when the pool is about to take the connection back.
+func (c *conn) IsValid() bool {
+	if c.login.Retired() {
+		return false
+	}
+	if v, ok := c.Conn.(driver.Validator); ok {
+		return v.IsValid()
+	}
+	return true
+}
+
+func (c *conn) Ping(ctx context.Context) error {
+	if p, ok := c.Conn.(driver.Pinger); ok {
+		return p.Ping(ctx)
+	}
+	return nil
+}
+
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if p, ok := c.Conn.(driver.ConnPrepareContext); ok {
+		return p.PrepareContext(ctx, query)
+	}
+	stmt, err := c.Prepare(query)
+	if err == nil && ctx.Err() != nil {
+		stmt.Close()
+		return nil, ctx.Err()
+	}
+	return stmt, err
+}
+
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	switch e := c.Conn.(type) {
+	case driver.ExecerContext:
+		return e.ExecContext(ctx, query, args)
+	case execer:
+		values, err := positional(ctx, args)
+		if err != nil {
+			return nil, err
+		}
+		return e.Exec(query, values)
+	}
+	return nil, driver.ErrSkip
+}
+
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	switch q := c.Conn.(type) {
+	case driver.QueryerContext:
+		return q.QueryContext(ctx, query, args)
+	case queryer:
+		values, err := positional(ctx, args)
+		if err != nil {
+			return nil, err
+		}
+		return q.Query(query, values)
+	}
+	return nil, driver.ErrSkip
+}
+
+// What drivers have that are older than contexts.
+type (
+	execer interface {
+		Exec(query string, args []driver.Value) (driver.Result, error)
+	}
+	queryer interface {
+		Query(query string, args []driver.Value) (driver.Rows, error)
+	}
+)
+
+// positional makes of args what a driver takes that knows no names and no contexts.
+func positional(ctx context.Context, args []driver.NamedValue) ([]driver.Value, error) {
+	values := make([]driver.Value, len(args))
+	for i, arg := range args {
+		if arg.Name != "" {
+			return nil, errors.New("sqlsecret: driver does not support the use of Named Parameters")
+		}
+		values[i] = arg.Value
+	}
+	return values, ctx.Err()
+}
+
+func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	b, ok := c.Conn.(driver.ConnBeginTx)
+	switch {
+	case ok:
+		return b.BeginTx(ctx, opts)
+	case opts.Isolation != 0:
+		return nil, errors.New("sqlsecret: driver does not support non-default isolation level")
+	case opts.ReadOnly:
+		return nil, errors.New("sqlsecret: driver does not support read-only transactions")
+	}
+	tx, err := c.Begin()
+	if err == nil && ctx.Err() != nil {
+		tx.Rollback()
+		return nil, ctx.Err()
+	}
+	return tx, err
+}
+
+func (c *conn) CheckNamedValue(v *driver.NamedValue) error {
+	if n, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return n.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
+}

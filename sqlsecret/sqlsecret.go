@@ -1,0 +1,208 @@
+// Package sqlsecret opens a *sql.DB that logs in with a secret, and goes on through
+// the rotations of it without a failed query:
+//
+//	var creds = typedsecret.New[DBCreds]("prod/db")
+//
+//	db := sqlsecret.OpenDB(creds, func(c DBCreds) (driver.Connector, error) {
+//		return mysql.NewConnector(&mysql.Config{User: c.Username, Passwd: c.Password, …})
+//	})
+//
+// New connections log in with the present version. If a login is refused, the secret is
+// refreshed and the login tried again, as [typedsecret.Secret.Do] does it, with the
+// handle's options; the query waits meanwhile. Connections of an older version are
+// retired once a login with a newer one has succeeded, and not before: when they come
+// back to the pool, or are taken from it again; never while a query or transaction
+// runs.
+//
+// It works with every driver that has a driver.Connector, and depends on none. For
+// other pools there is [Logins], which says which of their connections to retire.
+package sqlsecret
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/rejected"
+)
+
+// OpenDB returns a *sql.DB over a [NewConnector]. It does no I/O. What is wrong with
+// the arguments, the handle or the secret is the error of the first use of the DB, as
+// what is wrong with a login is. Its Close ends all that was started.
+func OpenDB[T any](secret *typedsecret.Secret[T], open func(T) (driver.Connector, error)) *sql.DB {
+	return sql.OpenDB(NewConnector(secret, open))
+}
+
+// A Connector is a driver.Connector whose connections log in with a secret. It is safe
+// for concurrent use. Give it to [sql.OpenDB], or to what wraps a driver.Connector for
+// tracing, say; their Close has to reach Close of the Connector.
+type Connector[T any] struct {
+	secret *typedsecret.Secret[T]
+	open   func(T) (driver.Connector, error)
+	logins Logins
+
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	mu       sync.Mutex // guards the rest
+	watching bool
+	closed   bool
+	driver   driver.Driver // of the last connector that open made
+}
+
+// NewConnector makes a Connector for a driver.Connector that open makes of the secret's
+// value. Open is called for each login, from several goroutines at once; it should do
+// no I/O, start nothing, and keep the T to itself. The text of its error is withheld,
+// since it may quote a credential.
+//
+// A login is taken as refused if the driver's error says so by [rejected.Database],
+// [typedsecret.Rejected], or what the handle was given by
+// [typedsecret.WithRejected].
+func NewConnector[T any](secret *typedsecret.Secret[T], open func(T) (driver.Connector, error)) *Connector[T] {
+	c := &Connector[T]{secret: secret, open: open}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
+}
+
+// Connect logs in. Of a login that stays refused it returns what Do does, an error that
+// wraps [typedsecret.ErrRejected] and the driver's.
+func (c *Connector[T]) Connect(ctx context.Context) (driver.Conn, error) {
+	if c.open == nil {
+		return nil, errors.New("sqlsecret: the function that makes a driver.Connector is nil")
+	}
+	if err := c.watch(); err != nil {
+		return nil, err
+	}
+	var made driver.Conn
+	login := c.logins.Begin()
+	err := c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
+		inner, err := c.login(ctx, value)
+		if err != nil {
+			login = c.logins.Begin()
+			return err
+		}
+		login.Succeeded(info)
+		made = &conn{Conn: inner, login: login}
+		return nil
+	})
+	return made, err
+}
+
+// login opens a connection with one value.
+func (c *Connector[T]) login(ctx context.Context, value T) (driver.Conn, error) {
+	var with driver.Connector
+	err := guard.Call("function that makes a driver.Connector", func() (err error) {
+		with, err = c.open(value)
+		return err
+	})
+	switch {
+	case guard.Recovered(err):
+		return nil, fmt.Errorf("sqlsecret: %w", err)
+	case err != nil:
+		return nil, fmt.Errorf("sqlsecret: no driver.Connector can be made of the secret %s: %T, whose text is withheld, since it may quote it",
+			c.secret.ID(), err)
+	case guard.IsNil(with):
+		return nil, fmt.Errorf("sqlsecret: the driver.Connector made of the secret %s is nil", c.secret.ID())
+	}
+	c.mu.Lock()
+	c.driver = with.Driver()
+	c.mu.Unlock()
+	inner, err := with.Connect(ctx)
+	if err != nil && rejected.Database(err) {
+		err = typedsecret.Rejected(err)
+	}
+	return inner, err
+}
+
+// Driver returns the driver of the connections; before the first login, one that opens
+// nothing.
+func (c *Connector[T]) Driver() driver.Driver {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.driver == nil {
+		return unopened{}
+	}
+	return c.driver
+}
+
+type unopened struct{}
+
+func (unopened) Open(string) (driver.Conn, error) {
+	return nil, errors.New("sqlsecret: a connection is opened by the Connector, not by its Driver")
+}
+
+// Close ends what keeps the pool current; the connections are the pool's to close. It
+// may be called more than once. The error is nil.
+func (c *Connector[T]) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.cancel()
+	c.running.Wait()
+	return nil
+}
+
+// watch starts, once, what retires the connections of a pool that opens no new ones.
+func (c *Connector[T]) watch() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.closed:
+		return errors.New("sqlsecret: the connector is closed")
+	case !c.watching && c.secret.Err() == nil:
+		c.watching = true
+		c.running.Go(func() {
+			for range c.secret.Watch(c.ctx) {
+				c.prove()
+			}
+		})
+	}
+	return nil
+}
+
+// probeDelays lie before the logins of prove, which nobody waits for.
+var probeDelays = backoff.Policy{Max: time.Minute, Jitter: backoff.EqualJitter}
+
+// probeTimeout bounds one login of prove.
+const probeTimeout = 30 * time.Second
+
+// prove logs in with the present version, to no other end than to know that it can be
+// done, if connections of another one wait for that to be retired and no login of the
+// pool shows it meanwhile. A refused login changes nothing, but is tried again later.
+func (c *Connector[T]) prove() {
+	for n := 1; ; n++ {
+		if _, info, err := c.secret.GetWithInfo(c.ctx); err == nil && !c.logins.awaits(info) {
+			return
+		}
+		select {
+		case <-time.After(probeDelays.Delay(n)):
+		case <-c.ctx.Done():
+			return
+		}
+		login := c.logins.Begin()
+		value, info, err := c.secret.GetWithInfo(c.ctx)
+		if err == nil && c.logins.awaits(info) && c.probe(value) == nil {
+			login.Succeeded(info)
+		}
+	}
+}
+
+func (c *Connector[T]) probe(value T) error {
+	ctx, cancel := context.WithTimeout(c.ctx, probeTimeout)
+	defer cancel()
+	return guard.Call("driver", func() error {
+		inner, err := c.login(ctx, value)
+		if err != nil {
+			return err
+		}
+		return inner.Close()
+	})
+}
