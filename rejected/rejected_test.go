@@ -111,7 +111,7 @@ func TestRefusalsAreKnown(t *testing.T) {
 				grpcAny{16},
 				grpcAny{grpcIntStatus{}},
 				grpcTakesMore{},
-				grpcReturnsNone{},
+				grpcReturnsNone{}, grpcReturnsTwo{},
 				grpcAny{grpcTakesMore{}},
 			},
 		},
