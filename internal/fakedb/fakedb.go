@@ -137,7 +137,7 @@ type Stats struct {
 // A Login is the credential that a session was opened with.
 type Login struct {
 	User    string
-	Version int // which of the user's passwords; the first is 1
+	Version int // which of the user's passwords since it was created; the first is 1
 }
 
 // Stats returns the counts of this moment.
