@@ -1,0 +1,48 @@
+package pgxsecret_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/recipes/pgxsecret"
+)
+
+// DBCreds are the keys that RDS puts into a secret.
+type DBCreds struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Host     string `json:"host"`
+	Port     uint16 `json:"port"`
+	Database string `json:"dbname"`
+}
+
+var creds = typedsecret.New[DBCreds]("prod/db")
+
+// It is compiled only, since it needs a database; cd integration && go test ./... runs
+// the same against a real PostgreSQL.
+func ExampleNew() {
+	ctx := context.Background()
+	config, err := pgxpool.ParseConfig("sslmode=verify-full pool_max_conns=10")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	pool, err := pgxsecret.New(ctx, config, creds, func(c DBCreds, config *pgx.ConnConfig) {
+		config.Host, config.Port, config.Database = c.Host, c.Port, c.Database
+		config.User, config.Password = c.Username, c.Password
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.Close()
+
+	var now string
+	if err := pool.QueryRow(ctx, "SELECT now()::text").Scan(&now); err != nil {
+		fmt.Println(err)
+	}
+}

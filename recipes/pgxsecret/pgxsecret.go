@@ -1,0 +1,146 @@
+// Package pgxsecret makes a pgxpool.Pool whose connections log in with a secret, and
+// which goes on through the rotations of it without a failed query.
+//
+// The pool asks for the credential in BeforeConnect, and closes the connections of an
+// older version, once a newer one has logged in, in PrepareConn and AfterRelease. What
+// pgxpool has no place for is to try a refused login again: that is why there is a
+// [Pool] around it.
+package pgxsecret
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/rejected"
+	"github.com/typedsecret/typedsecret/sqlsecret"
+)
+
+// A Pool has the methods of a pgxpool.Pool that open connections. A login that is
+// refused is tried again as [typedsecret.Secret.Do] does it, with the handle's options.
+// It is safe for concurrent use.
+type Pool struct {
+	pool *pgxpool.Pool
+	do   func(context.Context, func(context.Context) error) error
+}
+
+// New makes a Pool. Config is changed and must not be used otherwise; its own hooks are
+// called too, but for BeforeAcquire, which PrepareConn replaces in pgxpool. Apply puts the secret's value into the configuration of one connection.
+func New[T any](ctx context.Context, config *pgxpool.Config, secret *typedsecret.Secret[T], apply func(T, *pgx.ConnConfig)) (*Pool, error) {
+	c := &credentials[T]{secret: secret, apply: apply}
+	hookInto(config, c.beforeConnect)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return &Pool{pool: pool, do: c.do}, nil
+}
+
+// credentials are what the connections of a pool log in with.
+type credentials[T any] struct {
+	secret *typedsecret.Secret[T]
+	apply  func(T, *pgx.ConnConfig)
+	logins sqlsecret.Logins
+}
+
+// An attempt travels in the context, from the call of the pool's user to BeforeConnect.
+type attempt[T any] struct {
+	version string // what was tried, written by beforeConnect
+	given   bool   // by Do; else beforeConnect gets it
+	value   T
+	info    typedsecret.Info
+}
+
+type attemptKey[T any] struct{}
+
+// do calls f, and again when a login in it was refused. Only a login is known to have
+// done nothing, so only for that f is called again.
+func (c *credentials[T]) do(ctx context.Context, f func(context.Context) error) error {
+	first := &attempt[T]{}
+	err := f(context.WithValue(ctx, attemptKey[T]{}, first))
+	if !isRefusedLogin(err) {
+		return err
+	}
+	return c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
+		if first != nil && first.version == info.VersionID {
+			first = nil
+			return typedsecret.Rejected(err) // it was tried just now
+		}
+		first = nil
+		err := f(context.WithValue(ctx, attemptKey[T]{}, &attempt[T]{given: true, value: value, info: info}))
+		if isRefusedLogin(err) {
+			return typedsecret.Rejected(err)
+		}
+		return err
+	})
+}
+
+func isRefusedLogin(err error) bool {
+	var login *pgconn.ConnectError
+	return errors.As(err, &login) && rejected.PostgreSQL(err)
+}
+
+// beforeConnect gives a connection that is about to be made its credential.
+func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
+	login := c.logins.Begin()
+	a, _ := ctx.Value(attemptKey[T]{}).(*attempt[T])
+	if a == nil {
+		a = &attempt[T]{} // the pool makes a connection of its own accord
+	}
+	value, info := a.value, a.info
+	if !a.given {
+		var err error
+		if value, info, err = c.secret.GetWithInfo(ctx); err != nil {
+			return err
+		}
+		a.version = info.VersionID
+	}
+	c.apply(value, config)
+	then := config.AfterConnect
+	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		login.Succeeded(info)
+		conn.CustomData()[loginKey] = login
+		if then == nil {
+			return nil
+		}
+		return then(ctx, conn)
+	}
+	return nil
+}
+
+const loginKey = "typedsecret.login"
+
+// isRetired reports whether a newer version has logged in since conn did.
+func isRetired(conn *pgx.Conn) bool {
+	login, ok := conn.PgConn().CustomData()[loginKey].(*sqlsecret.Login)
+	return ok && login.Retired()
+}
+
+// hookInto puts before each hook that config has what is ours.
+func hookInto(config *pgxpool.Config, before func(context.Context, *pgx.ConnConfig) error) {
+	theirs := *config
+	config.BeforeConnect = func(ctx context.Context, c *pgx.ConnConfig) error {
+		if theirs.BeforeConnect != nil {
+			if err := theirs.BeforeConnect(ctx, c); err != nil {
+				return err
+			}
+		}
+		return before(ctx, c)
+	}
+	config.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) {
+		switch {
+		case isRetired(conn):
+			return false, nil
+		case theirs.PrepareConn != nil:
+			return theirs.PrepareConn(ctx, conn)
+		}
+		return true, nil
+	}
+	config.AfterRelease = func(conn *pgx.Conn) bool {
+		return !isRetired(conn) && (theirs.AfterRelease == nil || theirs.AfterRelease(conn))
+	}
+}
