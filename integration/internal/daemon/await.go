@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// ErrExited says that a program has ended before it answered, as it does when
+// another took its port first.
+var ErrExited = errors.New("it has ended before it answered")
+
+// Await tries until the program answers, has ended, or the time is over. The
+// program says to nobody when it is ready, so this asks again and again.
+func (p *Process) Await(timeout time.Duration, try func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	for delay := 5 * time.Millisecond; ; delay = min(2*delay, 200*time.Millisecond) {
+		err := try(ctx)
+		if err == nil {
+			return nil
+		}
+		timer := time.NewTimer(delay)
+		select {
+		case <-timer.C:
+		case <-p.exited:
+			timer.Stop()
+			return fmt.Errorf("%w; it printed: %s", ErrExited, p.tail())
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("no answer after %v: %w; it printed: %s", timeout, err, p.tail())
+		}
+	}
+}
+
+// Serve starts a program that listens on a port, by the command and the try that
+// run makes for it, and waits until it answers. A free port may be taken before
+// the program gets to it: then it is another one's turn.
+func Serve(timeout time.Duration, run func(port int) (Command, func(context.Context) error)) (*Process, int, error) {
+	const attempts = 3
+	for n := 1; ; n++ {
+		port, err := freePort()
+		if err != nil {
+			return nil, 0, err
+		}
+		c, try := run(port)
+		p, err := Start(c)
+		if err != nil {
+			return nil, 0, err
+		}
+		if err = p.Await(timeout, try); err == nil {
+			return p, port, nil
+		}
+		err = errors.Join(err, p.Close(0))
+		if n == attempts || !errors.Is(err, ErrExited) {
+			return nil, 0, err
+		}
+	}
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// Wait waits until a program that is to end by itself has ended well.
+func (p *Process) Wait(timeout time.Duration) error {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+		if !p.cmd.ProcessState.Success() {
+			return fmt.Errorf("%v; it printed: %s", p.cmd.ProcessState, p.tail())
+		}
+		return nil
+	case <-timer.C:
+		return fmt.Errorf("not done after %v; it printed: %s", timeout, p.tail())
+	}
+}

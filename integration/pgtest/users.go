@@ -1,0 +1,73 @@
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Admin opens a session of the superuser, for the caller to close.
+func (s *Server) Admin(ctx context.Context) (*pgx.Conn, error) {
+	return pgx.ConnectConfig(ctx, s.config(s.port, s.cfg.Database, superuser, s.password))
+}
+
+// CreateUser makes a user that may log in.
+func (s *Server) CreateUser(ctx context.Context, user, password string) error {
+	return s.role(ctx, "CREATE", user, password)
+}
+
+// SetPassword gives a user another password. The user's sessions go on; a login
+// with the former password is refused from now on.
+func (s *Server) SetPassword(ctx context.Context, user, password string) error {
+	return s.role(ctx, "ALTER", user, password)
+}
+
+// role carries out a statement that takes no parameters, so that the server has to
+// quote the name and the password before.
+func (s *Server) role(ctx context.Context, verb, user, password string) error {
+	if strings.ContainsRune(user+password, 0) {
+		return fmt.Errorf("pgtest: %s ROLE: a NUL in the name or the password", verb)
+	}
+	const quote = "SELECT format('%s ROLE %I LOGIN PASSWORD %L', $1::text, $2::text, $3::text)"
+	var statement string
+	err := s.pool.QueryRow(ctx, quote, verb, user, password).Scan(&statement)
+	if err == nil {
+		_, err = s.pool.Exec(ctx, statement)
+	}
+	if err != nil {
+		return fmt.Errorf("pgtest: %s ROLE %q: %w", verb, user, err)
+	}
+	return nil
+}
+
+// CheckLogin opens a session and closes it. If the server refuses the password,
+// the error wraps a *pgconn.PgError with the code 28P01.
+func (s *Server) CheckLogin(ctx context.Context, user, password string) error {
+	return login(ctx, s.config(s.port, s.cfg.Database, user, password))
+}
+
+// Sessions returns how many sessions a user has.
+func (s *Server) Sessions(ctx context.Context, user string) (int, error) {
+	var n int
+	err := s.pool.QueryRow(ctx, "SELECT count(*) FROM pg_stat_activity WHERE usename = $1", user).Scan(&n)
+	return n, err
+}
+
+// config returns how a user connects. The password is no part of a connection
+// string, so that no error about the string shows it.
+func (s *Server) config(port int, database, user, password string) *pgx.ConnConfig {
+	c := s.base.Copy()
+	c.Host, c.Port = host, uint16(port)
+	c.Database, c.User, c.Password = database, user, password
+	return c
+}
+
+func login(ctx context.Context, cfg *pgx.ConnConfig) error {
+	c, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return c.Close(ctx)
+}

@@ -1,0 +1,149 @@
+// Package redistest starts a real Redis for tests that want to see a password
+// refused by the server that refuses it in production. [New] starts one for a
+// test, [Server.SetUser] does what a rotation does to it, [Server.CheckLogin]
+// asks it.
+package redistest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/typedsecret/typedsecret/integration/internal/daemon"
+)
+
+// ErrNotInstalled says that the program redis-server is not on this machine.
+var ErrNotInstalled = errors.New("redis-server is not on PATH; install Debian's package redis-server")
+
+// folders are where the program may be beside PATH.
+var folders = []string{"/usr/bin", "/usr/local/bin"}
+
+const (
+	host  = "127.0.0.1"
+	grace = 5 * time.Second // for a shutdown in good order
+)
+
+// Config says how [Start] sets up a server. The zero value is right for most
+// tests.
+type Config struct {
+	// StartTimeout is how long the server may take to answer; a minute by
+	// default.
+	StartTimeout time.Duration
+}
+
+// Server is a Redis that keeps nothing, on a free port of the loopback interface,
+// where every user has to log in by password. Its methods are safe for concurrent
+// use.
+type Server struct {
+	dir      string
+	port     int
+	password string // the default user's
+	process  *daemon.Process
+	admin    *redis.Client
+
+	once sync.Once
+	err  error // of Close
+}
+
+// New starts a server for a test, which fails if there is none to be had, and
+// closes it when the test is over.
+func New(t testing.TB) *Server {
+	t.Helper()
+	s, err := Start(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Start starts a server and returns when it answers. On Linux the server ends
+// with this process however that ends; its folder is left behind then.
+func Start(cfg Config) (*Server, error) {
+	if cfg.StartTimeout == 0 {
+		cfg.StartTimeout = time.Minute
+	}
+	s := &Server{password: rand.Text()}
+	if err := s.start(cfg); err != nil {
+		return nil, fmt.Errorf("redistest: %w", errors.Join(err, s.Close()))
+	}
+	return s, nil
+}
+
+func (s *Server) start(cfg Config) error {
+	programs := daemon.Find([]string{"redis-server"}, folders)
+	if programs == nil {
+		return ErrNotInstalled
+	}
+	// The same user as this process, root too: Redis does not mind.
+	var account *daemon.Account
+	var err error
+	if s.dir, err = account.MkdirTemp("redistest-"); err != nil {
+		return err
+	}
+	config := filepath.Join(s.dir, "redis.conf") // and no arguments, which others can see
+	if err := account.WriteFile(config, []byte(s.config())); err != nil {
+		return err
+	}
+	s.process, s.port, err = daemon.Serve(cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
+		c := daemon.Command{
+			Path: programs[0], Args: []string{config, "--port", strconv.Itoa(port)},
+			Dir: s.dir, Log: filepath.Join(s.dir, "log"), Account: account,
+			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
+		}
+		return c, func(ctx context.Context) error { return login(ctx, address(port), "default", s.password) }
+	})
+	if err != nil {
+		return fmt.Errorf("redis-server: %w", err)
+	}
+	s.admin = client(s.Addr(), "default", s.password)
+	return nil
+}
+
+func (s *Server) config() string {
+	return "bind " + host + "\n" +
+		"requirepass " + s.password + "\n" +
+		"save \"\"\n" +
+		"appendonly no\n" +
+		"dir " + strconv.Quote(s.dir) + "\n"
+}
+
+// Close stops the server, cutting off its sessions, and removes its folder. It
+// may be called more than once.
+func (s *Server) Close() error {
+	s.once.Do(func() {
+		if s.admin != nil {
+			s.err = s.admin.Close()
+		}
+		if s.process != nil {
+			s.err = errors.Join(s.err, s.process.Close(grace))
+		}
+		if s.dir != "" {
+			s.err = errors.Join(s.err, os.RemoveAll(s.dir))
+		}
+	})
+	return s.err
+}
+
+// Addr returns the server's address, a host and a port.
+func (s *Server) Addr() string { return address(s.port) }
+
+func address(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
+
+// String returns the server's address.
+func (s *Server) String() string { return "redistest.Server(" + s.Addr() + ")" }

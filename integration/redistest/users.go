@@ -1,0 +1,71 @@
+package redistest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// SetUser gives a user the password, in place of all that it had, and makes the
+// user if there is none; it may do everything. The user's sessions go on; a login
+// with a former password is refused from now on.
+func (s *Server) SetUser(ctx context.Context, user, password string) error {
+	// A hash does what the password itself would, and can't show up in an error
+	// or a log.
+	sum := sha256.Sum256([]byte(password))
+	err := s.admin.Do(ctx, "ACL", "SETUSER", user,
+		"on", "resetpass", "#"+hex.EncodeToString(sum[:]), "allkeys", "allchannels", "allcommands").Err()
+	if err != nil {
+		return fmt.Errorf("redistest: SETUSER %q: %w", user, err)
+	}
+	return nil
+}
+
+// SetPassword is SetUser under the name that a rotation asks for.
+func (s *Server) SetPassword(ctx context.Context, user, password string) error {
+	return s.SetUser(ctx, user, password)
+}
+
+// CheckLogin opens a session and closes it. If the server refuses the password,
+// the error begins with WRONGPASS.
+func (s *Server) CheckLogin(ctx context.Context, user, password string) error {
+	return login(ctx, s.Addr(), user, password)
+}
+
+// Sessions returns how many sessions a user has.
+func (s *Server) Sessions(ctx context.Context, user string) (int, error) {
+	list, err := s.admin.Do(ctx, "CLIENT", "LIST").Text()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for line := range strings.Lines(list) {
+		for field := range strings.FieldsSeq(line) {
+			if field == "user="+user {
+				n++
+			}
+		}
+	}
+	return n, nil
+}
+
+func login(ctx context.Context, addr, user, password string) error {
+	c := client(addr, user, password)
+	defer c.Close()
+	return c.Ping(ctx).Err()
+}
+
+// client returns a client that tries once, so that an error is what the server
+// said first.
+func client(addr, user, password string) *redis.Client {
+	return redis.NewClient(&redis.Options{
+		Addr: addr, Username: user, Password: password,
+		MaxRetries: -1, DialerRetries: 1, DisableIdentity: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+}
