@@ -31,6 +31,7 @@ var folders = []string{"/usr/bin", "/usr/local/bin"}
 
 const (
 	host  = "127.0.0.1"
+	admin = "default" // the user that there is from the start
 	grace = 5 * time.Second // for a shutdown in good order
 )
 
@@ -106,12 +107,12 @@ func (s *Server) start(cfg Config) error {
 			Dir: s.dir, Log: filepath.Join(s.dir, "log"), Account: account,
 			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
 		}
-		return c, func(ctx context.Context) error { return login(ctx, address(port), "default", s.password) }
+		return c, func(ctx context.Context) error { return answers(ctx, address(port), s.password) }
 	})
 	if err != nil {
 		return fmt.Errorf("redis-server: %w", err)
 	}
-	s.admin = client(s.Addr(), "default", s.password)
+	s.admin = client(s.Addr(), admin, s.password)
 	return nil
 }
 
@@ -121,6 +122,17 @@ func (s *Server) config() string {
 		"save \"\"\n" +
 		"appendonly no\n" +
 		"dir " + strconv.Quote(s.dir) + "\n"
+}
+
+// answers dials by itself first, as the client would log it if nobody listens yet.
+func answers(ctx context.Context, addr, password string) error {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	c.Close()
+	return login(ctx, addr, admin, password)
 }
 
 // Close stops the server, cutting off its sessions, and removes its folder. It

@@ -13,8 +13,12 @@ import (
 
 // SetUser gives a user the password, in place of all that it had, and makes the
 // user if there is none; it may do everything. The user's sessions go on; a login
-// with a former password is refused from now on.
+// with a former password is refused from now on. The user named default is this
+// package's own.
 func (s *Server) SetUser(ctx context.Context, user, password string) error {
+	if user == admin {
+		return fmt.Errorf("redistest: SETUSER %q: it is how the test server is administered", user)
+	}
 	// A hash does what the password itself would, and can't show up in an error
 	// or a log.
 	sum := sha256.Sum256([]byte(password))

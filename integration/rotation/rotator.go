@@ -1,0 +1,234 @@
+// Package rotation rotates a database's password as the rotation functions do
+// that AWS offers as templates: secrettest's RotateSecret calls it in four steps,
+// and it works through the service's API and on a real database. A [Rotator]
+// serves one fake Secrets Manager: [Rotator.Manage] puts a secret in its care,
+// [Rotator.Rotate] has it rotated, [Rotator.Cancel] undoes a rotation that is half
+// finished.
+//
+// # Faults
+//
+// An application under test meets faults, and the rotator beside it must go on.
+// So it reads GetSecretValue only for versions that it neither wrote nor read
+// before: after Manage it needs no such call, and a [secrettest.Fault] with
+// Operation "GetSecretValue" or "BatchGetSecretValue", whatever its effect, neither
+// hits the rotator nor is used up or counted by it. A fault on all operations does
+// hit it: it repeats what may be repeated, many times, without waiting long. Its
+// requests have "app/rotation" in their UserAgent.
+package rotation
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/typedsecret/typedsecret/secrettest"
+)
+
+// Database is what has users with passwords. Both methods are called with the
+// context of the rotation, from one goroutine at a time for each secret.
+type Database interface {
+	// SetPassword gives a user, which is there, another password.
+	SetPassword(ctx context.Context, user, password string) error
+	// CheckLogin logs in.
+	CheckLogin(ctx context.Context, user, password string) error
+}
+
+// ErrCanceled is what a rotation ends with that [Rotator.Cancel] has stopped.
+var ErrCanceled = errors.New("the rotation was cancelled")
+
+// Rotator is the rotation function of a fake Secrets Manager, for all secrets in
+// its care. Its methods are safe for concurrent use.
+type Rotator struct {
+	client *secretsmanager.Client
+
+	mu      sync.Mutex          // guards secrets
+	secrets map[string]*managed // by ARN
+}
+
+// New makes a rotator the server's rotation function, in place of any it has.
+func New(server *secrettest.Server) *Rotator {
+	r := &Rotator{client: client(server), secrets: map[string]*managed{}}
+	server.OnRotate(r.step)
+	return r
+}
+
+// Manage puts a secret in the rotator's care, or changes how it is rotated from
+// the next step on. The secret is a JSON object with a username and a password,
+// at least; the other keys are kept as they are. It turns rotation on, but rotates
+// nothing, and reads the versions there are.
+func (r *Rotator) Manage(ctx context.Context, secretID string, cfg Config) error {
+	if cfg.Database == nil {
+		return errors.New("rotation: a Config without a Database")
+	}
+	d, err := r.describe(ctx, secretID)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	m := r.secrets[d.arn]
+	if m == nil {
+		m = newManaged(r.client, d.arn)
+		r.secrets[d.arn] = m
+	}
+	r.mu.Unlock()
+	m.configure(cfg)
+	for _, stage := range []string{stageCurrent, stagePrevious} {
+		if id := d.staged(stage); id != "" {
+			if _, err := m.value(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = r.client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
+		SecretId:           &d.arn,
+		ClientRequestToken: aws.String(newToken()),
+		RotationLambdaARN:  aws.String("arn:aws:lambda:us-east-1:123456789012:function:rotation"),
+		RotateImmediately:  aws.Bool(false),
+	})
+	return wrap("RotateSecret", err)
+}
+
+// Rotate asks for a rotation by RotateSecret, waits until its four steps have
+// ended and returns the error of the one that failed, if any. If a former rotation
+// is unfinished, the service does not begin another but attempts that one again,
+// and it is what Rotate waits for. When ctx ends, Rotate returns and the rotation
+// goes on.
+func (r *Rotator) Rotate(ctx context.Context, secretID string) error {
+	m, err := r.find(ctx, secretID)
+	if err != nil {
+		return err
+	}
+	if err := m.turn.take(ctx); err != nil {
+		return err
+	}
+	defer m.turn.release()
+	d, err := r.describe(ctx, m.arn) // only now, as it was another's turn
+	if err != nil {
+		return err
+	}
+	token, unfinished := newToken(), d.unfinished()
+	run := m.expect(token)
+	if unfinished != "" {
+		run = m.expect(unfinished)
+	}
+	if err := r.start(ctx, m, run, token); err != nil {
+		m.forget(run, err)
+		return err
+	}
+	return run.wait(ctx)
+}
+
+// start asks for a run until it has begun.
+func (r *Rotator) start(ctx context.Context, m *managed, run *run, token string) error {
+	for delay := time.Millisecond; ; delay = min(2*delay, 100*time.Millisecond) {
+		if err := r.ask(ctx, m, run, token); err != nil {
+			return err
+		}
+		// A function that is just returning from a former rotation counts as at
+		// work, and then the request has started none. Only asking again helps.
+		timer := time.NewTimer(delay)
+		select {
+		case <-run.started:
+			timer.Stop()
+			return nil
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+		token = newToken()
+	}
+}
+
+// ask calls RotateSecret unless the run has started. The gate keeps the run from
+// starting meanwhile, since a request that came after its end would begin another
+// rotation.
+func (r *Rotator) ask(ctx context.Context, m *managed, run *run, token string) error {
+	if err := m.gate.take(ctx); err != nil {
+		return err
+	}
+	defer m.gate.release()
+	select {
+	case <-run.started:
+		return nil
+	default:
+	}
+	_, err := r.client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: &m.arn, ClientRequestToken: &token})
+	if _, again := errors.AsType[*types.InvalidRequestException](err); again && token != run.token {
+		return nil // the unfinished one is attempted again
+	}
+	return wrap("RotateSecret", err)
+}
+
+// Cancel stops a rotation under way, or gives up one that has failed: it sets
+// the user whose password may have changed back to the one that AWSCURRENT, or
+// else AWSPREVIOUS, holds for it, and takes AWSPENDING away. Without such a rotation
+// it does nothing.
+func (r *Rotator) Cancel(ctx context.Context, secretID string) error {
+	m, err := r.find(ctx, secretID)
+	if err != nil {
+		return err
+	}
+	if err := m.interrupt(ctx); err != nil {
+		return err
+	}
+	if err := m.turn.take(ctx); err != nil {
+		return err
+	}
+	defer m.turn.release()
+	d, err := r.describe(ctx, m.arn)
+	if err != nil {
+		return err
+	}
+	pending := d.unfinished()
+	if pending == "" {
+		return nil
+	}
+	// The label goes last: while it is there, Cancel can be tried again.
+	if err := m.restore(ctx, d, pending); err != nil {
+		return err
+	}
+	_, err = r.client.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: &m.arn, VersionStage: aws.String(stagePending), RemoveFromVersionId: &pending,
+	})
+	return wrap("UpdateSecretVersionStage", err)
+}
+
+// find returns the secret of that name or ARN.
+func (r *Rotator) find(ctx context.Context, secretID string) (*managed, error) {
+	d, err := r.describe(ctx, secretID)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m := r.secrets[d.arn]; m != nil {
+		return m, nil
+	}
+	return nil, fmt.Errorf("rotation: the secret %q is not managed", secretID)
+}
+
+// step is the rotation function.
+func (r *Rotator) step(ctx context.Context, s secrettest.RotationStep) error {
+	r.mu.Lock()
+	m := r.secrets[s.SecretID]
+	r.mu.Unlock()
+	if m == nil {
+		return fmt.Errorf("rotation: the secret %q is not managed", s.SecretID)
+	}
+	return m.step(ctx, s.Step, s.ClientRequestToken)
+}
+
+// newToken returns a ClientRequestToken, which becomes a version's ID.
+func newToken() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
