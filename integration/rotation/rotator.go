@@ -17,6 +17,7 @@
 package rotation
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -113,11 +114,8 @@ func (r *Rotator) Rotate(ctx context.Context, secretID string) error {
 	if err != nil {
 		return err
 	}
-	token, unfinished := newToken(), d.unfinished()
-	run := m.expect(token)
-	if unfinished != "" {
-		run = m.expect(unfinished)
-	}
+	token := newToken()
+	run := m.expect(cmp.Or(d.unfinished(), token))
 	if err := r.start(ctx, m, run, token); err != nil {
 		m.forget(run, err)
 		return err
