@@ -31,7 +31,7 @@ var folders = []string{"/usr/bin", "/usr/local/bin"}
 
 const (
 	host  = "127.0.0.1"
-	admin = "default" // the user that there is from the start
+	admin = "default"       // the user that there is from the start
 	grace = 5 * time.Second // for a shutdown in good order
 )
 

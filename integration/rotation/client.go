@@ -31,7 +31,7 @@ func client(server *secrettest.Server) *secretsmanager.Client {
 		}),
 		HTTPClient: server.Client(),
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
-			o.MaxAttempts = 100
+			o.MaxAttempts = 30
 			o.MaxBackoff = 100 * time.Millisecond
 			o.RateLimiter = ratelimit.None
 		}),
