@@ -68,6 +68,21 @@ func TestUsersHaveToBeThere(t *testing.T) {
 	}
 }
 
+func TestCheckLoginLeavesNoSession(t *testing.T) {
+	s, ctx := pgtest.New(t), t.Context()
+	if err := s.CreateUser(ctx, "app", "sesame"); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		if err := s.CheckLogin(ctx, "app", "sesame"); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := s.Sessions(ctx, "app"); n != 0 || err != nil {
+			t.Fatalf("Sessions = %d, %v; want 0", n, err)
+		}
+	}
+}
+
 func TestUsersMakeTables(t *testing.T) {
 	s, ctx := pgtest.New(t), t.Context()
 	if err := s.CreateUser(ctx, "app", "sesame"); err != nil {
@@ -91,8 +106,11 @@ func TestAdmin(t *testing.T) {
 	}
 	defer c.Close(ctx)
 	for _, row := range []struct{ setting, want string }{
-		{"is_superuser", "on"}, {"max_connections", "300"}, {"fsync", "off"},
-		{"password_encryption", "scram-sha-256"}, {"unix_socket_directories", ""},
+		{"is_superuser", "on"},
+		{"max_connections", "300"},
+		{"fsync", "off"},
+		{"password_encryption", "scram-sha-256"},
+		{"unix_socket_directories", ""},
 	} {
 		var got string
 		if err := c.QueryRow(ctx, "SELECT current_setting($1)", row.setting).Scan(&got); err != nil || got != row.want {

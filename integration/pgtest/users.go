@@ -3,9 +3,11 @@ package pgtest
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // Admin opens a session of the superuser, for the caller to close.
@@ -42,7 +44,7 @@ func (s *Server) role(ctx context.Context, verb, user, password string) error {
 	return nil
 }
 
-// CheckLogin opens a session and closes it. If the server refuses the password,
+// CheckLogin opens a session and ends it, before it returns. If the server refuses the password,
 // the error wraps a *pgconn.PgError with the code 28P01.
 func (s *Server) CheckLogin(ctx context.Context, user, password string) error {
 	return login(ctx, s.config(s.port, s.cfg.Database, user, password))
@@ -64,10 +66,24 @@ func (s *Server) config(port int, database, user, password string) *pgx.ConnConf
 	return c
 }
 
+// login returns when the session is over for the server too, so that nobody counts
+// it: pgx's Close does not wait for that.
 func login(ctx context.Context, cfg *pgx.ConnConfig) error {
 	c, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	return c.Close(ctx)
+	session, err := c.PgConn().Hijack()
+	if err != nil {
+		return err
+	}
+	defer session.Conn.Close()
+	stop := context.AfterFunc(ctx, func() { session.Conn.Close() })
+	defer stop()
+	session.Frontend.Send(&pgproto3.Terminate{})
+	if err := session.Frontend.Flush(); err != nil {
+		return err
+	}
+	io.Copy(io.Discard, session.Conn) // until the server hangs up
+	return ctx.Err()
 }
