@@ -1,0 +1,313 @@
+package integration_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/integration/pgtest"
+	"github.com/typedsecret/typedsecret/integration/rotation"
+	"github.com/typedsecret/typedsecret/recipes/pgxsecret"
+	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/awssm"
+	"github.com/typedsecret/typedsecret/sqlsecret"
+)
+
+type creds struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+// A world is a PostgreSQL, a Secrets Manager that rotates its password, and a handle.
+type world struct {
+	t       *testing.T
+	db      *pgtest.Server
+	server  *secrettest.Server
+	rotator *rotation.Rotator
+	secret  *typedsecret.Secret[creds]
+	admin   *pgx.Conn
+
+	mu      sync.Mutex
+	refused int // logins of the pools
+}
+
+func newWorld(t *testing.T, opts ...typedsecret.Option) *world {
+	t.Helper()
+	w := &world{t: t, db: pgtest.New(t), server: secrettest.New(t)}
+	for _, user := range []string{"app", "app_clone"} {
+		must(t, w.db.CreateUser(t.Context(), user, "first"))
+	}
+	w.server.Seed(t, "prod/db", `{"username":"app","password":"first"}`)
+	w.rotator = rotation.New(w.server)
+	source, err := awssm.New(secretsmanager.New(secretsmanager.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(w.server.URL()),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRET"}, nil
+		}),
+	}))
+	must(t, err)
+	secrets, err := cache.New(source, cache.Config{})
+	must(t, err)
+	t.Cleanup(func() { secrets.Close() })
+	w.secret = typedsecret.New[creds]("prod/db", append(opts, typedsecret.WithCache(secrets))...)
+	w.admin, err = w.db.Admin(t.Context())
+	must(t, err)
+	t.Cleanup(func() { w.admin.Close(context.Background()) })
+	return w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rotate makes a rotation, whose step is told to after when its work is done.
+func (w *world) rotate(strategy rotation.Strategy, after func(ctx context.Context, step string) error) {
+	w.t.Helper()
+	must(w.t, w.rotator.Manage(w.t.Context(), "prod/db", rotation.Config{Database: w.db, Strategy: strategy, After: after}))
+	must(w.t, w.rotator.Rotate(w.t.Context(), "prod/db"))
+}
+
+// config returns how to connect, without a credential.
+func (w *world) config() *pgx.ConnConfig {
+	w.t.Helper()
+	config, err := pgx.ParseConfig(w.db.URL("", ""))
+	must(w.t, err)
+	config.OnPgError = func(_ *pgconn.PgConn, err *pgconn.PgError) bool {
+		if err.Code == "28P01" {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.refused++
+		}
+		return err.Severity != "FATAL"
+	}
+	return config
+}
+
+func (w *world) loginsRefused() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refused
+}
+
+// A pool is what both kinds have in common.
+type pool struct {
+	query func(ctx context.Context, sql string) (int, error)
+	begin func(ctx context.Context) (tx, error)
+	close func()
+}
+
+type tx struct {
+	query  func(ctx context.Context, sql string) (int, error)
+	commit func(ctx context.Context) error
+}
+
+var pools = map[string]func(*world) pool{"database/sql": databaseSQL, "pgxpool": pgxPool}
+
+func databaseSQL(w *world) pool {
+	config := w.config()
+	db := sqlsecret.OpenDB(w.secret, func(c creds) (driver.Connector, error) {
+		config := config.Copy()
+		config.User, config.Password = c.Username, c.Password
+		return stdlib.GetConnector(*config), nil
+	})
+	db.SetMaxIdleConns(10)
+	query := func(q interface {
+		QueryRowContext(context.Context, string, ...any) *sql.Row
+	},
+	) func(context.Context, string) (int, error) {
+		return func(ctx context.Context, sql string) (n int, err error) {
+			err = q.QueryRowContext(ctx, sql).Scan(&n)
+			return n, err
+		}
+	}
+	return pool{query(db), func(ctx context.Context) (tx, error) {
+		t, err := db.BeginTx(ctx, nil)
+		if err != nil {
+			return tx{}, err
+		}
+		return tx{query(t), func(context.Context) error { return t.Commit() }}, nil
+	}, func() { db.Close() }}
+}
+
+func pgxPool(w *world) pool {
+	config, err := pgxpool.ParseConfig(w.db.URL("", ""))
+	must(w.t, err)
+	config.ConnConfig, config.MaxConns = w.config(), 10
+	p, err := pgxsecret.New(w.t.Context(), config, w.secret, func(c creds, config *pgx.ConnConfig) {
+		config.User, config.Password = c.Username, c.Password
+	})
+	must(w.t, err)
+	query := func(q interface {
+		QueryRow(context.Context, string, ...any) pgx.Row
+	},
+	) func(context.Context, string) (int, error) {
+		return func(ctx context.Context, sql string) (n int, err error) {
+			err = q.QueryRow(ctx, sql).Scan(&n)
+			return n, err
+		}
+	}
+	return pool{query(p), func(ctx context.Context) (tx, error) {
+		t, err := p.Begin(ctx)
+		if err != nil {
+			return tx{}, err
+		}
+		return tx{query(t), t.Commit}, nil
+	}, p.Close}
+}
+
+// each runs a test for both kinds of pools.
+func each(t *testing.T, test func(*testing.T, *world, pool), opts ...typedsecret.Option) {
+	for name, open := range pools {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, opts...)
+			p := open(w)
+			defer p.close()
+			test(t, w, p)
+		})
+	}
+}
+
+const pid = "SELECT pg_backend_pid()"
+
+// TestRetiringKillsNoQueryAndMovesNoTransaction: PostgreSQL does not end sessions whose
+// password was changed; the pool does, when they have done their work.
+func TestRetiringKillsNoQueryAndMovesNoTransaction(t *testing.T) {
+	each(t, func(t *testing.T, w *world, p pool) {
+		ctx := t.Context()
+		tx, err := p.begin(ctx)
+		must(t, err)
+		first, err := tx.query(ctx, pid)
+		must(t, err)
+
+		_, err = w.admin.Exec(ctx, "SELECT pg_advisory_lock(1)")
+		must(t, err)
+		type answer struct {
+			pid int
+			err error
+		}
+		slow := make(chan answer, 1)
+		go func() {
+			pid, err := p.query(ctx, "SELECT pg_backend_pid() FROM pg_advisory_lock(1)")
+			slow <- answer{pid, err}
+		}()
+		w.await("SELECT count(*) = 1 FROM pg_locks WHERE NOT granted")
+
+		w.rotate(rotation.SingleUser, nil)
+		third, err := p.query(ctx, pid) // logs in: refused, refreshed, and the new version is proved
+		must(t, err)
+		if n := w.loginsRefused(); n == 0 {
+			t.Error("no login was refused: the rotation went unnoticed")
+		}
+
+		if n, err := tx.query(ctx, pid); err != nil || n != first || n == third {
+			t.Errorf("the transaction went on in session %d, %v; it began in %d", n, err, first)
+		}
+		if err := tx.commit(ctx); err != nil {
+			t.Errorf("Commit: %v", err)
+		}
+		_, err = w.admin.Exec(ctx, "SELECT pg_advisory_unlock(1)")
+		must(t, err)
+		second := <-slow
+		if second.err != nil {
+			t.Errorf("the query under way was killed: %v", second.err)
+		}
+		w.await(fmt.Sprintf("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid IN (%d, %d)", first, second.pid))
+		if n, err := p.query(ctx, pid); err != nil || n != third {
+			t.Errorf("the next query was served by session %d, %v; want %d", n, err, third)
+		}
+	})
+}
+
+// await asks the database until it says true.
+func (w *world) await(query string) {
+	w.t.Helper()
+	for is := false; !is; {
+		must(w.t, w.admin.QueryRow(w.t.Context(), query).Scan(&is))
+	}
+}
+
+// TestQueryWaitsForTheEndOfARotation: between setSecret and finishSecret neither
+// AWSCURRENT nor AWSPREVIOUS logs in.
+func TestQueryWaitsForTheEndOfARotation(t *testing.T) {
+	each(t, func(t *testing.T, w *world, p pool) {
+		asked := make(chan error, 1)
+		w.rotate(rotation.SingleUser, func(ctx context.Context, step string) error {
+			if step == rotation.SetSecret {
+				go func() {
+					_, err := p.query(t.Context(), pid)
+					asked <- err
+				}()
+				for w.loginsRefused() < 3 {
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					w.await("SELECT true")
+				}
+			}
+			return nil
+		})
+		if err := <-asked; err != nil {
+			t.Errorf("the query failed: %v", err)
+		}
+	})
+}
+
+func TestPendingVersionLogsInDuringARotation(t *testing.T) {
+	each(t, func(t *testing.T, w *world, p pool) {
+		w.rotate(rotation.SingleUser, func(ctx context.Context, step string) error {
+			if step == rotation.SetSecret {
+				_, err := p.query(ctx, pid) // or this rotation would wait for ever
+				return err
+			}
+			return nil
+		})
+	}, typedsecret.WithPending())
+}
+
+func TestNobodyNoticesAlternatingUsers(t *testing.T) {
+	each(t, func(t *testing.T, w *world, p pool) {
+		for range 2 {
+			first, err := p.begin(t.Context()) // so that the next needs another login
+			must(t, err)
+			w.rotate(rotation.AlternatingUsers, func(ctx context.Context, _ string) error {
+				_, err := p.query(ctx, pid)
+				return err
+			})
+			must(t, first.commit(t.Context()))
+			_, err = w.secret.Refresh(t.Context())
+			must(t, err)
+		}
+		if n := w.loginsRefused(); n > 0 {
+			t.Errorf("%d logins were refused", n)
+		}
+	})
+}
+
+// TestDatabasesOwnErrorIsReached, and no password with it.
+func TestDatabasesOwnErrorIsReached(t *testing.T) {
+	each(t, func(t *testing.T, w *world, p pool) {
+		must(t, w.db.SetPassword(t.Context(), "app", "changed by hand"))
+		_, err := p.query(t.Context(), pid)
+		var theirs *pgconn.PgError
+		var ours *typedsecret.Error
+		if !errors.As(err, &theirs) || theirs.Code != "28P01" || !errors.As(err, &ours) || ours.Ref.ID != "prod/db" || !errors.Is(err, typedsecret.ErrRejected) {
+			t.Errorf("the error is %v", err)
+		}
+	}, typedsecret.WithRetryBudget(0))
+}
