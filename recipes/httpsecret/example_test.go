@@ -1,0 +1,57 @@
+package httpsecret_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/recipes/httpsecret"
+	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
+	"github.com/typedsecret/typedsecret/secrettest"
+)
+
+// A token is rotated, and the client that has the old one gets its answer.
+func ExampleBearerToken() {
+	secrets, err := secrettest.Start(secrettest.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer secrets.Close()
+	secrets.Create("prod/token", "first")
+	manager := testcache.Client(secrets)
+
+	valid := "first"
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+valid {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer api.Close()
+
+	token := typedsecret.New[string]("prod/token", typedsecret.WithClient(manager))
+	client := &http.Client{Transport: httpsecret.BearerToken(api.URL, token, nil)}
+	get := func() {
+		resp, err := client.Get(api.URL)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		resp.Body.Close()
+		fmt.Println(resp.Status)
+	}
+	get()
+	valid = "second"
+	manager.PutSecretValue(context.Background(), &secretsmanager.PutSecretValueInput{
+		SecretId: aws.String("prod/token"), SecretString: aws.String("second"),
+	})
+	get()
+	// Output:
+	// 200 OK
+	// 200 OK
+}

@@ -1,0 +1,249 @@
+package httpsecret_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/recipes/httpsecret"
+	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
+)
+
+// An api accepts one Authorization header and answers with the request's body.
+type api struct {
+	mu     sync.Mutex // guards the fields below
+	valid  string
+	seen   []string // the Authorization header of each request
+	bodies []string
+}
+
+func (a *api) accept(authorization string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.valid = authorization
+}
+
+func (a *api) requests() (authorizations, bodies []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.seen, a.bodies
+}
+
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen, a.bodies = append(a.seen, r.Header.Get("Authorization")), append(a.bodies, string(body))
+	if r.Header.Get("Authorization") != a.valid {
+		w.WriteHeader(http.StatusUnauthorized)
+		io.WriteString(w, "who are you?")
+		return
+	}
+	fmt.Fprintf(w, "got %q", body)
+}
+
+// serve starts an api behind a real server.
+func serve(t *testing.T, valid string) (*api, *httptest.Server) {
+	t.Helper()
+	a := &api{valid: valid}
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	return a, server
+}
+
+// roundTrip may be called from any goroutine.
+func roundTrip(t *testing.T, rt http.RoundTripper, method, url string, body io.Reader) (code int, text string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, body)
+	if err != nil {
+		t.Error(err)
+		return 0, ""
+	}
+	resp, err := rt.RoundTrip(r)
+	if err != nil {
+		t.Error(err)
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	read, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	if len(r.Header) > 0 || resp.Request != r {
+		t.Errorf("the request has headers %v, the answer is to another one: %v", r.Header, resp.Request != r)
+	}
+	return resp.StatusCode, string(read)
+}
+
+func token(r *testcache.Rig, opts ...typedsecret.Option) *typedsecret.Secret[string] {
+	return typedsecret.New[string]("prod/token", append(opts, typedsecret.WithCache(r.Cache))...)
+}
+
+func TestARotatedTokenIsFetchedOnceAndTheBodySentAgain(t *testing.T) {
+	rig := testcache.New(t)
+	rig.Server.Seed(t, "prod/token", "first")
+	api, server := serve(t, "Bearer first")
+	rt := httpsecret.BearerToken(server.URL, token(rig), server.Client().Transport)
+
+	if code, text := roundTrip(t, rt, "POST", server.URL, strings.NewReader("one")); code != 200 || text != `got "one"` {
+		t.Errorf("got %d, %s", code, text)
+	}
+	api.accept("Bearer second")
+	rig.Server.Rotate(t, "prod/token", "second")
+	if code, text := roundTrip(t, rt, "POST", server.URL, strings.NewReader("two")); code != 200 || text != `got "two"` {
+		t.Errorf("after the rotation: %d, %s", code, text)
+	}
+	if n := rig.Fetches("prod/token"); n != 2 {
+		t.Errorf("%d fetches, want one for each version", n)
+	}
+	if _, bodies := api.requests(); strings.Join(bodies, " ") != "one two two" {
+		t.Errorf("bodies were %q", bodies)
+	}
+}
+
+func TestManyRequestsRefusedAtOnceAllSucceed(t *testing.T) {
+	rig := testcache.New(t)
+	rig.Server.Seed(t, "prod/token", "first")
+	api, server := serve(t, "Bearer first")
+	rt := httpsecret.BearerToken(server.URL, token(rig), server.Client().Transport)
+	roundTrip(t, rt, "GET", server.URL, nil)
+
+	api.accept("Bearer second")
+	rig.Server.Rotate(t, "prod/token", "second")
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			if code, _ := roundTrip(t, rt, "PUT", server.URL, strings.NewReader("x")); code != 200 {
+				t.Errorf("got %d", code)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestBasic(t *testing.T) {
+	type login struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	}
+	rig := testcache.New(t)
+	rig.Server.Seed(t, "prod/login", `{"username":"app","password":"old"}`)
+	secret := typedsecret.New[login]("prod/login", typedsecret.WithCache(rig.Cache))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "app" || password != "new" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	t.Cleanup(server.Close)
+	rt := httpsecret.Basic(server.URL, secret, func(l login) (string, string) { return l.Username, l.Password }, server.Client().Transport)
+
+	if _, err := secret.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rig.Server.Rotate(t, "prod/login", `{"username":"app","password":"new"}`)
+	if code, _ := roundTrip(t, rt, "GET", server.URL, http.NoBody); code != 200 {
+		t.Errorf("got %d", code)
+	}
+}
+
+func TestABodyThatCanNotBeSentAgainBringsThe401AndThenTheNewToken(t *testing.T) {
+	rig := testcache.New(t)
+	rig.Server.Seed(t, "prod/token", "first")
+	api, server := serve(t, "Bearer second")
+	rt := httpsecret.BearerToken(server.URL, token(rig), server.Client().Transport)
+	once := func() io.Reader { return struct{ io.Reader }{strings.NewReader("once")} } // no GetBody
+
+	if _, err := token(rig).Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rig.Server.Rotate(t, "prod/token", "second")
+	if code, text := roundTrip(t, rt, "POST", server.URL, once()); code != 401 || text != "who are you?" {
+		t.Errorf("got %d, %s", code, text)
+	}
+	if seen, _ := api.requests(); len(seen) != 1 {
+		t.Errorf("%d requests", len(seen))
+	}
+	if code, text := roundTrip(t, rt, "POST", server.URL, once()); code != 200 || text != `got "once"` {
+		t.Errorf("the next request: %d, %s", code, text)
+	}
+}
+
+func TestWithoutAnotherVersionThe401IsReturnedReadable(t *testing.T) {
+	rig := testcache.New(t)
+	rig.Server.Seed(t, "prod/token", "first")
+	api, server := serve(t, "Bearer other")
+	rt := httpsecret.BearerToken(server.URL, token(rig, typedsecret.WithRetryBudget(0)), server.Client().Transport)
+
+	if code, text := roundTrip(t, rt, "POST", server.URL, strings.NewReader("x")); code != 401 || text != "who are you?" {
+		t.Errorf("got %d, %s", code, text)
+	}
+	if seen, _ := api.requests(); len(seen) != 1 || rig.Fetches("prod/token") != 2 {
+		t.Errorf("%d requests, %d fetches", len(seen), rig.Fetches("prod/token"))
+	}
+}
+
+// memory answers without a socket, for the time of a synctest bubble.
+type memory struct{ http.Handler }
+
+func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	defer in.Body.Close()
+	w := httptest.NewRecorder()
+	m.ServeHTTP(w, in)
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
+}
+
+func TestThe401IsReturnedWhenTheBudgetIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rig := testcache.New(t)
+		rig.Server.Seed(t, "prod/token", "first")
+		api := &api{valid: "Bearer other"}
+		rt := httpsecret.BearerToken("http://api", token(rig), memory{api})
+
+		began := time.Now()
+		if code, text := roundTrip(t, rt, "POST", "http://api/", strings.NewReader("x")); code != 401 || text != "who are you?" {
+			t.Errorf("got %d, %s", code, text)
+		}
+		if took := time.Since(began); took != typedsecret.DefaultRetryBudget {
+			t.Errorf("it took %v", took)
+		}
+		seen, bodies := api.requests()
+		if len(seen) < 5 || strings.Join(bodies, "") != strings.Repeat("x", len(seen)) {
+			t.Errorf("%d requests with the bodies %q", len(seen), bodies)
+		}
+	})
+}
+
+func TestARequestsContextEndsTheTries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rig := testcache.New(t)
+		rig.Server.Seed(t, "prod/token", "first")
+		rt := httpsecret.BearerToken("http://api", token(rig), memory{&api{valid: "Bearer other"}})
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		r, _ := http.NewRequestWithContext(ctx, "GET", "http://api/", nil)
+		began := time.Now()
+		resp, err := rt.RoundTrip(r)
+		if resp != nil || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, %v", resp, err)
+		}
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
