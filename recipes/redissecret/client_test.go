@@ -1,0 +1,205 @@
+package redissecret_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
+	"github.com/typedsecret/typedsecret/recipes/redissecret"
+)
+
+func payload(password string) string {
+	return fmt.Sprintf(`{"username":"app","password":%q}`, password)
+}
+
+// start returns a Redis and a client that log user app in with the password "first".
+func start(t *testing.T, opt func(*redis.Options), opts ...typedsecret.Option) (*testcache.Rig, *redisServer, *redis.Client) {
+	t.Helper()
+	rig, server := testcache.New(t), newRedis(t)
+	server.set(t, "first")
+	rig.Server.Seed(t, "prod/redis", payload("first"))
+	secret := typedsecret.New[Login]("prod/redis", append(opts, typedsecret.WithCache(rig.Cache))...)
+	o := server.options()
+	if opt != nil {
+		opt(o)
+	}
+	client := redissecret.NewClient(secret, Login.Credentials, o)
+	t.Cleanup(func() { client.Close() })
+	return rig, server, client
+}
+
+// count has Redis count one use of key.
+func count(ctx context.Context, c redis.Cmdable, key string) error { return c.Incr(ctx, key).Err() }
+
+// uses are the ways to use a client, each of which counts once.
+var uses = map[string]func(ctx context.Context, c *redis.Client, key string) error{
+	"command": func(ctx context.Context, c *redis.Client, key string) error { return count(ctx, c, key) },
+	"pipeline": func(ctx context.Context, c *redis.Client, key string) error {
+		cmds, err := c.Pipelined(ctx, func(p redis.Pipeliner) error { return count(ctx, p, key) })
+		return errors.Join(err, cmds[0].Err())
+	},
+	"MULTI": func(ctx context.Context, c *redis.Client, key string) error {
+		cmds, err := c.TxPipelined(ctx, func(p redis.Pipeliner) error { return count(ctx, p, key) })
+		return errors.Join(err, cmds[0].Err())
+	},
+	"WATCH": func(ctx context.Context, c *redis.Client, key string) error {
+		return c.Watch(ctx, func(tx *redis.Tx) error {
+			_, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error { return count(ctx, p, key) })
+			return err
+		}, key)
+	},
+	"connection": func(ctx context.Context, c *redis.Client, key string) error {
+		conn := c.Conn()
+		defer conn.Close()
+		return count(ctx, conn, key)
+	},
+	"subscription": func(ctx context.Context, c *redis.Client, key string) error {
+		sub := c.Subscribe(ctx, "channel")
+		defer sub.Close()
+		if _, err := sub.Receive(ctx); err != nil {
+			return err
+		}
+		return count(ctx, c, key)
+	},
+}
+
+// TestNothingFailsWhileAPasswordIsRotated: in the window between the change of the
+// password in Redis and that of the secret too, whatever the client is used for.
+func TestNothingFailsWhileAPasswordIsRotated(t *testing.T) {
+	for _, protocol := range []int{2, 3} {
+		for name, use := range uses {
+			t.Run(fmt.Sprint(name, " RESP", protocol), func(t *testing.T) {
+				rig, server, client := start(t, func(o *redis.Options) { o.Protocol = protocol })
+				if err := use(t.Context(), client, "n"); err != nil {
+					t.Fatal(err)
+				}
+				server.set(t, "second")
+				done := make(chan error, 1)
+				go func() { done <- use(t.Context(), client, "n") }()
+				<-rig.Rejected // by now the command waits
+				rig.Server.Rotate(t, "prod/redis", payload("second"))
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+				if n, err := client.Get(t.Context(), "n").Int(); err != nil || n != 2 {
+					t.Errorf("%d were executed, want 2; %v", n, err)
+				}
+			})
+		}
+	}
+}
+
+func TestManyWhoAreRefusedAtOnceAllGoOn(t *testing.T) {
+	rig, server, client := start(t, func(o *redis.Options) { o.PoolSize = 4 })
+	const rotations, users = 5, 20
+	for i := range rotations {
+		password := fmt.Sprint("password ", i)
+		server.set(t, password)
+		var all sync.WaitGroup
+		for range users {
+			all.Go(func() {
+				if err := count(t.Context(), client, "n"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		<-rig.Rejected
+		rig.Server.Rotate(t, "prod/redis", payload(password))
+		all.Wait()
+		for len(rig.Rejected) > 0 {
+			<-rig.Rejected
+		}
+	}
+	if n, err := client.Get(t.Context(), "n").Int(); err != nil || n != rotations*users {
+		t.Errorf("%d were executed, want %d; %v", n, rotations*users, err)
+	}
+}
+
+func TestARefusalForGoodEndsWithWhatRedisSaid(t *testing.T) {
+	for name, use := range uses {
+		t.Run(name, func(t *testing.T) {
+			rig, server, client := start(t, nil, typedsecret.WithRetryBudget(0))
+			server.set(t, "other")
+			err := use(t.Context(), client, "n")
+			var failed *typedsecret.Error
+			if !errors.Is(err, typedsecret.ErrRejected) || !errors.As(err, &failed) || !redis.IsAuthError(failed) {
+				t.Fatalf("got %v", err)
+			}
+			if !strings.Contains(err.Error(), "WRONGPASS") || strings.Contains(err.Error(), "first") {
+				t.Errorf("got %v", err)
+			}
+			if n := len(rig.Rejected); n > 2 { // a pipeline tries a second connection
+				t.Errorf("%d logins for one command", n)
+			}
+			rig.Server.Rotate(t, "prod/redis", payload("other"))
+			if err := use(t.Context(), client, "n"); err != nil {
+				t.Errorf("after the rotation: %v", err)
+			}
+		})
+	}
+}
+
+func TestOpenConnectionsNeedNoSecret(t *testing.T) {
+	rig, _, client := start(t, nil)
+	if err := count(t.Context(), client, "n"); err != nil {
+		t.Fatal(err)
+	}
+	rig.Cache.Close()
+	if err := count(t.Context(), client, "n"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestACommandThatFailsAsALoginDoesIsExecutedOnce(t *testing.T) {
+	rig, _, client := start(t, nil)
+	for i, says := range []string{"WRONGPASS of a script", "NOAUTH of a script"} {
+		err := client.Eval(t.Context(), "redis.call('INCR', 'n') return redis.error_reply(ARGV[1])", nil, says).Err()
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("got %v", err)
+		}
+		if n, err := client.Get(t.Context(), "n").Int(); n != i+1 || err != nil {
+			t.Errorf("%d executions, %v", n, err)
+		}
+	}
+	if n := rig.Fetches("prod/redis"); n != 1 {
+		t.Errorf("%d fetches", n)
+	}
+}
+
+func TestTheCallersOwnLoginIsLeftAlone(t *testing.T) {
+	_, server, client := start(t, nil)
+	if err := server.admin.Do(t.Context(), "ACL", "SETUSER", "guest", "on", ">guest", "+@all").Err(); err != nil {
+		t.Fatal(err)
+	}
+	conn := client.Conn()
+	defer conn.Close()
+	if err := conn.AuthACL(t.Context(), "guest", "wrong").Err(); !redis.IsAuthError(err) {
+		t.Errorf("got %v", err)
+	}
+	if err := conn.AuthACL(t.Context(), "guest", "guest").Err(); err != nil {
+		t.Error(err)
+	}
+	if who, err := conn.Do(t.Context(), "ACL", "WHOAMI").Text(); who != "guest" || err != nil {
+		t.Errorf("got %q, %v", who, err)
+	}
+}
+
+func TestTheCommandsContextEndsTheWait(t *testing.T) {
+	rig, server, client := start(t, nil)
+	server.set(t, "other")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- count(ctx, client, "n") }()
+	<-rig.Rejected
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) || !errors.Is(err, typedsecret.ErrRejected) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,108 @@
+package redissecret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/typedsecret/typedsecret"
+)
+
+// A hook puts the secret's credentials in the logins of new connections, and repeats
+// those that are refused. go-redis runs hooks for the HELLO and AUTH that it begins a
+// connection with too, in the context of what needs the connection. Everything else
+// passes: nothing but a login is ever sent again.
+type hook[T any] struct {
+	secret      *typedsecret.Secret[T]
+	credentials func(T) (user, password string)
+
+	// placeholder is the password that go-redis is told. By it a login of go-redis is
+	// known from an AUTH of the caller's, which may be for another user.
+	placeholder string
+}
+
+// DialHook implements redis.Hook.
+func (h *hook[T]) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessPipelineHook implements redis.Hook. go-redis logs in by no pipeline.
+func (h *hook[T]) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// ProcessHook implements redis.Hook.
+func (h *hook[T]) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if name := cmd.Name(); name != "hello" && name != "auth" || !slices.Contains(cmd.Args(), any(h.placeholder)) {
+			return next(ctx, cmd)
+		}
+		return h.logIn(ctx, cmd.Args(), next)
+	}
+}
+
+// logIn sends a login like that in args, with what the secret has.
+func (h *hook[T]) logIn(ctx context.Context, args []any, send redis.ProcessHook) error {
+	if h.credentials == nil {
+		return errors.New("redissecret: the function that makes the credentials of the secret is nil")
+	}
+	var answer error
+	err := h.secret.Do(ctx, func(ctx context.Context, value T) error {
+		user, password := h.credentials(value)
+		answer = nil
+		if login := loginArgs(args, user, password); login != nil {
+			answer = send(ctx, redis.NewCmd(ctx, login...))
+		}
+		if isRejection(answer) {
+			return typedsecret.Rejected(answer)
+		}
+		return nil // whatever it is, it is no business of Do's
+	})
+	switch {
+	case err == nil:
+		return answer
+	case errors.Is(err, typedsecret.ErrRejected):
+		return &refusal{err}
+	}
+	return fmt.Errorf("redissecret: %w", err) // go-redis takes one layer off
+}
+
+// loginArgs returns the arguments of a login, given those of one that go-redis makes for
+// the default user:
+//
+//	HELLO 3 AUTH default <placeholder> [SETNAME …]
+//	AUTH <placeholder>
+//
+// or nil if there is none to be made.
+func loginArgs(args []any, user, password string) []any {
+	switch isHello := len(args) >= 5; {
+	case isHello && password == "":
+		return slices.Concat(args[:2], args[5:])
+	case isHello && user == "":
+		return slices.Concat(args[:4], []any{password}, args[5:])
+	case isHello:
+		return slices.Concat(args[:3], []any{user, password}, args[5:])
+	case password == "":
+		return nil
+	case user == "":
+		return []any{args[0], password}
+	}
+	return []any{args[0], user, password}
+}
+
+// A refusal is what Do gave up with. It does not unwrap to what Redis said: of an error
+// that Redis answered HELLO with, go-redis would conclude that Redis is too old for
+// HELLO, and try AUTH.
+type refusal struct{ err error }
+
+func (r *refusal) Error() string { return "redissecret: " + r.err.Error() }
+
+// Is has errors.Is find typedsecret.ErrRejected, and why there was no other try.
+func (r *refusal) Is(target error) bool { return errors.Is(r.err, target) }
+
+// As has errors.As find the *typedsecret.Error, which wraps what Redis said.
+func (r *refusal) As(target any) bool {
+	to, ok := target.(**typedsecret.Error)
+	return ok && errors.As(r.err, to)
+}

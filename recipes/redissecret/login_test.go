@@ -1,0 +1,113 @@
+package redissecret_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
+	"github.com/typedsecret/typedsecret/recipes/redissecret"
+)
+
+// TestLogins: each shape that a login can have, with HELLO, and with AUTH where Redis
+// knows no HELLO.
+func TestLogins(t *testing.T) {
+	type config = []any
+	for name, test := range map[string]struct {
+		login  Login
+		server []config
+		want   string // of ACL WHOAMI, or in the error
+	}{
+		"user and password":    {Login{"app", "first"}, nil, "app"},
+		"default user":         {Login{"", "sesame"}, []config{{"CONFIG", "SET", "requirepass", "sesame"}}, "default"},
+		"no login":             {Login{}, nil, "default"},
+		"login that is wanted": {Login{}, []config{{"CONFIG", "SET", "requirepass", "sesame"}}, "NOAUTH"},
+		"unknown user":         {Login{"other", "first"}, nil, "WRONGPASS"},
+		"may do nothing":       {Login{"app", "first"}, []config{{"ACL", "SETUSER", "app", "-acl"}}, "NOPERM"},
+	} {
+		for _, clientName := range []string{"", "tester"} {
+			t.Run(name+" "+clientName, func(t *testing.T) {
+				server, rig := newRedis(t), testcache.New(t)
+				server.set(t, "first")
+				for _, cmd := range test.server {
+					if err := server.admin.Do(t.Context(), cmd...).Err(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				rig.Server.Seed(t, "prod/redis", `{"username":"`+test.login.Username+`","password":"`+test.login.Password+`"}`)
+				secret := typedsecret.New[Login]("prod/redis", typedsecret.WithCache(rig.Cache), typedsecret.WithRetryBudget(0))
+				o := server.options()
+				o.ClientName = clientName
+				o.Username, o.Password = "stale", "stale"
+				client := redissecret.NewClient(secret, Login.Credentials, o)
+				defer client.Close()
+				who, err := client.Do(t.Context(), "ACL", "WHOAMI").Text()
+				if who != test.want && (err == nil || !strings.Contains(err.Error(), test.want)) {
+					t.Errorf("got %q, %v", who, err)
+				}
+				if o.Username != "stale" || o.CredentialsProviderContext != nil {
+					t.Error("the caller's options were changed")
+				}
+			})
+		}
+	}
+}
+
+func TestWhereRedisKnowsNoHELLOAuthIsRepeated(t *testing.T) {
+	rig, server, client := start(t, nil)
+	// A user who may not say HELLO is answered with NOPERM, by which go-redis goes on
+	// with AUTH; here all are, as the default user is.
+	if err := server.admin.Do(t.Context(), "ACL", "SETUSER", "default", "-hello").Err(); err != nil {
+		t.Fatal(err)
+	}
+	server.set(t, "second")
+	done := make(chan error, 1)
+	go func() { done <- count(t.Context(), client, "n") }()
+	<-rig.Rejected
+	rig.Server.Rotate(t, "prod/redis", payload("second"))
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestErrorsOfTheSecretAreToldWhole(t *testing.T) {
+	rig, server := testcache.New(t), newRedis(t)
+	unknown := typedsecret.New[Login]("prod/unknown", typedsecret.WithCache(rig.Cache))
+	client := redissecret.NewClient(unknown, Login.Credentials, server.options())
+	defer client.Close()
+	var failed *typedsecret.Error
+	if err := client.Ping(t.Context()).Err(); !errors.Is(err, typedsecret.ErrNotFound) || !errors.As(err, &failed) {
+		t.Errorf("got %v", err)
+	}
+
+	for _, client := range []*redis.Client{
+		redissecret.NewClient(nil, Login.Credentials, server.options()),
+		redissecret.NewClient(unknown, nil, server.options()),
+	} {
+		if err := client.Ping(t.Context()).Err(); err == nil {
+			t.Error("a client of nothing works")
+		}
+		client.Close()
+	}
+}
+
+func TestARingMakesItsClientsSo(t *testing.T) {
+	server, rig := newRedis(t), testcache.New(t)
+	server.set(t, "first")
+	rig.Server.Seed(t, "prod/redis", payload("first"))
+	secret := typedsecret.New[Login]("prod/redis", typedsecret.WithCache(rig.Cache))
+	ring := redis.NewRing(&redis.RingOptions{
+		Addrs: map[string]string{"only": server.socket},
+		NewClient: func(o *redis.Options) *redis.Client {
+			o.Network = "unix"
+			return redissecret.NewClient(secret, Login.Credentials, o)
+		},
+	})
+	defer ring.Close()
+	if who, err := ring.Do(t.Context(), "ACL", "WHOAMI").Text(); who != "app" || err != nil {
+		t.Errorf("got %q, %v", who, err)
+	}
+}
