@@ -130,6 +130,61 @@ func TestManyRequestsRefusedAtOnceAllSucceed(t *testing.T) {
 	all.Wait()
 }
 
+// counting counts the answers whose bodies are open.
+type counting struct {
+	http.RoundTripper
+	open, closedIdle int
+}
+
+func (c *counting) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(r)
+	if err == nil {
+		c.open++
+		resp.Body = &counted{resp.Body, c}
+	}
+	return resp, err
+}
+
+func (c *counting) CloseIdleConnections() { c.closedIdle++ }
+
+type counted struct {
+	io.ReadCloser
+	in *counting
+}
+
+func (c *counted) Close() error {
+	c.in.open--
+	return c.ReadCloser.Close()
+}
+
+func TestARefusedTryLeavesNothingOpen(t *testing.T) {
+	rig := testcache.New(t)
+	rig.Server.Seed(t, "prod/token", "first")
+	connections := map[string]bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		connections[r.RemoteAddr] = true
+		if r.Header.Get("Authorization") != "Bearer second" {
+			w.WriteHeader(http.StatusUnauthorized)
+			io.WriteString(w, strings.Repeat("no", 1000))
+		}
+	}))
+	t.Cleanup(server.Close)
+	base := &counting{RoundTripper: server.Client().Transport}
+	client := &http.Client{Transport: httpsecret.BearerToken(server.URL, token(rig), base)}
+	if _, err := token(rig).Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rig.Server.Rotate(t, "prod/token", "second")
+	if code, _ := roundTrip(t, client.Transport, "GET", server.URL, nil); code != 200 {
+		t.Errorf("got %d", code)
+	}
+	client.CloseIdleConnections()
+	server.Close() // waits for the handlers
+	if base.open != 0 || base.closedIdle != 1 || len(connections) != 1 {
+		t.Errorf("%d bodies are open, %d connections were used", base.open, len(connections))
+	}
+}
+
 func TestBasic(t *testing.T) {
 	type login struct {
 		Username string `json:"username"`
@@ -224,6 +279,19 @@ func TestThe401IsReturnedWhenTheBudgetIsOver(t *testing.T) {
 		seen, bodies := api.requests()
 		if len(seen) < 5 || strings.Join(bodies, "") != strings.Repeat("x", len(seen)) {
 			t.Errorf("%d requests with the bodies %q", len(seen), bodies)
+		}
+	})
+}
+
+func TestARequestWaitsForARotationUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rig := testcache.New(t)
+		rig.Server.Seed(t, "prod/token", "first")
+		api := &api{valid: "Bearer second"} // which the secret does not say yet
+		rt := httpsecret.BearerToken("http://api", token(rig), memory{api})
+		time.AfterFunc(3*time.Second, func() { rig.Server.Rotate(t, "prod/token", "second") })
+		if code, text := roundTrip(t, rt, "POST", "http://api/", strings.NewReader("x")); code != 200 || text != `got "x"` {
+			t.Errorf("got %d, %s", code, text)
 		}
 	})
 }

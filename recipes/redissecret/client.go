@@ -23,8 +23,8 @@ import (
 // (a command, a pipeline, a transaction, a subscription) waits for that, and is sent
 // once, when it is logged in; so no command is executed twice. It waits for as long as
 // its context and typedsecret.WithRetryBudget allow, go-redis's own timeouts
-// notwithstanding, and a pipeline perhaps twice as long, as go-redis tries it on a second
-// connection. Then the error wraps typedsecret.ErrRejected.
+// notwithstanding, and a pipeline or a subscription perhaps twice as long, as go-redis
+// goes on to a second connection. Then the error wraps typedsecret.ErrRejected.
 //
 // Connections that are open don't ask the secret, and Redis leaves them logged in after
 // a password was changed. As credentials may change, go-redis does without client-side

@@ -15,22 +15,22 @@ import (
 // TestLogins: each shape that a login can have, with HELLO, and with AUTH where Redis
 // knows no HELLO.
 func TestLogins(t *testing.T) {
-	type config = []any
+	type command = []any
 	for name, test := range map[string]struct {
 		login  Login
-		server []config
+		server []command
 		want   string // of ACL WHOAMI, or in the error
 	}{
 		"user and password":    {Login{"app", "first"}, nil, "app"},
-		"default user":         {Login{"", "sesame"}, []config{{"CONFIG", "SET", "requirepass", "sesame"}}, "default"},
+		"default user":         {Login{"", "sesame"}, []command{{"CONFIG", "SET", "requirepass", "sesame"}}, "default"},
 		"no login":             {Login{}, nil, "default"},
-		"login that is wanted": {Login{}, []config{{"CONFIG", "SET", "requirepass", "sesame"}}, "NOAUTH"},
+		"login that is wanted": {Login{}, []command{{"CONFIG", "SET", "requirepass", "sesame"}}, "NOAUTH"},
 		"unknown user":         {Login{"other", "first"}, nil, "WRONGPASS"},
-		"may do nothing":       {Login{"app", "first"}, []config{{"ACL", "SETUSER", "app", "-acl"}}, "NOPERM"},
+		"may do nothing":       {Login{"app", "first"}, []command{{"ACL", "SETUSER", "app", "-acl"}}, "NOPERM"},
 	} {
-		for _, clientName := range []string{"", "tester"} {
-			t.Run(name+" "+clientName, func(t *testing.T) {
-				server, rig := newRedis(t), testcache.New(t)
+		for how, config := range map[string][]string{"HELLO": nil, "HELLO SETNAME": nil, "AUTH": noHELLO} {
+			t.Run(name+" "+how, func(t *testing.T) {
+				server, rig := newRedis(t, config...), testcache.New(t)
 				server.set(t, "first")
 				for _, cmd := range test.server {
 					if err := server.admin.Do(t.Context(), cmd...).Err(); err != nil {
@@ -40,7 +40,9 @@ func TestLogins(t *testing.T) {
 				rig.Server.Seed(t, "prod/redis", `{"username":"`+test.login.Username+`","password":"`+test.login.Password+`"}`)
 				secret := typedsecret.New[Login]("prod/redis", typedsecret.WithCache(rig.Cache), typedsecret.WithRetryBudget(0))
 				o := server.options()
-				o.ClientName = clientName
+				if how == "HELLO SETNAME" {
+					o.ClientName = "tester"
+				}
 				o.Username, o.Password = "stale", "stale"
 				client := redissecret.NewClient(secret, Login.Credentials, o)
 				defer client.Close()
@@ -53,23 +55,6 @@ func TestLogins(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-func TestWhereRedisKnowsNoHELLOAuthIsRepeated(t *testing.T) {
-	rig, server, client := start(t, nil)
-	// A user who may not say HELLO is answered with NOPERM, by which go-redis goes on
-	// with AUTH; here all are, as the default user is.
-	if err := server.admin.Do(t.Context(), "ACL", "SETUSER", "default", "-hello").Err(); err != nil {
-		t.Fatal(err)
-	}
-	server.set(t, "second")
-	done := make(chan error, 1)
-	go func() { done <- count(t.Context(), client, "n") }()
-	<-rig.Rejected
-	rig.Server.Rotate(t, "prod/redis", payload("second"))
-	if err := <-done; err != nil {
-		t.Error(err)
 	}
 }
 

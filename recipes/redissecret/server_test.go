@@ -21,7 +21,7 @@ type redisServer struct {
 	stop   func()
 }
 
-func startRedis() (*redisServer, error) {
+func startRedis(config ...string) (*redisServer, error) {
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
 		return nil, fmt.Errorf("install Debian's package redis-server: %w", err)
@@ -31,7 +31,7 @@ func startRedis() (*redisServer, error) {
 		return nil, err
 	}
 	socket := filepath.Join(dir, "socket")
-	cmd := exec.Command(path, "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--appendonly", "no", "--daemonize", "no")
+	cmd := exec.Command(path, append(config, "--port", "0", "--unixsocket", socket, "--dir", dir, "--save", "", "--appendonly", "no")...)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -62,9 +62,12 @@ func startRedis() (*redisServer, error) {
 	return nil, fmt.Errorf("redis-server ended:\n%s", &said)
 }
 
-func newRedis(t *testing.T) *redisServer {
+// noHELLO makes Redis one of the time before HELLO.
+var noHELLO = []string{"--rename-command", "HELLO", ""}
+
+func newRedis(t *testing.T, config ...string) *redisServer {
 	t.Helper()
-	s, err := startRedis()
+	s, err := startRedis(config...)
 	if err != nil {
 		t.Fatal(err)
 	}
