@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/rejected"
 )
 
 // A hook puts the secret's credentials in the logins of new connections, and repeats
@@ -54,7 +55,7 @@ func (h *hook[T]) logIn(ctx context.Context, args []any, send redis.ProcessHook)
 		if login := loginArgs(args, user, password); login != nil {
 			answer = send(ctx, redis.NewCmd(ctx, login...))
 		}
-		if isRejection(answer) {
+		if rejected.Redis(answer) {
 			return typedsecret.Rejected(answer)
 		}
 		return nil // whatever it is, it is no business of Do's
