@@ -9,78 +9,38 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/integration/pgtest"
 	"github.com/typedsecret/typedsecret/integration/rotation"
 	"github.com/typedsecret/typedsecret/recipes/pgxsecret"
-	"github.com/typedsecret/typedsecret/secrettest"
-	"github.com/typedsecret/typedsecret/source/awssm"
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
-type creds struct {
-	Username string `json:"username"`
-	Password string `json:"password"`
-}
-
-// A world is a PostgreSQL, a Secrets Manager that rotates its password, and a handle.
+// A world is a service whose server is a PostgreSQL.
 type world struct {
-	t       *testing.T
-	db      *pgtest.Server
-	server  *secrettest.Server
-	rotator *rotation.Rotator
-	secret  *typedsecret.Secret[creds]
-	admin   *pgx.Conn
+	*service
+	db    *pgtest.Server
+	admin *pgx.Conn
 
-	mu      sync.Mutex
-	refused int // logins of the pools
+	mu      sync.Mutex // guards refused
+	refused int        // logins of the pools
 }
 
 func newWorld(t *testing.T, opts ...typedsecret.Option) *world {
 	t.Helper()
-	w := &world{t: t, db: pgtest.New(t), server: secrettest.New(t)}
+	db := pgtest.New(t)
 	for _, user := range []string{"app", "app_clone"} {
-		must(t, w.db.CreateUser(t.Context(), user, "first"))
+		must(t, db.CreateUser(t.Context(), user, "first"))
 	}
-	w.server.Seed(t, "prod/db", `{"username":"app","password":"first"}`)
-	w.rotator = rotation.New(w.server)
-	source, err := awssm.New(secretsmanager.New(secretsmanager.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(w.server.URL()),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRET"}, nil
-		}),
-	}))
+	admin, err := db.Admin(t.Context())
 	must(t, err)
-	secrets, err := cache.New(source, cache.Config{})
-	must(t, err)
-	t.Cleanup(func() { secrets.Close() })
-	w.secret = typedsecret.New[creds]("prod/db", append(opts, typedsecret.WithCache(secrets))...)
-	w.admin, err = w.db.Admin(t.Context())
-	must(t, err)
-	t.Cleanup(func() { w.admin.Close(context.Background()) })
-	return w
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// rotate makes a rotation, whose step is told to after when its work is done.
-func (w *world) rotate(strategy rotation.Strategy, after func(ctx context.Context, step string) error) {
-	w.t.Helper()
-	must(w.t, w.rotator.Manage(w.t.Context(), "prod/db", rotation.Config{Database: w.db, Strategy: strategy, After: after}))
-	must(w.t, w.rotator.Rotate(w.t.Context(), "prod/db"))
+	t.Cleanup(func() { admin.Close(context.Background()) })
+	return &world{service: newService(t, db, opts...), db: db, admin: admin}
 }
 
 // config returns how to connect, without a credential.
@@ -246,25 +206,10 @@ func (w *world) await(query string) {
 // AWSCURRENT nor AWSPREVIOUS logs in.
 func TestQueryWaitsForTheEndOfARotation(t *testing.T) {
 	each(t, func(t *testing.T, w *world, p pool) {
-		asked := make(chan error, 1)
-		w.rotate(rotation.SingleUser, func(ctx context.Context, step string) error {
-			if step == rotation.SetSecret {
-				go func() {
-					_, err := p.query(t.Context(), pid)
-					asked <- err
-				}()
-				for w.loginsRefused() < 3 {
-					if ctx.Err() != nil {
-						return ctx.Err()
-					}
-					w.await("SELECT true")
-				}
-			}
-			return nil
+		w.askInTheWindow(func(ctx context.Context) error {
+			_, err := p.query(ctx, pid)
+			return err
 		})
-		if err := <-asked; err != nil {
-			t.Errorf("the query failed: %v", err)
-		}
 	})
 }
 

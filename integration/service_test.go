@@ -1,0 +1,97 @@
+package integration_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/integration/rotation"
+	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+type creds struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
+// A service is a Secrets Manager that rotates the password of a server, and a handle on
+// the secret.
+type service struct {
+	t       *testing.T
+	rotator *rotation.Rotator
+	server  rotation.Database
+	secret  *typedsecret.Secret[creds]
+
+	refusals chan struct{} // has a value for each login that was refused
+}
+
+// newService begins with the user app and the password first.
+func newService(t *testing.T, server rotation.Database, opts ...typedsecret.Option) *service {
+	t.Helper()
+	s := &service{t: t, server: server, refusals: make(chan struct{}, 1000)}
+	manager := secrettest.New(t)
+	manager.Seed(t, "prod/db", `{"username":"app","password":"first"}`)
+	s.rotator = rotation.New(manager)
+	source, err := awssm.New(secretsmanager.New(secretsmanager.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(manager.URL()),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRET"}, nil
+		}),
+	}))
+	must(t, err)
+	secrets, err := cache.New(source, cache.Config{Observer: hook.ObserverFunc(s.observe)})
+	must(t, err)
+	t.Cleanup(func() { secrets.Close() })
+	s.secret = typedsecret.New[creds]("prod/db", append(opts, typedsecret.WithCache(secrets))...)
+	return s
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rotate makes a rotation, whose step is told to after when its work is done.
+func (s *service) rotate(strategy rotation.Strategy, after func(ctx context.Context, step string) error) {
+	s.t.Helper()
+	must(s.t, s.rotator.Manage(s.t.Context(), "prod/db", rotation.Config{Database: s.server, Strategy: strategy, After: after}))
+	must(s.t, s.rotator.Rotate(s.t.Context(), "prod/db"))
+}
+
+func (s *service) observe(_ context.Context, e hook.Event) {
+	if _, ok := e.(hook.Rejected); ok {
+		s.refusals <- struct{}{}
+	}
+}
+
+// askInTheWindow runs a query in the midst of a rotation, after setSecret, and has the rotation go
+// on only when its login was refused a few times.
+func (s *service) askInTheWindow(query func(context.Context) error) {
+	s.t.Helper()
+	answer := make(chan error, 1)
+	s.rotate(rotation.SingleUser, func(ctx context.Context, step string) error {
+		if step != rotation.SetSecret {
+			return nil
+		}
+		go func() { answer <- query(s.t.Context()) }()
+		for range 3 {
+			select {
+			case <-s.refusals:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	if err := <-answer; err != nil {
+		s.t.Errorf("the query failed: %v", err)
+	}
+}
