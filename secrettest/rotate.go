@@ -159,6 +159,9 @@ func (s *Server) startRotation(sec *secret, token string) {
 			s.store.mu.Lock()
 			defer s.store.mu.Unlock()
 			r.running = false
+			if r.version != token && r.version != "" {
+				s.startRotation(sec, r.version) // asked for in the meantime
+			}
 		}()
 		steps(s.wire.ctx, fn, arn, token)
 	}()

@@ -11,13 +11,9 @@ import (
 	"github.com/typedsecret/typedsecret/recipes/pgxsecret"
 )
 
-// DBCreds are the keys that RDS puts into a secret.
 type DBCreds struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
-	Host     string `json:"host"`
-	Port     uint16 `json:"port"`
-	Database string `json:"dbname"`
 }
 
 var creds = typedsecret.New[DBCreds]("prod/db")
@@ -26,13 +22,12 @@ var creds = typedsecret.New[DBCreds]("prod/db")
 // the same against a real PostgreSQL.
 func ExampleNew() {
 	ctx := context.Background()
-	config, err := pgxpool.ParseConfig("sslmode=verify-full pool_max_conns=10")
+	config, err := pgxpool.ParseConfig("host=db.example.com dbname=app sslmode=verify-full pool_max_conns=10")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	pool, err := pgxsecret.New(ctx, config, creds, func(c DBCreds, config *pgx.ConnConfig) {
-		config.Host, config.Port, config.Database = c.Host, c.Port, c.Database
 		config.User, config.Password = c.Username, c.Password
 	})
 	if err != nil {

@@ -29,7 +29,9 @@ type Pool struct {
 }
 
 // New makes a Pool. Config is changed and must not be used otherwise; its own hooks are
-// called too, but for BeforeAcquire, which PrepareConn replaces in pgxpool. Apply puts the secret's value into the configuration of one connection.
+// called too, but for BeforeAcquire, which PrepareConn replaces in pgxpool. Apply puts
+// the secret's value into the configuration of one connection: the user and the
+// password. Another host needs another TLSConfig too, so that is best left to config.
 func New[T any](ctx context.Context, config *pgxpool.Config, secret *typedsecret.Secret[T], apply func(T, *pgx.ConnConfig)) (*Pool, error) {
 	c := &credentials[T]{secret: secret, apply: apply}
 	hookInto(config, c.beforeConnect)
