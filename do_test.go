@@ -1,0 +1,310 @@
+package typedsecret_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
+)
+
+// A postgres lets in who has its password, and knows what was tried.
+type postgres struct {
+	mu       sync.Mutex // guards the fields below
+	password string
+	tries    []string
+	at       []time.Time
+}
+
+func (d *postgres) set(password string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.password = password
+}
+
+// login is a function for Do.
+func (d *postgres) login(_ context.Context, password string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tries, d.at = append(d.tries, password), append(d.at, time.Now())
+	if password != d.password {
+		return typedsecret.Rejected(&refusal{"28P01"})
+	}
+	return nil
+}
+
+func (d *postgres) tried() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.tries
+}
+
+func (d *postgres) wantTries(t testing.TB, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, d.tried()); diff != "" {
+		t.Errorf("tries (-want +got):\n%s", diff)
+	}
+}
+
+// A refusal is how a database's driver says that it was one.
+type refusal struct{ code string }
+
+func (r *refusal) Error() string {
+	return "password authentication failed for user app, code " + r.code
+}
+
+func isRefusal(err error) bool {
+	_, ok := errors.AsType[*refusal](err)
+	return ok
+}
+
+// wantRefused says what the error of a Do must be that gave up.
+func wantRefused(t testing.TB, err error, also ...error) {
+	t.Helper()
+	failed, ok := errors.AsType[*typedsecret.Error](err)
+	if !ok || failed.Ref.ID == "" || !errors.Is(err, typedsecret.ErrRejected) || !isRefusal(err) {
+		t.Errorf("got %v; want an *Error that wraps ErrRejected and what the database said", err)
+	}
+	for _, want := range also {
+		if !errors.Is(err, want) {
+			t.Errorf("got %v; want it to be %q too", err, want)
+		}
+	}
+	if text := fmt.Sprint(err); strings.ContainsAny(text, "\n\r") || strings.Count(text, typedsecret.ErrRejected.Error()) != 1 {
+		t.Errorf("the text should be one line that says once what is wrong: %q", text)
+	}
+}
+
+func TestDoCallsTheFunctionOnceIfItIsLetIn(t *testing.T) {
+	source, db := storing("db", "one"), &postgres{password: "one"}
+	handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cache.Config{})))
+	type key struct{}
+	for range 3 {
+		err := handle.Do(context.WithValue(t.Context(), key{}, "mine"), func(ctx context.Context, password string) error {
+			if ctx.Value(key{}) != "mine" {
+				t.Error("the function got another context")
+			}
+			return db.login(ctx, password)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	db.wantTries(t, "one", "one", "one")
+	if n := source.count(); n != 1 {
+		t.Errorf("%d fetches", n)
+	}
+}
+
+func TestDoRefreshesAfterARefusalAndTriesWhatCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, db, events := storing("db", "one"), &postgres{password: "two"}, &observed.Journal{}
+		handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cache.Config{Observer: events})))
+		wantGet(t, handle, "one")
+		source.put("db", "two")
+		start := time.Now()
+		if err := handle.Do(t.Context(), db.login); err != nil || time.Since(start) != 0 {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		db.wantTries(t, "one", "two")
+		if n := source.count(); n != 2 {
+			t.Errorf("%d fetches", n)
+		}
+		wantGet(t, handle, "two")
+		want := []hook.Rejected{{Secret: hook.Secret{ID: "db", Stage: "AWSCURRENT", VersionID: "v1"}}}
+		if diff := cmp.Diff(want, observed.Of[hook.Rejected](events)); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestWhatIsThereAlreadyIsTriedBeforeAnythingIsFetched(t *testing.T) {
+	source, db := storing("db", "one"), &postgres{password: "two"}
+	handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, eager)))
+	err := handle.Do(t.Context(), func(ctx context.Context, password string) error {
+		if password == "one" { // meanwhile somebody else refreshes
+			source.put("db", "two")
+			wantRefresh(t, handle, "two")
+		}
+		return db.login(ctx, password)
+	})
+	if n := source.count(); err != nil || n != 2 {
+		t.Errorf("%d fetches, %v", n, err)
+	}
+}
+
+func TestAHundredWhoAreRefusedAtOnceFetchOnce(t *testing.T) {
+	for name, cfg := range map[string]cache.Config{"by default": {}, "with a hook": {Hook: flip{}}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source, db := &slowStore{store: storing("db", "one"), takes: 300 * time.Millisecond}, &postgres{password: "two"}
+				handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cfg)))
+				wantGet(t, handle, "one")
+				source.put("db", "two")
+				var wg sync.WaitGroup
+				for range 100 {
+					wg.Go(func() {
+						if err := handle.Do(t.Context(), db.login); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				wg.Wait()
+				if n := source.count(); n != 2 || len(db.tried()) != 200 {
+					t.Errorf("%d fetches, %d tries", n, len(db.tried()))
+				}
+			})
+		})
+	}
+}
+
+// A slowStore takes its time for each fetch, or until its context ends.
+type slowStore struct {
+	*store
+	takes time.Duration
+}
+
+func (s *slowStore) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	select {
+	case <-time.After(s.takes):
+		return s.store.Fetch(ctx, ref)
+	case <-ctx.Done():
+		return cache.Value{}, ctx.Err()
+	}
+}
+
+func TestRefusalsFetchNoMoreThanOnceInMinRefreshInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, db := storing("db", "one"), &postgres{password: "another"}
+		c := open(t, source, cache.Config{MinRefreshInterval: 3 * time.Second})
+		handle := typedsecret.New[string]("db", typedsecret.WithCache(c))
+		wantGet(t, handle, "one")
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() { wantRefused(t, handle.Do(t.Context(), db.login)) })
+		}
+		wg.Wait()
+		// The first Get, and then after 0, 3, 6 and 9 of 10 seconds.
+		if n := source.count(); n != 5 {
+			t.Errorf("%d fetches", n)
+		}
+	})
+}
+
+func TestOtherFailuresAreReturnedAsTheyAreAtOnce(t *testing.T) {
+	source := storing("db", "one")
+	c := open(t, source, cache.Config{})
+	other := errors.New("no route to host")
+	panics := typedsecret.WithRejected(func(error) bool { panic("in the predicate") })
+	for name, row := range map[string]struct {
+		opts []typedsecret.Option
+		err  error
+	}{
+		"no predicate":              {nil, other},
+		"a refusal of no predicate": {nil, &refusal{"28P01"}},
+		"a predicate that says no":  {[]typedsecret.Option{typedsecret.WithRejected(isRefusal)}, other},
+		"a predicate that panics":   {[]typedsecret.Option{panics}, &refusal{"28P01"}},
+		"an end of a context":       {nil, context.DeadlineExceeded},
+		"an error of a secret":      {nil, &typedsecret.Error{Err: typedsecret.ErrNotFound}},
+		"none at all":               {[]typedsecret.Option{typedsecret.WithRejected(func(error) bool { return true })}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			handle, calls := typedsecret.New[string]("db", append(row.opts, typedsecret.WithCache(c))...), 0
+			err := handle.Do(t.Context(), func(context.Context, string) error {
+				calls++
+				return row.err
+			})
+			if err != row.err || calls != 1 {
+				t.Errorf("called %d times, got %v", calls, err)
+			}
+		})
+	}
+	if n := source.count(); n != 1 {
+		t.Errorf("%d fetches", n)
+	}
+}
+
+func TestAnotherFailureOfASecondTryEndsItToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, other, calls := storing("db", "one"), errors.New("too many connections"), 0
+		handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, eager)))
+		err := handle.Do(t.Context(), func(context.Context, string) error {
+			if calls++; calls == 3 {
+				return other
+			}
+			return typedsecret.Rejected(&refusal{})
+		})
+		if err != other || calls != 3 {
+			t.Errorf("called %d times, got %v", calls, err)
+		}
+	})
+}
+
+func TestThePredicateAndRejectedBothSayWhatARefusalIs(t *testing.T) {
+	for name, refused := range map[string]error{
+		"by predicate":         &refusal{"28P01"},
+		"wrapped":              fmt.Errorf("connect: %w", &refusal{"28P01"}),
+		"joined":               errors.Join(errors.New("host a"), &refusal{"28P01"}),
+		"by Rejected":          typedsecret.Rejected(errors.New("denied")),
+		"by Rejected, wrapped": fmt.Errorf("connect: %w", typedsecret.Rejected(errors.New("denied"))),
+		"by ErrRejected":       typedsecret.ErrRejected,
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := storing("db", "one")
+			handle := typedsecret.New[string]("db", typedsecret.WithRejected(isRefusal),
+				typedsecret.WithCache(open(t, source, cache.Config{})))
+			wantGet(t, handle, "one")
+			source.put("db", "two")
+			err := handle.Do(t.Context(), func(_ context.Context, password string) error {
+				if password != "two" {
+					return refused
+				}
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if err := typedsecret.Rejected(nil); err != nil {
+		t.Errorf("Rejected(nil) = %v", err)
+	}
+}
+
+func TestDoTakesNoContextForBackground(t *testing.T) {
+	source, db := storing("db", "one"), &postgres{password: "two"}
+	handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cache.Config{})))
+	wantGet(t, handle, "one")
+	source.put("db", "two")
+	//lint:ignore SA1012 that is what is tested
+	if err := handle.Do(nil, db.login); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDoWithInfoTellsOfEachTry(t *testing.T) {
+	source := storing("db", "one")
+	handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cache.Config{})))
+	wantGet(t, handle, "one")
+	source.put("db", "two")
+	var got []string
+	err := handle.DoWithInfo(t.Context(), func(_ context.Context, password string, info typedsecret.Info) error {
+		if got = append(got, password+" "+info.VersionID+" "+info.Name); password != "two" {
+			return typedsecret.Rejected(&refusal{})
+		}
+		return nil
+	})
+	if diff := cmp.Diff([]string{"one v1 db", "two v2 db"}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
