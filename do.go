@@ -159,7 +159,10 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 	defer v.snap.Cache().Notify(t.secret.ref(), changed)()
 	for round := 1; ; round++ {
 		refused := v
-		v = t.renewed(within, refused)
+		v = t.renewed(ctx, within, refused)
+		if ctx.Err() != nil {
+			return t.gaveUp(ctx, time.Since(began)) // f would only say so in place of what it said
+		}
 		isNew := !v.good().Same(refused.good())
 		if (isNew || round > 1) && t.try(ctx, v) {
 			return t.err
@@ -175,20 +178,30 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 }
 
 // renewed returns what may be tried after refused was refused: another version that is
-// there already, or what a refresh brings; if that fails, refused itself.
-func (t *trial[T]) renewed(ctx context.Context, refused *view[T]) *view[T] {
-	if v := t.secret.another(ctx, refused); v != nil {
+// there already, or what a refresh brings; if that fails, refused itself. At the end of
+// the budget, by when within is done, there is no time for a refresh.
+func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[T] {
+	if v := t.secret.another(within, refused); v != nil {
 		return v
 	}
-	v, err := t.secret.renew(ctx)
+	if within.Err() != nil {
+		return refused
+	}
+	v, err := t.secret.renew(within)
 	if err == nil {
 		err = v.err()
+	}
+	if within.Err() != nil && ctx.Err() == nil && errors.Is(err, within.Err()) {
+		err = errSlow // no context that the caller knows of has ended
 	}
 	if t.refresh = err; v.good() == nil {
 		return refused
 	}
 	return v
 }
+
+// errSlow is why a refresh failed that the end of the budget cut off.
+var errSlow = fmt.Errorf("%w: no answer within the retry budget", ErrTimeout)
 
 // another returns the present view if it is of another version than v, else nil.
 func (s *Secret[T]) another(ctx context.Context, v *view[T]) *view[T] {
@@ -259,7 +272,7 @@ func (e *rejection) Error() string {
 	switch {
 	case e.tries > 1:
 		text += fmt.Sprintf(" (%d times in %v)", e.tries, e.after.Round(time.Millisecond))
-	default:
+	case e.refresh == nil && e.ended == nil:
 		text += " (and there is no other version)"
 	}
 	if e.refresh != nil {
