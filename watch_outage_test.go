@@ -1,0 +1,333 @@
+package typedsecret_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
+)
+
+// each10min is hourly, and tries again 10 minutes after a failure.
+var each10min = cache.Config{
+	NoRefreshAhead: true, MinRefreshInterval: 1,
+	Backoff: backoff.Policy{Base: 10 * time.Minute, Max: 10 * time.Minute, Growth: 1, Jitter: backoff.NoJitter},
+}
+
+func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
+	for name, ends := range map[string]struct {
+		put  string
+		want []string
+	}{
+		"with the same version": {"", nil}, "with a new one": {"two", []string{"two"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := storing("k", "one")
+				handle := watchOver(t, source, each10min)
+				w := watch(handle.Watch(t.Context()))
+				w.want(t, "one")
+				source.fail(cache.ErrUnavailable)
+				time.Sleep(59 * time.Minute)
+				w.want(t)
+				for range 12 { // after 1 h, 1 h 10 min, …
+					time.Sleep(10 * time.Minute)
+					w.want(t, "error")
+					wantGet(t, handle, "one")
+				}
+				if n := source.count(); n != 1+12 {
+					t.Errorf("%d fetches", n)
+				}
+				for _, err := range w.errs {
+					if failed, ok := errors.AsType[*typedsecret.Error](err); !ok || failed.RetryIn != 10*time.Minute || !errors.Is(err, cache.ErrUnavailable) {
+						t.Errorf("got %v", err)
+					}
+				}
+				source.fail(nil)
+				if ends.put != "" {
+					source.put("k", ends.put)
+				}
+				time.Sleep(10 * time.Minute)
+				w.want(t, ends.want...)
+				time.Sleep(50 * time.Minute) // of 60 since the recovery, 9 are over
+				w.want(t)
+				source.fail(cache.ErrUnavailable) // what was told is told anew
+				time.Sleep(time.Minute)
+				w.want(t, "error")
+			})
+		})
+	}
+}
+
+func TestALongOutageCostsWhatTheBackoffSays(t *testing.T) {
+	start := time.Now() // of real time
+	synctest.Test(t, func(t *testing.T) {
+		source, events := storing("k", "one"), &observed.Journal{}
+		w := watch(watchOver(t, source, cache.Config{Observer: events}).Watch(t.Context()))
+		source.fail(cache.ErrUnavailable)
+		time.Sleep(7 * 24 * time.Hour)
+		failures := observed.Of[hook.FetchFailed](events)
+		// About 20 until the delays have grown to an hour at most, then 2 an hour.
+		if n := len(failures); n < 2*24*5 || n > 2*24*9 {
+			t.Errorf("%d fetches in a week", n)
+		}
+		if n := len(w.errs); n != len(failures) {
+			t.Errorf("%d errors of %d failures", n, len(failures))
+		}
+	})
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("a virtual week took %v", took)
+	}
+}
+
+func TestAForcedRefreshThatFailsIsSeenWhileTheValueIsYoung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing("k", "one")
+		handle := watchOver(t, source, hourly)
+		w := watch(handle.Watch(t.Context()))
+		source.fail(cache.ErrThrottled)
+		for range 3 {
+			time.Sleep(time.Minute)
+			handle.Refresh(t.Context())
+		}
+		w.want(t, "one", "error", "error", "error")
+		source.fail(nil)
+		time.Sleep(time.Hour)
+		w.want(t)
+		if n := source.count(); n != 1+3+1 {
+			t.Errorf("%d fetches", n)
+		}
+	})
+}
+
+func TestStaleIfErrorThatSaysNoIsAnErrorEachTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, cfg := storing("k", "one"), each10min
+		var asked atomic.Int64
+		cfg.StaleIfError = func(error, time.Duration) bool {
+			asked.Add(1)
+			return false
+		}
+		handle := watchOver(t, source, cfg)
+		w := watch(handle.Watch(t.Context()))
+		source.fail(cache.ErrUnavailable)
+		time.Sleep(61 * time.Minute)
+		w.want(t, "one", "error")
+		time.Sleep(time.Hour)
+		w.want(t, "error", "error", "error", "error", "error", "error")
+		if n := asked.Load(); n > 3*7 { // a look each few milliseconds would ask more often
+			t.Errorf("asked %d times about 7 failures", n)
+		}
+		source.fail(nil)
+		time.Sleep(10 * time.Minute)
+		w.want(t)
+		wantGet(t, handle, "one")
+	})
+}
+
+func TestASecretThatIsNotThereIsSeenWhenItIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing()
+		w := watch(watchOver(t, source, each10min).Watch(t.Context()))
+		w.want(t, "error")
+		time.Sleep(30 * time.Minute)
+		w.want(t, "error", "error", "error")
+		source.put("k", "one")
+		time.Sleep(10 * time.Minute)
+		w.want(t, "one")
+		if n := source.count(); n != 5 {
+			t.Errorf("%d fetches", n)
+		}
+	})
+}
+
+func TestAVersionThatDoesNotDecodeIsSeenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing("k", "1")
+		handle := typedsecret.New[int]("k", typedsecret.WithCache(open(t, source, hourly)))
+		w := watch(handle.Watch(t.Context()))
+		source.put("k", "no number")
+		time.Sleep(5 * time.Hour)
+		w.want(t, "1", "error")
+		if !errors.Is(w.errs[0], codec.ErrSyntax) {
+			t.Errorf("got %v", w.errs)
+		}
+		wantGet(t, handle, 1)
+		source.put("k", "2")
+		time.Sleep(time.Hour)
+		w.want(t, "2")
+		source.put("k", "no number either")
+		time.Sleep(time.Hour)
+		w.want(t, "error")
+	})
+}
+
+func TestCloseEndsAWatch(t *testing.T) {
+	for name, takes := range map[string]time.Duration{"that waits": 0, "that fetches": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := open(t, &slowStore{storing("k", "one"), takes}, hourly)
+				w := watch(typedsecret.New[string]("k", typedsecret.WithCache(c)).Watch(t.Context()))
+				time.Sleep(time.Second)
+				c.Close()
+				w.wantEnd(t)
+				if len(w.errs) != 1 || !errors.Is(w.errs[0], typedsecret.ErrClosed) {
+					t.Errorf("errors: %v", w.errs)
+				}
+			})
+		})
+	}
+}
+
+func TestAWatchFollowsSetDefault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := storing("k", "one"), storing("k", "one")
+		old := open(t, first, hourly)
+		setDefault(t, old)
+		w := watch(typedsecret.New[string]("k").Watch(t.Context()))
+		w.want(t, "one")
+		typedsecret.SetDefault(open(t, second, hourly))
+		w.want(t) // the same version of the same bytes
+		first.put("k", "old")
+		second.put("k", "new")
+		old.Refresh(t.Context(), cache.Ref{ID: "k"})
+		w.want(t)
+		time.Sleep(time.Hour)
+		w.want(t, "new")
+		typedsecret.SetDefault(old)
+		w.want(t, "old")
+		old.Close() // may be replaced yet
+		w.want(t, "error")
+		time.Sleep(24 * time.Hour)
+		w.want(t)
+		typedsecret.SetDefault(open(t, storing("k", "last"), hourly))
+		w.want(t, "last")
+	})
+}
+
+func TestADefaultCacheThatCannotBeBuiltIsTriedAgain(t *testing.T) {
+	nowhere(t)
+	start := time.Now() // of real time
+	synctest.Test(t, func(t *testing.T) {
+		setDefault(t, nil)
+		w := watch(typedsecret.New[string]("k").Watch(t.Context()))
+		w.want(t, "error")
+		time.Sleep(24 * time.Hour)
+		if n := len(w.errs); n < 24 || n > 200 {
+			t.Errorf("%d tries in a day", n)
+		}
+		w.mu.Lock()
+		w.saw = nil
+		w.mu.Unlock()
+		typedsecret.SetDefault(open(t, storing("k", "one"), hourly))
+		w.want(t, "one")
+	})
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("a virtual day took %v", took)
+	}
+}
+
+// sullen is a hook that gives back the values it is asked for first, and fails for a
+// while thereafter.
+type sullen struct {
+	gives, fails atomic.Int64
+}
+
+func (*sullen) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	return bytes.Clone(b), nil
+}
+
+func (h *sullen) Get(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	if h.gives.Add(-1) < 0 && h.fails.Add(-1) >= 0 {
+		return nil, errors.New("no key")
+	}
+	return bytes.Clone(b), nil
+}
+
+// TestAHookThatFailsForAWhileHidesNoValue: the next Get would return it, so a watcher
+// gets it soon, and not with the next refresh.
+func TestAHookThatFailsForAWhileHidesNoValue(t *testing.T) {
+	for _, gives := range []int64{0, 1} { // to the decoding for all, to the one for the watcher
+		for _, fails := range []int64{1, 4} {
+			synctest.Test(t, func(t *testing.T) {
+				h, cfg := &sullen{}, hourly
+				h.gives.Store(gives)
+				h.fails.Store(fails)
+				cfg.Hook = h
+				w := watch(watchOver(t, storing("k", "one"), cfg).Watch(t.Context()))
+				time.Sleep(time.Minute)
+				if w.mu.Lock(); len(w.saw) < 2 || w.saw[len(w.saw)-1] != "one" {
+					t.Errorf("after %d and %d: yielded %q in a minute", gives, fails, w.saw)
+				}
+				w.mu.Unlock()
+				for _, err := range w.errs {
+					if !errors.Is(err, typedsecret.ErrHook) {
+						t.Errorf("got %v", err)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestAHookThatFailsForANewVersionDelaysIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, h, cfg := storing("k", "one"), &moody{}, hourly
+		cfg.Hook = h
+		handle := watchOver(t, source, cfg)
+		w := watch(handle.Watch(t.Context()))
+		w.want(t, "one")
+		source.put("k", "two")
+		h.refused.Store("v2")
+		handle.Refresh(t.Context())
+		wantGet(t, handle, "one")
+		w.want(t, "error")
+		h.refused.Store("")
+		time.Sleep(time.Minute)
+		w.want(t, "two")
+	})
+}
+
+// TestNothingIsLeftOfAWatchOrADo that has ended.
+func TestNothingIsLeftOfAWatchOrADo(t *testing.T) {
+	c := open(t, storing("k", "one"), eager)
+	setDefault(t, c)
+	bound, following := typedsecret.New[string]("k", typedsecret.WithCache(c), typedsecret.WithRetryBudget(0)), typedsecret.New[string]("k")
+	run := func(n int) {
+		for range n {
+			for range bound.Watch(t.Context()) {
+				break
+			}
+			for range following.Watch(t.Context()) {
+				break
+			}
+			bound.Do(t.Context(), func(context.Context, string) error { return typedsecret.ErrRejected })
+		}
+	}
+	run(100)
+	before := inUse()
+	const n = 3000
+	run(n)
+	if grown := inUse() - before; grown > n*50 {
+		t.Errorf("%d bytes are left of %d watches and Dos", grown, n)
+	}
+}
+
+// inUse returns how many bytes are in use.
+func inUse() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
