@@ -58,12 +58,13 @@ type watcher[T any] struct {
 
 	shown           *cache.Snapshot // what was last yielded
 	refresh, decode error           // of the last look, and yielded
-	unbound         int             // how often in a row no cache could be had
+	retries         int             // how often in a row it failed at what no fetch mends
 }
 
 func (w *watcher[T]) leave() {
 	if w.cache != nil {
 		w.stop()
+		w.cache = nil
 	}
 }
 
@@ -71,10 +72,9 @@ func (w *watcher[T]) leave() {
 func (w *watcher[T]) bind() error {
 	c, err := w.secret.dec.set.bind(w.ctx)
 	if err != nil {
-		w.unbound++
+		w.leave()
 		return &Error{Ref: w.secret.ref(), Err: err}
 	}
-	w.unbound = 0
 	if c != w.cache {
 		w.leave()
 		w.cache, w.stop = c, c.Notify(w.secret.ref(), w.changed)
@@ -82,27 +82,53 @@ func (w *watcher[T]) bind() error {
 	return nil
 }
 
-// show yields what is new, and reports whether to go on.
-func (w *watcher[T]) show() bool {
-	var v *view[T]
-	err := w.bind()
-	if err == nil {
+// look returns the present view, and its value if that was not shown yet.
+func (w *watcher[T]) look() (v *view[T], value *T, err error) {
+	if err = w.bind(); err == nil {
 		v, err = w.secret.look(w.ctx)
 	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if good := v.good(); good != nil && (w.shown == nil || !good.Same(w.shown)) {
+		value, err = w.secret.dec.pointer(w.ctx, v)
+	}
+	return v, value, err
+}
+
+// show yields what is new, and reports whether to go on.
+func (w *watcher[T]) show() bool {
+	v, value, err := w.look()
 	if w.ctx.Err() != nil {
 		return false
 	}
-	if err != nil {
-		return w.tell(&w.refresh, err) && (!errors.Is(err, ErrClosed) || w.secret.dec.set.followsDefault())
+	again := false // the hook failed before, and was told of
+	if isPassing(v, err) {
+		w.retries++
+		again = w.retries > 1 && (err == nil || errors.Is(err, ErrHook))
+	} else {
+		w.retries = 0
 	}
-	if good := v.good(); good != nil && (w.shown == nil || !good.Same(w.shown)) {
-		w.shown = good
-		value, err := w.secret.dec.pointer(w.ctx, v)
-		if w.ctx.Err() != nil || !w.yield(*value, err) {
+	if err != nil {
+		return (again || w.tell(&w.refresh, err)) && (!errors.Is(err, ErrClosed) || w.secret.dec.set.followsDefault())
+	}
+	if value != nil {
+		w.shown = v.good()
+		if !w.yield(*value, nil) {
 			return false
 		}
 	}
-	return w.tell(&w.decode, v.err()) && w.tell(&w.refresh, v.snap.RefreshError())
+	return (again || w.tell(&w.decode, v.err())) && w.tell(&w.refresh, v.snap.RefreshError())
+}
+
+// isPassing reports whether another look may bring what this one didn't, although
+// nothing is fetched: there is no default cache, or the hook failed.
+func isPassing[T any](v *view[T], err error) bool {
+	if err == nil {
+		return v.trouble != nil && v.trouble.hook
+	}
+	failed, ok := errors.AsType[*Error](err)
+	return ok && failed.RetryIn == 0 && !errors.Is(err, ErrClosed)
 }
 
 // tell yields err unless it was told already, and reports whether to go on.
@@ -117,15 +143,11 @@ func (w *watcher[T]) tell(told *error, err error) bool {
 // wait waits until there may be something new, and reports whether to go on.
 func (w *watcher[T]) wait() bool {
 	quiet := time.Duration(math.MaxInt64)
-	switch {
-	case w.unbound > 0:
-		quiet = backoff.Policy{}.Delay(w.unbound)
-	default:
-		var last *cache.Snapshot
-		if v := w.secret.slot.view.Load(); v != nil && v.snap.Cache() == w.cache {
-			last = v.snap
-		}
-		quiet = w.cache.Quiet(w.secret.ref(), last)
+	if w.cache != nil {
+		quiet = w.cache.Quiet(w.secret.ref(), w.secret.slot.lastFrom(w.cache))
+	}
+	if w.retries > 0 {
+		quiet = min(quiet, backoff.Policy{}.Delay(w.retries))
 	}
 	timer := time.NewTimer(max(quiet, minQuiet))
 	defer timer.Stop()
@@ -138,6 +160,5 @@ func (w *watcher[T]) wait() bool {
 	return true
 }
 
-// minQuiet keeps a watcher from turning fast where the clocks disagree, or a hook
-// that fails makes each look one that decodes.
+// minQuiet keeps a watcher from turning fast where the clocks disagree.
 const minQuiet = time.Millisecond
