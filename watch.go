@@ -21,7 +21,8 @@ import (
 // secret stays fresh although nobody calls Get. A refresh that failed, or brought what
 // does not decode, is seen once, as an error with a zero T; the value before stays what
 // Get returns, and the sequence goes on. It ends when ctx does, or with an error that
-// stays: [Secret.Err], or [ErrClosed] of a cache that the handle is bound to.
+// stays: [Secret.Err], or [ErrClosed] or [ErrNilCache] of a cache that the handle is
+// bound to.
 //
 // It runs in the goroutine that ranges over it, and starts no other. A sequence may be
 // ranged over more than once, by several goroutines at once too; each sees the present
@@ -110,7 +111,7 @@ func (w *watcher[T]) show() bool {
 		w.retries = 0
 	}
 	if err != nil {
-		return (again || w.tell(&w.refresh, err)) && (!errors.Is(err, ErrClosed) || w.secret.dec.set.followsDefault())
+		return (again || w.tell(&w.refresh, err)) && (!stays(err) || w.secret.dec.set.followsDefault())
 	}
 	if value != nil {
 		w.shown = v.good()
@@ -128,8 +129,11 @@ func isPassing[T any](v *view[T], err error) bool {
 		return v.trouble != nil && v.trouble.hook
 	}
 	failed, ok := errors.AsType[*Error](err)
-	return ok && failed.RetryIn == 0 && !errors.Is(err, ErrClosed)
+	return ok && failed.RetryIn == 0 && !stays(err)
 }
+
+// stays reports whether nothing else will come of the cache that err is of.
+func stays(err error) bool { return errors.Is(err, ErrClosed) || errors.Is(err, ErrNilCache) }
 
 // tell yields err unless it was told already, and reports whether to go on.
 func (w *watcher[T]) tell(told *error, err error) bool {
