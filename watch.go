@@ -128,12 +128,19 @@ func isPassing[T any](v *view[T], err error) bool {
 	if err == nil {
 		return v.trouble != nil && v.trouble.hook
 	}
-	failed, ok := errors.AsType[*Error](err)
-	return ok && failed.RetryIn == 0 && !stays(err)
+	return !isOfFetch(err) && !stays(err)
 }
 
 // stays reports whether nothing else will come of the cache that err is of.
-func stays(err error) bool { return errors.Is(err, ErrClosed) || errors.Is(err, ErrNilCache) }
+func stays(err error) bool {
+	return !isOfFetch(err) && (errors.Is(err, ErrClosed) || errors.Is(err, ErrNilCache))
+}
+
+// isOfFetch reports whether err is of a fetch that failed, which is tried again.
+func isOfFetch(err error) bool {
+	failed, ok := errors.AsType[*Error](err)
+	return ok && failed.RetryIn > 0
+}
 
 // tell yields err unless it was told already, and reports whether to go on.
 func (w *watcher[T]) tell(told *error, err error) bool {

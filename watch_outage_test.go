@@ -189,6 +189,19 @@ func TestCloseEndsAWatch(t *testing.T) {
 	}
 }
 
+// TestAClosedCacheBehindTheSourceIsAFailureAsOthers: the watched cache is open.
+func TestAClosedCacheBehindTheSourceIsAFailureAsOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing("k", "one")
+		source.fail(typedsecret.ErrClosed)
+		w := watch(watchOver(t, source, each10min).Watch(t.Context()))
+		w.want(t, "error")
+		source.fail(nil)
+		time.Sleep(10 * time.Minute)
+		w.want(t, "one")
+	})
+}
+
 func TestAWatchFollowsSetDefault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := storing("k", "one"), storing("k", "one")
