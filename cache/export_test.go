@@ -39,3 +39,10 @@ const (
 	EntrySize    = unsafe.Sizeof(entry{})
 	SnapshotSize = unsafe.Sizeof(Snapshot{})
 )
+
+// Watched returns how many secrets Notify notes somebody for.
+func (c *Cache) Watched() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.watchers)
+}
