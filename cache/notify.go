@@ -23,9 +23,14 @@ func (c *Cache) Notify(ref Ref, ch chan<- struct{}) (stop func()) {
 		c.watchers = map[string][]chan<- struct{}{}
 	}
 	c.watchers[key] = append(c.watchers[key], ch)
+	stopped := false // guarded by mu
 	return func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		if stopped {
+			return
+		}
+		stopped = true
 		list := c.watchers[key]
 		if i := slices.Index(list, ch); i >= 0 {
 			list = slices.Delete(list, i, i+1)
