@@ -1,6 +1,7 @@
 package typedsecret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -159,7 +160,11 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 	defer v.snap.Cache().Notify(t.secret.ref(), changed)()
 	for round := 1; ; round++ {
 		refused := v
-		v = t.renewed(ctx, within, refused)
+		if isOver := round > 1 && time.Since(began) >= set.budget; isOver {
+			v = cmp.Or(t.secret.another(within, refused), refused) // no time is left to refresh
+		} else {
+			v = t.renewed(ctx, within, refused)
+		}
 		if ctx.Err() != nil {
 			return t.gaveUp(ctx, time.Since(began)) // f would only say so in place of what it said
 		}
@@ -178,14 +183,10 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 }
 
 // renewed returns what may be tried after refused was refused: another version that is
-// there already, or what a refresh brings; if that fails, refused itself. At the end of
-// the budget, by when within is done, there is no time for a refresh.
+// there already, or what a refresh brings; if that fails, refused itself.
 func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[T] {
 	if v := t.secret.another(within, refused); v != nil {
 		return v
-	}
-	if within.Err() != nil {
-		return refused
 	}
 	v, err := t.secret.renew(within)
 	if err == nil {

@@ -48,7 +48,7 @@ func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
 				if n := source.count(); n != 1+12 {
 					t.Errorf("%d fetches", n)
 				}
-				for _, err := range w.errs {
+				for _, err := range w.failures() {
 					if failed, ok := errors.AsType[*typedsecret.Error](err); !ok || failed.RetryIn != 10*time.Minute || !errors.Is(err, cache.ErrUnavailable) {
 						t.Errorf("got %v", err)
 					}
@@ -81,7 +81,7 @@ func TestALongOutageCostsWhatTheBackoffSays(t *testing.T) {
 		if n := len(failures); n < 2*24*5 || n > 2*24*9 {
 			t.Errorf("%d fetches in a week", n)
 		}
-		if n := len(w.errs); n != len(failures) {
+		if n := len(w.failures()); n != len(failures) {
 			t.Errorf("%d errors of %d failures", n, len(failures))
 		}
 	})
@@ -159,8 +159,8 @@ func TestAVersionThatDoesNotDecodeIsSeenOnce(t *testing.T) {
 		source.put("k", "no number")
 		time.Sleep(5 * time.Hour)
 		w.want(t, "1", "error")
-		if !errors.Is(w.errs[0], codec.ErrSyntax) {
-			t.Errorf("got %v", w.errs)
+		if !errors.Is(w.failures()[0], codec.ErrSyntax) {
+			t.Errorf("got %v", w.failures())
 		}
 		wantGet(t, handle, 1)
 		source.put("k", "2")
@@ -181,8 +181,8 @@ func TestCloseEndsAWatch(t *testing.T) {
 				time.Sleep(time.Second)
 				c.Close()
 				w.wantEnd(t)
-				if len(w.errs) != 1 || !errors.Is(w.errs[0], typedsecret.ErrClosed) {
-					t.Errorf("errors: %v", w.errs)
+				if len(w.failures()) != 1 || !errors.Is(w.failures()[0], typedsecret.ErrClosed) {
+					t.Errorf("errors: %v", w.failures())
 				}
 			})
 		})
@@ -236,12 +236,10 @@ func TestADefaultCacheThatCannotBeBuiltIsTriedAgain(t *testing.T) {
 		w := watch(typedsecret.New[string]("k").Watch(t.Context()))
 		w.want(t, "error")
 		time.Sleep(24 * time.Hour)
-		if n := len(w.errs); n < 24 || n > 200 {
+		if n := len(w.failures()); n < 24 || n > 200 {
 			t.Errorf("%d tries in a day", n)
 		}
-		w.mu.Lock()
-		w.saw = nil
-		w.mu.Unlock()
+		w.forget()
 		typedsecret.SetDefault(open(t, storing("k", "one"), hourly))
 		w.want(t, "one")
 	})
@@ -279,11 +277,8 @@ func TestAHookThatFailsForAWhileHidesNoValue(t *testing.T) {
 				cfg.Hook = h
 				w := watch(watchOver(t, storing("k", "one"), cfg).Watch(t.Context()))
 				time.Sleep(time.Minute)
-				if w.mu.Lock(); len(w.saw) < 2 || w.saw[len(w.saw)-1] != "one" {
-					t.Errorf("after %d and %d: yielded %q in a minute", gives, fails, w.saw)
-				}
-				w.mu.Unlock()
-				for _, err := range w.errs {
+				w.want(t, "error", "one") // the failures in a row are one
+				for _, err := range w.failures() {
 					if !errors.Is(err, typedsecret.ErrHook) {
 						t.Errorf("got %v", err)
 					}
