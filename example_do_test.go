@@ -1,0 +1,162 @@
+package typedsecret_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/typedsecret/typedsecret"
+)
+
+func ExampleSecret_Do() {
+	server := serve("prod/db", `{"username":"app","password":"hunter2","host":"db.internal","port":5432}`)
+	ctx := context.Background()
+	if _, err := db.Get(ctx); err != nil { // the service has run for a while …
+		log.Fatal(err)
+	}
+	rotate(server, "prod/db", `{"username":"app","password":"hunter3","host":"db.internal","port":5432}`) // … then this
+
+	var session *Session
+	err := db.Do(ctx, func(ctx context.Context, creds DBCreds) (err error) {
+		session, err = Login(ctx, creds)
+		var refused *LoginError
+		if errors.As(err, &refused) && refused.Code == "28P01" {
+			return typedsecret.Rejected(err) // so the secret is refreshed, and this is called again
+		}
+		return err
+	})
+	fmt.Println(session, err)
+	// Output:
+	// login with hunter2
+	// login with hunter3
+	// app@db.internal <nil>
+}
+
+func ExampleWithRejected() {
+	server := serve("prod/db", `{"username":"app","password":"hunter2","host":"db.internal","port":5432}`)
+	ctx := context.Background()
+
+	// Said once for the handle, which refusals there are.
+	db := typedsecret.New[DBCreds]("prod/db", typedsecret.WithRejected(func(err error) bool {
+		var refused *LoginError
+		return errors.As(err, &refused) && refused.Code == "28P01"
+	}))
+	if _, err := db.Get(ctx); err != nil {
+		log.Fatal(err)
+	}
+	rotate(server, "prod/db", `{"username":"app","password":"hunter3","host":"db.internal","port":5432}`)
+
+	err := db.Do(ctx, func(ctx context.Context, creds DBCreds) error {
+		_, err := Login(ctx, creds)
+		return err
+	})
+	fmt.Println(err)
+	// Output:
+	// login with hunter2
+	// login with hunter3
+	// <nil>
+}
+
+func ExampleRejected() {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer second" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer api.Close()
+	server := serve("prod/api-key", "first")
+	key := typedsecret.New[string]("prod/api-key")
+	ctx := context.Background()
+	if _, err := key.Get(ctx); err != nil {
+		log.Fatal(err)
+	}
+	rotate(server, "prod/api-key", "second")
+
+	err := key.Do(ctx, func(ctx context.Context, key string) error {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, api.URL, nil)
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		fmt.Println(resp.Status)
+		if resp.StatusCode == http.StatusUnauthorized {
+			return typedsecret.Rejected(errors.New(resp.Status))
+		}
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// 401 Unauthorized
+	// 200 OK
+	// <nil>
+}
+
+func ExampleSecret_DoWithInfo() {
+	server := serve("prod/db", `{"username":"app","password":"hunter3","host":"db.internal","port":5432}`)
+	ctx := context.Background()
+
+	err := db.DoWithInfo(ctx, func(ctx context.Context, creds DBCreds, info typedsecret.Info) error {
+		session, err := Login(ctx, creds)
+		if err == nil {
+			fmt.Printf("%v, version of %d characters, %v\n", session, len(info.VersionID), info.Stages)
+		}
+		return err
+	})
+	fmt.Println(err, server.Calls("GetSecretValue"))
+	// Output:
+	// login with hunter3
+	// app@db.internal, version of 36 characters, [AWSCURRENT]
+	// <nil> 1
+}
+
+func ExampleSecret_Watch() {
+	server := serve("prod/api-key", "first")
+	key := typedsecret.New[string]("prod/api-key")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+
+	for value, err := range key.Watch(ctx) { // in a goroutine of its own, mostly
+		if err != nil {
+			log.Print(err) // the value before stays good
+			continue
+		}
+		fmt.Println("configure the client with", value)
+		if value == "second" {
+			break // as the end of ctx would
+		}
+		rotate(server, "prod/api-key", "second")
+		if err := key.Invalidate(ctx); err != nil { // so as not to wait for half an hour here
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// configure the client with first
+	// configure the client with second
+}
+
+// A Session is what a driver makes of a login.
+type Session struct{ user, host string }
+
+func (s *Session) String() string { return s.user + "@" + s.host }
+
+// A LoginError is how a driver says that a login failed.
+type LoginError struct{ Code string }
+
+func (e *LoginError) Error() string { return "login failed, code " + e.Code }
+
+// Login logs in to a database in which the password was changed.
+func Login(_ context.Context, creds DBCreds) (*Session, error) {
+	fmt.Println("login with", creds.Password)
+	if creds.Password != "hunter3" {
+		return nil, &LoginError{Code: "28P01"}
+	}
+	return &Session{creds.Username, creds.Host}, nil
+}
