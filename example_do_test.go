@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 
 	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/rejected"
 )
 
 func ExampleSecret_Do() {
@@ -22,8 +23,7 @@ func ExampleSecret_Do() {
 	var session *Session
 	err := db.Do(ctx, func(ctx context.Context, creds DBCreds) (err error) {
 		session, err = Login(ctx, creds)
-		var refused *LoginError
-		if errors.As(err, &refused) && refused.Code == "28P01" {
+		if rejected.PostgreSQL(err) {
 			return typedsecret.Rejected(err) // so the secret is refreshed, and this is called again
 		}
 		return err
@@ -39,11 +39,8 @@ func ExampleWithRejected() {
 	server := serve("prod/db", `{"username":"app","password":"hunter2","host":"db.internal","port":5432}`)
 	ctx := context.Background()
 
-	// Said once for the handle, which refusals there are.
-	db := typedsecret.New[DBCreds]("prod/db", typedsecret.WithRejected(func(err error) bool {
-		var refused *LoginError
-		return errors.As(err, &refused) && refused.Code == "28P01"
-	}))
+	// Said once for the handle, by which errors a refusal is known.
+	db := typedsecret.New[DBCreds]("prod/db", typedsecret.WithRejected(rejected.PostgreSQL))
 	if _, err := db.Get(ctx); err != nil {
 		log.Fatal(err)
 	}
@@ -151,6 +148,9 @@ func (s *Session) String() string { return s.user + "@" + s.host }
 type LoginError struct{ Code string }
 
 func (e *LoginError) Error() string { return "login failed, code " + e.Code }
+
+// SQLState is how the errors of PostgreSQL's drivers tell their code.
+func (e *LoginError) SQLState() string { return e.Code }
 
 // Login logs in to a database in which the password was changed.
 func Login(_ context.Context, creds DBCreds) (*Session, error) {
