@@ -116,8 +116,12 @@ func newSettings(opts []Option) settings {
 
 // isPlain reports whether they say nothing but, perhaps, the cache.
 func (set *settings) isPlain() bool {
-	return set.ref == (cache.Ref{}) && set.client == nil && set.codec == nil && !set.shared && set.err == nil &&
-		set.rejected == nil && set.budget == DefaultRetryBudget && !set.pending
+	return set.ref == (cache.Ref{}) && set.client == nil && set.codec == nil && !set.shared && set.err == nil && !set.isForDo()
+}
+
+// isForDo reports whether they say something about Do.
+func (set *settings) isForDo() bool {
+	return set.rejected != nil || set.budget != DefaultRetryBudget || set.pending
 }
 
 func (set *settings) refuse(format string, args ...any) {
