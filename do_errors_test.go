@@ -143,3 +143,18 @@ func TestADoWithinAnotherIsNotTriedTwice(t *testing.T) {
 		wantRefused(t, err)
 	})
 }
+
+// brokenError is an error that can't be walked through.
+type brokenError struct{ cause error }
+
+func (*brokenError) Error() string   { return "broken" }
+func (e *brokenError) Unwrap() error { return e.cause }
+
+func TestAnErrorWhoseMethodsPanicIsNoRefusal(t *testing.T) {
+	handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, storing("db", "one"), cache.Config{})),
+		typedsecret.WithRejected(func(error) bool { return true }))
+	broken := (*brokenError)(nil)
+	if err := handle.Do(t.Context(), func(context.Context, string) error { return broken }); err != error(broken) {
+		t.Errorf("got a %T", err)
+	}
+}

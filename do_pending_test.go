@@ -69,6 +69,16 @@ func TestWhatARefreshBroughtIsTriedBeforeWhatIsPending(t *testing.T) {
 	})
 }
 
+func TestWhatIsPendingBehindANewVersionIsTriedNext(t *testing.T) {
+	inWindow(t, cache.Config{}, pending, func(t *testing.T, w *window) {
+		w.db.set("three")
+		w.after(0, func(v *vault) { v.stages = map[string]string{"AWSCURRENT": "two", "AWSPENDING": "three"} })
+		took, err := w.do(t.Context())
+		wantLetIn(t, took, err, 25*time.Millisecond, 50*time.Millisecond)
+		w.db.wantTries(t, "one", "two", "two", "three")
+	})
+}
+
 func TestAPendingVersionThatComesLaterIsFound(t *testing.T) {
 	inWindow(t, cache.Config{Backoff: eager.Backoff}, pending, func(t *testing.T, w *window) {
 		w.after(0, func(v *vault) { delete(v.stages, "AWSPENDING") })
@@ -88,9 +98,11 @@ func TestAPendingVersionThatIsNoneHarmsNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				events := &observed.Journal{}
 				source := &vault{stages: map[string]string{"AWSCURRENT": "1"}, calls: map[string]int{}}
 				source.after(0, change)
-				handle := typedsecret.New[int]("db", typedsecret.WithPending(), typedsecret.WithCache(open(t, source, cache.Config{})))
+				c := open(t, source, cache.Config{Observer: events})
+				handle := typedsecret.New[int]("db", typedsecret.WithPending(), typedsecret.WithCache(c))
 				accepts := func(good int) func(context.Context, int) error {
 					return func(_ context.Context, pin int) error {
 						if pin != 1 && pin != good {
@@ -104,6 +116,9 @@ func TestAPendingVersionThatIsNoneHarmsNothing(t *testing.T) {
 				}
 				err := handle.Do(t.Context(), accepts(3))
 				wantRefused(t, err)
+				if tries := len(observed.Of[hook.Rejected](events)); tries > 20 {
+					t.Errorf("%d tries in 10 s: one version is tried twice each time", tries)
+				}
 				if errors.Is(err, codec.ErrSyntax) || errors.Is(err, typedsecret.ErrNotFound) {
 					t.Errorf("got %v", err)
 				}

@@ -172,6 +172,20 @@ func TestAVersionThatDoesNotDecodeIsSeenOnce(t *testing.T) {
 	})
 }
 
+// brittle can't be cloned.
+type brittle struct{ Parts []int }
+
+func (brittle) Clone() brittle { panic("no clone") }
+
+func TestAValueThatCannotBeClonedIsSeenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, storing("k", `{"Parts":[1]}`), hourly)
+		w := watch(typedsecret.New[brittle]("k", typedsecret.WithCache(c)).Watch(t.Context()))
+		time.Sleep(24 * time.Hour)
+		w.want(t, "error")
+	})
+}
+
 func TestCloseEndsAWatch(t *testing.T) {
 	for name, takes := range map[string]time.Duration{"that waits": 0, "that fetches": time.Hour} {
 		t.Run(name, func(t *testing.T) {
