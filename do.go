@@ -300,15 +300,16 @@ func (set *settings) isRejection(err error) bool {
 	if err == nil {
 		return false
 	}
-	if dealtWith := (*rejection)(nil); errors.As(err, &dealtWith) {
-		return false
-	}
-	if errors.Is(err, ErrRejected) || set.rejected == nil {
-		return errors.Is(err, ErrRejected)
-	}
 	var is bool
-	broken := guard.Call("predicate of WithRejected", func() error {
-		is = set.rejected(err)
+	broken := guard.Call("predicate of WithRejected", func() error { // or in the methods of err
+		dealtWith := (*rejection)(nil)
+		switch {
+		case errors.As(err, &dealtWith):
+		case errors.Is(err, ErrRejected):
+			is = true
+		case set.rejected != nil:
+			is = set.rejected(err)
+		}
 		return nil
 	})
 	return broken == nil && is
