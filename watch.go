@@ -103,10 +103,10 @@ func (w *watcher[T]) show() bool {
 	if w.ctx.Err() != nil {
 		return false
 	}
-	again := false // the hook failed before, and was told of
+	again := false // what keeps the value away was told of
 	if isPassing(v, err) {
 		w.retries++
-		again = w.retries > 1 && (err == nil || errors.Is(err, ErrHook))
+		again = w.retries > 1 && (v != nil || errors.Is(err, ErrHook))
 	} else {
 		w.retries = 0
 	}
