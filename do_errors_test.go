@@ -144,6 +144,12 @@ func TestADoWithinAnotherIsNotTriedTwice(t *testing.T) {
 	})
 }
 
+func TestARefusalThatAPredicateTellsIsErrRejectedToo(t *testing.T) {
+	c := open(t, storing("db", "one"), cache.Config{})
+	handle := typedsecret.New[string]("db", typedsecret.WithCache(c), typedsecret.WithRejected(isRefusal), typedsecret.WithRetryBudget(0))
+	wantRefused(t, handle.Do(t.Context(), func(context.Context, string) error { return &refusal{"28P01"} }))
+}
+
 // brokenError is an error that can't be walked through.
 type brokenError struct{ cause error }
 
