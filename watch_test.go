@@ -15,7 +15,6 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
-	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
@@ -265,32 +264,6 @@ func TestTwoWatchedSecretsInACacheOfOneDoNotFetchInTurns(t *testing.T) {
 		time.Sleep(time.Hour)
 		a.want(t, "a1", "a2")
 		b.want(t, "b1", "b2")
-	})
-}
-
-func TestTwoWatchedSecretsInACacheOfOneOutlastAnOutage(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		source, events, cfg := storing("a", "a1", "b", "b1"), &observed.Journal{}, each10min
-		cfg.MaxSize, cfg.Observer = 1, events
-		with := typedsecret.WithCache(open(t, source, cfg))
-		a := watch(typedsecret.New[string]("a", with).Watch(t.Context()))
-		b := watch(typedsecret.New[string]("b", with).Watch(t.Context()))
-		source.fail(cache.ErrUnavailable)
-		time.Sleep(24*time.Hour + time.Second)
-		// Each after 1 h, 1 h 10 min, …, 24 h.
-		if n := source.count(); n != 2*(1+23*6+1) {
-			t.Errorf("%d fetches in a day", n)
-		}
-		if n := len(observed.Of[hook.Evicted](events)); n > 2*source.count() {
-			t.Errorf("%d times one took the other's place", n)
-		}
-		source.fail(nil)
-		source.put("a", "a2")
-		a.forget()
-		b.forget()
-		time.Sleep(10 * time.Minute)
-		a.want(t, "a2")
-		b.want(t)
 	})
 }
 
