@@ -272,13 +272,17 @@ func TestAWatchEndsWithItsContext(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
-				w := watch(watchOver(t, &slowStore{storing("k", "one"), takes}, hourly).Watch(ctx))
+				handle := watchOver(t, &slowStore{storing("k", "one"), takes}, hourly)
+				w := watch(handle.Watch(ctx))
 				time.Sleep(time.Second)
 				cancel()
 				w.wantEnd(t)
 				if w.failures() != nil {
 					t.Errorf("the end is no error: %v", w.failures())
 				}
+				late := watch(handle.Watch(ctx))
+				late.want(t) // not even a value that is there
+				late.wantEnd(t)
 			})
 		})
 	}
