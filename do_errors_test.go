@@ -84,6 +84,7 @@ func TestNothingThatDoSaysHoldsThePassword(t *testing.T) {
 		})
 		wantRefused(t, err, codec.ErrSyntax)
 		log.Error("login", "handle", handle, "error", err)
+		synctest.Wait() // for the observer
 		if len(observed.Of[hook.Rejected](events)) < 2 {
 			t.Error("the observer was not told")
 		}
