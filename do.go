@@ -160,23 +160,26 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 	defer v.snap.Cache().Notify(t.secret.ref(), changed)()
 	for round := 1; ; round++ {
 		refused := v
-		if isOver := round > 1 && time.Since(began) >= set.budget; isOver {
+		if isOver := round > 1 && set.budget > 0 && time.Since(began) >= set.budget; isOver {
 			v = cmp.Or(t.secret.another(within, refused), refused) // no time is left to refresh
 		} else {
 			v = t.renewed(ctx, within, refused)
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || stays(t.refresh) && !set.followsDefault() {
 			return t.gaveUp(ctx, time.Since(began)) // f would only say so in place of what it said
 		}
 		isNew := !v.good().Same(refused.good())
-		if (isNew || round > 1) && t.try(ctx, v) {
+		if (isNew || round > 1 && set.budget > 0) && t.try(ctx, v) {
 			return t.err
 		}
 		if set.pending && !isNew && t.tryPending(ctx, within, v) {
 			return t.err
 		}
 		left := set.budget - time.Since(began)
-		if left <= 0 || !t.wait(within, min(left, retryDelays.Delay(round)), changed, v) && ctx.Err() != nil {
+		switch {
+		case set.budget == 0 && isNew:
+			// Another goroutine had fetched it, perhaps long ago: now it's our turn.
+		case left <= 0 || !t.wait(within, min(left, retryDelays.Delay(round)), changed, v) && ctx.Err() != nil:
 			return t.gaveUp(ctx, time.Since(began))
 		}
 	}
@@ -188,11 +191,13 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 	if v := t.secret.another(within, refused); v != nil {
 		return v
 	}
-	v, err := t.secret.renew(within)
+	patient, cancel := t.patient(within)
+	defer cancel()
+	v, err := t.secret.renew(patient)
 	if err == nil {
 		err = v.err()
 	}
-	if within.Err() != nil && ctx.Err() == nil && errors.Is(err, within.Err()) {
+	if patient.Err() != nil && ctx.Err() == nil && errors.Is(err, patient.Err()) {
 		err = errSlow // no context that the caller knows of has ended
 	}
 	if t.refresh = err; v.good() == nil {
@@ -201,8 +206,18 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 	return v
 }
 
-// errSlow is why a refresh failed that the end of the budget cut off.
-var errSlow = fmt.Errorf("%w: no answer within the retry budget", ErrTimeout)
+// patient returns the context for a fetch, which is waited for no longer than for a try:
+// while Secrets Manager hangs, the refused credential may become good again. The fetch
+// goes on, and what it brings is noticed.
+func (t *trial[T]) patient(within context.Context) (context.Context, context.CancelFunc) {
+	if t.secret.dec.set.budget == 0 {
+		return within, func() {} // there will be no other try
+	}
+	return context.WithTimeout(within, retryDelays.Max)
+}
+
+// errSlow is why a refresh failed that was not waited for to its end.
+var errSlow = fmt.Errorf("%w: no answer yet", ErrTimeout)
 
 // another returns the present view if it is of another version than v, else nil.
 func (s *Secret[T]) another(ctx context.Context, v *view[T]) *view[T] {
@@ -217,12 +232,14 @@ func (s *Secret[T]) another(ctx context.Context, v *view[T]) *view[T] {
 func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 	dec, ref := t.secret.dec, t.secret.ref()
 	ref.Stage = "AWSPENDING"
-	pending, err := follow(within, &dec.set, ref, func(c *cache.Cache) (*view[T], error) {
-		snap, err := c.LookupNow(within, ref)
+	patient, cancel := t.patient(within)
+	defer cancel()
+	pending, err := follow(patient, &dec.set, ref, func(c *cache.Cache) (*view[T], error) {
+		snap, err := c.LookupNow(patient, ref)
 		if err != nil {
 			return nil, err
 		}
-		return dec.view(within, nil, snap)
+		return dec.view(patient, nil, snap)
 	})
 	if err != nil || pending.good() == nil || pending.good().VersionID() == v.good().VersionID() {
 		return false

@@ -100,6 +100,19 @@ func (p Policy) Delay(failures int) time.Duration {
 	}
 }
 
+// DelayAfter is Delay for who knows how long the failures have gone on, counted from the
+// first. A few short draws make many failures of a short outage, and these a long bound;
+// so the delay is at most Base + (Growth-1) times the outage, which is what it comes to
+// without jitter: with a Growth of 2, no service that works again is left alone for
+// longer than it failed, plus Base.
+func (p Policy) DelayAfter(failures int, outage time.Duration) time.Duration {
+	delay := p.Delay(failures)
+	if most := float64(p.base()) + (p.growth()-1)*float64(outage); most < float64(delay) {
+		return time.Duration(most)
+	}
+	return delay
+}
+
 // upTo draws from [0, d]; unsigned, as there is no Duration one above the longest.
 func upTo(d time.Duration) time.Duration { return time.Duration(rand.Uint64N(uint64(d) + 1)) }
 

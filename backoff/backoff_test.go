@@ -202,3 +202,35 @@ func ExamplePolicy_Validate() {
 	fmt.Println(err)
 	// Output: invalid back-off: Max is 1s and Base 1m0s; Max must be at least Base
 }
+
+func TestDelayAfterIsNoLongerThanTheOutageAndBase(t *testing.T) {
+	for _, p := range []backoff.Policy{{}, {Growth: 3}, {Growth: 1}, {Jitter: backoff.EqualJitter}} {
+		growth := max(p.Growth, 1)
+		if p.Growth == 0 {
+			growth = 2
+		}
+		for range 1000 {
+			if d := p.DelayAfter(1, 0); d > time.Second {
+				t.Fatalf("%+v: %v after the first failure", p, d)
+			}
+			if d, most := p.DelayAfter(20, 3*time.Second), time.Duration((1+3*(growth-1))*float64(time.Second)); d > most {
+				t.Fatalf("%+v: %v after an outage of 3 s, want at most %v", p, d, most)
+			}
+		}
+	}
+}
+
+// TestDelayAfterWithoutJitterIsDelay: each failure comes when the delay before is over.
+func TestDelayAfterWithoutJitterIsDelay(t *testing.T) {
+	for _, growth := range []float64{0, 1, 1.5, 2, 3} {
+		p := backoff.Policy{Growth: growth, Jitter: backoff.NoJitter}
+		var outage time.Duration
+		for failures := 1; failures < 40; failures++ {
+			d := p.DelayAfter(failures, outage)
+			if want := p.Delay(failures); d < want-time.Microsecond || d > want {
+				t.Fatalf("growth %v: %v after %d failures, want %v", growth, d, failures, want)
+			}
+			outage += d
+		}
+	}
+}

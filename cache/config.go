@@ -46,7 +46,8 @@ type Config struct {
 	DefaultStage string
 
 	// Backoff says how long after a failed fetch no other fetch of that Ref
-	// is made: at first 1 s at most, doubling up to 1 h, with full jitter.
+	// is made: at first 1 s at most, doubling up to 1 h, with full jitter, and
+	// no longer than [backoff.Policy.DelayAfter] has it for the outage so far.
 	Backoff backoff.Policy
 
 	// FetchTimeout bounds one fetch, whatever the callers' contexts say; 10 s

@@ -78,6 +78,7 @@ type past struct {
 type failure struct {
 	err   *Error
 	at    instant
+	first instant // when the first of them failed
 	count int
 	delay time.Duration
 	tried bool        // the fetch began when the value was already past its TTL

@@ -279,11 +279,12 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fail := &failure{at: now, count: 1}
+	fail := &failure{at: now, first: now, count: 1}
 	if before := e.failure(); before != nil {
+		fail.first = before.first
 		fail.count += before.count
 	}
-	fail.delay = c.cfg.Backoff.Delay(fail.count)
+	fail.delay = c.cfg.Backoff.DelayAfter(fail.count, now.since(fail.first))
 	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.err}
 	if c.closed {
 		return fail.err, nil

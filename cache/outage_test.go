@@ -34,6 +34,31 @@ func wantSpacing(t *testing.T, s *service, j *observed.Journal) {
 	}
 }
 
+// TestAServiceThatWorksAgainIsAskedSoon: no delay is longer than the outage so far, plus
+// the base, however many failures a few short draws have made of it.
+func TestAServiceThatWorksAgainIsAskedSoon(t *testing.T) {
+	for range 100 {
+		virtual(t, func(t *testing.T) {
+			s, j := serving("db"), &observed.Journal{}
+			c := open(t, s, cache.Config{Observer: j})
+			s.fail(errDown)
+			start := time.Now()
+			for time.Since(start) < 2*time.Second {
+				_, err := c.Get(t.Context(), cache.Ref{ID: "db"})
+				if err == nil {
+					t.Fatal("a service that fails gave a value")
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			for _, failed := range observed.Of[hook.FetchFailed](j) {
+				if failed.RetryIn > time.Since(start)+time.Second {
+					t.Errorf("failure %d of an outage of 2 s is followed by %v of silence", failed.Failures, failed.RetryIn)
+				}
+			}
+		})
+	}
+}
+
 func TestAnOutageOfADayIsNoticedByNoReader(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s, j := serving("db"), &observed.Journal{}
