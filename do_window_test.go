@@ -289,18 +289,6 @@ func TestASourceThatHangsKeepsNobodyFromTheOldCredential(t *testing.T) {
 	})
 }
 
-// TestAShortOutageInTheWindowIsOutlasted, whatever delays the cache draws.
-func TestAShortOutageInTheWindowIsOutlasted(t *testing.T) {
-	for range 200 {
-		inWindow(t, cache.Config{}, nil, func(t *testing.T, w *window) {
-			w.after(0, outage)
-			w.after(2*time.Second, func(v *vault) { v.err = nil; finishSecret(v) })
-			took, err := w.do(t.Context())
-			wantLetIn(t, took, err, 2*time.Second, 2*2*time.Second+2*time.Second)
-		})
-	}
-}
-
 func TestAnOutageInTheWindowIsOutlastedToo(t *testing.T) {
 	cfg := cache.Config{Backoff: eager.Backoff}
 	inWindow(t, cfg, nil, func(t *testing.T, w *window) {

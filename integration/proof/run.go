@@ -95,11 +95,14 @@ func (s Scenario) rotate(ctx context.Context, db *pgtest.Server, server *secrett
 		if err := rotator.Manage(ctx, secretID, config); err != nil {
 			return err
 		}
-		end, err := s.trouble(server)
-		if err != nil {
-			return err
+		end := func() {}
+		if s.Lasting > 0 && n%s.every() == 0 {
+			var err error
+			if end, err = s.trouble(server); err != nil {
+				return err
+			}
 		}
-		err = rotator.Rotate(ctx, secretID)
+		err := rotator.Rotate(ctx, secretID)
 		if undone && errors.Is(err, rotation.ErrInjected) {
 			err = rotator.Cancel(ctx, secretID)
 		}
@@ -113,9 +116,6 @@ func (s Scenario) rotate(ctx context.Context, db *pgtest.Server, server *secrett
 
 // trouble begins the scenario's, and returns what waits for its end.
 func (s Scenario) trouble(server *secrettest.Server) (end func(), err error) {
-	if s.Lasting == 0 {
-		return func() {}, nil
-	}
 	fault := s.Trouble
 	fault.Operation = "GetSecretValue"
 	stop, err := server.Inject(fault)
