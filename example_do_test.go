@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/rejected"
@@ -46,6 +47,25 @@ func ExampleWithRejected() {
 	}
 	rotate(server, "prod/db", `{"username":"app","password":"hunter3","host":"db.internal","port":5432}`)
 
+	err := db.Do(ctx, func(ctx context.Context, creds DBCreds) error {
+		_, err := Login(ctx, creds)
+		return err
+	})
+	fmt.Println(err)
+	// Output:
+	// login with hunter2
+	// login with hunter3
+	// <nil>
+}
+
+// Between setSecret and finishSecret the database knows what bears AWSPENDING only.
+func ExampleWithPending() {
+	server := serve("prod/db", `{"username":"app","password":"hunter2","host":"db.internal","port":5432}`)
+	ctx := context.Background()
+	db := typedsecret.New[DBCreds]("prod/db", typedsecret.WithPending(),
+		typedsecret.WithRejected(rejected.PostgreSQL), typedsecret.WithRetryBudget(time.Minute))
+
+	stage(server, "prod/db", `{"username":"app","password":"hunter3","host":"db.internal","port":5432}`, "AWSPENDING")
 	err := db.Do(ctx, func(ctx context.Context, creds DBCreds) error {
 		_, err := Login(ctx, creds)
 		return err

@@ -312,9 +312,12 @@ func setenv(server *secrettest.Server) {
 	}
 }
 
-func rotate(server *secrettest.Server, name, value string) {
+func rotate(server *secrettest.Server, name, value string) { stage(server, name, value, "AWSCURRENT") }
+
+// stage gives a secret a version that bears a stage.
+func stage(server *secrettest.Server, name, value, stage string) {
 	_, err := client(server).PutSecretValue(context.Background(), &secretsmanager.PutSecretValueInput{
-		SecretId: &name, SecretString: &value,
+		SecretId: &name, SecretString: &value, VersionStages: []string{stage},
 	})
 	if err != nil {
 		log.Fatal(err)

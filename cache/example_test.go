@@ -217,3 +217,33 @@ func ExampleConfig_staleIfError() {
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: pa55word <nil>
 }
+
+// What a program that keeps something made of a secret up to date does; typed handles
+// have it as Watch.
+func ExampleCache_Notify() {
+	source := vault{"prod/db": "old"}
+	c, err := cache.New(source, cache.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	ctx, ref := context.Background(), cache.Ref{ID: "prod/db"}
+
+	changed := make(chan struct{}, 1)
+	defer c.Notify(ref, changed)()
+	v, _ := c.Get(ctx, ref)
+	<-changed // by the fetch of that
+	fmt.Println(v.Payload.Reveal())
+
+	source["prod/db"] = "new"
+	go c.Refresh(ctx, ref) // somewhere else in the program
+	select {
+	case <-changed:
+	case <-time.After(c.Quiet(ref, nil)): // else a Get is due by then, which refreshes
+	}
+	v, _ = c.Get(ctx, ref)
+	fmt.Println(v.Payload.Reveal())
+	// Output:
+	// old
+	// new
+}

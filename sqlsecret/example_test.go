@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"log"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
@@ -16,40 +17,119 @@ type DBCreds struct {
 	Password string `json:"password"`
 }
 
-// The database's password is rotated while the program runs. Nobody tells it, and no
-// query fails.
-func ExampleOpenDB() {
-	ctx := context.Background()
-	server := fakedb.New() // in place of a database; its driver in place of pgx or mysql
-	password := "first"
-	server.SetPassword("app", password)
-	secrets, err := cache.New(cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+// A rotation is what the examples have in place of Secrets Manager and a database: a
+// password that changes in both.
+type rotation struct {
+	password string
+	server   *fakedb.DB
+	secrets  *cache.Cache
+}
+
+func begin() *rotation {
+	r := &rotation{server: fakedb.New()}
+	r.set("first")
+	var err error
+	r.secrets, err = cache.New(cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
 		return cache.Value{
-			Payload:   cache.StringPayload(`{"username":"app","password":"` + password + `"}`),
-			VersionID: "version " + password,
+			Payload:   cache.StringPayload(`{"username":"app","password":"` + r.password + `"}`),
+			VersionID: "version " + r.password,
 		}, nil
 	}), cache.Config{})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	defer secrets.Close()
-	creds := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(secrets))
+	return r
+}
+
+func (r *rotation) set(password string) {
+	r.password = password
+	r.server.SetPassword("app", password)
+}
+
+// The database's password is rotated while the program runs. Nobody tells it, and no
+// query fails.
+func ExampleOpenDB() {
+	ctx, r := context.Background(), begin()
+	defer r.secrets.Close()
+	creds := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(r.secrets))
 
 	db := sqlsecret.OpenDB(creds, func(c DBCreds) (driver.Connector, error) {
-		return server.Connector(c.Username, c.Password), nil
+		return r.server.Connector(c.Username, c.Password), nil // that of pgx, mysql …
 	})
 	defer db.Close()
 	db.SetMaxIdleConns(-1) // each query logs in
 
 	fmt.Println(db.PingContext(ctx))
-	password = "second"
-	server.SetPassword("app", password)
+	r.set("second")
 	fmt.Println(db.PingContext(ctx))
-	stats := server.Stats()
+	stats := r.server.Stats()
 	fmt.Println(stats.Refused, "login refused,", stats.Opened, "opened")
 	// Output:
 	// <nil>
 	// <nil>
 	// 1 login refused, 2 opened
+}
+
+// What a driver offers beyond database/sql, such as pgx's COPY, is reached through
+// Unwrap.
+func ExampleUnwrap() {
+	ctx, r := context.Background(), begin()
+	defer r.secrets.Close()
+	creds := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(r.secrets))
+	db := sqlsecret.OpenDB(creds, func(c DBCreds) (driver.Connector, error) {
+		return r.server.Connector(c.Username, c.Password), nil
+	})
+	defer db.Close()
+
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close()
+	err = conn.Raw(func(driverConn any) error {
+		theirs := sqlsecret.Unwrap(driverConn).(driver.QueryerContext) // (*stdlib.Conn) with pgx
+		rows, err := theirs.QueryContext(ctx, "SELECT current_user", nil)
+		if err != nil {
+			return err
+		}
+		fmt.Println(rows.Columns())
+		return rows.Close()
+	})
+	fmt.Println(err)
+	// Output:
+	// [current_user]
+	// <nil>
+}
+
+// A pool of one's own asks for each connection whether it is to be closed.
+func ExampleLogins() {
+	ctx, r := context.Background(), begin()
+	defer r.secrets.Close()
+	creds := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(r.secrets))
+
+	var logins sqlsecret.Logins
+	connect := func() (login *sqlsecret.Login, err error) {
+		login = logins.Begin()
+		err = creds.DoWithInfo(ctx, func(ctx context.Context, c DBCreds, info typedsecret.Info) error {
+			if err := r.server.CheckLogin(ctx, c.Username, c.Password); err != nil {
+				login = logins.Begin() // for the next try
+				return typedsecret.Rejected(err)
+			}
+			login.Succeeded(info)
+			return nil
+		})
+		return login, err
+	}
+
+	first, err := connect()
+	fmt.Println(first.Retired(), err)
+	r.set("second")
+	fmt.Println(first.Retired(), "as long as nobody has logged in with the new password")
+	second, err := connect()
+	fmt.Println(first.Retired(), second.Retired(), err)
+	// Output:
+	// false <nil>
+	// false as long as nobody has logged in with the new password
+	// true false <nil>
 }
