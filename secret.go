@@ -1,5 +1,5 @@
 // Package typedsecret reads secrets from AWS Secrets Manager as typed Go values,
-// at the price of a pointer load. A handle is declared as a package variable,
+// at the price of a few pointer loads. A handle is declared as a package variable,
 // without a client and without I/O, and read in request paths:
 //
 //	var db = typedsecret.New[DBCreds]("prod/db")
