@@ -125,10 +125,9 @@ type trial[T any] struct {
 	refresh error // why the last refresh failed, if it did
 }
 
-// try calls f, and reports whether that settles it.
+// try is call, unless the value can't be had.
 func (t *trial[T]) try(ctx context.Context, v *view[T]) bool {
-	dec := t.secret.dec
-	value, err := dec.pointer(ctx, v)
+	value, err := t.secret.dec.pointer(ctx, v)
 	if err != nil {
 		if t.tries == 0 {
 			t.err = err
@@ -137,9 +136,14 @@ func (t *trial[T]) try(ctx context.Context, v *view[T]) bool {
 		t.refresh = err // a hook that fails, say; what f said counts more
 		return false
 	}
+	return t.call(ctx, *value, v)
+}
+
+// call calls f with the value of v, and reports whether that settles it.
+func (t *trial[T]) call(ctx context.Context, value T, v *view[T]) bool {
 	t.tries++
-	t.err = t.f(ctx, *value, v)
-	if !dec.set.isRejection(t.err) {
+	t.err = t.f(ctx, value, v)
+	if !t.secret.dec.set.isRejection(t.err) {
 		return true
 	}
 	snap := v.good()
@@ -228,8 +232,12 @@ func (s *Secret[T]) another(ctx context.Context, v *view[T]) *view[T] {
 	return present
 }
 
-// tryPending tries the version that bears AWSPENDING, if it is another one than v.
+// tryPending tries the version that bears AWSPENDING, if it is another one than v and
+// there is time to fetch it.
 func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
+	if within.Err() != nil {
+		return false
+	}
 	dec, ref := t.secret.dec, t.secret.ref()
 	ref.Stage = "AWSPENDING"
 	patient, cancel := t.patient(within)
@@ -239,12 +247,13 @@ func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 		if err != nil {
 			return nil, err
 		}
-		return dec.view(patient, nil, snap)
+		return &view[T]{snap: snap}, nil
 	})
-	if err != nil || pending.good() == nil || pending.good().VersionID() == v.good().VersionID() {
+	if err != nil || pending.snap.VersionID() == v.good().VersionID() {
 		return false
 	}
-	return t.try(ctx, pending)
+	value, err := dec.pointer(patient, pending)
+	return err == nil && t.call(ctx, *value, pending)
 }
 
 // wait waits for delay or for another version than v, and reports whether it did, or

@@ -1,0 +1,49 @@
+package typedsecret_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+)
+
+// lazy is a hook that doesn't look at its context, and is slow for what is pending.
+type lazy struct{}
+
+func (lazy) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
+	return bytes.Clone(b), nil
+}
+
+func (lazy) Get(_ context.Context, item hook.Item, b []byte) ([]byte, error) {
+	if item.Stage == "AWSPENDING" {
+		time.Sleep(time.Hour)
+	}
+	return bytes.Clone(b), nil
+}
+
+func TestAHookThatIsSlowForWhatIsPendingKeepsNobody(t *testing.T) {
+	for name, begin := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"past the context's end": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 3*time.Second)
+		},
+		"past the budget's end": context.WithCancel,
+		"past it without a context's end": func(context.Context) (context.Context, context.CancelFunc) {
+			return context.Background(), func() {}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWindow(t, cache.Config{Hook: lazy{}}, pending, func(t *testing.T, w *window) {
+				ctx, cancel := begin(t.Context())
+				defer cancel()
+				took, err := w.do(ctx)
+				wantRefused(t, err)
+				if took > 10*time.Second || ctx.Err() != nil && took > 3*time.Second {
+					t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
+}
