@@ -179,11 +179,14 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 		if set.pending && !isNew && t.tryPending(ctx, within, v) {
 			return t.err
 		}
+		if set.budget == 0 && isNew {
+			continue // another goroutine had fetched it, perhaps long ago: now it's our turn
+		}
 		left := set.budget - time.Since(began)
-		switch {
-		case set.budget == 0 && isNew:
-			// Another goroutine had fetched it, perhaps long ago: now it's our turn.
-		case left <= 0 || !t.wait(within, min(left, retryDelays.Delay(round)), changed, v) && ctx.Err() != nil:
+		if left > 0 {
+			t.wait(within, min(left, retryDelays.Delay(round)), changed, v)
+		}
+		if left <= 0 || ctx.Err() != nil {
 			return t.gaveUp(ctx, time.Since(began))
 		}
 	}
@@ -192,11 +195,11 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 // renewed returns what may be tried after refused was refused: another version that is
 // there already, or what a refresh brings; if that fails, refused itself.
 func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[T] {
-	if v := t.secret.another(within, refused); v != nil {
-		return v
-	}
 	patient, cancel := t.patient(within)
 	defer cancel()
+	if v := t.secret.another(patient, refused); v != nil {
+		return v
+	}
 	v, err := t.secret.renew(patient)
 	if err == nil {
 		err = v.err()
@@ -256,20 +259,17 @@ func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 	return err == nil && t.call(ctx, *value, pending)
 }
 
-// wait waits for delay or for another version than v, and reports whether it did, or
-// else was ended by ctx.
-func (t *trial[T]) wait(ctx context.Context, delay time.Duration, changed <-chan struct{}, v *view[T]) bool {
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
+// wait waits for delay, for another version than v or for the end of ctx.
+func (t *trial[T]) wait(ctx context.Context, delay time.Duration, changed <-chan struct{}, v *view[T]) {
+	ctx, cancel := context.WithTimeout(ctx, delay)
+	defer cancel()
 	for {
 		select {
-		case <-timer.C:
-			return true
 		case <-ctx.Done():
-			return false
+			return
 		case <-changed:
 			if t.secret.another(ctx, v) != nil {
-				return true
+				return
 			}
 		}
 	}

@@ -10,6 +10,31 @@ import (
 	"github.com/typedsecret/typedsecret/hook"
 )
 
+// TestARefusedCredentialIsTriedOnWhileARefreshHangs also where not Do began that
+// refresh, but the end of the value's TTL or an Invalidate.
+func TestARefusedCredentialIsTriedOnWhileARefreshHangs(t *testing.T) {
+	expires := cache.Config{TTL: 5 * time.Second, NoRefreshAhead: true}
+	for name, row := range map[string]struct {
+		cfg    cache.Config
+		begins func(w *window)
+	}{
+		"as its TTL ends": {expires, func(*window) { time.Sleep(4 * time.Second) }},
+		"as it is invalidated": {cache.Config{}, func(w *window) {
+			time.AfterFunc(1900*time.Millisecond, func() { w.handle.Invalidate(context.Background()) })
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWindow(t, row.cfg, nil, func(t *testing.T, w *window) {
+				row.begins(w)
+				w.after(0, hang)
+				time.AfterFunc(4*time.Second, func() { w.db.set("one") })
+				took, err := w.do(t.Context())
+				wantLetIn(t, took, err, 4*time.Second, 6*time.Second)
+			})
+		})
+	}
+}
+
 // lazy is a hook that doesn't look at its context, and is slow for what is pending.
 type lazy struct{}
 
