@@ -123,6 +123,7 @@ type trial[T any] struct {
 	tries   int
 	err     error // what the last try ended with
 	refresh error // why the last refresh failed, if it did
+	asked   bool  // for a refresh
 }
 
 // try is call, unless the value can't be had.
@@ -200,6 +201,10 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 	if v := t.secret.another(patient, refused); v != nil {
 		return v
 	}
+	if t.asked && t.secret.dec.set.budget == 0 {
+		return refused // one refresh is all
+	}
+	t.asked = true
 	v, err := t.secret.renew(patient)
 	if err == nil {
 		err = v.err()

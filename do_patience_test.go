@@ -4,11 +4,46 @@ import (
 	"bytes"
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
 )
+
+// TestWithoutABudgetThereIsOneRefresh, however long each try takes and however many new
+// versions come meanwhile.
+func TestWithoutABudgetThereIsOneRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, calls := storing("db", "one"), 0
+		handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cache.Config{})), typedsecret.WithRetryBudget(0))
+		wantGet(t, handle, "one")
+		err := handle.Do(t.Context(), func(context.Context, string) error {
+			source.put("db", "another")
+			time.Sleep(2 * cache.DefaultMinRefreshInterval)
+			if calls++; calls == 10 {
+				return nil
+			}
+			return typedsecret.Rejected(&refusal{})
+		})
+		wantRefused(t, err)
+		if n := source.count() - 1; n != 1 || calls != 2 {
+			t.Errorf("%d refreshes, called %d times", n, calls)
+		}
+	})
+}
+
+// TestWithoutABudgetWhatIsPendingBehindANewVersionIsTriedToo, as with one.
+func TestWithoutABudgetWhatIsPendingBehindANewVersionIsTriedToo(t *testing.T) {
+	inWindow(t, cache.Config{}, append(budget(0), pending...), func(t *testing.T, w *window) {
+		w.db.set("three")
+		w.after(0, func(v *vault) { v.stages = map[string]string{"AWSCURRENT": "two", "AWSPENDING": "three"} })
+		took, err := w.do(t.Context())
+		wantLetIn(t, took, err, 0, 0)
+		w.db.wantTries(t, "one", "two", "three")
+	})
+}
 
 // TestARefusedCredentialIsTriedOnWhileARefreshHangs also where not Do began that
 // refresh, but the end of the value's TTL or an Invalidate.
