@@ -174,6 +174,9 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 			return t.gaveUp(ctx, time.Since(began)) // f would only say so in place of what it said
 		}
 		isNew := !v.good().Same(refused.good())
+		if isNew {
+			t.refresh = v.err() // whoever refreshed it
+		}
 		if (isNew || round > 1 && set.budget > 0) && t.try(ctx, v) {
 			return t.err
 		}

@@ -3,6 +3,7 @@ package typedsecret_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,4 +107,28 @@ func TestAHookThatIsSlowForWhatIsPendingKeepsNobody(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestARefreshThatFailedIsNoReasonOnceAnotherSucceeded: what Do ends with says nothing
+// of an outage that was over.
+func TestARefreshThatFailedIsNoReasonOnceAnotherSucceeded(t *testing.T) {
+	inWindow(t, cache.Config{}, nil, func(t *testing.T, w *window) {
+		w.after(0, outage)
+		err := w.handle.Do(t.Context(), func(_ context.Context, password string) error {
+			switch {
+			case password == "two":
+				time.Sleep(typedsecret.DefaultRetryBudget)
+			case w.count("AWSCURRENT") > 1: // Do has failed to refresh it
+				w.after(0, func(v *vault) { v.err = nil })
+				w.after(0, finishSecret)
+				time.Sleep(2 * time.Second) // for the back-off
+				wantRefresh(t, w.handle, "two")
+			}
+			return typedsecret.Rejected(&refusal{})
+		})
+		wantRefused(t, err)
+		if errors.Is(err, typedsecret.ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
