@@ -31,6 +31,10 @@ const buildTimeout = 10 * time.Second
 // cache before is not closed.
 func SetDefault(c *cache.Cache) {
 	defaultCache.Store(c)
+	notifyOfDefault()
+}
+
+func notifyOfDefault() {
 	for ch := range defaultWatchers.Range {
 		select {
 		case ch.(chan struct{}) <- struct{}{}:
@@ -40,7 +44,7 @@ func SetDefault(c *cache.Cache) {
 }
 
 // defaultWatchers are the channels of those who watch handles that follow the default
-// cache, to be notified when it is replaced.
+// cache, to be notified when it is replaced, or built at last.
 var defaultWatchers sync.Map
 
 // Default returns the default cache: the one that SetDefault set, else one of
@@ -93,6 +97,7 @@ func buildDefault(ctx context.Context) (*cache.Cache, error) {
 			return set, nil // SetDefault was called meanwhile
 		}
 	}
+	notifyOfDefault()
 	return c, nil
 }
 

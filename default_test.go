@@ -323,3 +323,24 @@ func TestEachCachesObserverIsToldOfAVersionThatDoesNotDecode(t *testing.T) {
 		}
 	}
 }
+
+// TestAWatchLearnsOfADefaultCacheThatAnotherBuilt, although its own tries have failed for
+// so long that they have become rare.
+func TestAWatchLearnsOfADefaultCacheThatAnotherBuilt(t *testing.T) {
+	nowhere(t)
+	synctest.Test(t, func(t *testing.T) {
+		setDefault(t, nil)
+		w := watch(typedsecret.New[string]("k").Watch(t.Context()))
+		time.Sleep(24 * time.Hour)
+		t.Setenv("AWS_REGION", "eu-west-1")
+		t.Setenv("AWS_ACCESS_KEY_ID", "id")
+		t.Setenv("AWS_SECRET_ACCESS_KEY", "key")
+		t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1") // where nobody listens
+		c := must[*cache.Cache](t)(typedsecret.Default(t.Context()))
+		defer c.Close()
+		time.Sleep(2 * cache.DefaultFetchTimeout)
+		if errs := w.failures(); !errors.Is(errs[len(errs)-1], typedsecret.ErrUnavailable) {
+			t.Errorf("last was %v; want a fetch to have been tried", errs[len(errs)-1])
+		}
+	})
+}
