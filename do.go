@@ -59,7 +59,9 @@ func WithRetryBudget(d time.Duration) Option {
 // WithPending has [Secret.Do] try the version that bears AWSPENDING when the current
 // one is rejected and a refresh brings no other. In the midst of a rotation that is
 // the credential which the service accepts already; but it may be one that a rotation
-// which failed has left behind. It is for handles that name no version or stage.
+// which failed has left behind. It is for handles that name no version or stage. The
+// pending version is fetched, and kept in the cache, beside the current one: a cache of
+// MaxSize 1 has no room for both, and fetches them in turns.
 func WithPending() Option {
 	return func(set *settings) { set.pending = true }
 }
@@ -70,7 +72,8 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // Do calls f with the present value, to log in somewhere, say. If f's error says that
 // the credential was refused ([Rejected], or what [WithRejected] was given), Do
 // refreshes the secret and calls f again. Of all calls that are refused at once, one
-// fetches; more than one fetch in MinRefreshInterval there never is.
+// fetches; more than one such fetch in MinRefreshInterval there never is, as long as the
+// secret is not evicted in between.
 //
 // If the refresh brings nothing new, a rotation may be under way, in which the service
 // knows the new credential before Secrets Manager gives it out. Then Do goes on to try

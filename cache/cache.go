@@ -48,9 +48,10 @@ type Cache struct {
 	// outdated has for each of some groups of Refs the number of the newest value of
 	// which an evicted one is known to be out of date. Nil until one was evicted.
 	outdated []uint64
-	recent   *table                       // entries that have a value
+	recent   *table // entries that have a value
+	failing  *table // entries that have none but a failure; nil until one has
+
 	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry
-	failing  *table                       // entries that have none but a failure; nil until one has
 }
 
 // New makes a Cache over source. A Config that makes no sense, or no source, is
@@ -250,9 +251,9 @@ func (c *Cache) CheckNow() {
 	if c == nil || c.source == nil {
 		return
 	}
-	c.lapse()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.leases.lapse()
 	c.notifyAll()
 }
 

@@ -11,7 +11,7 @@ import (
 // [Cache.Invalidate] and [Cache.CheckNow], and when the Cache is closed. A send that
 // would block is dropped, so ch should have a buffer of one: who takes its time sees
 // the latest, and no queue. Notify fetches nothing by itself; see [Cache.Quiet].
-// After stop, nothing is sent any more.
+// After stop, nothing is sent any more; before, ch must not be closed.
 func (c *Cache) Notify(ref Ref, ch chan<- struct{}) (stop func()) {
 	if c == nil || c.source == nil {
 		return func() {}
