@@ -20,9 +20,11 @@ import (
 // a value is waited for, the secret is refreshed as if it were read, so a watched
 // secret stays fresh although nobody calls Get. A refresh that failed, or brought what
 // does not decode, is seen once, as an error with a zero T; the value before stays what
-// Get returns, and the sequence goes on. It ends when ctx does, or with an error that
-// stays: [Secret.Err], or [ErrClosed] or [ErrNilCache] of a cache that the handle is
-// bound to.
+// Get returns, and the sequence goes on. After the machine was suspended, a refresh may
+// be late by that time, unless somebody reads the secret or calls Cache.CheckNow.
+//
+// It ends when ctx does, or with an error that stays: [Secret.Err], or [ErrClosed] or
+// [ErrNilCache] of a cache that the handle is bound to.
 //
 // It runs in the goroutine that ranges over it, and starts no other. A sequence may be
 // ranged over more than once, by several goroutines at once too; each sees the present
@@ -57,9 +59,10 @@ type watcher[T any] struct {
 	cache *cache.Cache // that changed is notified by; nil if there is none yet
 	stop  func()
 
-	shown           *cache.Snapshot // what was last yielded
-	refresh, decode error           // of the last look, and yielded
-	retries         int             // how often in a row it failed at what no fetch mends
+	shown   *cache.Snapshot // what was last yielded
+	last    *view[T]        // of the last look that brought one, and its error yielded
+	refresh error           // of the last look, and yielded
+	retries int             // how often in a row it failed at what no fetch mends
 }
 
 func (w *watcher[T]) leave() {
@@ -103,14 +106,13 @@ func (w *watcher[T]) show() bool {
 	if w.ctx.Err() != nil {
 		return false
 	}
-	again := false // what keeps the value away was told of
 	if isPassing(v, err) {
 		w.retries++
-		again = w.retries > 1 && (v != nil || errors.Is(err, ErrHook))
 	} else {
 		w.retries = 0
 	}
 	if err != nil {
+		again := w.retries > 1 && (v != nil || errors.Is(err, ErrHook)) // what keeps the value away was told of
 		return (again || w.tell(&w.refresh, err)) && (!stays(err) || w.secret.dec.set.followsDefault())
 	}
 	if value != nil {
@@ -119,7 +121,9 @@ func (w *watcher[T]) show() bool {
 			return false
 		}
 	}
-	return (again || w.tell(&w.decode, v.err())) && w.tell(&w.refresh, v.snap.RefreshError())
+	told := w.last.toldOf(v.snap) && v.err() != nil && w.last.trouble.hook == v.trouble.hook
+	w.last = v
+	return (told || w.say(v.err())) && w.tell(&w.refresh, v.snap.RefreshError())
 }
 
 // isPassing reports whether another look may bring what this one didn't, although
@@ -148,6 +152,11 @@ func (w *watcher[T]) tell(told *error, err error) bool {
 		return true
 	}
 	*told = err
+	return w.say(err)
+}
+
+// say yields err, if there is one, and reports whether to go on.
+func (w *watcher[T]) say(err error) bool {
 	return err == nil || w.ctx.Err() == nil && w.yield(*new(T), err)
 }
 

@@ -198,6 +198,22 @@ func TestAVersionThatDoesNotDecodeIsSeenOnce(t *testing.T) {
 	})
 }
 
+func TestAVersionThatACodecPanicsOverIsSeenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, picky := storing("k", "1"), counting(codec.JSON{})
+		picky.before = func(data []byte) {
+			if string(data) == "2" {
+				panic("broken")
+			}
+		}
+		handle := typedsecret.New[int]("k", typedsecret.WithCodec(picky), typedsecret.WithCache(open(t, source, hourly)))
+		w := watch(handle.Watch(t.Context()))
+		source.put("k", "2")
+		time.Sleep(5 * time.Hour)
+		w.want(t, "1", "error")
+	})
+}
+
 // brittle can't be cloned.
 type brittle struct{ Parts []int }
 
