@@ -10,27 +10,12 @@ import (
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
-	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
 // DefaultRetryBudget is for how long [Secret.Do] tries again while a credential is
 // rejected. It outlasts the moments in which a rotation by AWS's single-user strategy
 // has changed the password in the database and not yet moved AWSCURRENT.
 const DefaultRetryBudget = 10 * time.Second
-
-// ErrRejected: the service that a secret is for refused the credential. An error that
-// wraps it tells [Secret.Do] so, and the one that Do returns at last wraps it too.
-var ErrRejected = errors.New("credential was rejected")
-
-// Rejected wraps err, which may be reached through it, in an [ErrRejected]: that is
-// how a function tells [Secret.Do] that the credential was refused. Of nil it makes
-// nil.
-func Rejected(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", ErrRejected, err)
-}
 
 // WithRejected says by which errors of its function [Secret.Do] knows that a
 // credential was refused, beside those of [Rejected]. Package rejected has such
@@ -46,7 +31,8 @@ func WithRejected(is func(error) bool) Option {
 
 // WithRetryBudget sets for how long [Secret.Do] tries again while the credential is
 // rejected, counted from the first rejection; 10 s by default. With 0 it refreshes
-// once, and tries again only if that brings another version.
+// once, and tries again only if that brings another version. That is right where wrong
+// logins lock an account: each try is one.
 func WithRetryBudget(d time.Duration) Option {
 	return func(set *settings) {
 		if d < 0 {
@@ -61,7 +47,8 @@ func WithRetryBudget(d time.Duration) Option {
 // the credential which the service accepts already; but it may be one that a rotation
 // which failed has left behind. It is for handles that name no version or stage. The
 // pending version is fetched, and kept in the cache, beside the current one: a cache of
-// MaxSize 1 has no room for both, and fetches them in turns.
+// MaxSize 1 has no room for both, and fetches them in turns. If it can't be fetched, Do
+// goes on without it; the cache's Observer is told, as of other fetches.
 func WithPending() Option {
 	return func(set *settings) { set.pending = true }
 }
@@ -72,8 +59,9 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // Do calls f with the present value, to log in somewhere, say. If f's error says that
 // the credential was refused ([Rejected], or what [WithRejected] was given), Do
 // refreshes the secret and calls f again. Of all calls that are refused at once, one
-// fetches; more than one such fetch in MinRefreshInterval there never is, as long as the
-// secret is not evicted in between.
+// fetches, and each calls its own f again; more than one such fetch in
+// MinRefreshInterval there never is, as long as the secret is not evicted in between,
+// and while fetches fail, they keep to the cache's Backoff.
 //
 // If the refresh brings nothing new, a rotation may be under way, in which the service
 // knows the new credential before Secrets Manager gives it out. Then Do goes on to try
@@ -88,7 +76,8 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // the secret in an error. Errors of Get are returned without f being called.
 //
 // So f may be called several times, always in the caller's goroutine, and should do
-// nothing that must not be done again before it knows that it was let in.
+// nothing that must not be done again before it knows that it was let in. It is given
+// ctx itself: the budget is looked at between the tries, and ends none of them.
 func (s *Secret[T]) Do(ctx context.Context, f func(ctx context.Context, value T) error) error {
 	return s.do(ctx, func(ctx context.Context, value T, _ *view[T]) error { return f(ctx, value) }, f == nil)
 }
@@ -207,8 +196,9 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 	if v := t.secret.another(patient, refused); v != nil {
 		return v
 	}
-	if t.asked && t.secret.dec.set.budget == 0 {
-		return refused // one refresh is all
+	set := &t.secret.dec.set
+	if t.asked && set.budget == 0 || set.ref.VersionID != "" {
+		return refused // one refresh is all, and none if it can bring no other version
 	}
 	t.asked = true
 	v, err := t.secret.renew(patient)
@@ -263,7 +253,7 @@ func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 		}
 		return &view[T]{snap: snap}, nil
 	})
-	if err != nil || pending.snap.VersionID() == v.good().VersionID() {
+	if err != nil || pending.snap.Same(v.good()) {
 		return false
 	}
 	value, err := dec.pointer(patient, pending)
@@ -284,70 +274,4 @@ func (t *trial[T]) wait(ctx context.Context, delay time.Duration, changed <-chan
 			}
 		}
 	}
-}
-
-// gaveUp says that f's last error stays, and what was tried.
-func (t *trial[T]) gaveUp(ctx context.Context, after time.Duration) error {
-	e := &rejection{tries: t.tries, after: after, err: t.err, refresh: t.refresh}
-	if ctx.Err() != nil {
-		e.ended = ended(ctx)
-	}
-	return &Error{Ref: t.secret.ref(), Err: e}
-}
-
-// A rejection is what Do gives up with.
-type rejection struct {
-	tries               int
-	after               time.Duration
-	err, refresh, ended error // the latter two may be nil
-}
-
-func (e *rejection) Error() string {
-	text := fmt.Sprintf("%v", e.err)
-	if !errors.Is(e.err, ErrRejected) {
-		text = fmt.Sprintf("%v: %v", ErrRejected, e.err)
-	}
-	switch {
-	case e.tries > 1:
-		text += fmt.Sprintf(" (%d times in %v)", e.tries, e.after.Round(time.Millisecond))
-	case e.refresh == nil && e.ended == nil:
-		text += " (and there is no other version)"
-	}
-	if e.refresh != nil {
-		text += fmt.Sprintf("; refreshing failed: %v", e.refresh)
-	}
-	if e.ended != nil {
-		text += fmt.Sprintf("; gave up: %v", e.ended)
-	}
-	return text
-}
-
-func (e *rejection) Unwrap() (errs []error) {
-	for _, err := range []error{ErrRejected, e.err, e.refresh, e.ended} {
-		if err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errs
-}
-
-// isRejection reports whether err, of a function given to Do, says that the credential
-// was refused. What another Do gave up about is of another secret, or was tried enough.
-func (set *settings) isRejection(err error) bool {
-	if err == nil {
-		return false
-	}
-	var is bool
-	broken := guard.Call("predicate of WithRejected", func() error { // or in the methods of err
-		dealtWith := (*rejection)(nil)
-		switch {
-		case errors.As(err, &dealtWith):
-		case errors.Is(err, ErrRejected):
-			is = true
-		case set.rejected != nil:
-			is = set.rejected(err)
-		}
-		return nil
-	})
-	return broken == nil && is
 }

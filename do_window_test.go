@@ -32,7 +32,11 @@ func rotating() *vault {
 func (v *vault) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	v.mu.Lock()
 	v.calls[ref.Stage]++
-	payload, known := v.stages[ref.Stage]
+	stage := ref.Stage
+	if ref.VersionID != "" {
+		stage = "AWSCURRENT"
+	}
+	payload, known := v.stages[stage]
 	err, hangs := v.err, v.hangs
 	v.mu.Unlock()
 	switch {
@@ -161,6 +165,20 @@ func TestTheBudgetEndsWithALastTry(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAPinnedVersionIsTriedAgainAndNotFetchedAgain, since it never changes.
+func TestAPinnedVersionIsTriedAgainAndNotFetchedAgain(t *testing.T) {
+	pinned := append(budget(10*time.Second), typedsecret.WithVersionID("12345678-1234-1234-1234-123456789012"))
+	inWindow(t, cache.Config{}, pinned, func(t *testing.T, w *window) {
+		w.after(0, outage)
+		time.AfterFunc(2*time.Second, func() { w.db.set("one") })
+		took, err := w.do(t.Context())
+		wantLetIn(t, took, err, 2*time.Second, 3*time.Second)
+		if n := w.count(""); n != 1 {
+			t.Errorf("%d fetches", n)
+		}
+	})
 }
 
 func TestTheDefaultBudgetIs10s(t *testing.T) {

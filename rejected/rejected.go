@@ -20,18 +20,27 @@ import (
 //
 //   - 28P01, invalid_password: the password is wrong or the user doesn't exist;
 //   - 28000, invalid_authorization_specification: the user doesn't exist any
-//     more, may not log in, or pg_hba.conf has no place for it.
+//     more, may not log in, or pg_hba.conf has no place for it, perhaps because it
+//     wants TLS;
+//   - 08P01, protocol_violation, if the text says "authentication failed": so
+//     PgBouncer refuses a login.
 //
-// The codes are from "PostgreSQL Error Codes" in PostgreSQL's manual. pgx's
-// *pgconn.PgError and lib/pq's *pq.Error have the method.
+// The codes are from "PostgreSQL Error Codes" in PostgreSQL's manual, the last rule
+// from what PgBouncer 1.18 answers. pgx's *pgconn.PgError and lib/pq's *pq.Error have
+// the method.
 func PostgreSQL(err error) bool {
 	return anyIn(err, func(err error) bool {
 		e, ok := err.(interface{ SQLState() string })
 		if !ok {
 			return false
 		}
-		state := e.SQLState()
-		return state == "28P01" || state == "28000"
+		switch e.SQLState() {
+		case "28P01", "28000":
+			return true
+		case "08P01":
+			return strings.Contains(err.Error(), "authentication failed")
+		}
+		return false
 	})
 }
 

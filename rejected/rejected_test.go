@@ -16,6 +16,13 @@ type pgError struct{ code string }
 func (e *pgError) Error() string    { return "FATAL: (SQLSTATE " + e.code + ")" }
 func (e *pgError) SQLState() string { return e.code }
 
+// A bouncerError is what pgx makes of an answer of PgBouncer's, which has one code for
+// all that goes wrong.
+type bouncerError string
+
+func (e bouncerError) Error() string  { return "FATAL: " + string(e) + " (SQLSTATE 08P01)" }
+func (bouncerError) SQLState() string { return "08P01" }
+
 type MySQLError struct {
 	Number   uint16
 	SQLState [5]byte
@@ -73,8 +80,11 @@ func TestRefusalsAreKnown(t *testing.T) {
 	}{
 		{
 			"PostgreSQL", rejected.PostgreSQL,
-			[]error{&pgError{"28P01"}, &pgError{"28000"}},
-			[]error{&pgError{""}, &pgError{"42501"}, &pgError{"53300"}, &pgError{"28"}, errors.New("28P01"), (*pgError)(nil), stateless{}},
+			[]error{
+				&pgError{"28P01"}, &pgError{"28000"},
+				bouncerError("password authentication failed"), bouncerError("SASL authentication failed"),
+			},
+			[]error{bouncerError("no more connections allowed (max_client_conn)"), &pgError{"08P01"}, &pgError{""}, &pgError{"42501"}, &pgError{"53300"}, &pgError{"28"}, errors.New("28P01"), (*pgError)(nil), stateless{}},
 		},
 		{
 			"MySQL", rejected.MySQL,
