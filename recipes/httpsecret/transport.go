@@ -1,6 +1,6 @@
 // Package httpsecret logs HTTP requests in with a secret, and again with the new one
-// after it was rotated: a server that answers 401 has the secret refreshed and is sent
-// the request once more. [Bearer] and [Basic] wrap the http.RoundTripper of a client:
+// after it was rotated: when a server answers 401, the secret is refreshed and the
+// request sent again. [Bearer] and [Basic] wrap the http.RoundTripper of a client:
 //
 //	client := &http.Client{Transport: httpsecret.BearerToken("https://api.example.com", token, nil)}
 //
@@ -29,8 +29,9 @@ func BearerToken(origin string, secret *typedsecret.Secret[string], base http.Ro
 // Authorization header, in place of one that is there. It is safe for concurrent use.
 // What makes no sense is the error of each request.
 //
-// After a 401 the request is sent again as [typedsecret.Secret.Do] has it: a server
-// that answers 401 did not do what it was asked. If there is no more to be tried, the
+// After a 401 the request is sent again as [typedsecret.Secret.Do] has it, for 10 s by
+// default: a server that answers 401 did not do what it was asked. Of the handle's
+// options, typedsecret.WithRejected has no say. If there is no more to be tried, the
 // caller gets the last 401 itself, not an error. For an API that answers 401 for other
 // reasons too, or knows a new token only when Secrets Manager has it, make the secret
 // by typedsecret.WithRetryBudget(0): else each such answer takes the whole budget.

@@ -1,5 +1,6 @@
 // Package redissecret logs a go-redis client in with a secret, and again with the new
-// password after it was rotated, without a failed command:
+// password after it was rotated; a command that needs a new connection waits until its
+// login is accepted:
 //
 //	client := redissecret.NewClient(login, Login.Credentials, &redis.Options{Addr: "redis:6379"})
 package redissecret
@@ -19,7 +20,8 @@ import (
 // password there is no login.
 //
 // Each new connection logs in by [typedsecret.Secret.Do]: if Redis refuses the present
-// value, the connection tries again with what a refresh brings. What needs the connection
+// value (WRONGPASS or NOAUTH; typedsecret.WithRejected has no say), the connection tries
+// again with what a refresh brings. What needs the connection
 // (a command, a pipeline, a transaction, a subscription) waits for that, and is sent
 // once, when it is logged in; so no command is executed twice. It waits for as long as
 // its context and typedsecret.WithRetryBudget allow, go-redis's own timeouts

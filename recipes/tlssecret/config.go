@@ -4,6 +4,9 @@
 //	server := &http.Server{Addr: ":443", TLSConfig: tlssecret.ServerConfig(cert)}
 //	err := server.ListenAndServeTLS("", "")
 //
+// A rotation is noticed when the cache learns of it: half a TTL to a TTL after the last
+// fetch, unless somebody calls Refresh.
+//
 // The secret is PEM text, of the certificates and the key, or a JSON object of such;
 // package codec has the details. A version that does not decode, or whose key belongs
 // to none of its certificates, changes nothing: the last good one is presented on.
