@@ -14,14 +14,42 @@ type conn struct {
 	login *Login
 }
 
+// wrap makes a conn that executes statements and queries only if inner does: package
+// sql checks their arguments before it learns that a connection skips them, and those
+// that only a prepared statement takes would be refused.
+func wrap(inner driver.Conn, login *Login) driver.Conn {
+	c := &conn{Conn: inner, login: login}
+	switch isExecer, isQueryer := isExecer(inner), isQueryer(inner); {
+	case isExecer && isQueryer:
+		return struct {
+			*conn
+			execs
+			queries
+		}{c, execs{inner}, queries{inner}}
+	case isExecer:
+		return struct {
+			*conn
+			execs
+		}{c, execs{inner}}
+	case isQueryer:
+		return struct {
+			*conn
+			queries
+		}{c, queries{inner}}
+	}
+	return c
+}
+
 // Unwrap returns the driver's own connection, when it is given what the function of
 // [sql.Conn.Raw] gets; anything else it returns as it is.
 func Unwrap(driverConn any) any {
-	if c, ok := driverConn.(*conn); ok {
-		return c.Conn
+	if c, ok := driverConn.(interface{ unwrap() driver.Conn }); ok {
+		return c.unwrap()
 	}
 	return driverConn
 }
+
+func (c *conn) unwrap() driver.Conn { return c.Conn }
 
 // ResetSession is asked when the pool is about to give the connection out.
 func (c *conn) ResetSession(ctx context.Context) error {
@@ -64,8 +92,11 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	return stmt, err
 }
 
-func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	switch e := c.Conn.(type) {
+// Execs executes statements by a connection that can.
+type execs struct{ by driver.Conn }
+
+func (c execs) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	switch e := c.by.(type) {
 	case driver.ExecerContext:
 		return e.ExecContext(ctx, query, args)
 	case execer:
@@ -78,8 +109,11 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	return nil, driver.ErrSkip
 }
 
-func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	switch q := c.Conn.(type) {
+// Queries makes queries by a connection that can.
+type queries struct{ by driver.Conn }
+
+func (c queries) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	switch q := c.by.(type) {
 	case driver.QueryerContext:
 		return q.QueryContext(ctx, query, args)
 	case queryer:
@@ -101,6 +135,22 @@ type (
 		Query(query string, args []driver.Value) (driver.Rows, error)
 	}
 )
+
+func isExecer(c driver.Conn) bool {
+	switch c.(type) {
+	case driver.ExecerContext, execer:
+		return true
+	}
+	return false
+}
+
+func isQueryer(c driver.Conn) bool {
+	switch c.(type) {
+	case driver.QueryerContext, queryer:
+		return true
+	}
+	return false
+}
 
 // positional makes of args what a driver takes that knows no names and no contexts.
 func positional(ctx context.Context, args []driver.NamedValue) ([]driver.Value, error) {

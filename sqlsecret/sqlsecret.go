@@ -90,7 +90,7 @@ func (c *Connector[T]) Connect(ctx context.Context) (driver.Conn, error) {
 			return err
 		}
 		login.Succeeded(info)
-		made = &conn{Conn: inner, login: login}
+		made = wrap(inner, login)
 		return nil
 	})
 	return made, err

@@ -1,0 +1,89 @@
+package sqlsecret_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+
+	"github.com/typedsecret/typedsecret/sqlsecret"
+)
+
+// A connectorFunc makes connections of a driver of the test's.
+type connectorFunc func() driver.Conn
+
+func (f connectorFunc) Connect(context.Context) (driver.Conn, error) { return f(), nil }
+func (f connectorFunc) Driver() driver.Driver                        { return nil }
+
+// A statementConn takes arguments only by prepared statements, which convert them: as
+// godror's connections do, whose arguments may be options, slices and functions.
+type statementConn struct{}
+
+func (statementConn) Prepare(string) (driver.Stmt, error) { return statement{}, nil }
+func (statementConn) Close() error                        { return nil }
+func (statementConn) Begin() (driver.Tx, error)           { return nil, errors.New("no transactions") }
+
+type statement struct{}
+
+func (statement) Close() error                               { return nil }
+func (statement) NumInput() int                              { return -1 }
+func (statement) CheckNamedValue(v *driver.NamedValue) error { v.Value = int64(1); return nil }
+
+func (statement) Exec([]driver.Value) (driver.Result, error) { return driver.ResultNoRows, nil }
+func (statement) Query([]driver.Value) (driver.Rows, error)  { return noRows{}, nil }
+
+type noRows struct{}
+
+func (noRows) Columns() []string         { return nil }
+func (noRows) Close() error              { return nil }
+func (noRows) Next([]driver.Value) error { return io.EOF }
+
+// Connections that have one of the two methods beside.
+type (
+	execConn  struct{ statementConn }
+	queryConn struct{ statementConn }
+)
+
+func (execConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	return driver.ResultNoRows, nil
+}
+
+func (queryConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return noRows{}, nil
+}
+
+// TestArgumentsThatOnlyAStatementTakesReachIt, by Exec or Query of a connection that
+// itself has no such method.
+func TestArgumentsThatOnlyAStatementTakesReachIt(t *testing.T) {
+	for name, conn := range map[string]driver.Conn{
+		"neither": statementConn{}, "exec only": execConn{}, "query only": queryConn{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t)
+				defer s.stop()
+				connector := connectorFunc(func() driver.Conn { return conn })
+				bare := sql.OpenDB(connector)
+				defer bare.Close()
+				wrapped := sqlsecret.OpenDB(s.secret, func(creds) (driver.Connector, error) { return connector, nil })
+				defer wrapped.Close()
+				option := func() {} // an argument that package sql doesn't know
+				use := func(db *sql.DB) (exec, query bool) {
+					_, err := db.ExecContext(t.Context(), "CALL", option)
+					rows, failed := db.QueryContext(t.Context(), "CALL", option)
+					if failed == nil {
+						failed = rows.Close()
+					}
+					return err == nil, failed == nil
+				}
+				wantExec, wantQuery := use(bare)
+				if exec, query := use(wrapped); exec != wantExec || query != wantQuery {
+					t.Errorf("with the wrapper, Exec and Query work: %t, %t; without: %t, %t", exec, query, wantExec, wantQuery)
+				}
+			})
+		})
+	}
+}
