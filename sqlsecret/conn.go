@@ -11,7 +11,8 @@ import (
 // package sql does.
 type conn struct {
 	driver.Conn
-	login *Login
+	login     *Login
+	abandoned bool // as package sql abandons a connection; see tx
 }
 
 // wrap makes a conn that executes statements and queries only if inner does: package
@@ -64,7 +65,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 
 // IsValid is asked when the pool is about to take the connection back.
 func (c *conn) IsValid() bool {
-	if c.login.Retired() {
+	if c.login.Retired() || c.abandoned {
 		return false
 	}
 	if v, ok := c.Conn.(driver.Validator); ok {
@@ -165,6 +166,35 @@ func positional(ctx context.Context, args []driver.NamedValue) ([]driver.Value, 
 }
 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	inner, err := c.begin(ctx, opts)
+	if err != nil || c.isKept() {
+		return inner, err
+	}
+	return &tx{inner, ctx, c}, nil
+}
+
+// isKept reports whether package sql would go on with the driver's own connection after
+// the context of a transaction has ended.
+func (c *conn) isKept() bool {
+	_, resets := c.Conn.(driver.SessionResetter)
+	_, validates := c.Conn.(driver.Validator)
+	return resets && validates
+}
+
+// A tx has the connection closed if its context has ended when it is rolled back. To
+// package sql, a conn can always do what isKept asks for, so that it would be kept.
+type tx struct {
+	driver.Tx
+	ctx  context.Context
+	conn *conn
+}
+
+func (t *tx) Rollback() error {
+	t.conn.abandoned = t.conn.abandoned || t.ctx.Err() != nil
+	return t.Tx.Rollback()
+}
+
+func (c *conn) begin(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	b, ok := c.Conn.(driver.ConnBeginTx)
 	switch {
 	case ok:
