@@ -8,6 +8,7 @@ import (
 	"io"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/typedsecret/typedsecret/internal/fakedb"
 	"github.com/typedsecret/typedsecret/sqlsecret"
@@ -121,4 +122,75 @@ func TestAConnectionIsKeptAfterACancelledTransactionOnlyIfItWouldBeWithoutTheWra
 			})
 		})
 	}
+}
+
+// A driverOf is a connector whose Driver is a function of the test's.
+type driverOf struct {
+	driver.Connector
+	driver func() driver.Driver
+}
+
+func (d driverOf) Driver() driver.Driver { return d.driver() }
+
+// TestADriverThatPanicsHarmsNoOtherLogin, where a server goes on after the panic.
+func TestADriverThatPanicsHarmsNoOtherLogin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		defer s.stop()
+		broken := true
+		db := sqlsecret.OpenDB(s.secret, func(creds) (driver.Connector, error) {
+			return driverOf{s.fake.Connector("app", "first"), func() driver.Driver {
+				if broken {
+					panic("no driver")
+				}
+				return nil
+			}}, nil
+		})
+		defer db.Close()
+		func() {
+			defer func() { recover() }()
+			db.Ping()
+		}()
+		broken = false
+		if err := db.Ping(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A closing is a connection whose Close fails.
+type closing struct{ driver.Conn }
+
+func (c closing) Close() error {
+	return errors.Join(c.Conn.Close(), errors.New("no close_notify was received"))
+}
+
+type closingConnector struct{ driver.Connector }
+
+func (c closingConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	inner, err := c.Connector.Connect(ctx)
+	return closing{inner}, err
+}
+
+// TestAVersionIsProvedByItsLoginThoughClosingFails: one login, and no other each minute.
+func TestAVersionIsProvedByItsLoginThoughClosingFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		defer s.stop()
+		db := sqlsecret.OpenDB(s.secret, func(c creds) (driver.Connector, error) {
+			return closingConnector{s.fake.Connector(c.Username, c.Password)}, nil
+		})
+		defer db.Close()
+		first := s.session(db)
+		s.fake.SetPassword("app_clone", "second")
+		s.server.Rotate(t, "prod/db", payload("app_clone", "second"))
+		if _, err := s.secret.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if n := s.session(db); n == first {
+			t.Error("the connection of the old version is still in use")
+		}
+		s.wantStats(3, 0, 1)
+	})
 }

@@ -112,8 +112,9 @@ func (c *Connector[T]) login(ctx context.Context, value T) (driver.Conn, error) 
 	case guard.IsNil(with):
 		return nil, fmt.Errorf("sqlsecret: the driver.Connector made of the secret %s is nil", c.secret.ID())
 	}
+	d := with.Driver() // the user's code, which may panic or call this Connector
 	c.mu.Lock()
-	c.driver = with.Driver()
+	c.driver = d
 	c.mu.Unlock()
 	inner, err := with.Connect(ctx)
 	if err != nil && rejected.Database(err) {
@@ -203,6 +204,7 @@ func (c *Connector[T]) probe(value T) error {
 		if err != nil {
 			return err
 		}
-		return inner.Close()
+		_ = inner.Close() // how it ends says nothing of the login
+		return nil
 	})
 }
