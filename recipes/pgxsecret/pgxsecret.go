@@ -52,9 +52,12 @@ type credentials[T any] struct {
 // An attempt travels in the context, from the call of the pool's user to BeforeConnect.
 type attempt[T any] struct {
 	version string // what was tried, written by beforeConnect
-	given   bool   // by Do; else beforeConnect gets it
-	value   T
-	info    typedsecret.Info
+
+	// What Do gave, and the login that was begun before Do read it. Without a login,
+	// beforeConnect begins one and reads the secret itself.
+	login *sqlsecret.Login
+	value T
+	info  typedsecret.Info
 }
 
 type attemptKey[T any] struct{}
@@ -67,14 +70,16 @@ func (c *credentials[T]) do(ctx context.Context, f func(context.Context) error) 
 	if !isRefusedLogin(err) {
 		return err
 	}
+	login := c.logins.Begin()
 	return c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
 		if first != nil && first.version == info.VersionID {
 			first = nil
 			return typedsecret.Rejected(err) // it was tried just now
 		}
 		first = nil
-		err := f(context.WithValue(ctx, attemptKey[T]{}, &attempt[T]{given: true, value: value, info: info}))
+		err := f(context.WithValue(ctx, attemptKey[T]{}, &attempt[T]{login: login, value: value, info: info}))
 		if isRefusedLogin(err) {
+			login = c.logins.Begin()
 			return typedsecret.Rejected(err)
 		}
 		return err
@@ -88,13 +93,14 @@ func isRefusedLogin(err error) bool {
 
 // beforeConnect gives a connection that is about to be made its credential.
 func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
-	login := c.logins.Begin()
 	a, _ := ctx.Value(attemptKey[T]{}).(*attempt[T])
 	if a == nil {
 		a = &attempt[T]{} // the pool makes a connection of its own accord
 	}
-	value, info := a.value, a.info
-	if !a.given {
+	login, value, info := a.login, a.value, a.info
+	a.login = nil // it is of one connection; the pool may need another for the same attempt
+	if login == nil {
+		login = c.logins.Begin()
 		var err error
 		if value, info, err = c.secret.GetWithInfo(ctx); err != nil {
 			return err

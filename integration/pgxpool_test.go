@@ -1,0 +1,102 @@
+package integration_test
+
+import (
+	"context"
+	"encoding/json"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/integration/pgtest"
+	"github.com/typedsecret/typedsecret/recipes/pgxsecret"
+)
+
+// A label is a secret that a test sets as it likes, and may fetch as often.
+type label struct {
+	mu    sync.Mutex // guards value
+	value cache.Value
+}
+
+func (l *label) set(version, user, password string) {
+	payload, _ := json.Marshal(creds{user, password})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.value = cache.Value{Payload: cache.StringPayload(string(payload)), VersionID: version}
+}
+
+func (l *label) handle(t *testing.T) *typedsecret.Secret[creds] {
+	t.Helper()
+	secrets, err := cache.New(cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.value, nil
+	}), cache.Config{MinRefreshInterval: time.Nanosecond})
+	must(t, err)
+	t.Cleanup(func() { secrets.Close() })
+	return typedsecret.New[creds]("prod/db", typedsecret.WithCache(secrets))
+}
+
+// pgxConfig is a pool's configuration, and apply what puts a credential in it.
+func pgxConfig(t *testing.T, db *pgtest.Server) (config *pgxpool.Config, apply func(creds, *pgx.ConnConfig)) {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(db.URL("", ""))
+	must(t, err)
+	return config, func(c creds, config *pgx.ConnConfig) { config.User, config.Password = c.Username, c.Password }
+}
+
+// TestAnOlderVersionThatLogsInLaterRetiresNothing: the login waits, in a hook or for a
+// place in the pool, with what Do has read, while a newer version proves itself.
+func TestAnOlderVersionThatLogsInLaterRetiresNothing(t *testing.T) {
+	db, ctx := pgtest.New(t), t.Context()
+	must(t, db.CreateUser(ctx, "app", "third"))
+	must(t, db.CreateUser(ctx, "app_clone", "second"))
+	l := new(label)
+	l.set("1", "app", "first")
+	secret := l.handle(t)
+	_, err := secret.Get(ctx)
+	must(t, err)
+	l.set("2", "app_clone", "second") // in Secrets Manager; the cache doesn't know yet
+
+	config, apply := pgxConfig(t, db)
+	var pool *pgxsecret.Pool
+	var logins, newer int
+	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
+		if logins++; logins != 2 {
+			return nil
+		}
+		// Version 1 was refused, and version 2 is about to log in.
+		l.set("3", "app", "third")
+		if _, err := secret.Refresh(ctx); err != nil {
+			return err
+		}
+		if err := pool.QueryRow(ctx, pid).Scan(&newer); err != nil {
+			return err
+		}
+		awaitIdle(pool)
+		return nil
+	}
+	pool, err = pgxsecret.New(ctx, config, secret, apply)
+	must(t, err)
+	defer pool.Close()
+	for range 3 {
+		var session int
+		must(t, pool.QueryRow(ctx, pid).Scan(&session))
+		if session != newer {
+			t.Errorf("session %d has taken over from %d, which is of a newer version", session, newer)
+		}
+		awaitIdle(pool)
+	}
+}
+
+// awaitIdle waits until a connection is back in the pool, which is after its query's end.
+func awaitIdle(pool *pgxsecret.Pool) {
+	for pool.Pool().Stat().IdleConns() == 0 {
+		runtime.Gosched()
+	}
+}
