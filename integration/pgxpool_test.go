@@ -100,3 +100,38 @@ func awaitIdle(pool *pgxsecret.Pool) {
 		runtime.Gosched()
 	}
 }
+
+// TestHooksOfTheConfigAreCalled, as pgxpool calls them.
+func TestHooksOfTheConfigAreCalled(t *testing.T) {
+	db, ctx := pgtest.New(t), t.Context()
+	must(t, db.CreateUser(ctx, "app", "first"))
+	l := new(label)
+	l.set("1", "app", "first")
+	config, apply := pgxConfig(t, db)
+	called := map[string]int{}
+	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { called["BeforeConnect"]++; return nil }
+	config.AfterConnect = func(context.Context, *pgx.Conn) error { called["AfterConnect"]++; return nil }
+	//lint:ignore SA1019 A user's config may have it.
+	config.BeforeAcquire = func(context.Context, *pgx.Conn) bool { called["BeforeAcquire"]++; return true }
+	config.AfterRelease = func(*pgx.Conn) bool { called["AfterRelease"]++; return true }
+	pool, err := pgxsecret.New(ctx, config, l.handle(t), apply)
+	must(t, err)
+	conn, err := pool.Acquire(ctx)
+	must(t, err)
+	conn.Release()
+	pool.Close()
+	for _, hook := range []string{"BeforeConnect", "AfterConnect", "BeforeAcquire", "AfterRelease"} {
+		if called[hook] != 1 {
+			t.Errorf("%s was called %d times", hook, called[hook])
+		}
+	}
+}
+
+func TestAPoolWithoutAFunctionForTheCredentialIsAnError(t *testing.T) {
+	config, err := pgxpool.ParseConfig("sslmode=disable")
+	must(t, err)
+	if pool, err := pgxsecret.New[creds](t.Context(), config, new(label).handle(t), nil); err == nil {
+		pool.Close()
+		t.Error("there is a pool, whose first login would end the program")
+	}
+}

@@ -29,10 +29,13 @@ type Pool struct {
 }
 
 // New makes a Pool. Config is changed and must not be used otherwise; its own hooks are
-// called too, but for BeforeAcquire, which PrepareConn replaces in pgxpool. Apply puts
+// called too, BeforeAcquire only where there is no PrepareConn, as in pgxpool. Apply puts
 // the secret's value into the configuration of one connection: the user and the
 // password. Another host needs another TLSConfig too, so that is best left to config.
 func New[T any](ctx context.Context, config *pgxpool.Config, secret *typedsecret.Secret[T], apply func(T, *pgx.ConnConfig)) (*Pool, error) {
+	if apply == nil {
+		return nil, errors.New("pgxsecret: the function that puts the secret into the configuration is nil")
+	}
 	c := &credentials[T]{secret: secret, apply: apply}
 	hookInto(config, c.beforeConnect)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
@@ -131,6 +134,10 @@ func isRetired(conn *pgx.Conn) bool {
 // hookInto puts before each hook that config has what is ours.
 func hookInto(config *pgxpool.Config, before func(context.Context, *pgx.ConnConfig) error) {
 	theirs := *config
+	//lint:ignore SA1019 A user's config may have it.
+	if acquire := theirs.BeforeAcquire; acquire != nil && theirs.PrepareConn == nil {
+		theirs.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) { return acquire(ctx, conn), nil }
+	}
 	config.BeforeConnect = func(ctx context.Context, c *pgx.ConnConfig) error {
 		if theirs.BeforeConnect != nil {
 			if err := theirs.BeforeConnect(ctx, c); err != nil {
