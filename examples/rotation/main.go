@@ -14,8 +14,10 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/typedsecret/typedsecret"
@@ -42,7 +44,10 @@ const window = 2 * time.Second
 func main() {
 	pretend := flag.Bool("fake", false, "use the fake database also where PostgreSQL is installed")
 	flag.Parse()
-	if err := run(context.Background(), *pretend); err != nil {
+	// PostgreSQL's folder is to be removed however the story ends.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *pretend); err != nil {
 		log.Fatal(err)
 	}
 }

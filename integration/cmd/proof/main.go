@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/typedsecret/typedsecret/integration/pgtest"
@@ -24,7 +25,7 @@ func main() {
 	rotations := flag.Int("rotations", 50, "how many rotations each scenario has")
 	only := flag.String("only", "", "play only the scenarios whose name contains this")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *rotations, *only); err != nil {
 		log.Fatal(err)
