@@ -194,3 +194,21 @@ func TestAVersionIsProvedByItsLoginThoughClosingFails(t *testing.T) {
 		s.wantStats(3, 0, 1)
 	})
 }
+
+// TestCloseEndsALoginThatIsTriedAgain: nobody is there to use what would come of it.
+func TestCloseEndsALoginThatIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		defer s.stop()
+		s.fake.SetPassword("app", "changed by hand")
+		began := time.Now()
+		time.AfterFunc(3*time.Second, func() { s.sql.Close() })
+		err := s.sql.Ping()
+		if d := time.Since(began); d != 3*time.Second || err == nil {
+			t.Errorf("it ended after %v with: %v", d, err)
+		}
+		refused := s.fake.Stats().Refused
+		time.Sleep(time.Minute)
+		s.wantStats(0, refused, 0)
+	})
+}

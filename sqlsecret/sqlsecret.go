@@ -81,6 +81,9 @@ func (c *Connector[T]) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.watch(); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(c.ctx, func() { cancel(errClosed) })()
 	var made driver.Conn
 	login := c.logins.Begin()
 	err := c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
@@ -140,8 +143,11 @@ func (unopened) Open(string) (driver.Conn, error) {
 	return nil, errors.New("sqlsecret: a connection is opened by the Connector, not by its Driver")
 }
 
-// Close ends what keeps the pool current; the connections are the pool's to close. It
-// may be called more than once. The error is nil.
+var errClosed = errors.New("sqlsecret: the connector is closed")
+
+// Close ends what keeps the pool current, and the logins under way, which would else be
+// tried again for nobody; the connections are the pool's to close. It may be called more
+// than once. The error is nil.
 func (c *Connector[T]) Close() error {
 	c.mu.Lock()
 	c.closed = true
@@ -157,7 +163,7 @@ func (c *Connector[T]) watch() error {
 	defer c.mu.Unlock()
 	switch {
 	case c.closed:
-		return errors.New("sqlsecret: the connector is closed")
+		return errClosed
 	case !c.watching && c.secret.Err() == nil:
 		c.watching = true
 		c.running.Go(func() {
