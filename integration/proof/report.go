@@ -24,6 +24,9 @@ func (r Result) Misses() (misses []string) {
 	if calls := r.Calls - r.BackoffCalls; calls > most {
 		misses = append(misses, fmt.Sprintf("%d API calls beyond the back-off's, of %d", calls, most))
 	}
+	if r.BackoffCalls > r.MostBackoffCalls {
+		misses = append(misses, fmt.Sprintf("%d API calls that brought nothing new, of %d", r.BackoffCalls, r.MostBackoffCalls))
+	}
 	if most := 2 * PoolSize * (1 + r.Rotations); r.Opened > most {
 		misses = append(misses, fmt.Sprintf("%d connections opened, of %d", r.Opened, most))
 	}

@@ -27,6 +27,7 @@ type Result struct {
 	Refused, Opened          int           // logins
 	Calls                    int           // of Secrets Manager
 	BackoffCalls             int           // of them, those that brought nothing new
+	MostBackoffCalls         int           // that there may be, by what the scenario is like
 	Err                      error         // the first that a query failed with
 }
 
@@ -64,7 +65,7 @@ func Run(ctx context.Context, db *pgtest.Server, s Scenario, rotations int) ([]R
 	for _, c := range all {
 		c.load.running.Wait()
 	}
-	return results(all, server, rotations), err
+	return s.results(all, server, rotations), err
 }
 
 // users makes the users of the strategies, with new passwords, and the secret.
@@ -130,14 +131,14 @@ func (s Scenario) trouble(server *secrettest.Server) (end func(), err error) {
 	return func() { <-over }, nil
 }
 
-func results(all []*contender, server *secrettest.Server, rotations int) (list []Result) {
+func (s Scenario) results(all []*contender, server *secrettest.Server, rotations int) (list []Result) {
 	requests := server.Requests()
 	for _, c := range all {
 		r := Result{
 			Contender: c.name, Ours: c.ours, Pending: c.pending, Rotations: rotations,
 			Queries: c.load.queries, Failed: c.load.failed, Retried: c.load.retried, Longest: c.load.longest,
 			Refused: int(c.refused.Load()), Opened: int(c.opened.Load()),
-			Err: c.load.err,
+			MostBackoffCalls: rotations * s.backoffCalls(c.pending), Err: c.load.err,
 		}
 		for _, request := range requests {
 			if strings.Contains(request.UserAgent, "app/"+c.id) {

@@ -8,6 +8,7 @@ package proof
 import (
 	"time"
 
+	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/integration/rotation"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
@@ -69,3 +70,15 @@ const meanRest = 1200 * time.Millisecond
 // two rotations, so that there are logins in the midst of them, and so long that most
 // connections that are closed are closed because of a rotation.
 func (s Scenario) lifetime() time.Duration { return s.period() * 4 / 5 }
+
+// backoffCalls is how many calls of Secrets Manager may bring nothing new in a rotation,
+// beyond the one that is required of it: one for each MinRefreshInterval that logins may
+// be refused in, and one at its beginning; with AWSPENDING as many for that.
+func (s Scenario) backoffCalls(pending bool) int {
+	refused := s.Window + s.Lasting
+	calls := 1 + int((refused+cache.DefaultMinRefreshInterval-1)/cache.DefaultMinRefreshInterval)
+	if pending {
+		calls *= 2
+	}
+	return calls
+}

@@ -1,7 +1,9 @@
-// Command proof has four services query a real PostgreSQL while its password is rotated,
+// Command proof has five services query a real PostgreSQL while its password is rotated,
 // and prints what that cost each of them. It exits with 1 if one of ours does not do
-// what is required of it: no failed query, one API call a rotation beyond the
-// back-off's, and twice the pool's size of connections opened a rotation at most.
+// what is required of it: no failed query; of API calls that bring something new, one a
+// rotation, two with AWSPENDING; of those that bring nothing, one a second while logins
+// are refused, as MinRefreshInterval has it; and twice the pool's size of connections
+// opened a rotation at most.
 package main
 
 import (

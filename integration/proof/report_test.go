@@ -1,0 +1,33 @@
+package proof
+
+import (
+	"testing"
+	"time"
+)
+
+// TestCallsThatBringNothingNewAreBounded: else a service that asks Secrets Manager all
+// the time would be as good as one that asks when it must.
+func TestCallsThatBringNothingNewAreBounded(t *testing.T) {
+	window := Scenario{Window: 2 * time.Second}
+	for _, test := range []struct {
+		name    string
+		pending bool
+		calls   int // that brought nothing new, in 50 rotations
+		misses  int
+	}{
+		{"one each second", false, 150, 0},
+		{"more often", false, 151, 1},
+		{"one each second, for AWSPENDING too", true, 300, 0},
+		{"more often, for AWSPENDING too", true, 301, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := Result{
+				Ours: true, Pending: test.pending, Rotations: 50,
+				Calls: 51 + test.calls, BackoffCalls: test.calls, MostBackoffCalls: 50 * window.backoffCalls(test.pending),
+			}
+			if misses := r.Misses(); len(misses) != test.misses {
+				t.Errorf("misses: %q", misses)
+			}
+		})
+	}
+}
