@@ -26,7 +26,10 @@ import (
 // once, when it is logged in; so no command is executed twice. It waits for as long as
 // its context and typedsecret.WithRetryBudget allow, go-redis's own timeouts
 // notwithstanding, and a pipeline or a subscription perhaps twice as long, as go-redis
-// goes on to a second connection. Then the error wraps typedsecret.ErrRejected.
+// goes on to a second connection. Then the error wraps typedsecret.ErrRejected. What finds
+// all places of the pool taken by connections that log in waits for PoolTimeout, as often
+// as MaxRetries says: by the defaults that is longer than a login takes, and with a
+// MaxRetries of -1 the PoolTimeout should be longer than the retry budget.
 //
 // Connections that are open don't ask the secret, and Redis leaves them logged in after
 // a password was changed. As credentials may change, go-redis does without client-side

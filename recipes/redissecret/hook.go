@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -53,7 +54,7 @@ func (h *hook[T]) logIn(ctx context.Context, args []any, send redis.ProcessHook)
 		user, password := h.credentials(value)
 		answer = nil
 		if login := loginArgs(args, user, password); login != nil {
-			answer = send(ctx, redis.NewCmd(ctx, login...))
+			answer = withoutArgs(send(ctx, redis.NewCmd(ctx, login...)))
 		}
 		if rejected.Redis(answer) {
 			return typedsecret.Rejected(answer)
@@ -68,6 +69,28 @@ func (h *hook[T]) logIn(ctx context.Context, args []any, send redis.ProcessHook)
 	}
 	return fmt.Errorf("redissecret: %w", err) // go-redis takes one layer off
 }
+
+// withoutArgs takes from an answer what Redis says of the arguments of a command that it
+// does not know, a renamed AUTH say: they hold the password.
+func withoutArgs(answer error) error {
+	if answer == nil {
+		return nil
+	}
+	text, _, quotes := strings.Cut(answer.Error(), ", with args beginning with:")
+	if !quotes {
+		return answer
+	}
+	return unknownCommand(text)
+}
+
+// An unknownCommand is an answer of Redis, by which go-redis knows that it may try AUTH
+// after HELLO.
+type unknownCommand string
+
+func (u unknownCommand) Error() string { return string(u) }
+
+// RedisError implements redis.Error.
+func (unknownCommand) RedisError() {}
 
 // loginArgs returns the arguments of a login, given those of one that go-redis makes for
 // the default user:

@@ -2,6 +2,7 @@ package redissecret_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -76,6 +77,20 @@ func TestErrorsOfTheSecretAreToldWhole(t *testing.T) {
 			t.Error("a client of nothing works")
 		}
 		client.Close()
+	}
+}
+
+// TestAnErrorQuotesNoPassword, though Redis quotes what a command that it does not know
+// came with.
+func TestAnErrorQuotesNoPassword(t *testing.T) {
+	rig, server := testcache.New(t), newRedis(t, append(noHELLO, "--rename-command", "AUTH", "")...)
+	rig.Server.Seed(t, "prod/redis", payload("hunter2"))
+	secret := typedsecret.New[Login]("prod/redis", typedsecret.WithCache(rig.Cache))
+	client := redissecret.NewClient(secret, Login.Credentials, server.options())
+	defer client.Close()
+	err := client.Ping(t.Context()).Err()
+	if err == nil || !strings.Contains(err.Error(), "unknown command") || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "hunter2") {
+		t.Errorf("got %v", err)
 	}
 }
 
