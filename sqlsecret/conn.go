@@ -12,14 +12,15 @@ import (
 type conn struct {
 	driver.Conn
 	login     *Login
+	closed    func()
 	abandoned bool // as package sql abandons a connection; see tx
 }
 
 // wrap makes a conn that executes statements and queries only if inner does: package
 // sql checks their arguments before it learns that a connection skips them, and those
 // that only a prepared statement takes would be refused.
-func wrap(inner driver.Conn, login *Login) driver.Conn {
-	c := &conn{Conn: inner, login: login}
+func wrap(inner driver.Conn, login *Login, closed func()) driver.Conn {
+	c := &conn{Conn: inner, login: login, closed: closed}
 	switch isExecer, isQueryer := isExecer(inner), isQueryer(inner); {
 	case isExecer && isQueryer:
 		return struct {
@@ -51,6 +52,12 @@ func Unwrap(driverConn any) any {
 }
 
 func (c *conn) unwrap() driver.Conn { return c.Conn }
+
+// Close is called once, by package sql.
+func (c *conn) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
+}
 
 // ResetSession is asked when the pool is about to give the connection out.
 func (c *conn) ResetSession(ctx context.Context) error {

@@ -212,3 +212,22 @@ func TestCloseEndsALoginThatIsTriedAgain(t *testing.T) {
 		s.wantStats(0, refused, 0)
 	})
 }
+
+// TestAPoolWithoutConnectionsProvesNothing: there is nothing to be retired, and a wrong
+// password that is tried for ever may lock the account.
+func TestAPoolWithoutConnectionsProvesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		defer s.stop()
+		s.sql.SetConnMaxIdleTime(time.Minute)
+		s.session(s.sql)
+		s.server.Rotate(t, "prod/db", payload("app", "wrong"))
+		if _, err := s.secret.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute) // the connection is closed meanwhile
+		refused := s.fake.Stats().Refused
+		time.Sleep(time.Hour)
+		s.wantStats(1, refused, 0)
+	})
+}

@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/typedsecret/typedsecret"
@@ -47,6 +48,7 @@ type Connector[T any] struct {
 	secret *typedsecret.Secret[T]
 	open   func(T) (driver.Connector, error)
 	logins Logins
+	conns  atomic.Int64 // that are open, or being opened
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -85,6 +87,12 @@ func (c *Connector[T]) Connect(ctx context.Context) (driver.Conn, error) {
 	defer cancel(nil)
 	defer context.AfterFunc(c.ctx, func() { cancel(errClosed) })()
 	var made driver.Conn
+	c.conns.Add(1)
+	defer func() {
+		if made == nil {
+			c.conns.Add(-1)
+		}
+	}()
 	login := c.logins.Begin()
 	err := c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
 		inner, err := c.login(ctx, value)
@@ -93,7 +101,7 @@ func (c *Connector[T]) Connect(ctx context.Context) (driver.Conn, error) {
 			return err
 		}
 		login.Succeeded(info)
-		made = wrap(inner, login)
+		made = wrap(inner, login, func() { c.conns.Add(-1) })
 		return nil
 	})
 	return made, err
@@ -183,10 +191,12 @@ const probeTimeout = 30 * time.Second
 
 // prove logs in with the present version, to no other end than to know that it can be
 // done, if connections of another one wait for that to be retired and no login of the
-// pool shows it meanwhile. A refused login changes nothing, but is tried again later.
+// pool shows it meanwhile. A refused login changes nothing, but is tried again later, as
+// long as there are connections: a service that has none adds no refusals to those that
+// may lock an account.
 func (c *Connector[T]) prove() {
 	for n := 1; ; n++ {
-		if _, info, err := c.secret.GetWithInfo(c.ctx); err == nil && !c.logins.awaits(info) {
+		if _, info, err := c.secret.GetWithInfo(c.ctx); err == nil && !c.logins.awaits(info) || c.conns.Load() == 0 {
 			return
 		}
 		select {
