@@ -1,5 +1,6 @@
 // Package pgxsecret makes a pgxpool.Pool whose connections log in with a secret, and
-// which goes on through the rotations of it without a failed query.
+// which goes on through its rotations: a query that needs a new connection waits until
+// the login is accepted, for as long as [typedsecret.Secret.Do] tries.
 //
 // The pool asks for the credential in BeforeConnect, and closes the connections of an
 // older version, once a newer one has logged in, in PrepareConn and AfterRelease. What
@@ -8,6 +9,7 @@
 package pgxsecret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -20,15 +22,21 @@ import (
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
-// A Pool has the methods of a pgxpool.Pool that open connections. A login that is
-// refused is tried again as [typedsecret.Secret.Do] does it, with the handle's options.
-// It is safe for concurrent use.
+// A Pool has those methods of a pgxpool.Pool that open connections. A login that is
+// refused, by [rejected.PostgreSQL] or what the handle was given by
+// [typedsecret.WithRejected], is tried again as [typedsecret.Secret.Do] does it; one that
+// stays refused is an error that wraps [typedsecret.ErrRejected]. It is safe for
+// concurrent use.
+//
+// It watches nothing: a new version is noticed at a login, at the latest when the
+// connections reach their MaxConnLifetime, an hour by default.
 type Pool struct {
 	pool *pgxpool.Pool
 	do   func(context.Context, func(context.Context) error) error
 }
 
-// New makes a Pool. Config is changed and must not be used otherwise; its own hooks are
+// New makes a Pool. It fetches nothing unless the pool has MinConns; what is wrong with
+// the secret is the error of the first use. Config is changed and must not be used otherwise; its own hooks are
 // called too, BeforeAcquire only where there is no PrepareConn, as in pgxpool. Apply puts
 // the secret's value into the configuration of one connection: the user and the
 // password. Another host needs another TLSConfig too, so that is best left to config.
@@ -66,32 +74,37 @@ type attempt[T any] struct {
 type attemptKey[T any] struct{}
 
 // do calls f, and again when a login in it was refused. Only a login is known to have
-// done nothing, so only for that f is called again.
+// done nothing, so only for that f is called again: what else f fails with, Do is not
+// asked about.
 func (c *credentials[T]) do(ctx context.Context, f func(context.Context) error) error {
 	first := &attempt[T]{}
 	err := f(context.WithValue(ctx, attemptKey[T]{}, first))
-	if !isRefusedLogin(err) {
+	if !isOfLogin(err) {
 		return err
 	}
 	login := c.logins.Begin()
-	return c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
-		if first != nil && first.version == info.VersionID {
-			first = nil
-			return typedsecret.Rejected(err) // it was tried just now
-		}
-		first = nil
-		err := f(context.WithValue(ctx, attemptKey[T]{}, &attempt[T]{login: login, value: value, info: info}))
-		if isRefusedLogin(err) {
+	var other error
+	refused := c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
+		if first == nil || first.version != info.VersionID {
+			err = f(context.WithValue(ctx, attemptKey[T]{}, &attempt[T]{login: login, value: value, info: info}))
 			login = c.logins.Begin()
+		}
+		first = nil // else it was tried just now
+		switch {
+		case !isOfLogin(err):
+			other = err
+			return nil
+		case rejected.PostgreSQL(err):
 			return typedsecret.Rejected(err)
 		}
 		return err
 	})
+	return cmp.Or(refused, other)
 }
 
-func isRefusedLogin(err error) bool {
+func isOfLogin(err error) bool {
 	var login *pgconn.ConnectError
-	return errors.As(err, &login) && rejected.PostgreSQL(err)
+	return errors.As(err, &login)
 }
 
 // beforeConnect gives a connection that is about to be made its credential.

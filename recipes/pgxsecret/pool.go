@@ -8,20 +8,30 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Pool returns the pgxpool.Pool itself, for its statistics, say. What makes connections
-// by it does not try a refused login again.
+// Pool returns the pgxpool.Pool itself, for its statistics, or for a library that wants
+// one. What makes connections by it does not try a refused login again.
 func (p *Pool) Pool() *pgxpool.Pool { return p.pool }
 
 // Close closes the pool.
 func (p *Pool) Close() { p.pool.Close() }
 
-// Acquire takes a connection. For what the Pool has no method for, a batch say.
+// Acquire takes a connection.
 func (p *Pool) Acquire(ctx context.Context) (conn *pgxpool.Conn, err error) {
 	err = p.do(ctx, func(ctx context.Context) (err error) {
 		conn, err = p.pool.Acquire(ctx)
 		return err
 	})
 	return conn, err
+}
+
+// AcquireFunc calls f with a connection, and gives that back then.
+func (p *Pool) AcquireFunc(ctx context.Context, f func(*pgxpool.Conn) error) error {
+	conn, err := p.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	return f(conn)
 }
 
 // Ping asks the database for a sign of life.
@@ -45,33 +55,28 @@ func (p *Pool) Query(ctx context.Context, sql string, args ...any) (rows pgx.Row
 	return rows, err
 }
 
-// QueryRow executes a query that returns one row. What fails is the error of Scan.
+// QueryRow executes a query that returns one row. What fails is the error of Scan, which
+// gives the connection back.
 func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	rows, err := p.Query(ctx, sql, args...)
-	return row{rows, err}
+	conn, err := p.Acquire(ctx)
+	if err != nil {
+		return row{err: err}
+	}
+	return row{conn.QueryRow(ctx, sql, args...), conn, nil}
 }
 
 type row struct {
-	rows pgx.Rows
-	err  error
+	row  pgx.Row
+	conn *pgxpool.Conn
+	err  error // then there is nothing else
 }
 
 func (r row) Scan(dest ...any) error {
 	if r.err != nil {
 		return r.err
 	}
-	defer r.rows.Close()
-	if !r.rows.Next() {
-		if err := r.rows.Err(); err != nil {
-			return err
-		}
-		return pgx.ErrNoRows
-	}
-	if err := r.rows.Scan(dest...); err != nil {
-		return err
-	}
-	r.rows.Close()
-	return r.rows.Err()
+	defer r.conn.Release()
+	return r.row.Scan(dest...)
 }
 
 // Begin starts a transaction.
@@ -93,4 +98,49 @@ func (p *Pool) CopyFrom(ctx context.Context, table pgx.Identifier, columns []str
 		return err
 	})
 	return n, err
+}
+
+// SendBatch sends a batch. Close of what it returns gives the connection back, or, if
+// the batch began a transaction, the end of that.
+func (p *Pool) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	conn, err := p.Acquire(ctx)
+	if err != nil {
+		return pgx.FailedBatchResults(b, err)
+	}
+	return batchResults{conn.SendBatch(ctx, b), conn}
+}
+
+type batchResults struct {
+	pgx.BatchResults
+	conn *pgxpool.Conn
+}
+
+func (r batchResults) Close() error {
+	err := r.BatchResults.Close()
+	if r.BatchResults.Tx() == nil {
+		r.conn.Release()
+	}
+	return err
+}
+
+func (r batchResults) Tx() pgx.Tx {
+	if tx := r.BatchResults.Tx(); tx != nil {
+		return batchTx{tx, r.conn}
+	}
+	return nil
+}
+
+type batchTx struct {
+	pgx.Tx
+	conn *pgxpool.Conn
+}
+
+func (tx batchTx) Commit(ctx context.Context) error {
+	defer tx.conn.Release()
+	return tx.Tx.Commit(ctx)
+}
+
+func (tx batchTx) Rollback(ctx context.Context) error {
+	defer tx.conn.Release()
+	return tx.Tx.Rollback(ctx)
 }
