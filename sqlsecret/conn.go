@@ -43,7 +43,8 @@ func wrap(inner driver.Conn, login *Login, closed func()) driver.Conn {
 }
 
 // Unwrap returns the driver's own connection, when it is given what the function of
-// [sql.Conn.Raw] gets; anything else it returns as it is.
+// [sql.Conn.Raw] gets; anything else it returns as it is. Of what wraps the Connector,
+// the wrapper has to be taken off first.
 func Unwrap(driverConn any) any {
 	if c, ok := driverConn.(interface{ unwrap() driver.Conn }); ok {
 		return c.unwrap()

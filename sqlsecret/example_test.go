@@ -46,8 +46,8 @@ func (r *rotation) set(password string) {
 	r.server.SetPassword("app", password)
 }
 
-// The database's password is rotated while the program runs. Nobody tells it, and no
-// query fails.
+// The database's password is rotated while the program runs. Nobody tells it; the query
+// that needs a new connection finds out, and succeeds.
 func ExampleOpenDB() {
 	ctx, r := context.Background(), begin()
 	defer r.secrets.Close()

@@ -13,7 +13,8 @@ import (
 //
 // [OpenDB] has its own. For another pool, make one, call Begin before the secret is
 // read for a login, Succeeded after the login, and close connections whose Login is
-// Retired when the pool takes them back or is about to give them out.
+// Retired when the pool takes them back or is about to give them out. Of a source whose
+// versions have no ID, nothing is retired.
 type Logins struct {
 	mu     sync.Mutex // guards the rest
 	proved string     // the version that last proved itself

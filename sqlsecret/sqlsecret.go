@@ -1,5 +1,5 @@
-// Package sqlsecret opens a *sql.DB that logs in with a secret, and goes on through
-// the rotations of it without a failed query:
+// Package sqlsecret opens a *sql.DB that logs in with a secret, and goes on through its
+// rotations:
 //
 //	var creds = typedsecret.New[DBCreds]("prod/db")
 //
@@ -9,10 +9,16 @@
 //
 // New connections log in with the present version. If a login is refused, the secret is
 // refreshed and the login tried again, as [typedsecret.Secret.Do] does it, with the
-// handle's options; the query waits meanwhile. Connections of an older version are
-// retired once a login with a newer one has succeeded, and not before: when they come
-// back to the pool, or are taken from it again; never while a query or transaction
-// runs.
+// handle's options: by default for 10 s, in which the query waits, unless its context
+// ends. Connections of an older version are retired once a login with a newer one has
+// succeeded, and not before: when they come back to the pool, or are taken from it
+// again; never while a query or transaction runs.
+//
+// From the first connection on a goroutine watches the secret, until Close, so the
+// secret is refreshed although nobody reads it. If it sees a new version and the pool
+// opens no connection with it, it logs in once itself, and closes that: so older
+// connections are retired in a pool that needs no new one too. If that is refused, it
+// tries again after 1 s, 2 s and so on to 10 minutes, while the pool has connections.
 //
 // It works with every driver that has a driver.Connector, and depends on none. For
 // other pools there is [Logins], which says which of their connections to retire.
@@ -43,7 +49,8 @@ func OpenDB[T any](secret *typedsecret.Secret[T], open func(T) (driver.Connector
 
 // A Connector is a driver.Connector whose connections log in with a secret. It is safe
 // for concurrent use. Give it to [sql.OpenDB], or to what wraps a driver.Connector for
-// tracing, say; their Close has to reach Close of the Connector.
+// tracing, say. That has to pass on its Close, and the ResetSession and IsValid of its
+// connections, by which they are retired; as otelsql does.
 type Connector[T any] struct {
 	secret *typedsecret.Secret[T]
 	open   func(T) (driver.Connector, error)
@@ -62,8 +69,8 @@ type Connector[T any] struct {
 
 // NewConnector makes a Connector for a driver.Connector that open makes of the secret's
 // value. Open is called for each login, from several goroutines at once; it should do
-// no I/O, start nothing, and keep the T to itself. The text of its error is withheld,
-// since it may quote a credential.
+// no I/O, start nothing (a connector that is an io.Closer is never closed), and keep the
+// T to itself. Of its error only the type is told, since it may quote a credential.
 //
 // A login is taken as refused if the driver's error says so by [rejected.Database],
 // [typedsecret.Rejected], or what the handle was given by
@@ -135,7 +142,7 @@ func (c *Connector[T]) login(ctx context.Context, value T) (driver.Conn, error) 
 }
 
 // Driver returns the driver of the connections; before the first login, one that opens
-// nothing.
+// nothing, so who wants to know the database by the driver's type must be told it.
 func (c *Connector[T]) Driver() driver.Driver {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,8 +161,9 @@ func (unopened) Open(string) (driver.Conn, error) {
 var errClosed = errors.New("sqlsecret: the connector is closed")
 
 // Close ends what keeps the pool current, and the logins under way, which would else be
-// tried again for nobody; the connections are the pool's to close. It may be called more
-// than once. The error is nil.
+// tried again for nobody; the connections are the pool's to close. It waits for a login
+// of the watching goroutine, whose context it ends. It may be called more than once. The
+// error is nil.
 func (c *Connector[T]) Close() error {
 	c.mu.Lock()
 	c.closed = true
@@ -184,7 +192,7 @@ func (c *Connector[T]) watch() error {
 }
 
 // probeDelays lie before the logins of prove, which nobody waits for.
-var probeDelays = backoff.Policy{Max: time.Minute, Jitter: backoff.EqualJitter}
+var probeDelays = backoff.Policy{Max: 10 * time.Minute, Jitter: backoff.EqualJitter}
 
 // probeTimeout bounds one login of prove.
 const probeTimeout = 30 * time.Second
