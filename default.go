@@ -26,9 +26,12 @@ var (
 const buildTimeout = 10 * time.Second
 
 // SetDefault makes c the cache of all handles that were made without WithCache
-// or WithClient, also of those that were read before: their next Get goes to c.
-// With nil, the next Get builds one from the environment as [Default] does. The
-// cache before is not closed.
+// or WithClient, also of those that were read before: their next Get goes to c, and
+// those who watch them see it. With nil, the next Get builds one from the environment
+// as [Default] does. The cache before is not closed.
+//
+// As it wakes those who watch, it must be called from within a testing/synctest bubble
+// in which such a handle is watched.
 func SetDefault(c *cache.Cache) {
 	defaultCache.Store(c)
 	notifyOfDefault()

@@ -151,6 +151,16 @@ func TestARefusalThatAPredicateTellsIsErrRejectedToo(t *testing.T) {
 	wantRefused(t, handle.Do(t.Context(), func(context.Context, string) error { return &refusal{"28P01"} }))
 }
 
+func TestRejectedSaysItOnce(t *testing.T) {
+	once := typedsecret.Rejected(&refusal{"28P01"})
+	if twice := typedsecret.Rejected(once); twice != once || typedsecret.Rejected(nil) != nil {
+		t.Errorf("twice: %v", twice)
+	}
+	if err := typedsecret.Rejected((*brokenError)(nil)); err == nil {
+		t.Error("an error whose methods panic became none")
+	}
+}
+
 // brokenError is an error that can't be walked through.
 type brokenError struct{ cause error }
 

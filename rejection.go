@@ -15,10 +15,10 @@ var ErrRejected = errors.New("credential was rejected")
 
 // Rejected wraps err, which may be reached through it, in an [ErrRejected]: that is
 // how a function tells [Secret.Do] that the credential was refused. Of nil it makes
-// nil.
+// nil, and what wraps ErrRejected already it returns as it is.
 func Rejected(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || guard.Walkable(err) && errors.Is(err, ErrRejected) {
+		return err
 	}
 	return fmt.Errorf("%w: %w", ErrRejected, err)
 }
