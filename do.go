@@ -59,9 +59,9 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // Do calls f with the present value, to log in somewhere, say. If f's error says that
 // the credential was refused ([Rejected], or what [WithRejected] was given), Do
 // refreshes the secret and calls f again. Of all calls that are refused at once, one
-// fetches, and each calls its own f again; more than one such fetch in
-// MinRefreshInterval there never is, as long as the secret is not evicted in between,
-// and while fetches fail, they keep to the cache's Backoff.
+// fetches, and each calls its own f again; there is never more than one such fetch in
+// MinRefreshInterval, unless the secret is evicted in between, and while fetches fail,
+// they keep to the cache's Backoff.
 //
 // If the refresh brings nothing new, a rotation may be under way, in which the service
 // knows the new credential before Secrets Manager gives it out. Then Do goes on to try

@@ -16,9 +16,10 @@
 //
 // From the first connection on a goroutine watches the secret, until Close, so the
 // secret is refreshed although nobody reads it. If it sees a new version and the pool
-// opens no connection with it, it logs in once itself, and closes that: so older
-// connections are retired in a pool that needs no new one too. If that is refused, it
-// tries again after 1 s, 2 s and so on to 10 minutes, while the pool has connections.
+// opens no connection with it within a second, it logs in once itself, and closes that
+// connection at once: so older connections are retired even in a pool that needs no new
+// ones. If that is refused, it tries again after 1 s, 2 s and so on to 10 minutes, while
+// the pool has connections.
 //
 // It works with every driver that has a driver.Connector, and depends on none. For
 // other pools there is [Logins], which says which of their connections to retire.

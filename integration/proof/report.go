@@ -39,8 +39,8 @@ type Played struct {
 	Results []Result
 }
 
-// Summary writes a table with a row for each scenario: of how many queries how many
-// failed, and how long the longest took.
+// Summary writes a table with a row for each scenario: how many queries failed, of how
+// many, and how long the longest took.
 func Summary(w io.Writer, all []Played) {
 	head := []string{"scenario"}
 	for _, r := range all[0].Results {
@@ -51,7 +51,7 @@ func Summary(w io.Writer, all []Played) {
 	for _, p := range all {
 		cells := []string{p.Name}
 		for _, r := range p.Results {
-			cells = append(cells, fmt.Sprintf("%d of %d failed, longest %v", r.Failed, r.Queries, r.Longest.Round(10*time.Millisecond)))
+			cells = append(cells, fmt.Sprintf("%d of %d, %v", r.Failed, r.Queries, r.Longest.Round(10*time.Millisecond)))
 		}
 		line(w, cells)
 	}

@@ -23,11 +23,19 @@ func TestCallsThatBringNothingNewAreBounded(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := Result{
 				Ours: true, Pending: test.pending, Rotations: 50,
-				Calls: 51 + test.calls, BackoffCalls: test.calls, MostBackoffCalls: 50 * window.backoffCalls(test.pending),
+				Calls: 51 + test.calls, BackoffCalls: test.calls, MostBackoffCalls: window.backoffCalls(50, test.pending),
 			}
 			if misses := r.Misses(); len(misses) != test.misses {
 				t.Errorf("misses: %q", misses)
 			}
 		})
+	}
+}
+
+// TestTroubleCountsWhereItIs, which may be in some of the rotations only.
+func TestTroubleCountsWhereItIs(t *testing.T) {
+	s := Scenario{Lasting: 2 * time.Second, Every: 5}
+	if got, want := s.backoffCalls(50, false), 40*1+10*3; got != want {
+		t.Errorf("%d calls, want %d", got, want)
 	}
 }

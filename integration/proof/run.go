@@ -97,7 +97,7 @@ func (s Scenario) rotate(ctx context.Context, db *pgtest.Server, server *secrett
 			return err
 		}
 		end := func() {}
-		if s.Lasting > 0 && n%s.every() == 0 {
+		if s.hasTrouble(n) {
 			var err error
 			if end, err = s.trouble(server); err != nil {
 				return err
@@ -138,7 +138,7 @@ func (s Scenario) results(all []*contender, server *secrettest.Server, rotations
 			Contender: c.name, Ours: c.ours, Pending: c.pending, Rotations: rotations,
 			Queries: c.load.queries, Failed: c.load.failed, Retried: c.load.retried, Longest: c.load.longest,
 			Refused: int(c.refused.Load()), Opened: int(c.opened.Load()),
-			MostBackoffCalls: rotations * s.backoffCalls(c.pending), Err: c.load.err,
+			MostBackoffCalls: s.backoffCalls(rotations, c.pending), Err: c.load.err,
 		}
 		for _, request := range requests {
 			if strings.Contains(request.UserAgent, "app/"+c.id) {

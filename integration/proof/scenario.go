@@ -50,7 +50,7 @@ var Scenarios = []Scenario{
 	{
 		// More often than that, the back-off would take it for one outage of a minute or
 		// more, which no retry budget outlasts.
-		Name: "Secrets Manager fails for 2 s, at every 5th", Strategy: rotation.SingleUser, Window: 200 * time.Millisecond,
+		Name: "Secrets Manager fails for 2 s, at every 5th rotation", Strategy: rotation.SingleUser, Window: 200 * time.Millisecond,
 		Trouble: secrettest.Fault{Effect: secrettest.InternalError()}, Lasting: 2 * time.Second, Every: 5,
 	},
 	{Name: "every other rotation cancelled", Strategy: rotation.SingleUser, Window: 200 * time.Millisecond, Cancelled: true},
@@ -71,14 +71,23 @@ const meanRest = 1200 * time.Millisecond
 // connections that are closed are closed because of a rotation.
 func (s Scenario) lifetime() time.Duration { return s.period() * 4 / 5 }
 
-// backoffCalls is how many calls of Secrets Manager may bring nothing new in a rotation,
-// beyond the one that is required of it: one for each MinRefreshInterval that logins may
-// be refused in, and one at its beginning; with AWSPENDING as many for that.
-func (s Scenario) backoffCalls(pending bool) int {
-	refused := s.Window + s.Lasting
-	calls := 1 + int((refused+cache.DefaultMinRefreshInterval-1)/cache.DefaultMinRefreshInterval)
+// backoffCalls is how many calls of Secrets Manager may bring nothing new in some
+// rotations, beyond the one that is required of each: one for each MinRefreshInterval
+// that logins may be refused in, and one at its beginning; with AWSPENDING as many for
+// that.
+func (s Scenario) backoffCalls(rotations int, pending bool) (calls int) {
+	for n := range rotations {
+		refused := s.Window
+		if s.hasTrouble(n) {
+			refused += s.Lasting
+		}
+		calls += 1 + int((refused+cache.DefaultMinRefreshInterval-1)/cache.DefaultMinRefreshInterval)
+	}
 	if pending {
 		calls *= 2
 	}
 	return calls
 }
+
+// hasTrouble reports whether the n-th rotation has, counted from 0.
+func (s Scenario) hasTrouble(n int) bool { return s.Lasting > 0 && n%s.every() == 0 }
