@@ -135,3 +135,36 @@ func TestAPoolWithoutAFunctionForTheCredentialIsAnError(t *testing.T) {
 		t.Error("there is a pool, whose first login would end the program")
 	}
 }
+
+// TestACredentialIsOfItsPool, though a hook uses another pool in the context of a login.
+func TestACredentialIsOfItsPool(t *testing.T) {
+	db, ctx := pgtest.New(t), t.Context()
+	must(t, db.CreateUser(ctx, "app", "second"))
+	must(t, db.CreateUser(ctx, "app_clone", "first"))
+	ours, theirs := new(label), new(label)
+	ours.set("1", "app", "first")
+	theirs.set("1", "app_clone", "first")
+	secret := ours.handle(t)
+	_, err := secret.Get(ctx)
+	must(t, err)
+	ours.set("2", "app", "second") // so that the first login is refused, and goes through Do
+
+	config, apply := pgxConfig(t, db)
+	other, err := pgxsecret.New(ctx, config, theirs.handle(t), apply)
+	must(t, err)
+	defer other.Close()
+	config, _ = pgxConfig(t, db)
+	config.BeforeConnect = func(ctx context.Context, _ *pgx.ConnConfig) error {
+		other.Pool().Reset() // so that it logs in
+		var user string
+		err := other.Pool().QueryRow(ctx, "SELECT current_user").Scan(&user)
+		if user != "app_clone" {
+			t.Errorf("the other pool has logged in as %q, %v", user, err)
+		}
+		return err
+	}
+	pool, err := pgxsecret.New(ctx, config, secret, apply)
+	must(t, err)
+	defer pool.Close()
+	must(t, pool.Ping(ctx))
+}

@@ -60,7 +60,8 @@ type credentials[T any] struct {
 	logins sqlsecret.Logins
 }
 
-// An attempt travels in the context, from the call of the pool's user to BeforeConnect.
+// An attempt travels in the context, from the call of the pool's user to BeforeConnect,
+// under the credentials as key: a hook may use another pool.
 type attempt[T any] struct {
 	version string // what was tried, written by beforeConnect
 
@@ -71,14 +72,12 @@ type attempt[T any] struct {
 	info  typedsecret.Info
 }
 
-type attemptKey[T any] struct{}
-
 // do calls f, and again when a login in it was refused. Only a login is known to have
 // done nothing, so only for that f is called again: what else f fails with, Do is not
 // asked about.
 func (c *credentials[T]) do(ctx context.Context, f func(context.Context) error) error {
 	first := &attempt[T]{}
-	err := f(context.WithValue(ctx, attemptKey[T]{}, first))
+	err := f(context.WithValue(ctx, c, first))
 	if !isOfLogin(err) {
 		return err
 	}
@@ -86,7 +85,7 @@ func (c *credentials[T]) do(ctx context.Context, f func(context.Context) error) 
 	var other error
 	refused := c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
 		if first == nil || first.version != info.VersionID {
-			err = f(context.WithValue(ctx, attemptKey[T]{}, &attempt[T]{login: login, value: value, info: info}))
+			err = f(context.WithValue(ctx, c, &attempt[T]{login: login, value: value, info: info}))
 			login = c.logins.Begin()
 		}
 		first = nil // else it was tried just now
@@ -109,7 +108,7 @@ func isOfLogin(err error) bool {
 
 // beforeConnect gives a connection that is about to be made its credential.
 func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
-	a, _ := ctx.Value(attemptKey[T]{}).(*attempt[T])
+	a, _ := ctx.Value(c).(*attempt[T])
 	if a == nil {
 		a = &attempt[T]{} // the pool makes a connection of its own accord
 	}
