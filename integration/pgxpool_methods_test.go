@@ -127,3 +127,15 @@ func TestEveryMethodGivesItsConnectionBack(t *testing.T) {
 		t.Errorf("a batch in a context that is done: %v", err)
 	}
 }
+
+// TestRowsTellOfARefusalToo, as those do who leave Query's own error to them.
+func TestRowsTellOfARefusalToo(t *testing.T) {
+	w := newWorld(t, typedsecret.WithRetryBudget(0))
+	must(t, w.db.SetPassword(t.Context(), "app", "changed by hand"))
+	pool := newPGXPool(w)
+	defer pool.Close()
+	rows, _ := pool.Query(t.Context(), pid)
+	if _, err := pgx.CollectRows(rows, pgx.RowTo[int]); !errors.Is(err, typedsecret.ErrRejected) {
+		t.Errorf("the error is %v", err)
+	}
+}

@@ -46,14 +46,25 @@ func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.Co
 	return tag, err
 }
 
-// Query executes a query that returns rows.
+// Query executes a query that returns rows. What fails is the error of the rows too.
 func (p *Pool) Query(ctx context.Context, sql string, args ...any) (rows pgx.Rows, err error) {
 	err = p.do(ctx, func(ctx context.Context) (err error) {
 		rows, err = p.pool.Query(ctx, sql, args...)
 		return err
 	})
+	if err != nil {
+		rows = failedRows{rows, err}
+	}
 	return rows, err
 }
+
+// failedRows are what a query ended with at last, and say why.
+type failedRows struct {
+	pgx.Rows
+	err error
+}
+
+func (r failedRows) Err() error { return r.err }
 
 // QueryRow executes a query that returns one row. What fails is the error of Scan, which
 // gives the connection back.
