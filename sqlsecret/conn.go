@@ -12,8 +12,8 @@ import (
 type conn struct {
 	driver.Conn
 	login     *Login
-	closed    func()
-	abandoned bool // as package sql abandons a connection; see tx
+	closed    func() // counts once
+	abandoned bool   // as package sql abandons a connection; see tx
 }
 
 // wrap makes a conn that executes statements and queries only if inner does: package
@@ -54,7 +54,8 @@ func Unwrap(driverConn any) any {
 
 func (c *conn) unwrap() driver.Conn { return c.Conn }
 
-// Close is called once, by package sql.
+// Close is called by package sql, and perhaps before by who was given the connection by
+// [sql.Conn.Raw].
 func (c *conn) Close() error {
 	defer c.closed()
 	return c.Conn.Close()

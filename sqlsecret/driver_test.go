@@ -231,3 +231,30 @@ func TestAPoolWithoutConnectionsProvesNothing(t *testing.T) {
 		s.wantStats(1, refused, 0)
 	})
 }
+
+// TestAConnectionThatIsClosedTwiceCountsOnce: the pool has another one, of an old version.
+func TestAConnectionThatIsClosedTwiceCountsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		defer s.stop()
+		conn, err := s.sql.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := s.session(s.sql)
+		err = conn.Raw(func(driverConn any) error { return driverConn.(driver.Conn).Close() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		s.fake.SetPassword("app_clone", "second")
+		s.server.Rotate(t, "prod/db", payload("app_clone", "second"))
+		if _, err := s.secret.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if n := s.session(s.sql); n == first {
+			t.Error("the connection of the old version is still in use")
+		}
+	})
+}

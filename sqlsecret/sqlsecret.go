@@ -109,7 +109,7 @@ func (c *Connector[T]) Connect(ctx context.Context) (driver.Conn, error) {
 			return err
 		}
 		login.Succeeded(info)
-		made = wrap(inner, login, func() { c.conns.Add(-1) })
+		made = wrap(inner, login, sync.OnceFunc(func() { c.conns.Add(-1) }))
 		return nil
 	})
 	return made, err
