@@ -1,8 +1,8 @@
 // Package proof has services query a PostgreSQL while its password is rotated, and
 // counts what that costs each of them: one through package sqlsecret, one that tries
 // AWSPENDING too, one through the recipe for pgxpool, one whose pool reads the secret
-// once, and one whose pool asks the AWS caching client for Go. Start with [Scenario], go on to [Run] and contender.go, and
-// end with report.go.
+// once, and one whose pool asks the AWS caching client for Go. Start with [Scenario], go
+// on to [Run] and contender.go, and end with report.go.
 package proof
 
 import (

@@ -28,18 +28,20 @@ import (
 // stays refused is an error that wraps [typedsecret.ErrRejected]. It is safe for
 // concurrent use.
 //
-// It watches nothing: a new version is noticed at a login, at the latest when the
-// connections reach their MaxConnLifetime, an hour by default.
+// It watches nothing: a new version is noticed at a login, when the one before is refused
+// or the cache has the new one already. There are logins when connections reach their
+// MaxConnLifetime, an hour by default.
 type Pool struct {
 	pool *pgxpool.Pool
 	do   func(context.Context, func(context.Context) error) error
 }
 
-// New makes a Pool. It fetches nothing unless the pool has MinConns; what is wrong with
-// the secret is the error of the first use. Config is changed and must not be used otherwise; its own hooks are
-// called too, BeforeAcquire only where there is no PrepareConn, as in pgxpool. Apply puts
-// the secret's value into the configuration of one connection: the user and the
-// password. Another host needs another TLSConfig too, so that is best left to config.
+// New makes a Pool. It fetches nothing unless the pool has MinConns or MinIdleConns; what
+// is wrong with the secret is the error of the first use. Config is changed and must not
+// be used otherwise; its own hooks are called too, BeforeAcquire only where there is no
+// PrepareConn, as in pgxpool. Apply puts the secret's value into the configuration of one
+// connection: the user and the password. Another host needs another TLSConfig too, so
+// that is best left to config.
 func New[T any](ctx context.Context, config *pgxpool.Config, secret *typedsecret.Secret[T], apply func(T, *pgx.ConnConfig)) (*Pool, error) {
 	if apply == nil {
 		return nil, errors.New("pgxsecret: the function that puts the secret into the configuration is nil")
