@@ -107,7 +107,7 @@ func (p Policy) Delay(failures int) time.Duration {
 // longer than it failed, plus Base.
 func (p Policy) DelayAfter(failures int, outage time.Duration) time.Duration {
 	delay := p.Delay(failures)
-	if most := float64(p.base()) + (p.growth()-1)*float64(outage); most < float64(delay) {
+	if most := float64(p.base()) + (p.growth()-1)*float64(max(outage, 0)); most < float64(delay) {
 		return time.Duration(most)
 	}
 	return delay

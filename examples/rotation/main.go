@@ -47,6 +47,7 @@ func main() {
 	// PostgreSQL's folder is to be removed however the story ends.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	if err := run(ctx, *pretend); err != nil {
 		log.Fatal(err)
 	}

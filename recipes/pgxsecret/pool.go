@@ -35,12 +35,14 @@ func (p *Pool) AcquireFunc(ctx context.Context, f func(*pgxpool.Conn) error) err
 }
 
 // Ping asks the database for a sign of life.
-func (p *Pool) Ping(ctx context.Context) error { return p.do(ctx, p.pool.Ping) }
+func (p *Pool) Ping(ctx context.Context) error {
+	return p.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return conn.Ping(ctx) })
+}
 
 // Exec executes a statement.
 func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
-	err = p.do(ctx, func(ctx context.Context) (err error) {
-		tag, err = p.pool.Exec(ctx, sql, args...)
+	err = p.AcquireFunc(ctx, func(conn *pgxpool.Conn) (err error) {
+		tag, err = conn.Exec(ctx, sql, args...)
 		return err
 	})
 	return tag, err
@@ -94,18 +96,39 @@ func (r row) Scan(dest ...any) error {
 func (p *Pool) Begin(ctx context.Context) (pgx.Tx, error) { return p.BeginTx(ctx, pgx.TxOptions{}) }
 
 // BeginTx starts a transaction with options.
-func (p *Pool) BeginTx(ctx context.Context, opts pgx.TxOptions) (tx pgx.Tx, err error) {
-	err = p.do(ctx, func(ctx context.Context) (err error) {
-		tx, err = p.pool.BeginTx(ctx, opts)
-		return err
-	})
-	return tx, err
+func (p *Pool) BeginTx(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error) {
+	conn, err := p.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tx, err := conn.BeginTx(ctx, opts)
+	if err != nil {
+		conn.Release()
+		return nil, err
+	}
+	return transaction{tx, conn}, nil
+}
+
+// A transaction gives its connection back at its end.
+type transaction struct {
+	pgx.Tx
+	conn *pgxpool.Conn
+}
+
+func (tx transaction) Commit(ctx context.Context) error {
+	defer tx.conn.Release()
+	return tx.Tx.Commit(ctx)
+}
+
+func (tx transaction) Rollback(ctx context.Context) error {
+	defer tx.conn.Release()
+	return tx.Tx.Rollback(ctx)
 }
 
 // CopyFrom copies rows into a table.
 func (p *Pool) CopyFrom(ctx context.Context, table pgx.Identifier, columns []string, source pgx.CopyFromSource) (n int64, err error) {
-	err = p.do(ctx, func(ctx context.Context) (err error) {
-		n, err = p.pool.CopyFrom(ctx, table, columns, source)
+	err = p.AcquireFunc(ctx, func(conn *pgxpool.Conn) (err error) {
+		n, err = conn.Conn().CopyFrom(ctx, table, columns, source)
 		return err
 	})
 	return n, err
@@ -136,22 +159,7 @@ func (r batchResults) Close() error {
 
 func (r batchResults) Tx() pgx.Tx {
 	if tx := r.BatchResults.Tx(); tx != nil {
-		return batchTx{tx, r.conn}
+		return transaction{tx, r.conn}
 	}
 	return nil
-}
-
-type batchTx struct {
-	pgx.Tx
-	conn *pgxpool.Conn
-}
-
-func (tx batchTx) Commit(ctx context.Context) error {
-	defer tx.conn.Release()
-	return tx.Tx.Commit(ctx)
-}
-
-func (tx batchTx) Rollback(ctx context.Context) error {
-	defer tx.conn.Release()
-	return tx.Tx.Rollback(ctx)
 }
