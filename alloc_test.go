@@ -23,6 +23,9 @@ func TestWarmReadsDoNotAllocate(t *testing.T) {
 	key := typedsecret.New[string]("prod/db")
 	injected := typedsecret.Inject(byDefault, func(_ context.Context, v fiveFields, n int) (int, error) { return v.Port + n, nil })
 
+	var given fiveFields
+	take := func(_ context.Context, v fiveFields) error { given = v; return nil }
+
 	must[fiveFields](t)(byCache.Get(t.Context()))
 	for name, row := range map[string]struct {
 		read func() (fiveFields, error)
@@ -33,6 +36,7 @@ func TestWarmReadsDoNotAllocate(t *testing.T) {
 		"Secret.Get, context done":        {func() (fiveFields, error) { return byDefault.Get(done) }, 0},
 		"ByID.Get":                        {func() (fiveFields, error) { return byID.Get(t.Context(), "prod/db") }, 0},
 		"Inject":                          {func() (v fiveFields, err error) { v.Port, err = injected(t.Context(), 0); return v, err }, 0},
+		"Secret.Do":                       {func() (fiveFields, error) { err := byDefault.Do(t.Context(), take); return given, err }, 0},
 		"Secret.Get of a string":          {func() (v fiveFields, err error) { v.Username, err = key.Get(t.Context()); v.Port = 5432; return v, err }, 0},
 		"Secret.GetWithInfo: Info.Stages": {func() (fiveFields, error) { v, _, err := byDefault.GetWithInfo(t.Context()); return v, err }, 1},
 		"ByID.GetWithInfo: Info.Stages":   {func() (fiveFields, error) { v, _, err := byID.GetWithInfo(t.Context(), "prod/db"); return v, err }, 1},

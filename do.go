@@ -79,43 +79,45 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // nothing that must not be done again before it knows that it was let in. It is given
 // ctx itself: the budget is looked at between the tries, and ends none of them.
 func (s *Secret[T]) Do(ctx context.Context, f func(ctx context.Context, value T) error) error {
-	return s.do(ctx, func(ctx context.Context, value T, _ *view[T]) error { return f(ctx, value) }, f == nil)
+	t := trial[T]{secret: s, f: f}
+	return t.run(ctx)
 }
 
 // DoWithInfo is Do, and tells f what it is given.
 func (s *Secret[T]) DoWithInfo(ctx context.Context, f func(ctx context.Context, value T, info Info) error) error {
-	return s.do(ctx, func(ctx context.Context, value T, v *view[T]) error { return f(ctx, value, v.info()) }, f == nil)
+	t := trial[T]{secret: s, withInfo: f}
+	return t.run(ctx)
 }
 
-func (s *Secret[T]) do(ctx context.Context, f func(context.Context, T, *view[T]) error, isNil bool) error {
-	switch {
-	case s.isZero():
-		return ErrZeroHandle
-	case isNil:
-		return errors.New("typedsecret: the function given to Do is nil")
-	case ctx == nil:
-		ctx = context.Background()
-	}
-	v, err := s.look(ctx)
-	if err != nil {
-		return err
-	}
-	t := trial[T]{secret: s, f: f}
-	if t.try(ctx, v) {
-		return t.err
-	}
-	return t.goOn(ctx, v)
-}
-
-// A trial is one call of Do.
+// A trial is one call of Do or DoWithInfo.
 type trial[T any] struct {
-	secret *Secret[T]
-	f      func(context.Context, T, *view[T]) error
+	secret   *Secret[T]
+	f        func(context.Context, T) error // or
+	withInfo func(context.Context, T, Info) error
 
 	tries   int
 	err     error // what the last try ended with
 	refresh error // why the last refresh failed, if it did
 	asked   bool  // for a refresh
+}
+
+func (t *trial[T]) run(ctx context.Context) error {
+	switch {
+	case t.secret.isZero():
+		return ErrZeroHandle
+	case t.f == nil && t.withInfo == nil:
+		return errors.New("typedsecret: the function given to Do is nil")
+	case ctx == nil:
+		ctx = context.Background()
+	}
+	v, err := t.secret.look(ctx)
+	if err != nil {
+		return err
+	}
+	if t.try(ctx, v) {
+		return t.err
+	}
+	return t.goOn(ctx, v)
 }
 
 // try is call, unless the value can't be had.
@@ -135,7 +137,11 @@ func (t *trial[T]) try(ctx context.Context, v *view[T]) bool {
 // call calls f with the value of v, and reports whether that settles it.
 func (t *trial[T]) call(ctx context.Context, value T, v *view[T]) bool {
 	t.tries++
-	t.err = t.f(ctx, value, v)
+	if t.withInfo != nil {
+		t.err = t.withInfo(ctx, value, v.info())
+	} else {
+		t.err = t.f(ctx, value)
+	}
 	if !t.secret.dec.set.isRejection(t.err) {
 		return true
 	}

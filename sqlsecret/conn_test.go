@@ -15,9 +15,9 @@ import (
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
-// TestEveryDriverWorksAsWithoutTheWrapper: one whose connections have the optional
-// methods, and one with the mandatory ones only.
-func TestEveryDriverWorksAsWithoutTheWrapper(t *testing.T) {
+// eachDriver runs a test for a driver whose connections have the optional methods, and
+// for one with the mandatory ones only: with the bare one, and through the wrapper.
+func eachDriver(t *testing.T, test func(t *testing.T, s *setup, bare, wrapped *sql.DB)) {
 	for name, connector := range map[string]func(*fakedb.DB) driver.Connector{
 		"all methods":       func(db *fakedb.DB) driver.Connector { return db.Connector("app", "first") },
 		"mandatory methods": func(db *fakedb.DB) driver.Connector { return db.PlainConnector("app", "first") },
@@ -30,12 +30,20 @@ func TestEveryDriverWorksAsWithoutTheWrapper(t *testing.T) {
 				defer bare.Close()
 				wrapped := sqlsecret.OpenDB(s.secret, func(creds) (driver.Connector, error) { return connector(s.fake), nil })
 				defer wrapped.Close()
-				if want, got := useAll(t.Context(), bare), useAll(t.Context(), wrapped); got != want {
-					t.Errorf("with the wrapper:\n%s\nwithout:\n%s", got, want)
-				}
+				test(t, s, bare, wrapped)
 			})
 		})
 	}
+}
+
+// TestEveryDriverWorksAsWithoutTheWrapper: one whose connections have the optional
+// methods, and one with the mandatory ones only.
+func TestEveryDriverWorksAsWithoutTheWrapper(t *testing.T) {
+	eachDriver(t, func(t *testing.T, _ *setup, bare, wrapped *sql.DB) {
+		if want, got := useAll(t.Context(), bare), useAll(t.Context(), wrapped); got != want {
+			t.Errorf("with the wrapper:\n%s\nwithout:\n%s", got, want)
+		}
+	})
 }
 
 // useAll does with a DB all that there is to do, and returns what came of it.

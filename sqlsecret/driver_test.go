@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/typedsecret/typedsecret/internal/fakedb"
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
@@ -93,35 +92,22 @@ func TestArgumentsThatOnlyAStatementTakesReachIt(t *testing.T) {
 // TestAConnectionIsKeptAfterACancelledTransactionOnlyIfItWouldBeWithoutTheWrapper:
 // package sql keeps one that can both reset a session and say whether it is valid.
 func TestAConnectionIsKeptAfterACancelledTransactionOnlyIfItWouldBeWithoutTheWrapper(t *testing.T) {
-	for name, connector := range map[string]func(*fakedb.DB) driver.Connector{
-		"all methods":       func(db *fakedb.DB) driver.Connector { return db.Connector("app", "first") },
-		"mandatory methods": func(db *fakedb.DB) driver.Connector { return db.PlainConnector("app", "first") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := start(t)
-				defer s.stop()
-				bare := sql.OpenDB(connector(s.fake))
-				defer bare.Close()
-				wrapped := sqlsecret.OpenDB(s.secret, func(creds) (driver.Connector, error) { return connector(s.fake), nil })
-				defer wrapped.Close()
-				use := func(db *sql.DB) (kept bool) {
-					ctx, cancel := context.WithCancel(t.Context())
-					tx, err := db.BeginTx(ctx, nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					first := s.session(tx)
-					cancel()
-					synctest.Wait()
-					return s.session(db) == first
-				}
-				if want, got := use(bare), use(wrapped); got != want {
-					t.Errorf("kept with the wrapper: %t; without: %t", got, want)
-				}
-			})
-		})
-	}
+	eachDriver(t, func(t *testing.T, s *setup, bare, wrapped *sql.DB) {
+		use := func(db *sql.DB) (kept bool) {
+			ctx, cancel := context.WithCancel(t.Context())
+			tx, err := db.BeginTx(ctx, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := s.session(tx)
+			cancel()
+			synctest.Wait()
+			return s.session(db) == first
+		}
+		if want, got := use(bare), use(wrapped); got != want {
+			t.Errorf("kept with the wrapper: %t; without: %t", got, want)
+		}
+	})
 }
 
 // A driverOf is a connector whose Driver is a function of the test's.

@@ -85,15 +85,7 @@ type Server struct {
 func New(t testing.TB) *Server {
 	t.Helper()
 	s, err := Start(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return daemon.For(t, s, err)
 }
 
 // Start makes a database cluster and starts a server on it, and returns when the
