@@ -201,32 +201,34 @@ func TestCloseEndsARotation(t *testing.T) {
 // TestRotationAskedForWhileTheFunctionEndsIsCarriedOut: from finishSecret on another one
 // may be asked for, though the function has not returned yet.
 func TestRotationAskedForWhileTheFunctionEndsIsCarriedOut(t *testing.T) {
-	s := secrettest.New(t)
-	c := client(t, s)
-	create(t, c, "s", "one")
-	second := make(chan string, 4)
-	s.OnRotate(func(_ context.Context, step secrettest.RotationStep) error {
-		switch {
-		case step.ClientRequestToken == v3:
-			second <- step.Step
-		case step.Step == "finishSecret":
-			put(t, c, "s", v2, "two", "AWSPENDING")
-			move(t, c, "s", "AWSCURRENT", v1, v2)
-			return rotate(c, v3)
-		}
-		return nil
-	})
-	if err := rotate(c, v2); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
-		select {
-		case got := <-second:
-			if got != want {
-				t.Errorf("the second rotation has the step %s, want %s", got, want)
+	synctest.Test(t, func(t *testing.T) {
+		s := secrettest.New(t)
+		c := memory(s)
+		create(t, c, "s", "one")
+		second := make(chan string, 4)
+		s.OnRotate(func(_ context.Context, step secrettest.RotationStep) error {
+			switch {
+			case step.ClientRequestToken == v3:
+				second <- step.Step
+			case step.Step == "finishSecret":
+				put(t, c, "s", v2, "two", "AWSPENDING")
+				move(t, c, "s", "AWSCURRENT", v1, v2)
+				return rotate(c, v3)
 			}
-		case <-time.After(time.Minute):
-			t.Fatal("the second rotation was announced and never carried out")
+			return nil
+		})
+		if err := rotate(c, v2); err != nil {
+			t.Fatal(err)
 		}
-	}
+		for _, want := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
+			select {
+			case got := <-second:
+				if got != want {
+					t.Errorf("the second rotation has the step %s, want %s", got, want)
+				}
+			case <-time.After(time.Minute):
+				t.Fatal("the second rotation was announced and never carried out")
+			}
+		}
+	})
 }
