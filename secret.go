@@ -66,6 +66,12 @@ type Info struct {
 	Stages    []string // of that version, when it was fetched
 	Created   time.Time
 	FetchedAt time.Time
+	// Age is how long ago FetchedAt was; longer than by the wall clock if that was set
+	// back since.
+	Age time.Duration
+	// Replica is the replica region that the value came from, if the secret could not
+	// be had from its primary region; else it is empty.
+	Replica string
 
 	// Stale: the value is past its TTL and was returned because refreshing it
 	// fails.

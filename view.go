@@ -83,7 +83,7 @@ func (v *view[T]) info() Info {
 	m := shown.Metadata()
 	info := Info{
 		ID: shown.Ref().ID, ARN: m.ARN, Name: m.Name, VersionID: m.VersionID, Stages: m.Stages,
-		Created: m.Created, FetchedAt: m.FetchedAt,
+		Created: m.Created, FetchedAt: m.FetchedAt, Age: shown.Age(), Replica: m.Replica,
 		Stale: v.snap.Expired(), RefreshErr: v.snap.RefreshError(), DecodeErr: v.err(),
 	}
 	if v.trouble != nil {

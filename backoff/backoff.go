@@ -7,8 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"time"
+
+	"github.com/typedsecret/typedsecret/internal/world"
 )
 
 // The defaults, those of the AWS caching clients.
@@ -92,11 +93,11 @@ func (p Policy) Delay(failures int) time.Duration {
 	switch p.Jitter {
 	case EqualJitter:
 		half := bound / 2
-		return half + upTo(bound-half)
+		return half + world.UpTo(bound-half)
 	case NoJitter:
 		return bound
 	default:
-		return upTo(bound)
+		return world.UpTo(bound)
 	}
 }
 
@@ -112,9 +113,6 @@ func (p Policy) DelayAfter(failures int, outage time.Duration) time.Duration {
 	}
 	return delay
 }
-
-// upTo draws from [0, d]; unsigned, as there is no Duration one above the longest.
-func upTo(d time.Duration) time.Duration { return time.Duration(rand.Uint64N(uint64(d) + 1)) }
 
 func (p Policy) base() time.Duration {
 	if p.Base == 0 {

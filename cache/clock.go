@@ -3,6 +3,8 @@ package cache
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/typedsecret/typedsecret/internal/world"
 )
 
 // An instant is a moment on both of the system's clocks, in nanoseconds. The
@@ -13,8 +15,8 @@ type instant struct {
 }
 
 func readClocks(start time.Time) instant {
-	t := time.Now()
-	return instant{wall: t.UnixNano(), mono: int64(t.Sub(start))}
+	wall, mono := world.Clocks(start)
+	return instant{wall: wall, mono: mono}
 }
 
 // since returns how long ago b was, by the clock on which that is longer: time

@@ -50,6 +50,7 @@ func detailsOf(v Value, id string, old details) details {
 			b = appendText(b, stage)
 		}
 	}
+	b = append(b, v.Replica...)
 	if string(b) == string(old) {
 		return old
 	}
@@ -96,6 +97,7 @@ func (d details) value(id string) Value {
 			}
 		}
 	}
+	v.Replica = r.rest
 	return v
 }
 

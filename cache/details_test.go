@@ -53,6 +53,7 @@ func TestWhatTheSourceToldOfAValueComesBackWhole(t *testing.T) {
 		"an ARN shorter than that":   {ARN: "arn", Name: "n"},
 		"bytes that are no text":     {ARN: "a\x00b", Name: "\xff\x00", VersionID: "\x80", Stages: []string{"\x00"}},
 		"long":                       {ARN: long, Name: long + "n", VersionID: long + "v", Stages: []string{long}},
+		"from a replica":             {ARN: someARN, Name: "prod/db", Stages: []string{"mine"}, Replica: "eu-central-1"},
 		"created now":                {Created: time.Now().UTC()},
 		"created at the millisecond": {Created: time.UnixMilli(1_700_000_000_123).UTC()},
 		"created before 1970":        {Created: time.Date(1815, 12, 10, 1, 2, 3, 456_789_012, time.UTC)},

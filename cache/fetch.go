@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"math/rand/v2"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
 	"github.com/typedsecret/typedsecret/hook"
-	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/world"
 )
 
 // An outcome is what everybody gets who waits for one flight.
@@ -154,79 +152,9 @@ func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) *entry {
 	return e
 }
 
-// A trip is what the source and the hook do for one flight.
-type trip struct {
-	ctx  context.Context // of the caller who began it
-	ref  Ref
-	v    Value
-	took time.Duration // of the source alone
-	err  error         // errBrokenOff until all else is done
-}
-
-// errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
-var errBrokenOff = fmt.Errorf("%w in the source or hook: it ended its goroutine", ErrPanic)
-
-// travel asks the source and gives what it brought to the hook, within
-// FetchTimeout and the Cache's life.
-func (c *Cache) travel(t *trip) {
-	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
-	defer cancel()
-	ctx := &detached{timed, t.ctx}
-	began := time.Now()
-	err := guard.Call("source", func() (err error) {
-		t.v, err = c.source.Fetch(ctx, t.ref)
-		return err
-	})
-	t.took = time.Since(began)
-	if err == nil {
-		err = c.transform(ctx, t.ref, &t.v)
-	}
-	if err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
-		err = fmt.Errorf("%w after %v: %w", ErrTimeout, c.cfg.FetchTimeout, err)
-	}
-	t.err = err
-}
-
-// A detached context ends with the one that is embedded, and has the values of
-// another.
-type detached struct {
-	context.Context
-	values context.Context
-}
-
-// Value asks the embedded context first: it has no values, but by this method
-// package context finds what is to end with it.
-func (d *detached) Value(key any) any {
-	if v := d.Context.Value(key); v != nil {
-		return v
-	}
-	return d.values.Value(key)
-}
-
-// transform has the hook make of the payload what is kept.
-func (c *Cache) transform(ctx context.Context, ref Ref, v *Value) error {
-	h := c.cfg.Hook
-	if h == nil {
-		return nil
-	}
-	v.VersionID = strings.Clone(v.VersionID) // lest a hook that keeps it keep the secret too
-	plain := v.Payload.Bytes()
-	defer clear(plain)
-	var stored []byte
-	err := guard.Call("hook's Put", func() (err error) {
-		stored, err = h.Put(ctx, hook.Item{ID: ref.ID, Stage: ref.Stage, VersionID: v.VersionID}, plain)
-		return err
-	})
-	if err != nil {
-		return hookError("Put", err)
-	}
-	v.Payload = newPayload(stored, v.Payload.IsBinary())
-	return nil
-}
-
 // land publishes what a flight brought.
 func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
-	s := &Snapshot{entry: e, at: c.now(), due: rand.Uint32()}
+	s := &Snapshot{entry: e, at: c.now(), due: uint32(world.Uint64())}
 	s.own(t.v, e.snap.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -148,6 +148,10 @@ func (s *Snapshot) Expired() bool {
 	return s.invalid || now.since(s.at) >= c.cfg.TTL
 }
 
+// Age returns how long ago the value was fetched, by the wall clock or the monotonic
+// one, whichever says longer.
+func (s *Snapshot) Age() time.Duration { return max(0, s.Cache().now().since(s.at)) }
+
 // Before reports whether other was fetched later than s, for the same Ref of the
 // same Cache.
 func (s *Snapshot) Before(other *Snapshot) bool {

@@ -20,6 +20,9 @@ type Value struct {
 	Stages    []string  // version stages of this version when it was fetched
 	Created   time.Time // of the version; in UTC, once it comes from a Cache
 	FetchedAt time.Time // when the Cache got it
+	// Replica is the region that it came from, if that is not the one that the secret
+	// is read from first: then the value may be older than what is written there.
+	Replica string
 }
 
 // A Payload is the secret itself: what Secrets Manager calls SecretString or
