@@ -140,10 +140,10 @@ func TestInfoTellsWhatWasReturned(t *testing.T) {
 		t.Fatalf("GetWithInfo: %v, %v", got, err)
 	}
 	want := typedsecret.Info{ID: arn[:len(arn)-7], ARN: arn, Name: "prod/db", Stages: []string{"AWSCURRENT"}}
-	if diff := cmp.Diff(want, info, cmpopts.IgnoreFields(info, "VersionID", "Created", "FetchedAt")); diff != "" {
+	if diff := cmp.Diff(want, info, cmpopts.IgnoreFields(info, "VersionID", "Created", "FetchedAt", "Age")); diff != "" {
 		t.Errorf("Info (-want +got):\n%s", diff)
 	}
-	if info.VersionID == "" || info.Created.IsZero() || info.FetchedAt.Before(start) {
+	if info.VersionID == "" || info.Created.IsZero() || info.FetchedAt.Before(start) || info.Age > time.Since(start) {
 		t.Errorf("Info is %+v", info)
 	}
 

@@ -71,20 +71,31 @@ func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
 
 func TestALongOutageCostsWhatTheBackoffSays(t *testing.T) {
 	start := time.Now() // of real time
-	synctest.Test(t, func(t *testing.T) {
-		source, events := storing("k", "one"), &observed.Journal{}
-		w := watch(watchOver(t, source, cache.Config{Observer: events}).Watch(t.Context()))
-		source.fail(cache.ErrUnavailable)
-		time.Sleep(7 * 24 * time.Hour)
-		failures := observed.Of[hook.FetchFailed](events)
+	for name, failure := range map[string]struct {
+		err         error
+		few, enough int
+	}{
 		// About 20 until the delays have grown to an hour at most, then 2 an hour.
-		if n := len(failures); n < 2*24*5 || n > 2*24*9 {
-			t.Errorf("%d fetches in a week", n)
-		}
-		if n := len(w.failures()); n != len(failures) {
-			t.Errorf("%d errors of %d failures", n, len(failures))
-		}
-	})
+		"a refusal": {cache.ErrAccessDenied, 2 * 24 * 5, 2 * 24 * 9},
+		// About 12 until the delays have grown to a minute at most, then 2 a minute.
+		"no answer": {cache.ErrUnavailable, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source, events := storing("k", "one"), &observed.Journal{}
+				w := watch(watchOver(t, source, cache.Config{Observer: events}).Watch(t.Context()))
+				source.fail(failure.err)
+				time.Sleep(7 * 24 * time.Hour)
+				failures := observed.Of[hook.FetchFailed](events)
+				if n := len(failures); n < failure.few || n > failure.enough {
+					t.Errorf("%d fetches in a week", n)
+				}
+				if n := len(w.failures()); n != len(failures) {
+					t.Errorf("%d errors of %d failures", n, len(failures))
+				}
+			})
+		})
+	}
 	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("a virtual week took %v", took)
 	}

@@ -130,7 +130,11 @@ func TestAWatchedSecretStaysFreshThoughNobodyReadsIt(t *testing.T) {
 				records := events.Records()
 				for i, r := range records[1:] {
 					gap := r.At.Sub(records[i].At)
-					if ahead && (gap < cache.DefaultTTL/2 || gap >= cache.DefaultTTL) {
+					shortest := cache.DefaultTTL / 2
+					if i == 0 { // the first fetch may have been in step with others'
+						shortest = cache.DefaultTTL / 60
+					}
+					if ahead && (gap < shortest || gap >= cache.DefaultTTL) {
 						t.Errorf("%v lie between two refreshes", gap)
 					}
 				}

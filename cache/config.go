@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -18,6 +19,10 @@ const (
 	DefaultFetchTimeout       = 10 * time.Second
 	DefaultMinRefreshInterval = time.Second
 )
+
+// maxOutageDelay is what the back-off of a Config without a Backoff.Max grows to while
+// the source can't answer.
+const maxOutageDelay = time.Minute
 
 // maxMaxSize is a bound against slips: go-freelru allocates its table whole,
 // about 44 bytes an entry.
@@ -38,7 +43,9 @@ type Config struct {
 	// older than a moment drawn at random returns the value at once and starts a
 	// refresh in the background, so that no reader waits and a fleet does not
 	// call in step. The moment lies between TTL/2 and one FetchTimeout before the
-	// TTL's end, or 3/4 of a TTL that is shorter than four FetchTimeouts.
+	// TTL's end, or 3/4 of a TTL that is shorter than four FetchTimeouts. After a first
+	// fetch, a forced one, or one that ended an outage, which the whole fleet may have
+	// made at the same time, it lies between TTL/60 and that end.
 	NoRefreshAhead bool
 
 	// DefaultStage is the version stage of a Ref that names neither stage nor
@@ -47,7 +54,11 @@ type Config struct {
 
 	// Backoff says how long after a failed fetch no other fetch of that Ref
 	// is made: at first 1 s at most, doubling up to 1 h, with full jitter, and
-	// no longer than [backoff.Policy.DelayAfter] has it for the outage so far.
+	// no longer than [backoff.Policy.DelayAfter] has it for the outage so far. If
+	// its Max is 0, the bound is 1 min in place of 1 h while the source can't answer
+	// ([ErrUnavailable], [ErrTimeout], [ErrThrottled]), so that a fleet has recovered
+	// a minute after an outage, however long that was. What is refused ([ErrNotFound],
+	// [ErrAccessDenied] and so on) seldom mends itself.
 	Backoff backoff.Policy
 
 	// FetchTimeout bounds one fetch, whatever the callers' contexts say; 10 s
@@ -109,6 +120,21 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: DefaultStage: %w", ErrInvalidConfig, err)
 	}
 	return nil
+}
+
+// backoffAfter returns the back-off for a fetch that failed with err.
+func (c *Config) backoffAfter(err error) backoff.Policy {
+	p := c.Backoff
+	if p.Max == 0 && isOutage(err) {
+		p.Max = max(maxOutageDelay, p.Base)
+	}
+	return p
+}
+
+// isOutage reports whether err says that the source could not answer, rather than what
+// its answer is.
+func isOutage(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrThrottled)
 }
 
 // resolved puts the defaults in place of zero values.

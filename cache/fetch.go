@@ -161,9 +161,10 @@ func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
 	if c.closed {
 		return s, nil
 	}
-	old := e.snap.Load()
+	old, out := e.snap.Load(), e.under()
 	c.fetched++
 	s.number, s.invalid = c.fetched, e.past.invalid
+	s.inStep = old == nil || out.forced || e.failure() != nil || out.began.since(old.at) >= c.cfg.TTL
 	if e.failure() != nil && old == nil {
 		c.failing.remove(e)
 	}
@@ -212,7 +213,7 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 		fail.first = before.first
 		fail.count += before.count
 	}
-	fail.delay = c.cfg.Backoff.DelayAfter(fail.count, now.since(fail.first))
+	fail.delay = c.cfg.backoffAfter(t.err).DelayAfter(fail.count, now.since(fail.first))
 	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.err}
 	if c.closed {
 		return fail.err, nil

@@ -24,6 +24,7 @@ type remembered struct {
 	version  string // empty: no value
 	at       time.Duration
 	invalid  bool
+	inStep   bool // it was not fetched in the background while young
 	failures int
 	tried    bool          // a failure came after the value's end
 	retryAt  time.Duration // if failures > 0
@@ -48,7 +49,11 @@ func (m *model) get(id, there string) expectation {
 		return expectation{1, 1, answers(there)}
 	case !r.invalid && age < m.ttl:
 		e := expectation{0, 0, answers(r.version)}
-		if m.ahead && age >= m.ttl/2 && !resting {
+		earliest := m.ttl / 2
+		if r.inStep {
+			earliest = m.ttl / 60
+		}
+		if m.ahead && age >= earliest && !resting {
 			e.maxCalls = 1
 		}
 		return e
@@ -98,6 +103,7 @@ func (m *model) fetched(id, there string, forced bool) (evicted string) {
 	if r.version == "" && len(m.order) == m.size {
 		evicted = m.order[0]
 	}
+	r.inStep = r.version == "" || forced || r.invalid || r.failures > 0 || m.now-r.at >= m.ttl
 	r.version, r.at, r.invalid, r.failures, r.tried = there, m.now, false, 0, false
 	return evicted
 }

@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"fmt"
-	"math/bits"
 	"sync/atomic"
 	"time"
 
@@ -27,6 +26,7 @@ type Snapshot struct {
 	number  uint64 // counts up with each value published
 	at      instant
 	due     uint32 // drawn at random, for dueAt
+	inStep  bool   // others may have fetched at the same moment, for dueAt
 	invalid bool   // to be refreshed as if its TTL had passed; guarded by Cache.mu
 }
 
@@ -161,19 +161,6 @@ func (s *Snapshot) Before(other *Snapshot) bool {
 // isOf reports whether s is of e's Ref, in e's Cache.
 func (s *Snapshot) isOf(e *entry) bool {
 	return s.entry.cache == e.cache && s.entry.key == e.key
-}
-
-// dueAt returns the age at which refresh-ahead begins: so early that the fetch can
-// end before the TTL does, and nobody waits for it.
-func (s *Snapshot) dueAt() time.Duration {
-	cfg := &s.Cache().cfg
-	half := cfg.TTL / 2
-	if cfg.NoRefreshAhead || half == 0 {
-		return cfg.TTL
-	}
-	span := cfg.TTL - half - min(cfg.FetchTimeout, cfg.TTL/4)
-	part, _ := bits.Mul64(uint64(span), uint64(s.due)<<32)
-	return half + time.Duration(part)
 }
 
 // Keep returns what owner keeps with this secret: a decoded form, say, that is to
