@@ -39,7 +39,9 @@ func New[T any](id string, opts ...Option) *Secret[T] {
 	ref := set.ref
 	ref.ID = id
 	set.fail(ref.Validate())
-	return &Secret[T]{id: id, dec: decoderOf[T](set)}
+	s := &Secret[T]{id: id, dec: decoderOf[T](set)}
+	declare(s)
+	return s
 }
 
 // Err reports what is wrong with what New was given, without I/O; else nil. Whether

@@ -29,6 +29,9 @@ type outcome struct {
 // invalidated, nor have grown old while its observer was told. Of the clocks,
 // only the monotonic one tells what came first.
 func (o *outcome) answers(asked instant, ttl time.Duration) bool {
+	if o.snap == nil {
+		return false // the batch had no answer
+	}
 	if asked.mono < o.began.mono {
 		return true
 	}
@@ -74,31 +77,43 @@ func gaveUp(ctx context.Context, ref Ref) error {
 // fly is the flight itself, in a goroutine of its own.
 func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) *outcome {
 	out := new(outcome)
-	e := c.takeOff(ref, forced, out)
-	if e == nil {
+	e, under := c.takeOff(ref, forced, out)
+	switch {
+	case under != nil: // in a batch
+		<-under.landed
+		return under
+	case e == nil:
 		return out
 	}
-	defer c.running.Done()
-	defer close(out.landed)
 	t := &trip{ctx: ctx, ref: ref, err: errBrokenOff}
 	c.apart(func() { c.travel(t) })
+	c.arrive(e, out, t)
+	return out
+}
+
+// arrive ends a flight, for which takeOff began to write out.
+func (c *Cache) arrive(e *entry, out *outcome, t *trip) {
+	defer c.running.Done()
+	defer close(out.landed)
 	if c.done.Err() != nil {
-		out.err = &Error{Ref: ref, Err: ErrClosed}
-		return out
+		out.err = &Error{Ref: t.ref, Err: ErrClosed}
+		return
 	}
 	var events []hook.Event
-	if t.err == nil {
+	switch {
+	case t.err == nil:
 		out.snap, events = c.land(e, t)
-	} else {
+	case t.unanswered:
+		c.turnBack(e)
+	default:
 		out.err, events = c.crash(e, t)
 	}
 	// The observer may ask for this secret: that is no part of this flight.
 	c.flights.Forget(e.key)
 	if len(events) > 0 {
-		c.apart(func() { c.observe(context.WithoutCancel(ctx), events...) })
+		c.apart(func() { c.observe(context.WithoutCancel(t.ctx), events...) })
 	}
 	out.invalid = out.snap != nil && c.isInvalid(out.snap)
-	return out
 }
 
 // apart runs f, which calls the user's code, in a goroutine of its own and waits
@@ -119,9 +134,10 @@ func (c *Cache) apart(f func()) {
 	}
 }
 
-// takeOff registers a flight, unless between the caller's look and now another
-// one ended that makes it needless: then it returns no entry, and writes the outcome.
-func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) *entry {
+// takeOff registers a flight, unless there is one already, which it returns, or between
+// the caller's look and now another one ended that makes it needless: then it returns
+// nothing, and writes the outcome.
+func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) (_ *entry, under *outcome) {
 	now := c.now()
 	out.began = now
 	c.mu.Lock()
@@ -129,27 +145,30 @@ func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) *entry {
 	e, err := c.entry(ref)
 	if err != nil {
 		out.err = err
-		return nil
+		return nil, nil
+	}
+	if e.isFlying() {
+		return nil, e.under()
 	}
 	d, _ := c.decide(e, now)
 	fail, lately := e.failure(), forced && e.forcedWithin(c.cfg.MinRefreshInterval, now)
 	switch {
 	case lately && fail == nil && d.snap != nil && c.isYoung(d.snap, now):
 		out.snap, out.forced = e.snap.Load(), true
-		return nil
+		return nil, nil
 	case fail != nil && (fail.delay > now.since(fail.at) || lately):
 		out.err, out.forced = fail.err, true
-		return nil
+		return nil, nil
 	case !forced && d.verdict == hit && !d.refresh:
 		out.snap = d.snap
-		return nil
+		return nil, nil
 	}
 	s := e.snap.Load()
 	out.landed, out.forced = make(chan struct{}), forced || s != nil && s.invalid
 	e.begins(out)
 	c.index.add(e)
 	c.running.Add(1)
-	return e
+	return e, nil
 }
 
 // land publishes what a flight brought.

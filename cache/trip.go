@@ -18,6 +18,8 @@ type trip struct {
 	v    Value
 	took time.Duration // of the source alone
 	err  error         // errBrokenOff until all else is done
+
+	unanswered bool // it was one of a batch, which had no answer about it
 }
 
 // errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
@@ -38,10 +40,15 @@ func (c *Cache) travel(t *trip) {
 	if err == nil {
 		err = c.transform(ctx, t.ref, &t.v)
 	}
+	t.err = c.inTime(timed, err)
+}
+
+// inTime says of an error that came when the FetchTimeout was over that it was.
+func (c *Cache) inTime(timed context.Context, err error) error {
 	if err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
-		err = fmt.Errorf("%w after %v: %w", ErrTimeout, c.cfg.FetchTimeout, err)
+		return fmt.Errorf("%w after %v: %w", ErrTimeout, c.cfg.FetchTimeout, err)
 	}
-	t.err = err
+	return err
 }
 
 // A detached context ends with the one that is embedded, and has the values of

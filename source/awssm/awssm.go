@@ -65,6 +65,7 @@ type Source struct {
 	// A method value, into which nothing that prints or compares can look: what
 	// the client's connections have read last may be in their buffers.
 	get    func(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	batch  func(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
 	option func(*secretsmanager.Options)
 }
 
@@ -79,12 +80,14 @@ func New(client Client) (*Source, error) {
 			"make one with secretsmanager.NewFromConfig, or a Source with awssm.FromEnvironment")
 	}
 	// Whatever only embeds the SDK's client may not need what that was given.
+	s := &Source{get: client.GetSecretValue, option: callOption()}
 	if c, ok := client.(*secretsmanager.Client); ok {
 		if err := checkEndpoint(c.Options()); err != nil {
 			return nil, err
 		}
+		s.batch = c.BatchGetSecretValue
 	}
-	return &Source{get: client.GetSecretValue, option: callOption()}, nil
+	return s, nil
 }
 
 // Fetch gets one version of a secret: the one with ref.VersionID, the one that

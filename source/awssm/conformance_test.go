@@ -16,7 +16,7 @@ func TestConformance(t *testing.T) {
 	client := secretsmanager.New(options(srv.URL()))
 	failing := func(effect secrettest.Effect) func(testing.TB) func() {
 		return func(t testing.TB) func() {
-			return srv.Fail(t, secrettest.Fault{Operation: "GetSecretValue", Effect: effect})
+			return srv.Fail(t, secrettest.Fault{Effect: effect})
 		}
 	}
 	sourcetest.Run(t, sourcetest.Harness{
@@ -41,6 +41,6 @@ func TestConformance(t *testing.T) {
 			sourcetest.CutOff:        failing(secrettest.TruncateBody()),
 			sourcetest.Hanging:       failing(secrettest.Hang()),
 		},
-		Requests: func() int { return srv.Calls("GetSecretValue") },
+		Requests: func() int { return srv.Calls("GetSecretValue", "BatchGetSecretValue") },
 	})
 }

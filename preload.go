@@ -1,0 +1,203 @@
+package typedsecret
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/world"
+)
+
+// A Handle is what [Preload] takes: a *Secret of whatever T.
+type Handle interface {
+	ID() string
+	Err() error
+
+	place(ctx context.Context, byDefault func() (*cache.Cache, error)) (*cache.Cache, cache.Ref, error)
+	settle(ctx context.Context, snap *cache.Snapshot, err error) error
+}
+
+// Preload gets the secrets of all handles, in as few requests as Secrets Manager allows,
+// and decodes and validates each, so that a service can refuse to start and say all that
+// is wrong at once: its error joins, by [errors.Join], that of each handle whose Get would
+// fail, an [*Error] that names the secret. What the cache has already is not fetched.
+//
+// Secrets of the stage AWSCURRENT come by BatchGetSecretValue, twenty a request. That
+// needs the permission secretsmanager:BatchGetSecretValue beside the usual one; without
+// it, and for other stages and versions, each secret is a request of its own.
+//
+// A done ctx ends the wait, not the fetches.
+func Preload(ctx context.Context, handles ...Handle) error {
+	return Preloader{}.Preload(ctx, handles...)
+}
+
+// PreloadAll is [Preload] for all handles that were declared as package variables, or
+// made by init functions, in whatever package of the program.
+func PreloadAll(ctx context.Context) error { return Preloader{}.PreloadAll(ctx) }
+
+// A Preloader preloads at a pace that suits a fleet whose processes start together. The
+// zero Preloader preloads at once, as [Preload] and [PreloadAll] do.
+type Preloader struct {
+	// Jitter holds the first request back for a time that is drawn at random, at most
+	// this.
+	Jitter time.Duration
+	// Interval is the least time between the starts of two requests.
+	Interval time.Duration
+}
+
+// Preload is like the function [Preload].
+func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	errs := make([]error, len(handles))
+	places := map[*cache.Cache][]placed{}
+	byDefault := sync.OnceValues(func() (*cache.Cache, error) { return Default(ctx) })
+	for i, h := range handles {
+		if h == nil {
+			errs[i] = ErrZeroHandle
+			continue
+		}
+		c, ref, err := h.place(ctx, byDefault)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		places[c] = append(places[c], placed{i, ref})
+	}
+	pace := &pace{interval: max(p.Interval, 0), next: time.Now().Add(world.UpTo(max(p.Jitter, 0)))}
+	var running sync.WaitGroup
+	for c, of := range places {
+		running.Go(func() {
+			refs := make([]cache.Ref, len(of))
+			for i, at := range of {
+				refs[i] = at.ref
+			}
+			snaps, failures := c.LookupAll(ctx, refs, pace.wait)
+			for i, at := range of {
+				errs[at.index] = handles[at.index].settle(ctx, snaps[i], failures[i])
+			}
+		})
+	}
+	running.Wait()
+	return errors.Join(errs...)
+}
+
+// PreloadAll is like the function [PreloadAll].
+func (p Preloader) PreloadAll(ctx context.Context) error {
+	declared.mu.Lock()
+	handles := slices.Clone(declared.handles)
+	declared.mu.Unlock()
+	return p.Preload(ctx, handles...)
+}
+
+// placed is which of the handles is for which Ref.
+type placed struct {
+	index int
+	ref   cache.Ref
+}
+
+// A pace keeps requests apart.
+type pace struct {
+	interval time.Duration
+
+	mu   sync.Mutex // guards next
+	next time.Time  // when the next request may start
+}
+
+func (p *pace) wait(ctx context.Context) error {
+	p.mu.Lock()
+	now := time.Now()
+	start := p.next
+	if start.Before(now) {
+		start = now
+	}
+	p.next = start.Add(p.interval)
+	p.mu.Unlock()
+	if start.Equal(now) {
+		return nil
+	}
+	timer := time.NewTimer(start.Sub(now))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx)
+	}
+}
+
+// place returns the cache that s reads from, byDefault's if it follows the default one,
+// and what it reads there.
+func (s *Secret[T]) place(ctx context.Context, byDefault func() (*cache.Cache, error)) (*cache.Cache, cache.Ref, error) {
+	if err := s.Err(); err != nil {
+		return nil, cache.Ref{}, err
+	}
+	bind := byDefault
+	if !s.dec.set.followsDefault() {
+		bind = func() (*cache.Cache, error) { return s.dec.set.bind(ctx) }
+	}
+	c, err := bind()
+	if err != nil {
+		return nil, cache.Ref{}, &Error{Ref: s.ref(), Err: err}
+	}
+	return c, s.ref(), nil
+}
+
+// settle decodes what was looked up for s, and returns the error that Get would.
+func (s *Secret[T]) settle(ctx context.Context, snap *cache.Snapshot, err error) error {
+	if err != nil {
+		return err
+	}
+	v, err := s.slot.see(ctx, s.dec, snap)
+	if err != nil {
+		return err
+	}
+	_, err = s.dec.pointer(ctx, v)
+	return err
+}
+
+// declared are the handles that PreloadAll preloads.
+var declared struct {
+	mu      sync.Mutex // guards handles
+	handles []Handle
+}
+
+// declare notes h if it is made while the program is initialised.
+func declare(h Handle) {
+	if !initialising() {
+		return
+	}
+	declared.mu.Lock()
+	defer declared.mu.Unlock()
+	declared.handles = append(declared.handles, h)
+}
+
+// initialising reports whether a package is being initialised further up on the stack of
+// this goroutine: the linker calls what assigns its variables PACKAGE.init, and its init
+// functions PACKAGE.init.0, PACKAGE.init.1 and so on.
+func initialising() bool {
+	var pcs [64]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	for {
+		f, more := frames.Next()
+		name := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
+		if _, name, found := strings.Cut(name, "."); found && (name == "init" || isNumbered(name, "init.")) {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// isNumbered reports whether name is prefix and a number.
+func isNumbered(name, prefix string) bool {
+	number, found := strings.CutPrefix(name, prefix)
+	return found && number != "" && strings.Trim(number, "0123456789") == ""
+}

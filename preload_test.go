@@ -1,0 +1,311 @@
+package typedsecret_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+// Two handles for PreloadAll, one of each way to declare one.
+var (
+	preloadedVar  = typedsecret.New[string]("preloaded/var")
+	preloadedInit *typedsecret.Secret[string]
+)
+
+func init() { preloadedInit = typedsecret.New[string]("preloaded/init") }
+
+// manyHandles seeds n secrets and makes a handle on each.
+func manyHandles(t testing.TB, server *secrettest.Server, n int, opts ...typedsecret.Option) (handles []typedsecret.Handle) {
+	for i := range n {
+		id := fmt.Sprint("many/", i)
+		server.Seed(t, id, fmt.Sprint("value ", i))
+		handles = append(handles, typedsecret.New[string](id, opts...))
+	}
+	return handles
+}
+
+func checkMany(t testing.TB, handles []typedsecret.Handle) {
+	t.Helper()
+	for i, h := range handles {
+		if v, err := h.(*typedsecret.Secret[string]).Get(t.Context()); v != fmt.Sprint("value ", i) || err != nil {
+			t.Fatalf("%v: %q, %v", h, v, err)
+		}
+	}
+}
+
+func wantRequests(t testing.TB, server *secrettest.Server, batches, single int) {
+	t.Helper()
+	if b, s := server.Calls("BatchGetSecretValue"), server.Calls("GetSecretValue"); b != batches || s != single {
+		t.Errorf("%d batches and %d single requests, want %d and %d", b, s, batches, single)
+	}
+}
+
+func TestPreloadFetchesTwentyARequest(t *testing.T) {
+	for n, want := range map[int]struct{ batches, single int }{
+		0: {0, 0}, 1: {0, 1}, 2: {1, 0}, 20: {1, 0}, 21: {1, 1}, 100: {5, 0},
+	} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			server := secrettest.New(t)
+			handles := manyHandles(t, server, n, typedsecret.WithCache(over(t, server, cache.Config{})))
+			for range 2 { // the second finds all in the cache
+				if err := typedsecret.Preload(t.Context(), handles...); err != nil {
+					t.Fatal(err)
+				}
+			}
+			checkMany(t, handles)
+			wantRequests(t, server, want.batches, want.single)
+		})
+	}
+}
+
+func TestPreloadOfAHundredTakesOneLatencyAndThreeWithoutBatches(t *testing.T) {
+	for name, row := range map[string]struct {
+		fault *secrettest.Fault
+		most  time.Duration
+	}{
+		"by batches":            {nil, 20 * time.Millisecond},
+		"batches not permitted": {&secrettest.Fault{Operation: "BatchGetSecretValue", Effect: secrettest.AccessDenied()}, 60 * time.Millisecond},
+		"batches throttled":     {&secrettest.Fault{Operation: "BatchGetSecretValue", Effect: secrettest.Throttling()}, 60 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := secrettest.New(t)
+				source := must[*awssm.Source](t)(awssm.New(inMemory(server)))
+				handles := manyHandles(t, server, 100, typedsecret.WithCache(open(t, source, cache.Config{})))
+				server.Fail(t, secrettest.Fault{Latency: 20 * time.Millisecond})
+				if row.fault != nil {
+					server.Fail(t, *row.fault)
+				}
+				start := time.Now()
+				if err := typedsecret.Preload(t.Context(), handles...); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(start); took > row.most {
+					t.Errorf("it took %v", took)
+				}
+				checkMany(t, handles)
+			})
+		})
+	}
+}
+
+func TestPreloadSaysAllThatIsWrongAtOnce(t *testing.T) {
+	server := secrettest.New(t)
+	with := typedsecret.WithCache(over(t, server, cache.Config{}))
+	server.Seed(t, "good", credsV1JSON)
+	server.Seed(t, "lacks", `{"username":"hunter2"}`)
+	server.Seed(t, "deleted", "hunter2")
+	server.Delete(t, "deleted")
+	server.Seed(t, "denied", "hunter2")
+	server.Fail(t, secrettest.Fault{SecretID: "denied", Effect: secrettest.AccessDenied()})
+	server.Seed(t, "locked", "hunter2")
+	server.Fail(t, secrettest.Fault{SecretID: "locked", Effect: secrettest.DecryptionFailure()})
+	good := typedsecret.New[DBCreds]("good", with)
+	err := typedsecret.Preload(t.Context(),
+		good, good,
+		typedsecret.New[DBCreds]("lacks", with),
+		typedsecret.New[string]("deleted", with),
+		typedsecret.New[string]("denied", with),
+		typedsecret.New[string]("locked", with),
+		typedsecret.New[string]("unknown", with),
+		typedsecret.New[string]("good", with, typedsecret.WithStage("AWSPREVIOUS")),
+		typedsecret.New[string]("", with),
+		new(typedsecret.Secret[string]), (*typedsecret.Secret[string])(nil), nil,
+	)
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		t.Fatalf("got %v", err)
+	}
+	wants := []struct {
+		id   string
+		kind error
+	}{
+		{"lacks", codec.ErrMissingKey},
+		{"deleted", typedsecret.ErrDeleted},
+		{"denied", typedsecret.ErrAccessDenied},
+		{"locked", typedsecret.ErrDecryption},
+		{"unknown", typedsecret.ErrNotFound},
+		{"good", typedsecret.ErrNotFound},
+		{"", typedsecret.ErrInvalidRef},
+		{"none", typedsecret.ErrZeroHandle},
+		{"none", typedsecret.ErrZeroHandle},
+		{"none", typedsecret.ErrZeroHandle},
+	}
+	errs := joined.Unwrap()
+	if len(errs) != len(wants) {
+		t.Fatalf("%d errors, want %d: %v", len(errs), len(wants), err)
+	}
+	for i, want := range wants {
+		failed, named := errors.AsType[*typedsecret.Error](errs[i])
+		if !errors.Is(errs[i], want.kind) || named != (want.id != "none") || named && failed.Ref.ID != want.id {
+			t.Errorf("error %d, want %v of %q: %v", i, want.kind, want.id, errs[i])
+		}
+	}
+	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); !ok {
+		t.Error("the SDK's error is out of reach")
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("the error shows a secret: %v", err)
+	}
+	// One batch for seven, and one request for the stage.
+	wantRequests(t, server, 1, 1)
+	if v, err := good.Get(t.Context()); v != credsV1 || err != nil {
+		t.Errorf("the good one: %v, %v", v, err)
+	}
+}
+
+func TestPreloadTakesAValueThatIsStaleForOneThatIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing("a", "one")
+		h := typedsecret.New[string]("a", typedsecret.WithCache(open(t, source, cache.Config{})))
+		must[string](t)(h.Get(t.Context()))
+		time.Sleep(2 * time.Hour)
+		source.fail(cache.ErrUnavailable)
+		if err := typedsecret.Preload(t.Context(), h); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestPreloadAllFindsTheHandlesDeclaredAsPackageVariables(t *testing.T) {
+	server := secrettest.New(t)
+	setDefault(t, over(t, server, cache.Config{}))
+	server.Seed(t, "preloaded/var", "a")
+	server.Seed(t, "elsewhere", "b")
+	typedsecret.New[string]("elsewhere") // is no package variable
+	err := typedsecret.PreloadAll(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "preloaded/init") || strings.Contains(err.Error(), "preloaded/var") {
+		t.Errorf("one of the two secrets doesn't exist, and the error is %v", err)
+	}
+	if n := server.CallsFor("elsewhere"); n != 0 {
+		t.Error("a handle was preloaded that was made in a function")
+	}
+	before := server.Calls()
+	if v, err := preloadedVar.Get(t.Context()); v != "a" || err != nil {
+		t.Errorf("%q, %v", v, err)
+	}
+	if server.Calls() != before || preloadedInit.ID() == "" {
+		t.Error("Get fetched what was preloaded")
+	}
+}
+
+func TestAPreloaderKeepsItsPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := secrettest.New(t)
+		source := must[*awssm.Source](t)(awssm.New(inMemory(server)))
+		handles := manyHandles(t, server, 100, typedsecret.WithCache(open(t, source, cache.Config{})))
+		start := time.Now()
+		if err := (typedsecret.Preloader{Interval: time.Second}).Preload(t.Context(), handles...); err != nil {
+			t.Fatal(err)
+		}
+		wantRequests(t, server, 5, 0)
+		if took := time.Since(start); took != 4*time.Second {
+			t.Errorf("five requests a second apart took %v", took)
+		}
+		held := map[time.Duration]bool{}
+		for i := range 20 {
+			h := typedsecret.New[string](fmt.Sprint("many/", i), typedsecret.WithCache(open(t, source, cache.Config{})))
+			start := time.Now()
+			if err := (typedsecret.Preloader{Jitter: time.Minute}).Preload(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+			held[time.Since(start)] = true
+			if time.Since(start) > time.Minute {
+				t.Error("held back for longer than the jitter")
+			}
+		}
+		if len(held) < 15 {
+			t.Errorf("20 processes were held back for %d different times", len(held))
+		}
+	})
+}
+
+func TestACancelledPreloadEndsAndHarmsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := secrettest.New(t)
+		source := must[*awssm.Source](t)(awssm.New(inMemory(server)))
+		handles := manyHandles(t, server, 40, typedsecret.WithCache(open(t, source, cache.Config{})))
+		server.Fail(t, secrettest.Fault{Latency: time.Second})
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		err := typedsecret.Preload(ctx, handles...)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != 100*time.Millisecond {
+			t.Errorf("after %v: %v", time.Since(start), err)
+		}
+		for i := range 40 {
+			if !strings.Contains(err.Error(), fmt.Sprintf("many/%d@", i)) && !strings.Contains(err.Error(), fmt.Sprintf("many/%d:", i)) {
+				t.Errorf("the error does not name many/%d", i)
+			}
+		}
+		checkMany(t, handles) // by the requests that are under way
+		wantRequests(t, server, 2, 0)
+	})
+}
+
+func TestReadersAndPreloadsShareTheirFetches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := secrettest.New(t)
+		source := must[*awssm.Source](t)(awssm.New(inMemory(server)))
+		handles := manyHandles(t, server, 20, typedsecret.WithCache(open(t, source, cache.Config{})))
+		server.Fail(t, secrettest.Fault{Latency: time.Second})
+		var running sync.WaitGroup
+		for range 3 {
+			running.Go(func() {
+				if err := typedsecret.Preload(t.Context(), handles...); err != nil {
+					t.Error(err)
+				}
+			})
+			running.Go(func() {
+				for _, h := range handles {
+					running.Go(func() { h.(*typedsecret.Secret[string]).Get(t.Context()) })
+				}
+			})
+			synctest.Wait()
+		}
+		running.Wait()
+		checkMany(t, handles)
+		for i := range handles {
+			if n := server.CallsFor(fmt.Sprint("many/", i)); n != 1 {
+				t.Errorf("many/%d was asked for %d times", i, n)
+			}
+		}
+	})
+}
+
+func TestABatchThatFailsCostsOneRequestAndBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := secrettest.New(t)
+		source := must[*awssm.Source](t)(awssm.New(inMemory(server)))
+		cfg := cache.Config{}
+		cfg.Backoff.Jitter = 2 // none, so that the first delay is a second
+		handles := manyHandles(t, server, 20, typedsecret.WithCache(open(t, source, cfg)))
+		stop := server.Fail(t, secrettest.Fault{Effect: secrettest.InternalError()})
+		for range 3 {
+			if err := typedsecret.Preload(t.Context(), handles...); !errors.Is(err, typedsecret.ErrUnavailable) {
+				t.Errorf("got %v", err)
+			}
+		}
+		wantRequests(t, server, 1, 0)
+		stop()
+		time.Sleep(time.Second)
+		if err := typedsecret.Preload(t.Context(), handles...); err != nil {
+			t.Error(err)
+		}
+		wantRequests(t, server, 2, 0)
+		checkMany(t, handles)
+	})
+}
