@@ -47,6 +47,7 @@ var (
 	ErrNilCache       = cache.ErrNilCache
 	ErrPanic          = cache.ErrPanic
 	ErrHook           = cache.ErrHook
+	ErrSnapshot       = cache.ErrSnapshot
 
 	// ErrZeroHandle: a handle was used that New or NewByID did not make.
 	ErrZeroHandle = errors.New("handle is nil or was not made by typedsecret.New or NewByID")

@@ -48,8 +48,9 @@ type Cache struct {
 	// outdated has for each of some groups of Refs the number of the newest value of
 	// which an evicted one is known to be out of date. Nil until one was evicted.
 	outdated []uint64
-	recent   *table // entries that have a value
-	failing  *table // entries that have none but a failure; nil until one has
+	recent   *table  // entries that have a value
+	failing  *table  // entries that have none but a failure; nil until one has
+	backup   *backup // nil: none
 
 	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry
 }
@@ -64,6 +65,10 @@ func New(source Source, cfg Config) (*Cache, error) {
 		return nil, err
 	}
 	c := &Cache{cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed()}
+	if cfg.snapshot != nil {
+		file, _ := cfg.snapshot() // validated
+		c.backup = &backup{file: file}
+	}
 	c.index.clear()
 	c.recent = newTable(c.cfg.MaxSize)
 	c.leases.epoch.Store(1)
@@ -266,10 +271,14 @@ func (c *Cache) lapse() {
 // Close drops all values, cancels the fetches and hooks under way and waits until
 // they have ended. After it, reads and refreshes return [ErrClosed], and no
 // goroutine and no timer of the Cache is left. It may be called more than once, but
-// not from a hook, an observer or a source, for whose end it waits. The error is nil.
+// not from a hook, an observer or a source, for whose end it waits. A sealed snapshot that
+// is out of date is written first. The error is nil.
 func (c *Cache) Close() error {
 	if c == nil || c.source == nil {
 		return nil
+	}
+	if c.backup != nil {
+		c.writeBackup()
 	}
 	c.mu.Lock()
 	if !c.closed {

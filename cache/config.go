@@ -8,6 +8,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/sealed"
 )
 
 // The defaults of a Config. Those that the AWS caching clients have too are
@@ -29,7 +30,8 @@ const maxOutageDelay = time.Minute
 const maxMaxSize = 1 << 24
 
 // Config says how a Cache works. Its zero value is the default configuration;
-// so is the zero value of each field.
+// so is the zero value of each field. [Config.WithSnapshot] adds a file that outlives
+// the process.
 type Config struct {
 	// MaxSize is how many secrets are kept, 1,024 by default and at most
 	// 16,777,216. If one more is fetched, the least recently used is evicted.
@@ -92,6 +94,7 @@ type Config struct {
 	// Observer is told what happens; none by default.
 	Observer hook.Observer
 
+	snapshot  func() (*sealed.File, error)  // by WithSnapshot; nil: none
 	readClock func(start time.Time) instant // set by tests only
 }
 
@@ -118,6 +121,11 @@ func (c Config) Validate() error {
 	}
 	if err := (Ref{ID: "any", Stage: c.DefaultStage}).Validate(); err != nil {
 		return fmt.Errorf("%w: DefaultStage: %w", ErrInvalidConfig, err)
+	}
+	if c.snapshot != nil {
+		if _, err := c.snapshot(); err != nil {
+			return fmt.Errorf("%w: WithSnapshot: %w", ErrInvalidConfig, err)
+		}
 	}
 	return nil
 }

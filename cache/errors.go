@@ -45,6 +45,8 @@ var (
 	// ErrPanic: a source, hook or codec of the user's panicked, or returned an error
 	// whose methods do.
 	ErrPanic = guard.ErrPanic
+	// ErrSnapshot: the sealed snapshot could not be read or written.
+	ErrSnapshot = errors.New("sealed snapshot can't be used")
 	// ErrNotInBatch: a BatchSource has no answer about this secret.
 	ErrNotInBatch = errors.New("no answer in the batch")
 	// ErrHook: the hook did not transform the secret.

@@ -106,7 +106,16 @@ func (c *Cache) arrive(e *entry, out *outcome, t *trip) {
 	case t.unanswered:
 		c.turnBack(e)
 	default:
-		out.err, events = c.crash(e, t)
+		if c.backup != nil {
+			c.apart(func() { events = c.restore(e, t) })
+			if c.done.Err() != nil {
+				out.err = &Error{Ref: t.ref, Err: ErrClosed}
+				return
+			}
+		}
+		var crashed []hook.Event
+		out.err, crashed = c.crash(e, t)
+		events = append(events, crashed...)
 	}
 	// The observer may ask for this secret: that is no part of this flight.
 	c.flights.Forget(e.key)
@@ -189,6 +198,7 @@ func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
 	}
 	e.ends(nil)
 	evicted := c.publish(e, s)
+	c.outdateBackup()
 	c.notify(e.key)
 	if c.cfg.Observer == nil {
 		return s, nil
@@ -239,20 +249,32 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	}
 	s := e.snap.Load()
 	fail.tried = s == nil || !e.past.invalid && (s.invalid || e.past.under.began.since(s.at) >= c.cfg.TTL)
+	knew := e.failure() != nil
 	e.ends(fail)
-	if s == nil {
-		c.noteFailing(e)
-	} else {
+	var evicted *Snapshot
+	switch {
+	case s != nil:
 		s.lease.Store(0) // the next reader is to learn of it
+	case t.kept != nil:
+		if knew {
+			c.failing.remove(e)
+		}
+		evicted = c.adopt(e, t.kept, now)
+	default:
+		c.noteFailing(e)
 	}
 	c.notify(e.key)
 	if c.cfg.Observer == nil {
 		return fail.err, nil
 	}
-	return fail.err, []hook.Event{hook.FetchFailed{
+	events := []hook.Event{hook.FetchFailed{
 		Secret: hook.Secret{ID: t.ref.ID, Stage: t.ref.Stage, VersionID: t.ref.VersionID},
 		Err:    t.err, Failures: fail.count, RetryIn: fail.delay, Took: t.took,
 	}}
+	if evicted != nil {
+		events = append(events, hook.Evicted{Secret: evicted.event()})
+	}
+	return fail.err, events
 }
 
 // publish makes s the present snapshot of e and returns the one that was evicted

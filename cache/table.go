@@ -25,6 +25,9 @@ func newTable(size int) *table {
 
 func (t *table) len() int { return t.lru.Len() }
 
+// entries returns those in the table.
+func (t *table) entries() []*entry { return t.lru.Keys() }
+
 // touch notes a use of e.
 func (t *table) touch(e *entry) { t.lru.Get(e) }
 

@@ -22,7 +22,7 @@ type ObserverFunc func(ctx context.Context, e Event)
 func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
 
 // An Event is one of [Fetched], [Rotated], [FetchFailed], [ServedStale],
-// [Evicted], [DecodeFailed] and [Rejected]. More may be added; an Observer ignores
+// [Evicted], [DecodeFailed], [Rejected] and [SnapshotFailed]. More may be added; an Observer ignores
 // what it doesn't know. None holds secret bytes.
 type Event interface {
 	event()
@@ -84,10 +84,18 @@ type Rejected struct {
 	Secret
 }
 
-func (Fetched) event()      {}
-func (Rotated) event()      {}
-func (FetchFailed) event()  {}
-func (ServedStale) event()  {}
-func (Evicted) event()      {}
-func (DecodeFailed) event() {}
-func (Rejected) event()     {}
+// SnapshotFailed: the sealed snapshot, a file that keeps the values for the next start,
+// could not be read or written.
+type SnapshotFailed struct {
+	Path string
+	Err  error
+}
+
+func (Fetched) event()        {}
+func (Rotated) event()        {}
+func (FetchFailed) event()    {}
+func (ServedStale) event()    {}
+func (Evicted) event()        {}
+func (DecodeFailed) event()   {}
+func (Rejected) event()       {}
+func (SnapshotFailed) event() {}

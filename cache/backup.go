@@ -1,0 +1,229 @@
+package cache
+
+import (
+	"context"
+	"crypto/cipher"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/sealed"
+)
+
+// WithSnapshot returns c with a sealed snapshot: a file at path that holds the values of
+// the cache, encrypted by sealer, so that a process that starts while the source can't
+// answer ([ErrUnavailable], [ErrTimeout], [ErrThrottled]) has those of an earlier one.
+// They are returned as stale, with the age that they have by then, as far as
+// Config.StaleIfError allows, and refreshed when the back-off lets a fetch through. What
+// the source refuses ([ErrNotFound], [ErrAccessDenied] and so on) is not in the file's
+// power to give.
+//
+// The file is written after a successful fetch, in the background, once a second at most,
+// and by Close if something is not in it yet. What it has of secrets that this process
+// did not fetch stays in it, the newest MaxSize in all, so processes of one service may
+// share it. It is replaced as a whole: after a crash at any moment the old or the new one
+// is there. Only its owner may read it. The directory must exist.
+//
+// Sealer is an authenticated cipher such as AES-GCM, with a key that is kept elsewhere: in
+// KMS, say. A file that is truncated, was tampered with, was sealed with another key or is
+// of a newer format is not used, in no part, and is replaced at the next write; the
+// Observer is told by [hook.SnapshotFailed], and the error of a Get that needed it wraps
+// [ErrSnapshot]. If writing fails, the file before stays, the Observer is told, and the
+// next fetch tries again. With a Hook, the values are derived for the time of the writing.
+func (c Config) WithSnapshot(path string, sealer cipher.AEAD) Config {
+	c.snapshot = func() (*sealed.File, error) { return sealed.New(path, sealer) }
+	return c
+}
+
+// backupInterval keeps two writes apart.
+const backupInterval = time.Second
+
+// A backup keeps the values of a Cache in a file.
+type backup struct {
+	file    *sealed.File
+	writing sync.Mutex // held while the file is read to be written
+
+	outdated bool // something is not in the file yet; guarded by Cache.mu
+	busy     bool // keepBackup runs; guarded by Cache.mu
+}
+
+// A record is one value in the file.
+type record struct {
+	ID        string    `json:"id"`
+	Stage     string    `json:"stage,omitempty"`
+	Pinned    string    `json:"pinned,omitempty"` // the VersionID of the Ref
+	Payload   []byte    `json:"payload"`
+	Binary    bool      `json:"binary,omitempty"`
+	ARN       string    `json:"arn,omitempty"`
+	Name      string    `json:"name,omitempty"`
+	VersionID string    `json:"version,omitempty"`
+	Stages    []string  `json:"stages,omitempty"`
+	Created   time.Time `json:"created"`
+	FetchedAt time.Time `json:"fetched"`
+	Replica   string    `json:"replica,omitempty"`
+}
+
+func (r *record) ref() Ref { return Ref{ID: r.ID, Stage: r.Stage, VersionID: r.Pinned} }
+
+func (r *record) value() Value {
+	return Value{
+		Payload: newPayload(r.Payload, r.Binary), ARN: r.ARN, Name: r.Name, VersionID: r.VersionID,
+		Stages: r.Stages, Created: r.Created, FetchedAt: r.FetchedAt, Replica: r.Replica,
+	}
+}
+
+func recordOf(ref Ref, v Value) record {
+	return record{
+		ID: ref.ID, Stage: ref.Stage, Pinned: ref.VersionID,
+		Payload: v.Payload.Bytes(), Binary: v.Payload.IsBinary(), ARN: v.ARN, Name: v.Name, VersionID: v.VersionID,
+		Stages: v.Stages, Created: v.Created, FetchedAt: v.FetchedAt, Replica: v.Replica,
+	}
+}
+
+// read returns what the file has; nothing if there is none.
+func (b *backup) read() ([]record, error) {
+	plain, err := b.file.Read()
+	defer clear(plain)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	var records []record
+	if json.Unmarshal(plain, &records) != nil { // the error may quote
+		return nil, fmt.Errorf("%w: %s: it holds no list of values", ErrSnapshot, b.file.Path())
+	}
+	return records, nil
+}
+
+// write writes records, and of others there is what is in the file, the newest of all up
+// to a number. It clears the payloads.
+func (b *backup) write(records []record, most int) error {
+	old, _ := b.read() // one that can't be used is replaced
+	all := append(records, old...)
+	defer clearPayloads(all)
+	slices.SortStableFunc(all, func(x, y record) int { return y.FetchedAt.Compare(x.FetchedAt) })
+	seen := make(map[Ref]bool, len(all))
+	kept := make([]record, 0, min(len(all), most))
+	for _, r := range all {
+		if !seen[r.ref()] && len(kept) < most {
+			seen[r.ref()] = true
+			kept = append(kept, r)
+		}
+	}
+	plain, err := json.Marshal(kept)
+	defer clear(plain)
+	if err == nil {
+		err = b.file.Write(plain)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSnapshot, err)
+	}
+	return nil
+}
+
+func clearPayloads(records []record) {
+	for i := range records {
+		clear(records[i].Payload)
+	}
+}
+
+// outdateBackup notes that there is something to be written. Called with mu held.
+func (c *Cache) outdateBackup() {
+	b := c.backup
+	if b == nil {
+		return
+	}
+	b.outdated = true
+	if !b.busy {
+		b.busy = true
+		c.running.Go(c.keepBackup)
+	}
+}
+
+// keepBackup writes the file until it is up to date.
+func (c *Cache) keepBackup() {
+	for c.writeBackup() {
+		timer := time.NewTimer(backupInterval)
+		select {
+		case <-timer.C:
+		case <-c.done.Done(): // and Close has written
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// writeBackup writes the file if it is not up to date, and reports whether it was not.
+func (c *Cache) writeBackup() bool {
+	b := c.backup
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	c.mu.Lock()
+	if !b.outdated || c.closed {
+		b.busy = false
+		c.mu.Unlock()
+		return false
+	}
+	b.outdated = false
+	snaps := make([]*Snapshot, 0, c.recent.len())
+	for _, e := range c.recent.entries() {
+		if s := e.snap.Load(); s != nil {
+			snaps = append(snaps, s)
+		}
+	}
+	c.mu.Unlock()
+	records := make([]record, 0, len(snaps))
+	for _, s := range snaps {
+		// What the hook can't derive is not written, nor taken out.
+		if v, err := s.Value(context.Background()); err == nil {
+			records = append(records, recordOf(s.Ref(), v))
+		}
+	}
+	if err := b.write(records, c.cfg.MaxSize); err != nil {
+		c.observe(context.Background(), hook.SnapshotFailed{Path: b.file.Path(), Err: err})
+	}
+	return true
+}
+
+// restore looks into the file for the secret whose fetch failed, if nothing is known of
+// it and the source could not answer.
+func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
+	if c.backup == nil || e.snap.Load() != nil || !isOutage(t.err) {
+		return nil
+	}
+	records, err := c.backup.read()
+	defer clearPayloads(records)
+	if err != nil {
+		t.err = fmt.Errorf("%w; %w", t.err, err)
+		return []hook.Event{hook.SnapshotFailed{Path: c.backup.file.Path(), Err: err}}
+	}
+	i := slices.IndexFunc(records, func(r record) bool { return r.ref() == t.ref })
+	if i < 0 {
+		return nil
+	}
+	v := records[i].value()
+	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
+	defer cancel()
+	if err := c.transform(&detached{timed, t.ctx}, t.ref, &v); err != nil {
+		t.err = fmt.Errorf("%w; %w: %w", t.err, ErrSnapshot, err)
+		return nil
+	}
+	t.kept = &v
+	return nil
+}
+
+// adopt publishes what restore found, older than whatever this process had, and past its
+// TTL whatever its age. Called with mu held.
+func (c *Cache) adopt(e *entry, v *Value, now instant) (evicted *Snapshot) {
+	age := max(0, now.wall-v.FetchedAt.UnixNano())
+	s := &Snapshot{entry: e, at: instant{wall: now.wall - age, mono: now.mono - age}, invalid: true}
+	s.own(*v, nil)
+	return c.publish(e, s)
+}

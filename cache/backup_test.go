@@ -1,0 +1,331 @@
+package cache_test
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
+)
+
+func gcm(t testing.TB, key string) cipher.AEAD {
+	t.Helper()
+	block, err := aes.NewCipher([]byte(fmt.Sprintf("%-32s", key)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aead
+}
+
+// snapshotOf fills a cache with the secrets of s, closes it, and returns where its
+// snapshot is.
+func snapshotOf(t *testing.T, s *service, ids ...string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "secrets.sealed")
+	c := open(t, s, cache.Config{}.WithSnapshot(path, gcm(t, "key")))
+	for _, id := range ids {
+		get(t, c, id)
+	}
+	c.Close()
+	return path
+}
+
+// startInOutage opens a cache over a source that fails with err.
+func startInOutage(t *testing.T, path string, err error, cfg cache.Config) (*cache.Cache, *service) {
+	t.Helper()
+	s := serving("db", "key")
+	s.fail(err)
+	return open(t, s, cfg.WithSnapshot(path, gcm(t, "key"))), s
+}
+
+func TestAStartDuringAnOutageHasTheValuesOfTheSnapshot(t *testing.T) {
+	for _, outage := range []error{cache.ErrUnavailable, cache.ErrTimeout, cache.ErrThrottled} {
+		virtual(t, func(t *testing.T) {
+			before := serving("db", "key")
+			path := snapshotOf(t, before, "db", "key")
+			time.Sleep(10 * time.Minute)
+			j := &observed.Journal{}
+			c, s := startInOutage(t, path, outage, cache.Config{Observer: j})
+			snap, err := c.Lookup(t.Context(), ref("db"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := snap.Value(t.Context())
+			if err != nil || v.Payload.Reveal() != "db v1" || v.VersionID != "v1" {
+				t.Errorf("%+v, %v", v, err)
+			}
+			if !snap.Expired() || snap.Age() != 10*time.Minute || !errors.Is(snap.RefreshError(), outage) {
+				t.Errorf("expired %v, age %v, %v", snap.Expired(), snap.Age(), snap.RefreshError())
+			}
+			if stale := observed.Of[hook.ServedStale](j); len(stale) != 1 {
+				t.Errorf("%d events tell of a stale value", len(stale))
+			}
+			wantCalls(t, s, 1)
+			s.fail(nil)
+			s.rotate("db", "v2")
+			time.Sleep(time.Minute)
+			get(t, c, "db")
+			settle()
+			if v := get(t, c, "db"); v != "db v2" {
+				t.Errorf("after the outage: %v", v)
+			}
+		})
+	}
+}
+
+func TestStaleIfErrorLimitsTheAgeOfTheSnapshot(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		path := snapshotOf(t, serving("db"), "db")
+		day := func(_ error, age time.Duration) bool { return age <= 24*time.Hour }
+		for _, age := range []time.Duration{24 * time.Hour, 1} {
+			time.Sleep(age)
+			c, _ := startInOutage(t, path, cache.ErrUnavailable, cache.Config{StaleIfError: day})
+			_, err := c.Get(t.Context(), ref("db"))
+			if served := err == nil; served != (age > 1) {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+}
+
+func TestWhatTheSourceRefusesIsNotTakenFromTheSnapshot(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		path := snapshotOf(t, serving("db"), "db")
+		for _, refusal := range []error{cache.ErrNotFound, cache.ErrDeleted, cache.ErrAccessDenied, cache.ErrDecryption, cache.ErrInvalidRequest} {
+			c, _ := startInOutage(t, path, refusal, cache.Config{})
+			if _, err := c.Get(t.Context(), ref("db")); !errors.Is(err, refusal) {
+				t.Errorf("want %v, got %v", refusal, err)
+			}
+		}
+	})
+}
+
+func TestASnapshotThatCantBeUsedIsRefusedAloudAndReplaced(t *testing.T) {
+	for name, spoil := range map[string]func(data []byte) []byte{
+		"truncated":     func(data []byte) []byte { return data[:len(data)/2] },
+		"tampered with": func(data []byte) []byte { data[len(data)-1] ^= 1; return data },
+		"newer":         func(data []byte) []byte { data[9]++; return data },
+		"another file":  func([]byte) []byte { return []byte("hello") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				path := snapshotOf(t, serving("db"), "db")
+				data, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, spoil(data), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				j := &observed.Journal{}
+				c, s := startInOutage(t, path, cache.ErrUnavailable, cache.Config{Observer: j})
+				_, err = c.Get(t.Context(), ref("db"))
+				if !errors.Is(err, cache.ErrUnavailable) || !errors.Is(err, cache.ErrSnapshot) || !strings.Contains(err.Error(), path) {
+					t.Errorf("got %v", err)
+				}
+				failed := observed.Of[hook.SnapshotFailed](j)
+				if len(failed) != 1 || failed[0].Path != path || !errors.Is(failed[0].Err, cache.ErrSnapshot) {
+					t.Errorf("events: %v", failed)
+				}
+				s.fail(nil)
+				time.Sleep(time.Minute)
+				get(t, c, "db")
+				c.Close()
+				again, _ := startInOutage(t, path, cache.ErrUnavailable, cache.Config{})
+				get(t, again, "db")
+			})
+		})
+	}
+}
+
+func TestASnapshotIsOfNoUseWithAnotherKey(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		path := snapshotOf(t, serving("db"), "db")
+		s := serving("db")
+		s.fail(cache.ErrUnavailable)
+		c := open(t, s, cache.Config{}.WithSnapshot(path, gcm(t, "another")))
+		if _, err := c.Get(t.Context(), ref("db")); !errors.Is(err, cache.ErrSnapshot) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestTheSnapshotShowsNothing(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		data, err := os.ReadFile(snapshotOf(t, serving("db"), "db"))
+		if err != nil || bytes.Contains(data, []byte("db v1")) || bytes.Contains(data, []byte("db")) {
+			t.Errorf("%v, %q", err, data)
+		}
+		cfg := cache.Config{}.WithSnapshot("/var/lib/app/secrets.sealed", gcm(t, "key"))
+		if text := fmt.Sprintf("%+v %#v", cfg, cfg); strings.Contains(text, "gcm") || strings.Contains(text, "GCM") {
+			t.Errorf("a Config prints as %s", text)
+		}
+	})
+}
+
+func TestASnapshotThatCantBeWrittenHarmsNoReader(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		j := &observed.Journal{}
+		path := filepath.Join(t.TempDir(), "missing", "secrets.sealed")
+		c := open(t, serving("db"), cache.Config{Observer: j}.WithSnapshot(path, gcm(t, "key")))
+		get(t, c, "db")
+		settle()
+		failed := observed.Of[hook.SnapshotFailed](j)
+		if len(failed) != 1 || !errors.Is(failed[0].Err, os.ErrNotExist) || !strings.Contains(failed[0].Err.Error(), path) {
+			t.Errorf("events: %v", failed)
+		}
+		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if _, err := c.Refresh(t.Context(), ref("db")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestTheSnapshotIsWrittenOnceASecondAtMost(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := servingMany(1000)
+		path := filepath.Join(t.TempDir(), "secrets.sealed")
+		c := open(t, s, cache.Config{}.WithSnapshot(path, gcm(t, "key")))
+		written := map[int64]bool{}
+		for i := range 1000 {
+			get(t, c, nameOf(i))
+			time.Sleep(10 * time.Millisecond)
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			written[info.ModTime().UnixNano()] = true
+		}
+		if n := len(written); n < 9 || n > 11 {
+			t.Errorf("%d writes in ten seconds", n)
+		}
+	})
+}
+
+func TestTheSnapshotKeepsWhatOthersWroteUpToTheNewestMaxSize(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b", "c")
+		path := snapshotOf(t, s, "a")
+		for _, id := range []string{"b", "c"} {
+			time.Sleep(time.Second)
+			c := open(t, s, cache.Config{MaxSize: 2}.WithSnapshot(path, gcm(t, "key")))
+			get(t, c, id)
+			c.Close()
+		}
+		s.fail(cache.ErrUnavailable)
+		c := open(t, s, cache.Config{}.WithSnapshot(path, gcm(t, "key")))
+		for id, want := range map[string]bool{"a": false, "b": true, "c": true} {
+			if _, err := c.Get(t.Context(), ref(id)); (err == nil) != want {
+				t.Errorf("%s: %v", id, err)
+			}
+		}
+	})
+}
+
+func TestTheSnapshotIsBoundToTheRef(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		path := snapshotOf(t, serving("db"), "db")
+		c, _ := startInOutage(t, path, cache.ErrUnavailable, cache.Config{})
+		for _, other := range []cache.Ref{{ID: "db", Stage: "AWSPREVIOUS"}, {ID: "key"}, {ID: "db", VersionID: strings.Repeat("v", 32)}} {
+			if _, err := c.Get(t.Context(), other); !errors.Is(err, cache.ErrUnavailable) {
+				t.Errorf("%v: %v", other, err)
+			}
+		}
+	})
+}
+
+func TestASnapshotOutlivesTheHookThatEncryptsTheMemory(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "secrets.sealed")
+		cfg := cache.Config{Hook: failingFor("none")}.WithSnapshot(path, gcm(t, "key"))
+		c := open(t, serving("db"), cfg)
+		get(t, c, "db")
+		c.Close()
+		for _, h := range []hook.Hook{nil, failingFor("none")} {
+			c, _ := startInOutage(t, path, cache.ErrUnavailable, cache.Config{Hook: h})
+			if v := get(t, c, "db"); v != "db v1" {
+				t.Errorf("got %q", v)
+			}
+		}
+		broken, _ := startInOutage(t, path, cache.ErrUnavailable, cache.Config{Hook: failingFor("db")})
+		if _, err := broken.Get(t.Context(), ref("db")); !errors.Is(err, cache.ErrHook) || !errors.Is(err, cache.ErrUnavailable) {
+			t.Errorf("with a hook that fails: %v", err)
+		}
+	})
+}
+
+func TestAValueThatAHandleKeptIsNewerThanTheSnapshot(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db", "key")
+		path := snapshotOf(t, s, "db")
+		s.rotate("db", "v2")
+		c := open(t, s, cache.Config{MaxSize: 1}.WithSnapshot(path, gcm(t, "key")))
+		last, err := c.Lookup(t.Context(), ref("db"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		get(t, c, "key") // evicts db
+		settle()
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		old := snapshotOf(t, serving("db"), "db") // v1
+		if err := os.Rename(old, path); err != nil {
+			t.Fatal(err)
+		}
+		s.fail(cache.ErrUnavailable)
+		snap, err := c.Lookup(t.Context(), ref("db"), last)
+		if err != nil || snap.VersionID() != "v2" {
+			t.Errorf("%v, %v", snap, err)
+		}
+	})
+}
+
+func TestAClockThatWasSetBackMakesTheSnapshotNoYounger(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		path := snapshotOf(t, serving("db"), "db")
+		cfg := cache.Config{}.WithSnapshot(path, gcm(t, "key"))
+		s := serving("db")
+		s.fail(cache.ErrUnavailable)
+		cfg.SetClock(func(start time.Time) (wall, mono int64) {
+			now := time.Now()
+			return now.Add(-24 * time.Hour).UnixNano(), int64(now.Sub(start))
+		})
+		c := open(t, s, cfg)
+		snap, err := c.Lookup(t.Context(), ref("db"), nil)
+		if err != nil || !snap.Expired() || snap.Age() != 0 {
+			t.Errorf("%v, expired %v, age %v", err, snap.Expired(), snap.Age())
+		}
+	})
+}
+
+func TestWithSnapshotRefusesWhatCanBeNoFile(t *testing.T) {
+	for name, cfg := range map[string]cache.Config{
+		"no path":   cache.Config{}.WithSnapshot("", gcm(t, "key")),
+		"no sealer": cache.Config{}.WithSnapshot("secrets.sealed", nil),
+	} {
+		if _, err := cache.New(serving(), cfg); !errors.Is(err, cache.ErrInvalidConfig) || !strings.Contains(err.Error(), "WithSnapshot") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
