@@ -1,0 +1,59 @@
+// Package env reads secrets from environment variables, as a [cache.Source]: for
+// containers whose platform puts secrets there, and for CI.
+//
+// The secret prod/db-admin is in the variable PROD_DB_ADMIN, after a prefix if one is
+// given: the ID in upper case, each character that is no letter of ASCII and no digit
+// replaced by an underscore. So prod/db and prod-db are the same variable. Of an ARN it
+// is the name that counts.
+package env
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/local"
+)
+
+// A Source reads the environment of the process. It is safe for concurrent use.
+type Source struct{ prefix string }
+
+var _ cache.Source = (*Source)(nil)
+
+// New makes a Source of the variables whose names begin with prefix, which may be empty
+// and is taken as it is: SECRET_, say.
+func New(prefix string) *Source { return &Source{prefix} }
+
+// Fetch returns the variable's value. There is no version ID, and the current version
+// only. A variable that is not set, or empty, is [cache.ErrNotFound].
+func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	if s == nil {
+		return cache.Value{}, errors.New("env: the Source is nil")
+	}
+	if err := local.Check(ctx, ref, "an environment variable"); err != nil {
+		return cache.Value{}, err
+	}
+	names := local.Names(ref.ID)
+	for _, name := range names {
+		if value := os.Getenv(s.Variable(name)); value != "" {
+			return cache.Value{Payload: local.Payload([]byte(value)), Name: name, Stages: []string{cache.DefaultStage}}, nil
+		}
+	}
+	return cache.Value{}, fmt.Errorf("%w: the environment variable %s is not set, or empty", cache.ErrNotFound, s.Variable(names[0]))
+}
+
+// Variable returns the name of the variable for a secret's name.
+func (s *Source) Variable(name string) string {
+	return s.prefix + strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		}
+		return '_'
+	}, name)
+}

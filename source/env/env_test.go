@@ -1,0 +1,66 @@
+package env_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/cache/sourcetest"
+	"github.com/typedsecret/typedsecret/source/env"
+)
+
+// A variable can't hold a NUL, so the suite's exact bytes don't all fit.
+func TestConformance(t *testing.T) {
+	source := env.New("TYPEDSECRET_TEST_")
+	put := func(t testing.TB, id, value string) {
+		if strings.Contains(value, "\x00") {
+			nul[id] = value
+			return
+		}
+		if err := os.Setenv(source.Variable(id), value); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Unsetenv(source.Variable(id)) })
+	}
+	sourcetest.Run(t, sourcetest.Harness{
+		Source: withNUL{source}, Put: put, Rotate: put,
+		Remove: func(t testing.TB, id string) { os.Unsetenv(source.Variable(id)) },
+	})
+}
+
+// withNUL stands in for the variables that can't be.
+type withNUL struct{ cache.Source }
+
+var nul = map[string]string{}
+
+func (s withNUL) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	if value, ok := nul[ref.ID]; ok {
+		return cache.Value{Payload: cache.StringPayload(value), Name: ref.ID}, nil
+	}
+	return s.Source.Fetch(ctx, ref)
+}
+
+func TestTheErrorNamesTheVariable(t *testing.T) {
+	t.Setenv("SECRET_EMPTY", "")
+	for id, variable := range map[string]string{
+		"prod/db-admin": "SECRET_PROD_DB_ADMIN", "empty": "SECRET_EMPTY", "pässwörd": "SECRET_P_SSW_RD",
+		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3": "SECRET_PROD_DB",
+	} {
+		_, err := env.New("SECRET_").Fetch(t.Context(), cache.Ref{ID: id})
+		if !errors.Is(err, cache.ErrNotFound) || !strings.Contains(err.Error(), variable+" is not set") {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
+func Example() {
+	os.Setenv("SECRET_PROD_API_KEY", "hunter2") // the platform does that
+	defer os.Unsetenv("SECRET_PROD_API_KEY")
+	v, err := env.New("SECRET_").Fetch(context.Background(), cache.Ref{ID: "prod/api-key"})
+	fmt.Println(v.Payload.Reveal(), err)
+	// Output: hunter2 <nil>
+}

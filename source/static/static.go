@@ -1,0 +1,105 @@
+// Package static reads secrets from one file, or from a map in the program, as a
+// [cache.Source]: for tests and for development at the desk. The secrets are there in
+// the clear, so none of a production service belongs there.
+//
+// A file with the extension .json holds an object whose keys are secret IDs. A value that
+// is a string is the secret; any other is a secret in JSON:
+//
+//	{
+//		"prod/api-key": "hunter2",
+//		"prod/db": {"username": "app", "password": "hunter2", "host": "localhost", "port": 5432}
+//	}
+//
+// A file with the extension .env has a line for each secret, ID=VALUE. Blank lines and
+// those that begin with # are left out, and so is the word export before an ID. A value
+// in single quotes is taken as it is; in double quotes, \n, \t, \r, \" and \\ are what
+// they are in Go; without quotes it ends where the line does or a # follows a blank, and
+// has no blanks around it.
+package static
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/local"
+)
+
+// A Source has a fixed set of secrets, or those of a file. It is safe for concurrent
+// use.
+type Source struct {
+	path    string
+	secrets func() (map[string]string, error) // hidden from what prints
+}
+
+var _ cache.Source = (*Source)(nil)
+
+// New makes a Source of secrets by their IDs, which it copies.
+func New(secrets map[string]string) *Source {
+	secrets = maps.Clone(secrets)
+	return &Source{secrets: func() (map[string]string, error) { return secrets, nil }}
+}
+
+// Open makes a Source of the file at path, which is read at each Fetch, so that a change
+// shows at the next refresh. A file that is missing or can't be parsed is an error now.
+func Open(path string) (*Source, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("static: %w", err)
+	}
+	s := &Source{path: path, secrets: func() (map[string]string, error) { return read(path) }}
+	if _, err := s.secrets(); err != nil {
+		return nil, fmt.Errorf("static: %w", err)
+	}
+	return s, nil
+}
+
+// read reads the file at path.
+func read(path string) (map[string]string, error) {
+	parse := map[string]func([]byte) (map[string]string, error){".json": parseJSON, ".env": parseEnv}[filepath.Ext(path)]
+	if parse == nil {
+		return nil, fmt.Errorf("the file %s is neither a .json nor a .env file", path)
+	}
+	data, err := os.ReadFile(path)
+	defer clear(data)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return secrets, nil
+}
+
+// Fetch returns a secret's value. There is no version ID, and the current version only.
+// A file that can't be read any more is [cache.ErrUnavailable].
+func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	if s == nil || s.secrets == nil {
+		return cache.Value{}, errors.New("static: the Source is nil or was not made by New or Open")
+	}
+	if err := local.Check(ctx, ref, "a static secret"); err != nil {
+		return cache.Value{}, err
+	}
+	secrets, err := s.secrets()
+	if err != nil {
+		return cache.Value{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
+	}
+	for _, name := range append(local.Names(ref.ID), ref.ID) {
+		if value, ok := secrets[name]; ok {
+			return cache.Value{Payload: local.Payload([]byte(value)), Name: name, Stages: []string{cache.DefaultStage}}, nil
+		}
+	}
+	where := "the secrets given to static.New"
+	if s.path != "" {
+		where = s.path
+	}
+	return cache.Value{}, fmt.Errorf("%w: it is not among %s", cache.ErrNotFound, where)
+}
+
+// String returns the path of the file, if there is one.
+func (s *Source) String() string { return "static:" + s.path }

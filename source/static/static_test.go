@@ -1,0 +1,170 @@
+package static_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/cache/sourcetest"
+	"github.com/typedsecret/typedsecret/source/static"
+)
+
+func TestConformance(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dev.json")
+	secrets := map[string]string{}
+	write := func(t testing.TB) {
+		t.Helper()
+		data, err := json.Marshal(secrets)
+		if err == nil {
+			err = os.WriteFile(path+".new", data, 0o600)
+		}
+		if err == nil {
+			err = os.Rename(path+".new", path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(t testing.TB, id, value string) {
+		secrets[id] = value
+		write(t)
+	}
+	write(t)
+	source, err := static.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replaced := func(content func(data []byte) []byte) func(testing.TB) func() {
+		return func(t testing.TB) func() {
+			data, err := os.ReadFile(path)
+			if err == nil {
+				err = os.WriteFile(path, content(data), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return func() { write(t) }
+		}
+	}
+	sourcetest.Run(t, sourcetest.Harness{
+		Source: source, Put: put, Rotate: put, Empty: true,
+		Remove: func(t testing.TB, id string) {
+			delete(secrets, id)
+			write(t)
+		},
+		Failures: map[sourcetest.Failure]func(testing.TB) func(){
+			sourcetest.Unreachable: func(t testing.TB) func() {
+				os.Remove(path)
+				return func() { write(t) }
+			},
+			sourcetest.Garbled: replaced(func(data []byte) []byte { return append(data, data...) }),
+			sourcetest.CutOff:  replaced(func(data []byte) []byte { return data[:len(data)-3] }),
+		},
+	})
+}
+
+// openFile opens a file of this name and content.
+func openFile(t *testing.T, name, content string) (*static.Source, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return static.Open(path)
+}
+
+func TestWhatAFileMeans(t *testing.T) {
+	for name, row := range map[string]struct {
+		file, content string
+		want          map[string]string
+	}{
+		"strings": {"dev.json", `{"a":"one","b/c":"\u00e9\n"}`, map[string]string{"a": "one", "b/c": "é\n"}},
+		"objects": {"dev.json", `{"db": {"port" : 5432,  "x":[1]}, "n": 12, "t":true }`, map[string]string{"db": `{"port" : 5432,  "x":[1]}`, "n": "12", "t": "true"}},
+		"lines": {"dev.env", "# dev\nprod/a=one\n\nexport B = two words # three\n C='sin gle # '\nD=\"a\\n\\\"b\\\\\" # x\nE=\nF=a#b\nG=#c\r\nH={\"x\":1}\nI==\n",
+			map[string]string{"prod/a": "one", "B": "two words", "C": "sin gle # ", "D": "a\n\"b\\", "E": "", "F": "a#b", "G": "", "H": `{"x":1}`, "I": "="}},
+		"an ARN": {"dev.json", `{"prod/db":"x"}`, map[string]string{"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3": "x"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source, err := openFile(t, row.file, row.content)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for id := range row.want {
+				v, err := source.Fetch(t.Context(), cache.Ref{ID: id})
+				if err != nil {
+					t.Error(err)
+				}
+				got[id] = v.Payload.Reveal()
+			}
+			if diff := cmp.Diff(row.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhatIsRefusedAndWhere(t *testing.T) {
+	for name, row := range map[string]struct{ file, content, says string }{
+		"a list":             {"x.json", "[\"hunter2\"]", "line 1: the file must hold a JSON object"},
+		"nothing":            {"x.json", "", "line 1: the file must hold a JSON object"},
+		"a secret twice":     {"x.json", "{\"a\":\"hunter2\",\n\"a\":\"hunter3\"}", `line 2: the secret "a" is there twice`},
+		"no end":             {"x.json", `{"a":"hunter2"`, "line 1: "},
+		"no value":           {"x.json", "{\n\"a\": hunter2}", `line 2: the value of "a" is not JSON`},
+		"something after it": {"x.json", `{"a":"hunter2"}{`, "something follows"},
+		"no =":               {"x.env", "\nhunter2", "line 2: ID=VALUE is expected"},
+		"no ID":              {"x.env", "=hunter2", "line 1: ID=VALUE is expected"},
+		"a line twice":       {"x.env", "a=hunter2\na=hunter2", `line 2: the secret "a" is there twice`},
+		"no closing quote":   {"x.env", `a="hunter2`, `line 1: the value of "a": the closing quote is missing`},
+		"after the quote":    {"x.env", `a='hunter2'3`, "something follows the closing quote"},
+		"an escape":          {"x.env", `a="hunter\2"`, "a backslash is followed by"},
+		"another extension":  {"x.yaml", "a: hunter2", "neither a .json nor a .env file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := openFile(t, row.file, row.content)
+			if err == nil || !strings.Contains(err.Error(), row.says) || !strings.Contains(err.Error(), row.file) || strings.Contains(err.Error(), "hunter") {
+				t.Errorf("got %v, want it to say %q", err, row.says)
+			}
+		})
+	}
+	if _, err := static.Open("no-such.json"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+func FuzzFiles(f *testing.F) {
+	f.Add("{\"a\":\"b\"}")
+	f.Add("a=\"b\\n\" # c\nexport d='e'")
+	f.Fuzz(func(t *testing.T, content string) {
+		for _, name := range []string{"f.json", "f.env"} {
+			if s, err := openFile(t, name, content); err == nil && s == nil {
+				t.Error("neither a source nor an error")
+			}
+		}
+	})
+}
+
+func ExampleNew() {
+	source := static.New(map[string]string{"prod/api-key": "hunter2"})
+	v, err := source.Fetch(context.Background(), cache.Ref{ID: "prod/api-key"})
+	fmt.Println(v.Payload.Reveal(), err)
+	// Output: hunter2 <nil>
+}
+
+func ExampleOpen() {
+	source, err := static.Open("testdata/dev.json")
+	if err != nil {
+		panic(err)
+	}
+	v, err := source.Fetch(context.Background(), cache.Ref{ID: "prod/db"})
+	fmt.Println(v.Payload.Reveal(), err)
+	// Output: {"username": "app", "password": "dev", "host": "localhost", "port": 5432} <nil>
+}
