@@ -211,7 +211,7 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 	v := records[i].value()
 	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()
-	if err := c.transform(&detached{timed, t.ctx}, t.ref, &v); err != nil {
+	if err := c.transform(&detached{timed, t.ctx, false}, t.ref, &v); err != nil {
 		t.err = fmt.Errorf("%w; %w: %w", t.err, ErrSnapshot, err)
 		return nil
 	}

@@ -172,7 +172,7 @@ func (c *Cache) flyTogether(ctx context.Context, refs []Ref) {
 	for _, ref := range refs {
 		out := new(outcome)
 		if e, _ := c.takeOff(ref, false, out); e != nil {
-			aboard = append(aboard, passenger{e, out, &trip{ctx: ctx, ref: ref, err: errBrokenOff}})
+			aboard = append(aboard, passenger{e, out, &trip{ctx: ctx, ref: ref, out: out, err: errBrokenOff}})
 			flying = append(flying, ref)
 		}
 	}
@@ -209,7 +209,7 @@ func (c *Cache) fetchBatch(ctx context.Context, refs []Ref, results []Result) (t
 	began := time.Now()
 	var got []Result
 	err := guard.Call("source", func() (err error) {
-		got, err = c.source.(BatchSource).FetchBatch(&detached{timed, ctx}, refs)
+		got, err = c.source.(BatchSource).FetchBatch(&detached{timed, ctx, false}, refs)
 		return err
 	})
 	took = time.Since(began)
@@ -236,7 +236,7 @@ func (c *Cache) fetchBatch(ctx context.Context, refs []Ref, results []Result) (t
 func (c *Cache) unpack(t *trip) {
 	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()
-	t.err = c.inTime(timed, c.transform(&detached{timed, t.ctx}, t.ref, &t.v))
+	t.err = c.inTime(timed, c.transform(&detached{timed, t.ctx, false}, t.ref, &t.v))
 }
 
 // turnBack ends a flight as if it had not begun.

@@ -85,7 +85,7 @@ func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) *outcome {
 	case e == nil:
 		return out
 	}
-	t := &trip{ctx: ctx, ref: ref, err: errBrokenOff}
+	t := &trip{ctx: ctx, ref: ref, out: out, err: errBrokenOff}
 	c.apart(func() { c.travel(t) })
 	c.arrive(e, out, t)
 	return out

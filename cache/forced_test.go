@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -337,6 +338,32 @@ func TestRefreshReturnsNoValuePastItsTTL(t *testing.T) {
 		}
 		if n := s.count(); n != 2 {
 			t.Errorf("%d calls, want 2", n)
+		}
+	})
+}
+
+func TestTheSourceLearnsThatAFetchIsForced(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		var forced []bool
+		c := open(t, cache.SourceFunc(func(ctx context.Context, _ cache.Ref) (cache.Value, error) {
+			nested, cancel := context.WithCancel(ctx)
+			defer cancel()
+			forced = append(forced, cache.IsForced(nested))
+			return cache.Value{}, nil
+		}), cache.Config{})
+		get(t, c, "db")
+		c.Refresh(t.Context(), ref("db"))
+		time.Sleep(time.Second)
+		c.Invalidate(ref("db"))
+		get(t, c, "db")
+		time.Sleep(time.Hour)
+		get(t, c, "db")
+		settle()
+		if want := []bool{false, true, true, false}; !slices.Equal(forced, want) {
+			t.Errorf("got %v, want %v", forced, want)
+		}
+		if cache.IsForced(t.Context()) {
+			t.Error("a context of no fetch")
 		}
 	})
 }

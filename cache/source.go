@@ -17,6 +17,14 @@ type Source interface {
 	Fetch(ctx context.Context, ref Ref) (Value, error)
 }
 
+// IsForced reports whether ctx is that of a fetch which the program asked for, by
+// [Cache.Refresh] or after [Cache.Invalidate]: a Source that has a cache of its own on
+// the way is to go past it.
+func IsForced(ctx context.Context) bool {
+	forced, _ := ctx.Value(forcedKey{}).(bool)
+	return forced
+}
+
 // SourceFunc makes a Source of a function.
 type SourceFunc func(ctx context.Context, ref Ref) (Value, error)
 

@@ -15,6 +15,7 @@ import (
 type trip struct {
 	ctx  context.Context // of the caller who began it
 	ref  Ref
+	out  *outcome // of the flight
 	v    Value
 	took time.Duration // of the source alone
 	err  error         // errBrokenOff until all else is done
@@ -31,7 +32,7 @@ var errBrokenOff = fmt.Errorf("%w in the source or hook: it ended its goroutine"
 func (c *Cache) travel(t *trip) {
 	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()
-	ctx := &detached{timed, t.ctx}
+	ctx := &detached{timed, t.ctx, t.out.forced}
 	began := time.Now()
 	err := guard.Call("source", func() (err error) {
 		t.v, err = c.source.Fetch(ctx, t.ref)
@@ -57,11 +58,18 @@ func (c *Cache) inTime(timed context.Context, err error) error {
 type detached struct {
 	context.Context
 	values context.Context
+	forced bool
 }
+
+// forcedKey is what IsForced asks for.
+type forcedKey struct{}
 
 // Value asks the embedded context first: it has no values, but by this method
 // package context finds what is to end with it.
 func (d *detached) Value(key any) any {
+	if key == (forcedKey{}) {
+		return d.forced
+	}
 	if v := d.Context.Value(key); v != nil {
 		return v
 	}

@@ -60,7 +60,7 @@ func find(out *secretsmanager.BatchGetSecretValueOutput, id string) cache.Result
 	}
 	for _, e := range out.Errors {
 		if aws.ToString(e.SecretId) == id {
-			return cache.Result{Err: sortEntry(aws.ToString(e.ErrorCode), aws.ToString(e.Message))}
+			return cache.Result{Err: ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message))}
 		}
 	}
 	return cache.Result{Err: cache.ErrNotInBatch}
@@ -75,8 +75,9 @@ func names(id string, v *types.SecretValueEntry) bool {
 		strings.HasPrefix(id, "arn:") && len(arn) == len(id)+suffix && strings.HasPrefix(arn, id) && arn[len(id)] == '-'
 }
 
-// sortEntry makes of the error of one secret in a batch what Fetch would return.
-func sortEntry(code, message string) error {
+// ErrorOf returns what Fetch would for an error of Secrets Manager that was met elsewhere:
+// in a batch, or handed on by an agent.
+func ErrorOf(code, message string) error {
 	cause := entryError(code, message)
 	sorts, advice := sortCode(code, message, http.StatusBadRequest)
 	return &fetchError{text: apiText(sorts[0], advice, cause, cause, false), sorts: sorts, cause: cause}

@@ -1,0 +1,189 @@
+// Package agent fetches secrets from the AWS Workload Credentials Provider, formerly the
+// AWS Secrets Manager Agent, or from the AWS Parameters and Secrets Lambda Extension, as
+// a [cache.Source]: HTTP on this machine, at port 2773, instead of the AWS SDK.
+//
+// The agent has a cache of its own, for 300 s by default, so a rotation may be noticed
+// that much later. A fetch that the program asks for, by Refresh or after the refusal of a
+// credential, goes past it by refreshNow=true; an agent so old that it refuses this
+// parameter is asked without it from then on, and answers from its cache.
+//
+// What is asked and answered is told in "Using the AWS Secrets Manager Agent" of the
+// Secrets Manager user guide, and in the files server.rs, parse.rs and cache_manager.rs
+// of github.com/aws/aws-secretsmanager-agent.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// DefaultURL is where the agent and the extension listen.
+const DefaultURL = "http://localhost:2773"
+
+// tokenHeader keeps those who can have a server make requests, but not choose their
+// headers, from reading secrets.
+const tokenHeader = "X-Aws-Parameters-Secrets-Token"
+
+// maxAnswer bounds an answer: the largest secret, 65,536 bytes, if each is escaped in
+// JSON, and what comes with it.
+const maxAnswer = 512 << 10
+
+// A Config says where the agent is. Its zero value is right for an agent and an
+// extension that have their default settings.
+type Config struct {
+	// URL is the agent's, [DefaultURL] by default, with the port in
+	// PARAMETERS_SECRETS_EXTENSION_HTTP_PORT if that is set, as for the extension. The
+	// secrets go over it in the clear, so the host of an http URL must be this machine.
+	URL string
+
+	// TokenFile is the file that has the token which the agent wants to see; it is read
+	// at each fetch, since the agent makes a new one when it starts. By default the token
+	// is the value of AWS_TOKEN (or in the file that this names as file:///path), in AWS
+	// Lambda that of AWS_SESSION_TOKEN, in Amazon ECS and EKS that of
+	// AWS_CONTAINER_AUTHORIZATION_TOKEN, and else in /var/run/awssmatoken.
+	TokenFile string
+}
+
+// A Source asks an agent. It is safe for concurrent use.
+type Source struct {
+	url    string
+	token  func() (token, whence string, err error)
+	client func(*http.Request) (*http.Response, error) // hidden from what prints
+
+	old atomic.Bool // the agent doesn't know refreshNow
+}
+
+var _ cache.Source = (*Source)(nil)
+
+// New makes a Source. A URL that can't be the agent's is an error. It does no I/O.
+func New(cfg Config) (*Source, error) {
+	base, err := baseURL(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{
+		Transport: &http.Transport{
+			// No proxy: it would see the token and the secrets. No connection is kept, for
+			// net/http would send a request a second time if a kept one turns out to be
+			// closed, which the agent does to each after some time.
+			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &Source{url: base + "/secretsmanager/get", token: tokenFrom(cfg.TokenFile), client: client.Do}, nil
+}
+
+func baseURL(text string) (string, error) {
+	if text == "" {
+		text = defaultURL()
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return "", fmt.Errorf("agent: the URL is none of an agent; one looks like %s", DefaultURL)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return "", fmt.Errorf("agent: the URL has more than a host, port and path; one looks like %s", DefaultURL)
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return "", fmt.Errorf("agent: the URL names the host %q, and secrets would go there in the clear; "+
+			"give localhost, or an https URL", u.Hostname())
+	}
+	return strings.TrimSuffix(u.String(), "/"), nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Fetch asks the agent for one version of a secret, by one HTTP request. Only when an
+// agent says that it does not know refreshNow a second one is made, once.
+//
+// Errors wrap the sentinel that fits: those that the agent has from Secrets Manager are
+// as source/awssm's; [cache.ErrAccessDenied] if it does not accept the token or that
+// can't be read; [cache.ErrThrottled] if it has too many connections; and
+// [cache.ErrUnavailable] if it isn't there, or can't reach Secrets Manager.
+func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	if s == nil || s.client == nil {
+		return cache.Value{}, errors.New("agent: the Source is nil or was not made by New")
+	}
+	query := url.Values{"secretId": {ref.ID}}
+	if ref.Stage != "" {
+		query.Set("versionStage", ref.Stage)
+	}
+	if ref.VersionID != "" {
+		query.Set("versionId", ref.VersionID)
+	}
+	if cache.IsForced(ctx) && !s.old.Load() {
+		query.Set("refreshNow", "true")
+		v, err := s.get(ctx, query)
+		if !errors.Is(err, errUnknownParameter) {
+			return v, err
+		}
+		s.old.Store(true)
+		query.Del("refreshNow")
+	}
+	return s.get(ctx, query)
+}
+
+// get makes one request.
+func (s *Source) get(ctx context.Context, query url.Values) (cache.Value, error) {
+	token, whence, err := s.token()
+	if err != nil {
+		return cache.Value{}, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"?"+query.Encode(), nil)
+	if err != nil {
+		return cache.Value{}, fmt.Errorf("%w: the request for the agent can't be made", cache.ErrInvalidRequest)
+	}
+	req.Header.Set(tokenHeader, token)
+	resp, err := s.client(req)
+	if err != nil {
+		return cache.Value{}, s.sendError(ctx, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	defer clear(body)
+	switch {
+	case err != nil:
+		return cache.Value{}, s.sendError(ctx, err)
+	case len(body) > maxAnswer:
+		return cache.Value{}, fmt.Errorf("%w: the agent's answer has more than %d bytes", cache.ErrUnavailable, maxAnswer)
+	case resp.StatusCode == http.StatusOK:
+		return parse(body)
+	}
+	return cache.Value{}, answerError(resp.StatusCode, body, whence)
+}
+
+// sendError says why there is no answer. The cause is named without the URL, in which
+// net/http quotes it.
+func (s *Source) sendError(ctx context.Context, err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	switch ended := ctx.Err(); {
+	case errors.Is(ended, context.DeadlineExceeded):
+		return fmt.Errorf("%w: no answer from the agent before the context's deadline: %w", cache.ErrTimeout, ended)
+	case ended != nil:
+		return fmt.Errorf("the fetch was cancelled: %w", ended)
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Errorf("%w: the agent can't be reached at %s; is it running? (%w)", cache.ErrUnavailable, s.url, e)
+	}
+	return fmt.Errorf("%w: the agent at %s broke its answer off (a %T)", cache.ErrUnavailable, s.url, err)
+}
+
+// Format shows where the agent is.
+func (s *Source) Format(f fmt.State, _ rune) {
+	if s != nil {
+		fmt.Fprint(f, "agent:"+s.url)
+	}
+}

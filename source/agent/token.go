@@ -1,0 +1,61 @@
+package agent
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// defaultTokenFile is where the agent's own installation puts the token.
+const defaultTokenFile = "/var/run/awssmatoken"
+
+// variables are those that the agent itself looks for its token in, in this order
+// (ssrf_env_variables in its README). AWS_SESSION_TOKEN is set on many a desk, where it
+// is no token for an agent; it is taken in AWS Lambda alone.
+func variables() []string {
+	if os.Getenv("AWS_LAMBDA_FUNCTION_NAME") != "" {
+		return []string{"AWS_TOKEN", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
+	}
+	return []string{"AWS_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
+}
+
+func defaultURL() string {
+	if port := os.Getenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"); port != "" {
+		return "http://localhost:" + port
+	}
+	return DefaultURL
+}
+
+// tokenFrom returns a function that reads the token, and says where it read it.
+func tokenFrom(file string) func() (token, whence string, err error) {
+	return func() (string, string, error) {
+		if file != "" {
+			return tokenIn(file)
+		}
+		for _, name := range variables() {
+			value := os.Getenv(name)
+			if path, isFile := strings.CutPrefix(value, "file://"); isFile {
+				return tokenIn(path)
+			}
+			if value != "" {
+				return value, "the variable " + name, nil
+			}
+		}
+		return tokenIn(defaultTokenFile)
+	}
+}
+
+func tokenIn(path string) (token, whence string, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: the agent's token can't be read (%w); is the agent installed, and is this user in the group "+
+			"awssmatokenreader? AWS_TOKEN=file:///path names another file", cache.ErrAccessDenied, err)
+	}
+	token = strings.TrimSpace(string(data))
+	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "", "", fmt.Errorf("%w: the file %s holds no token of an agent", cache.ErrAccessDenied, path)
+	}
+	return token, "the file " + path, nil
+}
