@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/source"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
@@ -51,10 +52,11 @@ func notifyOfDefault() {
 var defaultWatchers sync.Map
 
 // Default returns the default cache: the one that SetDefault set, else one of
-// default settings over a client that is built, on the first call, as the AWS
-// SDK's config.LoadDefaultConfig says: AWS_REGION, AWS_PROFILE,
-// AWS_ENDPOINT_URL_SECRETS_MANAGER and so on. A failure is not remembered: the
-// next call tries again.
+// default settings over the source that the environment variable TYPEDSECRET_SOURCE
+// names: static:dev.json, say, or what else [source.Open] knows. Without it, that is a
+// client that is built, on the first call, as the AWS SDK's config.LoadDefaultConfig
+// says: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_SECRETS_MANAGER and so on. A failure is
+// not remembered: the next call tries again.
 func Default(ctx context.Context) (*cache.Cache, error) {
 	if c := defaultCache.Load(); c != nil {
 		return c, nil
@@ -87,11 +89,11 @@ func ended(ctx context.Context) error {
 func buildDefault(ctx context.Context) (*cache.Cache, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
-	source, err := awssm.FromEnvironment(ctx)
+	from, err := source.FromEnvironment(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("default cache: %w", err)
 	}
-	c, err := cache.New(source, cache.Config{})
+	c, err := cache.New(from, cache.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -153,11 +155,11 @@ func clientCache(client awssm.Client) (*cache.Cache, error) {
 	if c, ok := byClient.Load(client); ok {
 		return c.(*cache.Cache), nil
 	}
-	source, err := awssm.New(client)
+	from, err := awssm.New(client)
 	if err != nil {
 		return nil, err
 	}
-	c, err := cache.New(source, cache.Config{})
+	c, err := cache.New(from, cache.Config{})
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func goTool(t *testing.T, args ...string) []byte {
 // that are internal. Programs may import all.
 func TestImportsPointDownwards(t *testing.T) {
 	allowed := map[string][]string{
-		"":                 {"backoff", "codec", "cache", "hook", "source/awssm"},
+		"":                 {"backoff", "codec", "cache", "hook", "source", "source/awssm"},
 		"codec":            {},
 		"backoff":          {},
 		"hook":             {},
@@ -68,9 +68,16 @@ func TestImportsPointDownwards(t *testing.T) {
 		"rejected":         {},
 		"cache":            {"backoff", "hook"},
 		"cache/sourcetest": {"cache"},
+		"source":           {"cache", "source/agent", "source/awssm", "source/env", "source/failover", "source/file", "source/static"},
+		"source/agent":     {"cache", "source/awssm"},
 		"source/awssm":     {"cache"},
+		"source/env":       {"cache"},
+		"source/failover":  {"backoff", "cache", "source/awssm"},
+		"source/file":      {"cache"},
+		"source/static":    {"cache"},
 		"sqlsecret":        {"", "backoff", "rejected"},
 
+		"internal/local":    {"cache"},
 		"internal/observed": {"hook"}, // for tests
 	}
 	seen := 0

@@ -1,0 +1,101 @@
+// Package source opens the source that a setting names, so that the same binary reads its
+// secrets from files at the desk, from a static file in CI, and from Secrets Manager in
+// production:
+//
+//	TYPEDSECRET_SOURCE=static:dev.json ./service
+package source
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/source/agent"
+	"github.com/typedsecret/typedsecret/source/awssm"
+	"github.com/typedsecret/typedsecret/source/env"
+	"github.com/typedsecret/typedsecret/source/failover"
+	"github.com/typedsecret/typedsecret/source/file"
+	"github.com/typedsecret/typedsecret/source/static"
+)
+
+// Variable is the environment variable that [FromEnvironment] reads, and so what the
+// default cache of typed handles reads from.
+const Variable = "TYPEDSECRET_SOURCE"
+
+// A kind is one that a setting may name.
+type kind struct {
+	scheme, form string
+	open         func(ctx context.Context, rest string) (cache.Source, error)
+}
+
+var kinds = []kind{
+	{"aws", "aws: or aws:eu-west-1", func(ctx context.Context, region string) (cache.Source, error) {
+		if region == "" {
+			return awssm.FromEnvironment(ctx)
+		}
+		return awssm.FromEnvironment(ctx, config.WithRegion(region))
+	}},
+	{"agent", "agent: or agent:http://localhost:2773", func(_ context.Context, url string) (cache.Source, error) {
+		return agent.New(agent.Config{URL: url})
+	}},
+	{"failover", "failover:eu-west-1,eu-central-1", func(ctx context.Context, regions string) (cache.Source, error) {
+		return failover.FromEnvironment(ctx, strings.Split(regions, ",")...)
+	}},
+	{"file", "file:/mnt/secrets", func(_ context.Context, dir string) (cache.Source, error) { return file.New(dir) }},
+	{"env", "env: or env:PREFIX_", func(_ context.Context, prefix string) (cache.Source, error) { return env.New(prefix), nil }},
+	{"static", "static:dev.json", func(_ context.Context, path string) (cache.Source, error) { return static.Open(path) }},
+}
+
+// Open opens the source that a setting names: a scheme, a colon, and what the scheme
+// takes.
+//
+//   - aws: is Secrets Manager as [awssm.FromEnvironment] finds it, aws:eu-west-1 that of
+//     a region
+//   - agent: is the agent on this machine, agent:http://localhost:2773 one elsewhere; see
+//     package agent
+//   - failover:eu-west-1,eu-central-1 is the first region that can answer
+//   - file:/mnt/secrets is a directory of files
+//   - env: is the environment, env:SECRET_ the variables that begin so
+//   - static:dev.json is a JSON file, static:dev.env one of lines
+//
+// An unknown scheme is an error that lists the known.
+func Open(ctx context.Context, setting string) (cache.Source, error) {
+	scheme, rest, found := strings.Cut(setting, ":")
+	for _, k := range kinds {
+		if !found || k.scheme != scheme {
+			continue
+		}
+		s, err := k.open(ctx, rest)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	var forms []string
+	for _, k := range kinds {
+		forms = append(forms, k.form)
+	}
+	what := "a setting without a scheme"
+	if found {
+		what = fmt.Sprintf("the scheme %.20q", scheme+":")
+	}
+	return nil, fmt.Errorf("%w: %s names no source; the known are %s", cache.ErrInvalidConfig, what, strings.Join(forms, "; "))
+}
+
+// FromEnvironment opens the source that the variable TYPEDSECRET_SOURCE names; if it is
+// not set or empty, aws:.
+func FromEnvironment(ctx context.Context) (cache.Source, error) {
+	setting := os.Getenv(Variable)
+	if setting == "" {
+		return Open(ctx, "aws:")
+	}
+	s, err := Open(ctx, setting)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", Variable, err)
+	}
+	return s, nil
+}

@@ -1,0 +1,83 @@
+package source_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source"
+)
+
+func TestASettingNamesASource(t *testing.T) {
+	server := secrettest.New(t)
+	server.Setenv(t)
+	server.Seed(t, "db", "from aws")
+	dir := t.TempDir()
+	for name, content := range map[string]string{"db": "from file", "dev.json": `{"db":"from json"}`, "dev.env": "db=from lines"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("SECRET_DB", "from env")
+	for setting, want := range map[string]string{
+		"": "from aws", "aws:": "from aws", "aws:eu-west-1": "from aws", "failover:eu-west-1,eu-central-1": "from aws",
+		"file:" + dir: "from file", "env:SECRET_": "from env",
+		"static:" + filepath.Join(dir, "dev.json"): "from json", "static:" + filepath.Join(dir, "dev.env"): "from lines",
+	} {
+		t.Run(setting, func(t *testing.T) {
+			t.Setenv(source.Variable, setting)
+			s, err := source.FromEnvironment(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := s.Fetch(t.Context(), cache.Ref{ID: "db", Stage: "AWSCURRENT"})
+			if got := v.Payload.Reveal(); got != want || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+	if s, err := source.Open(t.Context(), "agent:"); err != nil || fmt.Sprint(s) != "agent:http://localhost:2773/secretsmanager/get" {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+func TestAnUnknownSettingIsAnErrorThatListsTheKnown(t *testing.T) {
+	for _, setting := range []string{"vault:secret/db", "static", "hunter2hunter2hunter2hunter2", "AWS:", ":"} {
+		t.Setenv(source.Variable, setting)
+		s, err := source.FromEnvironment(t.Context())
+		if s != nil || !errors.Is(err, cache.ErrInvalidConfig) {
+			t.Fatalf("%q: %v, %v", setting, s, err)
+		}
+		for _, known := range []string{source.Variable, "aws:", "agent:", "failover:", "file:", "env:", "static:"} {
+			if !strings.Contains(err.Error(), known) {
+				t.Errorf("%q: the error does not list %s: %v", setting, known, err)
+			}
+		}
+	}
+	for _, setting := range []string{"file:", "static:no-such.json", "static:", "agent:http://example.com", "failover:", "failover:a,a", "aws:not a region"} {
+		if s, err := source.Open(t.Context(), setting); s != nil || err == nil {
+			t.Errorf("%q: %v, %v", setting, s, err)
+		}
+	}
+}
+
+func ExampleOpen() {
+	s, err := source.Open(context.Background(), "static:static/testdata/dev.json")
+	if err != nil {
+		panic(err)
+	}
+	v, err := s.Fetch(context.Background(), cache.Ref{ID: "prod/api-key"})
+	fmt.Println(v.Payload.Reveal(), err)
+
+	_, err = source.Open(context.Background(), "vault:kv/db")
+	fmt.Println(err)
+	// Output:
+	// dev <nil>
+	// invalid cache configuration: the scheme "vault:" names no source; the known are aws: or aws:eu-west-1; agent: or agent:http://localhost:2773; failover:eu-west-1,eu-central-1; file:/mnt/secrets; env: or env:PREFIX_; static:dev.json
+}
