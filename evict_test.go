@@ -2,11 +2,13 @@ package typedsecret_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
 )
@@ -103,4 +105,29 @@ func TestInfoTellsOfAnOutageAlsoWhenAnOlderValueCameBackFirst(t *testing.T) {
 		t.Errorf("got %d, RefreshErr %v, %v", v, info.RefreshErr, err)
 	}
 	wantGet(t, old, 2)
+}
+
+// Of two handles whose secret was evicted, one may know an older version, and bring that
+// back to be read often.
+func TestInfoTellsOfTheOutageAlsoWhereAnotherHandleBroughtBackAnOlderVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing("a", "1", "b", "2")
+		with := typedsecret.WithCache(open(t, source, cache.Config{
+			TTL: time.Minute, MaxSize: 1, Backoff: backoff.Policy{Base: 100 * time.Millisecond, Jitter: backoff.NoJitter},
+		}))
+		older, newer := typedsecret.New[[]byte]("b", with), typedsecret.New[string]("b", with)
+		must[[]byte](t)(older.Get(t.Context()))
+		time.Sleep(time.Second)
+		must[string](t)(newer.Refresh(t.Context()))
+		wantGet(t, typedsecret.New[string]("a", with), "1") // evicts b
+		time.Sleep(time.Hour)
+		source.fail(cache.ErrUnavailable)
+		for range 20 { // so that it may be returned unlooked at
+			must[[]byte](t)(older.Get(t.Context()))
+		}
+		_, info, err := newer.GetWithInfo(t.Context())
+		if err != nil || !info.Stale || !errors.Is(info.RefreshErr, cache.ErrUnavailable) {
+			t.Errorf("%+v, %v", info, err)
+		}
+	})
 }

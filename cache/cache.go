@@ -103,7 +103,8 @@ func (c *Cache) Lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 	}
 	ref = c.resolve(ref)
 	if e := c.find(&ref); e != nil {
-		if s := e.snap.Load(); s != nil && s.Fresh() {
+		// Another handle may have brought back an older one than last.
+		if s := e.snap.Load(); s != nil && s.Fresh() && (last == nil || !s.Before(last)) {
 			return s, nil
 		}
 	}

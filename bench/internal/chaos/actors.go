@@ -1,0 +1,204 @@
+package chaos
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+)
+
+// An actor is a goroutine of a sequence, with draws of its own.
+type actor struct {
+	name string
+	rng  *rand.Rand
+}
+
+func (r *run) actor(name string) *actor { return &actor{name, r.stream(name)} }
+
+// pause sleeps for a time that hardly anybody else sleeps for.
+func (a *actor) pause() {
+	scale := []time.Duration{time.Millisecond, 100 * time.Millisecond, 5 * time.Second, time.Minute, 40 * time.Minute}[a.rng.IntN(5)]
+	time.Sleep(1 + time.Duration(a.rng.Int64N(int64(scale))))
+}
+
+// act reads secrets in all ways.
+func (r *run) act(a *actor) {
+	for range 5 + a.rng.IntN(15) {
+		a.pause()
+		h := r.handles[a.rng.IntN(len(r.handles))]
+		timeout := 1 + time.Duration(a.rng.Int64N(int64(15*time.Second)))
+		ctx, cancel := context.WithTimeout(r.t.Context(), timeout)
+		switch a.rng.IntN(6) {
+		case 0:
+			r.fault("cancelled before")
+			timeout = 0
+			cancel()
+		case 1:
+			r.fault("cancelled meanwhile")
+			if sooner := 1 + time.Duration(a.rng.Int64N(int64(time.Second))); sooner < timeout {
+				timeout = sooner
+				time.AfterFunc(timeout, cancel)
+			}
+		}
+		op := a.rng.IntN(12)
+		for range 1 + a.rng.IntN(2)*12 { // twelve in a row earn a lease
+			r.read(ctx, a, h, op, timeout)
+		}
+		cancel()
+	}
+}
+
+// read makes one call and checks what it returns.
+func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout time.Duration) {
+	r.mu.Lock()
+	floor, wasClosed, began, jumped := h.newest, r.closed, time.Since(r.start), r.jumped
+	r.mu.Unlock()
+	deadline, _ := ctx.Deadline()
+	left := max(0, min(timeout, time.Until(deadline)))
+	what, got, info, err := h.ask(ctx, op)
+	took := time.Since(r.start) - began
+	if r.mutated == Outlast {
+		took += time.Minute
+	}
+	r.check(inTime)
+	if took > left {
+		r.violate(inTime, fmt.Sprintf("%s of %s took %v, and its context had %v left", what, h.name, took, left))
+	}
+	if err != nil {
+		r.silent(err)
+		r.trace(a.name, fmt.Sprintf("%s %s: %s", what, h.name, class(err)))
+		if wasClosed && !errors.Is(err, cache.ErrClosed) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			r.violate(closedIsOver, fmt.Sprintf("%s of %s: %v", what, h.name, class(err)))
+		}
+		return
+	}
+	if what == "Invalidate" {
+		r.trace(a.name, what+" "+h.name)
+		return
+	}
+	if r.mutated == Older && h.name[:5] != "bytes" && r.hits("older", 2) {
+		got = credsOf(h.id, 1)
+	}
+	r.trace(a.name, fmt.Sprintf("%s %s = version %d", what, h.name, got.N))
+	r.checkValue(h, got, what, floor)
+	if info != nil {
+		r.silent(*info)
+		r.checkFreshness(h, *info, jumped)
+	}
+}
+
+// checkValue checks a value that h returned, when it might return none of before the
+// move floor.
+func (r *run) checkValue(h *handle, got creds, what string, floor int) {
+	r.check(rightValue)
+	moves := r.svc.history(h.id)
+	if moves.first(got.N) < 0 || got != credsOf(h.id, got.N) || isBroken(got.N) && h.name[:5] != "bytes" {
+		r.violate(rightValue, fmt.Sprintf("%s of %s returned version %d, ID %q, sum %q", what, h.name, got.N, got.ID, got.Sum))
+		return
+	}
+	// What was evicted takes with it which version a ByID returned last.
+	if h.byID && r.cfg.MaxSize != 0 {
+		return
+	}
+	r.check(neverOlder)
+	if moves.last(got.N) < floor {
+		r.violate(neverOlder, fmt.Sprintf("%s of %s returned version %d, of move %d, after one of move %d", what, h.name, got.N, moves.last(got.N), floor))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h.newest = max(h.newest, moves.first(got.N))
+}
+
+// checkFreshness checks what Info tells of an age. While a clock was set a moment ago,
+// a value may be returned for another 100 ms.
+func (r *run) checkFreshness(h *handle, info typedsecret.Info, jumped time.Duration) {
+	r.mu.Lock()
+	now := time.Since(r.start)
+	lately := r.jumped != jumped || now-jumped < 200*time.Millisecond && jumped > 0
+	r.mu.Unlock()
+	ttl := r.cfg.TTL
+	if ttl == 0 {
+		ttl = cache.DefaultTTL
+	}
+	r.check(freshOrTried)
+	if !lately && info.Age >= ttl+100*time.Millisecond && info.RefreshErr == nil && info.DecodeErr == nil {
+		r.violate(freshOrTried, fmt.Sprintf("%s returned a value of %v, stale: %v, and no refresh has failed", h.name, info.Age, info.Stale))
+	}
+}
+
+// class is what the trace shows of an error, whose text may hold what is drawn elsewhere.
+func class(err error) string {
+	for _, e := range []error{
+		cache.ErrClosed, context.Canceled, context.DeadlineExceeded, cache.ErrPanic, cache.ErrHook, cache.ErrTimeout, cache.ErrUnavailable,
+		cache.ErrThrottled, cache.ErrAccessDenied, cache.ErrDecryption, cache.ErrDeleted, cache.ErrNotFound, codec.ErrMissingKey,
+		typedsecret.ErrRejected,
+	} {
+		if errors.Is(err, e) {
+			return e.Error()
+		}
+	}
+	if e, ok := errors.AsType[*codec.Error](err); ok {
+		return fmt.Sprintf("a %T", e)
+	}
+	return "another error"
+}
+
+// disturb rotates secrets, sets clocks, and closes the cache.
+func (r *run) disturb(a *actor) {
+	for range 10 + a.rng.IntN(20) {
+		a.pause()
+		id := r.ids[a.rng.IntN(len(r.ids))]
+		by := int64(time.Duration(a.rng.Int64N(int64(3 * time.Hour))))
+		var what, kind string
+		switch a.rng.IntN(24) {
+		case 0, 1, 2, 3, 4, 5, 6, 7, 8:
+			kind, what = "rotation", fmt.Sprintf("rotation of %s to %d", id, r.svc.move(id, false))
+		case 9:
+			kind, what = "label moved back", fmt.Sprintf("label of %s back to %d", id, r.svc.move(id, true))
+		case 10, 11:
+			r.svc.toggle(id)
+			kind, what = "deletion or restoration", "deletion or restoration of "+id
+		case 12, 13:
+			kind = r.jump("clock set forward", by, 0)
+		case 14, 15:
+			kind = r.jump("clock set back", -by, 0)
+		case 16, 17:
+			kind = r.jump("suspended", by, 0)
+		case 18, 19:
+			kind = r.jump("frozen", by, by)
+		case 20:
+			r.c.CheckNow()
+			kind = "CheckNow"
+		case 21, 22:
+			kind = "rush of Invalidates"
+			for _, h := range r.handles {
+				h.invalidate(r.t.Context())
+			}
+		case 23:
+			kind = "Close"
+			r.close()
+		}
+		r.fault(kind)
+		r.trace(a.name, cmp.Or(what, kind))
+	}
+}
+
+// jump sets the clocks.
+func (r *run) jump(what string, wall, mono int64) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sim.Wall.Add(wall)
+	r.sim.Mono.Add(mono)
+	r.jumped = max(1, time.Since(r.start))
+	return what
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

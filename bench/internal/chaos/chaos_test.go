@@ -1,0 +1,49 @@
+package chaos_test
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/typedsecret/typedsecret/bench/internal/chaos"
+)
+
+func TestRandomSequencesBreakNoPromise(t *testing.T) {
+	rep := chaos.Run(t, 1, 0, 200, chaos.NoMutation)
+	if rep.Failed >= 0 {
+		t.Fatal(rep.Failure(1))
+	}
+	for _, p := range chaos.Promises {
+		if rep.Checks[p] == 0 || rep.Survived[p] == 0 {
+			t.Errorf("%q was checked %d times", p, rep.Checks[p])
+		}
+	}
+	if text := rep.String(); !strings.Contains(text, "source panic") || !strings.Contains(text, "SDK: ") {
+		t.Errorf("faults are missing:\n%s", text)
+	}
+}
+
+func TestASeedReplaysExactly(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // as the command has it
+	for i := range 50 {
+		first, second := chaos.Play(t, 2, i, chaos.NoMutation), chaos.Play(t, 2, i, chaos.NoMutation)
+		if first.Hash() != second.Hash() {
+			for n := range min(len(first.Trace), len(second.Trace)) {
+				if first.Trace[n] != second.Trace[n] {
+					t.Errorf("sequence %d, line %d:\n%s\n%s", i, n, first.Trace[n], second.Trace[n])
+					break
+				}
+			}
+		}
+	}
+}
+
+func TestTheModelNoticesWhatIsBroken(t *testing.T) {
+	for _, m := range []chaos.Mutation{chaos.Tear, chaos.Older, chaos.Hammer, chaos.Leak, chaos.Outlast} {
+		if rep := chaos.Run(t, 3, 0, 100, m); rep.Failed < 0 {
+			t.Errorf("not noticed: %s", m)
+		} else if text := rep.Failure(3); !strings.Contains(text, "-seed 3 -from") {
+			t.Errorf("the failure does not say how to replay it:\n%s", text)
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// mark is in every secret, and must be in no error, event or printed form.
+const mark = "Zq7!Xw9@Kv3#Jp5"
+
+// creds is what the secrets hold. Whatever is torn or mixed has a wrong Sum.
+type creds struct {
+	ID       string `json:"id"`
+	N        int    `json:"n"`
+	Password string `json:"password"`
+	Sum      string `json:"sum"`
+}
+
+func credsOf(id string, n int) creds {
+	h := fnv.New64a()
+	fmt.Fprint(h, id, n)
+	return creds{id, n, mark + strings.Repeat(id, n%40), fmt.Sprintf("%x", h.Sum64())}
+}
+
+// isBroken reports whether version n of a secret is one that does not decode.
+func isBroken(n int) bool { return n%6 == 5 }
+
+func payloadOf(id string, n int) string {
+	c := credsOf(id, n)
+	switch {
+	case !isBroken(n):
+		return fmt.Sprintf(`{"id":%q,"n":%d,"password":%q,"sum":%q}`, c.ID, c.N, c.Password, c.Sum)
+	case n%12 == 5:
+		return fmt.Sprintf(`{"id":%q,"n":%d,"password":%q}`, c.ID, c.N, c.Password) // a key is missing
+	default:
+		return fmt.Sprintf(`{"id":%q,"n":"%s`, c.ID, c.Password) // cut off
+	}
+}
+
+// A history is which version of a secret bore AWSCURRENT, one entry a move of the label.
+type history []int
+
+// first and last return in which of the moves a version got the label.
+func (h history) first(n int) int {
+	for i, v := range h {
+		if v == n {
+			return i
+		}
+	}
+	return -1
+}
+
+func (h history) last(n int) int {
+	for i := len(h) - 1; i >= 0; i-- {
+		if h[i] == n {
+			return i
+		}
+	}
+	return -1
+}
+
+// A service is the secrets as Secrets Manager has them.
+type service struct {
+	mu        sync.Mutex // guards what follows
+	histories map[string]history
+	newest    map[string]int
+	deleted   map[string]bool
+}
+
+func newService(ids []string) *service {
+	s := &service{histories: map[string]history{}, newest: map[string]int{}, deleted: map[string]bool{}}
+	for _, id := range ids {
+		s.histories[id], s.newest[id] = history{1}, 1
+	}
+	return s
+}
+
+func (s *service) history(id string) history {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.histories[id]
+}
+
+// move moves the label: to a new version, or back to the one before.
+func (s *service) move(id string, back bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.histories[id]
+	if back && len(h) > 1 {
+		n = h[len(h)-2]
+	} else {
+		s.newest[id]++
+		n = s.newest[id]
+	}
+	s.histories[id] = append(h[:len(h):len(h)], n)
+	return n
+}
+
+func (s *service) toggle(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deleted[id] = !s.deleted[id]
+}
+
+// Fetch is the service in memory. Its strings are parts of a larger one.
+func (s *service) Fetch(_ context.Context, ref cache.Ref) (cache.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h := s.histories[ref.ID]
+	switch {
+	case h == nil:
+		return cache.Value{}, cache.ErrNotFound
+	case s.deleted[ref.ID]:
+		return cache.Value{}, cache.ErrDeleted
+	}
+	n := h[len(h)-1]
+	answer := payloadOf(ref.ID, n) + ref.ID + fmt.Sprintf("version-%032d", n)
+	size := len(payloadOf(ref.ID, n))
+	return cache.Value{
+		Payload: cache.StringPayload(answer[:size]), Name: answer[size : size+len(ref.ID)],
+		VersionID: answer[size+len(ref.ID):], Stages: []string{"AWSCURRENT"},
+	}, nil
+}
+
+// A fault is what goes wrong with a fetch.
+type fault int
+
+const (
+	none fault = iota
+	slow
+	unavailable
+	timeout
+	throttled
+	denied
+	undecryptable
+	notFound
+	unsorted
+	hang
+	hangsOn // for somewhat longer than the context lives
+	panics
+	exits
+	faults
+)
+
+var faultNames = [faults]string{
+	"none", "latency", "unavailable", "timed out", "throttled", "denied", "KMS", "not found", "an error of no kind",
+	"hang", "hang past the context", "source panic", "source Goexit",
+}
+
+var errs = map[fault]error{
+	unavailable: cache.ErrUnavailable, timeout: cache.ErrTimeout, throttled: cache.ErrThrottled, denied: cache.ErrAccessDenied,
+	undecryptable: cache.ErrDecryption, notFound: cache.ErrNotFound, unsorted: errors.New("strange"),
+}
+
+// do has the fault happen to a fetch: an error, or a wait.
+func (f fault) do(ctx context.Context, wait time.Duration) error {
+	switch f {
+	case slow:
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	case hang, hangsOn:
+		<-ctx.Done()
+		if f == hangsOn {
+			time.Sleep(wait % time.Second)
+		}
+		return ctx.Err()
+	case panics:
+		panic(mark)
+	case exits:
+		runtime.Goexit()
+	}
+	return errs[f]
+}
