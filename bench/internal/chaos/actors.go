@@ -33,6 +33,10 @@ func (a *actor) pause() {
 func (r *run) act(a *actor) {
 	for range 5 + a.rng.IntN(15) {
 		a.pause()
+		if a.rng.IntN(4) == 0 {
+			r.burst(a)
+			continue
+		}
 		h := r.handles[a.rng.IntN(len(r.handles))]
 		timeout := 1 + time.Duration(a.rng.Int64N(int64(15*time.Second)))
 		ctx, cancel := context.WithTimeout(r.t.Context(), timeout)
@@ -56,6 +60,29 @@ func (r *run) act(a *actor) {
 	}
 }
 
+// burst reads one secret by all of its handles, and rotates and refreshes it in between.
+func (r *run) burst(a *actor) {
+	id := r.ids[a.rng.IntN(len(r.ids))]
+	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	defer cancel()
+	for range 40 {
+		time.Sleep(1 + time.Duration(a.rng.Int64N(int64(8*time.Millisecond))))
+		h := r.handles[a.rng.IntN(len(r.handles))]
+		for h.id != id {
+			h = r.handles[a.rng.IntN(len(r.handles))]
+		}
+		switch a.rng.IntN(12) {
+		case 0:
+			r.trace(a.name, fmt.Sprintf("rotation of %s to %d", id, r.svc.move(id, false)))
+			r.fault("rotation")
+		case 1:
+			r.read(ctx, a, h, 0, time.Minute)
+		default:
+			r.read(ctx, a, h, 2+a.rng.IntN(10), time.Minute)
+		}
+	}
+}
+
 // read makes one call and checks what it returns.
 func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout time.Duration) {
 	r.mu.Lock()
@@ -75,6 +102,9 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	if err != nil {
 		r.silent(err)
 		r.trace(a.name, fmt.Sprintf("%s %s: %s", what, h.name, class(err)))
+		if errors.Is(err, context.Canceled) && ctx.Err() == nil {
+			r.violate(inTime, fmt.Sprintf("%s of %s was cancelled, and its context was not", what, h.name))
+		}
 		if wasClosed && !errors.Is(err, cache.ErrClosed) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			r.violate(closedIsOver, fmt.Sprintf("%s of %s: %v", what, h.name, class(err)))
 		}
@@ -92,6 +122,9 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	if info != nil {
 		r.silent(*info)
 		r.checkFreshness(h, *info, jumped)
+		if want := versionID(got.N); info.VersionID != want {
+			r.violate(rightValue, fmt.Sprintf("%s returned version %d, and its Info says %s", h.name, got.N, info.VersionID))
+		}
 	}
 }
 
@@ -129,8 +162,9 @@ func (r *run) checkFreshness(h *handle, info typedsecret.Info, jumped time.Durat
 		ttl = cache.DefaultTTL
 	}
 	r.check(freshOrTried)
-	if !lately && info.Age >= ttl+100*time.Millisecond && info.RefreshErr == nil && info.DecodeErr == nil {
-		r.violate(freshOrTried, fmt.Sprintf("%s returned a value of %v, stale: %v, and no refresh has failed", h.name, info.Age, info.Stale))
+	age := max(info.Age, time.Duration(r.clocks()[0]-info.FetchedAt.UnixNano()))
+	if !lately && age >= ttl+100*time.Millisecond && info.RefreshErr == nil && info.DecodeErr == nil {
+		r.violate(freshOrTried, fmt.Sprintf("%s returned a value of %v, stale: %v, and no refresh has failed", h.name, age, info.Stale))
 	}
 }
 

@@ -30,6 +30,8 @@ func credsOf(id string, n int) creds {
 	return creds{id, n, mark + strings.Repeat(id, n%40), fmt.Sprintf("%x", h.Sum64())}
 }
 
+func versionID(n int) string { return fmt.Sprintf("version-%032d", n) }
+
 // isBroken reports whether version n of a secret is one that does not decode.
 func isBroken(n int) bool { return n%6 == 5 }
 
@@ -122,7 +124,7 @@ func (s *service) Fetch(_ context.Context, ref cache.Ref) (cache.Value, error) {
 		return cache.Value{}, cache.ErrDeleted
 	}
 	n := h[len(h)-1]
-	answer := payloadOf(ref.ID, n) + ref.ID + fmt.Sprintf("version-%032d", n)
+	answer := payloadOf(ref.ID, n) + ref.ID + versionID(n)
 	size := len(payloadOf(ref.ID, n))
 	return cache.Value{
 		Payload: cache.StringPayload(answer[:size]), Name: answer[size : size+len(ref.ID)],
