@@ -224,3 +224,18 @@ func TestAFailureAtAnyStepLeavesTheOldTextAndNoRubbish(t *testing.T) {
 		}
 	}
 }
+
+func TestAFullDiskSaysSoInTheWordsOfTheDocument(t *testing.T) {
+	const path = "/var/lib/app/secrets.sealed"
+	d := newFragile()
+	d.fail, d.with = 2, syscall.ENOSPC
+	f, err := newFile(path, aead(t, "key"), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = f.Write([]byte(text))
+	page, readErr := os.ReadFile("../../docs/failures.md")
+	if err == nil || readErr != nil || !strings.Contains(string(page), "sealed snapshot can't be used: "+err.Error()+"`") {
+		t.Errorf("docs/failures.md does not say: %v (%v)", err, readErr)
+	}
+}

@@ -1,0 +1,240 @@
+package typedsecret_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
+	"github.com/typedsecret/typedsecret/internal/world"
+	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/agent"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+var updateFailures = flag.Bool("update-failures", false, "write docs/failures.md")
+
+// A failure is a row of docs/failures.md.
+type failure struct {
+	name, advice string
+	stage        string // of the handle
+	// begin returns a source that has the secret prod/db, and what makes that fail.
+	begin func(t *testing.T) (source cache.Source, fail func())
+}
+
+// ofService is a failure of Secrets Manager or of what is in it.
+func ofService(fail func(t *testing.T, server *secrettest.Server)) func(*testing.T) (cache.Source, func()) {
+	return func(t *testing.T) (cache.Source, func()) {
+		server := secrettest.New(t)
+		server.Seed(t, "prod/db", credsV1JSON)
+		return must[*awssm.Source](t)(awssm.New(client(server))), func() { fail(t, server) }
+	}
+}
+
+func injecting(effect secrettest.Effect) func(*testing.T) (cache.Source, func()) {
+	return ofService(func(t *testing.T, server *secrettest.Server) { server.Fail(t, secrettest.Fault{Effect: effect}) })
+}
+
+func rotatedTo(value string) func(*testing.T) (cache.Source, func()) {
+	return ofService(func(t *testing.T, server *secrettest.Server) { server.Rotate(t, "prod/db", value) })
+}
+
+// ofAgent is a failure of the agent on this machine.
+func ofAgent(fail func(server *httptest.Server, bad *atomic.Bool)) func(*testing.T) (cache.Source, func()) {
+	return func(t *testing.T) (cache.Source, func()) {
+		var bad atomic.Bool
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if bad.Load() {
+				w.WriteHeader(http.StatusForbidden)
+				io.WriteString(w, "Bad Token")
+				return
+			}
+			fmt.Fprintf(w, `{"Name":"prod/db","VersionId":"v1","SecretString":%q}`, credsV1JSON)
+		}))
+		t.Cleanup(server.Close)
+		file := filepath.Join(t.TempDir(), "awssmatoken")
+		if err := os.WriteFile(file, []byte("token"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		source := must[*agent.Source](t)(agent.New(agent.Config{URL: server.URL, TokenFile: file}))
+		return source, func() { fail(server, &bad) }
+	}
+}
+
+var failures = []failure{
+	{"unknown secret", "Check name, region and account. A secret that was deleted at once has to be made anew.", "", ofService(func(t *testing.T, server *secrettest.Server) {
+		in := &secretsmanager.DeleteSecretInput{SecretId: aws.String("prod/db"), ForceDeleteWithoutRecovery: aws.Bool(true)}
+		must[*secretsmanager.DeleteSecretOutput](t)(client(server).DeleteSecret(t.Context(), in))
+	})},
+	{"access denied", "Allow `secretsmanager:GetSecretValue` on the secret to the role of the service.", "", injecting(secrettest.AccessDenied())},
+	{"KMS key disabled", "Enable the secret's key, or cancel its deletion, and allow `kms:Decrypt` on it.", "", injecting(secrettest.DecryptionFailure())},
+	{"throttled", "Mostly nothing. If it lasts: who else in the region calls so often? A `Preloader` with a Jitter spreads starts.", "", injecting(secrettest.Throttling())},
+	{"region down", "Wait: within a minute of its end the values are fresh. `source/failover` reads from replicas; a sealed snapshot serves starts meanwhile.", "", injecting(secrettest.InternalError())},
+	{"no connection", "Check network, VPC endpoint and DNS.", "", injecting(secrettest.DropConnection())},
+	{"secret scheduled for deletion", "RestoreSecret, or stop reading it: the last good value goes with the process.", "", ofService(func(t *testing.T, server *secrettest.Server) { server.Delete(t, "prod/db") })},
+	{"JSON broken", "Put a valid value: the next refresh takes it, within a TTL.", "", rotatedTo(`{"username":"app","password":`)},
+	{"key missing", "Put a value that has the key, or mark the field `omitempty` if it may be missing.", "", rotatedTo(`{"username":"app","host":"db","port":5432}`)},
+	{"version label missing", "No version bears the stage: move it there by UpdateSecretVersionStage, or leave `WithStage` out.", "AWSPREVIOUS", ofService(func(t *testing.T, server *secrettest.Server) {})},
+	{"agent down", "Start the agent or the Lambda extension, or check the port.", "", ofAgent(func(server *httptest.Server, _ *atomic.Bool) { server.Close() })},
+	{"token wrong", "Let the service read the token file of the agent that runs. A restarted agent has a new token, which is read by itself.", "", ofAgent(func(_ *httptest.Server, bad *atomic.Bool) { bad.Store(true) })},
+}
+
+// plain replaces what is drawn at random, or of this machine.
+func plain(text string) string {
+	for pattern, with := range map[string]string{
+		`request ID [0-9a-f-]+`: "request ID …", `127\.0\.0\.1:\d+`: "localhost:2773", `version [0-9a-f]{8}-[0-9a-f-]{27}`: "version …",
+		`/\S*awssmatoken`: "/var/run/awssmatoken", ` typedsecret_test\.`: " main.", `(read|dial) tcp \S+?->\S+?: `: "$1 tcp …: ",
+	} {
+		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)
+	}
+	return text
+}
+
+// play has the failure happen to a handle that has read nothing yet, and to one that has,
+// and returns the row.
+func (f failure) play(t *testing.T) string {
+	opts := []typedsecret.Option{}
+	if f.stage != "" {
+		opts = append(opts, typedsecret.WithStage(f.stage))
+	}
+	open := func() (*typedsecret.Secret[DBCreds], func(), *atomic.Int64, *observed.Journal, *cache.Cache) {
+		source, fail := f.begin(t)
+		calls, events := new(atomic.Int64), &observed.Journal{}
+		c := open(t, counted{source, calls}, cache.Config{
+			Observer: events, MinRefreshInterval: 1, Backoff: backoff.Policy{Base: time.Hour, Jitter: backoff.NoJitter},
+		})
+		return typedsecret.New[DBCreds]("prod/db", append(opts, typedsecret.WithCache(c))...), fail, calls, events, c
+	}
+	cold, fail, calls, events, _ := open()
+	fail()
+	_, err := cold.Get(t.Context())
+	for range 999 {
+		if _, again := cold.Get(t.Context()); again == nil || err == nil || again.Error() != err.Error() {
+			t.Fatalf("Get: %v, then %v", err, again)
+		}
+	}
+	wantCount(t, calls, 1)
+	text := strings.ReplaceAll(plain(err.Error()), "1h0m0s", "1s")
+
+	info := "–"
+	if f.stage == "" {
+		warm, fail, calls, _, _ := open()
+		first := must[DBCreds](t)(warm.Get(t.Context()))
+		fail()
+		if err := warm.Invalidate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for range 1000 {
+			v, i, err := warm.GetWithInfo(t.Context())
+			switch {
+			case v != first || err != nil:
+				t.Fatalf("with a good value, Get returns %v, %v", v, err)
+			case i.DecodeErr != nil:
+				info = "the last good version; `Info.DecodeErr`"
+			case i.Stale && i.RefreshErr != nil:
+				info = "the last good value; `Info.Stale`, `.RefreshErr`"
+			}
+		}
+		wantCount(t, calls, 2) // the first and the failed one
+	}
+	kinds, then := []string{}, "a back-off delay"
+	for _, r := range events.Records() {
+		kinds = append(kinds, "`"+reflect.TypeOf(r.Event).Name()+"`")
+		if _, fetched := r.Event.(hook.Fetched); fetched {
+			then = "a TTL"
+		}
+	}
+	return fmt.Sprintf("| %s | `%s` | %s | %s | 1, then 1 %s | %s | `TestFailures/%s` |\n",
+		f.name, text, info, strings.Join(kinds, ", "), then, f.advice, strings.ReplaceAll(f.name, " ", "_"))
+}
+
+// counted counts what a source is asked.
+type counted struct {
+	cache.Source
+	calls *atomic.Int64
+}
+
+func (c counted) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	c.calls.Add(1)
+	return c.Source.Fetch(ctx, ref)
+}
+
+func wantCount(t *testing.T, calls *atomic.Int64, want int64) {
+	t.Helper()
+	if n := calls.Load(); n != want {
+		t.Errorf("1,000 Gets made %d calls, want %d", n, want)
+	}
+}
+
+const failuresHead = `# What a failure looks like
+
+For each failure: what ` + "`Get`" + ` returns if nothing was fetched yet, word for word (errors of handles are a ` + "`*typedsecret.Error`" + `; ` + "`errors.Is`" + ` finds the sentinel that its text begins with after the secret's name); what it returns once there is a good value; which events the ` + "`Observer`" + ` gets, in the first case; what it costs; what to do. The library logs nothing by itself. Delays are drawn at random, the texts below have the longest first one. No text holds a part of a secret.
+
+Each row is what a test has seen, whose name is in the last column: ` + "`go test -run TestFailures .`" + `; with ` + "`-update-failures`" + ` it writes this page.
+
+| failure | error of Get, if nothing was fetched yet | Get with a good value | events | calls of 1,000 Gets | what to do | test |
+| --- | --- | --- | --- | --- | --- | --- |
+`
+
+const failuresFoot = `| disk full for the snapshot | none: Get returns the value | the value | ` + "`SnapshotFailed`" + `: ` + "`sealed snapshot can't be used: writing /var/lib/app/secrets.sealed: no space left on device`" + ` | none more | Make room. The snapshot before stays as it was, and each later fetch tries again. | ` + "`TestAFullDiskSaysSoInTheWordsOfTheDocument`" + ` in internal/sealed |
+| clock set back | none: Get returns the value | the value, no younger than before: the monotonic clock counts on | none | none more | Nothing. If the clock is off by more than four minutes, AWS refuses a signature; the SDK corrects itself, once. | ` + "`TestAClockSetBackChangesNothing`" + ` |
+`
+
+func TestFailures(t *testing.T) {
+	var page strings.Builder
+	page.WriteString(failuresHead)
+	for _, f := range failures {
+		t.Run(f.name, func(t *testing.T) {
+			row := f.play(t)
+			if text, err := os.ReadFile("docs/failures.md"); !*updateFailures && (err != nil || !strings.Contains(string(text), row)) {
+				t.Errorf("docs/failures.md has another row (%v) than\n%s", err, row)
+			}
+			page.WriteString(row)
+		})
+	}
+	page.WriteString(failuresFoot)
+	if *updateFailures {
+		if err := os.WriteFile("docs/failures.md", []byte(page.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAClockSetBackChangesNothing(t *testing.T) {
+	source, _ := ofService(nil)(t)
+	calls, events := new(atomic.Int64), &observed.Journal{}
+	c := open(t, counted{source, calls}, cache.Config{Observer: events, CheckClock: true})
+	handle := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(c))
+	must[DBCreds](t)(handle.Get(t.Context()))
+	s := &world.Simulation{Chance: func() uint64 { return 1 << 62 }}
+	s.Wall.Store(int64(-24 * time.Hour))
+	defer world.Simulate(s)()
+	for range 1000 {
+		v, info, err := handle.GetWithInfo(t.Context())
+		if v != credsV1 || err != nil || info.Stale || info.RefreshErr != nil || info.Age < 0 {
+			t.Fatalf("%v, %+v, %v", v, info, err)
+		}
+	}
+	wantCount(t, calls, 1)
+	if n := len(events.Records()); n != 1 {
+		t.Errorf("%d events", n)
+	}
+}
