@@ -1,0 +1,57 @@
+package cache_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// BenchmarkSnapshot is what a sealed snapshot of 1,000 secrets takes: to be written, by
+// Close, and to be looked into, by a start during an outage.
+func BenchmarkSnapshot(b *testing.B) {
+	s := servingMany(1000)
+	cfg := cache.Config{}.WithSnapshot(filepath.Join(b.TempDir(), "secrets.sealed"), gcm(b, "key"))
+	fill := func() *cache.Cache {
+		c := open(b, s, cfg)
+		for i := range 1000 {
+			get(b, c, nameOf(i))
+		}
+		return c
+	}
+	fill().Close()
+	b.Run("write", func(b *testing.B) {
+		for b.Loop() {
+			b.StopTimer()
+			c := fill() // the first write is behind it
+			b.StartTimer()
+			c.Close()
+		}
+	})
+	down := servingMany(0)
+	down.fail(cache.ErrUnavailable)
+	b.Run("load", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			c := open(b, down, cfg)
+			get(b, c, nameOf(i%1000))
+			c.Close()
+		}
+	})
+	b.Run("load all", func(b *testing.B) {
+		refs := make([]cache.Ref, 1000)
+		for i := range refs {
+			refs[i] = cache.Ref{ID: nameOf(i)}
+		}
+		for b.Loop() {
+			c := open(b, down, cfg)
+			_, errs := c.LookupAll(b.Context(), refs, nil)
+			for _, err := range errs {
+				if err != nil {
+					b.Fatal(fmt.Sprint(err))
+				}
+			}
+			c.Close()
+		}
+	})
+}
