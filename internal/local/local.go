@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/typedsecret/typedsecret/cache"
@@ -26,16 +28,25 @@ func Check(ctx context.Context, ref cache.Ref, what string) error {
 	return nil
 }
 
-// Payload makes a SecretString of what is text, and a SecretBinary of all else.
-func Payload(data []byte) cache.Payload {
+// Value makes the current version of a secret: a SecretString of what is text, and a
+// SecretBinary of all else. An ARN as its name is left out.
+func Value(name string, data []byte) cache.Value {
+	v := cache.Value{Stages: []string{cache.DefaultStage}}
 	if utf8.Valid(data) {
-		return cache.StringPayload(string(data))
+		v.Payload = cache.StringPayload(string(data))
+	} else {
+		v.Payload = cache.BinaryPayload(data)
 	}
-	return cache.BinaryPayload(data)
+	if !strings.HasPrefix(name, "arn:") {
+		v.Name = name
+	}
+	return v
 }
 
 // Names returns the names that id may mean: itself; of an ARN the name in it, with and
-// without the hyphen and six characters that Secrets Manager adds.
+// then without the hyphen and six characters that Secrets Manager adds. Nothing tells
+// these from a name that ends alike, so the longer goes first: the ARN of db-master is
+// not that of db.
 func Names(id string) []string {
 	arn, err := cache.ParseARN(id)
 	if err != nil {
@@ -43,7 +54,13 @@ func Names(id string) []string {
 	}
 	const suffix = 7
 	if n := len(arn.Name) - suffix; n > 0 && arn.Name[n] == '-' {
-		return []string{arn.Name[:n], arn.Name}
+		return []string{arn.Name, arn.Name[:n]}
 	}
 	return []string{arn.Name}
+}
+
+// Keys returns under what a secret may be kept by people who give it its ID: id, and
+// the [Names] of it.
+func Keys(id string) []string {
+	return slices.Compact(append([]string{id}, Names(id)...))
 }

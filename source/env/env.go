@@ -36,13 +36,20 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	if err := local.Check(ctx, ref, "an environment variable"); err != nil {
 		return cache.Value{}, err
 	}
-	names := local.Names(ref.ID)
-	for _, name := range names {
-		if value := os.Getenv(s.Variable(name)); value != "" {
-			return cache.Value{Payload: local.Payload([]byte(value)), Name: name, Stages: []string{cache.DefaultStage}}, nil
+	var tried []string
+	for _, name := range local.Names(ref.ID) {
+		variable := s.Variable(name)
+		value, set := os.LookupEnv(variable)
+		switch {
+		case value != "":
+			return local.Value(name, []byte(value)), nil
+		case set:
+			tried = append(tried, variable+" is empty")
+		default:
+			tried = append(tried, variable+" is not set")
 		}
 	}
-	return cache.Value{}, fmt.Errorf("%w: the environment variable %s is not set, or empty", cache.ErrNotFound, s.Variable(names[0]))
+	return cache.Value{}, fmt.Errorf("%w: the environment variable %s", cache.ErrNotFound, strings.Join(tried, ", and "))
 }
 
 // Variable returns the name of the variable for a secret's name.

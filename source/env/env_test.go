@@ -46,14 +46,23 @@ func (s withNUL) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 
 func TestTheErrorNamesTheVariable(t *testing.T) {
 	t.Setenv("SECRET_EMPTY", "")
-	for id, variable := range map[string]string{
-		"prod/db-admin": "SECRET_PROD_DB_ADMIN", "empty": "SECRET_EMPTY", "pässwörd": "SECRET_P_SSW_RD",
-		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3": "SECRET_PROD_DB",
+	for id, says := range map[string]string{
+		"prod/db-admin": "SECRET_PROD_DB_ADMIN is not set", "empty": "SECRET_EMPTY is empty", "pässwörd": "SECRET_P_SSW_RD is not set",
+		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3": "SECRET_PROD_DB_A1B2C3 is not set, and SECRET_PROD_DB is not set",
 	} {
 		_, err := env.New("SECRET_").Fetch(t.Context(), cache.Ref{ID: id})
-		if !errors.Is(err, cache.ErrNotFound) || !strings.Contains(err.Error(), variable+" is not set") {
+		if !errors.Is(err, cache.ErrNotFound) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", id, err)
 		}
+	}
+}
+
+func TestAnARNIsOfTheSecretWhoseWholeNameItHas(t *testing.T) {
+	t.Setenv("SECRET_DB", "not this")
+	t.Setenv("SECRET_DB_MASTER", "this")
+	v, err := env.New("SECRET_").Fetch(t.Context(), cache.Ref{ID: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-master"})
+	if v.Payload.Reveal() != "this" || v.Name != "db-master" || err != nil {
+		t.Errorf("%+v, %v", v, err)
 	}
 }
 

@@ -5,17 +5,18 @@
 //
 // A secret's ID is the path of its file below the directory: prod/db, or with each slash
 // replaced by an underscore, prod_db, as the AWS provider names files (pathTranslation
-// in "Use AWS Secrets and Configuration Provider CSI with IAM Roles for Service Accounts"
-// of the Secrets Manager user guide). Of an ARN it is the name. Nothing outside the
-// directory is read, whatever the ID or a symbolic link says.
+// in the README of secrets-store-csi-driver-provider-aws). Of an ARN it is the whole, as
+// the provider has it where objectName is an ARN, or the name in it, with or without the
+// hyphen and six characters at its end. Nothing outside the directory is read, whatever
+// the ID or a symbolic link says.
 //
 // # Rotation
 //
-// The driver replaces all files at once, by a symbolic link that it moves from one
-// directory to the next; each Fetch opens the file anew, and what it returns is the
-// content of one file. Whoever writes files by hand should rename them into place. A
-// cache asks when its TTL says, so give it a short one: reading a file costs little.
-// [cache.Config] with a TTL of 10 s, say.
+// The driver replaces all files at once, by a symbolic link, ..data, that it moves from
+// one directory to the next, and removes the former; a Fetch that this overtakes begins
+// again, and what it returns is the content of one file. Whoever writes files by hand
+// should rename them into place. A cache asks when its TTL says, so give it a short one:
+// reading a file costs little. [cache.Config] with a TTL of 10 s, say.
 package file
 
 import (
@@ -26,7 +27,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
@@ -56,75 +59,122 @@ func New(dir string) (*Source, error) {
 
 // Fetch reads the file of a secret. A file that is text is a SecretString, one that is
 // not valid UTF-8 a SecretBinary, both with every byte of it, also a newline at the end.
-// The version ID is the time when the file was written. A file has the current version
-// only: asked for another version or stage, Fetch returns [cache.ErrNotFound].
+// A file has the current version only: asked for another version or stage, Fetch returns
+// [cache.ErrNotFound].
+//
+// The version ID is the time when the file was written and, where the driver wrote it,
+// the directory that ..data led to. So each swap makes new versions, also of secrets that
+// it leaves as they were: the driver writes all files anew when one changes.
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	if s == nil || s.dir == "" {
 		return cache.Value{}, errors.New("file: the Source is nil or was not made by New")
 	}
-	if err := local.Check(ctx, ref, "a file"); err != nil {
-		return cache.Value{}, err
-	}
-	root, err := os.OpenRoot(s.dir)
-	if err != nil {
-		return cache.Value{}, fmt.Errorf("%w: the directory of secrets can't be opened, is it mounted? (%w)", cache.ErrUnavailable, err)
-	}
-	defer root.Close()
-	for _, name := range local.Names(ref.ID) {
-		for _, path := range paths(name) {
-			v, err := read(root, path)
-			if errors.Is(err, cache.ErrNotFound) {
-				continue
-			}
-			v.Name = name
+	for {
+		if err := local.Check(ctx, ref, "a file"); err != nil {
+			return cache.Value{}, err
+		}
+		v, swapped, err := s.attempt(ref.ID)
+		if !swapped {
 			return v, err
 		}
 	}
-	return cache.Value{}, fmt.Errorf("%w: no file %s below %s", cache.ErrNotFound, strings.Join(paths(local.Names(ref.ID)[0]), " or "), s.dir)
 }
 
-// paths returns where the file of a secret may be.
-func paths(name string) []string {
-	flat := strings.ReplaceAll(name, "/", "_")
-	if path := filepath.FromSlash(name); path != flat && filepath.IsLocal(path) {
-		return []string{path, flat}
-	}
-	return []string{flat}
-}
-
-func read(root *os.Root, path string) (cache.Value, error) {
-	f, err := root.Open(path)
+// attempt reads the file of a secret once. If all files were swapped meanwhile, a file
+// that isn't there was perhaps removed with those before it.
+func (s *Source) attempt(id string) (v cache.Value, swapped bool, err error) {
+	root, err := os.OpenRoot(s.dir)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return cache.Value{}, fmt.Errorf("%w: %w", cache.ErrAccessDenied, err)
-	case err != nil: // none, or a link that leads out
-		return cache.Value{}, fmt.Errorf("%w: %w", cache.ErrNotFound, err)
+		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened (%w)", cache.ErrAccessDenied, err)
+	case err != nil:
+		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened, is it mounted? (%w)", cache.ErrUnavailable, err)
+	}
+	defer root.Close()
+	before, _ := root.Readlink("..data") // empty where no driver is at work
+	v, err = s.find(root, id)
+	if after, _ := root.Readlink("..data"); after != before {
+		return cache.Value{}, true, nil
+	}
+	if err == nil && before != "" {
+		v.VersionID += " " + before
+	}
+	return v, false, err
+}
+
+// find reads the first file there is among those that a secret may be in.
+func (s *Source) find(root *os.Root, id string) (cache.Value, error) {
+	var tried []string
+	for _, name := range local.Keys(id) {
+		for _, path := range slices.Compact([]string{filepath.FromSlash(name), strings.ReplaceAll(name, "/", "_")}) {
+			data, written, err := read(root, path)
+			switch {
+			case err == nil:
+				v := local.Value(name, data)
+				clear(data)
+				v.VersionID, v.Created = written.Format(time.RFC3339Nano), written
+				return v, nil
+			case errors.Is(err, errLeadsOut):
+				tried = append(tried, fmt.Sprintf("%s leads out of %s", path, s.dir))
+			case errors.Is(err, cache.ErrNotFound):
+				tried = append(tried, fmt.Sprintf("there is no file %s", filepath.Join(s.dir, path)))
+			default:
+				return cache.Value{}, err
+			}
+		}
+	}
+	return cache.Value{}, fmt.Errorf("%w: %s", cache.ErrNotFound, strings.Join(tried, ", and "))
+}
+
+// errLeadsOut is what os.Root says of paths and links that leave it, for which it has no
+// name.
+var errLeadsOut = errors.New("the path leads out of the directory")
+
+// read returns the content of a regular file, and when it was written.
+func read(root *os.Root, path string) ([]byte, time.Time, error) {
+	// Not to wait at a pipe for one who writes to it.
+	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, time.Time{}, refusal(err)
 	}
 	defer f.Close()
 	before, err := f.Stat()
 	if err != nil {
-		return cache.Value{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
+		return nil, time.Time{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
 	}
 	if !before.Mode().IsRegular() {
-		return cache.Value{}, fmt.Errorf("%w: %s is no regular file", cache.ErrNotFound, path)
+		return nil, time.Time{}, fmt.Errorf("%w: %s is no regular file", cache.ErrNotFound, path)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
-	defer clear(data)
 	if err != nil {
-		return cache.Value{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
+		clear(data)
+		return nil, time.Time{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
 	}
 	if len(data) > MaxSize {
-		return cache.Value{}, fmt.Errorf("%w: the file %s has more than the %d bytes that are allowed", cache.ErrInvalidRequest, path, MaxSize)
+		clear(data)
+		return nil, time.Time{}, fmt.Errorf("%w: the file %s has more than the %d bytes that are allowed", cache.ErrInvalidRequest, path, MaxSize)
 	}
 	after, err := f.Stat()
 	if err != nil || !after.ModTime().Equal(before.ModTime()) || after.Size() != int64(len(data)) {
-		return cache.Value{}, fmt.Errorf("%w: the file %s is being written; rename files into place", cache.ErrUnavailable, path)
+		clear(data)
+		return nil, time.Time{}, fmt.Errorf("%w: the file %s is being written; rename files into place", cache.ErrUnavailable, path)
 	}
-	written := after.ModTime().UTC()
-	return cache.Value{
-		Payload: local.Payload(data), VersionID: written.Format(time.RFC3339Nano),
-		Stages: []string{cache.DefaultStage}, Created: written,
-	}, nil
+	return data, after.ModTime().UTC(), nil
+}
+
+// refusal sorts the error of opening a file: that no such file can be there is one thing,
+// and that none can be opened now, for want of descriptors say, another.
+func refusal(err error) error {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w: %w", cache.ErrAccessDenied, err)
+	case !errors.As(err, &errno): // not the system's but that of os.Root itself
+		return fmt.Errorf("%w: %w", errLeadsOut, err)
+	case errors.Is(err, fs.ErrNotExist), errno == syscall.ENOTDIR, errno == syscall.ELOOP, errno == syscall.ENAMETOOLONG:
+		return fmt.Errorf("%w: %w", cache.ErrNotFound, err)
+	}
+	return fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
 }
 
 // String returns the directory.

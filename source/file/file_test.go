@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/cache/sourcetest"
@@ -20,7 +21,10 @@ import (
 type mount struct {
 	dir     string
 	changes int
+	written time.Time // of all files, if set: the clocks of file systems are coarse
 }
+
+var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 // put makes or replaces the file of a secret, and with it all.
 func (m *mount) put(t testing.TB, name string, content []byte) {
@@ -36,10 +40,17 @@ func (m *mount) put(t testing.TB, name string, content []byte) {
 		check(t, os.WriteFile(filepath.Join(m.dir, next, e.Name()), content, 0o644))
 	}
 	check(t, os.WriteFile(filepath.Join(m.dir, next, name), content, 0o644))
+	if !m.written.IsZero() {
+		check(t, os.Chtimes(filepath.Join(m.dir, next, name), m.written, m.written))
+	}
+	last, _ := os.Readlink(data)
 	check(t, os.Symlink(next, data+"_tmp"))
 	check(t, os.Rename(data+"_tmp", data))
 	if _, err := os.Lstat(filepath.Join(m.dir, name)); err != nil {
 		check(t, os.Symlink(filepath.Join("..data", name), filepath.Join(m.dir, name)))
+	}
+	if last != "" { // step 11 of the driver's AtomicWriter: readers may be in there
+		check(t, os.RemoveAll(filepath.Join(m.dir, last)))
 	}
 }
 
@@ -66,7 +77,7 @@ func TestConformance(t *testing.T) {
 		Put:    func(t testing.TB, id, value string) { m.put(t, id, []byte(value)) },
 		Rotate: func(t testing.TB, id, value string) { m.put(t, id, []byte(value)) },
 		Remove: func(t testing.TB, id string) { m.remove(t, id) },
-		Empty:  true,
+		Empty:  true, VersionIDs: true,
 		Failures: map[sourcetest.Failure]func(testing.TB) func(){
 			sourcetest.Unreachable: func(t testing.TB) func() { // it is unmounted
 				check(t, os.Rename(m.dir, m.dir+".away"))
@@ -78,19 +89,21 @@ func TestConformance(t *testing.T) {
 
 func TestWhichFileASecretIsIn(t *testing.T) {
 	dir := t.TempDir()
-	check(t, os.Mkdir(filepath.Join(dir, "prod"), 0o755))
+	check(t, os.Mkdir(filepath.Join(dir, "dir"), 0o755))
 	for path, content := range map[string]string{
-		"plain": "1", "prod/nested": "2", "prod_flat": "3", "_abs": "4", "bin": "\xff\x00", "prod_arn-a1B2c3": "5",
+		"plain": "1", "dir/nested": "2", "prod_flat": "3", "_abs": "4", "bin": "\xff\x00", "prod_arn-a1B2c3": "5",
+		"prod": "not this", "db": "not this", "db-master": "6", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod_mounted-a1B2c3": "7",
 	} {
 		check(t, os.WriteFile(filepath.Join(dir, path), []byte(content), 0o600))
 	}
 	const arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
 	for id, want := range map[string]string{
-		"plain": "1", "prod/nested": "2", "prod/flat": "3", "/abs": "4", "bin": "\xff\x00",
+		"plain": "1", "dir/nested": "2", "prod/flat": "3", "/abs": "4", "bin": "\xff\x00",
 		arn + "prod/flat": "3", arn + "prod/flat-a1B2c3": "3", arn + "prod/arn-a1B2c3": "5",
+		arn + "db-master": "6", arn + "prod/mounted-a1B2c3": "7",
 	} {
 		v, err := open(t, dir).Fetch(t.Context(), cache.Ref{ID: id})
-		if err != nil || v.Payload.Reveal() != want || v.Payload.IsBinary() != (id == "bin") || v.VersionID == "" {
+		if err != nil || v.Payload.Reveal() != want || v.Payload.IsBinary() != (id == "bin") || v.VersionID == "" || strings.HasPrefix(v.Name, "arn:") {
 			t.Errorf("%s: %+v, %v", id, v, err)
 		}
 	}
@@ -108,18 +121,25 @@ func TestNothingOutsideTheDirectoryIsRead(t *testing.T) {
 		"../outside", "link", "absolute", "up/outside", "x/../../outside", filepath.Join(parent, "outside"), ".", "..", "up",
 		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:../outside",
 	} {
-		if v, err := open(t, dir).Fetch(t.Context(), cache.Ref{ID: id}); !errors.Is(err, cache.ErrNotFound) {
+		if v, err := open(t, dir).Fetch(t.Context(), cache.Ref{ID: id}); !errors.Is(err, cache.ErrNotFound) || v.Payload.Reveal() != "" {
 			t.Errorf("%s: %+v, %v", id, v, err)
+		}
+	}
+	for _, id := range []string{"../outside", "link", "absolute", "up/outside", filepath.Join(parent, "outside")} {
+		_, err := open(t, dir).Fetch(t.Context(), cache.Ref{ID: id})
+		if err == nil || !strings.Contains(err.Error(), id+" leads out of "+dir) {
+			t.Errorf("%s: the error does not say that it leads out: %v", id, err)
 		}
 	}
 }
 
 func TestASwapIsNeverReadHalf(t *testing.T) {
-	m := &mount{dir: t.TempDir()}
+	m := &mount{dir: t.TempDir(), written: noon}
 	content := func(n int) string { return strings.Repeat(fmt.Sprint(n%10), 50_000) }
 	m.put(t, "db", []byte(content(0)))
 	source := open(t, m.dir)
 	ctx, cancel := context.WithCancel(t.Context())
+	var contents sync.Map // the first byte of each version
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
@@ -128,24 +148,44 @@ func TestASwapIsNeverReadHalf(t *testing.T) {
 				if got := v.Payload.Reveal(); err != nil || got != strings.Repeat(got[:1], 50_000) {
 					t.Errorf("%d bytes, %v", len(got), err)
 					return
+				} else if first, _ := contents.LoadOrStore(v.VersionID, got[0]); first != got[0] {
+					t.Errorf("the version %s is of two contents", v.VersionID)
+					return
 				}
 			}
 		})
 	}
-	for n := range 100 {
+	for n := range 300 {
 		m.put(t, "db", []byte(content(n)))
 	}
 	cancel()
 	readers.Wait()
 }
 
+func TestEachSwapIsAVersionWhateverTheTimeOfTheFile(t *testing.T) {
+	m := &mount{dir: t.TempDir(), written: noon}
+	seen := map[string]bool{}
+	for range 3 {
+		m.put(t, "db", []byte("hunter2"))
+		v, err := open(t, m.dir).Fetch(t.Context(), cache.Ref{ID: "db"})
+		if err != nil || seen[v.VersionID] || !v.Created.Equal(noon) {
+			t.Errorf("%+v, %v", v, err)
+		}
+		seen[v.VersionID] = true
+	}
+}
+
 func TestWhatAFileCantHold(t *testing.T) {
 	dir := t.TempDir()
 	check(t, os.WriteFile(filepath.Join(dir, "huge"), make([]byte, file.MaxSize+1), 0o600))
 	check(t, os.WriteFile(filepath.Join(dir, "db"), []byte("x"), 0o600))
-	for want, ref := range map[error]cache.Ref{
-		cache.ErrInvalidRequest: {ID: "huge"},
-		cache.ErrNotFound:       {ID: "db", Stage: "AWSPREVIOUS"},
+	check(t, os.Symlink("loop", filepath.Join(dir, "loop")))
+	for ref, want := range map[cache.Ref]error{
+		{ID: "huge"}:                     cache.ErrInvalidRequest,
+		{ID: "db", Stage: "AWSPREVIOUS"}: cache.ErrNotFound,
+		{ID: "db/below-a-file"}:          cache.ErrNotFound,
+		{ID: "loop"}:                     cache.ErrNotFound,
+		{ID: strings.Repeat("n", 300)}:   cache.ErrNotFound,
 	} {
 		if _, err := open(t, dir).Fetch(t.Context(), ref); !errors.Is(err, want) {
 			t.Errorf("%v: %v", ref, err)

@@ -89,9 +89,9 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	if err != nil {
 		return cache.Value{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
 	}
-	for _, name := range append(local.Names(ref.ID), ref.ID) {
-		if value, ok := secrets[name]; ok {
-			return cache.Value{Payload: local.Payload([]byte(value)), Name: name, Stages: []string{cache.DefaultStage}}, nil
+	for _, key := range local.Keys(ref.ID) {
+		if value, ok := secrets[key]; ok {
+			return local.Value(key, []byte(value)), nil
 		}
 	}
 	where := "the secrets given to static.New"

@@ -140,6 +140,17 @@ func TestWhatIsRefusedAndWhere(t *testing.T) {
 	}
 }
 
+func TestAnARNIsOfTheSecretWhoseWholeNameItHas(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+	source := static.New(map[string]string{"db": "not this", "db-master": "this", "x": "nor this", arn + "x-a1B2c3": "this"})
+	for id, name := range map[string]string{arn + "db-master": "db-master", arn + "x-a1B2c3": ""} {
+		v, err := source.Fetch(t.Context(), cache.Ref{ID: id})
+		if v.Payload.Reveal() != "this" || v.Name != name || err != nil {
+			t.Errorf("%s: %+v, %v", id, v, err)
+		}
+	}
+}
+
 func FuzzFiles(f *testing.F) {
 	f.Add("{\"a\":\"b\"}")
 	f.Add("a=\"b\\n\" # c\nexport d='e'")
