@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // errSyntax says where; encoding/json's errors quote what they met.
@@ -16,6 +17,13 @@ func errSyntax(data []byte, at int64, what string) error {
 }
 
 func parseJSON(data []byte) (map[string]string, error) {
+	for at := 0; at < len(data); { // encoding/json would put U+FFFD in a secret
+		r, size := utf8.DecodeRune(data[at:])
+		if r == utf8.RuneError && size == 1 {
+			return nil, errSyntax(data, int64(at), "this is not UTF-8")
+		}
+		at += size
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	wrong := func(what string) (map[string]string, error) { return nil, errSyntax(data, dec.InputOffset(), what) }
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
@@ -85,8 +93,10 @@ var escapes = map[byte]byte{'n': '\n', 't': '\t', 'r': '\r', '"': '"', '\\': '\\
 // unquote returns the value that text stands for.
 func unquote(text string) (string, error) {
 	if text == "" || text[0] != '\'' && text[0] != '"' {
-		if i := strings.Index(" "+text, " #"); i >= 0 {
-			text = strings.TrimSpace(text[:max(i-1, 0)])
+		for i := range len(text) {
+			if text[i] == '#' && (i == 0 || text[i-1] == ' ' || text[i-1] == '\t') {
+				return strings.TrimSpace(text[:i]), nil
+			}
 		}
 		return text, nil
 	}

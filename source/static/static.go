@@ -13,11 +13,12 @@
 // A file with the extension .env has a line for each secret, ID=VALUE. Blank lines and
 // those that begin with # are left out, and so is the word export before an ID. A value
 // in single quotes is taken as it is; in double quotes, \n, \t, \r, \" and \\ are what
-// they are in Go; without quotes it ends where the line does or a # follows a blank, and
-// has no blanks around it.
+// they are in Go; without quotes it ends where the line does or a # follows a space or
+// tab, and has none around it.
 package static
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,18 +59,27 @@ func Open(path string) (*Source, error) {
 	return s, nil
 }
 
+// formats are the kinds of files by their extensions.
+var formats = map[string]struct {
+	parse func([]byte) (map[string]string, error)
+	like  string
+}{
+	".json": {parseJSON, `a JSON object like {"prod/api-key": "…"}`},
+	".env":  {parseEnv, "lines like prod/api-key=…"},
+}
+
 // read reads the file at path.
 func read(path string) (map[string]string, error) {
-	parse := map[string]func([]byte) (map[string]string, error){".json": parseJSON, ".env": parseEnv}[filepath.Ext(path)]
-	if parse == nil {
+	format, known := formats[filepath.Ext(path)]
+	if !known {
 		return nil, fmt.Errorf("the file %s is neither a .json nor a .env file", path)
 	}
 	data, err := os.ReadFile(path)
 	defer clear(data)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; the file is to hold %s", err, format.like)
 	}
-	secrets, err := parse(data)
+	secrets, err := format.parse(bytes.TrimPrefix(data, []byte("\ufeff"))) // some editors begin with it
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

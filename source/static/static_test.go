@@ -88,9 +88,13 @@ func TestWhatAFileMeans(t *testing.T) {
 	}{
 		"strings": {"dev.json", `{"a":"one","b/c":"\u00e9\n"}`, map[string]string{"a": "one", "b/c": "é\n"}},
 		"objects": {"dev.json", `{"db": {"port" : 5432,  "x":[1]}, "n": 12, "t":true }`, map[string]string{"db": `{"port" : 5432,  "x":[1]}`, "n": "12", "t": "true"}},
-		"lines": {"dev.env", "# dev\nprod/a=one\n\nexport B = two words # three\n C='sin gle # '\nD=\"a\\n\\\"b\\\\\" # x\nE=\nF=a#b\nG=#c\r\nH={\"x\":1}\nI==\n",
-			map[string]string{"prod/a": "one", "B": "two words", "C": "sin gle # ", "D": "a\n\"b\\", "E": "", "F": "a#b", "G": "", "H": `{"x":1}`, "I": "="}},
-		"an ARN": {"dev.json", `{"prod/db":"x"}`, map[string]string{"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3": "x"}},
+		"lines": {
+			"dev.env", "# dev\nprod/a=one\n\nexport B = two words # three\n C='sin gle # '\nD=\"a\\n\\\"b\\\\\" # x\nE=\nF=a#b\nG=#c\r\nH={\"x\":1}\nI==\nJ=x\t# y\n",
+			map[string]string{"prod/a": "one", "B": "two words", "C": "sin gle # ", "D": "a\n\"b\\", "E": "", "F": "a#b", "G": "", "H": `{"x":1}`, "I": "=", "J": "x"},
+		},
+		"a BOM in JSON":      {"dev.json", "\ufeff{\"a\":\"one\"}", map[string]string{"a": "one"}},
+		"a BOM before lines": {"dev.env", "\ufeffa=one", map[string]string{"a": "one"}},
+		"an ARN":             {"dev.json", `{"prod/db":"x"}`, map[string]string{"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3": "x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			source, err := openFile(t, row.file, row.content)
@@ -120,6 +124,7 @@ func TestWhatIsRefusedAndWhere(t *testing.T) {
 		"no end":             {"x.json", `{"a":"hunter2"`, "line 1: "},
 		"no value":           {"x.json", "{\n\"a\": hunter2}", `line 2: the value of "a" is not JSON`},
 		"something after it": {"x.json", `{"a":"hunter2"}{`, "something follows"},
+		"another encoding":   {"x.json", "{\n\"a\":\"hunter\xe92\"}", "line 2: this is not UTF-8"},
 		"no =":               {"x.env", "\nhunter2", "line 2: ID=VALUE is expected"},
 		"no ID":              {"x.env", "=hunter2", "line 1: ID=VALUE is expected"},
 		"a line twice":       {"x.env", "a=hunter2\na=hunter2", `line 2: the secret "a" is there twice`},
@@ -135,8 +140,11 @@ func TestWhatIsRefusedAndWhere(t *testing.T) {
 			}
 		})
 	}
-	if _, err := static.Open("no-such.json"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no file: %v", err)
+	for name, like := range map[string]string{"no-such.json": `{"prod/api-key": "…"}`, "no-such.env": "prod/api-key=…"} {
+		_, err := static.Open(name)
+		if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), like) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
