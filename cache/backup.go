@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/sealed"
 )
@@ -46,7 +48,8 @@ const backupInterval = time.Second
 // A backup keeps the values of a Cache in a file.
 type backup struct {
 	file    *sealed.File
-	writing sync.Mutex // held while the file is read to be written
+	reads   singleflight.Group // of restore: many secrets may be looked for at a time
+	writing sync.Mutex         // held while the file is read to be written
 
 	outdated bool // something is not in the file yet; guarded by Cache.mu
 	busy     bool // keepBackup runs; guarded by Cache.mu
@@ -100,6 +103,20 @@ func (b *backup) read() ([]record, error) {
 		return nil, fmt.Errorf("%w: %s: it holds no list of values", ErrSnapshot, b.file.Path())
 	}
 	return records, nil
+}
+
+// values returns what the file has.
+func (b *backup) values() (map[Ref]Value, error) {
+	records, err := b.read()
+	defer clearPayloads(records)
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[Ref]Value, len(records))
+	for i := range records {
+		values[records[i].ref()] = records[i].value()
+	}
+	return values, nil
 }
 
 // write writes records, and of others there is what is in the file, the newest of all up
@@ -198,17 +215,15 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 	if c.backup == nil || e.snap.Load() != nil || !isOutage(t.err) {
 		return nil
 	}
-	records, err := c.backup.read()
-	defer clearPayloads(records)
+	found, err, _ := c.backup.reads.Do("", func() (any, error) { return c.backup.values() })
 	if err != nil {
 		t.err = fmt.Errorf("%w; %w", t.err, err)
 		return []hook.Event{hook.SnapshotFailed{Path: c.backup.file.Path(), Err: err}}
 	}
-	i := slices.IndexFunc(records, func(r record) bool { return r.ref() == t.ref })
-	if i < 0 {
+	v, has := found.(map[Ref]Value)[t.ref]
+	if !has {
 		return nil
 	}
-	v := records[i].value()
 	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()
 	if err := c.transform(&detached{timed, t.ctx, false}, t.ref, &v); err != nil {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret/cache"
@@ -37,7 +36,9 @@ func newSite(t testing.TB, name string) site {
 	t.Cleanup(server.Close)
 	client := secretsmanager.New(secretsmanager.Options{
 		Region: name, BaseEndpoint: aws.String(server.URL()),
-		Credentials: credentials.NewStaticCredentialsProvider("AKID", "key", ""),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "key"}, nil
+		}),
 	})
 	source, err := awssm.New(client)
 	if err != nil {
