@@ -1,0 +1,96 @@
+// Package kmssealer makes the sealer of a snapshot of a key that AWS KMS guards: a data
+// key, of which the encrypted form lies beside the snapshot and only KMS can tell the
+// plain one.
+//
+//	sealer, err := kmssealer.New(ctx, kms.NewFromConfig(cfg), "alias/snapshot", "/var/lib/app/snapshot.key")
+//	c, err := cache.New(source, cache.Config{}.WithSnapshot("/var/lib/app/secrets.sealed", sealer))
+//
+// A start calls KMS once, so a snapshot sealed this way helps against outages of Secrets
+// Manager and not of KMS. The service's role needs kms:Decrypt, and kms:GenerateDataKey
+// for the first start, on the key.
+package kmssealer
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+)
+
+// A Client is what New calls: a *kms.Client.
+type Client interface {
+	GenerateDataKey(context.Context, *kms.GenerateDataKeyInput, ...func(*kms.Options)) (*kms.GenerateDataKeyOutput, error)
+	Decrypt(context.Context, *kms.DecryptInput, ...func(*kms.Options)) (*kms.DecryptOutput, error)
+}
+
+// purpose is the encryption context: what the data key may be decrypted for, which
+// CloudTrail shows.
+var purpose = map[string]string{"purpose": "typedsecret snapshot"}
+
+// New returns AES-256 in Galois/Counter mode with the data key whose encrypted form is in
+// the file at path; if there is no file, KMS makes a data key under keyID and the file is
+// written, of mode 0600. Several processes may do so at a time: they end with one key.
+//
+// Errors wrap those of KMS and of the file. A key file that KMS refuses is not replaced,
+// since the snapshot needs it; remove both to begin anew.
+func New(ctx context.Context, client Client, keyID, path string) (cipher.AEAD, error) {
+	key, err := dataKey(ctx, client, keyID, path)
+	defer clear(key)
+	if err != nil {
+		return nil, fmt.Errorf("kmssealer: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("kmssealer: KMS returned a data key of %d bytes", len(key))
+	}
+	return cipher.NewGCM(block)
+}
+
+func dataKey(ctx context.Context, client Client, keyID, path string) ([]byte, error) {
+	encrypted, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		out, err := client.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
+			KeyId: &keyID, KeySpec: types.DataKeySpecAes256, EncryptionContext: purpose,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("making a data key: %w", err)
+		}
+		clear(out.Plaintext) // what counts is the file, which another process may have made
+		if err := create(path, out.CiphertextBlob); err != nil {
+			return nil, err
+		}
+		if encrypted, err = os.ReadFile(path); err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	out, err := client.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: encrypted, KeyId: &keyID, EncryptionContext: purpose})
+	if err != nil {
+		return nil, fmt.Errorf("decrypting the data key in %s: %w", path, err)
+	}
+	return out.Plaintext, nil
+}
+
+// create makes the file at path as a whole, unless there is one.
+func create(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return nil
+}
