@@ -91,7 +91,7 @@ func (d *fragile) syncDir(string) error {
 	return nil
 }
 
-func (d *fragile) leftovers(string, string, string, time.Time) []string { return nil }
+func (d *fragile) old(string, time.Time) []string { return nil }
 
 type fragileFile struct {
 	d    *fragile

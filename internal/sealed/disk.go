@@ -2,26 +2,27 @@ package sealed
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // A disk is what a File does with files, for tests that fail it.
 type disk interface {
 	read(path string) ([]byte, error)
-	// create makes a file that only its owner may read, under a name of its own that
-	// matches pattern.
+	// create makes a file that only its owner may read, under a name that no other file
+	// has: pattern with digits for the asterisk.
 	create(dir, pattern string) (temporary, error)
 	rename(from, to string) error
 	remove(path string) error
 	syncDir(dir string) error
-	// leftovers returns the files whose names begin and end so and that were written
-	// before.
-	leftovers(dir, prefix, suffix string, before time.Time) []string
+	// old returns the names of the regular files in dir that were last written before.
+	old(dir string, before time.Time) []string
 }
 
 type temporary interface {
@@ -36,53 +37,101 @@ const abandoned = time.Minute
 
 // replace makes data the content of the file at path: a file beside it is written,
 // flushed, and renamed to it, and the directory flushed, for the name is in there.
-func replace(d disk, path string, data []byte) (err error) {
+func replace(d disk, path string, data []byte) error {
 	dir, base := filepath.Split(path)
 	dir = filepath.Clean(dir)
-	prefix, suffix := "."+base+".", ".tmp"
-	for _, left := range d.leftovers(dir, prefix, suffix, time.Now().Add(-abandoned)) {
-		_ = d.remove(left)
+	for _, name := range d.old(dir, time.Now().Add(-abandoned)) {
+		if isTemporary(name, base) {
+			_ = d.remove(filepath.Join(dir, name))
+		}
 	}
-	f, err := d.create(dir, prefix+"*"+suffix)
+	f, err := d.create(dir, "."+base+".*.tmp")
 	if err != nil {
 		return pathError("creating a file beside", path, err)
 	}
-	if err := fill(f, data); err != nil {
-		_ = d.remove(f.Name())
-		return pathError("writing", path, err)
+	step, err := fill(f, data)
+	if err == nil {
+		step, err = "replacing", d.rename(f.Name(), path)
 	}
-	if err := d.rename(f.Name(), path); err != nil {
+	if err != nil {
 		_ = d.remove(f.Name())
-		return pathError("replacing", path, err)
+		return pathError(step, path, err)
 	}
-	if err := d.syncDir(dir); err != nil {
+	if err := d.syncDir(dir); err != nil && !cannotSync(err) {
 		return pathError("flushing the directory of", path, err)
 	}
 	return nil
 }
 
-// fill writes data, flushes it to the disk and closes the file.
-func fill(f temporary, data []byte) error {
+// fill writes data, flushes it to the disk and closes the file, and says at which step
+// that failed.
+func fill(f temporary, data []byte) (step string, err error) {
 	n, err := f.Write(data)
 	if err == nil && n < len(data) {
 		err = io.ErrShortWrite
 	}
-	if err == nil {
-		err = f.Sync()
+	if err != nil {
+		_ = f.Close()
+		return "writing a file beside", err
 	}
-	return errors.Join(err, f.Close())
+	if err := f.Sync(); err != nil {
+		_ = f.Close()
+		return "flushing a file beside", err
+	}
+	return "closing a file beside", f.Close()
+}
+
+// isTemporary reports whether a file of this name was created to replace the one of name
+// base. Nothing but digits may be in between: the temporaries of "a.b" begin as those
+// of "a" do.
+func isTemporary(name, base string) bool {
+	rest, begins := strings.CutPrefix(name, "."+base+".")
+	digits, ends := strings.CutSuffix(rest, ".tmp")
+	return begins && ends && digits != "" && strings.Trim(digits, "0123456789") == ""
+}
+
+// cannotSync reports whether a file system said that it flushes no directories. Linux's
+// manual page fsync(2) has EINVAL for that.
+func cannotSync(err error) bool {
+	return errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported)
 }
 
 // osDisk is the file system.
 type osDisk struct{}
 
+// read looks at the file before it opens it, which may wait for ever (a named pipe), and
+// at its size before it reads it.
 func (osDisk) read(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: it is a %s; %s", ErrFormat, kind(info.Mode()), otherPath)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return readAll(f)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%w: it has %d bytes, and %d are the most; %s", ErrFormat, info.Size(), maxFile, otherPath)
+	}
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(f, data)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil // truncated since, which its header will tell
+	}
+	return data[:n], err
+}
+
+func kind(m os.FileMode) string {
+	if m.IsDir() {
+		return "directory"
+	}
+	return "device or pipe"
 }
 
 func (osDisk) create(dir, pattern string) (temporary, error) { return os.CreateTemp(dir, pattern) }
@@ -100,15 +149,12 @@ func (osDisk) syncDir(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-func (osDisk) leftovers(dir, prefix, suffix string, before time.Time) (found []string) {
+func (osDisk) old(dir string, before time.Time) (names []string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), prefix) || !strings.HasSuffix(e.Name(), suffix) || !e.Type().IsRegular() {
-			continue
-		}
-		if info, err := e.Info(); err == nil && info.ModTime().Before(before) {
-			found = append(found, filepath.Join(dir, e.Name()))
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.ModTime().Before(before) {
+			names = append(names, e.Name())
 		}
 	}
-	return found
+	return names
 }

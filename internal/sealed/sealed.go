@@ -8,26 +8,25 @@
 package sealed
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// Why a file is refused.
+// Why a file is refused. The error of Read says what to do about it.
 var (
 	ErrTruncated = errors.New("the file is truncated")
-	ErrSealed    = errors.New("the file can't be opened: it was tampered with, or sealed with another key")
-	ErrNewer     = errors.New("the file's format is newer than this version of the library knows")
-	ErrFormat    = errors.New("the file is none that this library wrote")
+	// ErrSealed is all that an AEAD can tell.
+	ErrSealed = errors.New("the file can't be opened: it was tampered with, or sealed with another key")
+	ErrNewer  = errors.New("the file's format is newer than this version of the library knows")
+	ErrFormat = errors.New("the file is none that this library wrote")
 )
 
 const (
@@ -37,10 +36,19 @@ const (
 
 	// maxSize is a bound against slips: 16 times what 1,024 of the largest secrets take.
 	maxSize = 1 << 30
+	maxFile = int64(headerSize + maxSize)
+)
+
+// What to do about a file that is refused.
+const (
+	remove    = "remove it, and the next write makes a new one"
+	otherKey  = "give the key that it was sealed with, or " + remove
+	otherPath = "give the path of another file, or " + remove
 )
 
 // A File is the place of one text. It is safe for concurrent use, also by several
-// processes.
+// processes: who reads gets the text of one Write as a whole. (Windows may refuse to
+// replace a file while it is being read; that Write fails.)
 type File struct {
 	path string
 	aead func() cipher.AEAD // hidden from what prints and compares
@@ -49,23 +57,37 @@ type File struct {
 	mu sync.Mutex // held while writing
 }
 
-// New makes a File. It does no I/O.
-func New(path string, aead cipher.AEAD) (*File, error) { return newFile(path, aead, osDisk{}) }
+// New makes a File of what is or will be at path. The directory must exist when it is
+// written.
+func New(path string, aead cipher.AEAD) (*File, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, noFile(path)
+	}
+	return newFile(path, aead, osDisk{})
+}
 
 func newFile(path string, aead cipher.AEAD, d disk) (*File, error) {
 	switch {
-	case path == "" || strings.HasSuffix(path, string(filepath.Separator)):
-		return nil, fmt.Errorf("the path %q names no file; give one such as /var/lib/app/secrets.sealed", path)
+	case path == "" || os.IsPathSeparator(path[len(path)-1]):
+		return nil, noFile(path)
 	case guard.IsNil(aead):
 		return nil, errors.New("the sealer is nil; give a cipher.AEAD, from cipher.NewGCM say")
 	}
 	return &File{path: path, aead: func() cipher.AEAD { return aead }, disk: d}, nil
 }
 
+func noFile(path string) error {
+	return fmt.Errorf("the path %q names no file; give one such as /var/lib/app/secrets.sealed", path)
+}
+
 // Path returns where the File is.
 func (f *File) Path() string { return f.path }
 
-// Write replaces the text. If it fails, the one before is still there.
+// Write replaces the text; what was at path before, be it a symbolic link or of another
+// mode, becomes a file that only its owner may read. The error names the step that failed,
+// and wraps its cause (syscall.ENOSPC, say). The text before is still there then, unless
+// it was the last step, which flushes the directory: the new text is there, and a crash may
+// bring back the one before.
 func (f *File) Write(plain []byte) error {
 	var data []byte
 	err := guard.Call("sealer", func() (err error) {
@@ -80,7 +102,7 @@ func (f *File) Write(plain []byte) error {
 	return replace(f.disk, f.path, data)
 }
 
-func seal(aead cipher.AEAD, plain []byte) ([]byte, error) {
+func seal(aead cipher.AEAD, plain []byte) (sealed []byte, err error) {
 	nonce := make([]byte, aead.NonceSize())
 	if _, err := rand.Read(nonce); err != nil {
 		return nil, err
@@ -90,15 +112,26 @@ func seal(aead cipher.AEAD, plain []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes are too much for one file; at most %d are allowed", size, maxSize)
 	}
 	data := make([]byte, 0, headerSize+size)
+	defer func() {
+		if sealed == nil { // it may hold a part of the text as it was
+			clear(data[:cap(data)])
+		}
+	}()
 	data = append(data, magic...)
 	data = binary.BigEndian.AppendUint16(data, version)
 	data = binary.BigEndian.AppendUint64(data, uint64(size))
 	header := data[:headerSize:headerSize]
 	data = append(data, nonce...)
-	return aead.Seal(data, nonce, plain, header), nil
+	out := aead.Seal(data, nonce, plain, header)
+	if len(out) != headerSize+size || !bytes.HasPrefix(out, data) {
+		clear(out)
+		return nil, errors.New("the sealer did not append as many bytes as its Overhead promises; give a cipher.AEAD that does, such as AES-GCM")
+	}
+	return out, nil
 }
 
-// Read returns the text. If there is no file, the error is an [os.ErrNotExist].
+// Read returns the text, in a buffer that is the caller's. The error is an
+// [os.ErrNotExist] if there is no file.
 func (f *File) Read() (plain []byte, err error) {
 	data, err := f.disk.read(f.path)
 	if err != nil {
@@ -109,56 +142,62 @@ func (f *File) Read() (plain []byte, err error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.path, err)
+		return nil, fmt.Errorf("reading %s: %w", f.path, err)
 	}
 	return plain, nil
 }
 
-func unseal(aead cipher.AEAD, data []byte) ([]byte, error) {
+func unseal(aead cipher.AEAD, data []byte) (plain []byte, err error) {
+	size, err := sealedSize(data)
+	if err != nil {
+		return nil, err
+	}
+	header, rest := data[:headerSize], data[headerSize:]
+	nonce := aead.NonceSize()
+	switch has := uint64(len(rest)); {
+	case size > maxSize || size < uint64(nonce):
+		return nil, fmt.Errorf("%w; %s", ErrSealed, otherKey)
+	case has < size:
+		return nil, truncated(data, headerSize+int(size))
+	case has > size:
+		return nil, fmt.Errorf("%w: it has %d bytes too many; %s", ErrSealed, has-size, remove)
+	}
+	out := make([]byte, 0, len(rest)-nonce)
+	defer func() {
+		if plain == nil { // what was opened so far
+			clear(out[:cap(out)])
+		}
+	}()
+	opened, err := aead.Open(out, rest[:nonce], rest[nonce:], header)
+	if err != nil {
+		clear(opened)
+		return nil, fmt.Errorf("%w; %s", ErrSealed, otherKey)
+	}
+	return opened, nil
+}
+
+// sealedSize returns the size that the header says.
+func sealedSize(data []byte) (uint64, error) {
 	known := min(len(data), len(magic))
 	switch {
 	case string(data[:known]) != magic[:known]:
-		return nil, ErrFormat
+		return 0, fmt.Errorf("%w; %s", ErrFormat, otherPath)
 	case len(data) < len(magic)+2:
-		return nil, truncated(len(data), headerSize)
+		return 0, truncated(data, headerSize)
 	}
 	if v := binary.BigEndian.Uint16(data[len(magic):]); v > version {
-		return nil, fmt.Errorf("%w: version %d, and %d is the newest known", ErrNewer, v, version)
+		return 0, fmt.Errorf("%w: version %d, and %d is the newest known; update the library, or %s", ErrNewer, v, version, remove)
 	} else if v < version {
-		return nil, fmt.Errorf("%w: its format has the version %d", ErrFormat, v)
+		return 0, fmt.Errorf("%w: its format has the version %d; %s", ErrFormat, v, otherPath)
 	}
 	if len(data) < headerSize {
-		return nil, truncated(len(data), headerSize)
+		return 0, truncated(data, headerSize)
 	}
-	header, rest := data[:headerSize], data[headerSize:]
-	size := binary.BigEndian.Uint64(header[len(magic)+2:])
-	switch nonce := aead.NonceSize(); {
-	case size > maxSize:
-		return nil, ErrSealed
-	case uint64(len(rest)) < size:
-		return nil, truncated(len(data), headerSize+int(size))
-	case uint64(len(rest)) > size || len(rest) < nonce:
-		return nil, ErrSealed
-	default:
-		plain, err := aead.Open(nil, rest[:nonce], rest[nonce:], header)
-		if err != nil {
-			return nil, ErrSealed
-		}
-		return plain, nil
-	}
+	return binary.BigEndian.Uint64(data[len(magic)+2:]), nil
 }
 
-func truncated(has, needs int) error {
-	return fmt.Errorf("%w: it has %d of %d bytes", ErrTruncated, has, needs)
-}
-
-// readAll reads what maxSize allows.
-func readAll(f io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(f, int64(headerSize+maxSize+1)))
-	if err == nil && len(data) > headerSize+maxSize {
-		err = ErrFormat
-	}
-	return data, err
+func truncated(data []byte, needs int) error {
+	return fmt.Errorf("%w: it has %d of %d bytes; %s", ErrTruncated, len(data), needs, remove)
 }
 
 // pathError says what failed, with the path once.
