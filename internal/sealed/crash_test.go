@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,211 +15,325 @@ import (
 )
 
 // A fragile disk is one in memory that fails at a step, and knows what a crash may leave
-// of it. Like a file system without ordering it may lose all that was not flushed, or
-// keep any part of it: of a file, any prefix or nothing but its size; of the names in
-// the directory, those before or after each change.
+// of it. It orders nothing, as the file systems may that Pillai et al. examined in "All
+// File Systems Are Not Created Equal" (OSDI 2014): of a file that was not flushed, any
+// part may be there; of a name, whatever it was since its directory was flushed.
 type fragile struct {
-	fail  int   // the step that fails, counted from 1
-	with  error // and how
-	steps int
+	fail    int   // the step that fails, counted from 1
+	with    error // and how
+	steps   []string
+	crashed bool // no step is done any more
 
-	files   map[string]*content   // as running programs see them
-	names   []map[string]*content // what the directory may be after a crash, the last of them now
-	crashed bool                  // from step fail on nothing is done any more
+	// What each name may be after a crash, the last of them is what running programs
+	// see; nil: there is no such file.
+	names map[string][]*content
 }
 
-type content struct{ written, flushed []byte }
+type content struct {
+	written, flushed []byte
+	old              bool
+}
 
 var errCrash = errors.New("crash")
 
-func (d *fragile) step() error {
-	d.steps++
-	if d.crashed || d.steps == d.fail {
+func newFragile() *fragile { return &fragile{names: map[string][]*content{}} }
+
+func (d *fragile) step(name string) error {
+	d.steps = append(d.steps, name)
+	if d.crashed || len(d.steps) == d.fail {
 		d.crashed = d.with == errCrash
 		return d.with
 	}
 	return nil
 }
 
-// changed notes that the directory has changed, which is not on the disk yet.
-func (d *fragile) changed() { d.names = append(d.names, maps.Clone(d.files)) }
+func (d *fragile) now(path string) *content {
+	if is := d.names[path]; len(is) > 0 {
+		return is[len(is)-1]
+	}
+	return nil
+}
+
+// become sets what a name is, which is not on the disk yet.
+func (d *fragile) become(path string, c *content) {
+	if d.names[path] == nil {
+		d.names[path] = []*content{nil}
+	}
+	d.names[path] = append(d.names[path], c)
+}
+
+func (d *fragile) existing() (paths []string) {
+	for path := range d.names {
+		if d.now(path) != nil {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	return paths
+}
 
 func (d *fragile) read(path string) ([]byte, error) {
-	f, ok := d.files[path]
-	if !ok {
-		return nil, os.ErrNotExist
+	if c := d.now(path); c != nil {
+		return c.written, nil
 	}
-	return f.written, nil
+	return nil, os.ErrNotExist
 }
 
 func (d *fragile) create(dir, pattern string) (temporary, error) {
-	if err := d.step(); err != nil {
+	if err := d.step("create"); err != nil {
 		return nil, err
 	}
-	name := filepath.Join(dir, strings.Replace(pattern, "*", fmt.Sprint(d.steps), 1))
-	f := &content{}
-	d.files[name] = f
-	d.changed()
-	return &fragileFile{d, name, f}, nil
+	path := filepath.Join(dir, strings.Replace(pattern, "*", fmt.Sprint(len(d.names)), 1))
+	c := &content{}
+	d.become(path, c)
+	return &fragileFile{d, path, c}, nil
 }
 
 func (d *fragile) rename(from, to string) error {
-	if err := d.step(); err != nil {
+	if err := d.step("rename"); err != nil {
 		return err
 	}
-	d.files[to] = d.files[from]
-	delete(d.files, from)
-	d.changed()
+	d.become(to, d.now(from))
+	d.become(from, nil)
 	return nil
 }
 
 func (d *fragile) remove(path string) error {
-	if d.crashed {
-		return errCrash
+	if err := d.step("remove"); err != nil {
+		return err
 	}
-	delete(d.files, path)
-	d.changed()
+	d.become(path, nil)
 	return nil
 }
 
 func (d *fragile) syncDir(string) error {
-	if err := d.step(); err != nil {
+	if err := d.step("syncDir"); err != nil {
 		return err
 	}
-	d.names = d.names[len(d.names)-1:]
+	for path, is := range d.names {
+		d.names[path] = is[len(is)-1:]
+	}
 	return nil
 }
 
-func (d *fragile) old(string, time.Time) []string { return nil }
+func (d *fragile) old(string, time.Time) (names []string) {
+	for _, path := range d.existing() {
+		if d.now(path).old {
+			names = append(names, filepath.Base(path))
+		}
+	}
+	return names
+}
 
 type fragileFile struct {
 	d    *fragile
-	name string
-	f    *content
+	path string
+	c    *content
 }
 
-func (f *fragileFile) Name() string { return f.name }
+func (f *fragileFile) Name() string { return f.path }
 
 func (f *fragileFile) Write(p []byte) (int, error) {
-	if err := f.d.step(); err != nil {
+	if err := f.d.step("write"); err != nil {
+		f.c.written = append(f.c.written, p[:len(p)/2]...)
 		if errors.Is(err, io.ErrShortWrite) { // a Writer that does not say so
 			err = nil
 		}
-		f.f.written = append(f.f.written, p[:len(p)/2]...)
 		return len(p) / 2, err
 	}
-	f.f.written = append(f.f.written, p...)
+	f.c.written = append(f.c.written, p...)
 	return len(p), nil
 }
 
 func (f *fragileFile) Sync() error {
-	if err := f.d.step(); err != nil {
+	if err := f.d.step("sync"); err != nil {
 		return err
 	}
-	f.f.flushed = bytes.Clone(f.f.written)
+	f.c.flushed = bytes.Clone(f.c.written)
 	return nil
 }
 
-func (f *fragileFile) Close() error { return f.d.step() }
+func (f *fragileFile) Close() error { return f.d.step("close") }
 
-// afterCrash returns each content that the file at path may have after a crash now; nil
-// if it may not be there.
-func (d *fragile) afterCrash(path string) (contents [][]byte) {
-	for _, names := range d.names {
-		f, there := names[path]
-		if !there {
-			contents = append(contents, nil)
-			continue
-		}
-		if bytes.Equal(f.flushed, f.written) {
-			contents = append(contents, f.flushed)
-			continue
-		}
-		for n := range len(f.written) + 1 {
-			contents = append(contents, slices.Concat(f.written[:n], make([]byte, len(f.written)-n)), f.written[:n:n])
+// mayBe returns what a crash may leave of a file: a beginning of it, or its size with
+// zeros at the end or at the beginning.
+func (c *content) mayBe() (parts [][]byte) {
+	if bytes.Equal(c.flushed, c.written) {
+		return [][]byte{c.written}
+	}
+	size := len(c.written)
+	for n := range size + 1 {
+		parts = append(
+			parts, c.written[:n:n],
+			slices.Concat(c.written[:n], make([]byte, size-n)),
+			slices.Concat(make([]byte, n), c.written[n:]),
+		)
+	}
+	return parts
+}
+
+// afterCrash returns the disks that may be found after a crash now. What else than the
+// file at path may be there is there on each second of them.
+func (d *fragile) afterCrash(path string) (disks []*fragile) {
+	found := func(data []byte) {
+		for _, all := range []bool{false, true} {
+			next := newFragile()
+			if data != nil {
+				next.become(path, &content{written: data, flushed: data})
+			}
+			for name, is := range d.names {
+				if name != path && all && slices.ContainsFunc(is, func(c *content) bool { return c != nil }) {
+					next.become(name, &content{written: []byte("rubbish"), old: true})
+				}
+			}
+			disks = append(disks, next)
 		}
 	}
-	return contents
+	is := d.names[path]
+	if is == nil {
+		found(nil)
+	}
+	for _, c := range is {
+		if c == nil {
+			found(nil)
+			continue
+		}
+		for _, part := range c.mayBe() {
+			found(slices.Concat([]byte{}, part))
+		}
+	}
+	return disks
 }
 
-const steps = 6 // create, write, flush, close, rename, flush the directory
+const onFragile = "dir/secrets.sealed"
 
-func newFragile() *fragile {
-	return &fragile{files: map[string]*content{}, names: []map[string]*content{{}}}
+func openFragile(t *testing.T, d *fragile) *File {
+	t.Helper()
+	f, err := newFile(onFragile, aead("key"), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
+// writeFailing writes, with a failure at a step.
+func writeFailing(t *testing.T, d *fragile, text string, step int, with error) error {
+	t.Helper()
+	d.steps, d.fail, d.with = nil, step, with
+	err := openFragile(t, d).Write([]byte(text))
+	d.fail = 0
+	return err
+}
+
+// readable returns the text on a disk; "" if there is no file.
+func readable(t *testing.T, d *fragile) string {
+	t.Helper()
+	got, err := openFragile(t, d).Read()
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after %v: %v", d.steps, err)
+	}
+	return string(got)
+}
+
+// withRubbish returns a disk that has a text, and a file that a killed process left.
+func withRubbish(t *testing.T, text string) *fragile {
+	t.Helper()
+	d := newFragile()
+	if text != "" {
+		if err := openFragile(t, d).Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.names["dir/.secrets.sealed.77.tmp"] = []*content{{old: true}}
+	return d
+}
+
+// TestACrashAtAnyStepLeavesTheOldOrTheNewText: also if an attempt before had failed at
+// any step.
 func TestACrashAtAnyStepLeavesTheOldOrTheNewText(t *testing.T) {
-	for _, before := range []string{"", "the old text"} {
-		for fail := 1; fail <= steps+1; fail++ {
-			d := newFragile()
-			f, err := newFile("dir/secrets.sealed", aead(t, "key"), d)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if before != "" {
-				if err := f.Write([]byte(before)); err != nil {
-					t.Fatal(err)
+	for _, before := range []string{"", "old"} {
+		for fail, failing := 1, true; failing; fail++ {
+			for crash, crashing := 1, true; crashing; crash++ {
+				d := withRubbish(t, before)
+				may := []string{before, "failed"}
+				if err := writeFailing(t, d, "failed", fail, syscall.EIO); err == nil {
+					may = may[1:]
 				}
-			}
-			d.steps, d.fail, d.with = 0, fail, errCrash
-			err = f.Write([]byte("the new text"))
-			if done := fail > steps; done != (err == nil) || !done && !errors.Is(err, errCrash) {
-				t.Fatalf("crash at step %d: %v", fail, err)
-			}
-			seen := map[string]bool{}
-			for _, data := range d.afterCrash("dir/secrets.sealed") {
-				after := newFragile()
-				if data != nil {
-					after.files["dir/secrets.sealed"] = &content{written: data}
+				failing = len(d.steps) >= fail
+				if err := writeFailing(t, d, "new", crash, errCrash); err == nil {
+					may = nil
 				}
-				g, _ := newFile("dir/secrets.sealed", aead(t, "key"), after)
-				got, err := g.Read()
-				if before == "" && errors.Is(err, os.ErrNotExist) {
-					err = nil
+				crashing = len(d.steps) >= crash
+				may = append(may, "new")
+				for _, after := range d.afterCrash(onFragile) {
+					if got := readable(t, after); !slices.Contains(may, got) {
+						t.Fatalf("EIO at step %d, then a crash in %v: %q, want one of %q", fail, d.steps, got, may)
+					}
+					checkGoesOn(t, after)
 				}
-				if err != nil || string(got) != before && string(got) != "the new text" {
-					t.Errorf("crash at step %d, with %d bytes left: %q, %v", fail, len(data), got, err)
-				}
-				seen[string(got)] = true
-			}
-			if fail > steps && (len(seen) != 1 || !seen["the new text"]) {
-				t.Errorf("Write had returned, and after a crash there may be %v", seen)
 			}
 		}
+	}
+}
+
+// checkGoesOn writes to a disk as a process does that starts on it.
+func checkGoesOn(t *testing.T, d *fragile) {
+	t.Helper()
+	if err := openFragile(t, d).Write([]byte("next")); err != nil || readable(t, d) != "next" {
+		t.Fatalf("the next write: %v", err)
+	}
+	if left := d.existing(); len(left) != 1 {
+		t.Fatalf("after the next write there are %v", left)
 	}
 }
 
 func TestAFailureAtAnyStepLeavesTheOldTextAndNoRubbish(t *testing.T) {
+	says := map[string]string{
+		"create": "creating a file beside ", "write": "writing a file beside ", "sync": "flushing a file beside ",
+		"close": "closing a file beside ", "rename": "replacing ", "syncDir": "flushing the directory of ",
+	}
+	seen := map[string]bool{}
 	for _, with := range []error{syscall.ENOSPC, syscall.EIO, io.ErrShortWrite} {
-		for fail := 1; fail <= steps; fail++ {
-			if with == io.ErrShortWrite && fail != 2 {
+		for fail := 1; ; fail++ {
+			d := withRubbish(t, "old")
+			err := writeFailing(t, d, "new", fail, with)
+			if len(d.steps) < fail {
+				break
+			}
+			failed := d.steps[fail-1]
+			seen[failed] = true
+			want := "old"
+			switch failed {
+			case "remove": // of another process's: that is no reason to fail
+				if err != nil || readable(t, d) != "new" {
+					t.Errorf("%v at remove: %v", with, err)
+				}
 				continue
+			case "syncDir": // the new one is there, though perhaps not for good
+				want = "new"
 			}
-			d := newFragile()
-			f, _ := newFile("dir/secrets.sealed", aead(t, "key"), d)
-			if err := f.Write([]byte("the old text")); err != nil {
-				t.Fatal(err)
+			if !errors.Is(err, with) || !strings.HasPrefix(err.Error(), says[failed]+onFragile+": ") {
+				t.Errorf("%v at %s: %v", with, failed, err)
 			}
-			d.steps, d.fail, d.with = 0, fail, with
-			err := f.Write([]byte("the new text"))
-			if !errors.Is(err, with) || !strings.Contains(err.Error(), "dir/secrets.sealed") {
-				t.Errorf("%v at step %d: %v", with, fail, err)
+			if got := readable(t, d); got != want {
+				t.Errorf("%v at %s: %q", with, failed, got)
 			}
-			got, err := f.Read()
-			want := "the old text"
-			if fail == steps { // it is there, though perhaps not for good
-				want = "the new text"
+			if left := d.existing(); len(left) != 1 {
+				t.Errorf("%v at %s: %v are there", with, failed, left)
 			}
-			if string(got) != want || err != nil {
-				t.Errorf("%v at step %d: %q, %v", with, fail, got, err)
-			}
-			if len(d.files) != 1 {
-				t.Errorf("%v at step %d: %v are left", with, fail, slices.Collect(maps.Keys(d.files)))
-			}
-			d.fail = 0
-			if err := f.Write([]byte("the next text")); err != nil {
-				t.Errorf("after %v at step %d: %v", with, fail, err)
-			}
+			checkGoesOn(t, d)
+		}
+	}
+	if len(seen) != len(says)+1 {
+		t.Errorf("only these failed: %v", seen)
+	}
+}
+
+func TestADirectoryThatCanNotBeFlushedIsNoFailure(t *testing.T) {
+	for _, with := range []error{syscall.EINVAL, errors.ErrUnsupported} {
+		d := newFragile()
+		if err := writeFailing(t, d, "new", 6, with); err != nil || d.steps[5] != "syncDir" {
+			t.Errorf("%v at %s: %v", with, d.steps[5], err)
 		}
 	}
 }

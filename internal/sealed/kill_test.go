@@ -2,6 +2,7 @@ package sealed
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -19,65 +20,125 @@ const writerEnv = "SEALED_TEST_WRITE_TO"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(writerEnv); path != "" {
-		if err := writeForever(path); err != nil {
-			fmt.Println(err)
-		}
+		fmt.Println(writeForever(path))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
 
 // numbered is a text that shows whether it is whole.
-func numbered(n int) string { return strings.Repeat(fmt.Sprintf("%d ", n), 5000) }
+func numbered(n int) string { return strings.Repeat(fmt.Sprintf("%d ", n), 20_000) }
 
-// writeForever writes texts with rising numbers, and tells each that is written.
-func writeForever(path string) error {
-	gcm := aead(fatal{}, "key")
-	f, err := New(path, gcm)
-	for n := 1; err == nil; n++ {
-		if err = f.Write([]byte(numbered(n))); err == nil {
-			fmt.Println(n)
-		}
+// numberOf returns the number of a whole text.
+func numberOf(text []byte) (int, error) {
+	first, _, _ := strings.Cut(string(text), " ")
+	n, err := strconv.Atoi(first)
+	if err != nil || string(text) != numbered(n) {
+		return 0, errors.New("the text is not whole")
 	}
-	return err
+	return n, nil
 }
 
-// fatal is a testing.TB for where there is no test.
-type fatal struct{ testing.TB }
+// writeForever writes texts with numbers that rise from that in the file, and tells each
+// that is written.
+func writeForever(path string) error {
+	f, err := newFile(path, aead("key"), telling{})
+	if err != nil {
+		return err
+	}
+	n := 0
+	if old, err := f.Read(); err == nil {
+		n, err = numberOf(old)
+		if err != nil {
+			return err
+		}
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for {
+		n++
+		if err := f.Write([]byte(numbered(n))); err != nil {
+			return err
+		}
+		fmt.Println(n)
+	}
+}
 
-func (fatal) Helper() {}
+// aStep is told before each step of a write; there are as many.
+const (
+	aStep = "step"
+	steps = 6
+)
+
+// telling is the file system, and tells each step of a write before it is done.
+type telling struct{ osDisk }
+
+type tellingFile struct{ temporary }
+
+func (d telling) create(dir, pattern string) (temporary, error) {
+	fmt.Println(aStep)
+	f, err := d.osDisk.create(dir, pattern)
+	return tellingFile{f}, err
+}
+
+func (d telling) rename(from, to string) error {
+	fmt.Println(aStep)
+	return d.osDisk.rename(from, to)
+}
+
+func (d telling) syncDir(dir string) error {
+	fmt.Println(aStep)
+	return d.osDisk.syncDir(dir)
+}
+
+func (f tellingFile) Write(p []byte) (int, error) {
+	fmt.Println(aStep)
+	return f.temporary.Write(p)
+}
+
+func (f tellingFile) Sync() error {
+	fmt.Println(aStep)
+	return f.temporary.Sync()
+}
+
+func (f tellingFile) Close() error {
+	fmt.Println(aStep)
+	return f.temporary.Close()
+}
 
 func TestAProcessThatIsKilledLeavesAWholeFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secrets.sealed")
-	for range 30 {
-		told := writeUntilKilled(t, path, 1+rand.IntN(20), time.Duration(rand.IntN(1000))*time.Microsecond)
-		got, err := open(t, path, aead(t, "key")).Read()
-		if err != nil {
+	last := 0
+	for round := range 5 * (steps + 1) {
+		told := writeUntilKilled(t, path, rand.IntN(4)*(steps+1)+round%(steps+1)+1)
+		last = max(last, told)
+		got, err := open(t, path, aead("key")).Read()
+		if last == 0 && errors.Is(err, os.ErrNotExist) {
+			continue
+		} else if err != nil {
 			t.Fatal(err)
 		}
-		first, _, _ := strings.Cut(string(got), " ")
-		if n, err := strconv.Atoi(first); err != nil || string(got) != numbered(n) || n < told {
-			t.Fatalf("the file has number %s, and %d was told", first, told)
+		n, err := numberOf(got)
+		if err != nil || n != last && n != last+1 {
+			t.Fatalf("the file has number %d, and %d was told: %v", n, last, err)
 		}
+		last = n
 	}
 	temporary, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*.tmp"))
-	old := time.Now().Add(-time.Hour)
 	for _, left := range temporary {
-		if err := os.Chtimes(left, old, old); err != nil {
-			t.Fatal(err)
-		}
+		age(t, left, time.Hour)
 	}
-	if err := open(t, path, aead(t, "key")).Write([]byte(text)); err != nil {
+	if err := open(t, path, aead("key")).Write([]byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
-		t.Errorf("%d killed writers left %d files, and the next write %d", len(temporary), len(temporary), len(left)-1)
+		t.Errorf("killed writers left %d files, and the next write %d", len(temporary), len(left)-1)
 	}
 }
 
-// writeUntilKilled has another process write until it told of some texts, kills it
-// somewhat later, and returns the last that it told.
-func writeUntilKilled(t *testing.T, path string, some int, later time.Duration) (told int) {
+// writeUntilKilled has another process write, kills it when it has told some steps and
+// numbers, while it does what comes next, and returns the last number that it told.
+func writeUntilKilled(t *testing.T, path string, some int) (told int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), writerEnv+"="+path)
@@ -90,13 +151,17 @@ func writeUntilKilled(t *testing.T, path string, some int, later time.Duration) 
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if told, err = strconv.Atoi(lines.Text()); err != nil {
-			t.Fatalf("the writer: %s", lines.Text())
+		if line := lines.Text(); line != aStep {
+			if told, err = strconv.Atoi(line); err != nil {
+				t.Fatalf("the writer: %s", line)
+			}
 		}
 		if some--; some == 0 {
-			time.AfterFunc(later, func() { cmd.Process.Kill() }) // in the middle of a write
+			cmd.Process.Kill()
 		}
 	}
-	cmd.Wait()
+	if cmd.Wait(); cmd.ProcessState.Exited() || some > 0 {
+		t.Fatalf("the writer was not killed: %v", cmd.ProcessState)
+	}
 	return told
 }

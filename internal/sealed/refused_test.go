@@ -1,0 +1,174 @@
+package sealed
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// first returns the file that the first version wrote, of text with the key "key".
+func first(t testing.TB) []byte {
+	t.Helper()
+	data, err := os.ReadFile("testdata/v1.sealed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// readOf reads a file with this content.
+func readOf(t testing.TB, path string, data []byte) ([]byte, error) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, path, aead("key")).Read()
+}
+
+// checkRefused checks that an error of Read is of one kind, and says where, what is wrong
+// and what to do.
+func checkRefused(t *testing.T, path string, err, want error, says string) {
+	t.Helper()
+	for _, kind := range []error{ErrTruncated, ErrSealed, ErrNewer, ErrFormat} {
+		if errors.Is(err, kind) != (kind == want) {
+			t.Errorf("got %v, want %v", err, want)
+			return
+		}
+	}
+	for _, part := range []string{"reading " + path + ": ", says, remove} {
+		if strings.Count(err.Error(), part) == 0 {
+			t.Errorf("%q is not in: %v", part, err)
+		}
+	}
+}
+
+func TestTheFileOfTheFirstVersionIsReadForEver(t *testing.T) {
+	if got, err := open(t, "testdata/v1.sealed", aead("key")).Read(); string(got) != text || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestAFileTruncatedAtAnyByteIsRefused(t *testing.T) {
+	path, data := written(t)
+	for n := range data {
+		got, err := readOf(t, path, data[:n])
+		checkRefused(t, path, err, ErrTruncated, fmt.Sprintf("it has %d of ", n))
+		if got != nil {
+			t.Errorf("%d of %d bytes: %q", n, len(data), got)
+		}
+	}
+}
+
+func TestAnExtendedFileIsRefused(t *testing.T) {
+	path, data := written(t)
+	for _, more := range [][]byte{{0}, make([]byte, 4096), data} {
+		got, err := readOf(t, path, append(data[:len(data):len(data)], more...))
+		checkRefused(t, path, err, ErrSealed, fmt.Sprintf("it has %d bytes too many", len(more)))
+		if got != nil {
+			t.Errorf("%d bytes more: %q", len(more), got)
+		}
+	}
+}
+
+func TestAFileWithAnyBitChangedIsRefused(t *testing.T) {
+	path, data := written(t)
+	size := binary.BigEndian.Uint64(data[len(magic)+2:])
+	for i := range 8 * len(data) {
+		changed := bytes.Clone(data)
+		changed[i/8] ^= 1 << (i % 8)
+		want := ErrSealed
+		switch now := binary.BigEndian.Uint64(changed[len(magic)+2:]); {
+		case i/8 < len(magic):
+			want = ErrFormat
+		case i/8 == len(magic)+1 && i%8 == 0: // version 0
+			want = ErrFormat
+		case i/8 < len(magic)+2:
+			want = ErrNewer
+		case now > size && now <= maxSize:
+			want = ErrTruncated
+		}
+		got, err := readOf(t, path, changed)
+		checkRefused(t, path, err, want, "")
+		if got != nil {
+			t.Errorf("bit %d: %q", i, got)
+		}
+	}
+}
+
+func TestWhyAFileIsRefused(t *testing.T) {
+	path, data := written(t)
+	withVersion := func(v uint16) []byte {
+		d := bytes.Clone(data)
+		binary.BigEndian.PutUint16(d[len(magic):], v)
+		return d
+	}
+	withSize := func(size uint64) []byte {
+		d := bytes.Clone(data)
+		binary.BigEndian.PutUint64(d[len(magic)+2:], size)
+		return d
+	}
+	for name, row := range map[string]struct {
+		data []byte
+		want error
+		says string
+	}{
+		"newer format":         {withVersion(version + 1), ErrNewer, "version 2, and 1 is the newest known; update the library"},
+		"newer and cut off":    {withVersion(version + 1)[:len(magic)+2], ErrNewer, "version 2"},
+		"older format":         {withVersion(0), ErrFormat, "version 0; give the path of another file"},
+		"another file":         {[]byte("#!/bin/sh\n"), ErrFormat, "none that this library wrote; give the path of another file"},
+		"empty":                {nil, ErrTruncated, "0 of 18 bytes"},
+		"absurd size":          {withSize(1 << 63), ErrSealed, "give the key"},
+		"no place for a nonce": {withSize(11)[:headerSize+11], ErrSealed, "give the key"},
+		"cut off":              {data[:40], ErrTruncated, fmt.Sprintf("40 of %d bytes", len(data))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := readOf(t, path, row.data)
+			checkRefused(t, path, err, row.want, row.says)
+		})
+	}
+	if _, err := open(t, path+".none", aead("key")).Read(); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path+".none") {
+		t.Errorf("no file: %v", err)
+	}
+	if _, err := readOf(t, path, data); err != nil {
+		t.Fatal(err)
+	}
+	got, err := open(t, path, aead("other")).Read()
+	checkRefused(t, path, err, ErrSealed, "sealed with another key; give the key that it was sealed with")
+	if got != nil {
+		t.Errorf("another key: %q", got)
+	}
+}
+
+// FuzzRead: nothing but what Write made is read.
+func FuzzRead(f *testing.F) {
+	made := first(f)
+	f.Add(made)
+	f.Add(made[:headerSize+2])
+	f.Add(append(made[:len(made):len(made)], 0))
+	f.Add([]byte("TYPDSECR\x00\x01\x00\x00\x00\x00\x3f\xff\xff\xff"))
+	path := filepath.Join(f.TempDir(), "f")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := readOf(t, path, data)
+		if bytes.Equal(data, made) {
+			if err != nil || string(got) != text {
+				t.Errorf("what Write made: %q, %v", got, err)
+			}
+			return
+		}
+		if got != nil || err == nil {
+			t.Fatalf("read %q", got)
+		}
+		for _, kind := range []error{ErrTruncated, ErrSealed, ErrNewer, ErrFormat} {
+			if errors.Is(err, kind) {
+				checkRefused(t, path, err, kind, "")
+				return
+			}
+		}
+		t.Errorf("got %v", err)
+	})
+}
