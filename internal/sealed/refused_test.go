@@ -53,6 +53,34 @@ func TestTheFileOfTheFirstVersionIsReadForEver(t *testing.T) {
 	}
 }
 
+func TestTheWholeHeaderIsSealedIn(t *testing.T) {
+	_, data := written(t)
+	gcm := aead("key")
+	header, nonce, rest := data[:headerSize], data[headerSize:headerSize+gcm.NonceSize()], data[headerSize+gcm.NonceSize():]
+	if got, err := gcm.Open(nil, nonce, rest, header); string(got) != text || err != nil {
+		t.Fatalf("%q, %v", got, err)
+	}
+	for i := range 8 * headerSize {
+		changed := bytes.Clone(header)
+		changed[i/8] ^= 1 << (i % 8)
+		if _, err := gcm.Open(nil, nonce, rest, changed); err == nil {
+			t.Errorf("bit %d is not sealed in", i)
+		}
+	}
+}
+
+// TestNoNonceIsUsedTwice: AES-GCM would give its key away.
+func TestNoNonceIsUsedTwice(t *testing.T) {
+	seen := map[string]bool{}
+	for range 100 {
+		_, data := written(t)
+		seen[string(data[headerSize:headerSize+12])] = true
+	}
+	if len(seen) != 100 {
+		t.Errorf("100 writes used %d nonces", len(seen))
+	}
+}
+
 func TestAFileTruncatedAtAnyByteIsRefused(t *testing.T) {
 	path, data := written(t)
 	for n := range data {

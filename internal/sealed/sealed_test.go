@@ -101,16 +101,25 @@ func TestASealerWithoutANonceOfItsCallersWorks(t *testing.T) {
 }
 
 // A careless AEAD keeps what it was given to append to, leaves the text there and then
-// fails as it is told.
+// fails in one of these ways.
 type careless struct {
 	cipher.AEAD
-	kept  *[]byte
-	panic bool
+	kept *[]byte
+	how  string
 }
 
+const (
+	panics    = "panic"
+	fails     = "failure"
+	ownBuffer = "failure with a buffer of its own"
+)
+
 func (a careless) Seal(dst, _, plain, _ []byte) []byte {
+	if a.how == ownBuffer {
+		dst = bytes.Clone(dst)
+	}
 	*a.kept = append(dst, plain...)
-	if a.panic {
+	if a.how == panics {
 		panic(text)
 	}
 	return *a.kept
@@ -121,26 +130,29 @@ func (a careless) Open(dst, nonce, data, header []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a.how == ownBuffer {
+		plain = bytes.Clone(plain)
+	}
 	*a.kept = plain
-	if a.panic {
+	if a.how == panics {
 		panic(text)
 	}
 	return plain, errors.New(text)
 }
 
 func TestAFailureOfTheSealerIsAnErrorWithoutTheTextAndLeavesNoneInMemory(t *testing.T) {
-	for name, panics := range map[string]bool{"panic": true, "error": false} {
-		t.Run(name, func(t *testing.T) {
+	for _, how := range []string{panics, fails, ownBuffer} {
+		t.Run(how, func(t *testing.T) {
 			path, data := written(t)
 			var opening, sealing []byte
-			got, read := open(t, path, careless{aead("key"), &opening, panics}).Read()
-			wrote := open(t, path, careless{aead("key"), &sealing, panics}).Write([]byte(text))
+			got, read := open(t, path, careless{aead("key"), &opening, how}).Read()
+			wrote := open(t, path, careless{aead("key"), &sealing, how}).Write([]byte(text))
 			for _, err := range []error{read, wrote} {
-				if err == nil || errors.Is(err, guard.ErrPanic) != panics || strings.Contains(err.Error(), text[:4]) || !strings.Contains(err.Error(), path) {
+				if err == nil || errors.Is(err, guard.ErrPanic) != (how == panics) || strings.Contains(err.Error(), text[:4]) || !strings.Contains(err.Error(), path) {
 					t.Errorf("got %v", err)
 				}
 			}
-			if got != nil || !panics && !errors.Is(read, ErrSealed) {
+			if got != nil || how != panics && !errors.Is(read, ErrSealed) {
 				t.Errorf("got %q, %v", got, read)
 			}
 			for doing, kept := range map[string][]byte{"opening": opening, "sealing": sealing} {
