@@ -204,7 +204,7 @@ func TestAFileShowsNoKey(t *testing.T) {
 	f := open(t, "f", printable{aead("key"), text})
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("", "file", f)
-	json, _ := json.Marshal(f)
+	json, _ := json.Marshal([]any{f})
 	shown := fmt.Sprintf("%v %+v %#v %s %s", f, f, f, json, &log)
 	if strings.Contains(shown, text[:4]) {
 		t.Errorf("it shows: %s", shown)
