@@ -289,8 +289,8 @@ func checkGoesOn(t *testing.T, d *fragile) {
 
 func TestAFailureAtAnyStepLeavesTheOldTextAndNoRubbish(t *testing.T) {
 	says := map[string]string{
-		"create": "creating a file beside ", "write": "writing a file beside ", "sync": "flushing a file beside ",
-		"close": "closing a file beside ", "rename": "replacing ", "syncDir": "flushing the directory of ",
+		"create": "creating a file beside ", "write": "writing ", "sync": "flushing ",
+		"close": "closing ", "rename": "replacing ", "syncDir": "flushing the directory of ",
 	}
 	seen := map[string]bool{}
 	for _, with := range []error{syscall.ENOSPC, syscall.EIO, io.ErrShortWrite} {
@@ -342,7 +342,7 @@ func TestAFullDiskSaysSoInTheWordsOfTheDocument(t *testing.T) {
 	const path = "/var/lib/app/secrets.sealed"
 	d := newFragile()
 	d.fail, d.with = 2, syscall.ENOSPC
-	f, err := newFile(path, aead(t, "key"), d)
+	f, err := newFile(path, aead("key"), d)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,13 +72,13 @@ func fill(f temporary, data []byte) (step string, err error) {
 	}
 	if err != nil {
 		_ = f.Close()
-		return "writing a file beside", err
+		return "writing", err
 	}
 	if err := f.Sync(); err != nil {
 		_ = f.Close()
-		return "flushing a file beside", err
+		return "flushing", err
 	}
-	return "closing a file beside", f.Close()
+	return "closing", f.Close()
 }
 
 // isTemporary reports whether a file of this name was created to replace the one of name
