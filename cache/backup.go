@@ -33,9 +33,9 @@ import (
 //
 // Sealer is an authenticated cipher such as AES-GCM, with a key that is kept elsewhere: in
 // KMS, say. A file that is truncated, was tampered with, was sealed with another key or is
-// of a newer format is not used, in no part, and is replaced at the next write; the
-// Observer is told by [hook.SnapshotFailed], and the error of a Get that needed it wraps
-// [ErrSnapshot]. If writing fails, the file before stays, the Observer is told, and the
+// of a newer format is not used, in no part, and is replaced at the next write; one that
+// is none of this library's stays as it is. The Observer is told by
+// [hook.SnapshotFailed], and the error of a Get that needed it wraps [ErrSnapshot]. If writing fails, the file before stays, the Observer is told, and the
 // next fetch tries again. With a Hook, the values are derived for the time of the writing.
 func (c Config) WithSnapshot(path string, sealer cipher.AEAD) Config {
 	c.snapshot = func() (*sealed.File, error) { return sealed.New(path, sealer) }
@@ -122,7 +122,11 @@ func (b *backup) values() (map[Ref]Value, error) {
 // write writes records, and of others there is what is in the file, the newest of all up
 // to a number. It clears the payloads.
 func (b *backup) write(records []record, most int) error {
-	old, _ := b.read() // one that can't be used is replaced
+	old, err := b.read()
+	refused := errors.Is(err, sealed.ErrTruncated) || errors.Is(err, sealed.ErrSealed) || errors.Is(err, sealed.ErrNewer)
+	if err != nil && !refused {
+		return err // what is there may be good, or none of ours
+	}
 	all := append(records, old...)
 	defer clearPayloads(all)
 	slices.SortStableFunc(all, func(x, y record) int { return y.FetchedAt.Compare(x.FetchedAt) })

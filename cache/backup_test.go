@@ -118,7 +118,6 @@ func TestASnapshotThatCantBeUsedIsRefusedAloudAndReplaced(t *testing.T) {
 		"truncated":     func(data []byte) []byte { return data[:len(data)/2] },
 		"tampered with": func(data []byte) []byte { data[len(data)-1] ^= 1; return data },
 		"newer":         func(data []byte) []byte { data[9]++; return data },
-		"another file":  func([]byte) []byte { return []byte("hello") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T) {
@@ -149,6 +148,24 @@ func TestASnapshotThatCantBeUsedIsRefusedAloudAndReplaced(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAFileOfSomebodyElseIsNotReplaced(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "notes.txt")
+		if err := os.WriteFile(path, []byte("of somebody else"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j := &observed.Journal{}
+		c := open(t, serving("db"), cache.Config{Observer: j}.WithSnapshot(path, gcm(t, "key")))
+		get(t, c, "db")
+		settle()
+		c.Close()
+		failed := observed.Of[hook.SnapshotFailed](j)
+		if data, err := os.ReadFile(path); string(data) != "of somebody else" || err != nil || len(failed) == 0 {
+			t.Errorf("the file holds %q, %v; told: %v", data, err, failed)
+		}
+	})
 }
 
 func TestASnapshotIsOfNoUseWithAnotherKey(t *testing.T) {

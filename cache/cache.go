@@ -56,7 +56,8 @@ type Cache struct {
 }
 
 // New makes a Cache over source. A Config that makes no sense, or no source, is
-// an error that wraps [ErrInvalidConfig]. It does no I/O.
+// an error that wraps [ErrInvalidConfig]. It does no I/O, but to see that the path of a
+// sealed snapshot is no directory.
 func New(source Source, cfg Config) (*Cache, error) {
 	if guard.IsNil(source) {
 		return nil, fmt.Errorf("%w: the source is nil", ErrInvalidConfig)
