@@ -116,7 +116,7 @@ func (f filter) meets(sec *secret) bool {
 }
 
 // has reports whether the attribute that a filter's key names matches: by its
-// prefix, case counting but in descriptions.
+// prefix, case counting, but by words in descriptions and in all of them.
 func (sec *secret) has(key, pattern string) bool {
 	anyTag := func(field func(tag) string) bool {
 		return slices.ContainsFunc(sec.tags, func(t tag) bool { return strings.HasPrefix(field(t), pattern) })
@@ -125,30 +125,16 @@ func (sec *secret) has(key, pattern string) bool {
 	case "name":
 		return strings.HasPrefix(sec.name, pattern)
 	case "description":
-		return strings.HasPrefix(strings.ToLower(sec.description), strings.ToLower(pattern))
+		return mentions(sec.description, pattern)
 	case "tag-key":
 		return anyTag(func(t tag) string { return t.Key })
 	case "tag-value":
 		return anyTag(func(t tag) string { return t.Value })
 	case "all":
-		return sec.mentions(pattern)
+		return mentions(sec.name, pattern) || mentions(sec.description, pattern) || slices.ContainsFunc(sec.tags, func(t tag) bool {
+			return mentions(t.Key, pattern) || mentions(t.Value, pattern)
+		})
 	default: // primary-region and owning-service: our secrets have neither
 		return false
 	}
-}
-
-// mentions reports whether any word of the text is found in any attribute, case
-// aside.
-func (sec *secret) mentions(text string) bool {
-	attributes := []string{sec.name, sec.description}
-	for _, t := range sec.tags {
-		attributes = append(attributes, t.Key, t.Value)
-	}
-	all := strings.ToLower(strings.Join(attributes, "\n"))
-	for word := range strings.FieldsSeq(strings.ToLower(text)) {
-		if strings.Contains(all, word) {
-			return true
-		}
-	}
-	return false
 }

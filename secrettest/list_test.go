@@ -60,7 +60,8 @@ func TestFilters(t *testing.T) {
 		{[]string{"tag-key=team"}, "prod/db prod/api"},
 		{[]string{"tag-value=core"}, "test/db"},
 		{[]string{"all=core"}, "prod/db test/db"},
-		{[]string{"all=spare gateway"}, "prod/api test/db"},
+		{[]string{"all=spare,gateway"}, "prod/api test/db"},
+		{[]string{"all=spare gateway"}, ""},
 		{[]string{"all=!core"}, "prod/api"},
 		{[]string{"owning-service=rds"}, ""},
 		{[]string{"primary-region=us"}, ""},
@@ -90,6 +91,51 @@ func TestFilters(t *testing.T) {
 			}
 			if strings.Join(got, " ") != row.want {
 				t.Errorf("batch: got %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+// What AWS finds, by moto's tests that run against it; see mentions.
+func TestWordsAreFoundByTheirStart(t *testing.T) {
+	c := client(t, secrettest.New(t))
+	for name, description := range map[string]string{
+		"SecretTwo": "DescTwo", "Thirdsecret": "one and two", "uat/COMPANY/x": "", "uat/COMPANYthings/x": "",
+		"prod/AppBeta/x": "", "prod_AppBeta_x": "",
+	} {
+		_, err := c.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &name, Description: &description})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for filter, want := range map[string]string{
+		"all=secret":          "SecretTwo",
+		"all=SEC":             "SecretTwo",
+		"all=ret":             "",
+		"all=d t":             "SecretTwo",
+		"all=d x":             "",
+		"all=two":             "SecretTwo Thirdsecret",
+		"all=Beta":            "prod/AppBeta/x prod_AppBeta_x",
+		"all=AppBeta":         "prod/AppBeta/x prod_AppBeta_x",
+		"all=/":               "",
+		"all=company":         "uat/COMPANY/x",
+		"all=things":          "",
+		"all=Ythings":         "uat/COMPANYthings/x",
+		"description=one two": "Thirdsecret",
+		"description=t o":     "Thirdsecret",
+		"description=wo":      "",
+	} {
+		t.Run(filter, func(t *testing.T) {
+			out, err := c.ListSecrets(ctx, &secretsmanager.ListSecretsInput{Filters: filters(filter), SortBy: types.SortByTypeName})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, sec := range out.SecretList {
+				got = append(got, *sec.Name)
+			}
+			if strings.Join(got, " ") != want {
+				t.Errorf("got %q, want %q", got, want)
 			}
 		})
 	}

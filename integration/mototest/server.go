@@ -1,39 +1,60 @@
-// Package mototest starts moto's server, an emulator of AWS that this project did not
-// write, so that what the library and its own fake Secrets Manager take for AWS's
-// behaviour is held against somebody else's reading of it.
+// Package mototest starts moto's server for tests that want a Secrets Manager
+// which we did not write. It is an emulator too, and not always right: where it
+// and secrettest differ, docs/moto.md says which of them AWS sides with.
 package mototest
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret/integration/internal/daemon"
 )
 
-// Version is moto's that the differences were found with.
+// Version is the release of moto that this package is tested with. What moto gets
+// right differs from one to the next.
 const Version = "5.2.5"
 
-// Variable names the program where it is not on PATH.
+// Variable names the environment variable that has the path of moto_server, where
+// it is not on PATH.
 const Variable = "MOTO_SERVER"
 
-// ErrNotInstalled says that the program moto_server is not on this machine.
-var ErrNotInstalled = errors.New("moto_server is neither on PATH nor named by " + Variable + "; " +
-	"python3 -m venv /tmp/moto && /tmp/moto/bin/pip install 'moto[server]==" + Version + "' makes /tmp/moto/bin/moto_server")
+// ErrNotInstalled says that there is no moto_server on this machine, and what to do.
+var ErrNotInstalled = errors.New("moto_server is neither on PATH nor in " + Variable + "; install it by\n" +
+	"\tpython3 -m venv /tmp/moto && /tmp/moto/bin/pip install 'moto[server]==" + Version + "'\n" +
+	"\texport " + Variable + "=/tmp/moto/bin/moto_server")
 
-// Server is a moto on a free port of the loopback interface.
+const (
+	program = "moto_server"
+	host    = "127.0.0.1"
+	grace   = 5 * time.Second
+)
+
+// Config says how [Start] sets up a server. The zero value is right for most
+// tests.
+type Config struct {
+	// StartTimeout is how long the server may take to answer; a minute by
+	// default. It is a Python program, which takes seconds.
+	StartTimeout time.Duration
+}
+
+// Server is a moto server on a free port of the loopback interface. Its methods
+// are safe for concurrent use.
 type Server struct {
 	dir     string
 	port    int
@@ -43,43 +64,96 @@ type Server struct {
 	err  error // of Close
 }
 
-// New starts a server for a test, which fails if there is none to be had, and closes it
-// when the test is over.
+// New starts a server for a test, which fails if there is none to be had, and
+// closes it when the test is over.
 func New(t testing.TB) *Server {
 	t.Helper()
-	s, err := Start()
+	s, err := Start(Config{})
 	return daemon.For(t, s, err)
 }
 
-// Start starts a server and returns when it answers.
-func Start() (*Server, error) {
-	program := os.Getenv(Variable)
-	if program == "" {
-		found := daemon.Find([]string{"moto_server"}, []string{"/tmp/moto/bin"})
-		if found == nil {
-			return nil, fmt.Errorf("mototest: %w", ErrNotInstalled)
-		}
-		program = found[0]
+// Start starts a server and returns when it answers. The program is the one that
+// [Variable] names, else the one on PATH, else that of a virtual environment
+// typedsecret/moto in the user's cache folder (os.UserCacheDir). On Linux the
+// server ends with this process however that ends; its folder is left behind then.
+func Start(cfg Config) (*Server, error) {
+	if cfg.StartTimeout == 0 {
+		cfg.StartTimeout = time.Minute
 	}
-	dir, err := os.MkdirTemp("", "moto")
-	if err != nil {
-		return nil, fmt.Errorf("mototest: %w", err)
-	}
-	s := &Server{dir: dir}
-	s.process, s.port, err = daemon.Serve(time.Minute, func(port int) (daemon.Command, func(context.Context) error) {
-		return daemon.Command{
-			Path: program, Args: []string{"-H", "127.0.0.1", "-p", strconv.Itoa(port)}, Dir: dir, Log: filepath.Join(dir, "log"),
-			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
-		}, func(ctx context.Context) error { return answers(ctx, port) }
-	})
-	if err != nil {
-		return nil, fmt.Errorf("mototest: %w", errors.Join(err, os.RemoveAll(dir)))
+	s := &Server{}
+	if err := s.start(cfg); err != nil {
+		return nil, fmt.Errorf("mototest: %w", errors.Join(err, s.Close()))
 	}
 	return s, nil
 }
 
-func answers(ctx context.Context, port int) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/moto-api/data.json", port), nil)
+func (s *Server) start(cfg Config) error {
+	path, err := find()
+	if err != nil {
+		return err
+	}
+	// The same user as this process, root too: moto does not mind.
+	var account *daemon.Account
+	if s.dir, err = account.MkdirTemp("mototest-"); err != nil {
+		return err
+	}
+	s.process, s.port, err = daemon.Serve(cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
+		c := daemon.Command{
+			Path: path, Args: []string{"--host", host, "--port", strconv.Itoa(port)},
+			Dir: s.dir, Log: filepath.Join(s.dir, "log"), Account: account,
+			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
+		}
+		return c, func(ctx context.Context) error { return reset(ctx, url(port)) }
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// find returns the path of the program.
+func find() (string, error) {
+	if named := os.Getenv(Variable); named != "" {
+		path, err := exec.LookPath(named)
+		if err != nil {
+			return "", fmt.Errorf("%s=%s: %w; %w", Variable, named, err, ErrNotInstalled)
+		}
+		return path, nil
+	}
+	var folders []string
+	if dir, err := os.UserCacheDir(); err == nil {
+		folders = append(folders, filepath.Join(dir, "typedsecret", "moto", "bin"))
+	}
+	if found := daemon.Find([]string{program}, folders); found != nil {
+		return found[0], nil
+	}
+	return "", ErrNotInstalled
+}
+
+// Close stops the server and removes its folder. It may be called more than once.
+func (s *Server) Close() error {
+	s.once.Do(func() {
+		if s.process != nil {
+			s.err = s.process.Close(grace)
+		}
+		if s.dir != "" {
+			s.err = errors.Join(s.err, os.RemoveAll(s.dir))
+		}
+	})
+	return s.err
+}
+
+// Reset has the server forget all that it holds.
+func (s *Server) Reset(ctx context.Context) error {
+	if err := reset(ctx, s.URL()); err != nil {
+		return fmt.Errorf("mototest: reset: %w", err)
+	}
+	return nil
+}
+
+// reset is an error as well if what answers is not moto.
+func reset(ctx context.Context, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/moto-api/reset", nil)
 	if err != nil {
 		return err
 	}
@@ -87,27 +161,31 @@ func answers(ctx context.Context, port int) error {
 	if err != nil {
 		return err
 	}
-	return resp.Body.Close()
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), `"status": "ok"`) {
+		return fmt.Errorf("%s answers %s: %q", req.URL, resp.Status, body)
+	}
+	return nil
 }
 
-// URL returns where the server listens.
-func (s *Server) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.port) }
-
-// Client returns a client of the AWS SDK for the server.
-func (s *Server) Client() *secretsmanager.Client { return clientOf(s.URL()) }
-
-func clientOf(url string) *secretsmanager.Client {
+// Client returns an SDK client of the server, which takes any credentials.
+func (s *Server) Client(options ...func(*secretsmanager.Options)) *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(url), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("AKID", "key", ""),
-	})
+		Region: "us-east-1", BaseEndpoint: aws.String(s.URL()),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRET"}, nil
+		}),
+	}, options...)
 }
 
-// Close ends the server.
-func (s *Server) Close() error {
-	s.once.Do(func() {
-		const grace = 5 * time.Second
-		s.err = errors.Join(s.process.Close(grace), os.RemoveAll(s.dir))
-	})
-	return s.err
-}
+// URL returns the server's base URL.
+func (s *Server) URL() string { return url(s.port) }
+
+func url(port int) string { return "http://" + net.JoinHostPort(host, strconv.Itoa(port)) }
+
+// String returns the server's address.
+func (s *Server) String() string { return "mototest.Server(" + s.URL() + ")" }

@@ -1,0 +1,43 @@
+package secrettest
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// mentions reports whether each word of the text begins some word of an attribute,
+// case aside. A text without words is found nowhere.
+//
+// The API Reference speaks of a prefix (Filter, description) and of words (all). Moto's
+// tests that run against AWS too show that both keys match like this:
+// test_with_all_filter, test_with_all_filter_special_characters,
+// test_with_filter_with_value_with_multiple_words in its test_list_secrets.py.
+func mentions(attribute, text string) bool {
+	wanted, has := words(text), words(attribute)
+	for _, w := range wanted {
+		if !slices.ContainsFunc(has, func(h string) bool { return strings.HasPrefix(h, w) }) {
+			return false
+		}
+	}
+	return len(wanted) > 0
+}
+
+// words splits a text where something stands that is neither letter nor digit, and
+// before a capital that begins a word: FTag is f and tag, and COMPANYthings is compan
+// and ythings. The words are in lower case.
+func words(text string) (found []string) {
+	notOne := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
+	for part := range strings.FieldsFuncSeq(text, notOne) {
+		runes, start := []rune(part), 0
+		for i := 1; i < len(runes); i++ {
+			follows := i+1 < len(runes) && unicode.IsLower(runes[i+1])
+			if unicode.IsUpper(runes[i]) && (follows || !unicode.IsUpper(runes[i-1])) {
+				found = append(found, strings.ToLower(string(runes[start:i])))
+				start = i
+			}
+		}
+		found = append(found, strings.ToLower(string(runes[start:])))
+	}
+	return found
+}
