@@ -4,16 +4,20 @@
 //
 // The agent has a cache of its own, for 300 s by default, so a rotation may be noticed
 // that much later. A fetch that the program asks for, by Refresh or after the refusal of a
-// credential, goes past it by refreshNow=true; an agent so old that it refuses this
-// parameter is asked without it from then on, and answers from its cache.
+// credential, goes past it by refreshNow=true. An agent before its version 1.1.0 refuses
+// this parameter, is asked without it from then on, and answers from its cache; so may the
+// extension, whose source is not public.
 //
-// What is asked and answered is told in "Using the AWS Secrets Manager Agent" of the
-// Secrets Manager user guide, and in the files server.rs, parse.rs and cache_manager.rs
-// of github.com/aws/aws-secretsmanager-agent.
+// What is asked and answered is told in "Using the AWS Workload Credentials Provider" of
+// the Secrets Manager user guide, in "Use Secrets Manager secrets in Lambda functions" of
+// the Lambda developer guide, and in the files server.rs, parse.rs, cache_manager.rs and
+// utils.rs of github.com/aws/aws-workload-credentials-provider, which was
+// aws-secretsmanager-agent.
 package agent
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +26,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/typedsecret/typedsecret/cache"
 )
@@ -75,7 +80,7 @@ func New(cfg Config) (*Source, error) {
 			// No proxy: it would see the token and the secrets. No connection is kept, for
 			// net/http would send a request a second time if a kept one turns out to be
 			// closed, which the agent does to each after some time.
-			DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+			DialContext: dialer(base).DialContext, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -104,13 +109,29 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Fetch asks the agent for one version of a secret, by one HTTP request. Only when an
-// agent says that it does not know refreshNow a second one is made, once.
+// dialer connects over http to this machine alone, also if a name server has localhost
+// elsewhere.
+func dialer(base string) *net.Dialer {
+	if !strings.HasPrefix(base, "http:") {
+		return new(net.Dialer)
+	}
+	return &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
+		if host, _, _ := net.SplitHostPort(address); !isLoopback(host) {
+			return errors.New("this is no loopback address, and the token and the secret would cross the network in the clear")
+		}
+		return nil
+	}}
+}
+
+// Fetch asks the agent for one version of a secret, by one HTTP request. Another is made
+// only where the agent has not asked Secrets Manager: if it does not accept the token
+// and there is a new one by now, and if it does not know refreshNow, once.
 //
 // Errors wrap the sentinel that fits: those that the agent has from Secrets Manager are
 // as source/awssm's; [cache.ErrAccessDenied] if it does not accept the token or that
 // can't be read; [cache.ErrThrottled] if it has too many connections; and
-// [cache.ErrUnavailable] if it isn't there, or can't reach Secrets Manager.
+// [cache.ErrUnavailable] if it isn't there, or can't reach Secrets Manager. The extension
+// does not say what Secrets Manager answered, so that is always cache.ErrUnavailable.
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	if s == nil || s.client == nil {
 		return cache.Value{}, errors.New("agent: the Source is nil or was not made by New")
@@ -134,12 +155,23 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	return s.get(ctx, query)
 }
 
-// get makes one request.
+// get makes a request, and another if the agent was started again just now.
 func (s *Source) get(ctx context.Context, query url.Values) (cache.Value, error) {
 	token, whence, err := s.token()
 	if err != nil {
 		return cache.Value{}, err
 	}
+	v, err := s.send(ctx, query, token, whence)
+	if errors.Is(err, errBadToken) {
+		if present, whence, tokenErr := s.token(); tokenErr == nil && present != token {
+			return s.send(ctx, query, present, whence)
+		}
+	}
+	return v, err
+}
+
+// send makes one request.
+func (s *Source) send(ctx context.Context, query url.Values, token, whence string) (cache.Value, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"?"+query.Encode(), nil)
 	if err != nil {
 		return cache.Value{}, fmt.Errorf("%w: the request for the agent can't be made", cache.ErrInvalidRequest)
@@ -177,6 +209,9 @@ func (s *Source) sendError(ctx context.Context, err error) error {
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Errorf("%w: the agent can't be reached at %s; is it running? (%w)", cache.ErrUnavailable, s.url, e)
+	}
+	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return fmt.Errorf("%w: what answers at %s is not known to be the agent (%w)", cache.ErrUnavailable, s.url, e)
 	}
 	return fmt.Errorf("%w: the agent at %s broke its answer off (a %T)", cache.ErrUnavailable, s.url, err)
 }

@@ -9,12 +9,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
-// An answer is GetSecretValue's, but for its date, which is a text.
+// An answer is GetSecretValue's, but for its date. The extension's, which has null for
+// the kind that a secret is not, was recorded in data/test-responses.json of
+// github.com/fedonev/lambda-params-secrets.
 type answer struct {
 	ARN           string
 	Name          string
@@ -22,12 +25,13 @@ type answer struct {
 	SecretString  *string
 	SecretBinary  []byte
 	VersionStages []string
-	CreatedDate   json.RawMessage // of seconds: "1569534789.046", or 1569534789.046
+	CreatedDate   json.RawMessage
 }
 
 func parse(body []byte) (cache.Value, error) {
 	var a answer
-	if json.Unmarshal(body, &a) != nil { // the error may quote the secret
+	// The error may quote the secret. What is not UTF-8 would be replaced without a word.
+	if !utf8.Valid(body) || json.Unmarshal(body, &a) != nil {
 		return cache.Value{}, fmt.Errorf("%w: the agent's answer is not JSON, or cut off", cache.ErrUnavailable)
 	}
 	v := cache.Value{ARN: a.ARN, Name: a.Name, VersionID: a.VersionId, Stages: a.VersionStages, Created: created(a.CreatedDate)}
@@ -45,43 +49,83 @@ func parse(body []byte) (cache.Value, error) {
 	return v, nil
 }
 
-// created returns the time that an answer tells, to the millisecond; zero if it tells none.
+// created returns the time that an answer tells, to the millisecond; zero if it tells
+// none. The agent writes seconds as a string, "1569534789.046", the extension
+// "2022-11-16T08:22:40.499Z", and Secrets Manager a number.
 func created(text json.RawMessage) time.Time {
-	seconds, err := strconv.ParseFloat(strings.Trim(string(text), `"`), 64)
+	said := strings.Trim(string(text), `"`)
+	if t, err := time.Parse(time.RFC3339, said); err == nil {
+		return t.Round(time.Millisecond).UTC()
+	}
+	seconds, err := strconv.ParseFloat(said, 64)
 	if err != nil || !(math.Abs(seconds) < 1<<40) {
 		return time.Time{}
 	}
 	return time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
 }
 
-// errUnknownParameter is wrapped by the error of an agent that doesn't know refreshNow.
-var errUnknownParameter = errors.New("the agent does not know the parameter refreshNow")
+var (
+	// errUnknownParameter is wrapped by the error of an agent that doesn't know refreshNow.
+	errUnknownParameter = errors.New("the agent does not know the parameter refreshNow")
+	// errBadToken is wrapped by the error of an agent that has another token.
+	errBadToken = errors.New("the agent does not accept the token")
+)
 
 // answerError says what an answer without a secret means. What the agent has from
-// Secrets Manager is JSON, what it says itself is text.
+// Secrets Manager is JSON, what it says itself is text, and so is all that the extension
+// says.
 func answerError(status int, body []byte, whence string) error {
+	if code, message := serviceError(body); code != "" {
+		if status == http.StatusBadGateway || status == http.StatusGatewayTimeout || code == "InternalFailure" {
+			return fmt.Errorf("%w: the agent has no answer from Secrets Manager (HTTP %d)", cache.ErrUnavailable, status)
+		}
+		return awssm.ErrorOf(code, message, status)
+	}
+	switch status {
+	case http.StatusForbidden, http.StatusUnauthorized:
+		return fmt.Errorf("%w: %w in %s; is it of another agent, or of before its restart?", cache.ErrAccessDenied, errBadToken, whence)
+	case http.StatusTooManyRequests:
+		return fmt.Errorf("%w: the agent has as many connections as its max_conn allows", cache.ErrThrottled)
+	case http.StatusBadRequest:
+		return refusal(string(body))
+	case http.StatusNotFound:
+		return fmt.Errorf("%w: what answers is no agent: it does not know /secretsmanager/get (HTTP 404)", cache.ErrUnavailable)
+	}
+	return fmt.Errorf("%w: the agent answered HTTP %d", cache.ErrUnavailable, status)
+}
+
+// serviceError returns the error of Secrets Manager that an agent hands on, if it is one.
+// Before its version 2.1.0 the agent did not escape the message (err_response in its
+// utils.rs), so that the whole may be no JSON.
+func serviceError(body []byte) (code, message string) {
 	var said struct {
 		Type    string `json:"__type"`
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(body, &said) == nil && said.Type != "" {
-		if status == http.StatusBadGateway || status == http.StatusGatewayTimeout || said.Type == "InternalFailure" {
-			return fmt.Errorf("%w: the agent has no answer from Secrets Manager (HTTP %d)", cache.ErrUnavailable, status)
-		}
-		return awssm.ErrorOf(said.Type, said.Message)
+	if json.Unmarshal(body, &said) == nil {
+		return said.Type, said.Message
 	}
+	rest, _ := strings.CutPrefix(string(body), `{"__type":"`)
+	code, rest, found := strings.Cut(rest, `", "message":"`)
+	if !found {
+		return "", ""
+	}
+	return code, strings.TrimSuffix(rest, `"}`)
+}
+
+// refusal says what HTTP 400 without a code means. The extension says nothing else of
+// whatever goes wrong between it and Secrets Manager, so that is no invalid request.
+func refusal(text string) error {
 	switch {
-	case status == http.StatusForbidden:
-		return fmt.Errorf("%w: the agent does not accept the token in %s; is it of another agent, or of before its restart?",
-			cache.ErrAccessDenied, whence)
-	case status == http.StatusTooManyRequests:
-		return fmt.Errorf("%w: the agent has as many connections as its max_conn allows", cache.ErrThrottled)
-	case status == http.StatusBadRequest && strings.Contains(string(body), "refreshNow"):
+	case text == "Forwarded":
+		return fmt.Errorf("%w: the agent refuses what a proxy has forwarded (X-Forwarded-For)", cache.ErrInvalidRequest)
+	case strings.HasPrefix(text, "unknown parameter: refreshNow"):
 		return fmt.Errorf("%w: %w", cache.ErrInvalidRequest, errUnknownParameter)
-	case status == http.StatusBadRequest:
-		return fmt.Errorf("%w: the agent refuses the request (HTTP 400); is there a proxy between?", cache.ErrInvalidRequest)
-	case status == http.StatusNotFound:
-		return fmt.Errorf("%w: what answers is no agent: it does not know /secretsmanager/get (HTTP 404)", cache.ErrUnavailable)
+	case strings.HasPrefix(text, "unknown parameter"), strings.HasPrefix(text, "missing parameter"), strings.HasPrefix(text, "invalid"):
+		return fmt.Errorf("%w: the agent does not understand the request (HTTP 400)", cache.ErrInvalidRequest)
+	case strings.HasPrefix(text, "not ready"):
+		return fmt.Errorf("%w: the extension is not ready yet, as during the function's init", cache.ErrUnavailable)
 	}
-	return fmt.Errorf("%w: the agent answered HTTP %d", cache.ErrUnavailable, status)
+	return fmt.Errorf("%w: HTTP 400 without a reason, which is what the Lambda extension answers if the secret does not exist, "+
+		"the function's role may not read it, or Secrets Manager fails; its log says which", cache.ErrUnavailable)
 }

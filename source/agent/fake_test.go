@@ -20,7 +20,7 @@ import (
 )
 
 // A fakeAgent answers as the real one does (server.rs, parse.rs and cache_manager.rs of
-// github.com/aws/aws-secretsmanager-agent), over a fake Secrets Manager. It keeps what it
+// github.com/aws/aws-workload-credentials-provider), over a fake Secrets Manager. It keeps what it
 // got, for ever, until it is asked with refreshNow.
 type fakeAgent struct {
 	*httptest.Server

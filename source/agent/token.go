@@ -40,7 +40,7 @@ func tokenFrom(file string) func() (token, whence string, err error) {
 				return tokenIn(path)
 			}
 			if value != "" {
-				return value, "the variable " + name, nil
+				return usable(value, "the variable "+name)
 			}
 		}
 		return tokenIn(defaultTokenFile)
@@ -50,12 +50,16 @@ func tokenFrom(file string) func() (token, whence string, err error) {
 func tokenIn(path string) (token, whence string, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return "", "", fmt.Errorf("%w: the agent's token can't be read (%w); is the agent installed, and is this user in the group "+
-			"awssmatokenreader? AWS_TOKEN=file:///path names another file", cache.ErrAccessDenied, err)
+		return "", "", fmt.Errorf("%w: the agent's token can't be read (%w); is the agent installed, and is this user in its group, "+
+			"aws-wcp-token or awssmatokenreader? AWS_TOKEN=file:///path names another file", cache.ErrAccessDenied, err)
 	}
-	token = strings.TrimSpace(string(data))
+	return usable(strings.TrimSpace(string(data)), "the file "+path)
+}
+
+// usable refuses what can't be sent in a header.
+func usable(token, whence string) (string, string, error) {
 	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", "", fmt.Errorf("%w: the file %s holds no token of an agent", cache.ErrAccessDenied, path)
+		return "", "", fmt.Errorf("%w: %s holds no token of an agent", cache.ErrAccessDenied, whence)
 	}
-	return token, "the file " + path, nil
+	return token, whence, nil
 }

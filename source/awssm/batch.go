@@ -60,7 +60,7 @@ func find(out *secretsmanager.BatchGetSecretValueOutput, id string) cache.Result
 	}
 	for _, e := range out.Errors {
 		if aws.ToString(e.SecretId) == id {
-			return cache.Result{Err: ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message))}
+			return cache.Result{Err: ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message), http.StatusBadRequest)}
 		}
 	}
 	return cache.Result{Err: cache.ErrNotInBatch}
@@ -76,10 +76,10 @@ func names(id string, v *types.SecretValueEntry) bool {
 }
 
 // ErrorOf returns what Fetch would for an error of Secrets Manager that was met elsewhere:
-// in a batch, or handed on by an agent.
-func ErrorOf(code, message string) error {
+// in a batch, or handed on by an agent. The HTTP status sorts a code that is not known.
+func ErrorOf(code, message string, status int) error {
 	cause := entryError(code, message)
-	sorts, advice := sortCode(code, message, http.StatusBadRequest)
+	sorts, advice := sortCode(code, message, status)
 	return &fetchError{text: apiText(sorts[0], advice, cause, cause, false), sorts: sorts, cause: cause}
 }
 

@@ -1,0 +1,78 @@
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/source/agent"
+)
+
+func TestAForcedFetchGoesPastTheAgentsCache(t *testing.T) {
+	for _, old := range []bool{false, true} {
+		a := newAgent(t)
+		a.old = old
+		a.upstream.Seed(t, "db", "one")
+		source := open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")})
+		c, err := cache.New(source, cache.Config{MinRefreshInterval: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if v, err := c.Get(t.Context(), cache.Ref{ID: "db"}); v.Payload.Reveal() != "one" || err != nil {
+			t.Errorf("%q, %v", v.Payload.Reveal(), err)
+		}
+		a.upstream.Rotate(t, "db", "two")
+		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db", Stage: cache.DefaultStage}); v.Payload.Reveal() != "one" || err != nil {
+			t.Errorf("a fetch that is not forced: %q, %v", v.Payload.Reveal(), err)
+		}
+		want, requests := "two", int64(4)
+		if old {
+			want, requests = "one", 5 // one of them refused
+		}
+		for range 2 {
+			if v, err := c.Refresh(t.Context(), cache.Ref{ID: "db"}); v.Payload.Reveal() != want || err != nil {
+				t.Errorf("old %v: %q, %v", old, v.Payload.Reveal(), err)
+			}
+		}
+		if n := a.requests.Load(); n != requests {
+			t.Errorf("old %v: %d requests, want %d", old, n, requests)
+		}
+	}
+}
+
+func TestAHandleGetsWhatTheAgentsCacheHasNotYet(t *testing.T) {
+	type login struct {
+		Password string `json:"password"`
+	}
+	a := newAgent(t)
+	a.upstream.Seed(t, "db", `{"password":"one"}`)
+	c, err := cache.New(open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")}), cache.Config{MinRefreshInterval: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	db := typedsecret.New[login]("db", typedsecret.WithCache(c))
+	if v, err := db.Get(t.Context()); v.Password != "one" || err != nil {
+		t.Errorf("Get: %q, %v", v.Password, err)
+	}
+	a.upstream.Rotate(t, "db", `{"password":"two"}`)
+	if v, err := db.Refresh(t.Context()); v.Password != "two" || err != nil {
+		t.Errorf("Refresh: %q, %v", v.Password, err)
+	}
+	a.upstream.Rotate(t, "db", `{"password":"three"}`)
+	var tried []string
+	err = db.Do(t.Context(), func(_ context.Context, v login) error {
+		if tried = append(tried, v.Password); v.Password != "three" {
+			return typedsecret.Rejected(errors.New("login failed"))
+		}
+		return nil
+	})
+	if diff := cmp.Diff([]string{"two", "three"}, tried); diff != "" || err != nil {
+		t.Errorf("Do: %v, -want +got:\n%s", err, diff)
+	}
+}
