@@ -169,11 +169,13 @@ type passenger struct {
 func (c *Cache) flyTogether(ctx context.Context, refs []Ref) {
 	var aboard []passenger
 	var flying []Ref
+	forced := false
 	for _, ref := range refs {
 		out := new(outcome)
 		if e, _ := c.takeOff(ref, false, out); e != nil {
 			aboard = append(aboard, passenger{e, out, &trip{ctx: ctx, ref: ref, out: out, err: errBrokenOff}})
 			flying = append(flying, ref)
+			forced = forced || out.forced
 		}
 	}
 	if len(aboard) == 0 {
@@ -183,7 +185,7 @@ func (c *Cache) flyTogether(ctx context.Context, refs []Ref) {
 	for i := range results {
 		results[i].Err = errBrokenOff
 	}
-	c.apart(func() { took = c.fetchBatch(ctx, flying, results) })
+	c.apart(func() { took = c.fetchBatch(ctx, forced, flying, results) })
 	var arrived sync.WaitGroup
 	for i, p := range aboard {
 		arrived.Go(func() {
@@ -202,14 +204,14 @@ func (c *Cache) flyTogether(ctx context.Context, refs []Ref) {
 	arrived.Wait()
 }
 
-// fetchBatch writes the results for refs.
-func (c *Cache) fetchBatch(ctx context.Context, refs []Ref, results []Result) (took time.Duration) {
+// fetchBatch writes the results for refs. It is forced if the fetch of one of them is.
+func (c *Cache) fetchBatch(ctx context.Context, forced bool, refs []Ref, results []Result) (took time.Duration) {
 	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()
 	began := time.Now()
 	var got []Result
 	err := guard.Call("source", func() (err error) {
-		got, err = c.source.(BatchSource).FetchBatch(&detached{timed, ctx, false}, refs)
+		got, err = c.source.(BatchSource).FetchBatch(&detached{timed, ctx, forced}, refs)
 		return err
 	})
 	took = time.Since(began)

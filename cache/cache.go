@@ -233,6 +233,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 		s.lease.Store(0)
 	} else {
 		c.outdate(ref, c.fetched)
+		e.forgetTry()
 	}
 	if e.isFlying() {
 		e.past.invalid = true

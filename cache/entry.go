@@ -77,6 +77,7 @@ type past struct {
 // success. It does not change but for told.
 type failure struct {
 	err   *Error
+	began instant
 	at    instant
 	first instant // when the first of them failed
 	count int
@@ -99,6 +100,17 @@ func (e *entry) under() *outcome {
 		return nil
 	}
 	return e.past.under
+}
+
+// forgetTry has the last failure say nothing of a value that is to be refreshed only
+// since now. Called with Cache.mu held.
+func (e *entry) forgetTry() {
+	f := e.failure()
+	if f == nil || !f.tried {
+		return
+	}
+	e.past.failure = &failure{err: f.err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay}
+	e.past.failure.told.Store(f.told.Load())
 }
 
 func (e *entry) isFlying() bool { return e.under() != nil }

@@ -237,7 +237,7 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fail := &failure{at: now, first: now, count: 1}
+	fail := &failure{began: t.out.began, at: now, first: now, count: 1}
 	if before := e.failure(); before != nil {
 		fail.first = before.first
 		fail.count += before.count
@@ -248,7 +248,7 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 		return fail.err, nil
 	}
 	s := e.snap.Load()
-	fail.tried = s == nil || !e.past.invalid && (s.invalid || e.past.under.began.since(s.at) >= c.cfg.TTL)
+	fail.tried = !e.past.invalid && (s == nil || s.invalid || e.past.under.began.since(s.at) >= c.cfg.TTL)
 	knew := e.failure() != nil
 	e.ends(fail)
 	var evicted *Snapshot
@@ -359,6 +359,9 @@ func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 	}
 	s := &Snapshot{entry: e, payload: last.payload, details: last.details, number: last.number, at: last.at, due: last.due}
 	s.invalid = last.invalid || c.isOutdated(last)
+	if !s.invalid && e.failure().began.since(s.at) < c.cfg.TTL {
+		e.forgetTry() // which was one to get a value, not to refresh one past its TTL
+	}
 	return c.publish(e, s)
 }
 

@@ -364,3 +364,47 @@ func TestFailuresAreRememberedUpToABound(t *testing.T) {
 		}
 	})
 }
+
+// A fetch that failed while there was no value, or before the value was invalidated, was
+// no try to refresh it.
+func TestAValueThatCameBackIsRefreshedBeforeItIsReturnedPastItsTTL(t *testing.T) {
+	for name, fail := range map[string]func(t *testing.T, c *cache.Cache, last *cache.Snapshot){
+		"brought back by a fetch that failed while it was young": func(t *testing.T, c *cache.Cache, last *cache.Snapshot) {
+			if s, err := c.Lookup(t.Context(), ref("b"), last); err != nil || s.VersionID() != "v1" {
+				t.Errorf("%v, %v", s, err)
+			}
+		},
+		"invalidated after the fetch failed": func(t *testing.T, c *cache.Cache, _ *cache.Snapshot) {
+			if _, err := c.Get(t.Context(), ref("b")); !errors.Is(err, cache.ErrUnavailable) {
+				t.Errorf("got %v", err)
+			}
+			if err := c.Invalidate(ref("b")); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving("a", "b")
+				c := open(t, s, cache.Config{
+					MaxSize: 1, TTL: time.Minute, NoRefreshAhead: true,
+					Backoff: backoff.Policy{Base: 55 * time.Second, Jitter: backoff.NoJitter},
+				})
+				last, err := c.Lookup(t.Context(), ref("b"), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				get(t, c, "a") // evicts b
+				time.Sleep(10 * time.Second)
+				s.fail(cache.ErrUnavailable)
+				fail(t, c, last)
+				s.fail(nil)
+				s.rotate("b", "v2")
+				time.Sleep(56 * time.Second) // the TTL is over, and the back-off
+				if got, err := c.Lookup(t.Context(), ref("b"), last); err != nil || got.VersionID() != "v2" {
+					t.Errorf("%v, %v", got, err)
+				}
+			})
+		})
+	}
+}
