@@ -325,3 +325,18 @@ func TestCodecRegisteredInInitIsUsedByPackageVariables(t *testing.T) {
 	setDefault(t, open(t, storing("hosts", "a,b"), cache.Config{}))
 	wantGet(t, registered, hostList{"a", "b"})
 }
+
+func TestInfoTellsOfAReplicaAndOfTheAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+			return cache.Value{Payload: cache.StringPayload("hunter2"), Replica: "eu-central-1"}, nil
+		})
+		handle := typedsecret.New[string]("prod/key", typedsecret.WithCache(open(t, source, cache.Config{})))
+		must[string](t)(handle.Get(t.Context()))
+		time.Sleep(20 * time.Second)
+		_, info, err := handle.GetWithInfo(t.Context())
+		if err != nil || info.Replica != "eu-central-1" || info.Age != 20*time.Second || info.Stale {
+			t.Errorf("%+v, %v", info, err)
+		}
+	})
+}
