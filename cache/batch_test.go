@@ -223,3 +223,28 @@ func TestAReaderJoinsABatchThatIsUnderWay(t *testing.T) {
 		}
 	})
 }
+
+func TestABatchAfterInvalidateIsForced(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		forced := false
+		b := &batching{service: serving()}
+		b.batch = func(ctx context.Context, refs []cache.Ref) ([]cache.Result, error) {
+			forced = cache.IsForced(ctx)
+			return valuesOf(refs), nil
+		}
+		c := open(t, b, cache.Config{})
+		for _, want := range []bool{false, true} {
+			if _, errs := c.LookupAll(t.Context(), refs("a", "b"), nil); errors.Join(errs...) != nil {
+				t.Error(errs)
+			}
+			if forced != want {
+				t.Errorf("IsForced is %v, want %v", forced, want)
+			}
+			for _, ref := range refs("a", "b") {
+				if err := c.Invalidate(ref); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+}
