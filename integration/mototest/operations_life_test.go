@@ -49,7 +49,7 @@ var lives = []operation{
 	{"UpdateSecret of a deleted secret", onDeleted(func(tr *trial) (any, error) { return tr.update("s", v2, "two", "") })},
 	{"UpdateSecretVersionStage of a deleted secret", onDeleted(func(tr *trial) (any, error) { return tr.move("s", "blue", "", v1) })},
 	{"DescribeSecret of a deleted secret", onDeleted(func(tr *trial) (any, error) { return tr.describe("s") })},
-	{"DescribeSecret of a deleted secret: is DeletedDate past", onDeleted(func(tr *trial) (any, error) {
+	{"DescribeSecret of a deleted secret: what DeletedDate says", onDeleted(func(tr *trial) (any, error) {
 		out, err := tr.describe("s")
 		tr.must(err)
 		d := out.(*secretsmanager.DescribeSecretOutput)
