@@ -4,11 +4,13 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,15 +29,6 @@ type Result struct {
 	Trace      []string
 	Faults     map[string]int // injected, by kind
 	Checks     map[string]int // by promise
-}
-
-// Hash is that of the trace.
-func (r *Result) Hash() uint64 {
-	h := fnv.New64a()
-	for _, line := range r.Trace {
-		fmt.Fprintln(h, line)
-	}
-	return h.Sum64()
 }
 
 // The promises that are checked.
@@ -82,6 +75,7 @@ type run struct {
 
 	mu     sync.Mutex // guards what follows
 	res    *Result
+	lines  []line
 	fetch  map[cache.Ref]*fetching
 	counts map[string]uint64 // of the draws of each stream
 	jumped time.Duration     // when a clock was last set
@@ -108,6 +102,7 @@ func Play(t *testing.T, seed uint64, i int, mutated Mutation) (res *Result) {
 		if v := recover(); v != nil { // the bubble's, when goroutines are left
 			r.violate(closedIsOver, fmt.Sprintf("panic: %v", v))
 		}
+		res.Trace = r.sorted()
 	}()
 	synctest.Test(t, func(t *testing.T) {
 		r.t = t
@@ -214,7 +209,24 @@ func (r *run) violate(promise, what string) {
 func (r *run) trace(who, what string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.res.Trace = append(r.res.Trace, fmt.Sprintf("%12v %-8s %s", time.Since(r.start), who, what))
+	r.lines = append(r.lines, line{time.Since(r.start), who, what})
+}
+
+// A line is one of the trace. Who comes first of two at the same time is chance, and says
+// nothing.
+type line struct {
+	at        time.Duration
+	who, what string
+}
+
+func (r *run) sorted() (trace []string) {
+	slices.SortStableFunc(r.lines, func(a, b line) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.who, b.who))
+	})
+	for _, l := range r.lines {
+		trace = append(trace, fmt.Sprintf("%12v %-8s %s", l.at, l.who, l.what))
+	}
+	return trace
 }
 
 // clocks reads the wall clock and the monotonic one of the simulation.
@@ -266,9 +278,9 @@ func (r *run) afterClose() {
 			r.violate(closedIsOver, fmt.Sprintf("%s returned %v", h.name, err))
 		}
 	}
-	before := len(r.res.Trace)
+	before := len(r.lines)
 	time.Sleep(2 * time.Hour)
-	if len(r.res.Trace) != before {
-		r.violate(closedIsOver, "something went on: "+r.res.Trace[before])
+	if len(r.lines) != before {
+		r.violate(closedIsOver, "something went on: "+r.lines[before].what)
 	}
 }
