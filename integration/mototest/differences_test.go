@@ -80,10 +80,10 @@ func differences(t *testing.T) (found []difference) {
 	return found
 }
 
-// over returns a client that talks to secrettest over a socket.
+// over returns a client that talks to secrettest.
 func over(s *secrettest.Server) *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(s.URL()),
+		Region: "us-east-1", HTTPClient: s.Client(), RetryMaxAttempts: 1,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRET"}, nil
 		}),

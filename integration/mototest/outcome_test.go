@@ -84,14 +84,21 @@ func canonical(out any) string {
 	if err := json.Unmarshal(text, &v); err != nil {
 		return err.Error()
 	}
-	text, _ = json.Marshal(tidied(v))
-	return string(text)
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(tidied(v)); err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(b.String())
 }
 
 // tidied drops nulls and what the SDK adds, and sorts lists, whose order nobody
-// promises.
+// promises, by what is not left to chance.
 func tidied(v any) any {
 	switch v := v.(type) {
+	case string:
+		return normal(v)
 	case map[string]any:
 		maps.DeleteFunc(v, func(key string, member any) bool { return member == nil || key == "ResultMetadata" })
 		for key, member := range v {
@@ -110,7 +117,7 @@ func tidied(v any) any {
 var (
 	known    = strings.NewReplacer(v1, "v1", v2, "v2", v3, "v3", v4, "v4")
 	anyUUID  = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
-	anyDate  = regexp.MustCompile(`"\d{4}-\d\d-\d\dT[^"]*Z"`)
+	anyDate  = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT[0-9:.]+Z\b`)
 	anyARN   = regexp.MustCompile(`arn:aws:secretsmanager:us-east-1:123456789012:secret:([^"]*)-[A-Za-z0-9]{6}\b`)
 	longText = regexp.MustCompile(`x{20,}`)
 	anySpace = regexp.MustCompile(`\s+`)
@@ -119,7 +126,7 @@ var (
 func normal(text string) string {
 	text = known.Replace(text)
 	text = anyUUID.ReplaceAllString(text, "<uuid>")
-	text = anyDate.ReplaceAllString(text, `"<date>"`)
+	text = anyDate.ReplaceAllString(text, "<date>")
 	text = anyARN.ReplaceAllString(text, "<ARN of $1>")
 	text = longText.ReplaceAllString(text, "xx…x")
 	return anySpace.ReplaceAllString(text, " ")
@@ -136,6 +143,7 @@ func TestOutcomesHideWhatChanceDecides(t *testing.T) {
 		{"ARN", "of arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-a1b2C3.", "of <ARN of prod/db>."},
 		{"unknown ID", "0a1b2c3d-1111-4111-8111-111111111111", "<uuid>"},
 		{"date", `"2026-11-26T12:00:00.123Z"`, `"<date>"`},
+		{"list", canonical([]any{"2026-11-26T12:00:00Z b", "2026-11-26T12:00:01Z a"}), `["<date> a","<date> b"]`},
 		{"spaces", "a \n\t b", "a b"},
 		{"error", failure(errors.New("boom")), "0 and no error of the API"},
 	} {

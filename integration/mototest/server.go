@@ -20,9 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
 	"github.com/typedsecret/typedsecret/integration/internal/daemon"
 )
 
@@ -170,16 +167,6 @@ func reset(ctx context.Context, url string) error {
 		return fmt.Errorf("%s answers %s: %q", req.URL, resp.Status, body)
 	}
 	return nil
-}
-
-// Client returns an SDK client of the server, which takes any credentials.
-func (s *Server) Client(options ...func(*secretsmanager.Options)) *secretsmanager.Client {
-	return secretsmanager.New(secretsmanager.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(s.URL()),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRET"}, nil
-		}),
-	}, options...)
 }
 
 // URL returns the server's base URL.
