@@ -113,12 +113,10 @@ func Play(t *testing.T, seed uint64, i int, mutated Mutation) (res *Result) {
 
 func (r *run) play() {
 	r.start = time.Now()
-	chance := rand.New(rand.NewPCG(r.key[0], ^r.key[1]))
-	var mu sync.Mutex
+	// Drawn from the time, so that who draws first of two who draw at the same time
+	// changes nothing.
 	r.sim = &world.Simulation{Chance: func() uint64 {
-		mu.Lock()
-		defer mu.Unlock()
-		return chance.Uint64()
+		return rand.NewPCG(r.key[0]^r.key[1]<<32, uint64(time.Since(r.start))).Uint64()
 	}}
 	defer world.Simulate(r.sim)()
 	r.ids = []string{"a", "b", "c", "d"}[:2+r.rng.IntN(3)]
