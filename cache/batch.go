@@ -23,7 +23,8 @@ const maxTogether = 64
 // Wait, unless it is nil, is called before each request, by several goroutines, and may
 // hold it back; if it fails, so do the secrets that the request was for.
 //
-// A done ctx ends the wait of this caller and nothing else, as for Lookup.
+// A done ctx ends the wait of this caller and nothing else, as for Lookup, and begins no
+// request.
 func (c *Cache) LookupAll(ctx context.Context, refs []Ref, wait func(context.Context) error) ([]*Snapshot, []error) {
 	snaps, errs := make([]*Snapshot, len(refs)), make([]error, len(refs))
 	if c == nil || c.source == nil {
@@ -133,6 +134,8 @@ func (l *lookups) request(f func()) error {
 	case l.places <- struct{}{}:
 		defer func() { <-l.places }()
 	case <-l.ctx.Done():
+	}
+	if l.ctx.Err() != nil { // also if there is a place
 		return gaveUp(l.ctx, Ref{}).(*Error).Err
 	}
 	if l.wait != nil {
@@ -248,9 +251,13 @@ func (c *Cache) turnBack(e *entry) {
 	if c.closed {
 		return
 	}
-	e.ends(e.failure())
-	if e.snap.Load() == nil && e.failure() == nil {
-		c.index.remove(e)
+	e.ends(e.failure(), false)
+	if e.snap.Load() == nil {
+		if e.hasPast() {
+			c.noteWithout(e)
+		} else {
+			c.index.remove(e)
+		}
 	}
 	c.notify(e.key)
 }

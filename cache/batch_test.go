@@ -248,3 +248,31 @@ func TestABatchAfterInvalidateIsForced(t *testing.T) {
 		}
 	})
 }
+
+// Not even by chance.
+func TestLookupAllWithADoneContextBeginsNoRequest(t *testing.T) {
+	for name, ids := range map[string][]string{"a batch": {"a", "b", "c"}, "single": {"a"}, "what is kept": {"kept"}} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := &batching{service: serving("a", "b", "c", "kept")}
+				s.batch = func(_ context.Context, refs []cache.Ref) ([]cache.Result, error) { return valuesOf(refs), nil }
+				c := open(t, s, cache.Config{})
+				get(t, c, "kept")
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				for range 50 {
+					_, errs := c.LookupAll(ctx, refs(ids...), nil)
+					for i, err := range errs {
+						if ids[i] == "kept" && err != nil || ids[i] != "kept" && !errors.Is(err, context.Canceled) {
+							t.Errorf("%s: %v", ids[i], err)
+						}
+					}
+					settle()
+				}
+				if n := s.batches.Load(); n != 0 || s.count() != 1 {
+					t.Errorf("%d batches and %d single requests, want none but that of the secret kept", n, s.count())
+				}
+			})
+		})
+	}
+}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/world"
 )
 
 // A Cache is safe for concurrent use. It starts no goroutine but for fetches,
@@ -30,7 +31,8 @@ type Cache struct {
 	cfg    Config // resolved
 	source Source
 	start  time.Time
-	seed   maphash.Seed
+	seed   maphash.Seed    // of index
+	basis  uint64          // of group
 	done   context.Context // ends with Close
 	cancel context.CancelFunc
 
@@ -49,7 +51,7 @@ type Cache struct {
 	// which an evicted one is known to be out of date. Nil until one was evicted.
 	outdated []uint64
 	recent   *table  // entries that have a value
-	failing  *table  // entries that have none but a failure; nil until one has
+	without  *table  // entries that have none, but a past; nil until there is one
 	backup   *backup // nil: none
 
 	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry
@@ -65,7 +67,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	c := &Cache{cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed()}
+	c := &Cache{cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed(), basis: world.Uint64()}
 	if cfg.snapshot != nil {
 		file, _ := cfg.snapshot() // validated
 		c.backup = &backup{file: file}
@@ -203,40 +205,31 @@ func (c *Cache) LookupNow(ctx context.Context, ref Ref) (*Snapshot, error) {
 
 // Invalidate makes the next Get of ref fetch, as if the value were past its TTL;
 // if that fails, the last good value is what Config.StaleIfError decides about.
-// It counts as a forced refresh: within Config.MinRefreshInterval of the last
-// one it does nothing.
+// It counts as a forced refresh, also if there is no value now: within
+// Config.MinRefreshInterval of the last one it does nothing.
 func (c *Cache) Invalidate(ref Ref) error {
 	if c == nil || c.source == nil {
 		return &Error{Ref: ref, Err: ErrNilCache}
 	}
 	ref = c.resolve(ref)
-	if err := ref.Validate(); err != nil {
-		return &Error{Ref: ref, Err: err}
-	}
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return &Error{Ref: ref, Err: ErrClosed}
-	}
-	e := c.find(&ref)
-	if e == nil {
-		c.outdate(ref, c.fetched)
-		c.notify(c.key(ref))
+	e, err := c.entry(ref)
+	switch {
+	case err != nil:
+		return err
+	case e.forcedWithin(c.cfg.MinRefreshInterval, now):
 		return nil
 	}
-	if e.forcedWithin(c.cfg.MinRefreshInterval, now) {
-		return nil
-	}
+	c.outdate(ref, c.fetched) // a caller may know a newer value than the one that is kept
+	e.invalidate()
 	if s := e.snap.Load(); s != nil {
 		s.invalid = true
 		s.lease.Store(0)
 	} else {
-		c.outdate(ref, c.fetched)
 		e.forgetTry()
-	}
-	if e.isFlying() {
-		e.past.invalid = true
+		c.noteWithout(e)
 	}
 	c.notify(e.key)
 	return nil
@@ -290,7 +283,7 @@ func (c *Cache) Close() error {
 		c.leases.timer.Stop()
 		c.leases.lapse()
 		c.index.clear()
-		c.recent, c.failing = newTable(1), nil
+		c.recent, c.without = newTable(1), nil
 		c.notifyAll()
 	}
 	c.mu.Unlock()

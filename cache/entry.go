@@ -67,7 +67,7 @@ func (e *entry) is(ref *Ref, isDefault bool) bool {
 // past is what is remembered of an entry's fetches beside the value that came.
 type past struct {
 	under     *outcome // what the fetch under way will have; nil if there is none
-	invalid   bool     // Invalidate was called since it began
+	invalid   bool     // Invalidate was called since the last fetch began
 	failure   *failure // nil unless the last fetch failed
 	wasForced bool     // at forcedAt a forced fetch began, the last of them
 	forcedAt  instant
@@ -115,21 +115,40 @@ func (e *entry) forgetTry() {
 
 func (e *entry) isFlying() bool { return e.under() != nil }
 
+// isInvalid reports whether Invalidate was called since the last fetch began.
+func (e *entry) isInvalid() bool { return e.past != nil && e.past.invalid }
+
+// invalidate notes that Invalidate is called.
+func (e *entry) invalidate() {
+	if e.past == nil {
+		e.past = &past{}
+	}
+	e.past.invalid = true
+}
+
+// hasPast reports whether e is to be kept without a value, for what is known of its fetches.
+func (e *entry) hasPast() bool { return e.failure() != nil || e.isInvalid() }
+
 // begins notes a fetch that begins.
 func (e *entry) begins(out *outcome) {
 	if e.past == nil {
 		e.past = &past{}
 	}
+	out.asked = e.past.invalid
 	e.past.under, e.past.invalid = out, false
 	if out.forced {
 		e.past.forcedAt, e.past.wasForced = out.began, true
 	}
 }
 
-// ends notes how the fetch under way ends: with fail, or nil.
-func (e *entry) ends(fail *failure) {
+// ends notes how the fetch under way ends: with fail, or nil. One that brought no value
+// did not do what Invalidate had asked for.
+func (e *entry) ends(fail *failure, brought bool) {
+	if !brought && e.past.under.asked {
+		e.past.invalid = true
+	}
 	e.past.under, e.past.failure = nil, fail
-	if fail == nil && !e.past.wasForced {
+	if !e.hasPast() && !e.past.wasForced {
 		e.past = nil
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -21,6 +20,7 @@ type outcome struct {
 	err     error // an *Error
 	began   instant
 	forced  bool
+	asked   bool // Invalidate was called since the fetch before began
 	invalid bool // Invalidate was called meanwhile
 }
 
@@ -173,7 +173,7 @@ func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) (_ *entry, under *ou
 		return nil, nil
 	}
 	s := e.snap.Load()
-	out.landed, out.forced = make(chan struct{}), forced || s != nil && s.invalid
+	out.landed, out.forced = make(chan struct{}), forced || e.isInvalid() || s != nil && s.invalid
 	e.begins(out)
 	c.index.add(e)
 	c.running.Add(1)
@@ -193,10 +193,10 @@ func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
 	c.fetched++
 	s.number, s.invalid = c.fetched, e.past.invalid
 	s.inStep = old == nil || out.forced || e.failure() != nil || out.began.since(old.at) >= c.cfg.TTL
-	if e.failure() != nil && old == nil {
-		c.failing.remove(e)
+	if old == nil {
+		c.without.remove(e)
 	}
-	e.ends(nil)
+	e.ends(nil, true)
 	evicted := c.publish(e, s)
 	c.outdateBackup()
 	c.notify(e.key)
@@ -249,19 +249,16 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	}
 	s := e.snap.Load()
 	fail.tried = !e.past.invalid && (s == nil || s.invalid || e.past.under.began.since(s.at) >= c.cfg.TTL)
-	knew := e.failure() != nil
-	e.ends(fail)
+	e.ends(fail, false)
 	var evicted *Snapshot
 	switch {
 	case s != nil:
 		s.lease.Store(0) // the next reader is to learn of it
 	case t.kept != nil:
-		if knew {
-			c.failing.remove(e)
-		}
+		c.without.remove(e)
 		evicted = c.adopt(e, t.kept, now)
 	default:
-		c.noteFailing(e)
+		c.noteWithout(e)
 	}
 	c.notify(e.key)
 	if c.cfg.Observer == nil {
@@ -290,8 +287,8 @@ func (c *Cache) publish(e *entry, s *Snapshot) (evicted *Snapshot) {
 	return evicted
 }
 
-// evict drops the value of e, which the table has let go. A failure lives on, so
-// that the back-off does. Called with mu held.
+// evict drops the value of e, which the table has let go. Its past lives on, so that the
+// back-off does. Called with mu held.
 func (c *Cache) evict(e *entry) *Snapshot {
 	s := e.snap.Swap(nil)
 	s.lease.Store(0)
@@ -301,9 +298,10 @@ func (c *Cache) evict(e *entry) *Snapshot {
 		c.outdate(e.ref(), s.number-1)
 	}
 	e.memos.Store(nil)
-	if e.failure() != nil {
-		c.noteFailing(e)
-	} else if !e.isFlying() {
+	switch {
+	case e.hasPast():
+		c.noteWithout(e)
+	case !e.isFlying():
 		c.index.remove(e)
 	}
 	return s
@@ -327,40 +325,52 @@ func (c *Cache) isOutdated(s *Snapshot) bool {
 // another's. That does little harm: in an outage it makes a value stale.
 const groups = 1024
 
-func (c *Cache) group(ref Ref) uint64 { return maphash.Comparable(c.seed, ref) % groups }
+// group is an FNV-1a hash, from a basis that is drawn by package world, since a story
+// that is told twice is to have the same groups.
+func (c *Cache) group(ref Ref) uint64 {
+	h := c.basis
+	for _, part := range [...]string{ref.ID, "\x00", ref.Stage, "\x00", ref.VersionID} {
+		for i := range len(part) {
+			h = (h ^ uint64(part[i])) * 1099511628211
+		}
+	}
+	return (h ^ h>>32) % groups
+}
 
-// maxFailing bounds the table of failures, which is allocated with mu held.
-const maxFailing = 1 << 16
+// maxWithout bounds the table without, which is allocated with mu held.
+const maxWithout = 1 << 16
 
-// noteFailing keeps the failure of e, which has no value, in a table of its own:
-// so asking for secrets that don't exist evicts none that do. Called with mu held.
-func (c *Cache) noteFailing(e *entry) {
-	if c.failing == nil {
-		c.failing = newTable(min(max(c.cfg.MaxSize, DefaultMaxSize), maxFailing))
+// noteWithout keeps e, which has no value, in a table of its own: so asking for secrets
+// that don't exist evicts none that do. Called with mu held.
+func (c *Cache) noteWithout(e *entry) {
+	if c.without == nil {
+		c.without = newTable(min(max(c.cfg.MaxSize, DefaultMaxSize), maxWithout))
 	}
 	c.index.add(e)
-	if out := c.failing.add(e); out != nil && !out.isFlying() {
+	if out := c.without.add(e); out != nil && !out.isFlying() {
 		c.index.remove(out)
 	}
 }
 
 // readopt takes back the value that a handle kept when it was evicted here, if
 // refreshing fails and there is nothing newer, and returns what was evicted for it. It
-// counts as past its TTL if it is known to be outdated, or may be. Called with mu held.
+// counts as past its TTL if it is known to be outdated, or may be. A failure from before
+// its TTL was over counts as no try to refresh it: it was one to get a value, whichever.
+// Called with mu held.
 func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 	if e.failure() == nil || last == nil || !last.isOf(e) {
 		return nil
 	}
 	switch present := e.snap.Load(); {
 	case present == nil:
-		c.failing.remove(e)
+		c.without.remove(e)
 	case present.number >= last.number:
 		return nil
 	}
 	s := &Snapshot{entry: e, payload: last.payload, details: last.details, number: last.number, at: last.at, due: last.due}
 	s.invalid = last.invalid || c.isOutdated(last)
-	if !s.invalid && e.failure().began.since(s.at) < c.cfg.TTL {
-		e.forgetTry() // which was one to get a value, not to refresh one past its TTL
+	if e.failure().began.since(s.at) < c.cfg.TTL {
+		e.forgetTry()
 	}
 	return c.publish(e, s)
 }

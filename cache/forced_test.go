@@ -158,8 +158,9 @@ func TestInvalidateMakesTheNextGetFetch(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")
 		c := open(t, s, cache.Config{})
-		invalidate(t, c, "db") // unknown so far: nothing to do
+		invalidate(t, c, "db") // unknown so far: its first fetch is a forced one
 		snap := makeBusy(t, c, "db")
+		time.Sleep(cache.DefaultMinRefreshInterval)
 		s.rotate("db", "v2")
 		invalidate(t, c, "db")
 		wantCalls(t, s, 1)

@@ -73,7 +73,7 @@ func (c *Cache) decide(e *entry, now instant) (d decision, may time.Duration) {
 	left := c.cfg.TTL - age
 	switch {
 	case s.invalid || left <= 0:
-		return c.decideExpired(e, s, delay)
+		return c.decideExpired(e, s, delay, now)
 	case age < due:
 		return decision{verdict: hit, snap: s}, due - age
 	case e.isFlying():
@@ -88,13 +88,17 @@ func (c *Cache) decide(e *entry, now instant) (d decision, may time.Duration) {
 // decideExpired decides about a value that may not be returned without a try to
 // refresh it. Once one has failed, the further tries go on in the background, so
 // that in a long outage nobody waits for each of them; but if nobody asked for
-// so long that the last try says little any more, one waits for a new one.
-func (c *Cache) decideExpired(e *entry, s *Snapshot, delay time.Duration) (decision, time.Duration) {
+// so long that the last try says little any more, all wait for a new one.
+func (c *Cache) decideExpired(e *entry, s *Snapshot, delay time.Duration, now instant) (decision, time.Duration) {
 	f := e.failure()
 	if f == nil {
 		return decision{verdict: miss}, 0
 	}
-	lately := f.tried && (e.isFlying() || delay > -c.cfg.FetchTimeout)
+	since := -delay // the back-off was over, until now or until the next try began
+	if e.isFlying() {
+		since -= now.since(e.under().began)
+	}
+	lately := f.tried && since < c.cfg.FetchTimeout
 	if delay <= 0 && !lately {
 		return decision{verdict: miss}, 0
 	}

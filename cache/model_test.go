@@ -23,7 +23,7 @@ type model struct {
 type remembered struct {
 	version  string // empty: no value
 	at       time.Duration
-	invalid  bool
+	invalid  bool // Invalidate was called since the last success
 	inStep   bool // it was not fetched in the background while young
 	failures int
 	tried    bool          // a failure came after the value's end
@@ -82,8 +82,9 @@ func (m *model) refresh(id, there string) expectation {
 }
 
 func (m *model) invalidate(id string) {
-	if r, known := m.secrets[id]; known && !m.forcedLately(r) {
-		r.invalid = r.version != ""
+	if r := m.of(id); !m.forcedLately(r) {
+		r.invalid = true
+		m.secrets[id] = r
 	}
 }
 
@@ -113,12 +114,12 @@ func (m *model) read(id string) {
 	m.order = append(without(m.order, id), id)
 }
 
-// evict drops a value; failures are remembered.
+// evict drops a value; failures and Invalidate are remembered.
 func (m *model) evict(id string) {
 	m.order = without(m.order, id)
 	r := m.secrets[id]
-	r.version, r.invalid = "", false
-	if r.failures == 0 {
+	r.version = ""
+	if r.failures == 0 && !r.invalid {
 		delete(m.secrets, id)
 	}
 }

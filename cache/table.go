@@ -41,7 +41,12 @@ func (t *table) add(e *entry) (evicted *entry) {
 	return evicted
 }
 
-func (t *table) remove(e *entry) { t.lru.Remove(e) }
+// remove takes e out, if it is there. A nil table has none.
+func (t *table) remove(e *entry) {
+	if t != nil {
+		t.lru.Remove(e)
+	}
+}
 
 func (t *table) removeOldest() *entry {
 	for {

@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -63,4 +64,53 @@ func TestAFailureFromBeforeIsNoTryToRefresh(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The value counts as past its TTL from the moment it is known to be outdated, but that
+// is no reason to return it after its TTL without a try.
+func TestAFailureFromBeforeTheTTLOfAnOutdatedValueIsNoTryToRefreshIt(t *testing.T) {
+	const ttl = time.Hour
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b")
+		c := open(t, s, cache.Config{MaxSize: 1, TTL: ttl, NoRefreshAhead: true, Backoff: every(2 * time.Second)})
+		known := makeBusy(t, c, "a")
+		get(t, c, "b")
+		s.rotate("a", "v2")
+		get(t, c, "a") // so known is outdated
+		get(t, c, "b")
+		time.Sleep(ttl - 3*time.Second)
+		s.fail(errDown)
+		if got, err := c.Lookup(t.Context(), ref("a"), known); err != nil || got.VersionID() != "v1" {
+			t.Errorf("got %v, %v; v1 is all that is left", got, err)
+		}
+		s.mend()
+		time.Sleep(4 * time.Second)
+		if got, err := c.Lookup(t.Context(), ref("a"), known); err != nil || got.VersionID() != "v2" {
+			t.Errorf("got %v, %v, and v2 is there", got, err)
+		}
+	})
+}
+
+// The reader who begins a fetch long after the last one failed waits for it, since that
+// failure says little any more; so do those who come while it is under way.
+func TestAllWhoComeDuringALateTryWaitForIt(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a")
+		c := open(t, s, cache.Config{TTL: time.Hour, NoRefreshAhead: true, Backoff: every(time.Minute)})
+		get(t, c, "a")
+		time.Sleep(time.Hour)
+		s.fail(errDown)
+		wantGet(t, c, "a", "a v1")
+		time.Sleep(5 * time.Hour)
+		s.mend()
+		s.rotate("a", "v2")
+		s.take(3 * time.Second)
+		var readers sync.WaitGroup
+		for range 3 {
+			readers.Go(func() { wantGet(t, c, "a", "a v2") })
+			time.Sleep(time.Second / 2)
+		}
+		readers.Wait()
+		wantCalls(t, s, 3)
+	})
 }

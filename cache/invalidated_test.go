@@ -1,0 +1,125 @@
+package cache_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// An older value was taken back in an outage, while another caller knows a newer one
+// that was evicted: Invalidate is about both.
+func TestInvalidateIsAboutANewerEvictedValueToo(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a", "b")
+		c := open(t, s, cache.Config{
+			MaxSize: 1, Backoff: every(2 * time.Second),
+			StaleIfError: func(error, time.Duration) bool { return false },
+		})
+		older := makeBusy(t, c, "a")
+		get(t, c, "b")
+		s.rotate("a", "v2")
+		newer := makeBusy(t, c, "a")
+		get(t, c, "b")
+		s.fail(errDown)
+		if got, err := c.Lookup(t.Context(), ref("a"), older); err == nil {
+			t.Errorf("%v is outdated, and StaleIfError says no", got)
+		}
+		if err := c.Invalidate(ref("a")); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Lookup(t.Context(), ref("a"), newer); err == nil {
+			t.Errorf("%v was invalidated, and StaleIfError says no", got)
+		}
+	})
+}
+
+// forcing is a service that notes which of its fetches were forced.
+type forcing struct {
+	*service
+	forced []bool
+}
+
+func (f *forcing) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	f.set(func(*service) { f.forced = append(f.forced, cache.IsForced(ctx)) })
+	return f.service.Fetch(ctx, ref)
+}
+
+// A source that has a cache of its own must not answer from it.
+func TestTheFetchAfterInvalidateOfWhatIsNotKeptIsForced(t *testing.T) {
+	for name, happens := range map[string]func(t *testing.T, s *forcing, c *cache.Cache){
+		"it was evicted": func(t *testing.T, _ *forcing, c *cache.Cache) {
+			get(t, c, "a")
+			get(t, c, "b")
+			invalidate(t, c, "a")
+		},
+		"it is evicted then": func(t *testing.T, _ *forcing, c *cache.Cache) {
+			get(t, c, "a")
+			invalidate(t, c, "a")
+			get(t, c, "b")
+		},
+		"it was never read": func(t *testing.T, _ *forcing, c *cache.Cache) {
+			invalidate(t, c, "a")
+		},
+		"others were invalidated since": func(t *testing.T, _ *forcing, c *cache.Cache) {
+			invalidate(t, c, "a")
+			for i := range 100 {
+				invalidate(t, c, nameOf(i))
+			}
+		},
+		"the next fetch fails": func(t *testing.T, s *forcing, c *cache.Cache) {
+			get(t, c, "a")
+			get(t, c, "b")
+			invalidate(t, c, "a")
+			s.fail(errDown)
+			wantErr(t, c, "a", errDown)
+			s.mend()
+			time.Sleep(time.Minute)
+		},
+		"it was failing": func(t *testing.T, s *forcing, c *cache.Cache) {
+			s.fail(errDown)
+			wantErr(t, c, "a", errDown)
+			s.mend()
+			invalidate(t, c, "a")
+			time.Sleep(time.Minute)
+		},
+		"a fetch is under way, which fails": func(t *testing.T, s *forcing, c *cache.Cache) {
+			s.fail(errDown)
+			s.take(time.Second)
+			go wantErr(t, c, "a", errDown)
+			settle()
+			invalidate(t, c, "a")
+			time.Sleep(time.Minute)
+			s.mend()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := &forcing{service: serving("a", "b")}
+				c := open(t, s, cache.Config{MaxSize: 1, Backoff: every(2 * time.Second)})
+				happens(t, s, c)
+				for _, want := range []bool{true, false} {
+					get(t, c, "a")
+					if n := len(s.forced); s.forced[n-1] != want {
+						t.Errorf("IsForced is %v, want %v", s.forced[n-1], want)
+					}
+					get(t, c, "b") // evicts a
+				}
+			})
+		})
+	}
+}
+
+func TestWhatWasInvalidatedAndIsNotKeptTakesNoRoomForEver(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		const most = 2048
+		c := open(t, serving(), cache.Config{MaxSize: most})
+		for i := range 10 * most {
+			invalidate(t, c, nameOf(i))
+		}
+		if n := c.Entries(); n > most {
+			t.Errorf("%d secrets are remembered, want at most %d", n, most)
+		}
+	})
+}
