@@ -7,26 +7,28 @@
 //
 // If a region can't answer ([cache.ErrUnavailable], [cache.ErrTimeout],
 // [cache.ErrThrottled]), or can't use the KMS key that it has for the secret
-// ([cache.ErrDecryption]), the next one is asked. What a region says with authority, that
-// there is no such secret or no permission, is the answer, and so is the end of the
-// caller's context. Each region but the last has half of the time that is left.
+// ([cache.ErrDecryption]), the next one is asked, until the caller's context is done. Each
+// but the last has half of the time that is left. What the primary region says with
+// authority, that there is no such secret or no permission, is the answer. That a replica
+// says so is none: it may not have the secret yet, or other policies.
 //
 // A region that failed three times in a row is left out for a delay that grows from 1 s
-// to 1 min; then one fetch probes it while the others go on without it. If all are left
-// out, all are asked.
+// to 1 min; then one fetch probes it, for a quarter of the time that it has, while the
+// others go on without it. If no other region has an answer, those left out are asked too.
 //
 // # What a replica says
 //
 // A value from a replica names its region in Value.Replica. Replication takes time, so it
-// may be older than one that was there before; such a value is refused with
-// [cache.ErrUnavailable], and the cache goes on with what it has. That is known of the
-// 1,024 secrets used last.
+// may be older than one that was there before, or of a version that was rolled back; such
+// a value is refused with [cache.ErrUnavailable], and the cache goes on with what it has.
+// That is known of the 1,024 secrets used last, and the eight versions that each had last.
 package failover
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,6 +54,8 @@ type Source struct {
 
 var _ cache.BatchSource = (*Source)(nil)
 
+var errNoSource = errors.New("failover: the Source is nil or was not made by New")
+
 // New makes a Source of regions, the primary one first. None, two of a name, and one
 // without a name or Source are errors.
 func New(regions ...Region) (*Source, error) {
@@ -68,13 +72,15 @@ func New(regions ...Region) (*Source, error) {
 		case s.region(r.Name) != nil:
 			return nil, fmt.Errorf("failover: the region %s is given twice", r.Name)
 		}
-		s.regions = append(s.regions, &region{name: r.Name, source: r.Source, primary: i == 0})
+		s.regions = append(s.regions, &region{name: r.Name, source: r.Source, rank: i})
 	}
 	return s, nil
 }
 
 // FromEnvironment makes a Source of these regions with the configuration that the AWS
-// SDK finds in the environment, but for its region; see [awssm.FromEnvironment].
+// SDK finds in the environment, but for its region; see [awssm.FromEnvironment]. So each
+// region asks for credentials of its own, from its own STS if there is a role to assume,
+// and AWS_ENDPOINT_URL_SECRETS_MANAGER, which names one endpoint, should not be set.
 func FromEnvironment(ctx context.Context, names ...string) (*Source, error) {
 	regions := make([]Region, len(names))
 	for i, name := range names {
@@ -103,69 +109,72 @@ func (s *Source) region(name string) *region {
 // the error says what each said, and wraps those that say that they could not answer.
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	if s == nil || len(s.regions) == 0 {
-		return cache.Value{}, errors.New("failover: the Source is nil or was not made by New")
+		return cache.Value{}, errNoSource
 	}
 	if err := s.check(ref); err != nil {
 		return cache.Value{}, err
 	}
 	var v cache.Value
-	err := s.try(ctx, isOutage, func(ctx context.Context, r *region) (err error) {
+	failed := s.try(ctx, func(ctx context.Context, r *region) (err error) {
 		v, err = r.source.Fetch(ctx, r.rewrite(ref))
 		if err == nil {
 			err = s.accept(ref, &v, r)
 		}
 		return err
 	})
-	if err != nil {
-		return cache.Value{}, err
+	if failed != nil {
+		return cache.Value{}, failed.err()
 	}
 	return v, nil
 }
 
 // FetchBatch is Fetch for several secrets by one request to each region that it asks. If
-// a region's Source can't do batches, the error wraps [errors.ErrUnsupported]. A secret
-// that the region has trouble with, or an ARN of another region, is left to Fetch.
+// the primary region's Source can't do batches, the error wraps [errors.ErrUnsupported].
+// What its batches do not bring is left to Fetch, and so is the ARN of another region.
 func (s *Source) FetchBatch(ctx context.Context, refs []cache.Ref) ([]cache.Result, error) {
 	if s == nil || len(s.regions) == 0 {
-		return nil, errors.New("failover: the Source is nil or was not made by New")
+		return nil, errNoSource
 	}
-	var results []cache.Result
-	// What throttles batches may let single requests through.
-	outage := func(err error) bool { return isOutage(err) && !errors.Is(err, cache.ErrThrottled) }
-	err := s.try(ctx, outage, func(ctx context.Context, r *region) (err error) {
-		batch, ok := r.source.(cache.BatchSource)
-		if !ok {
-			return fmt.Errorf("the region %s has no batches: %w", r.name, errors.ErrUnsupported)
+	results := make([]cache.Result, len(refs))
+	asked := make([]int, 0, len(refs)) // which of refs
+	for i, ref := range refs {
+		results[i].Err = cache.ErrNotInBatch
+		if s.check(ref) == nil {
+			asked = append(asked, i)
 		}
-		rewritten := make([]cache.Ref, len(refs))
-		for i, ref := range refs {
-			rewritten[i] = r.rewrite(ref)
-		}
-		results, err = batch.FetchBatch(ctx, rewritten)
-		if err == nil && len(results) != len(refs) {
-			err = fmt.Errorf("%w: %d results for a batch of %d", cache.ErrUnavailable, len(results), len(refs))
-		}
-		for i := range results {
-			if err == nil {
-				s.sift(refs[i], &results[i], r)
-			}
-		}
+	}
+	if len(asked) == 0 {
+		return results, nil
+	}
+	var answers []cache.Result
+	var from *region
+	failed := s.try(ctx, func(ctx context.Context, r *region) (err error) {
+		from = r
+		answers, err = r.fetchBatch(ctx, refs, asked)
 		return err
 	})
-	if err != nil {
-		return nil, err
+	switch {
+	case failed == nil:
+		for n, i := range asked {
+			results[i] = s.sift(refs[i], answers[n], from)
+		}
+		return results, nil
+	case failed.areOutages() || failed[0].isFinal():
+		return nil, failed.err()
+	default: // a replica that refuses the batch may not refuse each of them
+		return results, nil
 	}
-	return results, nil
 }
 
-// sift leaves to Fetch what may be had from another region.
-func (s *Source) sift(ref cache.Ref, result *cache.Result, r *region) {
+// sift leaves to Fetch what may be had from another region, or by a request of its own.
+func (s *Source) sift(ref cache.Ref, result cache.Result, r *region) cache.Result {
 	if result.Err == nil {
 		result.Err = s.accept(ref, &result.Value, r)
 	}
-	if s.check(ref) != nil || isOutage(result.Err) || errors.Is(result.Err, cache.ErrDecryption) {
-		*result = cache.Result{Err: cache.ErrNotInBatch}
+	if result.Err != nil && (!r.isPrimary() || mayBeElsewhere(result.Err)) {
+		return cache.Result{Err: cache.ErrNotInBatch}
 	}
+	return result
 }
 
 // check refuses the ARN of another region.
@@ -181,44 +190,48 @@ func (s *Source) check(ref cache.Ref) error {
 	return fmt.Errorf("%w: the ARN is of the region %s, and this source reads from %s", cache.ErrInvalidRef, arn.Region, strings.Join(names, ", "))
 }
 
-// try calls ask for one region after the other until one has an answer; outage says of
-// an error that it is none.
-func (s *Source) try(ctx context.Context, outage func(error) bool, ask func(context.Context, *region) error) error {
-	var failed attempts
-	for _, all := range []bool{false, true} {
+// try calls ask for one region after the other until one has an answer: then it returns
+// nil, else what each said, in their order.
+func (s *Source) try(ctx context.Context, ask func(context.Context, *region) error) attempts {
+	failed := make(attempts, 0, len(s.regions))
+	for _, anyway := range []bool{false, true} {
 		for i, r := range s.regions {
-			if !all && !r.mayBeAsked(time.Now()) {
+			if failed.include(r) {
 				continue
 			}
-			err := r.ask(ctx, !all && !s.anyUp(i+1) || i == len(s.regions)-1, ask)
-			if errors.Is(ctx.Err(), context.Canceled) && err != nil {
-				return err // that says nothing about the region
+			t := r.enter(anyway)
+			if t == none {
+				continue
 			}
-			down := err != nil && outage(err)
-			r.answered(!down || errors.Is(err, errLags))
-			if !down && !errors.Is(err, cache.ErrDecryption) && (err == nil || len(failed) == 0) {
-				return err
+			one := attempt{r, r.ask(ctx, s.part(t, i+1), ask)}
+			r.leave(t, one.verdict(ctx))
+			switch {
+			case one.err == nil:
+				return nil
+			case one.isFinal():
+				return attempts{one}
 			}
-			failed = append(failed, attempt{r, err})
+			failed = append(failed, one)
 			if ctx.Err() != nil {
-				return failed.err()
+				return failed.sorted()
 			}
-		}
-		if len(failed) > 0 {
-			break
 		}
 	}
-	return failed.err()
+	return failed.sorted()
 }
 
-// anyUp reports whether a region from the ith on may be asked now.
-func (s *Source) anyUp(i int) bool {
-	for _, r := range s.regions[i:] {
-		if r.isUp(time.Now()) {
-			return true
-		}
+// part says which part of the time that is left is for a turn, if the regions from the
+// next one on come after it.
+func (s *Source) part(t turn, next int) time.Duration {
+	last := !slices.ContainsFunc(s.regions[next:], func(r *region) bool { return t == resort || r.isUp() })
+	switch {
+	case last:
+		return 1
+	case t == probe:
+		return 4
+	default:
+		return 2
 	}
-	return false
 }
 
 // isOutage reports whether err says that the region could not answer.
@@ -226,35 +239,9 @@ func isOutage(err error) bool {
 	return errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) || errors.Is(err, cache.ErrThrottled)
 }
 
-// attempts are the regions that were asked, and what they said.
-type attempts []attempt
-
-type attempt struct {
-	region *region
-	err    error
-}
-
-// err joins what the regions said. Of the later ones only outages are wrapped: that a
-// replica does not know the secret does not say that there is none.
-func (a attempts) err() error {
-	if len(a) == 1 {
-		return fmt.Errorf("region %s: %w", a[0].region.name, a[0].err)
-	}
-	var format strings.Builder
-	var args []any
-	for i, one := range a {
-		verb := "%v"
-		if i == 0 || isOutage(one.err) {
-			verb = "%w"
-		}
-		if i > 0 {
-			format.WriteString("; ")
-		}
-		format.WriteString("region %s: " + verb)
-		args = append(args, one.region.name, one.err)
-	}
-	return fmt.Errorf(format.String(), args...)
-}
+// mayBeElsewhere reports whether another region may have what this one, the primary, can't
+// give.
+func mayBeElsewhere(err error) bool { return isOutage(err) || errors.Is(err, cache.ErrDecryption) }
 
 // Format shows the names of the regions.
 func (s *Source) Format(f fmt.State, _ rune) {

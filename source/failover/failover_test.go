@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -110,7 +107,7 @@ func TestAReplicaIsReadWhileThePrimaryCantAnswer(t *testing.T) {
 					t.Errorf("%+v, %v", v, err)
 				}
 				batch, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: id}, {ID: "none"}})
-				if err == nil && (batch[0].Err == nil && batch[0].Value.Replica != "eu-central-1" || !errors.Is(batch[1].Err, cache.ErrNotFound)) {
+				if err == nil && (batch[0].Err == nil && batch[0].Value.Replica != "eu-central-1" || !errors.Is(batch[1].Err, cache.ErrNotInBatch)) {
 					t.Errorf("%+v", batch)
 				}
 				stop()
@@ -153,160 +150,6 @@ func TestTheErrorSaysWhatEachRegionSaid(t *testing.T) {
 	if !errors.Is(err, cache.ErrInvalidRef) || !strings.Contains(err.Error(), "eu-west-1, eu-central-1") {
 		t.Errorf("the ARN of another region: %v", err)
 	}
-}
-
-// A scripted region answers as it is told, and counts.
-type scripted struct {
-	mu      sync.Mutex
-	err     error
-	hang    bool
-	created time.Time
-	calls   int
-}
-
-func (s *scripted) set(f func()) { s.mu.Lock(); defer s.mu.Unlock(); f() }
-
-func (s *scripted) count() int { s.mu.Lock(); defer s.mu.Unlock(); return s.calls }
-
-func (s *scripted) Fetch(ctx context.Context, _ cache.Ref) (cache.Value, error) {
-	s.mu.Lock()
-	s.calls++
-	err, hang, created := s.err, s.hang, s.created
-	s.mu.Unlock()
-	if hang {
-		<-ctx.Done()
-		return cache.Value{}, fmt.Errorf("%w: %w", cache.ErrTimeout, ctx.Err())
-	}
-	return cache.Value{Created: created}, err
-}
-
-func two(t testing.TB) (first, second *scripted, source *failover.Source) {
-	first, second = &scripted{}, &scripted{}
-	return first, second, open(t, failover.Region{Name: "a", Source: first}, failover.Region{Name: "b", Source: second})
-}
-
-func TestACircuitOpensAndOneFetchAtATimeProbes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first, second, source := two(t)
-		first.set(func() { first.err = cache.ErrUnavailable })
-		fetch := func() string {
-			v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"})
-			if err != nil {
-				t.Error(err)
-			}
-			return v.Replica
-		}
-		for range 100 {
-			if fetch() != "b" {
-				t.Error("not from the replica")
-			}
-		}
-		if n := first.count(); n != 3 {
-			t.Errorf("the primary was asked %d times in a moment, want 3", n)
-		}
-		for range 3600 { // an hour
-			time.Sleep(time.Second)
-			fetch()
-		}
-		// Delays of 0.5 to 1, 1 to 2, … s at first, and 30 to 60 s from then on.
-		if n := first.count(); n < 60 || n > 135 {
-			t.Errorf("the primary was probed %d times in an hour", n-3)
-		}
-		time.Sleep(time.Minute)
-		before := first.count()
-		first.set(func() { first.hang = true })
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		var fetches sync.WaitGroup
-		for i := range 100 {
-			fetches.Go(func() {
-				start := time.Now()
-				if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); err != nil {
-					t.Error(err)
-				}
-				if took := time.Since(start); took != 0 && took != 5*time.Second {
-					t.Errorf("fetch %d took %v", i, took)
-				}
-			})
-		}
-		fetches.Wait()
-		if n := first.count() - before; n != 1 {
-			t.Errorf("%d fetches probed", n)
-		}
-		first.set(func() { first.hang, first.err = false, nil })
-		time.Sleep(time.Minute)
-		if fetch() != "" {
-			t.Error("the primary is well again, and is not asked")
-		}
-		before = second.count()
-		for range 100 {
-			fetch()
-		}
-		if second.count() != before {
-			t.Error("the replica is still asked")
-		}
-	})
-}
-
-func TestWhenAllCircuitsAreOpenAllAreAsked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first, second, source := two(t)
-		first.set(func() { first.err = cache.ErrUnavailable })
-		second.set(func() { second.err = cache.ErrUnavailable })
-		for range 10 {
-			source.Fetch(t.Context(), cache.Ref{ID: "db"})
-		}
-		second.set(func() { second.err = nil })
-		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil || v.Replica != "b" {
-			t.Errorf("%+v, %v", v, err)
-		}
-	})
-}
-
-func TestACancelledFetchIsNoFailureOfTheRegion(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first, second, source := two(t)
-		first.set(func() { first.hang = true })
-		for range 10 {
-			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(time.Second, cancel)
-			if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); !errors.Is(err, context.Canceled) {
-				t.Errorf("got %v", err)
-			}
-		}
-		if n := second.count(); n != 0 {
-			t.Errorf("the replica was asked %d times", n)
-		}
-		first.set(func() { first.hang = false })
-		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil || v.Replica != "" {
-			t.Errorf("%+v, %v", v, err)
-		}
-	})
-}
-
-func TestAReplicaThatLagsIsRefused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first, second, source := two(t)
-		old, now := time.Now().Add(-time.Hour), time.Now()
-		first.set(func() { first.created = now })
-		second.set(func() { second.created = old })
-		fetch := func() (cache.Value, error) { return source.Fetch(t.Context(), cache.Ref{ID: "db"}) }
-		if _, err := fetch(); err != nil {
-			t.Error(err)
-		}
-		first.set(func() { first.err = cache.ErrUnavailable })
-		if _, err := fetch(); !errors.Is(err, cache.ErrUnavailable) || !strings.Contains(err.Error(), "the replica lags") {
-			t.Errorf("got %v", err)
-		}
-		second.set(func() { second.created = now })
-		if v, err := fetch(); err != nil || v.Replica != "b" {
-			t.Errorf("%+v, %v", v, err)
-		}
-		first.set(func() { first.err, first.created = nil, old }) // the label was moved back
-		if v, err := fetch(); err != nil || v.Replica != "" {
-			t.Errorf("%+v, %v", v, err)
-		}
-	})
 }
 
 func TestNewRefusesRegionsThatCantBe(t *testing.T) {

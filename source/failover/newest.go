@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,32 +13,44 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-// remembered is of how many secrets it is known how new a version there was.
-const remembered = 1024
+// What is remembered: of how many secrets, and how many of the versions that one had before.
+const (
+	rememberedSecrets  = 1024
+	rememberedVersions = 8
+)
 
 var errLags = errors.New("the replica lags")
 
-// newest knows when the newest version of each secret that was returned was created.
+// newest knows which version each secret had when it was last read, so that a replica
+// which lags takes none back.
 type newest struct {
-	mu      sync.Mutex // guards created
-	created *freelru.LRU[cache.Ref, time.Time]
+	mu    sync.Mutex // guards known and what it holds
+	known *freelru.LRU[cache.Ref, *reading]
+}
+
+// A reading is what was last read of a secret.
+type reading struct {
+	version string
+	created time.Time
+	before  []string // the versions that it replaced, the last ones
 }
 
 func newNewest() *newest {
 	seed := maphash.MakeSeed()
-	created, err := freelru.New[cache.Ref, time.Time](remembered, func(ref cache.Ref) uint32 {
+	known, err := freelru.New[cache.Ref, *reading](rememberedSecrets, func(ref cache.Ref) uint32 {
 		return uint32(maphash.Comparable(seed, ref))
 	})
 	if err != nil {
 		panic(err) // only of a size or hash that makes no sense
 	}
-	return &newest{created: created}
+	return &newest{known: known}
 }
 
-// accept says of a value from r that it is, and refuses one from a replica that is older
-// than what there was. In the primary region a label may have been moved back.
+// accept says of a value from r that it is from there, and refuses one from a replica
+// that was replaced, or was created before the one that is known. In the primary region a
+// label may have been moved back.
 func (s *Source) accept(ref cache.Ref, v *cache.Value, r *region) error {
-	if !r.primary {
+	if !r.isPrimary() {
 		v.Replica = r.name
 	}
 	if ref.VersionID != "" {
@@ -45,11 +58,46 @@ func (s *Source) accept(ref cache.Ref, v *cache.Value, r *region) error {
 	}
 	s.newest.mu.Lock()
 	defer s.newest.mu.Unlock()
-	known, _ := s.newest.created.Get(ref)
-	if !r.primary && v.Created.Before(known) {
-		return fmt.Errorf("%w: %w: its version was created at %s, and there is one of %s", cache.ErrUnavailable, errLags,
-			v.Created.UTC().Format(time.RFC3339), known.UTC().Format(time.RFC3339))
+	last, _ := s.newest.known.Get(ref)
+	if last == nil {
+		s.newest.known.Add(ref, &reading{version: v.VersionID, created: v.Created})
+		return nil
 	}
-	s.newest.created.Add(ref, v.Created)
+	if !r.isPrimary() {
+		if err := last.check(v); err != nil {
+			return err
+		}
+	}
+	last.note(v)
 	return nil
+}
+
+// check refuses v, from a replica, if it is older than what is known.
+func (l *reading) check(v *cache.Value) error {
+	switch {
+	case v.VersionID != "" && v.VersionID == l.version:
+		return nil // its CreatedDate may be that of the replica
+	case slices.Contains(l.before, v.VersionID):
+		return fmt.Errorf("%w: %w: its version %s was replaced by %s", cache.ErrUnavailable, errLags, v.VersionID, l.version)
+	case v.Created.Before(l.created):
+		return fmt.Errorf("%w: %w: its version was created at %s, and there is one of %s", cache.ErrUnavailable, errLags,
+			v.Created.UTC().Format(time.RFC3339), l.created.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// note remembers that v is the version now.
+func (l *reading) note(v *cache.Value) {
+	l.created = v.Created
+	if v.VersionID == l.version {
+		return
+	}
+	l.before = slices.DeleteFunc(l.before, func(version string) bool { return version == v.VersionID || version == l.version })
+	if l.version != "" {
+		l.before = append(l.before, l.version)
+	}
+	if len(l.before) > rememberedVersions {
+		l.before = slices.Delete(l.before, 0, 1)
+	}
+	l.version = v.VersionID
 }

@@ -2,6 +2,8 @@ package failover
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -19,9 +21,9 @@ var probes = backoff.Policy{Base: time.Second, Max: time.Minute, Jitter: backoff
 
 // A region is a Source and its circuit.
 type region struct {
-	name    string
-	source  cache.Source
-	primary bool
+	name   string
+	source cache.Source
+	rank   int // 0: the primary one
 
 	mu       sync.Mutex // guards what follows; not held while the source is asked
 	failures int        // in a row
@@ -29,56 +31,118 @@ type region struct {
 	probing  bool       // one fetch does that
 }
 
-// mayBeAsked reports whether the circuit is closed, or this fetch is to probe the region.
-func (r *region) mayBeAsked(now time.Time) bool {
+func (r *region) isPrimary() bool { return r.rank == 0 }
+
+// A turn is how a fetch asks a region.
+type turn int
+
+const (
+	none    turn = iota
+	regular      // its circuit is closed
+	probe        // this fetch alone sees whether it may be closed again
+	resort       // it is open, but no other region had an answer
+)
+
+// enter begins a turn. If anyway is set, it is not none.
+func (r *region) enter(anyway bool) turn {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.up(now) {
-		return false
+	switch {
+	case r.failures < opensAfter:
+		return regular
+	case r.mayBeProbed():
+		r.probing = true
+		return probe
+	case anyway:
+		return resort
 	}
-	r.probing = r.failures >= opensAfter
-	return true
+	return none
 }
 
-// isUp reports what mayBeAsked would.
-func (r *region) isUp(now time.Time) bool {
+// isUp reports whether a fetch would have its turn.
+func (r *region) isUp() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.up(now)
+	return r.failures < opensAfter || r.mayBeProbed()
 }
 
-func (r *region) up(now time.Time) bool {
-	return r.failures < opensAfter || !r.probing && !now.Before(r.until)
-}
+func (r *region) mayBeProbed() bool { return !r.probing && !time.Now().Before(r.until) }
 
-// answered notes whether the region could answer.
-func (r *region) answered(could bool) {
+// A verdict is what a turn says about the region.
+type verdict int
+
+const (
+	unknown verdict = iota
+	up
+	down
+)
+
+// leave ends a turn. Fetches that began before the circuit opened, or as a last resort,
+// do not prolong it.
+func (r *region) leave(t turn, v verdict) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if could {
+	if t == probe {
+		r.probing = false
+	}
+	switch {
+	case v == up:
 		r.failures = 0
-		return
-	}
-	r.failures++
-	if r.failures >= opensAfter {
-		r.until = time.Now().Add(probes.Delay(r.failures - opensAfter + 1))
+	case v == down && (r.failures < opensAfter || t == probe):
+		r.failures++
+		if r.failures >= opensAfter {
+			r.until = time.Now().Add(probes.Delay(r.failures - opensAfter + 1))
+		}
 	}
 }
 
-// ask calls f, which asks the region; unless it is the last one, for half of the time
-// that is left. A panic is the Source's failure, not the circuit's.
-func (r *region) ask(ctx context.Context, last bool, f func(context.Context, *region) error) error {
-	if deadline, ok := ctx.Deadline(); ok && !last {
+// ask calls f, which asks the region, for one part of the time that is left. A panic is
+// the Source's failure, not the circuit's.
+func (r *region) ask(ctx context.Context, part time.Duration, f func(context.Context, *region) error) error {
+	began := time.Now()
+	timed := ctx
+	if deadline, ok := ctx.Deadline(); ok && part > 1 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		timed, cancel = context.WithTimeout(ctx, deadline.Sub(began)/part)
 		defer cancel()
 	}
-	defer func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.probing = false
-	}()
-	return guard.Call("source of the region "+r.name, func() error { return f(ctx, r) })
+	err := guard.Call("source of the region "+r.name, func() error { return f(timed, r) })
+	switch {
+	case err == nil || isOutage(err) || isCancelled(ctx):
+		return err
+	case errors.Is(timed.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w after %v: %w", cache.ErrTimeout, time.Since(began), err)
+	case errors.Is(err, context.Canceled): // by none of those who may
+		return fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
+	}
+	return err
+}
+
+func isCancelled(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
+// fetchBatch fetches those of refs that are asked for, and returns as many results. A
+// batch that is throttled answers nothing: single requests may be let through.
+func (r *region) fetchBatch(ctx context.Context, refs []cache.Ref, asked []int) ([]cache.Result, error) {
+	source, ok := r.source.(cache.BatchSource)
+	if !ok {
+		return nil, fmt.Errorf("the region %s has no batches: %w", r.name, errors.ErrUnsupported)
+	}
+	batch := make([]cache.Ref, len(asked))
+	for n, i := range asked {
+		batch[n] = r.rewrite(refs[i])
+	}
+	results, err := source.FetchBatch(ctx, batch)
+	switch {
+	case errors.Is(err, cache.ErrThrottled):
+		results = make([]cache.Result, len(asked))
+		for n := range results {
+			results[n].Err = cache.ErrNotInBatch
+		}
+		return results, nil
+	case err == nil && len(results) != len(asked):
+		err = fmt.Errorf("%w: %d results for a batch of %d", cache.ErrUnavailable, len(results), len(asked))
+	}
+	return results, err
 }
 
 // rewrite returns what finds in this region what ref finds in another.

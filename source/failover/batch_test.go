@@ -1,0 +1,112 @@
+package failover_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/source/failover"
+)
+
+// What a replica does to a batch while the primary region is down is no reason to go
+// without a secret.
+func TestABatchThatAReplicaRefusesIsLeftToSingleRequests(t *testing.T) {
+	refs := []cache.Ref{{ID: "one"}, {ID: "two"}}
+	for name, batch := range map[string]func([]cache.Ref) ([]cache.Result, error){
+		"denied":    func([]cache.Ref) ([]cache.Result, error) { return nil, cache.ErrAccessDenied },
+		"throttled": func([]cache.Ref) ([]cache.Result, error) { return nil, cache.ErrThrottled },
+		"unknown":   func([]cache.Ref) ([]cache.Result, error) { return nil, errors.New("no such operation") },
+		"panics":    func([]cache.Ref) ([]cache.Result, error) { panic("batch") },
+		"refuses each": func(refs []cache.Ref) ([]cache.Result, error) {
+			return []cache.Result{{Err: cache.ErrNotFound}, {Err: cache.ErrAccessDenied}}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, second, source := two(t)
+				first.set(func() { first.err = cache.ErrUnavailable })
+				second.set(func() { second.batch = batch })
+				for range 5 {
+					results, err := source.FetchBatch(t.Context(), refs)
+					if err != nil || len(results) != 2 || !errors.Is(results[0].Err, cache.ErrNotInBatch) || !errors.Is(results[1].Err, cache.ErrNotInBatch) {
+						t.Errorf("%v, %v", results, err)
+					}
+				}
+				c, err := cache.New(source, cache.Config{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				if _, errs := c.LookupAll(t.Context(), refs, nil); errors.Join(errs...) != nil {
+					t.Errorf("got %v", errs)
+				}
+			})
+		})
+	}
+}
+
+func TestABatchFailsIfNoRegionCanAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		first.set(func() { first.err = cache.ErrUnavailable })
+		second.set(func() { second.batch = func([]cache.Ref) ([]cache.Result, error) { return nil, nil } })
+		for range 5 {
+			if results, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: "one"}, {ID: "two"}}); !errors.Is(err, cache.ErrUnavailable) {
+				t.Errorf("%v, %v", results, err)
+			}
+		}
+	})
+}
+
+func TestWhatThePrimarySaysOfABatchIsTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		first.set(func() { first.err = cache.ErrAccessDenied })
+		if _, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: "one"}}); !errors.Is(err, cache.ErrAccessDenied) {
+			t.Errorf("got %v", err)
+		}
+		first.set(func() {
+			first.batch = func(refs []cache.Ref) ([]cache.Result, error) { return []cache.Result{{Err: cache.ErrNotFound}}, nil }
+		})
+		if results, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: "one"}}); err != nil || !errors.Is(results[0].Err, cache.ErrNotFound) {
+			t.Errorf("%v, %v", results, err)
+		}
+		if second.batches != 0 {
+			t.Errorf("the replica was asked %d times", second.batches)
+		}
+	})
+}
+
+func TestTheARNOfAnotherRegionIsInNoBatch(t *testing.T) {
+	first := &scripted{}
+	source := open(t, failover.Region{Name: "eu-west-1", Source: first}, failover.Region{Name: "eu-central-1", Source: &scripted{}})
+	arn := func(region string) string {
+		return "arn:aws:secretsmanager:" + region + ":123456789012:secret:db-a1B2c3"
+	}
+	results, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: arn("us-east-1")}, {ID: "one"}, {ID: arn("eu-central-1")}})
+	if err != nil || !errors.Is(results[0].Err, cache.ErrNotInBatch) || results[1].Err != nil || results[2].Err != nil {
+		t.Errorf("%v, %v", results, err)
+	}
+	if diff := cmp.Diff([]cache.Ref{{ID: "one"}, {ID: arn("eu-west-1")}}, first.asked); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
+	if results, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: arn("us-east-1")}}); err != nil || !errors.Is(results[0].Err, cache.ErrNotInBatch) {
+		t.Errorf("%v, %v", results, err)
+	}
+	if first.batches != 1 {
+		t.Errorf("%d batches, and one had nothing to ask for", first.batches)
+	}
+}
+
+func TestAPrimaryWithoutBatchesHasNone(t *testing.T) {
+	single := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) { return cache.Value{}, nil })
+	second := &scripted{}
+	source := open(t, failover.Region{Name: "a", Source: single}, failover.Region{Name: "b", Source: second})
+	if _, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: "one"}}); !errors.Is(err, errors.ErrUnsupported) || second.batches != 0 {
+		t.Errorf("got %v, and %d batches of the replica", err, second.batches)
+	}
+}

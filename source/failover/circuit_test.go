@@ -1,0 +1,240 @@
+package failover_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/source/failover"
+)
+
+// A scripted region answers as it is told, and counts.
+type scripted struct {
+	mu      sync.Mutex
+	err     error
+	hang    bool
+	version string
+	created time.Time
+	calls   int
+	batches int
+	batch   func(refs []cache.Ref) ([]cache.Result, error) // nil: valuesOf
+	asked   []cache.Ref                                    // by the last request
+}
+
+func (s *scripted) set(f func()) { s.mu.Lock(); defer s.mu.Unlock(); f() }
+
+func (s *scripted) count() int { s.mu.Lock(); defer s.mu.Unlock(); return s.calls }
+
+func (s *scripted) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	s.mu.Lock()
+	s.calls++
+	s.asked = []cache.Ref{ref}
+	err, hang, v := s.err, s.hang, cache.Value{VersionID: s.version, Created: s.created}
+	s.mu.Unlock()
+	if hang {
+		<-ctx.Done()
+		return cache.Value{}, ctx.Err()
+	}
+	return v, err
+}
+
+func (s *scripted) FetchBatch(_ context.Context, refs []cache.Ref) ([]cache.Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.batches++
+	s.asked = refs
+	if s.batch != nil {
+		return s.batch(refs)
+	}
+	return make([]cache.Result, len(refs)), s.err
+}
+
+func two(t testing.TB) (first, second *scripted, source *failover.Source) {
+	first, second = &scripted{}, &scripted{}
+	return first, second, open(t, failover.Region{Name: "a", Source: first}, failover.Region{Name: "b", Source: second})
+}
+
+func TestACircuitOpensAndOneFetchAtATimeProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		first.set(func() { first.err = cache.ErrUnavailable })
+		fetch := func() string {
+			v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"})
+			if err != nil {
+				t.Error(err)
+			}
+			return v.Replica
+		}
+		for range 100 {
+			if fetch() != "b" {
+				t.Error("not from the replica")
+			}
+		}
+		if n := first.count(); n != 3 {
+			t.Errorf("the primary was asked %d times in a moment, want 3", n)
+		}
+		for range 3600 { // an hour
+			time.Sleep(time.Second)
+			fetch()
+		}
+		// Delays of 0.5 to 1, 1 to 2, … s at first, and 30 to 60 s from then on.
+		if n := first.count(); n < 60 || n > 135 {
+			t.Errorf("the primary was probed %d times in an hour", n-3)
+		}
+		time.Sleep(time.Minute)
+		before := first.count()
+		first.set(func() { first.hang = true })
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		var fetches sync.WaitGroup
+		for i := range 100 {
+			fetches.Go(func() {
+				start := time.Now()
+				if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(start); took != 0 && took != 10*time.Second/4 {
+					t.Errorf("fetch %d took %v", i, took)
+				}
+			})
+		}
+		fetches.Wait()
+		if n := first.count() - before; n != 1 {
+			t.Errorf("%d fetches probed", n)
+		}
+		first.set(func() { first.hang, first.err = false, nil })
+		time.Sleep(time.Minute)
+		if fetch() != "" {
+			t.Error("the primary is well again, and is not asked")
+		}
+		before = second.count()
+		for range 100 {
+			fetch()
+		}
+		if second.count() != before {
+			t.Error("the replica is still asked")
+		}
+	})
+}
+
+func TestWhenAllCircuitsAreOpenAllAreAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		first.set(func() { first.err = cache.ErrUnavailable })
+		second.set(func() { second.err = cache.ErrUnavailable })
+		for range 10 {
+			source.Fetch(t.Context(), cache.Ref{ID: "db"})
+		}
+		second.set(func() { second.err = nil })
+		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil || v.Replica != "b" {
+			t.Errorf("%+v, %v", v, err)
+		}
+	})
+}
+
+func TestACancelledFetchIsNoFailureOfTheRegion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		first.set(func() { first.hang = true })
+		for range 10 {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel)
+			if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if n := second.count(); n != 0 {
+			t.Errorf("the replica was asked %d times", n)
+		}
+		first.set(func() { first.hang = false })
+		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil || v.Replica != "" {
+			t.Errorf("%+v, %v", v, err)
+		}
+	})
+}
+
+// A probe may take long; what began before the circuit opened is still under way.
+func TestAProbeIsTheOnlyOneWhateverElseEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, _, source := two(t)
+		first.set(func() { first.hang = true })
+		fetch := func(limit time.Duration) {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); err != nil {
+				t.Error(err)
+			}
+		}
+		var fetches sync.WaitGroup
+		for i := range 50 {
+			fetches.Go(func() { fetch(time.Duration(2+i) * time.Second) }) // all before it opens
+		}
+		time.Sleep(3 * time.Second)
+		before := first.count()
+		for range 500 {
+			fetches.Go(func() { fetch(10 * time.Second) })
+			time.Sleep(10 * time.Millisecond)
+		}
+		// A probe takes 2.5 s here, and the delays are half a second at least.
+		if n := first.count() - before; n < 1 || n > 2 {
+			t.Errorf("%d fetches probed in 5 s", n)
+		}
+		fetches.Wait()
+	})
+}
+
+func TestFetchesThatFailTogetherOpenTheCircuitForNoLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, _, source := two(t)
+		first.set(func() { first.hang = true })
+		var fetches sync.WaitGroup
+		for range 50 {
+			fetches.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		fetches.Wait()
+		first.set(func() { first.hang = false })
+		time.Sleep(time.Second) // the first delay
+		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil || v.Replica != "" {
+			t.Errorf("%+v, %v: the primary is well again", v, err)
+		}
+	})
+}
+
+// Its error may not say that it was the time, or the time may be one of its own.
+func TestASourceThatReturnsTheErrorOfAContextCouldNotAnswer(t *testing.T) {
+	for name, hang := range map[string]bool{"of the time that it had": true, "of another": false} {
+		for _, end := range []error{context.DeadlineExceeded, context.Canceled} {
+			t.Run(name+", "+end.Error(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					first, second, source := two(t)
+					first.set(func() { first.hang, first.err = hang, end })
+					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+					defer cancel()
+					for range 5 {
+						v, err := source.Fetch(ctx, cache.Ref{ID: "db"})
+						if err != nil || v.Replica != "b" {
+							t.Errorf("%+v, %v", v, err)
+						}
+					}
+					if n := first.count(); n != 3 {
+						t.Errorf("the primary was asked %d times, want 3", n)
+					}
+					second.set(func() { second.hang = true })
+					if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrTimeout) {
+						t.Errorf("got %v", err)
+					}
+				})
+			})
+		}
+	}
+}
