@@ -16,24 +16,24 @@ type attempt struct {
 	err    error
 }
 
-// isFinal reports whether no other region need be asked.
-func (a attempt) isFinal() bool {
-	return a.region.isPrimary() && a.err != nil && !mayBeElsewhere(a.err)
+// refusals are said with authority: by a region that could answer.
+var refusals = []error{
+	cache.ErrNotFound, cache.ErrDeleted, cache.ErrAccessDenied, cache.ErrDecryption,
+	cache.ErrInvalidRequest, cache.ErrInvalidRef, errors.ErrUnsupported,
 }
 
-// verdict is what the attempt says about the region, made with ctx: nothing if the caller
-// left, or the Source panicked.
-func (a attempt) verdict(ctx context.Context) verdict {
-	switch {
-	case a.err == nil || errors.Is(a.err, errLags):
-		return up
-	case isCancelled(ctx) || errors.Is(a.err, cache.ErrPanic):
-		return unknown
-	case isOutage(a.err):
-		return down
-	default:
-		return up
-	}
+func isRefusal(err error) bool {
+	return slices.ContainsFunc(refusals, func(refusal error) bool { return errors.Is(err, refusal) })
+}
+
+// isOutage reports whether err says that the region could not answer.
+func isOutage(err error) bool {
+	return errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) || errors.Is(err, cache.ErrThrottled)
+}
+
+// isFinal reports whether no other region need be asked: each has a KMS key of its own.
+func (a attempt) isFinal() bool {
+	return a.region.isPrimary() && isRefusal(a.err) && !isOutage(a.err) && !errors.Is(a.err, cache.ErrDecryption)
 }
 
 // attempts are those of one fetch, which failed.
@@ -49,9 +49,13 @@ func (a attempts) sorted() attempts {
 	return a
 }
 
-// areOutages reports whether no region could answer.
-func (a attempts) areOutages() bool {
-	return !slices.ContainsFunc(a, func(one attempt) bool { return !isOutage(one.err) })
+// areToBeSingle reports whether the secrets of this batch may be had one by one, though
+// the batch may not: where it is throttled, or where a region refuses it.
+func (a attempts) areToBeSingle(ctx context.Context) bool {
+	if ctx.Err() != nil || a[0].isFinal() {
+		return false
+	}
+	return slices.ContainsFunc(a, func(one attempt) bool { return errors.Is(one.err, errSingly) || !isOutage(one.err) })
 }
 
 // err joins what the regions said. Of the replicas only outages are wrapped: that one does
@@ -65,7 +69,7 @@ func (a attempts) err() error {
 	}
 	for i, one := range a {
 		verb := "%v"
-		if one.region.isPrimary() || isOutage(one.err) || errors.Is(one.err, context.Canceled) {
+		if one.region.isPrimary() || isOutage(one.err) && !isRefusal(one.err) || errors.Is(one.err, context.Canceled) {
 			verb = "%w"
 		}
 		if i > 0 {

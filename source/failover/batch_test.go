@@ -3,8 +3,11 @@ package failover_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -109,4 +112,106 @@ func TestAPrimaryWithoutBatchesHasNone(t *testing.T) {
 	if _, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: "one"}}); !errors.Is(err, errors.ErrUnsupported) || second.batches != 0 {
 		t.Errorf("got %v, and %d batches of the replica", err, second.batches)
 	}
+}
+
+func TestABatchThatIsThrottledSaysNothingOfTheRegion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		leaveOut(t, first, second, source)
+		first.set(func() {
+			first.err = cache.ErrUnavailable
+			first.batch = func([]cache.Ref) ([]cache.Result, error) { return nil, cache.ErrThrottled }
+		})
+		time.Sleep(time.Minute)
+		if results, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: "one"}}); err != nil || !errors.Is(results[0].Err, cache.ErrNotInBatch) {
+			t.Errorf("%v, %v", results, err)
+		}
+		before := first.count()
+		for range 10 {
+			if v, err := within(t, source); err != nil || v.Replica != "b" {
+				t.Errorf("%+v, %v", v, err)
+			}
+		}
+		if n := first.count() - before; n != 1 {
+			t.Errorf("the primary was asked %d times, and one may probe", n)
+		}
+	})
+}
+
+func TestACancelledBatchFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		leaveOut(t, first, second, source)
+		ctx, cancel := context.WithCancel(t.Context())
+		second.set(func() {
+			second.batch = func([]cache.Ref) ([]cache.Result, error) { cancel(); return nil, ctx.Err() }
+		})
+		if results, err := source.FetchBatch(ctx, []cache.Ref{{ID: "one"}}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, %v", results, err)
+		}
+	})
+}
+
+// What a batch can't give of one secret keeps nobody from the others.
+func TestABatchMayBeAnsweredInPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		first.set(func() {
+			first.batch = func([]cache.Ref) ([]cache.Result, error) {
+				return []cache.Result{
+					{}, {Err: cache.ErrNotFound}, {Err: cache.ErrNotInBatch}, {Err: cache.ErrUnavailable},
+					{Err: cache.ErrDecryption}, {Err: (*fs.PathError)(nil)}, {Err: context.DeadlineExceeded},
+				}, nil
+			}
+		})
+		refs := make([]cache.Ref, 7)
+		for i := range refs {
+			refs[i].ID = fmt.Sprint(i)
+		}
+		results, err := source.FetchBatch(t.Context(), refs)
+		if err != nil || len(results) != len(refs) {
+			t.Fatalf("%v, %v", results, err)
+		}
+		for i, want := range []error{nil, cache.ErrNotFound} {
+			if results[i].Err != want {
+				t.Errorf("%d: %v", i, results[i].Err)
+			}
+		}
+		for i, r := range results[2:] {
+			if r.Err != cache.ErrNotInBatch {
+				t.Errorf("%d: %v", i+2, r.Err)
+			}
+		}
+		if second.batches != 0 {
+			t.Errorf("%d batches of the replica", second.batches)
+		}
+	})
+}
+
+func TestAPrimaryWithoutBatchesStaysLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		down := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+			asked++
+			return cache.Value{}, cache.ErrUnavailable
+		})
+		source := open(t, failover.Region{Name: "a", Source: down}, failover.Region{Name: "b", Source: &scripted{}})
+		for range 10 {
+			if _, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil {
+				t.Error(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if _, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: "db"}}); !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("got %v", err)
+		}
+		for range 10 {
+			if _, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil {
+				t.Error(err)
+			}
+		}
+		if asked != 4 {
+			t.Errorf("it was asked %d times; want 3, and one probe", asked)
+		}
+	})
 }

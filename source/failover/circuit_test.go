@@ -21,8 +21,9 @@ type scripted struct {
 	created time.Time
 	calls   int
 	batches int
-	batch   func(refs []cache.Ref) ([]cache.Result, error) // nil: valuesOf
-	asked   []cache.Ref                                    // by the last request
+	fetch   func(context.Context, cache.Ref) (cache.Value, error) // nil: as the fields say
+	batch   func(refs []cache.Ref) ([]cache.Result, error)        // nil: as many values
+	asked   []cache.Ref                                           // by the last request
 }
 
 func (s *scripted) set(f func()) { s.mu.Lock(); defer s.mu.Unlock(); f() }
@@ -33,8 +34,11 @@ func (s *scripted) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error
 	s.mu.Lock()
 	s.calls++
 	s.asked = []cache.Ref{ref}
-	err, hang, v := s.err, s.hang, cache.Value{VersionID: s.version, Created: s.created}
+	fetch, err, hang, v := s.fetch, s.err, s.hang, cache.Value{VersionID: s.version, Created: s.created}
 	s.mu.Unlock()
+	if fetch != nil {
+		return fetch(ctx, ref)
+	}
 	if hang {
 		<-ctx.Done()
 		return cache.Value{}, ctx.Err()

@@ -5,14 +5,15 @@
 //
 // # When the next region is asked
 //
-// If a region can't answer ([cache.ErrUnavailable], [cache.ErrTimeout],
-// [cache.ErrThrottled]), or can't use the KMS key that it has for the secret
+// If a region can't answer, or can't use the KMS key that it has for the secret
 // ([cache.ErrDecryption]), the next one is asked, until the caller's context is done. Each
-// but the last has half of the time that is left. What the primary region says with
-// authority, that there is no such secret or no permission, is the answer. That a replica
-// says so is none: it may not have the secret yet, or other policies.
+// but the last has half of the time until the context's deadline, so that one which hangs
+// leaves some. What the primary region says with authority ([cache.ErrNotFound],
+// [cache.ErrDeleted], [cache.ErrAccessDenied], [cache.ErrInvalidRequest]) is the answer.
+// That a replica says so is none: it may not have the secret yet, or other policies.
 //
-// A region that failed three times in a row is left out for a delay that grows from 1 s
+// A region that could not answer ([cache.ErrUnavailable], [cache.ErrTimeout],
+// [cache.ErrThrottled]) three times in a row is left out for a delay that grows from 1 s
 // to 1 min; then one fetch probes it, for a quarter of the time that it has, while the
 // others go on without it. If no other region has an answer, those left out are asked too.
 //
@@ -28,9 +29,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
@@ -108,8 +107,8 @@ func (s *Source) region(name string) *region {
 // rewritten. The ARN of another region is [cache.ErrInvalidRef]. If every region fails,
 // the error says what each said, and wraps those that say that they could not answer.
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
-	if s == nil || len(s.regions) == 0 {
-		return cache.Value{}, errNoSource
+	if err := s.begin(ctx); err != nil {
+		return cache.Value{}, err
 	}
 	if err := s.check(ref); err != nil {
 		return cache.Value{}, err
@@ -132,8 +131,8 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 // the primary region's Source can't do batches, the error wraps [errors.ErrUnsupported].
 // What its batches do not bring is left to Fetch, and so is the ARN of another region.
 func (s *Source) FetchBatch(ctx context.Context, refs []cache.Ref) ([]cache.Result, error) {
-	if s == nil || len(s.regions) == 0 {
-		return nil, errNoSource
+	if err := s.begin(ctx); err != nil {
+		return nil, err
 	}
 	results := make([]cache.Result, len(refs))
 	asked := make([]int, 0, len(refs)) // which of refs
@@ -159,22 +158,35 @@ func (s *Source) FetchBatch(ctx context.Context, refs []cache.Ref) ([]cache.Resu
 			results[i] = s.sift(refs[i], answers[n], from)
 		}
 		return results, nil
-	case failed.areOutages() || failed[0].isFinal():
-		return nil, failed.err()
-	default: // a replica that refuses the batch may not refuse each of them
+	case failed.areToBeSingle(ctx):
 		return results, nil
+	default:
+		return nil, failed.err()
 	}
 }
 
 // sift leaves to Fetch what may be had from another region, or by a request of its own.
 func (s *Source) sift(ref cache.Ref, result cache.Result, r *region) cache.Result {
-	if result.Err == nil {
-		result.Err = s.accept(ref, &result.Value, r)
+	err := guard.Call(r.what(), func() error { return result.Err })
+	if err == nil {
+		err = s.accept(ref, &result.Value, r)
 	}
-	if result.Err != nil && (!r.isPrimary() || mayBeElsewhere(result.Err)) {
+	if err != nil && !(attempt{r, err}).isFinal() {
 		return cache.Result{Err: cache.ErrNotInBatch}
 	}
 	return result
+}
+
+// begin refuses a fetch that can't come to anything.
+func (s *Source) begin(ctx context.Context) error {
+	if s == nil || len(s.regions) == 0 {
+		return errNoSource
+	}
+	err := ctx.Err()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: no time is left to ask a region: %w", cache.ErrTimeout, err)
+	}
+	return err
 }
 
 // check refuses the ARN of another region.
@@ -195,7 +207,7 @@ func (s *Source) check(ref cache.Ref) error {
 func (s *Source) try(ctx context.Context, ask func(context.Context, *region) error) attempts {
 	failed := make(attempts, 0, len(s.regions))
 	for _, anyway := range []bool{false, true} {
-		for i, r := range s.regions {
+		for _, r := range s.regions {
 			if failed.include(r) {
 				continue
 			}
@@ -203,12 +215,11 @@ func (s *Source) try(ctx context.Context, ask func(context.Context, *region) err
 			if t == none {
 				continue
 			}
-			one := attempt{r, r.ask(ctx, s.part(t, i+1), ask)}
-			r.leave(t, one.verdict(ctx))
+			one := attempt{r, r.take(ctx, t, len(failed)+1 == len(s.regions), ask)}
 			switch {
 			case one.err == nil:
 				return nil
-			case one.isFinal():
+			case one.isFinal() || errors.Is(one.err, errSingly):
 				return attempts{one}
 			}
 			failed = append(failed, one)
@@ -219,29 +230,6 @@ func (s *Source) try(ctx context.Context, ask func(context.Context, *region) err
 	}
 	return failed.sorted()
 }
-
-// part says which part of the time that is left is for a turn, if the regions from the
-// next one on come after it.
-func (s *Source) part(t turn, next int) time.Duration {
-	last := !slices.ContainsFunc(s.regions[next:], func(r *region) bool { return t == resort || r.isUp() })
-	switch {
-	case last:
-		return 1
-	case t == probe:
-		return 4
-	default:
-		return 2
-	}
-}
-
-// isOutage reports whether err says that the region could not answer.
-func isOutage(err error) bool {
-	return errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) || errors.Is(err, cache.ErrThrottled)
-}
-
-// mayBeElsewhere reports whether another region may have what this one, the primary, can't
-// give.
-func mayBeElsewhere(err error) bool { return isOutage(err) || errors.Is(err, cache.ErrDecryption) }
 
 // Format shows the names of the regions.
 func (s *Source) Format(f fmt.State, _ rune) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -31,8 +32,8 @@ type newest struct {
 // A reading is what was last read of a secret.
 type reading struct {
 	version string
-	created time.Time
-	before  []string // the versions that it replaced, the last ones
+	latest  time.Time // when the last of its versions was created, which may be another
+	before  []string  // the versions that it replaced, the last ones
 }
 
 func newNewest() *newest {
@@ -59,11 +60,11 @@ func (s *Source) accept(ref cache.Ref, v *cache.Value, r *region) error {
 	s.newest.mu.Lock()
 	defer s.newest.mu.Unlock()
 	last, _ := s.newest.known.Get(ref)
-	if last == nil {
-		s.newest.known.Add(ref, &reading{version: v.VersionID, created: v.Created})
-		return nil
-	}
-	if !r.isPrimary() {
+	switch {
+	case last == nil:
+		last = new(reading)
+		s.newest.known.Add(ref, last)
+	case !r.isPrimary():
 		if err := last.check(v); err != nil {
 			return err
 		}
@@ -79,25 +80,31 @@ func (l *reading) check(v *cache.Value) error {
 		return nil // its CreatedDate may be that of the replica
 	case slices.Contains(l.before, v.VersionID):
 		return fmt.Errorf("%w: %w: its version %s was replaced by %s", cache.ErrUnavailable, errLags, v.VersionID, l.version)
-	case v.Created.Before(l.created):
+	case v.Created.Before(l.latest):
 		return fmt.Errorf("%w: %w: its version was created at %s, and there is one of %s", cache.ErrUnavailable, errLags,
-			v.Created.UTC().Format(time.RFC3339), l.created.UTC().Format(time.RFC3339))
+			v.Created.UTC().Format(time.RFC3339), l.latest.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
 
-// note remembers that v is the version now.
+// note remembers that v is the version now. What has no version is known by its date.
 func (l *reading) note(v *cache.Value) {
-	l.created = v.Created
+	if v.VersionID == "" {
+		l.latest = v.Created
+		return
+	}
 	if v.VersionID == l.version {
 		return
 	}
-	l.before = slices.DeleteFunc(l.before, func(version string) bool { return version == v.VersionID || version == l.version })
+	if v.Created.After(l.latest) {
+		l.latest = v.Created
+	}
+	l.before = slices.DeleteFunc(l.before, func(version string) bool { return version == v.VersionID })
 	if l.version != "" {
 		l.before = append(l.before, l.version)
 	}
 	if len(l.before) > rememberedVersions {
 		l.before = slices.Delete(l.before, 0, 1)
 	}
-	l.version = v.VersionID
+	l.version = strings.Clone(v.VersionID) // lest it keep the answer alive
 }

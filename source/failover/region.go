@@ -59,14 +59,29 @@ func (r *region) enter(anyway bool) turn {
 	return none
 }
 
-// isUp reports whether a fetch would have its turn.
-func (r *region) isUp() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failures < opensAfter || r.mayBeProbed()
+func (r *region) mayBeProbed() bool { return !r.probing && !time.Now().Before(r.until) }
+
+// take has f ask the region, and ends the turn, also if f ends the goroutine.
+func (r *region) take(ctx context.Context, t turn, last bool, f func(context.Context, *region) error) error {
+	v := unknown
+	defer func() { r.leave(t, v) }()
+	err := r.ask(ctx, t.part(last), f)
+	v = verdictOf(ctx, err)
+	return err
 }
 
-func (r *region) mayBeProbed() bool { return !r.probing && !time.Now().Before(r.until) }
+// part says which part of the time that is left is for a turn. What is asked last needs
+// to leave nothing.
+func (t turn) part(last bool) time.Duration {
+	switch {
+	case last:
+		return 1
+	case t == probe:
+		return 4
+	default:
+		return 2
+	}
+}
 
 // A verdict is what a turn says about the region.
 type verdict int
@@ -76,6 +91,21 @@ const (
 	up
 	down
 )
+
+// verdictOf is what err, from a fetch with ctx, says about the region that was asked.
+func verdictOf(ctx context.Context, err error) verdict {
+	switch {
+	case err == nil || errors.Is(err, errLags):
+		return up
+	case isCancelled(ctx), errors.Is(err, errSingly), errors.Is(err, errors.ErrUnsupported), errors.Is(err, cache.ErrPanic):
+		return unknown
+	case isOutage(err):
+		return down
+	case isRefusal(err):
+		return up
+	}
+	return unknown
+}
 
 // leave ends a turn. Fetches that began before the circuit opened, or as a last resort,
 // do not prolong it.
@@ -106,9 +136,9 @@ func (r *region) ask(ctx context.Context, part time.Duration, f func(context.Con
 		timed, cancel = context.WithTimeout(ctx, deadline.Sub(began)/part)
 		defer cancel()
 	}
-	err := guard.Call("source of the region "+r.name, func() error { return f(timed, r) })
+	err := guard.Call(r.what(), func() error { return f(timed, r) })
 	switch {
-	case err == nil || isOutage(err) || isCancelled(ctx):
+	case err == nil || isOutage(err) || isRefusal(err) || isCancelled(ctx):
 		return err
 	case errors.Is(timed.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w after %v: %w", cache.ErrTimeout, time.Since(began), err)
@@ -118,10 +148,16 @@ func (r *region) ask(ctx context.Context, part time.Duration, f func(context.Con
 	return err
 }
 
+// what names the Source in an error.
+func (r *region) what() string { return "source of the region " + r.name }
+
 func isCancelled(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
-// fetchBatch fetches those of refs that are asked for, and returns as many results. A
-// batch that is throttled answers nothing: single requests may be let through.
+// errSingly says that a batch is throttled, whose quota is its own and small: requests for
+// single secrets may be let through.
+var errSingly = errors.New("no batches now")
+
+// fetchBatch fetches those of refs that are asked for, and returns as many results.
 func (r *region) fetchBatch(ctx context.Context, refs []cache.Ref, asked []int) ([]cache.Result, error) {
 	source, ok := r.source.(cache.BatchSource)
 	if !ok {
@@ -134,11 +170,7 @@ func (r *region) fetchBatch(ctx context.Context, refs []cache.Ref, asked []int) 
 	results, err := source.FetchBatch(ctx, batch)
 	switch {
 	case errors.Is(err, cache.ErrThrottled):
-		results = make([]cache.Result, len(asked))
-		for n := range results {
-			results[n].Err = cache.ErrNotInBatch
-		}
-		return results, nil
+		err = fmt.Errorf("%w: %w", errSingly, err)
 	case err == nil && len(results) != len(asked):
 		err = fmt.Errorf("%w: %d results for a batch of %d", cache.ErrUnavailable, len(results), len(asked))
 	}

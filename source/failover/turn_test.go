@@ -1,0 +1,232 @@
+package failover_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/source/failover"
+)
+
+// within is a Fetch that has 10 s.
+func within(t testing.TB, source *failover.Source) (cache.Value, error) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	return source.Fetch(ctx, cache.Ref{ID: "db"})
+}
+
+// slowly answers after a time.
+func slowly(d time.Duration, err error) func(context.Context, cache.Ref) (cache.Value, error) {
+	return func(ctx context.Context, _ cache.Ref) (cache.Value, error) {
+		select {
+		case <-time.After(d):
+			return cache.Value{}, err
+		case <-ctx.Done():
+			return cache.Value{}, ctx.Err()
+		}
+	}
+}
+
+// leaveOut has the circuit of a region open, while the other answers.
+func leaveOut(t testing.TB, out, other *scripted, source *failover.Source) {
+	t.Helper()
+	out.set(func() { out.err = cache.ErrUnavailable })
+	for range 3 {
+		if _, err := within(t, source); err != nil {
+			t.Error(err)
+		}
+	}
+	out.set(func() { out.err = nil })
+	before := out.count()
+	if _, err := within(t, source); err != nil || out.count() != before {
+		t.Errorf("%v; it is not left out", err)
+	}
+}
+
+func TestTheLastRegionThatIsAskedHasAllOfTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		leaveOut(t, first, second, source)
+		second.set(func() { second.err = cache.ErrNotFound })
+		first.set(func() { first.fetch = slowly(9*time.Second, nil) })
+		if v, err := within(t, source); err != nil || v.Replica != "" {
+			t.Errorf("%+v, %v", v, err)
+		}
+	})
+}
+
+// Who was left out may be well again.
+func TestARegionThatHangsLeavesTimeForThoseThatWereLeftOut(t *testing.T) {
+	for _, name := range []string{"the primary", "the replica"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, second, source := two(t)
+				hangs, well := first, second
+				if name == "the replica" {
+					leaveOut(t, first, second, source)
+					hangs, well = second, first
+				} else {
+					second.set(func() { second.err = cache.ErrUnavailable })
+					for range 3 { // so that the replica's circuit alone opens
+						first.set(func() { first.err = cache.ErrUnavailable })
+						within(t, source)
+						first.set(func() { first.err = nil })
+						within(t, source)
+					}
+				}
+				hangs.set(func() { hangs.hang = true })
+				well.set(func() { well.err = nil })
+				began := time.Now()
+				if _, err := within(t, source); err != nil || time.Since(began) != 5*time.Second {
+					t.Errorf("%v after %v", err, time.Since(began))
+				}
+			})
+		})
+	}
+}
+
+func TestARefusalThatComesLateIsNoTimeout(t *testing.T) {
+	late := func(context.Context, cache.Ref) (cache.Value, error) {
+		time.Sleep(6 * time.Second)
+		return cache.Value{}, cache.ErrNotFound
+	}
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		first.set(func() { first.err = cache.ErrUnavailable })
+		second.set(func() { second.fetch = late })
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrNotFound) {
+			t.Errorf("of the replica: %v", err)
+		}
+		first.set(func() { first.fetch = late })
+		before := second.count()
+		if _, err := within(t, source); !errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrTimeout) || second.count() != before {
+			t.Errorf("of the primary: %v", err)
+		}
+	})
+}
+
+func TestAFetchWithoutTimeAsksNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		first.set(func() { first.hang = true })
+		over, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for range 5 {
+			if _, err := source.Fetch(over, cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+			if _, err := source.FetchBatch(over, []cache.Ref{{ID: "db"}}); !errors.Is(err, cache.ErrTimeout) {
+				t.Errorf("of a batch: %v", err)
+			}
+		}
+		if n := first.count() + first.batches + second.count() + second.batches; n != 0 {
+			t.Errorf("%d requests", n)
+		}
+		cancelled, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := source.Fetch(cancelled, cache.Ref{ID: "db"}); !errors.Is(err, context.Canceled) || errors.Is(err, cache.ErrTimeout) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestAPrimaryThatPanicsSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		first.set(func() {
+			first.fetch = func(context.Context, cache.Ref) (cache.Value, error) { panic("bug") }
+			first.batch = func([]cache.Ref) ([]cache.Result, error) { panic("bug") }
+		})
+		for range 5 {
+			if v, err := within(t, source); err != nil || v.Replica != "b" {
+				t.Errorf("%+v, %v", v, err)
+			}
+			if results, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: "db"}}); err != nil || results[0].Value.Replica != "b" {
+				t.Errorf("%+v, %v", results, err)
+			}
+		}
+		second.set(func() { second.err = cache.ErrNotFound })
+		if _, err := within(t, source); !errors.Is(err, cache.ErrPanic) || errors.Is(err, cache.ErrNotFound) {
+			t.Errorf("got %v", err)
+		}
+		first.set(func() { first.fetch, first.batch = nil, nil })
+		if v, err := within(t, source); err != nil || v.Replica != "" {
+			t.Errorf("%+v, %v", v, err)
+		}
+	})
+}
+
+// As a test's FailNow does in a fake.
+func TestAProbeThatEndsItsGoroutineIsNotTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		leaveOut(t, first, second, source)
+		time.Sleep(time.Minute)
+		first.set(func() {
+			first.fetch = func(context.Context, cache.Ref) (cache.Value, error) { runtime.Goexit(); panic("not reached") }
+		})
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			source.Fetch(t.Context(), cache.Ref{ID: "db"})
+		}()
+		<-ended
+		first.set(func() { first.fetch = nil })
+		time.Sleep(time.Minute)
+		if v, err := within(t, source); err != nil || v.Replica != "" {
+			t.Errorf("%+v, %v: the primary is never asked again", v, err)
+		}
+	})
+}
+
+func TestEachRegionLearnsThatAFetchIsForced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		var forced []bool
+		answer := func(err error) func(context.Context, cache.Ref) (cache.Value, error) {
+			return func(ctx context.Context, _ cache.Ref) (cache.Value, error) {
+				forced = append(forced, cache.IsForced(ctx))
+				return cache.Value{}, err
+			}
+		}
+		first.set(func() { first.fetch = answer(cache.ErrUnavailable) })
+		second.set(func() { second.fetch = answer(nil) })
+		c, err := cache.New(source, cache.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Refresh(t.Context(), cache.Ref{ID: "db"}); err != nil || len(forced) != 2 || !forced[0] || !forced[1] {
+			t.Errorf("%v, %v", forced, err)
+		}
+	})
+}
+
+// Of an error that wraps no sentinel nobody knows what it says.
+func TestWhatIsNoRefusalOfThePrimaryIsNoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second, source := two(t)
+		strange := errors.New("strange")
+		first.set(func() { first.err = strange })
+		for range 5 {
+			if v, err := within(t, source); err != nil || v.Replica != "b" {
+				t.Errorf("%+v, %v", v, err)
+			}
+		}
+		if n := first.count(); n != 5 {
+			t.Errorf("the primary was asked %d times, though it did not say that it can't answer", n)
+		}
+		second.set(func() { second.err = cache.ErrNotFound })
+		if _, err := within(t, source); !errors.Is(err, strange) || errors.Is(err, cache.ErrNotFound) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
