@@ -48,7 +48,7 @@ func newNewest() *newest {
 }
 
 // accept says of a value from r that it is from there, and refuses one from a replica
-// that was replaced, or was created before the one that is known. In the primary region a
+// that was replaced, or was created before the last that is known. In the primary region a
 // label may have been moved back.
 func (s *Source) accept(ref cache.Ref, v *cache.Value, r *region) error {
 	if !r.isPrimary() {

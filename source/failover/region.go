@@ -63,7 +63,7 @@ func (r *region) mayBeProbed() bool { return !r.probing && !time.Now().Before(r.
 
 // take has f ask the region, and ends the turn, also if f ends the goroutine.
 func (r *region) take(ctx context.Context, t turn, last bool, f func(context.Context, *region) error) error {
-	v := unknown
+	v := strange
 	defer func() { r.leave(t, v) }()
 	err := r.ask(ctx, t.part(last), f)
 	v = verdictOf(ctx, err)
@@ -87,9 +87,10 @@ func (t turn) part(last bool) time.Duration {
 type verdict int
 
 const (
-	unknown verdict = iota
+	nothing verdict = iota
 	up
 	down
+	strange // no outage, but a reason not to close its circuit
 )
 
 // verdictOf is what err, from a fetch with ctx, says about the region that was asked.
@@ -97,14 +98,16 @@ func verdictOf(ctx context.Context, err error) verdict {
 	switch {
 	case err == nil || errors.Is(err, errLags):
 		return up
-	case isCancelled(ctx), errors.Is(err, errSingly), errors.Is(err, errors.ErrUnsupported), errors.Is(err, cache.ErrPanic):
-		return unknown
+	case isCancelled(ctx), errors.Is(err, errSingly), errors.Is(err, errors.ErrUnsupported):
+		return nothing
+	case errors.Is(err, cache.ErrPanic):
+		return strange
 	case isOutage(err):
 		return down
 	case isRefusal(err):
 		return up
 	}
-	return unknown
+	return strange
 }
 
 // leave ends a turn. Fetches that began before the circuit opened, or as a last resort,
@@ -118,7 +121,7 @@ func (r *region) leave(t turn, v verdict) {
 	switch {
 	case v == up:
 		r.failures = 0
-	case v == down && (r.failures < opensAfter || t == probe):
+	case v == down && r.failures < opensAfter, v != nothing && t == probe:
 		r.failures++
 		if r.failures >= opensAfter {
 			r.until = time.Now().Add(probes.Delay(r.failures - opensAfter + 1))
@@ -126,8 +129,7 @@ func (r *region) leave(t turn, v verdict) {
 	}
 }
 
-// ask calls f, which asks the region, for one part of the time that is left. A panic is
-// the Source's failure, not the circuit's.
+// ask calls f, which asks the region, for one part of the time that is left.
 func (r *region) ask(ctx context.Context, part time.Duration, f func(context.Context, *region) error) error {
 	began := time.Now()
 	timed := ctx

@@ -226,6 +226,9 @@ func TestAReplicaThatLacksASecretLeavesTheCacheWithWhatItHas(t *testing.T) {
 						time.Sleep(time.Minute)
 					}
 					c.Close()
+					for range 3 { // as other secrets are fetched
+						source.Fetch(t.Context(), cache.Ref{ID: "other"})
+					}
 				}
 			})
 		})

@@ -230,3 +230,28 @@ func TestWhatIsNoRefusalOfThePrimaryIsNoAnswer(t *testing.T) {
 		}
 	})
 }
+
+func TestAProbeThatLearnsNothingOfTheRegionKeepsItLeftOut(t *testing.T) {
+	for name, probe := range map[string]func(context.Context, cache.Ref) (cache.Value, error){
+		"panics":  func(context.Context, cache.Ref) (cache.Value, error) { panic("bug") },
+		"strange": func(context.Context, cache.Ref) (cache.Value, error) { return cache.Value{}, errors.New("strange") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, second, source := two(t)
+				leaveOut(t, first, second, source)
+				time.Sleep(time.Minute)
+				before := first.count()
+				first.set(func() { first.fetch = probe })
+				for range 100 {
+					if v, err := within(t, source); err != nil || v.Replica != "b" {
+						t.Errorf("%+v, %v", v, err)
+					}
+				}
+				if n := first.count() - before; n != 1 {
+					t.Errorf("%d fetches probed in a moment", n)
+				}
+			})
+		})
+	}
+}
