@@ -100,8 +100,6 @@ func verdictOf(ctx context.Context, err error) verdict {
 		return up
 	case isCancelled(ctx), errors.Is(err, errSingly), errors.Is(err, errors.ErrUnsupported):
 		return nothing
-	case errors.Is(err, cache.ErrPanic):
-		return strange
 	case isOutage(err):
 		return down
 	case isRefusal(err):

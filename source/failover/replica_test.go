@@ -4,15 +4,11 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"errors"
-	"fmt"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
-	"unsafe"
-	"weak"
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/source/failover"
@@ -124,75 +120,6 @@ func TestWhatAReplicaLacksIsNotMissing(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Between what was there before and what was rolled back there may be one that was never
-// read here.
-func TestAReplicaBringsNoVersionFromBeforeOneThatWasReplaced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first, second, source := two(t)
-		for _, step := range []struct {
-			version string
-			age     time.Duration
-		}{{"good", 3 * time.Hour}, {"bad", time.Hour}, {"good", 3 * time.Hour}} {
-			first.set(func() { first.version, first.created = step.version, time.Now().Add(-step.age) })
-			if _, err := within(t, source); err != nil {
-				t.Error(err)
-			}
-		}
-		first.set(func() { first.err = cache.ErrUnavailable })
-		second.set(func() { second.version, second.created = "between", time.Now().Add(-2*time.Hour) })
-		if v, err := within(t, source); !errors.Is(err, cache.ErrUnavailable) {
-			t.Errorf("%+v, %v", v, err)
-		}
-		second.set(func() { second.version, second.created = "good", time.Now().Add(-3*time.Hour) })
-		if v, err := within(t, source); err != nil || v.Replica != "b" {
-			t.Errorf("%+v, %v", v, err)
-		}
-	})
-}
-
-// The CreatedDate of a replica may be that of the replication.
-func TestADateOfTheSameVersionInAReplicaChangesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		now := time.Now()
-		first, second, third := &scripted{version: "one", created: now}, &scripted{version: "one", created: now.Add(time.Hour)}, &scripted{version: "two", created: now.Add(time.Minute)}
-		source := open(t, failover.Region{Name: "a", Source: first}, failover.Region{Name: "b", Source: second}, failover.Region{Name: "c", Source: third})
-		for _, step := range []struct {
-			down *scripted
-			want string
-		}{{nil, ""}, {first, "b"}, {second, "c"}} {
-			if step.down != nil {
-				step.down.set(func() { step.down.err = cache.ErrUnavailable })
-			}
-			if v, err := within(t, source); err != nil || v.Replica != step.want {
-				t.Errorf("%+v, %v", v, err)
-			}
-		}
-	})
-}
-
-// A Value's strings may be parts of the whole answer.
-func TestWhatIsRememberedKeepsNoAnswerAlive(t *testing.T) {
-	first, _, source := two(t)
-	var answers [2]weak.Pointer[[1 << 20]byte]
-	for i := range answers {
-		answer := new([1 << 20]byte)
-		copy(answer[:], strings.Repeat(fmt.Sprint(i), 36))
-		answers[i] = weak.Make(answer)
-		first.set(func() { first.version = unsafe.String(&answer[0], 36) })
-		if _, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil {
-			t.Error(err)
-		}
-	}
-	first.set(func() { first.version = "" })
-	runtime.GC()
-	for i := range answers {
-		if answers[i].Value() != nil {
-			t.Errorf("answer %d is still in memory", i)
-		}
-	}
-	runtime.KeepAlive(source)
 }
 
 func TestAReplicaThatLacksASecretLeavesTheCacheWithWhatItHas(t *testing.T) {

@@ -111,6 +111,25 @@ func TestARefusalThatComesLateIsNoTimeout(t *testing.T) {
 	})
 }
 
+// It would be blamed for what it is not.
+func TestAnErrorThatComesLateIsATimeoutOnlyIfNobodyKnowsWhatItSays(t *testing.T) {
+	for err, timeout := range map[error]bool{cache.ErrThrottled: false, errors.New("connection closed"): true} {
+		synctest.Test(t, func(t *testing.T) {
+			first, second, source := two(t)
+			first.set(func() {
+				first.fetch = func(context.Context, cache.Ref) (cache.Value, error) {
+					time.Sleep(6 * time.Second)
+					return cache.Value{}, err
+				}
+			})
+			second.set(func() { second.err = cache.ErrNotFound })
+			if _, got := within(t, source); !errors.Is(got, err) || errors.Is(got, cache.ErrTimeout) != timeout {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
 func TestAFetchWithoutTimeAsksNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)
@@ -134,6 +153,9 @@ func TestAFetchWithoutTimeAsksNobody(t *testing.T) {
 		cancel()
 		if _, err := source.Fetch(cancelled, cache.Ref{ID: "db"}); !errors.Is(err, context.Canceled) || errors.Is(err, cache.ErrTimeout) {
 			t.Errorf("got %v", err)
+		}
+		if n := first.count() + second.count(); n != 0 {
+			t.Errorf("%d requests", n)
 		}
 	})
 }
@@ -185,73 +207,4 @@ func TestAProbeThatEndsItsGoroutineIsNotTheLast(t *testing.T) {
 			t.Errorf("%+v, %v: the primary is never asked again", v, err)
 		}
 	})
-}
-
-func TestEachRegionLearnsThatAFetchIsForced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first, second, source := two(t)
-		var forced []bool
-		answer := func(err error) func(context.Context, cache.Ref) (cache.Value, error) {
-			return func(ctx context.Context, _ cache.Ref) (cache.Value, error) {
-				forced = append(forced, cache.IsForced(ctx))
-				return cache.Value{}, err
-			}
-		}
-		first.set(func() { first.fetch = answer(cache.ErrUnavailable) })
-		second.set(func() { second.fetch = answer(nil) })
-		c, err := cache.New(source, cache.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		if _, err := c.Refresh(t.Context(), cache.Ref{ID: "db"}); err != nil || len(forced) != 2 || !forced[0] || !forced[1] {
-			t.Errorf("%v, %v", forced, err)
-		}
-	})
-}
-
-// Of an error that wraps no sentinel nobody knows what it says.
-func TestWhatIsNoRefusalOfThePrimaryIsNoAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first, second, source := two(t)
-		strange := errors.New("strange")
-		first.set(func() { first.err = strange })
-		for range 5 {
-			if v, err := within(t, source); err != nil || v.Replica != "b" {
-				t.Errorf("%+v, %v", v, err)
-			}
-		}
-		if n := first.count(); n != 5 {
-			t.Errorf("the primary was asked %d times, though it did not say that it can't answer", n)
-		}
-		second.set(func() { second.err = cache.ErrNotFound })
-		if _, err := within(t, source); !errors.Is(err, strange) || errors.Is(err, cache.ErrNotFound) {
-			t.Errorf("got %v", err)
-		}
-	})
-}
-
-func TestAProbeThatLearnsNothingOfTheRegionKeepsItLeftOut(t *testing.T) {
-	for name, probe := range map[string]func(context.Context, cache.Ref) (cache.Value, error){
-		"panics":  func(context.Context, cache.Ref) (cache.Value, error) { panic("bug") },
-		"strange": func(context.Context, cache.Ref) (cache.Value, error) { return cache.Value{}, errors.New("strange") },
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				first, second, source := two(t)
-				leaveOut(t, first, second, source)
-				time.Sleep(time.Minute)
-				before := first.count()
-				first.set(func() { first.fetch = probe })
-				for range 100 {
-					if v, err := within(t, source); err != nil || v.Replica != "b" {
-						t.Errorf("%+v, %v", v, err)
-					}
-				}
-				if n := first.count() - before; n != 1 {
-					t.Errorf("%d fetches probed in a moment", n)
-				}
-			})
-		})
-	}
 }
