@@ -44,10 +44,10 @@ type Config struct {
 	// NoRefreshAhead turns refresh-ahead off. With it on, an access to a value
 	// older than a moment drawn at random returns the value at once and starts a
 	// refresh in the background, so that no reader waits and a fleet does not
-	// call in step. The moment lies between TTL/2 and one FetchTimeout before the
-	// TTL's end, or 3/4 of a TTL that is shorter than four FetchTimeouts. After a first
-	// fetch, a forced one, or one that ended an outage, which the whole fleet may have
-	// made at the same time, it lies between TTL/60 and that end.
+	// call in step. The moment lies between 70 and 83 % of the TTL, but ends one
+	// FetchTimeout before the TTL does, or at 75 % of a TTL that is shorter than four
+	// FetchTimeouts. After a first fetch, a forced one, or one that ended an outage, which
+	// the whole fleet may have made at the same time, it lies between TTL/60 and that end.
 	NoRefreshAhead bool
 
 	// DefaultStage is the version stage of a Ref that names neither stage nor

@@ -49,7 +49,7 @@ func (m *model) get(id, there string) expectation {
 		return expectation{1, 1, answers(there)}
 	case !r.invalid && age < m.ttl:
 		e := expectation{0, 0, answers(r.version)}
-		earliest := m.ttl / 2
+		earliest := m.ttl / 10 * 7
 		if r.inStep {
 			earliest = m.ttl / 60
 		}

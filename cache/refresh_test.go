@@ -62,12 +62,18 @@ func TestRefreshAheadReturnsThePresentValueAndThenTheNewOne(t *testing.T) {
 	})
 }
 
-func TestTheRefreshPointIsDrawnFromTheSecondHalfOfTheTTL(t *testing.T) {
+func TestTheRefreshPointIsDrawnFrom70To83PercentOfTheTTL(t *testing.T) {
 	got := refreshPoints(t, 2)
 	for i, n := range got {
-		// 200 are expected in each step of the second half; 5 standard deviations are 67.
-		if i < 10 && n > 0 || i >= 10 && (n < 130 || n > 270) {
-			t.Errorf("%d of 2000 caches refreshed in minute %d of 20", n, i)
+		part := 0.0 // of the 2.6 minutes
+		switch {
+		case i == 14 || i == 15:
+			part = 1 / 2.6
+		case i == 16:
+			part = 0.6 / 2.6
+		}
+		if want := 2000 * part; math.Abs(float64(n)-want) > 5*math.Sqrt(want*(1-part)) {
+			t.Errorf("%d of 2000 caches refreshed in minute %d of 20, want about %.0f", n, i, want)
 		}
 	}
 }
@@ -75,17 +81,23 @@ func TestTheRefreshPointIsDrawnFromTheSecondHalfOfTheTTL(t *testing.T) {
 func TestAfterAFirstFetchTheRefreshPointIsDrawnAsIfTheFleetHadNotBegunInStep(t *testing.T) {
 	got := refreshPoints(t, 1)
 	for i, n := range got {
-		// The density is even in the first half and falls to 0 in the second: of what
-		// would be 20 steps of 2000/15, the last 10 have 95 %, 85 %, … 5 %. The first
+		// The density is even for 14 minutes and falls to 0 in 2.6 more: of what would be
+		// steps of 2000/15.3, the last three have what is below that slope. The first
 		// sixtieth of the TTL, a third of a step, is left out.
 		part := 1.0
-		if i >= 10 {
-			part = 0.95 - 0.1*float64(i-10)
-		}
-		if i == 0 {
+		switch {
+		case i == 0:
 			part = 0.67
+		case i == 14:
+			part = (2.6*2.6 - 1.6*1.6) / (2 * 2.6)
+		case i == 15:
+			part = (1.6*1.6 - 0.6*0.6) / (2 * 2.6)
+		case i == 16:
+			part = 0.6 * 0.6 / (2 * 2.6)
+		case i > 16:
+			part = 0
 		}
-		if want := 2000 / 15.0 * part; math.Abs(float64(n)-want) > 5*math.Sqrt(want)+4 {
+		if want := 2000 / 15.3 * part; math.Abs(float64(n)-want) > 5*math.Sqrt(want)+4 {
 			t.Errorf("%d of 2000 caches refreshed in minute %d of 20, want about %.0f", n, i, want)
 		}
 	}

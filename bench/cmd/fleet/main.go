@@ -78,10 +78,7 @@ func report(records []*fleet.Record, n int) string {
 		}
 		fmt.Fprintf(&b, "- %s: %s\n", met, t.Text)
 	}
-	b.WriteString("\nAWS's client has fetched all again so soon since it asks at nearly each read while the service fails, " +
-		"which is what its calls during the outage and the calls refused come from; here readers go on with the last good value meanwhile. " +
-		"The rotation that is noticed by refreshing alone, and the calls of the day, are alike by design: " +
-		"both policies draw the interval from the second half of the hour.\n")
+	fmt.Fprintf(&b, "\n%s\n", fleet.Reasons(records))
 	fmt.Fprintf(&b, "\nRun with %s. The draws are random: the figures change a little from run to run.\n", runtime.Version())
 	return b.String()
 }

@@ -31,7 +31,7 @@ func TestASmallFleetKeepsToWhatIsPromised(t *testing.T) {
 		t.Errorf("recovered after %+v", ours.Outage)
 	}
 	for _, r := range records {
-		if len(r.Ready) != 100 || len(r.Staleness) != 100 {
+		if len(r.Ready) != 100 || len(r.Staleness)+r.Unseen != 100 || r.Unseen != 0 {
 			t.Errorf("%s: %d processes ready, %d saw the rotation", r.Policy, len(r.Ready), len(r.Staleness))
 		}
 		for i := range r.Ready {
@@ -51,8 +51,8 @@ func TestASmallFleetKeepsToWhatIsPromised(t *testing.T) {
 	for _, p := range fleet.Plots() {
 		checkXML(t, p.File, string(p.SVG(records)))
 	}
-	text := fleet.Table(records) + fleet.Refusals(records)
-	for _, want := range []string{"typedsecret", "AWS caching client for Go", "outage of 1 h", "Secret.Do"} {
+	text := fleet.Table(records) + fleet.Refusals(records) + fleet.Reasons(records)
+	for _, want := range []string{"typedsecret", "AWS caching client for Go", "outage of 1 h", "Secret.Do", "better"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
 		}

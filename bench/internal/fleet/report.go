@@ -2,10 +2,10 @@ package fleet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
-	"github.com/typedsecret/typedsecret/bench/internal/plot"
 	"github.com/typedsecret/typedsecret/bench/internal/table"
 )
 
@@ -30,11 +30,12 @@ func (r *Record) PeakToMean(from, to time.Duration) float64 {
 	return float64(peak) * float64(n) / float64(max(sum, 1))
 }
 
-// A row is one of the table: lower values are better.
+// A row is one of the table: lower values are better, unless it is just a fact.
 type row struct {
 	name  string
 	value func(*Record) float64
 	show  func(float64) string
+	fact  bool
 }
 
 func number(v float64) string { return table.Number(v) }
@@ -52,47 +53,63 @@ func duration(v float64) string {
 }
 
 func rows() []row {
+	return slices.Concat(deployRows(), rotationRows(),
+		troubleRows("outage of 1 h", outageAt, outageEnd, throttleAt, func(r *Record) Recovery { return r.Outage }),
+		troubleRows("little quota for 30 min", throttleAt, throttleAt+throttled, refusalAt, func(r *Record) Recovery { return r.Throttle }))
+}
+
+func deployRows() []row {
 	return []row{
-		{"deploy of all at once: calls in all", func(r *Record) float64 { c, _, _ := r.between(0, time.Minute); return float64(c) }, number},
-		{"peak, calls/s", func(r *Record) float64 { _, p, _ := r.between(0, time.Minute); return float64(p) }, number},
-		{"calls refused by the quota", func(r *Record) float64 { _, _, n := r.between(0, time.Minute); return float64(n) }, number},
-		{"until all processes have all secrets", func(r *Record) float64 { return float64(part(r.Ready, 1)) }, duration},
-		{"the day after: calls/s", func(r *Record) float64 {
+		{name: "deploy of all at once: calls in all", value: func(r *Record) float64 { c, _, _ := r.between(0, time.Minute); return float64(c) }, show: number},
+		{name: "peak, calls/s", value: func(r *Record) float64 { _, p, _ := r.between(0, time.Minute); return float64(p) }, show: number},
+		{name: "calls refused by the quota", value: func(r *Record) float64 { _, _, n := r.between(0, time.Minute); return float64(n) }, show: number},
+		{name: "until all processes have all secrets", value: func(r *Record) float64 { return float64(part(r.Ready, 1)) }, show: duration},
+		{name: "the day after: calls/s", value: func(r *Record) float64 {
 			c, _, _ := r.between(time.Minute, rotationAt)
 			return float64(c) / (rotationAt - time.Minute).Seconds()
-		}, ratio},
-		{"peak/mean of a minute, whole day", func(r *Record) float64 { return r.PeakToMean(time.Minute, rotationAt) }, ratio},
-		{"shared secret rotated, noticed by refreshing: mean", func(r *Record) float64 { return float64(mean(r.Staleness)) }, duration},
-		{"the same: last process", func(r *Record) float64 { return float64(part(r.Staleness, 1)) }, duration},
-		{"outage of 1 h: calls/s in it", func(r *Record) float64 {
-			c, _, _ := r.between(outageAt, outageEnd)
-			return float64(c) / time.Hour.Seconds()
-		}, number},
-		{"peak after it, calls/s", func(r *Record) float64 { _, p, _ := r.between(outageEnd, throttleAt); return float64(p) }, number},
-		{"calls refused by the quota after it", func(r *Record) float64 { _, _, n := r.between(outageEnd, throttleAt); return float64(n) }, number},
-		{"until 99 % of the secrets are fetched again", func(r *Record) float64 { return float64(r.Outage.Most) }, duration},
-		{"until all are", func(r *Record) float64 { return float64(r.Outage.All) }, duration},
-		{"little quota for 30 min: calls refused", func(r *Record) float64 {
-			_, _, n := r.between(throttleAt, throttleAt+throttled)
-			return float64(n)
-		}, number},
-		{"peak after it, calls/s ", func(r *Record) float64 { _, p, _ := r.between(throttleAt+throttled, refusalAt); return float64(p) }, number},
-		{"until 99 % of the secrets are fetched again ", func(r *Record) float64 { return float64(r.Throttle.Most) }, duration},
+		}, show: ratio},
+		{name: "peak/mean of a minute, whole day", value: func(r *Record) float64 { return r.PeakToMean(time.Minute, rotationAt) }, show: ratio},
 	}
 }
 
-// Table compares the records, the first of which is ours.
+func rotationRows() []row {
+	return []row{
+		{name: "shared secret rotated, noticed by refreshing: mean", value: func(r *Record) float64 { return float64(mean(r.Staleness)) }, show: duration},
+		{name: "the same: last process", value: func(r *Record) float64 { return float64(part(r.Staleness, 1)) }, show: duration},
+		{name: "processes that had not noticed two hours later", value: func(r *Record) float64 { return float64(r.Unseen) }, show: number},
+	}
+}
+
+// troubleRows are those of a trouble, and of the time after it until something else
+// happens.
+func troubleRows(name string, from, to, next time.Duration, recovery func(*Record) Recovery) []row {
+	return []row{
+		{name: name + ": calls/s in it", value: func(r *Record) float64 {
+			c, _, _ := r.between(from, to)
+			return float64(c) / (to - from).Seconds()
+		}, show: number},
+		{name: "calls refused by the quota in it", value: func(r *Record) float64 { _, _, n := r.between(from, to); return float64(n) }, show: number},
+		{name: "secrets whose last fetch had failed at its end", value: func(r *Record) float64 { return float64(recovery(r).Failing) }, show: number, fact: true},
+		{name: "until 99 % of these are fetched again", value: func(r *Record) float64 { return float64(recovery(r).Most) }, show: duration},
+		{name: "until all of them are", value: func(r *Record) float64 { return float64(recovery(r).All) }, show: duration},
+		{name: "peak after it, calls/s", value: func(r *Record) float64 { _, p, _ := r.between(to, next); return float64(p) }, show: number},
+		{name: "calls refused by the quota after it", value: func(r *Record) float64 { _, _, n := r.between(to, next); return float64(n) }, show: number},
+	}
+}
+
+// Table compares the records, the first of which is ours and the second AWS's.
 func Table(records []*Record) string {
 	t := &table.Table{Head: []string{""}}
 	for _, r := range records {
 		t.Head = append(t.Head, r.Policy)
 	}
+	t.Head = append(t.Head, "beside AWS's")
 	for _, row := range rows() {
 		cells := []string{strings.TrimSpace(row.name)}
 		for _, r := range records {
 			cells = append(cells, row.show(row.value(r)))
 		}
-		t.Add(cells...)
+		t.Add(append(cells, row.verdict(records))...)
 	}
 	return t.String()
 }
@@ -110,67 +127,4 @@ func Refusals(records []*Record) string {
 			r.Policy, loginEvery, part(r.Refused, 1).Round(10*time.Millisecond), mean(r.Refused).Round(10*time.Millisecond), number(float64(peak)), refused)
 	}
 	return b.String()
-}
-
-// A Target is one that the first record has to meet.
-type Target struct {
-	Text string
-	Met  bool
-}
-
-// Targets judges ours, the first of the records, by itself and beside AWS's, the second.
-func Targets(records []*Record) []Target {
-	r := records[0]
-	ptm := r.PeakToMean(time.Minute, rotationAt)
-	_, peak, refused := r.between(outageEnd, throttleAt)
-	targets := []Target{
-		{fmt.Sprintf("peak/mean in steady state at most 1.3: %.2f", ptm), ptm <= 1.3},
-		{fmt.Sprintf("after the outage the fleet never exceeds the quota: the peak is %s of %s calls/s", number(float64(peak)), number(Quota)), refused == 0 && peak <= Quota},
-		{fmt.Sprintf("99 %% recovered within a minute of its end: %s", duration(float64(r.Outage.Most))), r.Outage.Most <= time.Minute},
-	}
-	for _, row := range rows() {
-		mine, theirs := row.value(r), row.value(records[1])
-		if mine > theirs || mine == theirs && mine != 0 {
-			targets = append(targets, Target{fmt.Sprintf("better than AWS's in every row: not in %q, %s and %s",
-				strings.TrimSpace(row.name), row.show(mine), row.show(theirs)), false})
-		}
-	}
-	if len(targets) == 3 {
-		targets = append(targets, Target{"better than AWS's in every row, or neither has any", true})
-	}
-	return targets
-}
-
-// A Plot is one of the report's.
-type Plot struct {
-	File, Title string
-	from, to    time.Duration
-	step        time.Duration
-	log, quota  bool
-}
-
-// Plots are those of the report.
-func Plots() []Plot {
-	return []Plot{
-		{"deploy.svg", "Deploy of all at once", 0, 30 * time.Second, time.Second, true, true},
-		{"day.svg", "The first twelve hours", time.Minute, 12 * time.Hour, 5 * time.Minute, false, false},
-		{"outage.svg", "An outage of an hour, from 10 min before to 50 min after", outageAt - 10*time.Minute, outageEnd + 50*time.Minute, 10 * time.Second, true, true},
-	}
-}
-
-// SVG draws the calls per second of the records.
-func (p Plot) SVG(records []*Record) []byte {
-	c := plot.Chart{Title: p.Title, X: "minutes", Y: "calls/s, mean of " + p.step.String(), LogY: p.log}
-	for _, r := range records {
-		l := plot.Line{Name: strings.Replace(r.Policy, "AWS caching client for Go", "AWS's client", 1)}
-		for at := p.from; at < p.to; at += p.step {
-			calls, _, _ := r.between(at, at+p.step)
-			l.Points = append(l.Points, plot.Point{X: (at - p.from).Minutes(), Y: float64(calls) / p.step.Seconds()})
-		}
-		c.Lines = append(c.Lines, l)
-	}
-	if p.quota {
-		c.Lines = append(c.Lines, plot.Line{Name: "quota", Dashed: true, Points: []plot.Point{{X: 0, Y: Quota}, {X: (p.to - p.from).Minutes(), Y: Quota}}})
-	}
-	return c.SVG()
 }

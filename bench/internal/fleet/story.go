@@ -34,15 +34,19 @@ type Record struct {
 	Seconds   []Second
 
 	Ready     []time.Duration // of each process, from the start
-	Staleness []time.Duration // of each process, after the rotation
+	Staleness []time.Duration // of each process that saw the rotation, after it
+	Unseen    int             // processes that did not
 	Outage    Recovery
 	Throttle  Recovery
 	Refused   []time.Duration // of each process, after the second rotation; nil if the policy has nothing for it
 }
 
-// A Recovery is how long after a trouble's end the last fetch of so many secrets had
-// succeeded.
-type Recovery struct{ Most, All time.Duration }
+// A Recovery is how long after a trouble's end 99 % and all of the secrets were fetched
+// again of which the last fetch had failed by then.
+type Recovery struct {
+	Failing   int
+	Most, All time.Duration
+}
 
 // Play plays the story for n processes. It must run in a bubble, which ends with it.
 func Play(policy Policy, n int) *Record {
@@ -70,20 +74,20 @@ func Play(policy Policy, n int) *Record {
 	region.set(func(r *Region) { r.down = true })
 	for _, p := range fleet {
 		rec.Ready = append(rec.Ready, p.ready)
-		rec.Staleness = append(rec.Staleness, max(0, p.saw-rotationAt))
+		rec.noteSeen(p.version, p.saw, region.current())
 	}
 
 	until(outageEnd)
 	region.set(func(r *Region) { r.down = false })
-	rec.Outage = recovery(region, n*Secrets)
+	rec.Outage = recovery(region)
 	region.busy.Store(false)
 
 	until(throttleAt)
-	region.set(func(r *Region) { r.quota = max(1, leftQuota*n/10_000) })
+	region.set(func(r *Region) { r.quota = left(n) })
 	region.busy.Store(true)
 	until(throttleAt + throttled)
 	region.set(func(r *Region) { r.quota = Quota })
-	rec.Throttle = recovery(region, n*Secrets)
+	rec.Throttle = recovery(region)
 	region.busy.Store(false)
 
 	until(refusalAt)
@@ -102,21 +106,42 @@ func Play(policy Policy, n int) *Record {
 	return rec
 }
 
-// recovery waits until no secret's last fetch has failed.
-func recovery(region *Region, secrets int) (r Recovery) {
-	start := region.now()
-	for {
-		took := region.now() - start
-		failing := int(region.failing.Load())
-		if r.Most == 0 && failing <= secrets/100 {
-			r.Most = max(took, 1)
-		}
-		if failing == 0 || took > longest {
-			r.All = took
-			return r
-		}
-		time.Sleep(time.Second)
+// left is what is left of the quota for a fleet of n.
+func left(n int) int { return max(1, leftQuota*n/10_000) }
+
+// noteSeen notes when a process that knows a version of the shared secret came to know it.
+func (r *Record) noteSeen(version int, saw time.Duration, current int) {
+	if version < current {
+		r.Unseen++
+		return
 	}
+	r.Staleness = append(r.Staleness, saw-rotationAt)
+}
+
+// recovery waits until the last fetch of no secret has failed.
+func recovery(region *Region) Recovery {
+	start := region.now()
+	for failing := []int{}; ; time.Sleep(time.Second) {
+		failing = append(failing, int(region.failing.Load()))
+		if failing[len(failing)-1] == 0 || region.now()-start > longest {
+			return recovered(failing)
+		}
+	}
+}
+
+// recovered judges how many secrets were failing at a trouble's end, and a second later,
+// and so on.
+func recovered(failing []int) Recovery {
+	r := Recovery{Failing: failing[0]}
+	for i, n := range failing {
+		if n > r.Failing/100 {
+			r.Most = time.Duration(i+1) * time.Second
+		}
+		if n > 0 {
+			r.All = time.Duration(i+1) * time.Second
+		}
+	}
+	return r
 }
 
 // refuse rotates the shared secret and has each process log in until it has the new one.
