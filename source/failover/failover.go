@@ -105,7 +105,8 @@ func (s *Source) region(name string) *region {
 //
 // An ID that is an ARN is that of the secret in any of the regions; for each it is
 // rewritten. The ARN of another region is [cache.ErrInvalidRef]. If every region fails,
-// the error says what each said, and wraps those that say that they could not answer.
+// the error says what each said, and wraps what the primary one said, and of the others
+// that they could not answer.
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	if err := s.begin(ctx); err != nil {
 		return cache.Value{}, err

@@ -202,6 +202,9 @@ func TestAProbeThatEndsItsGoroutineIsNotTheLast(t *testing.T) {
 		}()
 		<-ended
 		first.set(func() { first.fetch = nil })
+		if v, err := within(t, source); err != nil || v.Replica != "b" {
+			t.Errorf("%+v, %v: the next probe comes at once", v, err)
+		}
 		time.Sleep(time.Minute)
 		if v, err := within(t, source); err != nil || v.Replica != "" {
 			t.Errorf("%+v, %v: the primary is never asked again", v, err)
