@@ -159,8 +159,13 @@ func TestABatchMayBeAnsweredInPart(t *testing.T) {
 		first.set(func() {
 			first.batch = func([]cache.Ref) ([]cache.Result, error) {
 				return []cache.Result{
-					{}, {Err: cache.ErrNotFound}, {Err: cache.ErrNotInBatch}, {Err: cache.ErrUnavailable},
-					{Err: cache.ErrDecryption}, {Err: (*fs.PathError)(nil)}, {Err: context.DeadlineExceeded},
+					{},
+					{Err: cache.ErrNotFound},
+					{Err: cache.ErrNotInBatch},
+					{Err: cache.ErrUnavailable},
+					{Err: cache.ErrDecryption},
+					{Err: (*fs.PathError)(nil)},
+					{Err: context.DeadlineExceeded},
 				}, nil
 			}
 		})
