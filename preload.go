@@ -31,7 +31,7 @@ type Handle interface {
 // needs the permission secretsmanager:BatchGetSecretValue beside the usual one; without
 // it, and for other stages and versions, each secret is a request of its own.
 //
-// A done ctx ends the wait, not the fetches, and begins none.
+// A done ctx ends the wait, not the fetches, and begins none of what is not kept yet.
 func Preload(ctx context.Context, handles ...Handle) error {
 	return Preloader{}.Preload(ctx, handles...)
 }

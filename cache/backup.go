@@ -120,8 +120,9 @@ func (b *backup) values() (map[Ref]Value, error) {
 }
 
 // write writes records, and of others there is what is in the file, the newest of all up
-// to a number. It clears the payloads.
-func (b *backup) write(records []record, most int) error {
+// to a number. What is in the file from after now, for the clock was set back, counts as
+// the oldest. It clears the payloads.
+func (b *backup) write(records []record, most int, now time.Time) error {
 	old, err := b.read()
 	refused := errors.Is(err, sealed.ErrTruncated) || errors.Is(err, sealed.ErrSealed) || errors.Is(err, sealed.ErrNewer)
 	if err != nil && !refused {
@@ -129,7 +130,13 @@ func (b *backup) write(records []record, most int) error {
 	}
 	all := append(records, old...)
 	defer clearPayloads(all)
-	slices.SortStableFunc(all, func(x, y record) int { return y.FetchedAt.Compare(x.FetchedAt) })
+	rank := func(r record) time.Time {
+		if r.FetchedAt.After(now) {
+			return time.Time{}
+		}
+		return r.FetchedAt
+	}
+	slices.SortStableFunc(all, func(x, y record) int { return rank(y).Compare(rank(x)) })
 	seen := make(map[Ref]bool, len(all))
 	kept := make([]record, 0, min(len(all), most))
 	for _, r := range all {
@@ -207,7 +214,7 @@ func (c *Cache) writeBackup() bool {
 			records = append(records, recordOf(s.Ref(), v))
 		}
 	}
-	if err := b.write(records, c.cfg.MaxSize); err != nil {
+	if err := b.write(records, c.cfg.MaxSize, time.Unix(0, c.now().wall)); err != nil {
 		c.observe(context.Background(), hook.SnapshotFailed{Path: b.file.Path(), Err: err})
 	}
 	return true

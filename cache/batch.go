@@ -24,7 +24,7 @@ const maxTogether = 64
 // hold it back; if it fails, so do the secrets that the request was for.
 //
 // A done ctx ends the wait of this caller and nothing else, as for Lookup, and begins no
-// request.
+// request, but for the refresh in the background of what is kept and due.
 func (c *Cache) LookupAll(ctx context.Context, refs []Ref, wait func(context.Context) error) ([]*Snapshot, []error) {
 	snaps, errs := make([]*Snapshot, len(refs)), make([]error, len(refs))
 	if c == nil || c.source == nil {
