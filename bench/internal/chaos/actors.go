@@ -33,8 +33,12 @@ func (a *actor) pause() {
 func (r *run) act(a *actor) {
 	for range 5 + a.rng.IntN(15) {
 		a.pause()
-		if a.rng.IntN(4) == 0 {
+		switch a.rng.IntN(16) {
+		case 0, 1, 2, 3:
 			r.burst(a)
+			continue
+		case 4:
+			r.preload(a)
 			continue
 		}
 		h := r.handles[a.rng.IntN(len(r.handles))]
@@ -85,13 +89,24 @@ func (r *run) burst(a *actor) {
 
 // read makes one call and checks what it returns.
 func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout time.Duration) {
+	d := &reading{h: h}
 	r.mu.Lock()
 	floor, wasClosed, began, jumped := h.newest, r.closed, time.Since(r.start), r.jumped
+	d.began = r.moment()
+	if op == 1 {
+		r.inInvalidate++
+	}
 	r.mu.Unlock()
 	deadline, _ := ctx.Deadline()
 	left := max(0, min(timeout, time.Until(deadline)))
 	what, got, info, err := h.ask(ctx, op)
 	took := time.Since(r.start) - began
+	d.what, d.took = what, took
+	if op == 1 {
+		r.mu.Lock()
+		r.inInvalidate--
+		r.mu.Unlock()
+	}
 	if r.mutated == Outlast {
 		took += time.Minute
 	}
@@ -105,6 +120,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 		if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 			r.violate(inTime, fmt.Sprintf("%s of %s was cancelled, and its context was not", what, h.name))
 		}
+		r.judgeLoss(ctx, d, err)
 		if wasClosed && !errors.Is(err, cache.ErrClosed) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			r.violate(closedIsOver, fmt.Sprintf("%s of %s: %v", what, h.name, class(err)))
 		}
@@ -112,6 +128,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	}
 	if what == "Invalidate" {
 		r.trace(a.name, what+" "+h.name)
+		r.invalidate(h.id, d.began)
 		return
 	}
 	if r.mutated == Older && h.name[:5] != "bytes" && r.hits("older", 2) {
@@ -119,6 +136,13 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	}
 	r.trace(a.name, fmt.Sprintf("%s %s = version %d", what, h.name, got.N))
 	r.checkValue(h, got, what, floor)
+	r.mu.Lock()
+	d.ended = r.moment()
+	h.good = true
+	if r.steady(jumped) {
+		r.judge(d, got.N)
+	}
+	r.mu.Unlock()
 	if info != nil {
 		r.silent(*info)
 		r.checkFreshness(h, *info, jumped)
@@ -126,6 +150,50 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 			r.violate(rightValue, fmt.Sprintf("%s returned version %d, and its Info says %s", h.name, got.N, info.VersionID))
 		}
 	}
+}
+
+// preload preloads some of the handles, sometimes with a context that is done.
+func (r *run) preload(a *actor) {
+	var handles []typedsecret.Handle
+	for _, h := range r.handles {
+		if h.preload != nil && a.rng.IntN(2) == 0 {
+			handles = append(handles, h.preload)
+		}
+	}
+	r.mu.Lock()
+	r.calls++
+	call := r.calls
+	r.mu.Unlock()
+	timeout := 1 + time.Duration(a.rng.Int64N(int64(15*time.Second)))
+	ctx, cancel := context.WithTimeout(context.WithValue(r.t.Context(), callKey{}, call), timeout)
+	defer cancel()
+	if a.rng.IntN(3) == 0 {
+		r.fault("cancelled before")
+		cancel()
+		timeout = 0
+		r.mu.Lock()
+		r.dead[call] = true
+		r.mu.Unlock()
+	}
+	r.check(noneBegun)
+	began := time.Now()
+	err := typedsecret.Preload(ctx, handles...)
+	r.trace(a.name, "Preload")
+	if err != nil {
+		r.silent(err)
+	}
+	r.check(inTime)
+	if took := time.Since(began); took > timeout {
+		r.violate(inTime, fmt.Sprintf("Preload took %v, and its context had %v left", took, timeout))
+	}
+}
+
+// callKey is what the context of a call has its number under.
+type callKey struct{}
+
+func callOf(ctx context.Context) int {
+	call, _ := ctx.Value(callKey{}).(int)
+	return call
 }
 
 // checkValue checks a value that h returned, when it might return none of before the
@@ -154,18 +222,19 @@ func (r *run) checkValue(h *handle, got creds, what string, floor int) {
 // a value may be returned for another 100 ms.
 func (r *run) checkFreshness(h *handle, info typedsecret.Info, jumped time.Duration) {
 	r.mu.Lock()
-	now := time.Since(r.start)
-	lately := r.jumped != jumped || now-jumped < 200*time.Millisecond && jumped > 0
+	steady := r.steady(jumped)
 	r.mu.Unlock()
-	ttl := r.cfg.TTL
-	if ttl == 0 {
-		ttl = cache.DefaultTTL
-	}
 	r.check(freshOrTried)
 	age := max(info.Age, time.Duration(r.clocks()[0]-info.FetchedAt.UnixNano()))
-	if !lately && age >= ttl+100*time.Millisecond && info.RefreshErr == nil && info.DecodeErr == nil {
+	if steady && age >= r.ttl()+slack && info.RefreshErr == nil && info.DecodeErr == nil {
 		r.violate(freshOrTried, fmt.Sprintf("%s returned a value of %v, stale: %v, and no refresh has failed", h.name, age, info.Stale))
 	}
+}
+
+// steady reports whether no clock was set since a call began, at which jumped was when
+// one was, nor shortly before it. Called with r.mu held.
+func (r *run) steady(jumped time.Duration) bool {
+	return r.jumped == jumped && (jumped == 0 || time.Since(r.start)-jumped >= 2*slack)
 }
 
 // class is what the trace shows of an error, whose text may hold what is drawn elsewhere.
@@ -214,7 +283,7 @@ func (r *run) disturb(a *actor) {
 		case 21, 22:
 			kind = "rush of Invalidates"
 			for _, h := range r.handles {
-				h.invalidate(r.t.Context())
+				r.read(r.t.Context(), a, h, 1, time.Minute)
 			}
 		case 23:
 			kind = "Close"

@@ -23,7 +23,7 @@ func TestRandomSequencesBreakNoPromise(t *testing.T) {
 }
 
 func TestTheModelNoticesWhatIsBroken(t *testing.T) {
-	for _, m := range []chaos.Mutation{chaos.Tear, chaos.Older, chaos.Hammer, chaos.Leak, chaos.Outlast} {
+	for _, m := range chaos.Mutations {
 		if rep := chaos.Run(t, 3, 0, 100, m); rep.Failed < 0 {
 			t.Errorf("not noticed: %s", m)
 		} else if text := rep.Failure(3); !strings.Contains(text, "-seed 3 -from") {

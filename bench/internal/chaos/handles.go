@@ -20,7 +20,11 @@ type handle struct {
 	invalidate func(context.Context) error
 	do         func(ctx context.Context, refuse bool) (creds, error) // nil if it has none
 	byID       bool
-	newest     int // the move of the label before which nothing may be returned any more; guarded by run.mu
+	preload    typedsecret.Handle // nil if it can't be preloaded
+
+	// Guarded by run.mu:
+	newest int  // the move of the label before which nothing may be returned any more
+	good   bool // it has returned a value
 }
 
 // A clonedT is one that is cloned for each Get.
@@ -111,6 +115,7 @@ func handleOf[T any](r *run, name string, s *typedsecret.Secret[T], show func(*T
 		},
 		refresh:    func(ctx context.Context) (creds, error) { return shown(s.Refresh(ctx)) },
 		invalidate: s.Invalidate,
+		preload:    s,
 		do: func(ctx context.Context, refuse bool) (got creds, err error) {
 			err = s.Do(ctx, func(_ context.Context, v T) error {
 				if refuse {

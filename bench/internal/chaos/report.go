@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,11 +85,11 @@ func (rep *Report) String() string {
 
 // Failure tells of the sequence that broke a promise.
 func (rep *Report) Failure(seed uint64) string {
-	const most = 40
+	const before, after = 40, 5
 	trace := rep.Trace
-	if len(trace) > most {
-		trace = trace[len(trace)-most:]
+	if i := slices.IndexFunc(trace, func(line string) bool { return strings.Contains(line, broken) }); i >= 0 {
+		trace = trace[max(0, i-before):min(len(trace), i+after)]
 	}
-	return fmt.Sprintf("sequence %d of seed %d broke a promise:\n  %s\nThe end of its trace:\n  %s\nReplay: go run ./cmd/chaos -seed %d -from %d -n 1 -v\n",
+	return fmt.Sprintf("sequence %d of seed %d broke a promise:\n  %s\nThat part of its trace:\n  %s\nReplay: go run ./cmd/chaos -seed %d -from %d -n 1 -v\n",
 		rep.Failed, seed, strings.Join(rep.Violations, "\n  "), strings.Join(trace, "\n  "), seed, rep.Failed)
 }

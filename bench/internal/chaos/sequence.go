@@ -36,14 +36,24 @@ const (
 	rightValue   = "no wrong or torn value"
 	neverOlder   = "never an older version after a newer one"
 	inTime       = "no Get outlasts its context"
+	noWait       = "a warm Get waits for nothing"
 	withBackoff  = "one fetch at a time, and none within the back-off"
-	freshOrTried = "past its TTL only after a try to refresh it"
+	delays       = "delays are those of the policy"
+	freshOrTried = "past its TTL, replaced or invalidated only after a try to refresh it"
+	survives     = "the last good value survives"
+	forcedAfter  = "after Invalidate the next fetch is a forced one"
+	apart        = "forced fetches are MinRefreshInterval apart"
+	noEnd        = "a caller's end ends no fetch"
+	noneBegun    = "a Preload whose context is done begins no fetch"
+	sealedRight  = "a sealed snapshot holds the values that there were"
 	noLeak       = "no secret in an error, event or printed form"
 	closedIsOver = "after Close all is over"
 )
 
 // Promises are those that are checked.
-var Promises = []string{rightValue, neverOlder, inTime, withBackoff, freshOrTried, noLeak, closedIsOver}
+var Promises = []string{
+	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, survives, forcedAfter, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
+}
 
 // A Mutation breaks the system on purpose, to see that the model notices.
 type Mutation string
@@ -55,8 +65,18 @@ const (
 	Hammer     Mutation = "the source is asked within the back-off"
 	Leak       Mutation = "an error quotes the secret"
 	Outlast    Mutation = "a Get outlasts its context"
+	Wait       Mutation = "a warm Get waits"
+	Rush       Mutation = "a delay is another than the policy's"
+	Forget     Mutation = "a replaced value is returned"
+	Lose       Mutation = "a good value is lost"
+	Unforced   Mutation = "the fetch after Invalidate is not forced"
+	CutShort   Mutation = "a fetch ends with its caller"
+	Undead     Mutation = "a Preload whose context is done begins a fetch"
 	NoMutation Mutation = ""
 )
+
+// Mutations are all of them.
+var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Unforced, CutShort, Undead}
 
 // run is one sequence that is being played.
 type run struct {
@@ -73,22 +93,19 @@ type run struct {
 	handles []*handle
 	rough   int // how many fetches of 16 have a fault
 
-	mu     sync.Mutex // guards what follows
-	res    *Result
-	lines  []line
-	fetch  map[cache.Ref]*fetching
-	counts map[string]uint64 // of the draws of each stream
-	jumped time.Duration     // when a clock was last set
-	closed bool
-	closes time.Duration // when Close was called
-}
+	saved *saved // nil: there is no sealed snapshot
 
-// fetching is what is known of the fetches of one secret.
-type fetching struct {
-	flying  int
-	failed  bool
-	at      [2]int64 // the clocks at the last failure
-	retryIn time.Duration
+	mu           sync.Mutex // guards what follows
+	res          *Result
+	lines        []line
+	tick         int // of the last moment
+	known        map[string]*known
+	calls        int           // of the handles
+	dead         map[int]bool  // those calls that must begin no fetch
+	inInvalidate int           // calls of Invalidate that have not returned
+	jumped       time.Duration // when a clock was last set
+	closed       bool
+	closing      moment // when Close was called
 }
 
 // Play plays the ith sequence of a seed.
@@ -96,7 +113,7 @@ func Play(t *testing.T, seed uint64, i int, mutated Mutation) (res *Result) {
 	res = &Result{Faults: map[string]int{}, Checks: map[string]int{}}
 	r := &run{
 		t: t, mutated: mutated, key: [2]uint64{seed, uint64(i)}, rng: rand.New(rand.NewPCG(seed, uint64(i))),
-		res: res, fetch: map[cache.Ref]*fetching{}, counts: map[string]uint64{},
+		res: res, known: map[string]*known{}, dead: map[int]bool{},
 	}
 	defer func() {
 		if v := recover(); v != nil { // the bubble's, when goroutines are left
@@ -132,6 +149,7 @@ func (r *run) play() {
 	actors.Wait()
 	r.close()
 	r.afterClose()
+	r.reopen()
 }
 
 // configure draws the cache's settings.
@@ -161,7 +179,14 @@ func (r *run) configure() {
 	if r.rng.IntN(8) == 0 {
 		from = r.sdk()
 	}
-	c, err := cache.New(&watched{r, from}, r.cfg)
+	var source cache.Source = &watched{r, from}
+	if r.rng.IntN(2) == 0 {
+		source = batching{&watched{r, from}}
+	}
+	if r.rng.IntN(16) == 0 {
+		r.save()
+	}
+	c, err := cache.New(source, r.cfg)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -171,16 +196,12 @@ func (r *run) configure() {
 		r.cfg.Hook != nil, r.cfg.StaleIfError != nil))
 }
 
-// stream returns the next of a stream of draws that belongs to a name, so that who draws
-// first of two who draw at the same time changes nothing.
+// stream returns draws that belong to a name and the time, so that who draws first of two
+// who draw at the same time changes nothing.
 func (r *run) stream(name string) *rand.Rand {
-	r.mu.Lock()
-	r.counts[name]++
-	n := r.counts[name]
-	r.mu.Unlock()
 	h := fnv.New64a()
 	fmt.Fprint(h, r.key, name)
-	return rand.New(rand.NewPCG(h.Sum64(), n))
+	return rand.New(rand.NewPCG(h.Sum64(), uint64(time.Since(r.start))))
 }
 
 // hits is true once in n times, for what is of this name.
@@ -195,13 +216,24 @@ func (r *run) fault(kind string) {
 func (r *run) check(promise string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.res.Checks[promise]++
+	r.checked(promise)
 }
 
 func (r *run) violate(promise, what string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.violated(promise, what)
+}
+
+// broken begins the lines of the trace that tell of a broken promise.
+const broken = "BROKEN: "
+
+// checked and violated are check and violate for who holds r.mu.
+func (r *run) checked(promise string) { r.res.Checks[promise]++ }
+
+func (r *run) violated(promise, what string) {
 	r.res.Violations = append(r.res.Violations, promise+": "+what)
+	r.lines = append(r.lines, line{time.Since(r.start), "model", broken + promise + ": " + what})
 }
 
 func (r *run) trace(who, what string) {
@@ -217,9 +249,15 @@ type line struct {
 	who, what string
 }
 
+// isOne reports whether who is a single goroutine, whose lines have an order.
+func isOne(who string) bool { return who != "service" && who != "observer" }
+
 func (r *run) sorted() (trace []string) {
 	slices.SortStableFunc(r.lines, func(a, b line) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.who, b.who))
+		if order := cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.who, b.who)); order != 0 || isOne(a.who) {
+			return order
+		}
+		return cmp.Compare(a.what, b.what)
 	})
 	for _, l := range r.lines {
 		trace = append(trace, fmt.Sprintf("%12v %-8s %s", l.at, l.who, l.what))
@@ -231,12 +269,6 @@ func (r *run) sorted() (trace []string) {
 func (r *run) clocks() [2]int64 {
 	wall, mono := world.Clocks(r.start)
 	return [2]int64{wall, mono}
-}
-
-// since is by the clock on which it is longer, as the cache has it.
-func (r *run) since(at [2]int64) time.Duration {
-	now := r.clocks()
-	return time.Duration(max(now[0]-at[0], now[1]-at[1]))
 }
 
 // silent checks that nothing of a secret is in what is printed.
@@ -263,7 +295,7 @@ func (r *run) silent(v any) {
 func (r *run) close() {
 	r.mu.Lock()
 	if !r.closed {
-		r.closed, r.closes = true, time.Since(r.start)
+		r.closed, r.closing = true, r.moment()
 	}
 	r.mu.Unlock()
 	r.c.Close()

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/secrettest"
@@ -24,8 +25,24 @@ type watched struct {
 
 func (w *watched) Fetch(ctx context.Context, ref cache.Ref) (v cache.Value, err error) {
 	r := w.r
-	r.begins(ref)
-	defer r.ends(ref)
+	seen := r.begins(ctx, ref.ID, false)
+	defer func() { r.ends(seen, numberOf(v)) }()
+	defer r.lasts(ctx, time.Now())
+	return w.fetch(ctx, ref)
+}
+
+// lasts checks, at the end of a fetch, that nobody ended it.
+func (r *run) lasts(ctx context.Context, began time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.checked(noEnd)
+	if (ctx.Err() != nil || r.mutated == CutShort) && !r.closed && time.Since(began) < r.fetchTimeout() {
+		r.violated(noEnd, fmt.Sprintf("one was ended after %v", time.Since(began)))
+	}
+}
+
+func (w *watched) fetch(ctx context.Context, ref cache.Ref) (v cache.Value, err error) {
+	r := w.r
 	f := none
 	draw := r.stream("fetch " + ref.ID)
 	if draw.IntN(16) < r.rough {
@@ -48,31 +65,56 @@ func (w *watched) Fetch(ctx context.Context, ref cache.Ref) (v cache.Value, err 
 	return v, err
 }
 
-// begins checks that a fetch may begin.
-func (r *run) begins(ref cache.Ref) {
-	r.check(withBackoff)
-	r.mu.Lock()
-	f := r.fetch[ref]
-	if f == nil {
-		f = &fetching{}
-		r.fetch[ref] = f
+// batching is a watched that can do batches.
+type batching struct{ *watched }
+
+func (b batching) FetchBatch(ctx context.Context, refs []cache.Ref) ([]cache.Result, error) {
+	r := b.r
+	results := make([]cache.Result, len(refs))
+	seen := make([]*fetch, len(refs))
+	for i, ref := range refs {
+		seen[i] = r.begins(ctx, ref.ID, true)
 	}
-	f.flying++
-	flying, failed, at, retryIn := f.flying, f.failed, f.at, f.retryIn
-	r.mu.Unlock()
-	if flying > 1 {
-		r.violate(withBackoff, fmt.Sprintf("%d fetches of %v at a time", flying, ref))
+	left := func(int) bool { return false } // to single requests
+	defer func() {
+		for i, f := range seen {
+			if left(i) {
+				r.unanswered(refs[i].ID, f)
+			} else {
+				r.ends(f, numberOf(results[i].Value))
+			}
+		}
+	}()
+	defer r.lasts(ctx, time.Now())
+	draw := r.stream("batch of " + refs[0].ID)
+	time.Sleep(1 + time.Duration(draw.Int64N(int64(50*time.Millisecond))))
+	f := none
+	if draw.IntN(16) < r.rough {
+		f = fault(1 + draw.IntN(int(faults)-1))
+		r.fault("batch: " + faultNames[f])
 	}
-	if since := r.since(at); failed && since < retryIn {
-		r.violate(withBackoff, fmt.Sprintf("%v was fetched %v after a failure, which said %v", ref, since, retryIn))
+	if err := f.do(ctx, time.Duration(draw.Int64N(int64(5*time.Second)))); err != nil {
+		left = func(int) bool {
+			return ctx.Err() == nil && !errors.Is(err, cache.ErrUnavailable) && !errors.Is(err, cache.ErrTimeout)
+		}
+		return nil, err
 	}
-	r.trace("service", "fetch "+ref.ID)
+	left = func(i int) bool { return errors.Is(results[i].Err, cache.ErrNotInBatch) }
+	for i, ref := range refs {
+		results[i].Value, results[i].Err = b.inner.Fetch(ctx, ref)
+		if draw.IntN(16) < r.rough {
+			partial := []error{cache.ErrNotInBatch, cache.ErrAccessDenied, cache.ErrUnavailable}
+			results[i] = cache.Result{Err: partial[draw.IntN(len(partial))]}
+			r.fault("batch: " + results[i].Err.Error())
+		}
+	}
+	return results, nil
 }
 
-func (r *run) ends(ref cache.Ref) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.fetch[ref].flying--
+// numberOf returns the number of the version of a value; 0 if there is none.
+func numberOf(v cache.Value) (n int) {
+	fmt.Sscanf(v.VersionID, "version-%d", &n)
+	return n
 }
 
 // observe is the cache's Observer.
@@ -82,18 +124,10 @@ func (r *run) observe(_ context.Context, e hook.Event) {
 	switch e := e.(type) {
 	case hook.FetchFailed:
 		r.silent(e.Err)
-		retryIn := e.RetryIn
-		if r.mutated == Hammer {
-			retryIn += time.Minute
-		}
-		r.mu.Lock()
-		r.fetch[cache.Ref{ID: e.ID, Stage: e.Stage, VersionID: e.VersionID}].failing(r.clocks(), retryIn)
-		r.mu.Unlock()
+		r.failed(e)
 	case hook.Fetched:
 		r.mu.Lock()
-		if f := r.fetch[cache.Ref{ID: e.ID, Stage: e.Stage}]; f != nil {
-			f.failed = false
-		}
+		r.tells(e.ID, false, 0)
 		r.mu.Unlock()
 	case hook.Evicted:
 		r.fault("eviction")
@@ -112,9 +146,27 @@ func (r *run) observe(_ context.Context, e hook.Event) {
 	}
 }
 
-func (f *fetching) failing(at [2]int64, retryIn time.Duration) {
-	if f != nil {
-		f.failed, f.at, f.retryIn = true, at, retryIn
+// failed notes a failure, and checks that the delay after it is what the policy says.
+func (r *run) failed(e hook.FetchFailed) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	retryIn := e.RetryIn
+	if r.mutated == Hammer {
+		retryIn += time.Minute
+	}
+	k := r.tells(e.ID, true, retryIn)
+	p := r.cfg.Backoff
+	if errors.Is(e.Err, cache.ErrUnavailable) || errors.Is(e.Err, cache.ErrTimeout) || errors.Is(e.Err, cache.ErrThrottled) {
+		p.Max = time.Minute
+	}
+	p.Jitter = backoff.NoJitter
+	most := p.DelayAfter(k.failures, k.firstFailed.to(moment{clocks: r.clocks()}))
+	if r.mutated == Rush {
+		most /= 2
+	}
+	r.checked(delays)
+	if e.Failures != k.failures || e.RetryIn > most || r.cfg.Backoff.Jitter == backoff.NoJitter && e.RetryIn != most {
+		r.violated(delays, fmt.Sprintf("failure %d of %s is told as failure %d, with a delay of %v of %v", k.failures, e.ID, e.Failures, e.RetryIn, most))
 	}
 }
 

@@ -1,0 +1,171 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// slack is for how long a lease lasts at most.
+const slack = 100 * time.Millisecond
+
+// A reading is one call that returned.
+type reading struct {
+	h            *handle
+	what         string
+	began, ended moment
+	took         time.Duration
+}
+
+func (d *reading) isGet() bool { return d.what == "Get" || d.what == "GetWithInfo" }
+
+// decodes reports whether the handle is sure to decode a version.
+func (r *run) decodes(h *handle, version int) bool {
+	switch {
+	case r.cfg.Hook != nil || strings.HasPrefix(h.name, "picky"):
+		return false
+	case strings.HasPrefix(h.name, "bytes"):
+		return true
+	default:
+		return !isBroken(version)
+	}
+}
+
+// judge checks that version n may be what a reading returned. Called with r.mu held.
+func (r *run) judge(d *reading, n int) {
+	if r.closed {
+		return
+	}
+	k := r.knownOf(d.h.id)
+	r.judgeWait(k, d)
+	if r.mutated == Forget {
+		n = -1
+	}
+	r.checked(freshOrTried)
+	for _, f := range slices.Backward(k.fetches) {
+		if f.version == 0 || !f.endedBefore(d.ended) || f.failed {
+			continue
+		}
+		if (f.version == n || !r.decodes(d.h, f.version)) && r.mayReturn(k, d, f) {
+			return
+		}
+	}
+	r.violated(freshOrTried, fmt.Sprintf("%s of %s returned version %d", d.what, d.h.name, n))
+}
+
+// mayReturn reports whether a reading may return what f brought.
+func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
+	if d.what == "Refresh" {
+		return f.began.tick > d.began.tick || slices.ContainsFunc(k.fetches, func(x *fetch) bool {
+			return x.forced && x.began.tick <= f.began.tick && x.began.to(d.began) < r.minRefresh()
+		})
+	}
+	replaced := r.replacement(k, d, f)
+	switch {
+	case replaced != nil && r.cfg.MaxSize == 0:
+		return false // nothing is evicted
+	case replaced != nil:
+		return slices.ContainsFunc(k.fetches, func(x *fetch) bool {
+			return x.failedBefore(d.ended) && x.ended.tick > replaced.told.tick
+		}) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick })
+	}
+	past := func(m moment) bool {
+		return f.ended.to(m) >= r.ttl() || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
+			return in.began.tick > f.began.tick && in.ended.tick < m.tick
+		})
+	}
+	soon := d.began
+	soon.clocks[0] -= int64(slack)
+	soon.clocks[1] -= int64(slack)
+	return !past(soon) || r.wasTried(k, d, past)
+}
+
+// replacement returns a fetch that brought a newer value before the reading began, which
+// the handle decodes for sure.
+func (r *run) replacement(k *known, d *reading, f *fetch) *fetch {
+	for _, g := range slices.Backward(k.fetches) {
+		if g == f {
+			return nil
+		}
+		if g.brought(d.began) && g.version != f.version && r.decodes(d.h, g.version) {
+			return g
+		}
+	}
+	return nil
+}
+
+// wasTried reports whether a fetch failed that was a try to refresh a value which was past
+// its time at some moments, so that it may be returned all the same.
+func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
+	var last *fetch   // the last that failed before the reading began
+	var flying *fetch // under way then
+	for _, x := range k.fetches {
+		switch {
+		case x.failedBefore(d.began):
+			last = x
+		case x.brought(d.began):
+			last = nil
+		case x.began.tick < d.began.tick:
+			flying = x
+		}
+		if x.ended.tick > d.began.tick && x.failedBefore(d.ended) {
+			return true // it was waited for
+		}
+	}
+	if last == nil {
+		return false
+	}
+	from, delay := last.told, last.retryIn
+	if from.tick == 0 {
+		return true // nobody knows yet for how long
+	}
+	if from.to(d.began) < delay+slack {
+		return true
+	}
+	late := delay + r.fetchTimeout() + slack
+	return past(last.began) && (from.to(d.began) <= late || flying != nil && from.to(flying.began) <= late)
+}
+
+// judgeWait checks that a Get which had what it needs waited for nothing.
+func (r *run) judgeWait(k *known, d *reading) {
+	if !d.isGet() || r.cfg.MaxSize != 0 {
+		return
+	}
+	var f *fetch
+	for _, g := range slices.Backward(k.fetches) {
+		if g.brought(d.began) {
+			f = g
+			break
+		}
+		if g.endedBefore(d.ended) && g.version != 0 {
+			return // perhaps it has just been replaced
+		}
+	}
+	if f == nil || f.ended.to(d.ended) >= r.ttl() || !r.decodes(d.h, f.version) || k.last.ended.tick > f.began.tick || r.inInvalidate > 0 {
+		return
+	}
+	r.checked(noWait)
+	if d.took > 0 || r.mutated == Wait {
+		r.violated(noWait, fmt.Sprintf("%s of %s took %v", d.what, d.h.name, d.took))
+	}
+}
+
+// judgeLoss checks that a handle which once had a value still has one. What a Hook keeps is
+// derived anew for each Get, and that may fail.
+func (r *run) judgeLoss(ctx context.Context, d *reading, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || d.h.byID || r.cfg.Hook != nil || !d.h.good || r.cfg.StaleIfError != nil || !d.isGet() {
+		return
+	}
+	r.checked(survives)
+	gaveUp := ctx.Err() != nil && errors.Is(err, ctx.Err())
+	if !gaveUp && !errors.Is(err, cache.ErrClosed) || r.mutated == Lose {
+		r.violated(survives, fmt.Sprintf("%s of %s: %s", d.what, d.h.name, class(err)))
+	}
+}

@@ -1,0 +1,203 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// A moment is when something happened: before all that has a larger tick.
+type moment struct {
+	tick   int
+	clocks [2]int64 // wall and monotonic
+}
+
+// to returns the time from m to later, by the clock on which it is longer, as the cache
+// has it.
+func (m moment) to(later moment) time.Duration {
+	return time.Duration(max(later.clocks[0]-m.clocks[0], later.clocks[1]-m.clocks[1]))
+}
+
+// A fetch is one that the source saw.
+type fetch struct {
+	began, ended moment // ended has the tick 0 before
+	version      int    // that the source gave; 0: none
+	forced       bool
+	owed         bool // Invalidate had asked for a forced one
+	batch        bool // forced, if one of them is
+
+	told    moment // when the cache had told of it; tick 0: not yet
+	failed  bool   // so it told
+	retryIn time.Duration
+}
+
+func (f *fetch) endedBefore(m moment) bool { return f.ended.tick > 0 && f.ended.tick < m.tick }
+func (f *fetch) toldBefore(m moment) bool  { return f.told.tick > 0 && f.told.tick < m.tick }
+
+// failedBefore reports whether it ended without a value before m.
+func (f *fetch) failedBefore(m moment) bool { return f.endedBefore(m) && (f.failed || f.version == 0) }
+
+// brought reports whether the cache has told that it brought a value before m.
+func (f *fetch) brought(m moment) bool { return f.toldBefore(m) && !f.failed }
+
+// A known secret is what the model knows of one. Guarded by run.mu.
+type known struct {
+	fetches     []*fetch      // in the order in which they began
+	invalidated []invalidated // those that had an effect for sure
+	last        invalidated   // whether it had or not
+	owed        bool          // the next fetch has to be a forced one
+	failures    int           // since the last success, as the cache told
+	firstFailed moment
+}
+
+// invalidated is one call of Invalidate.
+type invalidated struct{ began, ended moment }
+
+func (r *run) moment() moment {
+	r.tick++
+	return moment{r.tick, r.clocks()}
+}
+
+func (r *run) knownOf(id string) *known {
+	k := r.known[id]
+	if k == nil {
+		k = &known{}
+		r.known[id] = k
+	}
+	return k
+}
+
+// begins notes a fetch that begins, and checks that it may.
+func (r *run) begins(ctx context.Context, id string, batch bool) *fetch {
+	r.trace("service", "fetch "+id)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.knownOf(id)
+	f := &fetch{began: r.moment(), forced: cache.IsForced(ctx) && r.mutated != Unforced, owed: k.owed, batch: batch}
+	r.judgePace(id, k, f)
+	if k.owed {
+		r.checked(forcedAfter)
+		if !f.forced {
+			r.violated(forcedAfter, "the fetch of "+id+" was not")
+		}
+		k.owed = false
+	}
+	// What is kept may be refreshed in the background.
+	kept := slices.ContainsFunc(k.fetches, func(f *fetch) bool { return f.told.tick > 0 && !f.failed })
+	if by := callOf(ctx); r.dead[by] && !kept || r.mutated == Undead && by > 0 {
+		r.violated(noneBegun, "a fetch of "+id)
+	}
+	k.fetches = append(k.fetches, f)
+	return f
+}
+
+// judgePace checks that a fetch comes neither too soon after another nor beside one.
+func (r *run) judgePace(id string, k *known, f *fetch) {
+	r.checked(withBackoff)
+	for _, before := range slices.Backward(k.fetches) {
+		if before.ended.tick == 0 {
+			r.violated(withBackoff, fmt.Sprintf("two fetches of %v at a time", id))
+		}
+		if before.told.tick > 0 {
+			if since := before.told.to(f.began); before.failed && since < before.retryIn {
+				r.violated(withBackoff, fmt.Sprintf("%v was fetched %v after a failure, which said %v", id, since, before.retryIn))
+			}
+			break
+		}
+	}
+	if !f.forced || f.batch || r.cfg.MaxSize != 0 {
+		return
+	}
+	r.checked(apart)
+	for _, before := range k.fetches {
+		if since := before.began.to(f.began); before.forced && !before.batch && before.brought(f.began) && since < r.minRefresh() {
+			r.violated(apart, fmt.Sprintf("those of %s are %v", id, since))
+		}
+	}
+}
+
+// ends notes that a fetch has ended at the source.
+func (r *run) ends(f *fetch, version int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f.ended, f.version = r.moment(), version
+}
+
+// unanswered notes that a batch had no answer for f, of which the cache does not tell.
+func (r *run) unanswered(id string, f *fetch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.knownOf(id)
+	k.owed = k.owed || f.owed
+	k.fetches = slices.DeleteFunc(k.fetches, func(other *fetch) bool { return other == f })
+}
+
+// tells notes what the cache tells of the last fetch that it did not tell of yet.
+func (r *run) tells(id string, failed bool, retryIn time.Duration) *known {
+	k := r.knownOf(id)
+	now := r.moment()
+	for _, f := range k.fetches {
+		if f.told.tick > 0 || f.ended.tick == 0 {
+			continue
+		}
+		f.told, f.failed, f.retryIn = now, failed, retryIn
+		switch {
+		case failed && f.owed:
+			k.owed = true
+		case !failed && f.forced && f.began.tick > k.last.ended.tick:
+			k.owed = false
+		}
+		break
+	}
+	if !failed {
+		k.failures = 0
+		return k
+	}
+	if k.failures++; k.failures == 1 {
+		k.firstFailed = now
+	}
+	return k
+}
+
+// invalidate notes a call of Invalidate that has returned. It does nothing within
+// MinRefreshInterval of a forced fetch.
+func (r *run) invalidate(id string, began moment) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.knownOf(id)
+	in := invalidated{began, r.moment()}
+	k.last = in
+	since := false // a fetch has begun since
+	for _, f := range slices.Backward(k.fetches) {
+		if f.forced && f.began.to(in.began) < r.minRefresh() {
+			return
+		}
+		since = since || f.began.tick > began.tick
+	}
+	k.invalidated = append(k.invalidated, in)
+	k.owed = k.owed || !since
+}
+
+func (r *run) minRefresh() time.Duration {
+	if r.cfg.MinRefreshInterval == 0 {
+		return cache.DefaultMinRefreshInterval
+	}
+	return r.cfg.MinRefreshInterval
+}
+
+func (r *run) ttl() time.Duration {
+	if r.cfg.TTL == 0 {
+		return cache.DefaultTTL
+	}
+	return r.cfg.TTL
+}
+
+func (r *run) fetchTimeout() time.Duration {
+	if r.cfg.FetchTimeout == 0 {
+		return cache.DefaultFetchTimeout
+	}
+	return r.cfg.FetchTimeout
+}
