@@ -48,6 +48,7 @@ const backupInterval = time.Second
 // A backup keeps the values of a Cache in a file.
 type backup struct {
 	file    *sealed.File
+	writer  uint64             // drawn: who writes it
 	reads   singleflight.Group // of restore: many secrets may be looked for at a time
 	writing sync.Mutex         // held while the file is read to be written
 
@@ -69,6 +70,7 @@ type record struct {
 	Created   time.Time `json:"created"`
 	FetchedAt time.Time `json:"fetched"`
 	Replica   string    `json:"replica,omitempty"`
+	Writer    uint64    `json:"writer,omitempty"` // the cache that wrote it
 }
 
 func (r *record) ref() Ref { return Ref{ID: r.ID, Stage: r.Stage, VersionID: r.Pinned} }
@@ -80,11 +82,12 @@ func (r *record) value() Value {
 	}
 }
 
-func recordOf(ref Ref, v Value) record {
+func (b *backup) recordOf(ref Ref, v Value) record {
 	return record{
 		ID: ref.ID, Stage: ref.Stage, Pinned: ref.VersionID,
 		Payload: v.Payload.Bytes(), Binary: v.Payload.IsBinary(), ARN: v.ARN, Name: v.Name, VersionID: v.VersionID,
 		Stages: v.Stages, Created: v.Created, FetchedAt: v.FetchedAt, Replica: v.Replica,
+		Writer: b.writer,
 	}
 }
 
@@ -119,33 +122,17 @@ func (b *backup) values() (map[Ref]Value, error) {
 	return values, nil
 }
 
-// write writes records, and of others there is what is in the file, the newest of all up
-// to a number. What is in the file from after now, for the clock was set back, counts as
-// the oldest. It clears the payloads.
+// write writes records, and of others there is what is in the file. It clears the
+// payloads.
 func (b *backup) write(records []record, most int, now time.Time) error {
+	defer clearPayloads(records)
 	old, err := b.read()
+	defer clearPayloads(old)
 	refused := errors.Is(err, sealed.ErrTruncated) || errors.Is(err, sealed.ErrSealed) || errors.Is(err, sealed.ErrNewer)
 	if err != nil && !refused {
 		return err // what is there may be good, or none of ours
 	}
-	all := append(records, old...)
-	defer clearPayloads(all)
-	rank := func(r record) time.Time {
-		if r.FetchedAt.After(now) {
-			return time.Time{}
-		}
-		return r.FetchedAt
-	}
-	slices.SortStableFunc(all, func(x, y record) int { return rank(y).Compare(rank(x)) })
-	seen := make(map[Ref]bool, len(all))
-	kept := make([]record, 0, min(len(all), most))
-	for _, r := range all {
-		if !seen[r.ref()] && len(kept) < most {
-			seen[r.ref()] = true
-			kept = append(kept, r)
-		}
-	}
-	plain, err := json.Marshal(kept)
+	plain, err := json.Marshal(b.newest(records, old, most, now))
 	defer clear(plain)
 	if err == nil {
 		err = b.file.Write(plain)
@@ -154,6 +141,38 @@ func (b *backup) write(records []record, most int, now time.Time) error {
 		return fmt.Errorf("%w: %w", ErrSnapshot, err)
 	}
 	return nil
+}
+
+// newest returns the newest of records and old, one for each Ref, up to a number.
+// FetchedAt says which is newer, unless the clock was set: what b wrote itself gives way to
+// records in any case, and what is from after now counts as the oldest.
+func (b *backup) newest(records, old []record, most int, now time.Time) []record {
+	seen := make(map[Ref]bool, len(records))
+	for _, r := range records {
+		seen[r.ref()] = true
+	}
+	all := slices.Clone(records)
+	for _, r := range old {
+		if r.Writer != b.writer || !seen[r.ref()] {
+			all = append(all, r)
+		}
+	}
+	rank := func(r record) time.Time {
+		if r.FetchedAt.After(now) {
+			return time.Time{}
+		}
+		return r.FetchedAt
+	}
+	slices.SortStableFunc(all, func(x, y record) int { return rank(y).Compare(rank(x)) })
+	clear(seen)
+	kept := all[:0]
+	for _, r := range all {
+		if !seen[r.ref()] && len(kept) < most {
+			seen[r.ref()] = true
+			kept = append(kept, r)
+		}
+	}
+	return kept
 }
 
 func clearPayloads(records []record) {
@@ -211,7 +230,7 @@ func (c *Cache) writeBackup() bool {
 	for _, s := range snaps {
 		// What the hook can't derive is not written, nor taken out.
 		if v, err := s.Value(context.Background()); err == nil {
-			records = append(records, recordOf(s.Ref(), v))
+			records = append(records, b.recordOf(s.Ref(), v))
 		}
 	}
 	if err := b.write(records, c.cfg.MaxSize, time.Unix(0, c.now().wall)); err != nil {
