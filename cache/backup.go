@@ -71,23 +71,35 @@ type record struct {
 	FetchedAt time.Time `json:"fetched"`
 	Replica   string    `json:"replica,omitempty"`
 	Writer    uint64    `json:"writer,omitempty"` // the cache that wrote it
+	Number    uint64    `json:"number,omitempty"` // of the Snapshot, in that cache
 }
 
 func (r *record) ref() Ref { return Ref{ID: r.ID, Stage: r.Stage, VersionID: r.Pinned} }
 
-func (r *record) value() Value {
-	return Value{
-		Payload: newPayload(r.Payload, r.Binary), ARN: r.ARN, Name: r.Name, VersionID: r.VersionID,
-		Stages: r.Stages, Created: r.Created, FetchedAt: r.FetchedAt, Replica: r.Replica,
-	}
+// A kept value is one that the file has.
+type kept struct {
+	Value
+	number uint64 // of its Snapshot; 0 if that was of another Cache
 }
 
-func (b *backup) recordOf(ref Ref, v Value) record {
+func (b *backup) keptBy(r *record) kept {
+	k := kept{Value: Value{
+		Payload: newPayload(r.Payload, r.Binary), ARN: r.ARN, Name: r.Name, VersionID: r.VersionID,
+		Stages: r.Stages, Created: r.Created, FetchedAt: r.FetchedAt, Replica: r.Replica,
+	}}
+	if r.Writer == b.writer {
+		k.number = r.Number
+	}
+	return k
+}
+
+func (b *backup) recordOf(s *Snapshot, v Value) record {
+	ref := s.Ref()
 	return record{
 		ID: ref.ID, Stage: ref.Stage, Pinned: ref.VersionID,
 		Payload: v.Payload.Bytes(), Binary: v.Payload.IsBinary(), ARN: v.ARN, Name: v.Name, VersionID: v.VersionID,
 		Stages: v.Stages, Created: v.Created, FetchedAt: v.FetchedAt, Replica: v.Replica,
-		Writer: b.writer,
+		Writer: b.writer, Number: s.number,
 	}
 }
 
@@ -109,15 +121,15 @@ func (b *backup) read() ([]record, error) {
 }
 
 // values returns what the file has.
-func (b *backup) values() (map[Ref]Value, error) {
+func (b *backup) values() (map[Ref]kept, error) {
 	records, err := b.read()
 	defer clearPayloads(records)
 	if err != nil {
 		return nil, err
 	}
-	values := make(map[Ref]Value, len(records))
+	values := make(map[Ref]kept, len(records))
 	for i := range records {
-		values[records[i].ref()] = records[i].value()
+		values[records[i].ref()] = b.keptBy(&records[i])
 	}
 	return values, nil
 }
@@ -230,7 +242,7 @@ func (c *Cache) writeBackup() bool {
 	for _, s := range snaps {
 		// What the hook can't derive is not written, nor taken out.
 		if v, err := s.Value(context.Background()); err == nil {
-			records = append(records, b.recordOf(s.Ref(), v))
+			records = append(records, b.recordOf(s, v))
 		}
 	}
 	if err := b.write(records, c.cfg.MaxSize, time.Unix(0, c.now().wall)); err != nil {
@@ -250,13 +262,13 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 		t.err = fmt.Errorf("%w; %w", t.err, err)
 		return []hook.Event{hook.SnapshotFailed{Path: c.backup.file.Path(), Err: err}}
 	}
-	v, has := found.(map[Ref]Value)[t.ref]
+	v, has := found.(map[Ref]kept)[t.ref]
 	if !has {
 		return nil
 	}
 	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()
-	if err := c.transform(&detached{timed, t.ctx, false}, t.ref, &v); err != nil {
+	if err := c.transform(&detached{timed, t.ctx, false}, t.ref, &v.Value); err != nil {
 		t.err = fmt.Errorf("%w; %w: %w", t.err, ErrSnapshot, err)
 		return nil
 	}
@@ -264,11 +276,11 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 	return nil
 }
 
-// adopt publishes what restore found, older than whatever this process had, and past its
-// TTL whatever its age. Called with mu held.
-func (c *Cache) adopt(e *entry, v *Value, now instant) (evicted *Snapshot) {
+// adopt publishes what restore found, which is past its TTL whatever its age. Called with mu
+// held.
+func (c *Cache) adopt(e *entry, v *kept, now instant) (evicted *Snapshot) {
 	age := max(0, now.wall-v.FetchedAt.UnixNano())
-	s := &Snapshot{entry: e, at: instant{wall: now.wall - age, mono: now.mono - age}, invalid: true}
-	s.own(*v, nil)
+	s := &Snapshot{entry: e, at: instant{wall: now.wall - age, mono: now.mono - age}, number: v.number, invalid: true}
+	s.own(v.Value, nil)
 	return c.publish(e, s)
 }

@@ -364,7 +364,7 @@ func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 	switch present := e.snap.Load(); {
 	case present == nil:
 		c.without.remove(e)
-	case present.number >= last.number:
+	case !present.isOlder(last):
 		return nil
 	}
 	s := &Snapshot{entry: e, payload: last.payload, details: last.details, number: last.number, at: last.at, due: last.due}

@@ -155,7 +155,16 @@ func (s *Snapshot) Age() time.Duration { return max(0, s.Cache().now().since(s.a
 // Before reports whether other was fetched later than s, for the same Ref of the
 // same Cache.
 func (s *Snapshot) Before(other *Snapshot) bool {
-	return s.number < other.number && s.isOf(other.entry)
+	return s.isOlder(other) && s.isOf(other.entry)
+}
+
+// isOlder is Before for two of one Ref and Cache. What another process fetched, and is
+// known by a sealed snapshot, has no number, but a time.
+func (s *Snapshot) isOlder(other *Snapshot) bool {
+	if (s.number == 0 || other.number == 0) && s.at.wall != other.at.wall {
+		return s.at.wall < other.at.wall
+	}
+	return s.number < other.number
 }
 
 // isOf reports whether s is of e's Ref, in e's Cache.

@@ -20,8 +20,8 @@ type trip struct {
 	took time.Duration // of the source alone
 	err  error         // errBrokenOff until all else is done
 
-	kept       *Value // what the snapshot has, if the source could not answer
-	unanswered bool   // it was one of a batch, which had no answer about it
+	kept       *kept // what the snapshot has, if the source could not answer
+	unanswered bool  // it was one of a batch, which had no answer about it
 }
 
 // errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
