@@ -16,31 +16,34 @@ type Plot struct {
 	from, to    time.Duration
 	step        time.Duration
 	unit        time.Duration // of the axis of time
-	log, quota  bool
 }
 
 // Plots are those of the report.
 func Plots() []Plot {
 	return []Plot{
 		{
-			File: "deploy.svg", Title: "Deploy of all at once", draw: Plot.calls,
-			to: 30 * time.Second, step: time.Second, unit: time.Second, log: true, quota: true,
+			File: "deploy.svg", Title: "Deploy of all at once: calls", draw: Plot.calls,
+			to: 30 * time.Second, step: time.Second, unit: time.Second,
 		},
 		{
-			File: "day.svg", Title: "The first half of the day after", draw: Plot.calls,
-			from: time.Minute, to: rotationAt / 2, step: 5 * time.Minute, unit: time.Hour, log: true, quota: true,
+			File: "day.svg", Title: "The steady day after: calls", draw: Plot.calls,
+			from: started, to: rotationAt, step: 5 * time.Minute, unit: time.Hour,
 		},
 		{
-			File: "rotation.svg", Title: "The shared secret is rotated", draw: Plot.stale,
-			to: 62 * time.Minute, step: 10 * time.Second, unit: time.Minute,
+			File: "rotation.svg", Title: "Rotations of the shared secret, one each 75 min: calls", draw: Plot.calls,
+			from: rotationAt, to: rotationsEnd, step: time.Minute, unit: time.Minute,
 		},
 		{
-			File: "outage.svg", Title: "An outage of an hour, from 10 min before to 50 min after", draw: Plot.calls,
-			from: outageAt - 10*time.Minute, to: outageEnd + 50*time.Minute, step: 10 * time.Second, unit: time.Minute, log: true, quota: true,
+			File: "stale.svg", Title: "Rotations of the shared secret: who has the old version", draw: Plot.stale,
+			to: rotationEvery, step: 10 * time.Second, unit: time.Minute,
 		},
 		{
-			File: "throttled.svg", Title: "Little quota for 30 min, from 10 min before to 20 min after", draw: Plot.calls,
-			from: throttleAt - 10*time.Minute, to: throttleAt + throttled + 20*time.Minute, step: 10 * time.Second, unit: time.Minute, log: true, quota: true,
+			File: "outage.svg", Title: "Outage of an hour, from the 10th minute on: calls", draw: Plot.calls,
+			from: outageAt - 10*time.Minute, to: outageEnd + 50*time.Minute, step: 30 * time.Second, unit: time.Minute,
+		},
+		{
+			File: "throttled.svg", Title: "Little quota for 30 min, from the 10th on: calls", draw: Plot.calls,
+			from: throttleAt - 10*time.Minute, to: throttleEnd + 20*time.Minute, step: 30 * time.Second, unit: time.Minute,
 		},
 	}
 }
@@ -48,7 +51,7 @@ func Plots() []Plot {
 // SVG draws the plot of the records.
 func (p Plot) SVG(records []*Record) []byte {
 	c := p.draw(p, records)
-	c.Title, c.LogY = p.Title, p.log
+	c.Title = p.Title
 	c.X = map[time.Duration]string{time.Second: "seconds", time.Minute: "minutes", time.Hour: "hours"}[p.unit]
 	return c.SVG()
 }
@@ -58,6 +61,7 @@ func (p Plot) at(t time.Duration) float64 { return float64(t-p.from) / float64(p
 
 // calls draws the calls per second beside the quota.
 func (p Plot) calls(records []*Record) (c plot.Chart) {
+	c.LogY = true
 	c.Y = fmt.Sprintf("calls/s, mean of %.0f s; none is drawn as one", p.step.Seconds())
 	for _, r := range records {
 		l := plot.Line{Name: short(r.Policy)}
@@ -67,20 +71,20 @@ func (p Plot) calls(records []*Record) (c plot.Chart) {
 		}
 		c.Lines = append(c.Lines, l)
 	}
-	for _, limit := range limits(p, records[0].Processes) {
+	for _, limit := range limits(p, records[0]) {
 		c.Lines = append(c.Lines, limit)
 	}
 	return c
 }
 
 // limits are the quota, and what is left of it for a while.
-func limits(p Plot, processes int) []plot.Line {
-	line := func(name string, from, to time.Duration, quota int) plot.Line {
-		return plot.Line{Name: name, Dashed: true, Points: []plot.Point{{X: p.at(from), Y: float64(quota)}, {X: p.at(to), Y: float64(quota)}}}
+func limits(p Plot, r *Record) []plot.Line {
+	line := func(name string, from, to time.Duration, quota float64) plot.Line {
+		return plot.Line{Name: name, Dashed: true, Points: []plot.Point{{X: p.at(from), Y: quota}, {X: p.at(to), Y: quota}}}
 	}
-	limits := []plot.Line{line("quota", p.from, p.to, Quota)}
+	limits := []plot.Line{line("quota", p.from, p.to, float64(r.Quota))}
 	if p.from <= throttleAt && throttleAt < p.to {
-		limits = append(limits, line("what is left of it", throttleAt, throttleAt+throttled, left(processes)))
+		limits = append(limits, line("what is left of it", throttleAt, throttleEnd, left(r.Processes)))
 	}
 	return limits
 }
