@@ -75,7 +75,7 @@ const (
 	measures = "A secret is failing if its last fetch failed: a Get has an error to tell, alone or beside the last good value. " +
 		"Recovery is of those that were failing at the end of the trouble. " +
 		"What was not seen of a rotation when the next came counts as never, and in the mean as the 75 min until then. " +
-		"Logins come every 10 s in each process, by `Secret.Do` with typedsecret, by `RefreshNow` after a refusal with AWS's client; nothing else reads meanwhile. " +
+		"Logins come every 10 s in each process, by `Secret.Do` with typedsecret, by `RefreshNow` after a refusal with AWS's client; that the next login is up to 10 s away is part of the figures, and nothing else reads meanwhile. " +
 		"A policy that fetches when it is read is spread by the readers' minute: the fixed interval's peaks would be higher in processes that read more often. " +
 		"Figures that differ by 2 % or less are called alike.\n"
 )

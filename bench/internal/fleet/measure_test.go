@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -36,7 +37,7 @@ func TestRecoveryIsThatOfWhatWasFailing(t *testing.T) {
 		"two for ever":           {100, seconds(98), never, never},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := recovered(test.failing, test.again); got != (Recovery{test.failing, test.most, test.all}) {
+			if got := recovered(test.failing, test.again); got != (Recovery{Failing: test.failing, Most: test.most, All: test.all}) {
 				t.Errorf("got %+v, want %v and %v", got, test.most, test.all)
 			}
 		})
@@ -54,8 +55,8 @@ func TestASecretThatFailsAgainIsNotRecovered(t *testing.T) {
 		}
 		fetch(0, true)
 		fetch(1, false)
-		if failing := p.troubleEnds(); failing != 1 {
-			t.Errorf("%d are failing, not the one whose last fetch failed", failing)
+		if failing, old := p.troubleEnds(); failing != 1 || old != 0 {
+			t.Errorf("%d are failing and %d old, not the one whose last fetch failed", failing, old)
 		}
 		fetch(0, false)
 		fetch(1, true) // was not failing when the trouble ended
@@ -67,6 +68,11 @@ func TestASecretThatFailsAgainIsNotRecovered(t *testing.T) {
 		fetch(0, false)
 		if again := p.again(nil); len(again) != 1 || again[0] != 5*time.Second+latency {
 			t.Errorf("recovered at %v, want the first fetch since it failed last", again)
+		}
+		time.Sleep(ttl)
+		fetch(0, true)
+		if failing, old := p.troubleEnds(); failing != 2 || old != 2 {
+			t.Errorf("%d are failing, %d of them are older than the TTL", failing, old)
 		}
 	})
 }
@@ -88,7 +94,7 @@ func TestWhoNeverSeesTheRotationLowersNoMean(t *testing.T) {
 		t.Errorf("the table is\n%s", text)
 	}
 	for _, p := range Plots() {
-		if svg := string(p.SVG([]*Record{r})); p.File == "stale.svg" && !strings.Contains(svg, "old version") {
+		if svg := string(p.SVG([]*Record{r})); p.File == "stale.svg" && !strings.Contains(svg, "% of the processes") {
 			t.Errorf("the plot of the rotation is %s", svg)
 		}
 	}
@@ -186,5 +192,46 @@ func TestRetriesDoNotWaitForAnEndOfTheDeploy(t *testing.T) {
 		if got := row.value(r); got != want {
 			t.Errorf("%s: %v, want %v", row.name, got, want)
 		}
+	}
+}
+
+// made is a record of a fleet of 100 with so many calls in each second, of which all
+// recover after a time.
+func made(perSecond int, recovered time.Duration) *Record {
+	r := &Record{Processes: 100, Quota: Quota, Seconds: make([]Second, end/time.Second)}
+	for i := range r.Seconds {
+		r.Seconds[i].Calls = perSecond
+	}
+	r.Ready = slices.Repeat([]time.Duration{time.Second}, r.Processes)
+	r.Outage = Recovery{Failing: 300, Old: 300, Most: recovered, All: recovered}
+	return r
+}
+
+func TestTheSummarySaysWhatIsMissedAndWhy(t *testing.T) {
+	ours, aws := made(1, 2*time.Minute), made(10, 10*time.Second)
+	ours.Seconds[started/time.Second].Calls = 60 // a minute with 119 calls
+	text := Summary([]*Record{ours, aws})
+	for _, want := range []string{
+		"missed**: steady day: peak/mean of a minute's calls: 1.98, not 1.30 or less",
+		"outage of 1 h: until 99 % of the failing are fetched again: 2m0s, not 1m0s or less",
+		"Alike**: deploy of all at once: until all have their secrets (1s and 1s)",
+		"outage of 1 h: until all of them are (2m0s and 10s)",
+		"every 30s, and ours every 5m0s", // 300 secrets with 10 and with 1 calls/s
+		"10 calls/s in the outage, not 1",
+		"too small for the target",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the summary lacks %q:\n%s", want, text)
+		}
+	}
+	for i := range ours.Seconds {
+		ours.Seconds[i].Calls = 100
+	}
+	ours.Outage = Recovery{}
+	for i := range 60 {
+		ours.Seconds[int(started/time.Second)+i].Calls = 200
+	}
+	if text := Summary([]*Record{ours, aws}); !strings.Contains(text, "calls in step") || strings.Contains(text, "fetches again sooner") {
+		t.Errorf("the summary of what calls in step is\n%s", text)
 	}
 }

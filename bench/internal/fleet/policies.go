@@ -146,7 +146,7 @@ var fixedInterval = Policy{
 			}
 			version, err := p.fetch(ctx, id)
 			if err == nil {
-				s.version, s.err, s.next = version, nil, time.Now().Add(time.Hour)
+				s.version, s.err, s.next = version, nil, time.Now().Add(ttl)
 				return version, nil
 			}
 			s.next = time.Now().Add(time.Minute)

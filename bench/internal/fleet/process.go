@@ -36,16 +36,19 @@ type process struct {
 // fetches is how those of one secret went.
 type fetches struct {
 	failed   bool          // the last one did
+	good     time.Duration // when one went well last
 	affected bool          // the last one had when the trouble ended
 	again    time.Duration // when one went well since then, and none failed after it; 0 if none
 }
 
 func (f *fetches) note(failed bool, now time.Duration) {
 	f.failed = failed
-	switch {
-	case failed:
+	if failed {
 		f.again = 0
-	case f.again == 0:
+		return
+	}
+	f.good = now
+	if f.again == 0 {
 		f.again = now
 	}
 }
@@ -72,8 +75,9 @@ func (p *process) fetch(ctx context.Context, id string) (version int, err error)
 	return version, err
 }
 
-// troubleEnds notes which secrets are failing, and returns their number.
-func (p *process) troubleEnds() (failing int) {
+// troubleEnds notes which secrets are failing, and returns their number and that of those
+// which were fetched longer ago than the TTL of all the policies.
+func (p *process) troubleEnds() (failing, old int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for k := range p.fetches {
@@ -81,9 +85,12 @@ func (p *process) troubleEnds() (failing int) {
 		f.affected, f.again = f.failed, 0
 		if f.failed {
 			failing++
+			if p.region.now()-f.good > ttl {
+				old++
+			}
 		}
 	}
-	return failing
+	return failing, old
 }
 
 // again adds to the moments when secrets were fetched again that had been failing when

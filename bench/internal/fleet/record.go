@@ -29,6 +29,7 @@ type Record struct {
 // had an error to tell, alone or beside the last good value. It may be never.
 type Recovery struct {
 	Failing   int
+	Old       int // of the failing, those fetched longer ago than the TTL
 	Most, All time.Duration
 }
 

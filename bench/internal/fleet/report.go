@@ -59,6 +59,8 @@ func rows() []row {
 	outage := troubleRows("outage of 1 h", outageAt, outageEnd, throttleAt, func(r *Record) Recovery { return r.Outage })
 	for i := range outage {
 		switch outage[i].name {
+		case failing, old: // all are, by any policy
+			outage[i].fact = true
 		case untilMost:
 			outage[i].limit = constant(float64(time.Minute))
 		case peakAfter:
@@ -84,7 +86,7 @@ func deployRows() []row {
 		{name: "calls refused by the quota", value: func(r *Record) float64 { return refused(0, r.deployed())(r) }, show: number},
 		{name: "until all have their secrets", value: took((*Record).allReady), show: duration},
 		{name: steadyCalls, value: calls(started, rotationAt), show: ratio},
-		{name: peakToMean, value: func(r *Record) float64 { return r.PeakToMean(started, rotationAt) }, show: ratio, limit: constant(1.3)},
+		{name: "peak/mean of a minute's calls", value: func(r *Record) float64 { return r.PeakToMean(started, rotationAt) }, show: ratio, limit: constant(maxPeakToMean)},
 	}
 }
 
@@ -101,8 +103,10 @@ const (
 	steadyCalls  = "steady day: calls/s"
 	staleMean    = "rotation of the shared secret, noticed by refreshing: mean"
 	staleLast    = "last process"
-	peakToMean   = "peak/mean of a minute's calls"
-	untilMost    = "until 99 % of these are fetched again"
+	failing      = "secrets that are failing at its end"
+	old          = "of these, fetched more than 1 h before"
+	untilMost    = "until 99 % of the failing are fetched again"
+	untilAll     = "until all of them are"
 	peakAfter    = "peak after it, calls/s"
 	refusedAfter = "calls refused by the quota after it"
 )
@@ -113,9 +117,10 @@ func troubleRows(name string, from, to, next time.Duration, recovery func(*Recor
 	return []row{
 		{name: name + ": calls/s in it", value: calls(from, to), show: number},
 		{name: "calls refused by the quota in it", value: refused(from, to), show: number},
-		{name: "secrets that are failing at its end", value: func(r *Record) float64 { return float64(recovery(r).Failing) }, show: number, fact: true},
+		{name: failing, value: func(r *Record) float64 { return float64(recovery(r).Failing) }, show: number},
+		{name: old, value: func(r *Record) float64 { return float64(recovery(r).Old) }, show: number},
 		{name: untilMost, value: took(func(r *Record) time.Duration { return recovery(r).Most }), show: duration},
-		{name: "until all of them are", value: took(func(r *Record) time.Duration { return recovery(r).All }), show: duration},
+		{name: untilAll, value: took(func(r *Record) time.Duration { return recovery(r).All }), show: duration},
 		{name: peakAfter, value: peak(to, next), show: number},
 		{name: refusedAfter, value: refused(to, next), show: number},
 	}

@@ -29,6 +29,8 @@ const (
 	lead = 2 * time.Minute
 	// leftQuota is what is left for a fleet of 10,000: less than half of what it needs.
 	leftQuota = 5
+	// ttl is what each of the policies takes for it by default.
+	ttl = time.Hour
 	// loginEvery is how often a process logs in, where logins are refused.
 	loginEvery = 10 * time.Second
 )
@@ -103,9 +105,10 @@ func left(n int) float64 { return leftQuota * float64(n) / 10_000 }
 // ended, which is now, or until something else happens.
 func recovery(region *Region, fleet []*process, next time.Duration) Recovery {
 	over := region.now()
-	failing := 0
+	failing, old := 0, 0
 	for _, p := range fleet {
-		failing += p.troubleEnds()
+		f, o := p.troubleEnds()
+		failing, old = failing+f, old+o
 	}
 	for {
 		var again []time.Duration
@@ -116,7 +119,9 @@ func recovery(region *Region, fleet []*process, next time.Duration) Recovery {
 			for i := range again {
 				again[i] -= over
 			}
-			return recovered(failing, again)
+			rec := recovered(failing, again)
+			rec.Old = old
+			return rec
 		}
 		time.Sleep(time.Second)
 	}

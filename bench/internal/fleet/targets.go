@@ -17,6 +17,9 @@ const (
 	// asAlike is the part by which figures differ that are called alike: about what they
 	// change from run to run.
 	asAlike = 0.02
+
+	// maxPeakToMean is the target of the steady day.
+	maxPeakToMean = 1.3
 )
 
 // beside compares ours with AWS's, unless the row is not one to be judged.
@@ -55,69 +58,52 @@ func (w row) verdict(records []*Record) string {
 	}
 }
 
-// Missed counts the targets that ours misses, and the rows in which it is not better than
-// AWS's although one of them is not zero.
-func Missed(records []*Record) (targets, rowsNotBetter int) {
-	for _, w := range rows() {
-		if met, ok := w.target(records); ok && !met {
-			targets++
-		}
-		if v := w.beside(records); v == isWorse || v == isAlike && !w.none(records) {
-			rowsNotBetter++
-		}
-	}
-	return targets, rowsNotBetter
-}
-
 // none is whether both are zero, so that nothing could be better.
 func (w row) none(records []*Record) bool {
 	return w.value(records[0]) == 0 && w.value(records[1]) == 0
 }
 
-// Summary says which targets are met and which are missed, and why.
+// Summary says which targets are met and which are missed, how ours is beside AWS's, and
+// why it is not better.
 func Summary(records []*Record) string {
-	var targets, missed []string
-	by := map[string][]string{}
-	scenario := ""
+	var met, missed []string
+	by := map[string][]string{} // by what a row's figures say
 	none := 0
+	scenario := ""
 	for _, w := range rows() {
 		name := w.name
-		if before, _, ok := strings.Cut(name, ": "); ok {
+		if before, _, first := strings.Cut(name, ": "); first {
 			scenario = before
 		} else {
 			name = scenario + ": " + name
 		}
 		mine := w.show(w.value(records[0]))
-		figures := fmt.Sprintf("%s (%s and %s)", name, mine, w.show(w.value(records[1])))
-		if met, ok := w.target(records); ok {
-			text := fmt.Sprintf("%s: %s of at most %s", name, mine, w.show(w.limit(records[0])))
-			if met {
-				targets = append(targets, text)
-			} else {
-				missed = append(missed, text)
-			}
+		if good, any := w.target(records); any && good {
+			met = append(met, fmt.Sprintf("%s: %s", name, mine))
+		} else if any {
+			missed = append(missed, fmt.Sprintf("%s: %s, not %s or less", name, mine, w.show(w.limit(records[0]))))
 		}
 		if v := w.beside(records); v == isAlike && w.none(records) {
 			none++
 		} else {
-			by[v] = append(by[v], figures)
+			by[v] = append(by[v], fmt.Sprintf("%s (%s and %s)", name, mine, w.show(w.value(records[1]))))
 		}
 	}
-	var b strings.Builder
-	list := func(name string, items []string) {
-		if len(items) > 0 {
-			fmt.Fprintf(&b, "- %s: %s.\n", name, strings.Join(items, "; "))
-		}
-	}
-	list("Targets met", targets)
-	list("Targets **missed**", missed)
-	fmt.Fprintf(&b, "- Better than AWS's client in %d rows; in %d more neither has anything to better.\n", len(by[isBetter]), none)
-	list("**Alike**", by[isAlike])
-	list("**Worse**", by[isWorse])
+	text := item("Targets met", met) + item("Targets **missed**", missed) +
+		fmt.Sprintf("- Better than AWS's client in %d rows; in %d more neither has anything to better.\n", len(by[isBetter]), none) +
+		item("**Alike**", by[isAlike]) + item("**Worse**", by[isWorse])
 	if why := reasons(records); len(why) > 0 {
-		fmt.Fprintf(&b, "\nWhy: %s\n", strings.Join(why, " "))
+		text += "\nWhy: " + strings.Join(why, " ") + "\n"
 	}
-	return b.String()
+	return text
+}
+
+// item is one of a list, unless there is nothing in it.
+func item(name string, of []string) string {
+	if len(of) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("- %s: %s.\n", name, strings.Join(of, "; "))
 }
 
 // reasons says of what is missed why it is.
@@ -129,23 +115,42 @@ func reasons(records []*Record) (why []string) {
 			return slices.Contains(names, w.name) && (v == isWorse || v == isAlike && !w.none(records))
 		})
 	}
-	minutes := int((rotationAt - started).Minutes())
-	if ratio := ours.PeakToMean(started, rotationAt); ratio > 1.3 {
-		perMinute := ours.rate(started, rotationAt) * 60
-		why = append(why, fmt.Sprintf("A fleet of %d has %s calls a minute, so few that the highest of %d minutes is %.2f times the mean by chance alone, if calls come independently of each other; here it is %.2f.",
-			ours.Processes, number(perMinute), minutes, chance(perMinute, minutes), ratio))
+	if ours.PeakToMean(started, rotationAt) > maxPeakToMean {
+		why = append(why, ours.whyUneven())
 	}
-	if ours.Outage.Most > aws.Outage.Most {
-		why = append(why, fmt.Sprintf("AWS's client fetches again sooner after an outage since it tries more often in it: a failing secret each %s at its end, ours each %s; "+
-			"that is what the calls in the outage and the peak after it are the price of.",
-			duration(aws.retries()), duration(ours.retries())))
+	if not(untilMost, untilAll) {
+		why = append(why, fmt.Sprintf("AWS's client fetches again sooner after a trouble since it asks more often in it: at the end of the outage for each failing secret every %s, and ours every %s, which goes on with the last good value meanwhile. "+
+			"The price is %s calls/s in the outage, not %s, and a peak of %s calls/s after it, not %s.",
+			duration(aws.retries()), duration(ours.retries()),
+			number(aws.rate(outageAt, outageEnd)), number(ours.rate(outageAt, outageEnd)),
+			number(peak(outageEnd, throttleAt)(aws)), number(peak(outageEnd, throttleAt)(ours))))
+	}
+	if not(failing) {
+		const after = 20 * time.Minute
+		rate := calls(throttleEnd, throttleEnd+after)
+		why = append(why, fmt.Sprintf("Secrets of ours are failing when the quota is back that were fetched while it was little: after a failure the next fetch is due at any moment of an interval, so that a fleet does not go on in step. "+
+			"So the %.0f min after it have %s calls/s, and %s with AWS's client.",
+			after.Minutes(), number(rate(ours)), number(rate(aws))))
 	}
 	if not(steadyCalls, staleMean, staleLast) {
-		why = append(why, fmt.Sprintf("A rotation is noticed by refreshing after half the interval at the least in the mean, and the interval decides the calls: it is %s in the mean here and %s with AWS's client, "+
+		why = append(why, fmt.Sprintf("A rotation is noticed by refreshing after half the interval in the mean, or later, and the interval decides the calls: it is %s in the mean here and %s with AWS's client, "+
 			"so of the calls of the day and the time until a rotation is noticed one is better only at the price of the other.",
 			duration(float64(ours.interval())), duration(float64(aws.interval()))))
 	}
 	return why
+}
+
+// whyUneven says of a steady day whether its highest minute is chance.
+func (r *Record) whyUneven() string {
+	minutes := int((rotationAt - started).Minutes())
+	perMinute := r.rate(started, rotationAt) * 60
+	byChance, is := chance(perMinute, minutes), r.PeakToMean(started, rotationAt)
+	text := fmt.Sprintf("The highest of the steady day's %d minutes has %.2f times the mean of %s calls; of calls that come independently of each other it would have %.2f times the mean",
+		minutes, is, number(perMinute), byChance)
+	if byChance > maxPeakToMean {
+		return text + ": the fleet is too small for the target."
+	}
+	return text + ": the fleet calls in step."
 }
 
 // retries is how often a failing secret is tried at the end of the outage.
