@@ -66,11 +66,13 @@ func TestASecretThatFailsAgainIsNotRecovered(t *testing.T) {
 		}
 		fetch(0, false)
 		fetch(0, false)
+		fetch(1, false)
 		if again := p.again(nil); len(again) != 1 || again[0] != 5*time.Second+latency {
 			t.Errorf("recovered at %v, want the first fetch since it failed last", again)
 		}
 		time.Sleep(ttl)
 		fetch(0, true)
+		fetch(1, true)
 		if failing, old := p.troubleEnds(); failing != 2 || old != 2 {
 			t.Errorf("%d are failing, %d of them are older than the TTL", failing, old)
 		}
