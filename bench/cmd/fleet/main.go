@@ -77,7 +77,7 @@ const (
 		"What was not seen of a rotation when the next came counts as never, and in the mean as the 75 min until then. " +
 		"Logins come every 10 s in each process, by `Secret.Do` with typedsecret, by `RefreshNow` after a refusal with AWS's client; that the next login is up to 10 s away is part of the figures, and nothing else reads meanwhile. " +
 		"A policy that fetches when it is read is spread by the readers' minute: the fixed interval's peaks would be higher in processes that read more often. " +
-		"Figures that differ by 2 % or less are called alike.\n"
+		"Figures that differ by 2 % or less are called alike, which is about what those of 10,000 processes change from run to run; those of fewer change more.\n"
 )
 
 func report(records []*fleet.Record) string {
