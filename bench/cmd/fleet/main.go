@@ -20,20 +20,21 @@ import (
 
 func main() {
 	n := flag.Int("n", 10_000, "processes")
+	quota := flag.Int("quota", fleet.Quota, "calls a second that the region takes")
 	out := flag.String("out", "../docs", "directory for fleet.md and its plots; empty for none")
 	bubble.Main(func(t *testing.T) int {
-		if *n < 1 || flag.NArg() > 0 {
+		if *n < 1 || *quota < 1 || flag.NArg() > 0 {
 			flag.Usage()
 			return 2
 		}
 		start := time.Now()
-		records := play(t, *n)
+		records := play(t, *n, *quota)
 		if t.Failed() {
 			return 1
 		}
-		text := report(records, *n)
+		text := report(records)
 		fmt.Print(text)
-		fmt.Printf("\n%d processes, %d policies: 32 virtual hours each in %v\n", *n, len(records), time.Since(start).Round(time.Second))
+		fmt.Printf("\n%d processes, %d policies: 35 virtual hours each in %v\n", *n, len(records), time.Since(start).Round(time.Second))
 		if *out == "" {
 			return 0
 		}
@@ -45,40 +46,47 @@ func main() {
 	})
 }
 
-// play plays the story once for each policy.
-func play(t *testing.T, n int) []*fleet.Record {
+// play plays the story once for each policy, at the same time.
+func play(t *testing.T, n, quota int) []*fleet.Record {
 	policies := fleet.Policies()
 	records := make([]*fleet.Record, len(policies))
 	t.Run("fleet", func(t *testing.T) {
 		for i, p := range policies {
 			t.Run(p.Name, func(t *testing.T) {
 				t.Parallel()
-				synctest.Test(t, func(*testing.T) { records[i] = fleet.Play(p, n) })
+				synctest.Test(t, func(*testing.T) { records[i] = fleet.Play(p, n, quota) })
 			})
 		}
 	})
 	return records
 }
 
-func report(records []*fleet.Record, n int) string {
+// story is told before the table, and measures after it.
+const (
+	story = "Written by `cd bench && go run ./cmd/fleet`, which plays one story for each policy in virtual time, with the policies' own code " +
+		"(AWS's is github.com/aws/aws-secretsmanager-caching-go/v2 itself). " +
+		"All processes start within a second, each with three secrets, one of which all share. A day passes. The shared secret is rotated four times, 75 min apart. " +
+		"Secrets Manager fails for an hour. Three hours later the region has little of its quota left for half an hour. " +
+		"In the end the shared secret is rotated once more, and logins with the old one are refused.\n\n" +
+		"An answer takes 20 ms, the region's quota for GetSecretValue and DescribeSecret together is %d calls a second. " +
+		"A process reads its secrets once a minute, every 10 s after rotations, and every 2 s after the start, in both troubles and until all are over them. " +
+		"All settings are the policies' defaults. A call is one by the policy: the SDK's own retries, which typedsecret turns off and AWS's client does not, are left out.\n\n"
+
+	measures = "A secret is failing if its last fetch failed: a Get has an error to tell, alone or beside the last good value. " +
+		"Recovery is of those that were failing at the end of the trouble. " +
+		"What was not seen of a rotation when the next came counts as never, and in the mean as the 75 min until then. " +
+		"Logins come every 10 s in each process, by `Secret.Do` with typedsecret, by `RefreshNow` after a refusal with AWS's client; that the next login is up to 10 s away is part of the figures, and nothing else reads meanwhile. " +
+		"A policy that fetches when it is read is spread by the readers' minute: the fixed interval's peaks would be higher in processes that read more often. " +
+		"Figures that differ by 2 % or less are called alike, which is about what those of 10,000 processes change from run to run; those of fewer change more.\n"
+)
+
+func report(records []*fleet.Record) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# A fleet of %d processes\n\n", n)
-	b.WriteString("Written by `cd bench && go run ./cmd/fleet`, which plays one story for each policy in virtual time, with the policies' own code. " +
-		"All processes start within a second, each with three secrets, one of which all share. A day passes. The shared secret is rotated. " +
-		"Secrets Manager fails for an hour. Then the region has little of its quota left for half an hour. " +
-		"An answer takes 20 ms; the region's quota for GetSecretValue and DescribeSecret together is 10,000 calls a second. " +
-		"A process reads its secrets every minute, and every 2 s in the hour after the rotation, in both troubles and until all are over them. All settings are the policies' defaults.\n\n")
+	r := records[0]
+	fmt.Fprintf(&b, "# A fleet of %d processes\n\n", r.Processes)
+	fmt.Fprintf(&b, story, r.Quota)
 	b.WriteString(fleet.Table(records))
-	b.WriteString("\nA rotation after which logins with the old password are refused. " + fleet.Refusals(records) +
-		"The others notice it as above, by refreshing alone.\n\n## Targets\n\n")
-	for _, t := range fleet.Targets(records) {
-		met := "met"
-		if !t.Met {
-			met = "**missed**"
-		}
-		fmt.Fprintf(&b, "- %s: %s\n", met, t.Text)
-	}
-	fmt.Fprintf(&b, "\n%s\n", fleet.Reasons(records))
+	b.WriteString("\n" + measures + "\n## Verdict\n\n" + fleet.Summary(records))
 	fmt.Fprintf(&b, "\nRun with %s. The draws are random: the figures change a little from run to run.\n", runtime.Version())
 	return b.String()
 }

@@ -12,53 +12,69 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/fleet"
 )
 
-func play(t *testing.T, n int) (records []*fleet.Record) {
+func play(t *testing.T, n, quota int) (records []*fleet.Record) {
 	for _, p := range fleet.Policies() {
-		synctest.Test(t, func(*testing.T) { records = append(records, fleet.Play(p, n)) })
+		synctest.Test(t, func(*testing.T) { records = append(records, fleet.Play(p, n, quota)) })
 	}
 	return records
 }
 
+// A fleet of 100 in a region with a hundredth of the quota is to it as one of 10,000 to a
+// whole region.
 func TestASmallFleetKeepsToWhatIsPromised(t *testing.T) {
-	records := play(t, 100)
-	ours := records[0]
-	for _, s := range ours.Seconds {
-		if s.Calls > fleet.Quota {
-			t.Errorf("%d calls in a second", s.Calls)
+	const n, quota = 100, fleet.Quota / 100
+	records := play(t, n, quota)
+	ours, aws, fixed := records[0], records[1], records[2]
+	const outage, throttling = 29 * 60 * 60, 33 * 60 * 60
+	for i, s := range ours.Seconds[outage:throttling] {
+		if s.Calls > quota || s.Refused > 0 {
+			t.Errorf("%d calls %d s after the outage began", s.Calls, i)
 		}
 	}
-	if ours.Outage.Most > time.Minute || ours.Outage.All > time.Minute+5*time.Second {
-		t.Errorf("recovered after %+v", ours.Outage)
+	if o := ours.Outage; o.Failing != n*fleet.Secrets || o.Most > time.Minute || o.All > time.Minute+5*time.Second {
+		t.Errorf("recovered after %+v", o)
 	}
 	for _, r := range records {
-		if len(r.Ready) != 100 || len(r.Staleness)+r.Unseen != 100 || r.Unseen != 0 {
-			t.Errorf("%s: %d processes ready, %d saw the rotation", r.Policy, len(r.Ready), len(r.Staleness))
+		if len(r.Ready) != n || len(r.Staleness) != n*fleet.Rotations || r.Unseen != 0 {
+			t.Errorf("%s: %d processes ready, %d rotations seen and %d not", r.Policy, len(r.Ready), len(r.Staleness), r.Unseen)
 		}
-		for i := range r.Ready {
-			if r.Ready[i] == 0 || r.Staleness[i] <= 0 || r.Staleness[i] > time.Hour+time.Minute {
-				t.Errorf("%s: process %d was ready after %v and saw the rotation after %v", r.Policy, i, r.Ready[i], r.Staleness[i])
+		for _, ready := range r.Ready {
+			if ready <= 0 {
+				t.Errorf("%s: a process was ready after %v", r.Policy, ready)
+			}
+		}
+		for _, stale := range r.Staleness {
+			if stale <= 0 || stale > time.Hour+time.Minute {
+				t.Errorf("%s: a process saw the rotation after %v", r.Policy, stale)
 			}
 		}
 	}
-	if ours.Refused == nil || records[1].Refused != nil {
-		t.Error("only ours has something for a login that is refused")
+	checkLogins(t, ours, aws, fixed)
+	for _, p := range fleet.Plots() {
+		checkXML(t, p.File, string(p.SVG(records)))
 	}
+	text := fleet.Table(records) + fleet.Summary(records)
+	for _, want := range []string{"typedsecret", "AWS caching client for Go", "outage of 1 h", "verdict", "target of", "better", "Targets met"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the report lacks %q:\n%s", want, text)
+		}
+	}
+}
+
+func checkLogins(t *testing.T, ours, aws, fixed *fleet.Record) {
+	t.Helper()
 	for _, took := range ours.Refused {
 		if took > 15*time.Second {
 			t.Errorf("a login with the new password after %v", took)
 		}
 	}
-	for _, p := range fleet.Plots() {
-		checkXML(t, p.File, string(p.SVG(records)))
-	}
-	text := fleet.Table(records) + fleet.Refusals(records) + fleet.Reasons(records)
-	for _, want := range []string{"typedsecret", "AWS caching client for Go", "outage of 1 h", "Secret.Do", "better"} {
-		if !strings.Contains(text, want) {
-			t.Errorf("the report lacks %q:\n%s", want, text)
+	for _, took := range aws.Refused { // it sleeps for five seconds at most before it asks
+		if took > 20*time.Second {
+			t.Errorf("AWS's client: a login with the new password after %v", took)
 		}
 	}
-	if targets := fleet.Targets(records); len(targets) < 4 {
-		t.Errorf("only %d targets were judged", len(targets))
+	if len(ours.Refused) != ours.Processes || len(aws.Refused) != aws.Processes || fixed.Refused != nil {
+		t.Error("a fixed interval has nothing for a login that is refused, and the others have")
 	}
 }
 

@@ -16,7 +16,8 @@ type Plot struct {
 	from, to    time.Duration
 	step        time.Duration
 	unit        time.Duration // of the axis of time
-	log, quota  bool
+	x           string        // what the axis of time says
+	logX        bool          // it is logarithmic, and a step stands at its end, which is not at zero
 }
 
 // Plots are those of the report.
@@ -24,23 +25,27 @@ func Plots() []Plot {
 	return []Plot{
 		{
 			File: "deploy.svg", Title: "Deploy of all at once", draw: Plot.calls,
-			to: 30 * time.Second, step: time.Second, unit: time.Second, log: true, quota: true,
+			to: 100 * time.Second, step: time.Second, unit: time.Second, x: "seconds since the start", logX: true,
 		},
 		{
-			File: "day.svg", Title: "The first half of the day after", draw: Plot.calls,
-			from: time.Minute, to: rotationAt / 2, step: 5 * time.Minute, unit: time.Hour, log: true, quota: true,
+			File: "day.svg", Title: "The steady day after", draw: Plot.calls,
+			from: started, to: rotationAt, step: 2 * time.Minute, unit: time.Hour, x: "hours",
 		},
 		{
-			File: "rotation.svg", Title: "The shared secret is rotated", draw: Plot.stale,
-			to: 62 * time.Minute, step: 10 * time.Second, unit: time.Minute,
+			File: "rotation.svg", Title: "Rotations of the shared secret", draw: Plot.calls,
+			from: rotationAt, to: rotationsEnd, step: time.Minute, unit: time.Minute, x: "minutes since the first rotation, of one each 75 min",
 		},
 		{
-			File: "outage.svg", Title: "An outage of an hour, from 10 min before to 50 min after", draw: Plot.calls,
-			from: outageAt - 10*time.Minute, to: outageEnd + 50*time.Minute, step: 10 * time.Second, unit: time.Minute, log: true, quota: true,
+			File: "stale.svg", Title: "Rotations of the shared secret: who has the old version yet", draw: Plot.stale,
+			to: rotationEvery, step: 10 * time.Second, unit: time.Minute, x: "minutes since the rotation",
 		},
 		{
-			File: "throttled.svg", Title: "Little quota for 30 min, from 10 min before to 20 min after", draw: Plot.calls,
-			from: throttleAt - 10*time.Minute, to: throttleAt + throttled + 20*time.Minute, step: 10 * time.Second, unit: time.Minute, log: true, quota: true,
+			File: "outage.svg", Title: "An outage of an hour", draw: Plot.calls,
+			from: outageAt - 10*time.Minute, to: outageEnd + 50*time.Minute, step: 30 * time.Second, unit: time.Minute, x: "minutes; the outage is from 10 to 70",
+		},
+		{
+			File: "throttled.svg", Title: "Little quota for half an hour", draw: Plot.calls,
+			from: throttleAt - 10*time.Minute, to: throttleEnd + 20*time.Minute, step: 30 * time.Second, unit: time.Minute, x: "minutes; the quota is little from 10 to 40",
 		},
 	}
 }
@@ -48,62 +53,64 @@ func Plots() []Plot {
 // SVG draws the plot of the records.
 func (p Plot) SVG(records []*Record) []byte {
 	c := p.draw(p, records)
-	c.Title, c.LogY = p.Title, p.log
-	c.X = map[time.Duration]string{time.Second: "seconds", time.Minute: "minutes", time.Hour: "hours"}[p.unit]
+	c.Title, c.X, c.LogX = p.Title, p.x, p.logX
 	return c.SVG()
 }
 
 // at is where a moment is on the axis of time.
-func (p Plot) at(t time.Duration) float64 { return float64(t-p.from) / float64(p.unit) }
+func (p Plot) at(t time.Duration) float64 {
+	if p.logX {
+		t = max(t, p.from+p.step)
+	}
+	return float64(t-p.from) / float64(p.unit)
+}
+
+// floor is what fewer calls a second are drawn as, on an axis that has no zero.
+const floor = 0.1
 
 // calls draws the calls per second beside the quota.
 func (p Plot) calls(records []*Record) (c plot.Chart) {
-	c.Y = fmt.Sprintf("calls/s, mean of %.0f s; none is drawn as one", p.step.Seconds())
+	c.LogY = true
+	c.Y = fmt.Sprintf("calls/s, mean of %.0f s; %v is that or less", p.step.Seconds(), floor)
 	for _, r := range records {
 		l := plot.Line{Name: short(r.Policy)}
 		for at := p.from; at < p.to; at += p.step {
-			calls, _, _ := r.between(at, at+p.step)
-			l.Points = append(l.Points, plot.Point{X: p.at(at), Y: float64(max(calls, 1)) / p.step.Seconds()})
+			x := p.at(at)
+			if p.logX {
+				x = p.at(at + p.step)
+			}
+			l.Points = append(l.Points, plot.Point{X: x, Y: max(floor, r.rate(at, at+p.step))})
 		}
 		c.Lines = append(c.Lines, l)
 	}
-	for _, limit := range limits(p, records[0].Processes) {
-		c.Lines = append(c.Lines, limit)
-	}
+	c.Lines = append(c.Lines, limits(p, records[0])...)
 	return c
 }
 
 // limits are the quota, and what is left of it for a while.
-func limits(p Plot, processes int) []plot.Line {
-	line := func(name string, from, to time.Duration, quota int) plot.Line {
-		return plot.Line{Name: name, Dashed: true, Points: []plot.Point{{X: p.at(from), Y: float64(quota)}, {X: p.at(to), Y: float64(quota)}}}
+func limits(p Plot, r *Record) []plot.Line {
+	line := func(name string, from, to time.Duration, quota float64) plot.Line {
+		return plot.Line{Name: name, Dashed: true, Points: []plot.Point{{X: p.at(from), Y: max(floor, quota)}, {X: p.at(to), Y: max(floor, quota)}}}
 	}
-	limits := []plot.Line{line("quota", p.from, p.to, Quota)}
+	limits := []plot.Line{line("quota", p.from, p.to, float64(r.Quota))}
 	if p.from <= throttleAt && throttleAt < p.to {
-		limits = append(limits, line("what is left of it", throttleAt, throttleAt+throttled, left(processes)))
+		limits = append(limits, line("what is left of it", throttleAt, throttleEnd, left(r.Processes)))
 	}
 	return limits
 }
 
-// stale draws which part of the processes has not seen the rotation yet.
+// stale draws which part of the processes has not seen a rotation yet.
 func (p Plot) stale(records []*Record) (c plot.Chart) {
-	c.Y = "% of the processes with the old version"
-	draw := func(name string, saw []time.Duration, unseen int) {
-		sorted := slices.Sorted(slices.Values(saw))
-		l := plot.Line{Name: name}
+	c.Y = fmt.Sprintf("%% of the processes, mean of %d rotations", Rotations)
+	for _, r := range records {
+		sorted := slices.Sorted(slices.Values(r.Staleness))
+		l := plot.Line{Name: short(r.Policy)}
 		for at := p.from; at <= p.to; at += p.step {
-			i, _ := slices.BinarySearch(sorted, at+1)
-			l.Points = append(l.Points, plot.Point{X: p.at(at), Y: 100 * float64(len(sorted)-i+unseen) / float64(len(sorted)+unseen)})
+			saw, _ := slices.BinarySearch(sorted, at+1)
+			all := len(sorted) + r.Unseen
+			l.Points = append(l.Points, plot.Point{X: p.at(at), Y: 100 * float64(all-saw) / float64(all)})
 		}
 		c.Lines = append(c.Lines, l)
-	}
-	for _, r := range records {
-		draw(short(r.Policy), r.Staleness, r.Unseen)
-	}
-	for _, r := range records {
-		if r.Refused != nil {
-			draw("by Secret.Do", r.Refused, 0)
-		}
 	}
 	return c
 }

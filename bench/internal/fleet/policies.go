@@ -19,15 +19,17 @@ import (
 type Policy struct {
 	Name string
 	open func(*process) func(ctx context.Context, id string) (version int, err error)
-	// login logs in with the shared secret and what the policy has for a refusal; nil if
-	// it has nothing.
+	// login logs in with the shared secret and what the policy has for a refusal, while
+	// nothing else reads; nil if it has nothing.
 	login func(ctx context.Context, p *process) error
 }
 
 // Policies are those that are compared, ours first.
 func Policies() []Policy { return []Policy{ours, awsClient, fixedInterval} }
 
-var caches sync.Map // *process to its *cache.Cache
+var caches sync.Map // *process to its *cache.Cache, or *secretcache.Cache
+
+var errRefused = errors.New("password authentication failed")
 
 var ours = Policy{
 	Name: "typedsecret",
@@ -36,7 +38,7 @@ var ours = Policy{
 			version, err := p.fetch(ctx, ref.ID)
 			return cache.Value{Payload: cache.StringPayload(payload(version)), VersionID: source.VersionID(version)}, err
 		})
-		c, err := cache.New(from, cache.Config{MaxSize: Secrets}) // all else is the default
+		c, err := cache.New(from, cache.Config{MaxSize: Secrets}) // to save memory; all else is the default
 		if err != nil {
 			panic(err)
 		}
@@ -48,10 +50,10 @@ var ours = Policy{
 	},
 	login: func(ctx context.Context, p *process) error {
 		c, _ := caches.Load(p)
-		handle := typedsecret.New[string]("shared", typedsecret.WithCache(c.(*cache.Cache)))
+		handle := typedsecret.New[string](shared, typedsecret.WithCache(c.(*cache.Cache)))
 		return handle.Do(ctx, func(_ context.Context, password string) error {
 			if versionIn(password) != p.region.current() {
-				return typedsecret.Rejected(errors.New("password authentication failed"))
+				return typedsecret.Rejected(errRefused)
 			}
 			return nil
 		})
@@ -65,10 +67,30 @@ var awsClient = Policy{
 		if err != nil {
 			panic(err)
 		}
+		caches.Store(p, c)
 		return func(ctx context.Context, id string) (int, error) {
 			v, err := c.GetSecretStringWithContext(ctx, id)
 			return versionIn(v), err
 		}
+	},
+	// What a user writes who knows of RefreshNow, which sleeps before it asks.
+	login: func(ctx context.Context, p *process) error {
+		c, _ := caches.Load(p)
+		aws := c.(*secretcache.Cache)
+		for _, last := range []bool{false, true} {
+			password, err := aws.GetSecretStringWithContext(ctx, shared)
+			if err != nil {
+				return err
+			}
+			if versionIn(password) == p.region.current() {
+				break
+			}
+			if last {
+				return errRefused
+			}
+			aws.RefreshNowWithContext(ctx, shared)
+		}
+		return nil
 	},
 }
 
@@ -124,7 +146,7 @@ var fixedInterval = Policy{
 			}
 			version, err := p.fetch(ctx, id)
 			if err == nil {
-				s.version, s.err, s.next = version, nil, time.Now().Add(time.Hour)
+				s.version, s.err, s.next = version, nil, time.Now().Add(ttl)
 				return version, nil
 			}
 			s.next = time.Now().Add(time.Minute)

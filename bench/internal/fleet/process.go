@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -13,25 +13,48 @@ import (
 const Secrets = 3
 
 // How often a process reads its secrets: seldom while nothing happens, which bounds how
-// late it does what is due, and often when something does.
+// late it does what is due; more often when something is to be seen.
 const (
-	seldom = time.Minute
-	often  = 2 * time.Second
+	seldom    = time.Minute
+	sometimes = 10 * time.Second // rotations, which take a good part of an hour to be seen
+	often     = 2 * time.Second  // troubles, and what comes after them
 )
 
 // A process is one of the fleet.
 type process struct {
-	region  *Region
-	ids     [Secrets]string
-	read    func(ctx context.Context, id string) (version int, err error)
-	failing [Secrets]atomic.Bool
-	ready   time.Duration // when it had all its secrets
+	region *Region
+	ids    [Secrets]string
+	read   func(ctx context.Context, id string) (version int, err error)
+
+	mu      sync.Mutex    // guards what follows, which run alone writes but for fetches
+	ready   time.Duration // when it had all its secrets; 0 if it never had
 	version int           // of the shared secret, as it knows it
 	saw     time.Duration // when it saw that version
+	fetches [Secrets]fetches
+}
+
+// fetches is how those of one secret went.
+type fetches struct {
+	failed   bool          // the last one did
+	good     time.Duration // when one went well last
+	affected bool          // the last one had when the trouble ended
+	again    time.Duration // when one went well since then, and none failed after it; 0 if none
+}
+
+func (f *fetches) note(failed bool, now time.Duration) {
+	f.failed = failed
+	if failed {
+		f.again = 0
+		return
+	}
+	f.good = now
+	if f.again == 0 {
+		f.again = now
+	}
 }
 
 func newProcess(region *Region, policy Policy, i int) *process {
-	p := &process{region: region, ids: [Secrets]string{"shared"}}
+	p := &process{region: region, ids: [Secrets]string{shared}}
 	for k := 1; k < Secrets; k++ {
 		p.ids[k] = fmt.Sprintf("own/%d/%d", i, k)
 	}
@@ -41,20 +64,46 @@ func newProcess(region *Region, policy Policy, i int) *process {
 
 // fetch is what the policy calls to ask the region.
 func (p *process) fetch(ctx context.Context, id string) (version int, err error) {
-	version, err = p.region.call(ctx)
+	version, err = p.region.call(ctx, id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for k, own := range p.ids {
-		if own != id {
-			continue
-		}
-		if failed := err != nil; p.failing[k].Swap(failed) != failed {
-			if failed {
-				p.region.failing.Add(1)
-			} else {
-				p.region.failing.Add(-1)
-			}
+		if own == id {
+			p.fetches[k].note(err != nil, p.region.now())
 		}
 	}
 	return version, err
+}
+
+// troubleEnds notes which secrets are failing, and returns their number and that of those
+// which were fetched longer ago than the TTL of all the policies.
+func (p *process) troubleEnds() (failing, old int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k := range p.fetches {
+		f := &p.fetches[k]
+		f.affected, f.again = f.failed, 0
+		if f.failed {
+			failing++
+			if p.region.now()-f.good > ttl {
+				old++
+			}
+		}
+	}
+	return failing, old
+}
+
+// again adds to the moments when secrets were fetched again that had been failing when
+// the trouble ended.
+func (p *process) again(moments []time.Duration) []time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.fetches {
+		if f.affected && f.again > 0 {
+			moments = append(moments, f.again)
+		}
+	}
+	return moments
 }
 
 // run reads until ctx is done.
@@ -62,10 +111,7 @@ func (p *process) run(ctx context.Context) {
 	time.Sleep(rand.N(time.Second)) // of all at once
 	for ctx.Err() == nil {
 		p.readAll(ctx)
-		every := seldom
-		if p.region.busy.Load() {
-			every = often
-		}
+		every := time.Duration(p.region.pace.Load())
 		// Drawn anew, so that the readers' own rhythm shows in nothing.
 		time.Sleep(every/2 + rand.N(every))
 	}
@@ -80,12 +126,23 @@ func (p *process) readAll(ctx context.Context) {
 		}
 		good++
 		if k == 0 && version > p.version {
+			p.mu.Lock()
 			p.version, p.saw = version, p.region.now()
+			p.mu.Unlock()
 		}
 	}
 	if good == Secrets && p.ready == 0 {
+		p.mu.Lock()
 		p.ready = p.region.now()
+		p.mu.Unlock()
 	}
+}
+
+// seen is what the process knows of the shared secret, and when it had all its secrets.
+func (p *process) seen() (version int, saw, ready time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.version, p.saw, p.ready
 }
 
 // payload is a secret's value for a version, and versionIn finds that again.

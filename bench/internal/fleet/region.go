@@ -21,15 +21,17 @@ const Quota = 10_000
 // latency is what an answer takes.
 const latency = 20 * time.Millisecond
 
+// shared is the ID of the secret that all processes read.
+const shared = "shared"
+
 // A Region counts calls and answers them, or not.
 type Region struct {
-	start   time.Time
-	busy    atomic.Bool  // something happens, so that readers read often
-	failing atomic.Int64 // secrets in processes whose last fetch failed
+	start time.Time
+	pace  atomic.Int64 // how often processes read: a time.Duration
 
 	mu      sync.Mutex // guards what follows
 	seconds []Second
-	quota   int
+	quota   float64 // calls a second; may be less than one
 	down    bool
 	version int // of the shared secret
 }
@@ -37,12 +39,12 @@ type Region struct {
 // A Second is what a Region saw in one.
 type Second struct{ Calls, Refused int }
 
-func newRegion() *Region {
-	return &Region{start: time.Now(), quota: Quota, version: 1}
+func newRegion(quota int) *Region {
+	return &Region{start: time.Now(), quota: float64(quota), version: 1}
 }
 
-// call is one request; it returns the version of the shared secret.
-func (r *Region) call(ctx context.Context) (version int, err error) {
+// call is one request; it returns the version of the secret.
+func (r *Region) call(ctx context.Context, id string) (version int, err error) {
 	r.mu.Lock()
 	i := int(time.Since(r.start) / time.Second)
 	for len(r.seconds) <= i {
@@ -51,13 +53,16 @@ func (r *Region) call(ctx context.Context) (version int, err error) {
 	s := &r.seconds[i]
 	s.Calls++
 	switch {
-	case s.Calls > r.quota:
+	case s.Calls > allowed(r.quota, i):
 		s.Refused++
 		err = fmt.Errorf("%w: the region's quota", cache.ErrThrottled)
 	case r.down:
 		err = fmt.Errorf("%w: an outage", cache.ErrUnavailable)
 	}
-	version = r.version
+	version = 1
+	if id == shared {
+		version = r.version
+	}
 	r.mu.Unlock()
 	select {
 	case <-time.After(latency):
@@ -65,6 +70,12 @@ func (r *Region) call(ctx context.Context) (version int, err error) {
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
+}
+
+// allowed is how many calls a quota lets pass in the i-th second: of a quota below one,
+// a call in some of the seconds.
+func allowed(quota float64, i int) int {
+	return int(quota*float64(i+1)) - int(quota*float64(i))
 }
 
 func (r *Region) set(change func(r *Region)) {

@@ -2,150 +2,133 @@ package fleet
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 )
 
 // The story of a fleet. All start within a second; nothing happens for a day; then the
-// shared secret is rotated; then there is an outage; then for a while the region has
-// little of its quota left; and in the end the shared secret is rotated again, and logins
-// with the old one are refused.
+// shared secret is rotated a few times; then there is an outage; then for a while the
+// region has little of its quota left; and in the end the shared secret is rotated again,
+// and logins with the old one are refused.
 const (
+	started    = 5 * time.Minute // the deploy is over, and the steady day begins
 	rotationAt = 24 * time.Hour
-	outageAt   = 26 * time.Hour
-	outageEnd  = outageAt + time.Hour
-	throttleAt = 30 * time.Hour
-	throttled  = 30 * time.Minute
-	refusalAt  = 32 * time.Hour
-	end        = refusalAt + 5*time.Minute
+	// Rotations are so many, and so far from each other, that they meet a fleet that
+	// fetches in step at each quarter of its hour: what it shows at a single one is chance.
+	Rotations     = 4
+	rotationEvery = 75 * time.Minute
+	rotationsEnd  = rotationAt + Rotations*rotationEvery
+	outageAt      = rotationsEnd
+	outageEnd     = outageAt + time.Hour
+	throttleAt    = 33 * time.Hour
+	throttleEnd   = throttleAt + 30*time.Minute
+	refusalAt     = 35 * time.Hour
+	end           = refusalAt + 5*time.Minute
 
+	// lead is how long before something happens the processes begin to read more often.
+	lead = 2 * time.Minute
 	// leftQuota is what is left for a fleet of 10,000: less than half of what it needs.
 	leftQuota = 5
+	// ttl is what each of the policies takes for it by default.
+	ttl = time.Hour
 	// loginEvery is how often a process logs in, where logins are refused.
 	loginEvery = 10 * time.Second
-	longest    = 3 * time.Hour // that a recovery is waited for
 )
 
-// A Record is what was seen of one policy.
-type Record struct {
-	Policy    string
-	Processes int
-	Seconds   []Second
-
-	Ready     []time.Duration // of each process, from the start
-	Staleness []time.Duration // of each process that saw the rotation, after it
-	Unseen    int             // processes that did not
-	Outage    Recovery
-	Throttle  Recovery
-	Refused   []time.Duration // of each process, after the second rotation; nil if the policy has nothing for it
-}
-
-// A Recovery is how long after a trouble's end 99 % and all of the secrets were fetched
-// again of which the last fetch had failed by then.
-type Recovery struct {
-	Failing   int
-	Most, All time.Duration
-}
-
-// Play plays the story for n processes. It must run in a bubble, which ends with it.
-func Play(policy Policy, n int) *Record {
-	region := newRegion()
+// Play plays the story for n processes in a region that has the quota for them, in calls
+// a second. It must run in a bubble, which ends with it.
+func Play(policy Policy, n, quota int) *Record {
+	region := newRegion(quota)
 	ctx, cancel := context.WithCancel(context.Background())
-	rec := &Record{Policy: policy.Name, Processes: n}
+	rec := &Record{Policy: policy.Name, Processes: n, Quota: quota}
 	fleet := make([]*process, n)
 	var running sync.WaitGroup
-	region.busy.Store(true)
+	region.pace.Store(int64(often))
 	for i := range fleet {
 		fleet[i] = newProcess(region, policy, i)
 		running.Go(func() { fleet[i].run(ctx) })
 	}
-	until := func(at time.Duration) { time.Sleep(at - region.now()) }
-	until(time.Minute)
-	region.busy.Store(false)
+	until := func(at, pace time.Duration) {
+		time.Sleep(at - region.now())
+		region.pace.Store(int64(pace))
+	}
+	until(started, seldom)
+	until(rotationAt-lead, sometimes)
+	for k := range time.Duration(Rotations) {
+		until(rotationAt+k*rotationEvery, sometimes)
+		region.set(func(r *Region) { r.version++ })
+		until(rotationAt+(k+1)*rotationEvery, sometimes)
+		rec.noteRotation(fleet, region.current(), rotationAt+k*rotationEvery)
+	}
 
-	until(rotationAt)
-	region.set(func(r *Region) { r.version++ })
-	region.busy.Store(true)
-	until(rotationAt + 62*time.Minute)
-	region.busy.Store(false)
-	until(outageAt)
-	region.busy.Store(true)
+	until(outageAt, often)
 	region.set(func(r *Region) { r.down = true })
-	for _, p := range fleet {
-		rec.Ready = append(rec.Ready, p.ready)
-		rec.noteSeen(p.version, p.saw, region.current())
-	}
-
-	until(outageEnd)
+	until(outageEnd, often)
 	region.set(func(r *Region) { r.down = false })
-	rec.Outage = recovery(region)
-	region.busy.Store(false)
+	rec.Outage = recovery(region, fleet, throttleAt-lead)
 
-	until(throttleAt)
+	region.pace.Store(int64(seldom))
+	until(throttleAt-lead, often)
+	until(throttleAt, often)
 	region.set(func(r *Region) { r.quota = left(n) })
-	region.busy.Store(true)
-	until(throttleAt + throttled)
-	region.set(func(r *Region) { r.quota = Quota })
-	rec.Throttle = recovery(region)
-	region.busy.Store(false)
+	until(throttleEnd, often)
+	region.set(func(r *Region) { r.quota = float64(quota) })
+	rec.Throttle = recovery(region, fleet, refusalAt)
 
-	until(refusalAt)
-	if policy.login != nil {
-		rec.Refused = refuse(ctx, region, policy, fleet)
-	}
-	until(end)
+	region.pace.Store(int64(seldom))
+	until(refusalAt, seldom)
 	cancel()
-	running.Wait()
-	for _, p := range fleet {
-		if c, ok := caches.LoadAndDelete(p); ok {
-			c.(interface{ Close() error }).Close()
-		}
+	running.Wait() // nobody but who logs in reads from here on
+	if policy.login != nil {
+		rec.Refused = refuse(region, policy, fleet)
 	}
+	until(end, seldom)
+	closeCaches(fleet)
 	region.set(func(r *Region) { rec.Seconds = r.seconds })
 	return rec
 }
 
+func closeCaches(fleet []*process) {
+	for _, p := range fleet {
+		if c, ok := caches.LoadAndDelete(p); ok {
+			if c, ok := c.(interface{ Close() error }); ok {
+				c.Close()
+			}
+		}
+	}
+}
+
 // left is what is left of the quota for a fleet of n.
-func left(n int) int { return max(1, leftQuota*n/10_000) }
+func left(n int) float64 { return leftQuota * float64(n) / 10_000 }
 
-// noteSeen notes when a process that knows a version of the shared secret came to know it.
-func (r *Record) noteSeen(version int, saw time.Duration, current int) {
-	if version < current {
-		r.Unseen++
-		return
+// recovery waits until all secrets are fetched again that were failing when the trouble
+// ended, which is now, or until something else happens.
+func recovery(region *Region, fleet []*process, next time.Duration) Recovery {
+	over := region.now()
+	failing, old := 0, 0
+	for _, p := range fleet {
+		f, o := p.troubleEnds()
+		failing, old = failing+f, old+o
 	}
-	r.Staleness = append(r.Staleness, saw-rotationAt)
-}
-
-// recovery waits until the last fetch of no secret has failed.
-func recovery(region *Region) Recovery {
-	start := region.now()
-	for failing := []int{}; ; time.Sleep(time.Second) {
-		failing = append(failing, int(region.failing.Load()))
-		if failing[len(failing)-1] == 0 || region.now()-start > longest {
-			return recovered(failing)
+	for {
+		var again []time.Duration
+		for _, p := range fleet {
+			again = p.again(again)
 		}
+		if len(again) == failing || region.now() >= next {
+			for i := range again {
+				again[i] -= over
+			}
+			rec := recovered(failing, again)
+			rec.Old = old
+			return rec
+		}
+		time.Sleep(time.Second)
 	}
-}
-
-// recovered judges how many secrets were failing at a trouble's end, and a second later,
-// and so on.
-func recovered(failing []int) Recovery {
-	r := Recovery{Failing: failing[0]}
-	for i, n := range failing {
-		if n > r.Failing/100 {
-			r.Most = time.Duration(i+1) * time.Second
-		}
-		if n > 0 {
-			r.All = time.Duration(i+1) * time.Second
-		}
-	}
-	return r
 }
 
 // refuse rotates the shared secret and has each process log in until it has the new one.
-func refuse(ctx context.Context, region *Region, policy Policy, fleet []*process) []time.Duration {
+func refuse(region *Region, policy Policy, fleet []*process) []time.Duration {
 	took := make([]time.Duration, len(fleet))
 	region.set(func(r *Region) { r.version++ })
 	start := region.now()
@@ -153,7 +136,7 @@ func refuse(ctx context.Context, region *Region, policy Policy, fleet []*process
 	for i, p := range fleet {
 		logins.Go(func() {
 			time.Sleep(loginEvery * time.Duration(i) / time.Duration(len(fleet)))
-			for policy.login(ctx, p) != nil {
+			for policy.login(context.Background(), p) != nil {
 				time.Sleep(loginEvery)
 			}
 			took[i] = region.now() - start
@@ -161,21 +144,4 @@ func refuse(ctx context.Context, region *Region, policy Policy, fleet []*process
 	}
 	logins.Wait()
 	return took
-}
-
-// part returns the value below which a part of the values is.
-func part(values []time.Duration, p float64) time.Duration {
-	if len(values) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[min(len(sorted)-1, int(p*float64(len(sorted))))]
-}
-
-func mean(values []time.Duration) time.Duration {
-	var sum time.Duration
-	for _, v := range values {
-		sum += v
-	}
-	return sum / time.Duration(max(1, len(values)))
 }

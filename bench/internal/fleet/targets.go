@@ -3,45 +3,10 @@ package fleet
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
-
-// A Target is one that the first record has to meet.
-type Target struct {
-	Text string
-	Met  bool
-}
-
-// Targets judges ours, the first of the records, by itself and beside AWS's, the second.
-func Targets(records []*Record) []Target {
-	r := records[0]
-	ptm := r.PeakToMean(time.Minute, rotationAt)
-	_, peak, refused := r.between(outageEnd, throttleAt)
-	targets := []Target{
-		{fmt.Sprintf("peak/mean in steady state at most 1.3: %.2f", ptm), ptm <= 1.3},
-		{fmt.Sprintf("after the outage the fleet never exceeds the quota: the peak is %s of %s calls/s", number(float64(peak)), number(Quota)), refused == 0 && peak <= Quota},
-		{fmt.Sprintf("99 %% recovered within a minute of its end: %s", duration(float64(r.Outage.Most))), r.Outage.Most <= time.Minute},
-	}
-	other := map[string][]string{}
-	better := 0
-	for _, row := range rows() {
-		mine, theirs := row.value(r), row.value(records[1])
-		switch v := row.verdict(records); {
-		case v == isBetter:
-			better++
-		case v != "" && (mine != 0 || theirs != 0):
-			other[v] = append(other[v], fmt.Sprintf("%q, %s and %s", strings.TrimSpace(row.name), row.show(mine), row.show(theirs)))
-		}
-	}
-	text := fmt.Sprintf("better than AWS's in every row: in %d", better)
-	for _, v := range []string{isAlike, isWorse} {
-		if len(other[v]) > 0 {
-			text += fmt.Sprintf("; %s in %s", v, strings.Join(other[v], ", "))
-		}
-	}
-	return append(targets, Target{text, len(other) == 0})
-}
 
 // What a row's figures say of ours beside AWS's.
 const (
@@ -52,13 +17,16 @@ const (
 	// asAlike is the part by which figures differ that are called alike: about what they
 	// change from run to run.
 	asAlike = 0.02
+
+	// maxPeakToMean is the target of the steady day.
+	maxPeakToMean = 1.3
 )
 
-// verdict judges a row, unless it is not one to be judged.
-func (w row) verdict(records []*Record) string {
+// beside compares ours with AWS's, unless the row is not one to be judged.
+func (w row) beside(records []*Record) string {
 	mine, theirs := w.value(records[0]), w.value(records[1])
 	switch {
-	case w.fact:
+	case w.fact || math.IsNaN(mine) || math.IsNaN(theirs):
 		return ""
 	case math.Abs(mine-theirs) <= asAlike*max(mine, theirs):
 		return isAlike
@@ -69,18 +37,123 @@ func (w row) verdict(records []*Record) string {
 	}
 }
 
-// Reasons says why AWS's client is ahead where it is.
-func Reasons(records []*Record) string {
-	calls := func(r *Record) string {
-		n, _, _ := r.between(outageAt, outageEnd)
-		return number(float64(n) / (outageEnd - outageAt).Seconds())
+// target is whether ours is within the row's limit, if it has one.
+func (w row) target(records []*Record) (met, any bool) {
+	if w.limit == nil {
+		return false, false
 	}
+	return w.value(records[0]) <= w.limit(records[0]), true
+}
+
+func (w row) verdict(records []*Record) string {
+	text := w.beside(records)
+	met, ok := w.target(records)
+	switch {
+	case !ok:
+		return text
+	case met:
+		return fmt.Sprintf("target of %s met; %s", w.show(w.limit(records[0])), text)
+	default:
+		return fmt.Sprintf("target of %s **missed**; %s", w.show(w.limit(records[0])), text)
+	}
+}
+
+// none is whether both are zero, so that nothing could be better.
+func (w row) none(records []*Record) bool {
+	return w.value(records[0]) == 0 && w.value(records[1]) == 0
+}
+
+// Summary says which targets are met and which are missed, how ours is beside AWS's, and
+// why it is not better.
+func Summary(records []*Record) string {
+	var met, missed []string
+	by := map[string][]string{} // by what a row's figures say
+	none := 0
+	scenario := ""
+	for _, w := range rows() {
+		name := w.name
+		if before, _, first := strings.Cut(name, ": "); first {
+			scenario = before
+		} else {
+			name = scenario + ": " + name
+		}
+		mine := w.show(w.value(records[0]))
+		if good, any := w.target(records); any && good {
+			met = append(met, fmt.Sprintf("%s: %s", name, mine))
+		} else if any {
+			missed = append(missed, fmt.Sprintf("%s: %s, not %s or less", name, mine, w.show(w.limit(records[0]))))
+		}
+		if v := w.beside(records); v == isAlike && w.none(records) {
+			none++
+		} else {
+			by[v] = append(by[v], fmt.Sprintf("%s (%s and %s)", name, mine, w.show(w.value(records[1]))))
+		}
+	}
+	text := item("Targets met", met) + item("Targets **missed**", missed) +
+		fmt.Sprintf("- Better than AWS's client in %d rows; in %d more neither has anything to better.\n", len(by[isBetter]), none) +
+		item("**Alike**", by[isAlike]) + item("**Worse**", by[isWorse])
+	if why := reasons(records); len(why) > 0 {
+		text += "\nWhy: " + strings.Join(why, " ") + "\n"
+	}
+	return text
+}
+
+// item is one of a list, unless there is nothing in it.
+func item(name string, of []string) string {
+	if len(of) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("- %s: %s.\n", name, strings.Join(of, "; "))
+}
+
+// reasons says of what is missed why it is.
+func reasons(records []*Record) (why []string) {
 	ours, aws := records[0], records[1]
-	var text []string
-	if ours.Outage.Most > aws.Outage.Most || ours.Throttle.Most > aws.Throttle.Most {
-		text = append(text, fmt.Sprintf("AWS's client has fetched all again sooner since it asks at nearly each read while the service fails: "+
-			"%s calls/s in the outage, and %s here, where readers go on with the last good value meanwhile and a secret is tried once a minute.", calls(aws), calls(ours)))
+	not := func(names ...string) bool { // better, in any of the rows
+		return slices.ContainsFunc(rows(), func(w row) bool {
+			v := w.beside(records)
+			return slices.Contains(names, w.name) && (v == isWorse || v == isAlike && !w.none(records))
+		})
 	}
-	text = append(text, "How long a rotation takes to be noticed by refreshing alone is decided by the interval: three quarters of an hour in the mean with both.")
-	return strings.Join(text, " ")
+	if ours.PeakToMean(started, rotationAt) > maxPeakToMean {
+		why = append(why, ours.whyUneven())
+	}
+	if not(untilMost, untilAll) {
+		why = append(why, fmt.Sprintf("AWS's client fetches again sooner after a trouble since it asks more often in it: at the end of the outage for each failing secret every %s, and ours every %s, which goes on with the last good value meanwhile. "+
+			"The price is %s calls/s in the outage, not %s, and a peak of %s calls/s after it, not %s.",
+			duration(aws.retries()), duration(ours.retries()),
+			number(aws.rate(outageAt, outageEnd)), number(ours.rate(outageAt, outageEnd)),
+			number(peak(outageEnd, throttleAt)(aws)), number(peak(outageEnd, throttleAt)(ours))))
+	}
+	if not(failing) {
+		const after = 20 * time.Minute
+		rate := calls(throttleEnd, throttleEnd+after)
+		why = append(why, fmt.Sprintf("Secrets of ours are failing when the quota is back that were fetched while it was little: after a failure the next fetch is due at any moment of an interval, so that a fleet does not go on in step. "+
+			"So the %.0f min after it have %s calls/s, and %s with AWS's client.",
+			after.Minutes(), number(rate(ours)), number(rate(aws))))
+	}
+	if not(steadyCalls, staleMean, staleLast) {
+		why = append(why, fmt.Sprintf("A rotation is noticed by refreshing after half the interval in the mean, or later, and the interval decides the calls: it is %s in the mean here and %s with AWS's client, "+
+			"so of the calls of the day and the time until a rotation is noticed one is better only at the price of the other.",
+			duration(float64(ours.interval())), duration(float64(aws.interval()))))
+	}
+	return why
+}
+
+// whyUneven says of a steady day whether its highest minute is chance.
+func (r *Record) whyUneven() string {
+	minutes := int((rotationAt - started).Minutes())
+	perMinute := r.rate(started, rotationAt) * 60
+	byChance, is := chance(perMinute, minutes), r.PeakToMean(started, rotationAt)
+	text := fmt.Sprintf("The highest of the steady day's %d minutes has %.2f times the mean of %s calls; of calls that come independently of each other it would have %.2f times the mean",
+		minutes, is, number(perMinute), byChance)
+	if byChance > maxPeakToMean {
+		return text + ": the fleet is too small for the target."
+	}
+	return text + ": the fleet calls in step."
+}
+
+// retries is how often a failing secret is tried at the end of the outage.
+func (r *Record) retries() float64 {
+	return float64(r.Outage.Failing) / r.rate(outageEnd-5*time.Minute, outageEnd) * float64(time.Second)
 }
