@@ -23,7 +23,7 @@ const (
 
 // maxOutageDelay is what the back-off of a Config without a Backoff.Max grows to while
 // the source can't answer.
-const maxOutageDelay = time.Minute
+const maxOutageDelay = 40 * time.Second
 
 // maxMaxSize is a bound against slips: go-freelru allocates its table whole,
 // about 44 bytes an entry.
@@ -57,9 +57,9 @@ type Config struct {
 	// Backoff says how long after a failed fetch no other fetch of that Ref
 	// is made: at first 1 s at most, doubling up to 1 h, with full jitter, and
 	// no longer than [backoff.Policy.DelayAfter] has it for the outage so far. If
-	// its Max is 0, the bound is 1 min in place of 1 h while the source can't answer
-	// ([ErrUnavailable], [ErrTimeout], [ErrThrottled]), so that a fleet has recovered
-	// a minute after an outage, however long that was. What is refused ([ErrNotFound],
+	// its Max is 0, the bound is 40 s in place of 1 h while the source can't answer
+	// ([ErrUnavailable], [ErrTimeout], [ErrThrottled]), and a full jitter an equal one, so
+	// that a fleet has recovered 40 s after an outage, however long that was. What is refused ([ErrNotFound],
 	// [ErrAccessDenied] and so on) seldom mends itself.
 	Backoff backoff.Policy
 
@@ -135,6 +135,9 @@ func (c *Config) backoffAfter(err error) backoff.Policy {
 	p := c.Backoff
 	if p.Max == 0 && isOutage(err) {
 		p.Max = max(maxOutageDelay, p.Base)
+		if p.Jitter == backoff.FullJitter {
+			p.Jitter = backoff.EqualJitter // as many calls as with a full one up to 60 s, and none so late
+		}
 	}
 	return p
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-func TestWhileTheSourceCantAnswerTriesAreAMinuteApartAtMost(t *testing.T) {
+func TestWhileTheSourceCantAnswerTriesAre40SecondsApartAtMost(t *testing.T) {
 	long := backoff.Policy{Max: time.Hour, Jitter: backoff.NoJitter}
 	for name, test := range map[string]struct {
 		err     error
 		backoff backoff.Policy
 		longest time.Duration
 	}{
-		"unavailable":                     {cache.ErrUnavailable, backoff.Policy{Jitter: backoff.NoJitter}, time.Minute},
-		"timed out":                       {cache.ErrTimeout, backoff.Policy{Jitter: backoff.NoJitter}, time.Minute},
-		"throttled":                       {cache.ErrThrottled, backoff.Policy{Jitter: backoff.NoJitter}, time.Minute},
+		"unavailable":                     {cache.ErrUnavailable, backoff.Policy{Jitter: backoff.NoJitter}, 40 * time.Second},
+		"timed out":                       {cache.ErrTimeout, backoff.Policy{Jitter: backoff.NoJitter}, 40 * time.Second},
+		"throttled":                       {cache.ErrThrottled, backoff.Policy{Jitter: backoff.NoJitter}, 40 * time.Second},
 		"denied":                          {cache.ErrAccessDenied, backoff.Policy{Jitter: backoff.NoJitter}, time.Hour},
 		"not found":                       {cache.ErrNotFound, backoff.Policy{Jitter: backoff.NoJitter}, time.Hour},
 		"of a kind unknown":               {errors.New("strange"), backoff.Policy{Jitter: backoff.NoJitter}, time.Hour},
@@ -46,4 +46,27 @@ func TestWhileTheSourceCantAnswerTriesAreAMinuteApartAtMost(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestInALongOutageTriesAre20To40SecondsApart(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving()
+		s.fail(cache.ErrUnavailable)
+		c := open(t, s, cache.Config{})
+		shortest, longest := time.Hour, time.Duration(0)
+		for i := range 200 {
+			_, err := c.Get(t.Context(), ref("db"))
+			failed, ok := errors.AsType[*cache.Error](err)
+			if !ok {
+				t.Fatal(err)
+			}
+			if i > 10 { // it has grown up
+				shortest, longest = min(shortest, failed.RetryIn), max(longest, failed.RetryIn)
+			}
+			time.Sleep(failed.RetryIn)
+		}
+		if shortest < 20*time.Second || shortest > 22*time.Second || longest > 40*time.Second || longest < 38*time.Second {
+			t.Errorf("%v to %v lie between two tries, want 20 s to 40 s", shortest, longest)
+		}
+	})
 }

@@ -157,7 +157,7 @@ func (r *run) failed(e hook.FetchFailed) {
 	k := r.tells(e.ID, true, retryIn)
 	p := r.cfg.Backoff
 	if errors.Is(e.Err, cache.ErrUnavailable) || errors.Is(e.Err, cache.ErrTimeout) || errors.Is(e.Err, cache.ErrThrottled) {
-		p.Max = time.Minute
+		p.Max = 40 * time.Second
 	}
 	p.Jitter = backoff.NoJitter
 	most := p.DelayAfter(k.failures, k.firstFailed.to(moment{clocks: r.clocks()}))
