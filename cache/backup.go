@@ -282,5 +282,5 @@ func (c *Cache) adopt(e *entry, v *kept, now instant) (evicted *Snapshot) {
 	age := max(0, now.wall-v.FetchedAt.UnixNano())
 	s := &Snapshot{entry: e, at: instant{wall: now.wall - age, mono: now.mono - age}, number: v.number, invalid: true}
 	s.own(v.Value, nil)
-	return c.publish(e, s)
+	return c.takeBack(e, s)
 }

@@ -130,3 +130,16 @@ func TestWhenTheClockWasSetTheSnapshotHasTheLaterValue(t *testing.T) {
 		})
 	}
 }
+
+func TestAFailureFromBeforeTheTTLOfTheSnapshotsValueIsNoTryToRefreshIt(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		path := snapshotOf(t, serving("db"), "db")
+		time.Sleep(time.Hour - 3*time.Second)
+		c, s := startInOutage(t, path, cache.ErrUnavailable, cache.Config{TTL: time.Hour, Backoff: every(2 * time.Second)})
+		wantGet(t, c, "db", "db v1")
+		s.mend()
+		s.rotate("db", "v2")
+		time.Sleep(4 * time.Second)
+		wantGet(t, c, "db", "db v2")
+	})
+}

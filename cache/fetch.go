@@ -354,9 +354,7 @@ func (c *Cache) noteWithout(e *entry) {
 
 // readopt takes back the value that a handle kept when it was evicted here, if
 // refreshing fails and there is nothing newer, and returns what was evicted for it. It
-// counts as past its TTL if it is known to be outdated, or may be. A failure from before
-// its TTL was over counts as no try to refresh it: it was one to get a value, whichever.
-// Called with mu held.
+// counts as past its TTL if it is known to be outdated, or may be. Called with mu held.
 func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 	if e.failure() == nil || last == nil || !last.isOf(e) {
 		return nil
@@ -369,6 +367,12 @@ func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 	}
 	s := &Snapshot{entry: e, payload: last.payload, details: last.details, number: last.number, at: last.at, due: last.due}
 	s.invalid = last.invalid || c.isOutdated(last)
+	return c.takeBack(e, s)
+}
+
+// takeBack publishes s, which is no new value. A failure from before its TTL was over
+// counts as no try to refresh it: it was one to get a value, whichever. Called with mu held.
+func (c *Cache) takeBack(e *entry, s *Snapshot) (evicted *Snapshot) {
 	if e.failure().began.since(s.at) < c.cfg.TTL {
 		e.forgetTry()
 	}
