@@ -371,9 +371,10 @@ func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 }
 
 // takeBack publishes s, which is no new value. A failure from before its TTL was over
-// counts as no try to refresh it: it was one to get a value, whichever. Called with mu held.
+// counts as no try to refresh it: it was one to get a value, whichever. That is told by the
+// wall clock, since a sealed snapshot has the time of no other. Called with mu held.
 func (c *Cache) takeBack(e *entry, s *Snapshot) (evicted *Snapshot) {
-	if e.failure().began.since(s.at) < c.cfg.TTL {
+	if time.Duration(e.failure().began.wall-s.at.wall) < c.cfg.TTL {
 		e.forgetTry()
 	}
 	return c.publish(e, s)
