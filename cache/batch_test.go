@@ -276,3 +276,21 @@ func TestLookupAllWithADoneContextBeginsNoRequest(t *testing.T) {
 		})
 	}
 }
+
+// TestAReaderThatEndsItsGoroutineHasAnAnswerInLookupAll: a Snapshot or an error, never
+// neither.
+func TestAReaderThatEndsItsGoroutineHasAnAnswerInLookupAll(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{TTL: time.Minute, StaleIfError: func(error, time.Duration) bool {
+			runtime.Goexit() // as a test's FailNow does
+			return true
+		}})
+		get(t, c, "db")
+		s.fail(errDown)
+		time.Sleep(2 * time.Minute)
+		if snaps, errs := c.LookupAll(t.Context(), refs("db"), nil); snaps[0] == nil && errs[0] == nil {
+			t.Error("there is neither a Snapshot nor an error")
+		}
+	})
+}

@@ -1,0 +1,66 @@
+package cache_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+)
+
+// TestCloseWritesWhatCouldNotBeWrittenBefore since the disk was full, say.
+func TestCloseWritesWhatCouldNotBeWrittenBefore(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "later")
+		path := filepath.Join(dir, "secrets.sealed")
+		c := open(t, serving("db"), cache.Config{}.WithSnapshot(path, gcm(t, "key")))
+		get(t, c, "db")
+		settle() // the write fails: there is no directory
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		after, _ := startInOutage(t, path, cache.ErrUnavailable, cache.Config{})
+		wantGet(t, after, "db", "db v1")
+	})
+}
+
+// A keyless hook can't reach its key any more when it derives, until its context ends.
+type keyless struct {
+	lost  atomic.Bool
+	waits atomic.Int64
+}
+
+func (*keyless) Put(_ context.Context, _ hook.Item, plain []byte) ([]byte, error) {
+	return bytes.Clone(plain), nil
+}
+
+func (h *keyless) Get(ctx context.Context, _ hook.Item, stored []byte) ([]byte, error) {
+	if h.lost.Load() {
+		h.waits.Add(1)
+		<-ctx.Done()
+	}
+	return bytes.Clone(stored), ctx.Err()
+}
+
+// TestCloseWaitsForNoHookSecretBySecret, FetchTimeout each. In real time, since a mutex
+// that is waited for holds up a bubble.
+func TestCloseWaitsForNoHookSecretBySecret(t *testing.T) {
+	s, h := serving(), &keyless{}
+	cfg := cache.Config{Hook: h, FetchTimeout: 50 * time.Millisecond}
+	c := open(t, s, cfg.WithSnapshot(filepath.Join(t.TempDir(), "secrets.sealed"), gcm(t, "key")))
+	for i := range 20 {
+		s.rotate(nameOf(i), "v1")
+		get(t, c, nameOf(i))
+	}
+	h.lost.Store(true)
+	c.Close()
+	if n := h.waits.Load(); n > 2 {
+		t.Errorf("Close waited %d times for a hook until its time was over", n)
+	}
+}

@@ -1,0 +1,43 @@
+package cache_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// frozen is a Source whose answer is old when it comes: the machine was suspended between
+// the service's answer and its arrival.
+type frozen struct {
+	*service
+	k     *clock
+	sleep time.Duration
+}
+
+func (f *frozen) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	v, err := f.service.Fetch(ctx, ref)
+	f.k.suspend(f.sleep)
+	f.sleep = 0
+	return v, err
+}
+
+// TestAnAnswerFromBeforeTheMachineWasSuspendedIsAsOldAsThat: no fetch takes longer than
+// FetchTimeout, so what comes later was on its way while nothing ran.
+func TestAnAnswerFromBeforeTheMachineWasSuspendedIsAsOldAsThat(t *testing.T) {
+	for _, sleep := range []time.Duration{0, 3 * time.Hour} {
+		virtual(t, func(t *testing.T) {
+			k := &clock{}
+			s := &frozen{service: serving("db"), k: k, sleep: sleep}
+			c := open(t, s, k.config(cache.Config{CheckClock: true}))
+			get(t, c, "db") // who waited may get it
+			s.rotate("db", "v2")
+			want := "db v1"
+			if sleep > 0 {
+				want = "db v2"
+			}
+			wantGet(t, c, "db", want)
+		})
+	}
+}
