@@ -19,6 +19,7 @@ type Handle interface {
 	Err() error
 
 	place(ctx context.Context, byDefault func() (*cache.Cache, error)) (*cache.Cache, cache.Ref, error)
+	lastFrom(c *cache.Cache) *cache.Snapshot
 	settle(ctx context.Context, snap *cache.Snapshot, err error) error
 }
 
@@ -74,11 +75,11 @@ func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 	var running sync.WaitGroup
 	for c, of := range places {
 		running.Go(func() {
-			refs := make([]cache.Ref, len(of))
+			refs, last := make([]cache.Ref, len(of)), make([]*cache.Snapshot, len(of))
 			for i, at := range of {
-				refs[i] = at.ref
+				refs[i], last[i] = at.ref, handles[at.index].lastFrom(c)
 			}
-			snaps, failures := c.LookupAll(ctx, refs, pace.wait)
+			snaps, failures := c.LookupAll(ctx, refs, last, pace.wait)
 			for i, at := range of {
 				errs[at.index] = handles[at.index].settle(ctx, snaps[i], failures[i])
 			}
@@ -148,6 +149,8 @@ func (s *Secret[T]) place(ctx context.Context, byDefault func() (*cache.Cache, e
 	}
 	return c, s.ref(), nil
 }
+
+func (s *Secret[T]) lastFrom(c *cache.Cache) *cache.Snapshot { return s.slot.lastFrom(c) }
 
 // settle decodes what was looked up for s, and returns the error that Get would.
 func (s *Secret[T]) settle(ctx context.Context, snap *cache.Snapshot, err error) error {

@@ -146,7 +146,7 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 func (s *slot[T]) join(snap *cache.Snapshot) (d *decoding[T], first bool) {
 	for {
 		d = s.next.Load()
-		if d != nil && (d.snap.Same(snap) || snap.Before(d.snap)) {
+		if d != nil && d.snap.Cache() == snap.Cache() && (d.snap.Same(snap) || snap.Before(d.snap)) {
 			return d, false
 		}
 		mine := &decoding[T]{snap: snap, done: make(chan struct{})}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -50,7 +49,7 @@ type backup struct {
 	file    *sealed.File
 	writer  uint64             // drawn: who writes it
 	reads   singleflight.Group // of restore: many secrets may be looked for at a time
-	writing sync.Mutex         // held while the file is read to be written
+	writing chan struct{}      // holds one while the file is read to be written
 
 	outdated bool // something is not in the file yet; guarded by Cache.mu
 	busy     bool // keepBackup runs; guarded by Cache.mu
@@ -219,11 +218,11 @@ func (c *Cache) keepBackup() {
 	}
 }
 
-// writeBackup writes the file if it is not up to date, and reports whether it was not.
+// writeBackup writes the file if it is not up to date, and reports whether it did.
 func (c *Cache) writeBackup() bool {
 	b := c.backup
-	b.writing.Lock()
-	defer b.writing.Unlock()
+	b.writing <- struct{}{}
+	defer func() { <-b.writing }()
 	c.mu.Lock()
 	if !b.outdated || c.closed {
 		b.busy = false
@@ -238,17 +237,31 @@ func (c *Cache) writeBackup() bool {
 		}
 	}
 	c.mu.Unlock()
-	records := make([]record, 0, len(snaps))
-	for _, s := range snaps {
-		// What the hook can't derive is not written, nor taken out.
-		if v, err := s.Value(context.Background()); err == nil {
-			records = append(records, b.recordOf(s, v))
-		}
-	}
-	if err := b.write(records, c.cfg.MaxSize, time.Unix(0, c.now().wall)); err != nil {
+	if err := b.write(c.recordsOf(snaps), c.cfg.MaxSize, time.Unix(0, c.now().wall)); err != nil {
+		c.mu.Lock()
+		b.outdated, b.busy = true, false // until the next fetch, or Close
+		c.mu.Unlock()
 		c.observe(context.Background(), hook.SnapshotFailed{Path: b.file.Path(), Err: err})
+		return false
 	}
 	return true
+}
+
+// recordsOf derives what the hook keeps, within one FetchTimeout. What it can't derive is
+// not written, nor taken out.
+func (c *Cache) recordsOf(snaps []*Snapshot) []record {
+	ctx, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
+	defer cancel()
+	records := make([]record, 0, len(snaps))
+	for _, s := range snaps {
+		if s.Hooked() && ctx.Err() != nil {
+			continue
+		}
+		if v, err := s.Value(ctx); err == nil {
+			records = append(records, c.backup.recordOf(s, v))
+		}
+	}
+	return records
 }
 
 // restore looks into the file for the secret whose fetch failed, if nothing is known of

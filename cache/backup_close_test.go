@@ -48,19 +48,25 @@ func (h *keyless) Get(ctx context.Context, _ hook.Item, stored []byte) ([]byte, 
 	return bytes.Clone(stored), ctx.Err()
 }
 
-// TestCloseWaitsForNoHookSecretBySecret, FetchTimeout each. In real time, since a mutex
-// that is waited for holds up a bubble.
 func TestCloseWaitsForNoHookSecretBySecret(t *testing.T) {
-	s, h := serving(), &keyless{}
-	cfg := cache.Config{Hook: h, FetchTimeout: 50 * time.Millisecond}
-	c := open(t, s, cfg.WithSnapshot(filepath.Join(t.TempDir(), "secrets.sealed"), gcm(t, "key")))
-	for i := range 20 {
-		s.rotate(nameOf(i), "v1")
-		get(t, c, nameOf(i))
-	}
-	h.lost.Store(true)
-	c.Close()
-	if n := h.waits.Load(); n > 2 {
-		t.Errorf("Close waited %d times for a hook until its time was over", n)
-	}
+	virtual(t, func(t *testing.T) {
+		s, h := servingMany(20), &keyless{}
+		cfg := cache.Config{Hook: h, FetchTimeout: 10 * time.Second}
+		c := open(t, s, cfg.WithSnapshot(filepath.Join(t.TempDir(), "secrets.sealed"), gcm(t, "key")))
+		get(t, c, nameOf(0))
+		settle()
+		h.lost.Store(true)
+		for i := range 20 {
+			v, err := c.Lookup(t.Context(), ref(nameOf(i)), nil)
+			if err != nil {
+				t.Fatalf("%v, %v", v, err)
+			}
+		}
+		if d := took(func() { c.Close() }); d > 20*time.Second {
+			t.Errorf("Close took %v", d)
+		}
+		if n := h.waits.Load(); n > 2 {
+			t.Errorf("a hook was waited for %d times until its time was over", n)
+		}
+	})
 }

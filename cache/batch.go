@@ -14,7 +14,8 @@ import (
 const maxTogether = 64
 
 // LookupAll is Lookup for several secrets at once: it returns for each of refs, in their
-// order, a Snapshot or an error of type [*Error]. Of what has to be fetched, all that is
+// order, a Snapshot or an error of type [*Error]. What Lookup takes as last is in last at the
+// place of its Ref; a nil last has none. Of what has to be fetched, all that is
 // of the stage AWSCURRENT comes by batches of [MaxBatch], if the Source is a
 // [BatchSource], and the rest, and what a batch has no answer about, each by a request of
 // its own, 64 at a time. If a batch fails as a whole because it is not permitted, not
@@ -25,7 +26,7 @@ const maxTogether = 64
 //
 // A done ctx ends the wait of this caller and nothing else, as for Lookup, and begins no
 // request, but for the refresh in the background of what is kept and due.
-func (c *Cache) LookupAll(ctx context.Context, refs []Ref, wait func(context.Context) error) ([]*Snapshot, []error) {
+func (c *Cache) LookupAll(ctx context.Context, refs []Ref, last []*Snapshot, wait func(context.Context) error) ([]*Snapshot, []error) {
 	snaps, errs := make([]*Snapshot, len(refs)), make([]error, len(refs))
 	if c == nil || c.source == nil {
 		for i, ref := range refs {
@@ -38,11 +39,16 @@ func (c *Cache) LookupAll(ctx context.Context, refs []Ref, wait func(context.Con
 	}
 	l := &lookups{c: c, ctx: ctx, wait: wait, places: make(chan struct{}, maxTogether), found: map[Ref]*found{}}
 	distinct := make([]Ref, 0, len(refs))
-	for _, ref := range refs {
+	for i, ref := range refs {
 		ref = c.resolve(ref)
-		if l.found[ref] == nil {
-			l.found[ref] = new(found)
+		f := l.found[ref]
+		if f == nil {
+			f = &found{err: &Error{Ref: ref, Err: errBrokenOff}} // until it is known
+			l.found[ref] = f
 			distinct = append(distinct, ref)
+		}
+		if last != nil && last[i] != nil && (f.last == nil || f.last.Before(last[i])) {
+			f.last = last[i]
 		}
 	}
 	l.start(distinct)
@@ -65,6 +71,7 @@ type lookups struct {
 }
 
 type found struct {
+	last *Snapshot // that the caller knows
 	snap *Snapshot
 	err  error
 }
@@ -120,7 +127,7 @@ func (l *lookups) together(refs []Ref) {
 // alone looks ref up.
 func (l *lookups) alone(ref Ref) {
 	f := l.found[ref]
-	look := func() { f.snap, f.err = l.c.Lookup(l.ctx, ref, nil) }
+	look := func() { f.snap, f.err = l.c.Lookup(l.ctx, ref, f.last) }
 	if !l.c.needsFetch(ref) {
 		look()
 	} else if err := l.request(look); err != nil {

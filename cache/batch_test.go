@@ -85,7 +85,7 @@ func TestWhateverABatchDoesEachSecretHasItsAnswer(t *testing.T) {
 			virtual(t, func(t *testing.T) {
 				s := &batching{service: serving("a", "b", "c"), batch: row.batch}
 				c := open(t, s, cache.Config{})
-				snaps, errs := c.LookupAll(t.Context(), refs("a", "b", "c", "a"), nil)
+				snaps, errs := c.LookupAll(t.Context(), refs("a", "b", "c", "a"), nil, nil)
 				for i, err := range errs {
 					switch {
 					case row.err == nil && (err != nil || snaps[i] == nil):
@@ -127,7 +127,7 @@ func TestOnlyTheCurrentVersionsComeByBatch(t *testing.T) {
 		}
 		c := open(t, s, cache.Config{})
 		_, errs := c.LookupAll(t.Context(), append(refs("a", "b"),
-			cache.Ref{ID: "c", Stage: "AWSPREVIOUS"}, cache.Ref{ID: "d", VersionID: "00000000-0000-4000-8000-000000000000"}), nil)
+			cache.Ref{ID: "c", Stage: "AWSPREVIOUS"}, cache.Ref{ID: "d", VersionID: "00000000-0000-4000-8000-000000000000"}), nil, nil)
 		if err := errors.Join(errs...); err != nil {
 			t.Error(err)
 		}
@@ -141,7 +141,7 @@ func TestTheHookStoresWhatComesByBatch(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := &batching{service: serving("a", "b"), batch: func(_ context.Context, refs []cache.Ref) ([]cache.Result, error) { return valuesOf(refs), nil }}
 		c := open(t, s, cache.Config{Hook: failingFor("b")})
-		snaps, errs := c.LookupAll(t.Context(), refs("a", "b"), nil)
+		snaps, errs := c.LookupAll(t.Context(), refs("a", "b"), nil, nil)
 		if errs[0] != nil || !errors.Is(errs[1], cache.ErrHook) {
 			t.Fatalf("got %v", errs)
 		}
@@ -174,7 +174,7 @@ func TestCloseEndsABatch(t *testing.T) {
 		c := open(t, s, cache.Config{})
 		done := make(chan []error)
 		go func() {
-			_, errs := c.LookupAll(t.Context(), refs("a", "b"), nil)
+			_, errs := c.LookupAll(t.Context(), refs("a", "b"), nil, nil)
 			done <- errs
 		}()
 		synctest.Wait()
@@ -204,7 +204,7 @@ func TestAReaderJoinsABatchThatIsUnderWay(t *testing.T) {
 		for _, answered = range []bool{true, false} {
 			c := open(t, s, cache.Config{})
 			before := s.count()
-			go c.LookupAll(t.Context(), refs("a", "b"), nil)
+			go c.LookupAll(t.Context(), refs("a", "b"), nil, nil)
 			synctest.Wait()
 			if d := took(func() { get(t, c, "a") }); d != time.Second {
 				t.Errorf("the reader waited for %v", d)
@@ -234,7 +234,7 @@ func TestABatchAfterInvalidateIsForced(t *testing.T) {
 		}
 		c := open(t, b, cache.Config{})
 		for _, want := range []bool{false, true} {
-			if _, errs := c.LookupAll(t.Context(), refs("a", "b"), nil); errors.Join(errs...) != nil {
+			if _, errs := c.LookupAll(t.Context(), refs("a", "b"), nil, nil); errors.Join(errs...) != nil {
 				t.Error(errs)
 			}
 			if forced != want {
@@ -261,7 +261,7 @@ func TestLookupAllWithADoneContextBeginsNoRequest(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				cancel()
 				for range 50 {
-					_, errs := c.LookupAll(ctx, refs(ids...), nil)
+					_, errs := c.LookupAll(ctx, refs(ids...), nil, nil)
 					for i, err := range errs {
 						if ids[i] == "kept" && err != nil || ids[i] != "kept" && !errors.Is(err, context.Canceled) {
 							t.Errorf("%s: %v", ids[i], err)
@@ -289,7 +289,7 @@ func TestAReaderThatEndsItsGoroutineHasAnAnswerInLookupAll(t *testing.T) {
 		get(t, c, "db")
 		s.fail(errDown)
 		time.Sleep(2 * time.Minute)
-		if snaps, errs := c.LookupAll(t.Context(), refs("db"), nil); snaps[0] == nil && errs[0] == nil {
+		if snaps, errs := c.LookupAll(t.Context(), refs("db"), nil, nil); snaps[0] == nil && errs[0] == nil {
 			t.Error("there is neither a Snapshot nor an error")
 		}
 	})

@@ -70,7 +70,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 	c := &Cache{cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed(), basis: world.Uint64()}
 	if cfg.snapshot != nil {
 		file, _ := cfg.snapshot() // validated
-		c.backup = &backup{file: file, writer: world.Uint64()}
+		c.backup = &backup{file: file, writer: world.Uint64(), writing: make(chan struct{}, 1)}
 	}
 	c.index.clear()
 	c.recent = newTable(c.cfg.MaxSize)

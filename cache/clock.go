@@ -25,6 +25,17 @@ func (a instant) since(b instant) time.Duration {
 	return time.Duration(max(a.wall-b.wall, a.mono-b.mono))
 }
 
+// atMost returns a, but no more than d after b on each clock.
+func (a instant) atMost(d time.Duration, b instant) instant {
+	if a.wall-b.wall > int64(d) {
+		a.wall = b.wall + int64(d)
+	}
+	if a.mono-b.mono > int64(d) {
+		a.mono = b.mono + int64(d)
+	}
+	return a
+}
+
 // leaseTime is for how long a snapshot may be returned unlooked at, at most. It bounds
 // how late a suspended machine or a set clock is noticed, and how coarsely the
 // reads of a busy secret are seen by the LRU order.

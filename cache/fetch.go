@@ -182,7 +182,9 @@ func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) (_ *entry, under *ou
 
 // land publishes what a flight brought.
 func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
-	s := &Snapshot{entry: e, at: c.now(), due: uint32(world.Uint64())}
+	// What took longer than a fetch may was on its way while the machine stood still.
+	at := c.now().atMost(c.cfg.FetchTimeout, t.out.began)
+	s := &Snapshot{entry: e, at: at, due: uint32(world.Uint64())}
 	s.own(t.v, e.snap.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()

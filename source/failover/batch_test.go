@@ -44,7 +44,7 @@ func TestABatchThatAReplicaRefusesIsLeftToSingleRequests(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer c.Close()
-				if _, errs := c.LookupAll(t.Context(), refs, nil); errors.Join(errs...) != nil {
+				if _, errs := c.LookupAll(t.Context(), refs, nil, nil); errors.Join(errs...) != nil {
 					t.Errorf("got %v", errs)
 				}
 			})
