@@ -194,7 +194,7 @@ Each row is what a test has seen, whose name is in the last column: ` + "`go tes
 | --- | --- | --- | --- | --- | --- | --- |
 `
 
-const failuresFoot = `| disk full for the snapshot | none: Get returns the value | the value | ` + "`SnapshotFailed`" + `: ` + "`sealed snapshot can't be used: writing /var/lib/app/secrets.sealed: no space left on device`" + ` | none more | Make room. The snapshot before stays as it was, and each later fetch tries again. | ` + "`TestAFullDiskSaysSoInTheWordsOfTheDocument`" + ` in internal/sealed |
+const failuresFoot = `| disk full for the snapshot | none: Get returns the value | the value | ` + "`SnapshotFailed`" + `: ` + "`sealed snapshot can't be used: writing /var/lib/app/secrets.sealed: no space left on device`" + ` | none more | Make room. The snapshot before stays as it was, and each later fetch, and Close, tries again. | ` + "`TestAFullDiskSaysSoInTheWordsOfTheDocument`" + ` in internal/sealed |
 | clock set back | none: Get returns the value | the value, no younger than before: the monotonic clock counts on | none | none more | Nothing. If the clock is off by more than four minutes, AWS refuses a signature; the SDK corrects itself, once. | ` + "`TestAClockSetBackChangesNothing`" + ` |
 `
 
