@@ -75,7 +75,7 @@ func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 		}) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick })
 	}
 	past := func(m moment) bool {
-		return f.ended.to(m) >= r.ttl() || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
+		return r.arrived(f).to(m) >= r.ttl() || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
 			return in.began.tick > f.began.tick && in.ended.tick < m.tick
 		})
 	}
@@ -146,7 +146,7 @@ func (r *run) judgeWait(k *known, d *reading) {
 			return // perhaps it has just been replaced
 		}
 	}
-	if f == nil || f.ended.to(d.ended) >= r.ttl() || !r.decodes(d.h, f.version) || k.last.ended.tick > f.began.tick || r.inInvalidate > 0 {
+	if f == nil || r.arrived(f).to(d.ended) >= r.ttl() || !r.decodes(d.h, f.version) || k.last.ended.tick > f.began.tick || r.inInvalidate > 0 {
 		return
 	}
 	r.checked(noWait)

@@ -43,6 +43,16 @@ func (f *fetch) failedBefore(m moment) bool { return f.endedBefore(m) && (f.fail
 // brought reports whether the cache has told that it brought a value before m.
 func (f *fetch) brought(m moment) bool { return f.toldBefore(m) && !f.failed }
 
+// arrived is when what f brought counts as new: when it ended, but no more than a
+// FetchTimeout after it began, since the clocks may have been set meanwhile.
+func (r *run) arrived(f *fetch) moment {
+	m := f.ended
+	for i, began := range f.began.clocks {
+		m.clocks[i] = min(m.clocks[i], began+int64(r.fetchTimeout()))
+	}
+	return m
+}
+
 // A known secret is what the model knows of one. Guarded by run.mu.
 type known struct {
 	fetches     []*fetch      // in the order in which they began
