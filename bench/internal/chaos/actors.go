@@ -115,6 +115,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 		r.violate(inTime, fmt.Sprintf("%s of %s took %v, and its context had %v left", what, h.name, took, left))
 	}
 	r.count()
+	r.judgeDo(ctx, d, err)
 	if err != nil {
 		r.silent(err)
 		r.trace(a.name, fmt.Sprintf("%s %s: %s", what, h.name, class(err)))

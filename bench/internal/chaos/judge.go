@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 )
 
@@ -174,5 +175,19 @@ func (r *run) judgeLoss(ctx context.Context, d *reading, err error) {
 	gaveUp := ctx.Err() != nil && errors.Is(err, ctx.Err())
 	if !gaveUp && !errors.Is(err, cache.ErrClosed) || r.mutated == Lose {
 		r.violated(survives, fmt.Sprintf("%s of %s: %s", d.what, d.h.name, class(err)))
+	}
+}
+
+// judgeDo checks that a Do whose function refuses once calls it again.
+func (r *run) judgeDo(ctx context.Context, d *reading, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d.what != "Do true" || r.closed {
+		return
+	}
+	r.checked(triesAgain)
+	soon := d.took < typedsecret.DefaultRetryBudget && ctx.Err() == nil
+	if errors.Is(err, typedsecret.ErrRejected) && soon || r.mutated == GiveUp {
+		r.violated(triesAgain, fmt.Sprintf("that of %s gave up after %v: %s", d.h.name, d.took, class(err)))
 	}
 }

@@ -51,12 +51,13 @@ const (
 	bounded      = "no more than MaxSize are kept"
 	staleLimited = "past its TTL no value that StaleIfError refuses"
 	itsValues    = "a fetch has the values of its caller"
+	triesAgain   = "Do tries again within its budget"
 )
 
 // Promises are those that are checked.
 var Promises = []string{
 	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, survives, forcedAfter, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
-	bounded, staleLimited, itsValues,
+	bounded, staleLimited, itsValues, triesAgain,
 }
 
 // A Mutation breaks the system on purpose, to see that the model notices.
@@ -79,11 +80,12 @@ const (
 	Hoard      Mutation = "more than MaxSize are kept"
 	Careless   Mutation = "StaleIfError is not asked"
 	Blank      Mutation = "a fetch has not the values of its caller"
+	GiveUp     Mutation = "Do gives up at once"
 	NoMutation Mutation = ""
 )
 
 // Mutations are all of them.
-var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Unforced, CutShort, Undead, Hoard, Careless, Blank}
+var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp}
 
 // run is one sequence that is being played.
 type run struct {
