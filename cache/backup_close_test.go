@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 // TestCloseWritesWhatCouldNotBeWrittenBefore since the disk was full, say.
@@ -67,6 +68,29 @@ func TestCloseWaitsForNoHookSecretBySecret(t *testing.T) {
 		}
 		if n := h.waits.Load(); n > 2 {
 			t.Errorf("a hook was waited for %d times until its time was over", n)
+		}
+	})
+}
+
+// TestAWriteThatFailsIsTriedOnceASecondAtMost, however many secrets are fetched meanwhile.
+func TestAWriteThatFailsIsTriedOnceASecondAtMost(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, j := serving(), &observed.Journal{}
+		path := filepath.Join(t.TempDir(), "missing", "secrets.sealed")
+		c := open(t, s, cache.Config{Observer: j}.WithSnapshot(path, gcm(t, "key")))
+		for i := range 20 {
+			s.rotate(nameOf(i), "v1")
+			get(t, c, nameOf(i))
+			settle()
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := len(observed.Of[hook.SnapshotFailed](j)); n > 1 {
+			t.Errorf("%d writes were tried in 200 ms", n)
+		}
+		time.Sleep(time.Minute)
+		settle()
+		if n := len(observed.Of[hook.SnapshotFailed](j)); n > 3 {
+			t.Errorf("%d writes were tried in a minute without a fetch", n)
 		}
 	})
 }

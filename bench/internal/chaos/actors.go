@@ -43,7 +43,7 @@ func (r *run) act(a *actor) {
 		}
 		h := r.handles[a.rng.IntN(len(r.handles))]
 		timeout := 1 + time.Duration(a.rng.Int64N(int64(15*time.Second)))
-		ctx, cancel := context.WithTimeout(r.t.Context(), timeout)
+		ctx, cancel := context.WithTimeout(r.call(), timeout)
 		switch a.rng.IntN(6) {
 		case 0:
 			r.fault("cancelled before")
@@ -67,7 +67,7 @@ func (r *run) act(a *actor) {
 // burst reads one secret by all of its handles, and rotates and refreshes it in between.
 func (r *run) burst(a *actor) {
 	id := r.ids[a.rng.IntN(len(r.ids))]
-	ctx, cancel := context.WithTimeout(r.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(r.call(), time.Minute)
 	defer cancel()
 	for range 40 {
 		time.Sleep(1 + time.Duration(a.rng.Int64N(int64(8*time.Millisecond))))
@@ -114,6 +114,8 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	if took > left {
 		r.violate(inTime, fmt.Sprintf("%s of %s took %v, and its context had %v left", what, h.name, took, left))
 	}
+	r.count()
+	r.judgeDo(ctx, d, err)
 	if err != nil {
 		r.silent(err)
 		r.trace(a.name, fmt.Sprintf("%s %s: %s", what, h.name, class(err)))
@@ -152,6 +154,21 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	}
 }
 
+// count checks how many secrets are kept.
+func (r *run) count() {
+	if r.cfg.MaxSize == 0 {
+		return
+	}
+	r.check(bounded)
+	n := r.c.Len()
+	if r.mutated == Hoard {
+		n += r.cfg.MaxSize
+	}
+	if n > r.cfg.MaxSize {
+		r.violate(bounded, fmt.Sprintf("%d are", n))
+	}
+}
+
 // preload preloads some of the handles, sometimes with a context that is done.
 func (r *run) preload(a *actor) {
 	var handles []typedsecret.Handle
@@ -160,19 +177,15 @@ func (r *run) preload(a *actor) {
 			handles = append(handles, h.preload)
 		}
 	}
-	r.mu.Lock()
-	r.calls++
-	call := r.calls
-	r.mu.Unlock()
 	timeout := 1 + time.Duration(a.rng.Int64N(int64(15*time.Second)))
-	ctx, cancel := context.WithTimeout(context.WithValue(r.t.Context(), callKey{}, call), timeout)
+	ctx, cancel := context.WithTimeout(r.call(), timeout)
 	defer cancel()
 	if a.rng.IntN(3) == 0 {
 		r.fault("cancelled before")
 		cancel()
 		timeout = 0
 		r.mu.Lock()
-		r.dead[call] = true
+		r.dead[callOf(ctx)] = true
 		r.mu.Unlock()
 	}
 	r.check(noneBegun)
@@ -190,6 +203,14 @@ func (r *run) preload(a *actor) {
 
 // callKey is what the context of a call has its number under.
 type callKey struct{}
+
+// call returns a context for the next calls, which has their number.
+func (r *run) call() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls++
+	return context.WithValue(r.t.Context(), callKey{}, r.calls)
+}
 
 func callOf(ctx context.Context) int {
 	call, _ := ctx.Value(callKey{}).(int)
@@ -232,9 +253,10 @@ func (r *run) checkFreshness(h *handle, info typedsecret.Info, jumped time.Durat
 }
 
 // steady reports whether no clock was set since a call began, at which jumped was when
-// one was, nor shortly before it. Called with r.mu held.
+// one was, nor so shortly before it that the cache may not have noticed. Called with r.mu
+// held.
 func (r *run) steady(jumped time.Duration) bool {
-	return r.jumped == jumped && (jumped == 0 || time.Since(r.start)-jumped >= 2*slack)
+	return r.jumped == jumped && (jumped == 0 || r.cfg.CheckClock || time.Since(r.start)-jumped >= 2*slack)
 }
 
 // class is what the trace shows of an error, whose text may hold what is drawn elsewhere.
@@ -278,7 +300,7 @@ func (r *run) disturb(a *actor) {
 		case 18, 19:
 			kind = r.jump("frozen", by, by)
 		case 20:
-			r.c.CheckNow()
+			r.checkNow()
 			kind = "CheckNow"
 		case 21, 22:
 			kind = "rush of Invalidates"
@@ -292,6 +314,14 @@ func (r *run) disturb(a *actor) {
 		r.fault(kind)
 		r.trace(a.name, cmp.Or(what, kind))
 	}
+}
+
+// checkNow has the cache notice at once what was done to the clocks.
+func (r *run) checkNow() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.c.CheckNow() // calls nothing of ours
+	r.jumped = 0
 }
 
 // jump sets the clocks.

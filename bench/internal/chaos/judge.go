@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 )
 
@@ -72,17 +73,24 @@ func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 	case replaced != nil:
 		return slices.ContainsFunc(k.fetches, func(x *fetch) bool {
 			return x.failedBefore(d.ended) && x.ended.tick > replaced.told.tick
-		}) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick })
+		}) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick }) && r.allowed(d, f)
 	}
 	past := func(m moment) bool {
 		return r.arrived(f).to(m) >= r.ttl() || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
 			return in.began.tick > f.began.tick && in.ended.tick < m.tick
 		})
 	}
-	soon := d.began
-	soon.clocks[0] -= int64(slack)
-	soon.clocks[1] -= int64(slack)
-	return !past(soon) || r.wasTried(k, d, past)
+	return !past(d.began) || r.wasTried(k, d, past) && r.allowed(d, f)
+}
+
+// allowed reports whether StaleIfError may have allowed what f brought. It was asked when
+// the reading had begun or later.
+func (r *run) allowed(d *reading, f *fetch) bool {
+	if r.staleLimit == 0 {
+		return true
+	}
+	r.checked(staleLimited)
+	return f.ended.to(d.began) < r.staleLimit
 }
 
 // replacement returns a fetch that brought a newer value before the reading began, which
@@ -167,5 +175,19 @@ func (r *run) judgeLoss(ctx context.Context, d *reading, err error) {
 	gaveUp := ctx.Err() != nil && errors.Is(err, ctx.Err())
 	if !gaveUp && !errors.Is(err, cache.ErrClosed) || r.mutated == Lose {
 		r.violated(survives, fmt.Sprintf("%s of %s: %s", d.what, d.h.name, class(err)))
+	}
+}
+
+// judgeDo checks that a Do whose function refuses once calls it again.
+func (r *run) judgeDo(ctx context.Context, d *reading, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d.what != "Do true" || r.closed {
+		return
+	}
+	r.checked(triesAgain)
+	soon := d.took < typedsecret.DefaultRetryBudget && ctx.Err() == nil
+	if errors.Is(err, typedsecret.ErrRejected) && soon || r.mutated == GiveUp {
+		r.violated(triesAgain, fmt.Sprintf("that of %s gave up after %v: %s", d.h.name, d.took, class(err)))
 	}
 }

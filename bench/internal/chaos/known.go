@@ -97,7 +97,12 @@ func (r *run) begins(ctx context.Context, id string, batch bool) *fetch {
 	}
 	// What is kept may be refreshed in the background.
 	kept := slices.ContainsFunc(k.fetches, func(f *fetch) bool { return f.told.tick > 0 && !f.failed })
-	if by := callOf(ctx); r.dead[by] && !kept || r.mutated == Undead && by > 0 {
+	by := callOf(ctx)
+	r.checked(itsValues)
+	if by == 0 || r.mutated == Blank {
+		r.violated(itsValues, "that of "+id+" has not")
+	}
+	if r.dead[by] && !kept || r.mutated == Undead && by > 0 {
 		r.violated(noneBegun, "a fetch of "+id)
 	}
 	k.fetches = append(k.fetches, f)

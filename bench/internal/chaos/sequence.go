@@ -48,11 +48,16 @@ const (
 	sealedRight  = "a sealed snapshot holds the values that there were"
 	noLeak       = "no secret in an error, event or printed form"
 	closedIsOver = "after Close all is over"
+	bounded      = "no more than MaxSize are kept"
+	staleLimited = "past its TTL no value that StaleIfError refuses"
+	itsValues    = "a fetch has the values of its caller"
+	triesAgain   = "Do tries again within its budget"
 )
 
 // Promises are those that are checked.
 var Promises = []string{
 	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, survives, forcedAfter, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
+	bounded, staleLimited, itsValues, triesAgain,
 }
 
 // A Mutation breaks the system on purpose, to see that the model notices.
@@ -72,11 +77,15 @@ const (
 	Unforced   Mutation = "the fetch after Invalidate is not forced"
 	CutShort   Mutation = "a fetch ends with its caller"
 	Undead     Mutation = "a Preload whose context is done begins a fetch"
+	Hoard      Mutation = "more than MaxSize are kept"
+	Careless   Mutation = "StaleIfError is not asked"
+	Blank      Mutation = "a fetch has not the values of its caller"
+	GiveUp     Mutation = "Do gives up at once"
 	NoMutation Mutation = ""
 )
 
 // Mutations are all of them.
-var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Unforced, CutShort, Undead}
+var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp}
 
 // run is one sequence that is being played.
 type run struct {
@@ -93,7 +102,8 @@ type run struct {
 	handles []*handle
 	rough   int // how many fetches of 16 have a fault
 
-	saved *saved // nil: there is no sealed snapshot
+	saved      *saved        // nil: there is no sealed snapshot
+	staleLimit time.Duration // of StaleIfError; 0: there is none
 
 	mu           sync.Mutex // guards what follows
 	res          *Result
@@ -167,12 +177,13 @@ func (r *run) configure() {
 	}
 	if r.rng.IntN(4) == 0 {
 		limit := pick(time.Second, time.Minute)
+		r.staleLimit = limit
 		r.cfg.StaleIfError = func(_ error, age time.Duration) bool {
 			if r.hits("StaleIfError", 20) {
 				r.fault("StaleIfError panic")
 				panic(mark)
 			}
-			return age < limit
+			return age < limit || r.mutated == Careless
 		}
 	}
 	var from cache.Source = r.svc
