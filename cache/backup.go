@@ -52,6 +52,7 @@ type backup struct {
 	writing chan struct{}      // holds one while the file is read to be written
 
 	outdated bool // something is not in the file yet; guarded by Cache.mu
+	untried  bool // to be written, since it was outdated again; guarded by Cache.mu
 	busy     bool // keepBackup runs; guarded by Cache.mu
 }
 
@@ -198,16 +199,17 @@ func (c *Cache) outdateBackup() {
 	if b == nil {
 		return
 	}
-	b.outdated = true
+	b.outdated, b.untried = true, true
 	if !b.busy {
 		b.busy = true
 		c.running.Go(c.keepBackup)
 	}
 }
 
-// keepBackup writes the file until it is up to date.
+// keepBackup writes the file until there is nothing new. What fails is not tried again for
+// its own sake.
 func (c *Cache) keepBackup() {
-	for c.writeBackup() {
+	for c.writeBackup(false) {
 		timer := time.NewTimer(backupInterval)
 		select {
 		case <-timer.C:
@@ -218,18 +220,21 @@ func (c *Cache) keepBackup() {
 	}
 }
 
-// writeBackup writes the file if it is not up to date, and reports whether it did.
-func (c *Cache) writeBackup() bool {
+// writeBackup writes the file, or tries to, if there is something new, or, if it is the last
+// time, something that is not in it; and reports whether there was.
+func (c *Cache) writeBackup(last bool) bool {
 	b := c.backup
 	b.writing <- struct{}{}
 	defer func() { <-b.writing }()
 	c.mu.Lock()
-	if !b.outdated || c.closed {
-		b.busy = false
+	if !b.untried && !(last && b.outdated) || c.closed {
+		if !last {
+			b.busy = false
+		}
 		c.mu.Unlock()
 		return false
 	}
-	b.outdated = false
+	b.outdated, b.untried = false, false
 	snaps := make([]*Snapshot, 0, c.recent.len())
 	for _, e := range c.recent.entries() {
 		if s := e.snap.Load(); s != nil {
@@ -239,10 +244,9 @@ func (c *Cache) writeBackup() bool {
 	c.mu.Unlock()
 	if err := b.write(c.recordsOf(snaps), c.cfg.MaxSize, time.Unix(0, c.now().wall)); err != nil {
 		c.mu.Lock()
-		b.outdated, b.busy = true, false // until the next fetch, or Close
+		b.outdated = true
 		c.mu.Unlock()
 		c.observe(context.Background(), hook.SnapshotFailed{Path: b.file.Path(), Err: err})
-		return false
 	}
 	return true
 }

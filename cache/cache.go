@@ -274,7 +274,7 @@ func (c *Cache) Close() error {
 		return nil
 	}
 	if c.backup != nil {
-		c.writeBackup()
+		c.writeBackup(true)
 	}
 	c.mu.Lock()
 	if !c.closed {
