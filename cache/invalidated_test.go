@@ -123,3 +123,22 @@ func TestWhatWasInvalidatedAndIsNotKeptTakesNoRoomForEver(t *testing.T) {
 		}
 	})
 }
+
+// TestAfterInvalidateTheNextGetWaitsAlsoIfATryFailedBefore: the try was from before it.
+func TestAfterInvalidateTheNextGetWaitsAlsoIfATryFailedBefore(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{TTL: time.Minute, Backoff: every(time.Second)})
+		get(t, c, "db")
+		time.Sleep(2 * time.Minute)
+		s.fail(errDown)
+		wantGet(t, c, "db", "db v1")
+		s.mend()
+		s.rotate("db", "v2")
+		time.Sleep(2 * time.Second) // the back-off is over
+		if err := c.Invalidate(ref("db")); err != nil {
+			t.Fatal(err)
+		}
+		wantGet(t, c, "db", "db v2")
+	})
+}
