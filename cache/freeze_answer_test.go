@@ -41,3 +41,18 @@ func TestAnAnswerFromBeforeTheMachineWasSuspendedIsAsOldAsThat(t *testing.T) {
 		})
 	}
 }
+
+// TestWhoAsksAfterTheMachineWasSuspendedGetsNoAnswerFromBefore, though the fetch that he
+// waits for was under way.
+func TestWhoAsksAfterTheMachineWasSuspendedGetsNoAnswerFromBefore(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, k := serving("db"), &clock{}
+		s.take(2 * time.Second)
+		c := open(t, s, k.config(cache.Config{CheckClock: true}))
+		go c.Get(context.Background(), ref("db")) // answered with v1, which is on its way
+		time.Sleep(time.Second)
+		k.suspend(3 * time.Hour)
+		s.rotate("db", "v2")
+		wantGet(t, c, "db", "db v2")
+	})
+}
