@@ -256,7 +256,7 @@ func (r *run) checkFreshness(h *handle, info typedsecret.Info, jumped time.Durat
 // one was, nor so shortly before it that the cache may not have noticed. Called with r.mu
 // held.
 func (r *run) steady(jumped time.Duration) bool {
-	return r.jumped == jumped && (jumped == 0 || r.cfg.CheckClock || time.Since(r.start)-jumped >= 2*slack)
+	return r.jumped == jumped && (jumped == 0 || r.cfg.CheckClock || r.noticed == jumped || time.Since(r.start)-jumped >= 2*slack)
 }
 
 // class is what the trace shows of an error, whose text may hold what is drawn elsewhere.
@@ -321,7 +321,7 @@ func (r *run) checkNow() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.c.CheckNow() // calls nothing of ours
-	r.jumped = 0
+	r.noticed = r.jumped
 }
 
 // jump sets the clocks.

@@ -114,6 +114,7 @@ type run struct {
 	dead         map[int]bool  // those calls that must begin no fetch
 	inInvalidate int           // calls of Invalidate that have not returned
 	jumped       time.Duration // when a clock was last set
+	noticed      time.Duration // jumped at the last CheckNow
 	closed       bool
 	closing      moment // when Close was called
 }
