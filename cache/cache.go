@@ -224,11 +224,11 @@ func (c *Cache) Invalidate(ref Ref) error {
 	}
 	c.outdate(ref, c.fetched) // a caller may know a newer value than the one that is kept
 	e.invalidate()
+	e.forgetTry()
 	if s := e.snap.Load(); s != nil {
 		s.invalid = true
 		s.lease.Store(0)
 	} else {
-		e.forgetTry()
 		c.noteWithout(e)
 	}
 	c.notify(e.key)

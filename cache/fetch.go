@@ -26,8 +26,8 @@ type outcome struct {
 
 // answers reports whether a successful outcome is one for who asked then, which
 // may have been in the middle of the fetch: for him it must not have been
-// invalidated, nor have grown old while its observer was told. Of the clocks,
-// only the monotonic one tells what came first.
+// invalidated, nor have been old already when he asked. Of the clocks, only the
+// monotonic one tells what came first.
 func (o *outcome) answers(asked instant, ttl time.Duration) bool {
 	if o.snap == nil {
 		return false // the batch had no answer
@@ -35,7 +35,7 @@ func (o *outcome) answers(asked instant, ttl time.Duration) bool {
 	if asked.mono < o.began.mono {
 		return true
 	}
-	return !o.invalid && asked.mono-o.snap.at.mono < int64(ttl)
+	return !o.invalid && asked.since(o.snap.at) < ttl
 }
 
 // fetch starts the one fetch of ref, or joins the one under way. The fetch runs

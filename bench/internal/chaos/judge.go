@@ -76,8 +76,7 @@ func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 		}) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick }) && r.allowed(d, f)
 	}
 	past := func(m moment) bool {
-		// Who waited for it gets it, however long it was on its way.
-		return f.endedBefore(d.began) && r.arrived(f).to(m) >= r.ttl() || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
+		return r.arrived(f).to(m) >= r.ttl() || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
 			return in.began.tick > f.began.tick && in.ended.tick < m.tick
 		})
 	}
