@@ -47,7 +47,7 @@ func (c *Cache) LookupAll(ctx context.Context, refs []Ref, last []*Snapshot, wai
 			l.found[ref] = f
 			distinct = append(distinct, ref)
 		}
-		if last != nil && last[i] != nil && (f.last == nil || f.last.Before(last[i])) {
+		if i < len(last) && last[i] != nil && (f.last == nil || f.last.Before(last[i])) {
 			f.last = last[i]
 		}
 	}
