@@ -40,7 +40,7 @@ func run(t *testing.T) int {
 	case *v:
 		runtime.GOMAXPROCS(1)
 		for i := *from; i < *from+*n; i++ {
-			fmt.Printf("sequence %d\n  %s\n", i, strings.Join(chaos.Play(t, *seed, i, chaos.NoMutation).Trace, "\n  "))
+			fmt.Printf("sequence %d\n  %s\n", i, strings.Join(chaos.Play(t, *seed, i, chaos.NoMutation).Trace(), "\n  "))
 		}
 		fallthrough
 	case *child:

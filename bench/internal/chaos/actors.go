@@ -77,7 +77,7 @@ func (r *run) burst(a *actor) {
 		}
 		switch a.rng.IntN(12) {
 		case 0:
-			r.trace(a.name, fmt.Sprintf("rotation of %s to %d", id, r.svc.move(id, false)))
+			r.trace(a.name, "rotation of %s to %d", id, r.svc.move(id, false))
 			r.fault("rotation")
 		case 1:
 			r.read(ctx, a, h, 0, time.Minute)
@@ -118,7 +118,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	r.judgeDo(ctx, d, err)
 	if err != nil {
 		r.silent(err)
-		r.trace(a.name, fmt.Sprintf("%s %s: %s", what, h.name, class(err)))
+		r.trace(a.name, "%s %s: %s", what, h.name, class(err))
 		if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 			r.violate(inTime, fmt.Sprintf("%s of %s was cancelled, and its context was not", what, h.name))
 		}
@@ -129,14 +129,14 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 		return
 	}
 	if what == "Invalidate" {
-		r.trace(a.name, what+" "+h.name)
+		r.trace(a.name, "%s %s", what, h.name)
 		r.invalidate(h.id, d.began)
 		return
 	}
 	if r.mutated == Older && h.name[:5] != "bytes" && r.hits("older", 2) {
 		got = credsOf(h.id, 1)
 	}
-	r.trace(a.name, fmt.Sprintf("%s %s = version %d", what, h.name, got.N))
+	r.trace(a.name, "%s %s = version %d", what, h.name, got.N)
 	r.checkValue(h, got, what, floor)
 	r.mu.Lock()
 	d.ended = r.moment()
@@ -312,7 +312,7 @@ func (r *run) disturb(a *actor) {
 			r.close()
 		}
 		r.fault(kind)
-		r.trace(a.name, cmp.Or(what, kind))
+		r.trace(a.name, "%s", cmp.Or(what, kind))
 	}
 }
 

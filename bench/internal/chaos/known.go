@@ -82,7 +82,7 @@ func (r *run) knownOf(id string) *known {
 
 // begins notes a fetch that begins, and checks that it may.
 func (r *run) begins(ctx context.Context, id string, batch bool) *fetch {
-	r.trace("service", "fetch "+id)
+	r.trace("service", "fetch %s", id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := r.knownOf(id)

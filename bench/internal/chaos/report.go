@@ -50,7 +50,7 @@ func (rep *Report) add(i int, res *Result) {
 		rep.Survived[promise] += sum
 	}
 	if len(res.Violations) > 0 {
-		rep.Failed, rep.Violations, rep.Trace = i, res.Violations, res.Trace
+		rep.Failed, rep.Violations, rep.Trace = i, res.Violations, res.Trace()
 	}
 }
 

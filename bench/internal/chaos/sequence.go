@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -26,7 +27,7 @@ import (
 // A Result is what came of a sequence.
 type Result struct {
 	Violations []string
-	Trace      []string
+	Trace      func() []string
 	Faults     map[string]int // injected, by kind
 	Checks     map[string]int // by promise
 }
@@ -110,11 +111,12 @@ type run struct {
 	lines        []line
 	tick         int // of the last moment
 	known        map[string]*known
-	calls        int           // of the handles
-	dead         map[int]bool  // those calls that must begin no fetch
-	inInvalidate int           // calls of Invalidate that have not returned
-	jumped       time.Duration // when a clock was last set
-	noticed      time.Duration // jumped at the last CheckNow
+	printed      map[error]bool // to see what it shows
+	calls        int            // of the handles
+	dead         map[int]bool   // those calls that must begin no fetch
+	inInvalidate int            // calls of Invalidate that have not returned
+	jumped       time.Duration  // when a clock was last set
+	noticed      time.Duration  // jumped at the last CheckNow
 	closed       bool
 	closing      moment // when Close was called
 }
@@ -124,13 +126,13 @@ func Play(t *testing.T, seed uint64, i int, mutated Mutation) (res *Result) {
 	res = &Result{Faults: map[string]int{}, Checks: map[string]int{}}
 	r := &run{
 		t: t, mutated: mutated, key: [2]uint64{seed, uint64(i)}, rng: rand.New(rand.NewPCG(seed, uint64(i))),
-		res: res, known: map[string]*known{}, dead: map[int]bool{},
+		res: res, known: map[string]*known{}, dead: map[int]bool{}, printed: map[error]bool{},
 	}
 	defer func() {
 		if v := recover(); v != nil { // the bubble's, when goroutines are left
 			r.violate(closedIsOver, fmt.Sprintf("panic: %v", v))
 		}
-		res.Trace = r.sorted()
+		res.Trace = r.sorted
 	}()
 	synctest.Test(t, func(t *testing.T) {
 		r.t = t
@@ -203,9 +205,9 @@ func (r *run) configure() {
 		r.t.Fatal(err)
 	}
 	r.c = c
-	r.trace("settings", fmt.Sprintf("TTL %v, FetchTimeout %v, MaxSize %d, MinRefreshInterval %v, no refresh-ahead %v, CheckClock %v, %+v, Hook %v, StaleIfError %v",
+	r.trace("settings", "TTL %v, FetchTimeout %v, MaxSize %d, MinRefreshInterval %v, no refresh-ahead %v, CheckClock %v, %+v, Hook %v, StaleIfError %v",
 		r.cfg.TTL, r.cfg.FetchTimeout, r.cfg.MaxSize, r.cfg.MinRefreshInterval, r.cfg.NoRefreshAhead, r.cfg.CheckClock, r.cfg.Backoff,
-		r.cfg.Hook != nil, r.cfg.StaleIfError != nil))
+		r.cfg.Hook != nil, r.cfg.StaleIfError != nil)
 }
 
 // stream returns draws that belong to a name and the time, so that who draws first of two
@@ -245,21 +247,24 @@ func (r *run) checked(promise string) { r.res.Checks[promise]++ }
 
 func (r *run) violated(promise, what string) {
 	r.res.Violations = append(r.res.Violations, promise+": "+what)
-	r.lines = append(r.lines, line{time.Since(r.start), "model", broken + promise + ": " + what})
+	r.lines = append(r.lines, line{time.Since(r.start), "model", "%s", []any{broken + promise + ": " + what}})
 }
 
-func (r *run) trace(who, what string) {
+func (r *run) trace(who, format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lines = append(r.lines, line{time.Since(r.start), who, what})
+	r.lines = append(r.lines, line{time.Since(r.start), who, format, args})
 }
 
 // A line is one of the trace. Who comes first of two at the same time is chance, and says
 // nothing.
 type line struct {
-	at        time.Duration
-	who, what string
+	at          time.Duration
+	who, format string
+	args        []any
 }
+
+func (l line) what() string { return fmt.Sprintf(l.format, l.args...) }
 
 // isOne reports whether who is a single goroutine, whose lines have an order.
 func isOne(who string) bool { return who != "service" && who != "observer" }
@@ -269,10 +274,10 @@ func (r *run) sorted() (trace []string) {
 		if order := cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.who, b.who)); order != 0 || isOne(a.who) {
 			return order
 		}
-		return cmp.Compare(a.what, b.what)
+		return cmp.Compare(a.what(), b.what())
 	})
 	for _, l := range r.lines {
-		trace = append(trace, fmt.Sprintf("%12v %-8s %s", l.at, l.who, l.what))
+		trace = append(trace, fmt.Sprintf("%12v %-8s %s", l.at, l.who, l.what()))
 	}
 	return trace
 }
@@ -286,6 +291,15 @@ func (r *run) clocks() [2]int64 {
 // silent checks that nothing of a secret is in what is printed.
 func (r *run) silent(v any) {
 	r.check(noLeak)
+	if err, ok := v.(error); ok && reflect.TypeOf(err).Kind() == reflect.Pointer { // many readers get the same
+		r.mu.Lock()
+		seen := r.printed[err]
+		r.printed[err] = true
+		r.mu.Unlock()
+		if seen {
+			return
+		}
+	}
 	for _, verb := range []string{"%v", "%+v", "%#v"} {
 		if text := fmt.Sprintf(verb, v); strings.Contains(text, mark[:6]) {
 			r.violate(noLeak, fmt.Sprintf("a %T printed with %s", v, verb))
@@ -323,6 +337,6 @@ func (r *run) afterClose() {
 	before := len(r.lines)
 	time.Sleep(2 * time.Hour)
 	if len(r.lines) != before {
-		r.violate(closedIsOver, "something went on: "+r.lines[before].what)
+		r.violate(closedIsOver, "something went on: "+r.lines[before].what())
 	}
 }

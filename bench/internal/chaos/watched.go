@@ -120,7 +120,7 @@ func numberOf(v cache.Value) (n int) {
 // observe is the cache's Observer.
 func (r *run) observe(_ context.Context, e hook.Event) {
 	r.silent(e)
-	r.trace("observer", fmt.Sprintf("%T", e))
+	r.trace("observer", "%T", e)
 	switch e := e.(type) {
 	case hook.FetchFailed:
 		r.silent(e.Err)

@@ -114,7 +114,7 @@ func (r *Record) rate(from, to time.Duration) float64 {
 
 // interval is the mean time between two fetches of a secret in the steady day.
 func (r *Record) interval() time.Duration {
-	return time.Duration(float64(r.Processes*Secrets) / r.rate(started, rotationAt) * float64(time.Second))
+	return time.Duration(float64(r.Processes*Secrets) / r.rate(started, steadyEnd) * float64(time.Second))
 }
 
 // PeakToMean is that of the calls in a minute; those in a second are so few that their

@@ -85,8 +85,8 @@ func deployRows() []row {
 		{name: "peak, calls/s", value: func(r *Record) float64 { return peak(0, r.deployed())(r) }, show: number},
 		{name: "calls refused by the quota", value: func(r *Record) float64 { return refused(0, r.deployed())(r) }, show: number},
 		{name: "until all have their secrets", value: took((*Record).allReady), show: duration},
-		{name: steadyCalls, value: calls(started, rotationAt), show: ratio},
-		{name: "peak/mean of a minute's calls", value: func(r *Record) float64 { return r.PeakToMean(started, rotationAt) }, show: ratio, limit: constant(maxPeakToMean)},
+		{name: steadyCalls, value: calls(started, steadyEnd), show: ratio},
+		{name: "peak/mean of a minute's calls", value: func(r *Record) float64 { return r.PeakToMean(started, steadyEnd) }, show: ratio, limit: constant(maxPeakToMean)},
 	}
 }
 

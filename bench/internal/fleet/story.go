@@ -27,6 +27,8 @@ const (
 
 	// lead is how long before something happens the processes begin to read more often.
 	lead = 2 * time.Minute
+	// steadyEnd is before that: who reads more often finds what was due already.
+	steadyEnd = rotationAt - lead
 	// leftQuota is what is left for a fleet of 10,000: less than half of what it needs.
 	leftQuota = 5
 	// ttl is what each of the policies takes for it by default.

@@ -115,7 +115,7 @@ func reasons(records []*Record) (why []string) {
 			return slices.Contains(names, w.name) && (v == isWorse || v == isAlike && !w.none(records))
 		})
 	}
-	if ours.PeakToMean(started, rotationAt) > maxPeakToMean {
+	if ours.PeakToMean(started, steadyEnd) > maxPeakToMean {
 		why = append(why, ours.whyUneven())
 	}
 	if not(untilMost, untilAll) {
@@ -142,9 +142,9 @@ func reasons(records []*Record) (why []string) {
 
 // whyUneven says of a steady day whether its highest minute is chance.
 func (r *Record) whyUneven() string {
-	minutes := int((rotationAt - started).Minutes())
-	perMinute := r.rate(started, rotationAt) * 60
-	byChance, is := chance(perMinute, minutes), r.PeakToMean(started, rotationAt)
+	minutes := int((steadyEnd - started).Minutes())
+	perMinute := r.rate(started, steadyEnd) * 60
+	byChance, is := chance(perMinute, minutes), r.PeakToMean(started, steadyEnd)
 	text := fmt.Sprintf("The highest of the steady day's %d minutes has %.2f times the mean of %s calls; of calls that come independently of each other it would have %.2f times the mean",
 		minutes, is, number(perMinute), byChance)
 	if byChance > maxPeakToMean {
