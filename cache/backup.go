@@ -157,7 +157,7 @@ func (b *backup) write(records []record, most int, now time.Time) error {
 
 // newest returns the newest of records and old, one for each Ref, up to a number.
 // FetchedAt says which is newer, unless the clock was set: what b wrote itself gives way to
-// records in any case, and what is from after now counts as the oldest.
+// records in any case, and what is from after now counts as older than what is not.
 func (b *backup) newest(records, old []record, most int, now time.Time) []record {
 	seen := make(map[Ref]bool, len(records))
 	for _, r := range records {
@@ -169,13 +169,16 @@ func (b *backup) newest(records, old []record, most int, now time.Time) []record
 			all = append(all, r)
 		}
 	}
-	rank := func(r record) time.Time {
-		if r.FetchedAt.After(now) {
-			return time.Time{}
+	slices.SortStableFunc(all, func(x, y record) int {
+		switch after := x.FetchedAt.After(now); {
+		case after == y.FetchedAt.After(now):
+			return y.FetchedAt.Compare(x.FetchedAt)
+		case after:
+			return 1
+		default:
+			return -1
 		}
-		return r.FetchedAt
-	}
-	slices.SortStableFunc(all, func(x, y record) int { return rank(y).Compare(rank(x)) })
+	})
 	clear(seen)
 	kept := all[:0]
 	for _, r := range all {

@@ -143,3 +143,24 @@ func TestAFailureFromBeforeTheTTLOfTheSnapshotsValueIsNoTryToRefreshIt(t *testin
 		wantGet(t, c, "db", "db v2")
 	})
 }
+
+// What is from the future for all is not newer because the writer has it.
+func TestAfterTheClockWasSetBackAnOlderValueReplacesNoNewerOneInTheSnapshot(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, k := serving("db", "key"), &clock{}
+		path := filepath.Join(t.TempDir(), "secrets.sealed")
+		cfg := k.config(cache.Config{}.WithSnapshot(path, gcm(t, "key")))
+		older, newer := open(t, s, cfg), open(t, s, cfg)
+		get(t, older, "db")
+		settle()
+		time.Sleep(10 * time.Minute)
+		s.rotate("db", "v2")
+		get(t, newer, "db")
+		newer.Close()
+		k.set(-time.Hour)
+		get(t, older, "key") // so it writes
+		older.Close()
+		restarted, _ := startInOutage(t, path, cache.ErrUnavailable, cache.Config{})
+		wantGet(t, restarted, "db", "db v2")
+	})
+}
