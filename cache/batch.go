@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
@@ -81,7 +82,7 @@ func (l *lookups) start(refs []Ref) {
 	var batch []Ref
 	_, batches := l.c.source.(BatchSource)
 	for _, ref := range refs {
-		if !batches || ref.Stage != DefaultStage || ref.VersionID != "" || !l.c.needsFetch(ref) {
+		if !batches || ref.Stage != DefaultStage || ref.VersionID != "" || !l.needsFetch(ref) {
 			l.running.Go(func() { l.alone(ref) })
 			continue
 		}
@@ -128,7 +129,7 @@ func (l *lookups) together(refs []Ref) {
 func (l *lookups) alone(ref Ref) {
 	f := l.found[ref]
 	look := func() { f.snap, f.err = l.c.Lookup(l.ctx, ref, f.last) }
-	if !l.c.needsFetch(ref) {
+	if !l.needsFetch(ref) {
 		look()
 	} else if err := l.request(look); err != nil {
 		f.err = &Error{Ref: ref, Err: err}
@@ -155,16 +156,19 @@ func (l *lookups) request(f func()) error {
 }
 
 // needsFetch reports whether a read of ref would begin a fetch and wait for it.
-func (c *Cache) needsFetch(ref Ref) bool {
-	now := c.now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, err := c.entry(ref)
-	if err != nil || e.isFlying() {
-		return false
+func (l *lookups) needsFetch(ref Ref) bool {
+	d := l.c.look(ref, l.found[ref].last)
+	if d.evicted != nil {
+		l.c.observe(l.ctx, hook.Evicted{Secret: d.evicted.event()})
 	}
-	d, _ := c.decide(e, now)
-	return d.verdict == miss
+	switch {
+	case d.under != nil:
+		return false
+	case d.verdict == stale:
+		return d.waitFor <= 0 && !l.c.allowsStale(d, d.at.since(d.snap.at))
+	default:
+		return d.verdict == miss
+	}
 }
 
 // A passenger is one of those who fly together.
@@ -258,7 +262,7 @@ func (c *Cache) turnBack(e *entry) {
 	if c.closed {
 		return
 	}
-	e.ends(e.failure(), false)
+	e.turnsBack()
 	if e.snap.Load() == nil {
 		if e.hasPast() {
 			c.noteWithout(e)

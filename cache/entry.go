@@ -134,7 +134,7 @@ func (e *entry) begins(out *outcome) {
 	if e.past == nil {
 		e.past = &past{}
 	}
-	out.asked = e.past.invalid
+	out.asked, out.before = e.past.invalid, *e.past
 	e.past.under, e.past.invalid = out, false
 	if out.forced {
 		e.past.forcedAt, e.past.wasForced = out.began, true
@@ -151,6 +151,14 @@ func (e *entry) ends(fail *failure, brought bool) {
 	if !e.hasPast() && !e.past.wasForced {
 		e.past = nil
 	}
+}
+
+// turnsBack notes that the fetch under way ends as if it had not begun: it was not the
+// forced one that later ones are to keep apart from.
+func (e *entry) turnsBack() {
+	before := &e.past.under.before
+	e.past.forcedAt, e.past.wasForced = before.forcedAt, before.wasForced
+	e.ends(e.past.failure, false)
 }
 
 // forcedWithin reports whether a forced fetch started less than d ago.

@@ -21,6 +21,7 @@ type outcome struct {
 	began   instant
 	forced  bool
 	asked   bool // Invalidate was called since the fetch before began
+	before  past // what was remembered when it began
 	invalid bool // Invalidate was called meanwhile
 }
 

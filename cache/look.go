@@ -162,20 +162,27 @@ func (c *Cache) entry(ref Ref) (*entry, error) {
 // tells the observer, once for each failed fetch, when it is.
 func (c *Cache) maySeeStale(ctx context.Context, d decision) bool {
 	age := c.now().since(d.snap.at)
-	if ask := c.cfg.StaleIfError; ask != nil {
-		var ok bool
-		err := guard.Call("StaleIfError", func() error {
-			ok = ask(d.failure.err.Err, age)
-			return nil
-		})
-		if err != nil || !ok {
-			return false
-		}
+	if !c.allowsStale(d, age) {
+		return false
 	}
 	if d.failure.told.CompareAndSwap(false, true) {
 		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: d.failure.err.Err})
 	}
 	return true
+}
+
+// allowsStale asks Config.StaleIfError about a stale decision.
+func (c *Cache) allowsStale(d decision, age time.Duration) bool {
+	ask := c.cfg.StaleIfError
+	if ask == nil {
+		return true
+	}
+	var ok bool
+	err := guard.Call("StaleIfError", func() error {
+		ok = ask(d.failure.err.Err, age)
+		return nil
+	})
+	return err == nil && ok
 }
 
 // lastGood is what a reader gets that waited for a fetch which failed.
