@@ -74,6 +74,7 @@ type record struct {
 	Replica   string    `json:"replica,omitempty"`
 	Writer    uint64    `json:"writer,omitempty"` // the cache that wrote it
 	Number    uint64    `json:"number,omitempty"` // of the Snapshot, in that cache
+	Mono      int64     `json:"mono,omitempty"`   // FetchedAt by its monotonic clock
 }
 
 func (r *record) ref() Ref { return Ref{ID: r.ID, Stage: r.Stage, VersionID: r.Pinned} }
@@ -82,6 +83,7 @@ func (r *record) ref() Ref { return Ref{ID: r.ID, Stage: r.Stage, VersionID: r.P
 type kept struct {
 	Value
 	number uint64 // of its Snapshot; 0 if that was of another Cache
+	mono   int64  // when it was fetched, if number is not 0
 }
 
 func (b *backup) keptBy(r *record) kept {
@@ -90,7 +92,7 @@ func (b *backup) keptBy(r *record) kept {
 		Stages: r.Stages, Created: r.Created, FetchedAt: r.FetchedAt, Replica: r.Replica,
 	}}
 	if r.Writer == b.writer {
-		k.number = r.Number
+		k.number, k.mono = r.Number, r.Mono
 	}
 	return k
 }
@@ -101,7 +103,7 @@ func (b *backup) recordOf(s *Snapshot, v Value) record {
 		ID: ref.ID, Stage: ref.Stage, Pinned: ref.VersionID,
 		Payload: v.Payload.Bytes(), Binary: v.Payload.IsBinary(), ARN: v.ARN, Name: v.Name, VersionID: v.VersionID,
 		Stages: v.Stages, Created: v.Created, FetchedAt: v.FetchedAt, Replica: v.Replica,
-		Writer: b.writer, Number: s.number,
+		Writer: b.writer, Number: s.number, Mono: s.at.mono,
 	}
 }
 
@@ -303,6 +305,9 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 func (c *Cache) adopt(e *entry, v *kept, now instant) (evicted *Snapshot) {
 	age := max(0, now.wall-v.FetchedAt.UnixNano())
 	s := &Snapshot{entry: e, at: instant{wall: now.wall - age, mono: now.mono - age}, number: v.number, invalid: true}
+	if v.number != 0 {
+		s.at.mono = v.mono // the wall clock may have been set since
+	}
 	s.own(v.Value, nil)
 	return c.takeBack(e, s)
 }

@@ -164,3 +164,19 @@ func TestAfterTheClockWasSetBackAnOlderValueReplacesNoNewerOneInTheSnapshot(t *t
 		wantGet(t, restarted, "db", "db v2")
 	})
 }
+
+func TestTheAgeOfWhatACacheWroteItselfIsKnownThoughTheClockWasSetBack(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, k := serving("db", "key"), &clock{}
+		path := filepath.Join(t.TempDir(), "secrets.sealed")
+		cfg := cache.Config{MaxSize: 1, StaleIfError: func(_ error, age time.Duration) bool { return age < time.Hour }}
+		c := open(t, s, k.config(cfg.WithSnapshot(path, gcm(t, "key"))))
+		get(t, c, "db")
+		settle()
+		get(t, c, "key") // evicts db
+		time.Sleep(2 * time.Hour)
+		k.set(-2 * time.Hour)
+		s.fail(cache.ErrUnavailable)
+		wantErr(t, c, "db", cache.ErrUnavailable)
+	})
+}
