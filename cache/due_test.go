@@ -1,16 +1,11 @@
 package cache
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
 )
-
-type nothing struct{}
-
-func (nothing) Fetch(context.Context, Ref) (Value, error) { return Value{}, nil }
 
 // TestDueLiesWithinTheTTL for whatever TTL and FetchTimeout, and leaves time for a fetch:
 // FetchTimeout, or a quarter of the TTL if that is less, but for a TTL of some nanoseconds.
