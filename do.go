@@ -67,8 +67,9 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // knows the new credential before Secrets Manager gives it out. Then Do goes on to try
 // within the budget of [WithRetryBudget]: after delays of 50 ms, which grow to 1 s and
 // are drawn from their upper half, and as soon as a new version is there. It tries an
-// unchanged version too, since a rotation that was cancelled leaves it valid. The end
-// of ctx ends that as well.
+// unchanged version too, since a rotation that was cancelled leaves it valid: the value
+// that f was given before, also if it passes its TTL within the budget. The end of ctx
+// ends that as well.
 //
 // An error of f that says nothing of a refusal is returned as it is, at once. One that
 // does is returned when there is no more to be tried, in an [*Error] that wraps

@@ -141,7 +141,11 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	r.mu.Lock()
 	d.ended = r.moment()
 	h.good = true
-	if r.steady(jumped) {
+	had := began + d.took // when it was given what it returns
+	if !d.isGet() && what != "Refresh" {
+		had = began // Do gives its function the first value again, if there is no other
+	}
+	if r.steady(jumped, had) {
 		r.judge(d, got.N)
 	}
 	r.mu.Unlock()
@@ -243,7 +247,7 @@ func (r *run) checkValue(h *handle, got creds, what string, floor int) {
 // a value may be returned for another 100 ms.
 func (r *run) checkFreshness(h *handle, info typedsecret.Info, jumped time.Duration) {
 	r.mu.Lock()
-	steady := r.steady(jumped)
+	steady := r.steady(jumped, time.Since(r.start))
 	r.mu.Unlock()
 	r.check(freshOrTried)
 	age := max(info.Age, time.Duration(r.clocks()[0]-info.FetchedAt.UnixNano()))
@@ -253,10 +257,10 @@ func (r *run) checkFreshness(h *handle, info typedsecret.Info, jumped time.Durat
 }
 
 // steady reports whether no clock was set since a call began, at which jumped was when
-// one was, nor so shortly before it that the cache may not have noticed. Called with r.mu
-// held.
-func (r *run) steady(jumped time.Duration) bool {
-	return r.jumped == jumped && (jumped == 0 || r.cfg.CheckClock || r.noticed == jumped || time.Since(r.start)-jumped >= 2*slack)
+// one was, nor so shortly before the moment at that the cache may not have noticed. Called
+// with r.mu held.
+func (r *run) steady(jumped, at time.Duration) bool {
+	return r.jumped == jumped && (jumped == 0 || r.cfg.CheckClock || r.noticed == jumped || at-jumped >= 2*slack)
 }
 
 // class is what the trace shows of an error, whose text may hold what is drawn elsewhere.
