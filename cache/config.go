@@ -59,8 +59,8 @@ type Config struct {
 	// no longer than [backoff.Policy.DelayAfter] has it for the outage so far. If
 	// its Max is 0, the bound is 40 s in place of 1 h while the source can't answer
 	// ([ErrUnavailable], [ErrTimeout], [ErrThrottled]), and a full jitter an equal one, so
-	// that a fleet has recovered 40 s after an outage, however long that was. What is refused ([ErrNotFound],
-	// [ErrAccessDenied] and so on) seldom mends itself.
+	// that a fleet has recovered 40 s after an outage, however long that was. What is
+	// refused ([ErrNotFound], [ErrAccessDenied] and so on) seldom mends itself.
 	Backoff backoff.Policy
 
 	// FetchTimeout bounds one fetch, whatever the callers' contexts say; 10 s

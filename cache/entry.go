@@ -134,7 +134,7 @@ func (e *entry) begins(out *outcome) {
 	if e.past == nil {
 		e.past = &past{}
 	}
-	out.asked, out.before = e.past.invalid, *e.past
+	out.before = *e.past
 	e.past.under, e.past.invalid = out, false
 	if out.forced {
 		e.past.forcedAt, e.past.wasForced = out.began, true
@@ -144,7 +144,7 @@ func (e *entry) begins(out *outcome) {
 // ends notes how the fetch under way ends: with fail, or nil. One that brought no value
 // did not do what Invalidate had asked for.
 func (e *entry) ends(fail *failure, brought bool) {
-	if !brought && e.past.under.asked {
+	if !brought && e.past.under.before.invalid {
 		e.past.invalid = true
 	}
 	e.past.under, e.past.failure = nil, fail

@@ -20,7 +20,6 @@ type outcome struct {
 	err     error // an *Error
 	began   instant
 	forced  bool
-	asked   bool // Invalidate was called since the fetch before began
 	before  past // what was remembered when it began
 	invalid bool // Invalidate was called meanwhile
 }
