@@ -7,6 +7,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secrettest"
 )
 
 // TestWarmReadsDoNotAllocate nor decode, whatever the state of the context.
@@ -20,6 +21,9 @@ func TestWarmReadsDoNotAllocate(t *testing.T) {
 	byDefault := typedsecret.New[fiveFields]("prod/db", typedsecret.WithCodec(decodes))
 	byCache := typedsecret.New[fiveFields]("prod/db", typedsecret.WithCache(c), typedsecret.WithCodec(decodes))
 	byID := typedsecret.NewByID[fiveFields](typedsecret.WithCodec(decodes))
+	server := secrettest.New(t)
+	server.Seed(t, "prod/db", rdsSecret)
+	byClient := typedsecret.NewByID[fiveFields](typedsecret.WithClient(client(server)), typedsecret.WithCodec(decodes))
 	key := typedsecret.New[string]("prod/db")
 	injected := typedsecret.Inject(byDefault, func(_ context.Context, v fiveFields, n int) (int, error) { return v.Port + n, nil })
 
@@ -35,6 +39,7 @@ func TestWarmReadsDoNotAllocate(t *testing.T) {
 		"Secret.Get, WithCache":           {func() (fiveFields, error) { return byCache.Get(t.Context()) }, 0},
 		"Secret.Get, context done":        {func() (fiveFields, error) { return byDefault.Get(done) }, 0},
 		"ByID.Get":                        {func() (fiveFields, error) { return byID.Get(t.Context(), "prod/db") }, 0},
+		"ByID.Get, WithClient":            {func() (fiveFields, error) { return byClient.Get(t.Context(), "prod/db") }, 0},
 		"Inject":                          {func() (v fiveFields, err error) { v.Port, err = injected(t.Context(), 0); return v, err }, 0},
 		"Secret.Do":                       {func() (fiveFields, error) { err := byDefault.Do(t.Context(), take); return given, err }, 0},
 		"Secret.Get of a string":          {func() (v fiveFields, err error) { v.Username, err = key.Get(t.Context()); v.Port = 5432; return v, err }, 0},
@@ -53,8 +58,8 @@ func TestWarmReadsDoNotAllocate(t *testing.T) {
 			}
 		})
 	}
-	decodes.want(t, 3) // by three handles
-	if source.count() != 1 {
-		t.Errorf("%d fetches", source.count())
+	decodes.want(t, 4) // by four handles
+	if source.count() != 1 || server.Calls("GetSecretValue") != 1 {
+		t.Errorf("%d and %d fetches, want one each", source.count(), server.Calls("GetSecretValue"))
 	}
 }

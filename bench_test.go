@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secrettest"
 )
 
 type fiveFields struct {
@@ -38,6 +39,9 @@ func BenchmarkWarm(b *testing.B) {
 	c := benchCache(b)
 	handle := typedsecret.New[fiveFields]("prod/db", typedsecret.WithCache(c))
 	byID := typedsecret.NewByID[fiveFields](typedsecret.WithCache(c))
+	server := secrettest.New(b)
+	server.Seed(b, "prod/db", rdsSecret)
+	byClient := typedsecret.NewByID[fiveFields](typedsecret.WithClient(client(server)))
 	var floor atomic.Pointer[fiveFields]
 	floor.Store(&fiveFields{Username: "app", Password: "hunter2", Host: "db.internal", Port: 5432, Database: "orders"})
 
@@ -47,6 +51,7 @@ func BenchmarkWarm(b *testing.B) {
 	}{
 		{"floor=atomic.Pointer", func() (fiveFields, error) { return *floor.Load(), nil }},
 		{"Secret.Get", func() (fiveFields, error) { return handle.Get(ctx) }},
+		{"ByID.Get, WithClient", func() (fiveFields, error) { return byClient.Get(ctx, "prod/db") }},
 		{"ByID.Get", func() (fiveFields, error) { return byID.Get(ctx, "prod/db") }},
 	} {
 		b.Run(bench.name, func(b *testing.B) {

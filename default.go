@@ -113,14 +113,13 @@ func (set *settings) bind(ctx context.Context) (*cache.Cache, error) {
 		return nil, set.err
 	case set.cache != nil:
 		return set.cache, nil
-	case set.client != nil:
-		return clientCache(set.client())
 	default:
 		return Default(ctx)
 	}
 }
 
-// present returns the cache that bind would return, if that is easily said; else nil.
+// present returns the cache that bind would return; nil if that is a default one which is
+// not built yet.
 func (set *settings) present() *cache.Cache {
 	if set.followsDefault() {
 		return defaultCache.Load()
@@ -144,7 +143,7 @@ func follow[T any](ctx context.Context, set *settings, ref cache.Ref, read func(
 }
 
 // followsDefault reports whether bind returns the default cache.
-func (set *settings) followsDefault() bool { return set.cache == nil && set.client == nil }
+func (set *settings) followsDefault() bool { return set.cache == nil }
 
 // bound reports whether c is still the cache that bind would return.
 func (set *settings) bound(c *cache.Cache) bool {

@@ -18,6 +18,7 @@
 package typedsecret
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -93,7 +94,7 @@ type Option func(*settings)
 type settings struct {
 	ref    cache.Ref // without an ID
 	cache  *cache.Cache
-	client func() awssm.Client // hidden from what prints and compares
+	client *cache.Cache // that of WithClient, which becomes cache
 	codec  codec.Codec
 	shared bool
 
@@ -115,6 +116,7 @@ func newSettings(opts []Option) settings {
 	if set.cache != nil && set.client != nil {
 		set.refuse("WithCache and WithClient exclude each other; give the client to the cache's source")
 	}
+	set.cache = cmp.Or(set.cache, set.client)
 	if set.pending && set.ref != (cache.Ref{}) {
 		set.refuse("WithPending excludes WithStage and WithVersionID; leave it out, or them")
 	}
@@ -123,7 +125,7 @@ func newSettings(opts []Option) settings {
 
 // isPlain reports whether they say nothing but, perhaps, the cache.
 func (set *settings) isPlain() bool {
-	return set.ref == (cache.Ref{}) && set.client == nil && set.codec == nil && !set.shared && set.err == nil && !set.isForDo()
+	return set.ref == (cache.Ref{}) && set.codec == nil && !set.shared && set.err == nil && !set.isForDo()
 }
 
 // isForDo reports whether they say something about Do.
@@ -169,7 +171,9 @@ func WithClient(client awssm.Client) Option {
 		case !reflect.ValueOf(client).Comparable():
 			set.refuse("the client, a %T, is not comparable; give a pointer to it", client)
 		default:
-			set.client = func() awssm.Client { return client }
+			c, err := clientCache(client)
+			set.client = c
+			set.fail(err)
 		}
 	}
 }
