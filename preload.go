@@ -32,7 +32,8 @@ type Handle interface {
 // needs the permission secretsmanager:BatchGetSecretValue beside the usual one; without
 // it, and for other stages and versions, each secret is a request of its own.
 //
-// A done ctx ends the wait, not the fetches, and begins none of what is not kept yet.
+// A done ctx ends the wait, not the fetches, and begins none of what is not kept yet. What
+// is more than the cache's MaxSize is fetched and checked, but not kept.
 func Preload(ctx context.Context, handles ...Handle) error {
 	return Preloader{}.Preload(ctx, handles...)
 }
@@ -45,9 +46,10 @@ func PreloadAll(ctx context.Context) error { return Preloader{}.PreloadAll(ctx) 
 // zero Preloader preloads at once, as [Preload] and [PreloadAll] do.
 type Preloader struct {
 	// Jitter holds the first request back for a time that is drawn at random, at most
-	// this.
+	// this; 0 by default, and what is negative counts as 0.
 	Jitter time.Duration
-	// Interval is the least time between the starts of two requests.
+	// Interval is the least time between the starts of two requests; 0 by default, and
+	// what is negative counts as 0.
 	Interval time.Duration
 }
 
@@ -81,13 +83,18 @@ func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 			}
 			snaps, failures := c.LookupAll(ctx, refs, last, pace.wait)
 			for i, at := range of {
-				errs[at.index] = handles[at.index].settle(ctx, snaps[i], failures[i])
+				errs[at.index] = &Error{Ref: at.ref, Err: errNotSettled}
+				var settled sync.WaitGroup // in a goroutine that the user's code may end
+				settled.Go(func() { errs[at.index] = handles[at.index].settle(ctx, snaps[i], failures[i]) })
+				settled.Wait()
 			}
 		})
 	}
 	running.Wait()
 	return errors.Join(errs...)
 }
+
+var errNotSettled = errors.New("a codec or a method of the type ended the goroutine that decoded it, by runtime.Goexit")
 
 // PreloadAll is like the function [PreloadAll].
 func (p Preloader) PreloadAll(ctx context.Context) error {
@@ -185,8 +192,13 @@ func declare(h Handle) {
 // this goroutine: the linker calls what assigns its variables PACKAGE.init, and its init
 // functions PACKAGE.init.0, PACKAGE.init.1 and so on.
 func initialising() bool {
-	var pcs [64]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
+	pcs := make([]uintptr, 64)
+	n := runtime.Callers(3, pcs)
+	for n == len(pcs) {
+		pcs = make([]uintptr, 2*n)
+		n = runtime.Callers(3, pcs)
+	}
+	frames := runtime.CallersFrames(pcs[:n])
 	for {
 		f, more := frames.Next()
 		name := f.Function[strings.LastIndexByte(f.Function, '/')+1:]

@@ -23,7 +23,8 @@ const maxTogether = 64
 // known or throttled, its secrets are fetched one by one.
 //
 // Wait, unless it is nil, is called before each request, by several goroutines, and may
-// hold it back; if it fails, so do the secrets that the request was for.
+// hold it back; its context ends with ctx and when the Cache is closed. If it fails, so do
+// the secrets that the request was for.
 //
 // A done ctx ends the wait of this caller and nothing else, as for Lookup, and begins no
 // request, but for the refresh in the background of what is kept and due.
@@ -38,7 +39,10 @@ func (c *Cache) LookupAll(ctx context.Context, refs []Ref, last []*Snapshot, wai
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	l := &lookups{c: c, ctx: ctx, wait: wait, places: make(chan struct{}, maxTogether), found: map[Ref]*found{}}
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.done, cancel)()
+	l := &lookups{c: c, ctx: ctx, waiting: waiting, wait: wait, places: make(chan struct{}, maxTogether), found: map[Ref]*found{}}
 	distinct := make([]Ref, 0, len(refs))
 	for i, ref := range refs {
 		ref = c.resolve(ref)
@@ -65,6 +69,7 @@ func (c *Cache) LookupAll(ctx context.Context, refs []Ref, last []*Snapshot, wai
 type lookups struct {
 	c       *Cache
 	ctx     context.Context
+	waiting context.Context // ctx, until the Cache is closed
 	wait    func(context.Context) error
 	places  chan struct{} // as many as requests may be under way
 	running sync.WaitGroup
@@ -147,7 +152,11 @@ func (l *lookups) request(f func()) error {
 		return gaveUp(l.ctx, Ref{}).(*Error).Err
 	}
 	if l.wait != nil {
-		if err := guard.Call("wait", func() error { return l.wait(l.ctx) }); err != nil {
+		err := guard.Call("wait", func() error { return l.wait(l.waiting) })
+		switch {
+		case err != nil && l.c.done.Err() != nil:
+			return ErrClosed
+		case err != nil:
 			return err
 		}
 	}
