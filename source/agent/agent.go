@@ -89,13 +89,17 @@ func New(cfg Config) (*Source, error) {
 
 func baseURL(text string) (string, error) {
 	if text == "" {
-		text = defaultURL()
+		port, err := defaultPort()
+		if err != nil {
+			return "", err
+		}
+		return "http://localhost:" + port, nil
 	}
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Port() != "" && !isPort(u.Port()):
 		return "", fmt.Errorf("agent: the URL is none of an agent; one looks like %s", DefaultURL)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "", fmt.Errorf("agent: the URL has more than a host, port and path; one looks like %s", DefaultURL)
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return "", fmt.Errorf("agent: the URL names the host %q, and secrets would go there in the clear; "+
@@ -106,7 +110,7 @@ func baseURL(text string) (string, error) {
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // dialer connects over http to this machine alone, also if a name server has localhost
@@ -203,7 +207,7 @@ func (s *Source) sendError(ctx context.Context, err error) error {
 	}
 	switch ended := ctx.Err(); {
 	case errors.Is(ended, context.DeadlineExceeded):
-		return fmt.Errorf("%w: no answer from the agent before the context's deadline: %w", cache.ErrTimeout, ended)
+		return fmt.Errorf("%w: no answer from the agent in time: %w", cache.ErrTimeout, ended)
 	case ended != nil:
 		return fmt.Errorf("the fetch was cancelled: %w", ended)
 	}

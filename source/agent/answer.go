@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/local"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
@@ -30,8 +30,10 @@ type answer struct {
 
 func parse(body []byte) (cache.Value, error) {
 	var a answer
-	// The error may quote the secret. What is not UTF-8 would be replaced without a word.
-	if !utf8.Valid(body) || json.Unmarshal(body, &a) != nil {
+	if _, what := local.Replaced(body); what != "" {
+		return cache.Value{}, fmt.Errorf("%w: the agent's answer holds %s", cache.ErrUnavailable, what)
+	}
+	if json.Unmarshal(body, &a) != nil { // the error may quote the secret
 		return cache.Value{}, fmt.Errorf("%w: the agent's answer is not JSON, or cut off", cache.ErrUnavailable)
 	}
 	v := cache.Value{ARN: a.ARN, Name: a.Name, VersionID: a.VersionId, Stages: a.VersionStages, Created: created(a.CreatedDate)}
@@ -105,10 +107,10 @@ func serviceError(body []byte) (code, message string) {
 	if json.Unmarshal(body, &said) == nil {
 		return said.Type, said.Message
 	}
-	rest, _ := strings.CutPrefix(string(body), `{"__type":"`)
+	rest, begins := strings.CutPrefix(string(body), `{"__type":"`)
 	code, rest, found := strings.Cut(rest, `", "message":"`)
-	if !found {
-		return "", ""
+	if !begins || !found {
+		return "", "" // whatever else this is, it is not to be shown
 	}
 	return code, strings.TrimSuffix(rest, `"}`)
 }

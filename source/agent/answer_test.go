@@ -33,6 +33,7 @@ func TestAnswersOfTheAgentAndOfTheExtension(t *testing.T) {
 	}
 	text, at := cache.StringPayload("hunter2"), time.Date(2022, 11, 16, 8, 22, 40, 499e6, time.UTC)
 	const head = `{"ARN":"arn:db","Name":"db","VersionId":"v1","VersionStages":["AWSCURRENT"],`
+	pair := cache.StringPayload("\\ud800 \\ \U0001F600")
 	for name, row := range map[string]struct {
 		body string
 		want cache.Value
@@ -44,6 +45,7 @@ func TestAnswersOfTheAgentAndOfTheExtension(t *testing.T) {
 		"the extension's":       {head + `"SecretString":"hunter2","SecretBinary":null,"CreatedDate":"2022-11-16T08:22:40.499Z","ResultMetadata":{}}`, want(text, at)},
 		"the extension's, late": {head + `"SecretString":"hunter2","CreatedDate":"2022-11-16T09:22:40.4990004+01:00"}`, want(text, at)},
 		"its binary":            {head + `"SecretString":null,"SecretBinary":"AP8=","CreatedDate":"2022-11-16T08:22:40.499Z"}`, want(cache.BinaryPayload([]byte{0, 255}), at)},
+		"a whole pair":          {head + `"SecretString":"\\ud800 \\ \uD83d\ude00","CreatedDate":"1668586960.499"}`, want(pair, at)},
 		"no date":               {head + `"SecretString":"hunter2","CreatedDate":null}`, want(text, time.Time{})},
 		"a date that is none":   {head + `"SecretString":"hunter2","CreatedDate":{"a":[1]}}`, want(text, time.Time{})},
 		"a date beyond all":     {head + `"SecretString":"hunter2","CreatedDate":"1e300"}`, want(text, time.Time{})},
@@ -86,6 +88,8 @@ func TestHostileAnswersAreErrorsThatShowNothing(t *testing.T) {
 		"a number":          `{"SecretString":42,"Name":"hunter2"}`,
 		"not base64":        `{"SecretBinary":"hunter2?"}`,
 		"not UTF-8":         "{\"SecretString\":\"hunter2\xff\"}",
+		"half a pair":       `{"SecretString":"hunter2\udc00"}`,
+		"two first halves":  `{"SecretString":"hunter2\ud83d\ud83d"}`,
 		"cut off":           `{"SecretString":"hunter2`,
 		"two of them":       `{"SecretString":"hunter2"}{"SecretString":"hunter3"}`,
 		"the healthy agent": "healthy",
@@ -103,6 +107,18 @@ func TestHostileAnswersAreErrorsThatShowNothing(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestWhatIsNoErrorOfTheServiceIsNotShown(t *testing.T) {
+	a := newAgent(t)
+	source := open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")})
+	for _, status := range []int{206, 400, 401, 403, 404, 429, 500, 502} {
+		for _, body := range []string{`{"ARN":"a","SecretString":"hunter2", "message":"cut off`, `{"SecretString":"hunter2"}`, "hunter2"} {
+			if _, err := fetchAnswered(t, a, source, status, body); err == nil || strings.Contains(err.Error(), "hunter") {
+				t.Errorf("HTTP %d with %s: %v", status, body, err)
+			}
+		}
 	}
 }
 

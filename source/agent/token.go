@@ -3,9 +3,11 @@ package agent
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/local"
 )
 
 // defaultTokenFile is where the agent's own installation puts the token.
@@ -21,12 +23,27 @@ func variables() []string {
 	return []string{"AWS_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
 }
 
-func defaultURL() string {
-	if port := os.Getenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"); port != "" {
-		return "http://localhost:" + port
+// portVariable is the extension's.
+const portVariable = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"
+
+func defaultPort() (string, error) {
+	switch port := os.Getenv(portVariable); {
+	case port == "":
+		return "2773", nil
+	case isPort(port):
+		return port, nil
+	default:
+		return "", fmt.Errorf("agent: the variable %s holds no port, a number from 1 to 65535", portVariable)
 	}
-	return DefaultURL
 }
+
+func isPort(text string) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n > 0
+}
+
+// maxToken bounds a token; the agent's has 64 characters or so.
+const maxToken = 64 << 10
 
 // tokenFrom returns a function that reads the token, and says where it read it.
 func tokenFrom(file string) func() (token, whence string, err error) {
@@ -48,7 +65,7 @@ func tokenFrom(file string) func() (token, whence string, err error) {
 }
 
 func tokenIn(path string) (token, whence string, err error) {
-	data, err := os.ReadFile(path)
+	data, err := local.ReadFile(path, maxToken)
 	if err != nil {
 		return "", "", fmt.Errorf("%w: the agent's token can't be read (%w); is the agent installed, and is this user in its group, "+
 			"aws-wcp-token or awssmatokenreader? AWS_TOKEN=file:///path names another file", cache.ErrAccessDenied, err)

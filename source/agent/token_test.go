@@ -143,3 +143,29 @@ func TestAVariableThatHoldsNoTokenIsNamed(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestAPortThatIsNoneIsSaidWithItsVariable(t *testing.T) {
+	for _, port := range []string{"abc", "0", "99999", "-1", "80/x", "80@hunter2"} {
+		t.Setenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", port)
+		_, err := agent.New(agent.Config{})
+		if err == nil || !strings.Contains(err.Error(), "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT holds no port") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", port, err)
+		}
+	}
+}
+
+func TestATokenFileThatCanBeNoneIsRefused(t *testing.T) {
+	large := filepath.Join(t.TempDir(), "large")
+	if err := os.WriteFile(large, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	for path, says := range map[string]string{large: "has more than 65536 bytes", t.TempDir(): "no regular file"} {
+		_, err := open(t, agent.Config{TokenFile: path}).Fetch(t.Context(), cache.Ref{ID: "db"})
+		if !errors.Is(err, cache.ErrAccessDenied) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}

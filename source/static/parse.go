@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/typedsecret/typedsecret/internal/local"
 )
 
 // errSyntax says where; encoding/json's errors quote what they met.
@@ -17,12 +18,8 @@ func errSyntax(data []byte, at int64, what string) error {
 }
 
 func parseJSON(data []byte) (map[string]string, error) {
-	for at := 0; at < len(data); { // encoding/json would put U+FFFD in a secret
-		r, size := utf8.DecodeRune(data[at:])
-		if r == utf8.RuneError && size == 1 {
-			return nil, errSyntax(data, int64(at), "this is not UTF-8")
-		}
-		at += size
+	if at, what := local.Replaced(data); what != "" {
+		return nil, errSyntax(data, int64(at), "this is "+what)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	wrong := func(what string) (map[string]string, error) { return nil, errSyntax(data, dec.InputOffset(), what) }
@@ -61,6 +58,8 @@ func parseJSON(data []byte) (map[string]string, error) {
 	return secrets, nil
 }
 
+// parseEnv names no ID in its errors: a line of a key that was not put in quotes may look
+// like one.
 func parseEnv(data []byte) (map[string]string, error) {
 	secrets := map[string]string{}
 	for i, line := range strings.Split(string(data), "\n") {
@@ -68,7 +67,7 @@ func parseEnv(data []byte) (map[string]string, error) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if rest, ok := strings.CutPrefix(line, "export "); ok {
+		if rest, ok := strings.CutPrefix(line, "export"); ok && strings.TrimLeft(rest, " \t") != rest {
 			line = rest
 		}
 		id, value, found := strings.Cut(line, "=")
@@ -77,11 +76,11 @@ func parseEnv(data []byte) (map[string]string, error) {
 			return nil, fmt.Errorf("line %d: ID=VALUE is expected", i+1)
 		}
 		if _, twice := secrets[id]; twice {
-			return nil, fmt.Errorf("line %d: the secret %q is there twice", i+1, id)
+			return nil, fmt.Errorf("line %d: an ID is there twice", i+1)
 		}
 		value, err := unquote(strings.TrimSpace(value))
 		if err != nil {
-			return nil, fmt.Errorf("line %d: the value of %q: %w", i+1, id, err)
+			return nil, fmt.Errorf("line %d: the value: %w", i+1, err)
 		}
 		secrets[id] = value
 	}
@@ -93,6 +92,9 @@ var escapes = map[byte]byte{'n': '\n', 't': '\t', 'r': '\r', '"': '"', '\\': '\\
 // unquote returns the value that text stands for.
 func unquote(text string) (string, error) {
 	if text == "" || text[0] != '\'' && text[0] != '"' {
+		if strings.HasPrefix(text, "-----BEGIN") {
+			return "", errors.New(`a key or certificate is expected in double quotes, its lines parted by \n`)
+		}
 		for i := range len(text) {
 			if text[i] == '#' && (i == 0 || text[i-1] == ' ' || text[i-1] == '\t') {
 				return strings.TrimSpace(text[:i]), nil
