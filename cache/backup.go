@@ -25,14 +25,17 @@ import (
 // power to give.
 //
 // The file is written after a successful fetch, in the background, once a second at most,
-// and by Close if something is not in it yet. What it has of secrets that this process
-// did not fetch stays in it, the newest MaxSize in all, so processes of one service may
-// share it; of two that write at the same moment, one's newest values are not in it until its
-// next write. It is replaced as a whole: after a crash at any moment the old or the new one
-// is there. Only its owner may read it. The directory must exist.
+// and by Close if this Cache has something that it did not write yet. What the file has of
+// secrets that this process did not fetch stays in it, the newest MaxSize in all, so processes
+// of one service may share it; of two that write at the same moment, one's newest values are
+// not in it until its next write, so those that start together had better have a file each.
+// It is replaced as a whole: after a crash at any moment the old or the new one
+// is there. Only its owner may read it. The directory must exist; a symbolic link at path is
+// itself replaced.
 //
 // Sealer is an authenticated cipher such as AES-GCM, with a key that is kept elsewhere: in
-// KMS, say. A file that is truncated, was tampered with, was sealed with another key or is
+// KMS, say. It is called by several goroutines at once, and must not wait for anything, as
+// Close waits for it. A file that is truncated, was tampered with, was sealed with another key or is
 // of a newer format is not used, in no part, and is replaced at the next write; one that
 // is none of this library's stays as it is. The Observer is told by [hook.SnapshotFailed],
 // and the error of a Get that needed it wraps [ErrSnapshot]. If writing fails, the file
@@ -249,13 +252,26 @@ func (c *Cache) writeBackup(last bool) bool {
 		}
 	}
 	c.mu.Unlock()
-	if err := b.write(c.recordsOf(snaps), c.cfg.MaxSize, time.Unix(0, c.now().wall)); err != nil {
+	err := toEnd(func() error { return b.write(c.recordsOf(snaps), c.cfg.MaxSize, time.Unix(0, c.now().wall)) })
+	if err != nil {
 		c.mu.Lock()
 		b.outdated = true
 		c.mu.Unlock()
 		c.observe(context.Background(), hook.SnapshotFailed{Path: b.file.Path(), Err: err})
 	}
 	return true
+}
+
+// toEnd runs f, which calls the user's code, in a goroutine of its own, lest
+// runtime.Goexit in there ends that of the caller.
+func toEnd(f func() error) error {
+	result := make(chan error, 1)
+	go func() {
+		err := fmt.Errorf("%w: %w", ErrSnapshot, errBrokenOff)
+		defer func() { result <- err }()
+		err = f()
+	}()
+	return <-result
 }
 
 // recordsOf derives what the hook keeps, within one FetchTimeout. What it can't derive is
@@ -281,12 +297,12 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 	if c.backup == nil || e.snap.Load() != nil || !isOutage(t.err) {
 		return nil
 	}
-	found, err, _ := c.backup.reads.Do("", func() (any, error) { return c.backup.values() })
+	values, err := c.readBackup()
 	if err != nil {
 		t.err = fmt.Errorf("%w; %w", t.err, err)
 		return []hook.Event{hook.SnapshotFailed{Path: c.backup.file.Path(), Err: err}}
 	}
-	v, has := found.(map[Ref]kept)[t.ref]
+	v, has := values[t.ref]
 	if !has {
 		return nil
 	}
@@ -298,6 +314,27 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 	}
 	t.kept = &v
 	return nil
+}
+
+// readBackup returns what the file has, once for all who look at the same time. A disk or a
+// sealer that hangs holds them up for one FetchTimeout.
+func (c *Cache) readBackup() (map[Ref]kept, error) {
+	read := c.backup.reads.DoChan("", func() (any, error) {
+		var values map[Ref]kept
+		err := toEnd(func() (err error) {
+			values, err = c.backup.values()
+			return err
+		})
+		return values, err
+	})
+	timer := time.NewTimer(c.cfg.FetchTimeout)
+	defer timer.Stop()
+	select {
+	case r := <-read:
+		return r.Val.(map[Ref]kept), r.Err
+	case <-timer.C:
+		return nil, fmt.Errorf("%w: reading %s takes longer than FetchTimeout (%v)", ErrSnapshot, c.backup.file.Path(), c.cfg.FetchTimeout)
+	}
 }
 
 // adopt publishes what restore found, which is past its TTL whatever its age. Called with mu

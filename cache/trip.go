@@ -25,7 +25,7 @@ type trip struct {
 }
 
 // errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
-var errBrokenOff = fmt.Errorf("%w in the source or hook: it ended its goroutine", ErrPanic)
+var errBrokenOff = fmt.Errorf("%w in the source, hook or sealer: it ended its goroutine", ErrPanic)
 
 // travel asks the source and gives what it brought to the hook, within
 // FetchTimeout and the Cache's life.

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
@@ -60,24 +61,22 @@ type File struct {
 // New makes a File of what is or will be at path. The directory must exist when it is
 // written.
 func New(path string, aead cipher.AEAD) (*File, error) {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil, noFile(path)
+	info, err := os.Stat(path)
+	if path == "" || os.IsPathSeparator(path[len(path)-1]) || err == nil && info.IsDir() {
+		return nil, fmt.Errorf("the path %q names no file; give one such as /var/lib/app/secrets.sealed", path)
 	}
-	return newFile(path, aead, osDisk{})
+	abs, err := filepath.Abs(path) // lest it changes with the working directory
+	if err != nil {
+		return nil, err
+	}
+	return newFile(abs, aead, osDisk{})
 }
 
 func newFile(path string, aead cipher.AEAD, d disk) (*File, error) {
-	switch {
-	case path == "" || os.IsPathSeparator(path[len(path)-1]):
-		return nil, noFile(path)
-	case guard.IsNil(aead):
+	if guard.IsNil(aead) {
 		return nil, errors.New("the sealer is nil; give a cipher.AEAD, from cipher.NewGCM say")
 	}
 	return &File{path: path, aead: func() cipher.AEAD { return aead }, disk: d}, nil
-}
-
-func noFile(path string) error {
-	return fmt.Errorf("the path %q names no file; give one such as /var/lib/app/secrets.sealed", path)
 }
 
 // Path returns where the File is.
@@ -120,10 +119,11 @@ func seal(aead cipher.AEAD, plain []byte) (sealed []byte, err error) {
 	data = append(data, magic...)
 	data = binary.BigEndian.AppendUint16(data, version)
 	data = binary.BigEndian.AppendUint64(data, uint64(size))
-	header := data[:headerSize:headerSize]
+	header := bytes.Clone(data)
 	data = append(data, nonce...)
+	want := bytes.Clone(data) // what the sealer is given is not beyond its reach
 	out := aead.Seal(data, nonce, plain, header)
-	if len(out) != headerSize+size || !bytes.HasPrefix(out, data) {
+	if len(out) != headerSize+size || !bytes.HasPrefix(out, want) {
 		clear(out)
 		return nil, errors.New("the sealer did not append as many bytes as its Overhead promises; give a cipher.AEAD that does, such as AES-GCM")
 	}

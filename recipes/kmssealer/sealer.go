@@ -33,6 +33,8 @@ type Client interface {
 // CloudTrail shows.
 var purpose = map[string]string{"purpose": "typedsecret snapshot"}
 
+const keySize = 32
+
 // New returns AES-256 in Galois/Counter mode with the data key whose encrypted form is in
 // the file at path; if there is no file, KMS makes a data key under keyID and the file is
 // written, of mode 0600. Several processes may do so at a time: they end with one key.
@@ -45,9 +47,12 @@ func New(ctx context.Context, client Client, keyID, path string) (cipher.AEAD, e
 	if err != nil {
 		return nil, fmt.Errorf("kmssealer: %w", err)
 	}
+	if len(key) != keySize {
+		return nil, fmt.Errorf("kmssealer: KMS returned a data key of %d bytes, and AES-256 has %d", len(key), keySize)
+	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("kmssealer: KMS returned a data key of %d bytes", len(key))
+		return nil, fmt.Errorf("kmssealer: %w", err)
 	}
 	return cipher.NewGCM(block)
 }
@@ -62,6 +67,9 @@ func dataKey(ctx context.Context, client Client, keyID, path string) ([]byte, er
 			return nil, fmt.Errorf("making a data key: %w", err)
 		}
 		clear(out.Plaintext) // what counts is the file, which another process may have made
+		if len(out.CiphertextBlob) == 0 {
+			return nil, errors.New("KMS returned a data key without its encrypted form")
+		}
 		if err := create(path, out.CiphertextBlob); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package kmssealer_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -24,8 +25,10 @@ import (
 
 // A fakeKMS answers the two calls; the encrypted form of a key is its number.
 type fakeKMS struct {
-	mu   sync.Mutex
-	keys [][]byte
+	mu    sync.Mutex
+	keys  [][]byte
+	size  int  // of a key; 0: 32
+	bares bool // it leaves the encrypted form out
 }
 
 func (f *fakeKMS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +46,7 @@ func (f *fakeKMS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	number := 0
 	switch r.Header.Get("X-Amz-Target") {
 	case "TrentService.GenerateDataKey":
-		key := make([]byte, 32)
+		key := make([]byte, cmp.Or(f.size, 32))
 		rand.Read(key)
 		f.keys = append(f.keys, key)
 		number = len(f.keys)
@@ -55,7 +58,11 @@ func (f *fakeKMS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"__type":"InvalidCiphertextException"}`)
 		return
 	}
-	json.NewEncoder(w).Encode(map[string]any{"Plaintext": f.keys[number-1], "CiphertextBlob": fmt.Appendf(nil, "key %d", number), "KeyId": in.KeyId})
+	answer := map[string]any{"Plaintext": f.keys[number-1], "CiphertextBlob": fmt.Appendf(nil, "key %d", number), "KeyId": in.KeyId}
+	if f.bares {
+		delete(answer, "CiphertextBlob")
+	}
+	json.NewEncoder(w).Encode(answer)
 }
 
 func clientOf(url string) *kms.Client {
@@ -67,8 +74,10 @@ func clientOf(url string) *kms.Client {
 	})
 }
 
-func newKMS(t testing.TB) *kms.Client {
-	server := httptest.NewServer(new(fakeKMS))
+func newKMS(t testing.TB) *kms.Client { return overKMS(t, new(fakeKMS)) }
+
+func overKMS(t testing.TB, fake *fakeKMS) *kms.Client {
+	server := httptest.NewServer(fake)
 	t.Cleanup(server.Close)
 	return clientOf(server.URL)
 }
@@ -123,6 +132,23 @@ func TestAKeyFileThatKMSRefusesIsAnErrorAndStays(t *testing.T) {
 		if _, err := kmssealer.New(t.Context(), newKMS(t), "alias/snapshot", path); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+func TestADataKeyThatIsNoneIsNotUsedNorKept(t *testing.T) {
+	for _, size := range []int{16, 24, 33} {
+		_, err := kmssealer.New(t.Context(), overKMS(t, &fakeKMS{size: size}), "alias/snapshot", filepath.Join(t.TempDir(), "key"))
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("a data key of %d bytes", size)) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "key")
+	_, err := kmssealer.New(t.Context(), overKMS(t, &fakeKMS{bares: true}), "alias/snapshot", path)
+	if err == nil || !strings.Contains(err.Error(), "without its encrypted form") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := kmssealer.New(t.Context(), newKMS(t), "alias/snapshot", path); err != nil {
+		t.Errorf("the next start: %v", err)
 	}
 }
 
