@@ -174,7 +174,7 @@ func (l *lookups) needsFetch(ref Ref) bool {
 	case d.under != nil:
 		return false
 	case d.verdict == stale:
-		return d.waitFor <= 0 && !l.c.allowsStale(d, d.at.since(d.snap.at))
+		return d.waitFor <= 0 && l.c.allowsStale(d, d.at.since(d.snap.at)) != nil
 	default:
 		return d.verdict == miss
 	}

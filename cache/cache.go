@@ -134,14 +134,15 @@ func (c *Cache) lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 			}
 			return d.snap, nil
 		case stale:
-			if c.maySeeStale(ctx, d) {
+			refused := c.maySeeStale(ctx, d)
+			if refused == nil {
 				if d.refresh {
 					c.fetch(ctx, ref, false)
 				}
 				return d.snap, nil
 			}
 			if d.waitFor > 0 {
-				return nil, d.failure.err
+				return nil, refused
 			}
 		case refused:
 			return nil, d.err

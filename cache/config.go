@@ -8,6 +8,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/internal/sealed"
 )
 
@@ -76,7 +77,8 @@ type Config struct {
 	// StaleIfError decides whether the last good value, whose age is given,
 	// may be returned although it is past its TTL, because refreshing fails
 	// with err. By default (nil) it always may. It is called by the goroutine
-	// that reads, from several at once; if it panics, the answer is no.
+	// that reads, from several at once; if it panics, the answer is no. The error of a
+	// read that it refuses says so, and wraps [ErrPanic] if it panicked.
 	StaleIfError func(err error, age time.Duration) bool
 
 	// CheckClock has each read look at the wall clock and the monotonic
@@ -121,6 +123,12 @@ func (c Config) Validate() error {
 	}
 	if err := (Ref{ID: "any", Stage: c.DefaultStage}).Validate(); err != nil {
 		return fmt.Errorf("%w: DefaultStage: %w", ErrInvalidConfig, err)
+	}
+	switch {
+	case c.Hook != nil && guard.IsNil(c.Hook):
+		return fmt.Errorf("%w: Hook is a nil %T; leave it out for none", ErrInvalidConfig, c.Hook)
+	case c.Observer != nil && guard.IsNil(c.Observer):
+		return fmt.Errorf("%w: Observer is a nil %T; leave it out for none", ErrInvalidConfig, c.Observer)
 	}
 	if c.snapshot != nil {
 		if _, err := c.snapshot(); err != nil {

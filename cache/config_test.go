@@ -10,6 +10,8 @@ import (
 
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 func TestAWrongSettingIsAnErrorThatSaysWhatWouldBeRight(t *testing.T) {
@@ -87,6 +89,18 @@ func TestSettingsAtTheirBoundsAreFine(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestANilHookOrObserverIsAnError(t *testing.T) {
+	for name, cfg := range map[string]cache.Config{
+		"Hook is a nil *cache_test.keyless":   {Hook: (*keyless)(nil)},
+		"Observer is a nil *observed.Journal": {Observer: (*observed.Journal)(nil)},
+		"Observer is a nil hook.ObserverFunc": {Observer: hook.ObserverFunc(nil)},
+	} {
+		if c, err := cache.New(serving(), cfg); c != nil || !errors.Is(err, cache.ErrInvalidConfig) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v, %v", name, c, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -74,7 +75,7 @@ type past struct {
 }
 
 // A failure is what is remembered of the fetches that failed since the last
-// success. It does not change but for told.
+// success. It does not change but for told and refused.
 type failure struct {
 	err   *Error
 	began instant
@@ -84,6 +85,16 @@ type failure struct {
 	delay time.Duration
 	tried bool        // the fetch began when the value was already past its TTL
 	told  atomic.Bool // that a stale value was served because of it
+
+	refused atomic.Pointer[Error] // what they get whom StaleIfError refuses a stale value; one for all
+}
+
+// refuse returns the error of a reader who is refused the last good value because of err.
+func (f *failure) refuse(err error) *Error {
+	refused := *f.err
+	refused.Err = fmt.Errorf("%w; %w", refused.Err, err)
+	f.refused.CompareAndSwap(nil, &refused)
+	return f.refused.Load()
 }
 
 // failure returns that of the last fetch, or nil.
@@ -111,6 +122,7 @@ func (e *entry) forgetTry() {
 	}
 	e.past.failure = &failure{err: f.err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay}
 	e.past.failure.told.Store(f.told.Load())
+	e.past.failure.refused.Store(f.refused.Load())
 }
 
 func (e *entry) isFlying() bool { return e.under() != nil }

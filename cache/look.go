@@ -159,30 +159,36 @@ func (c *Cache) entry(ref Ref) (*entry, error) {
 }
 
 // maySeeStale asks whether the value of a stale decision may be returned, and
-// tells the observer, once for each failed fetch, when it is.
-func (c *Cache) maySeeStale(ctx context.Context, d decision) bool {
+// tells the observer, once for each failed fetch, when it is. If it may not, the error says
+// so beside what failed.
+func (c *Cache) maySeeStale(ctx context.Context, d decision) error {
 	age := c.now().since(d.snap.at)
-	if !c.allowsStale(d, age) {
-		return false
+	if err := c.allowsStale(d, age); err != nil {
+		return d.failure.refuse(err)
 	}
 	if d.failure.told.CompareAndSwap(false, true) {
 		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: d.failure.err.Err})
 	}
-	return true
+	return nil
 }
 
+var errRefused = errors.New("StaleIfError refuses the last good value")
+
 // allowsStale asks Config.StaleIfError about a stale decision.
-func (c *Cache) allowsStale(d decision, age time.Duration) bool {
+func (c *Cache) allowsStale(d decision, age time.Duration) error {
 	ask := c.cfg.StaleIfError
 	if ask == nil {
-		return true
+		return nil
 	}
 	var ok bool
 	err := guard.Call("StaleIfError", func() error {
 		ok = ask(d.failure.err.Err, age)
 		return nil
 	})
-	return err == nil && ok
+	if err == nil && !ok {
+		err = errRefused
+	}
+	return err
 }
 
 // lastGood is what a reader gets that waited for a fetch which failed.
@@ -205,7 +211,10 @@ func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error
 		switch {
 		case s != nil:
 			return s, nil
-		case last != nil && errors.As(err, &failed) && c.maySeeStale(ctx, decision{snap: last, failure: &failure{err: failed}}):
+		case last != nil && errors.As(err, &failed):
+			if err := c.maySeeStale(ctx, decision{snap: last, failure: &failure{err: failed}}); err != nil {
+				return nil, err
+			}
 			return last, nil
 		}
 		return nil, err
@@ -223,7 +232,10 @@ func (c *Cache) lastGood(ctx context.Context, ref Ref, last *Snapshot, err error
 	if young {
 		return d.snap, nil
 	}
-	if d.snap == nil || !c.maySeeStale(ctx, d) {
+	if d.snap == nil {
+		return nil, err
+	}
+	if err := c.maySeeStale(ctx, d); err != nil {
 		return nil, err
 	}
 	return d.snap, nil

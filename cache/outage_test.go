@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -205,6 +206,9 @@ func TestStaleIfErrorDecidesByErrorAndAge(t *testing.T) {
 		settle()
 		time.Sleep(time.Nanosecond)
 		wantErr(t, c, "db", errDown) // two hours old
+		if _, err := c.Get(t.Context(), ref("db")); !strings.Contains(err.Error(), "StaleIfError refuses the last good value") {
+			t.Errorf("the error does not say that there is a value: %v", err)
+		}
 
 		s.mend()
 		time.Sleep(time.Minute)

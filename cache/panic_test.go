@@ -149,7 +149,7 @@ func TestAPanicInStaleIfErrorIsARefusal(t *testing.T) {
 		time.Sleep(time.Hour)
 		for range 3 {
 			_, err := c.Get(t.Context(), ref("db"))
-			if !errors.Is(err, errDown) {
+			if !errors.Is(err, errDown) || !errors.Is(err, cache.ErrPanic) || !strings.Contains(err.Error(), "StaleIfError") {
 				t.Errorf("got %v", err)
 			}
 			wantSilent(t, err)

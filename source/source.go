@@ -43,7 +43,11 @@ var kinds = []kind{
 		return agent.New(agent.Config{URL: url})
 	}},
 	{"failover", "failover:eu-west-1,eu-central-1", func(ctx context.Context, regions string) (cache.Source, error) {
-		return failover.FromEnvironment(ctx, strings.Split(regions, ",")...)
+		names := strings.Split(regions, ",")
+		for i, name := range names {
+			names[i] = strings.TrimSpace(name)
+		}
+		return failover.FromEnvironment(ctx, names...)
 	}},
 	{"file", "file:/mnt/secrets", func(_ context.Context, dir string) (cache.Source, error) { return file.New(dir) }},
 	{"env", "env: or env:PREFIX_", func(_ context.Context, prefix string) (cache.Source, error) { return env.New(prefix), nil }},
@@ -62,8 +66,11 @@ var kinds = []kind{
 //   - env: is the environment, env:SECRET_ the variables that begin so
 //   - static:dev.json is a JSON file, static:dev.env one of lines
 //
-// An unknown scheme is an error that lists the known.
+// An unknown scheme is an error that lists the known. Errors wrap [cache.ErrInvalidConfig].
 func Open(ctx context.Context, setting string) (cache.Source, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	scheme, rest, found := strings.Cut(setting, ":")
 	for _, k := range kinds {
 		if !found || k.scheme != scheme {
@@ -71,7 +78,7 @@ func Open(ctx context.Context, setting string) (cache.Source, error) {
 		}
 		s, err := k.open(ctx, rest)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", cache.ErrInvalidConfig, err)
 		}
 		return s, nil
 	}

@@ -26,7 +26,7 @@ func TestASettingNamesASource(t *testing.T) {
 	}
 	t.Setenv("SECRET_DB", "from env")
 	for setting, want := range map[string]string{
-		"": "from aws", "aws:": "from aws", "aws:eu-west-1": "from aws", "failover:eu-west-1,eu-central-1": "from aws",
+		"": "from aws", "aws:": "from aws", "failover:eu-west-1, eu-central-1": "from aws", "aws:eu-west-1": "from aws", "failover:eu-west-1,eu-central-1": "from aws",
 		"file:" + dir: "from file", "env:SECRET_": "from env",
 		"static:" + filepath.Join(dir, "dev.json"): "from json", "static:" + filepath.Join(dir, "dev.env"): "from lines",
 	} {
@@ -60,9 +60,24 @@ func TestAnUnknownSettingIsAnErrorThatListsTheKnown(t *testing.T) {
 			}
 		}
 	}
-	for _, setting := range []string{"file:", "static:no-such.json", "static:", "agent:http://example.com", "failover:", "failover:a,a", "aws:not a region"} {
-		if s, err := source.Open(t.Context(), setting); s != nil || err == nil {
+	for setting, says := range map[string]string{
+		"file:": "directory is empty", "static:no-such.json": "no-such.json", "static:": "the path is empty", "agent:http://example.com": "localhost",
+		"failover:": "region 0", "failover:eu-west-1,,b": "region 1", "failover:a,a": "twice", "aws:not a region": "region",
+		`static:{"a":"hunter2"}`: "looks like secrets",
+	} {
+		s, err := source.Open(t.Context(), setting)
+		if s != nil || !errors.Is(err, cache.ErrInvalidConfig) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v, %v", setting, s, err)
+		}
+	}
+}
+
+func TestANilContextIsBackground(t *testing.T) {
+	secrettest.New(t).Setenv(t)
+	for _, setting := range []string{"aws:", "aws:eu-west-1", "failover:eu-west-1", "static:static/testdata/dev.json"} {
+		var none context.Context
+		if _, err := source.Open(none, setting); err != nil {
+			t.Errorf("%s: %v", setting, err)
 		}
 	}
 }

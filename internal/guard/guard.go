@@ -21,7 +21,8 @@ func Call(what string, f func() error) (err error) {
 			err = recovered(fmt.Sprintf("%v in the %s: a %T at %s", ErrPanic, what, v, Origin()))
 		}
 	}()
-	if err := f(); err == nil || Walkable(err) {
+	err = f()
+	if err == nil || Walkable(err) {
 		return err
 	}
 	return recovered(fmt.Sprintf("%v in the %s: it returned a %T whose methods panic, a nil pointer perhaps", ErrPanic, what, err))

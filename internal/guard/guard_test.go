@@ -87,6 +87,9 @@ func TestAnErrorThatCanNotBeWalkedIsAPanic(t *testing.T) {
 			}
 		})
 	}
+	if err := guard.Call("source", func() error { return (*fs.PathError)(nil) }); !strings.Contains(err.Error(), "a *fs.PathError whose methods panic") {
+		t.Errorf("the type is not told: %v", err)
+	}
 	if !guard.Walkable(nil) || !guard.Walkable(fmt.Errorf("x: %w", io.EOF)) {
 		t.Error("what is walkable is said not to be")
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go/logging"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -24,8 +25,15 @@ var errNoRegion = errors.New("no AWS region is configured; set AWS_REGION, or re
 // (AWS_ENDPOINT_URL_SECRETS_MANAGER, AWS_ENDPOINT_URL) are configured as for any
 // other program that uses the SDK. Credentials are looked for on the first
 // Fetch, not here.
+//
+// The SDK logs nothing by it, unless an option gives it a logger: what goes wrong is in the
+// errors.
 func FromEnvironment(ctx context.Context, optFns ...func(*config.LoadOptions) error) (*Source, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, optFns...)
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	quiet := config.WithLogger(logging.Nop{})
+	cfg, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{quiet}, optFns...)...)
 	if err != nil {
 		return nil, configError(err)
 	}

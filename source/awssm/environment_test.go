@@ -203,3 +203,30 @@ func TestFIPSAndDualStackAreLeftToTheSDK(t *testing.T) {
 		})
 	}
 }
+
+func TestTheSDKLogsNothing(t *testing.T) {
+	srv := secrettest.New(t)
+	srv.Seed(t, "prod/db", "s")
+	srv.Setenv(t)
+	log, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := os.Stderr
+	os.Stderr = log
+	defer func() { os.Stderr = before }()
+	s, err := awssm.FromEnvironment(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, effect := range []secrettest.Effect{secrettest.TruncateBody(), secrettest.DropAfterHeaders()} {
+		stop := srv.Fail(t, secrettest.Fault{Effect: effect})
+		if _, err := s.Fetch(t.Context(), current); err == nil {
+			t.Error("no error")
+		}
+		stop()
+	}
+	if data, err := os.ReadFile(log.Name()); len(data) > 0 || err != nil {
+		t.Errorf("it logged %q, %v", data, err)
+	}
+}

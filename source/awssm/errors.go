@@ -57,7 +57,7 @@ func sortError(ctx context.Context, err error) error {
 		if noLogin {
 			whose = "credentials"
 		}
-		return fail(fmt.Sprintf("%v: no %s before the context's deadline", cache.ErrTimeout, whose), cache.ErrTimeout)
+		return fail(fmt.Sprintf("%v: no %s in time", cache.ErrTimeout, whose), cache.ErrTimeout)
 	case noLogin && !isLastResort(err) && isTimeout(err):
 		return fail(fmt.Sprintf("%v: the AWS SDK got no credentials in time (%v)", cache.ErrTimeout, innermost(cause)), cache.ErrTimeout)
 	case noLogin && !isLastResort(err) && isNetError(cause):

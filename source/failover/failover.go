@@ -63,9 +63,10 @@ func New(regions ...Region) (*Source, error) {
 	}
 	s := &Source{newest: newNewest()}
 	for i, r := range regions {
+		if err := checkName(i, r.Name); err != nil {
+			return nil, err
+		}
 		switch {
-		case r.Name == "" || strings.ContainsAny(r.Name, " \t\n:/"):
-			return nil, fmt.Errorf("failover: region %d has the name %q; one looks like eu-west-1", i, r.Name)
 		case guard.IsNil(r.Source):
 			return nil, fmt.Errorf("failover: the region %s has no Source", r.Name)
 		case s.region(r.Name) != nil:
@@ -76,6 +77,13 @@ func New(regions ...Region) (*Source, error) {
 	return s, nil
 }
 
+func checkName(i int, name string) error {
+	if name == "" || strings.ContainsAny(name, " \t\n:/") {
+		return fmt.Errorf("failover: region %d has the name %q; one looks like eu-west-1", i, name)
+	}
+	return nil
+}
+
 // FromEnvironment makes a Source of these regions with the configuration that the AWS
 // SDK finds in the environment, but for its region; see [awssm.FromEnvironment]. So each
 // region asks for credentials of its own, from its own STS if there is a role to assume,
@@ -83,6 +91,9 @@ func New(regions ...Region) (*Source, error) {
 func FromEnvironment(ctx context.Context, names ...string) (*Source, error) {
 	regions := make([]Region, len(names))
 	for i, name := range names {
+		if err := checkName(i, name); err != nil {
+			return nil, err
+		}
 		source, err := awssm.FromEnvironment(ctx, config.WithRegion(name))
 		if err != nil {
 			return nil, fmt.Errorf("failover: region %s: %w", name, err)

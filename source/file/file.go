@@ -83,6 +83,9 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 // attempt reads the file of a secret once. If all files were swapped meanwhile, a file
 // that isn't there was perhaps removed with those before it.
 func (s *Source) attempt(id string) (v cache.Value, swapped bool, err error) {
+	if info, err := os.Stat(s.dir); err == nil && !info.IsDir() {
+		return cache.Value{}, false, fmt.Errorf("%w: %s is no directory", cache.ErrUnavailable, s.dir)
+	}
 	root, err := os.OpenRoot(s.dir)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -116,8 +119,10 @@ func (s *Source) find(root *os.Root, id string) (cache.Value, error) {
 				return v, nil
 			case errors.Is(err, errLeadsOut):
 				tried = append(tried, fmt.Sprintf("%s leads out of %s", path, s.dir))
+			case errors.Is(err, errNotRegular):
+				tried = append(tried, fmt.Sprintf("%s is no regular file", s.dir+string(filepath.Separator)+path))
 			case errors.Is(err, cache.ErrNotFound):
-				tried = append(tried, fmt.Sprintf("there is no file %s", filepath.Join(s.dir, path)))
+				tried = append(tried, fmt.Sprintf("there is no file %s", s.dir+string(filepath.Separator)+path))
 			default:
 				return cache.Value{}, err
 			}
@@ -129,6 +134,8 @@ func (s *Source) find(root *os.Root, id string) (cache.Value, error) {
 // errLeadsOut is what os.Root says of paths and links that leave it, for which it has no
 // name.
 var errLeadsOut = errors.New("the path leads out of the directory")
+
+var errNotRegular = errors.New("this is no regular file")
 
 // read returns the content of a regular file, and when it was written.
 func read(root *os.Root, path string) ([]byte, time.Time, error) {
@@ -143,7 +150,7 @@ func read(root *os.Root, path string) ([]byte, time.Time, error) {
 		return nil, time.Time{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
 	}
 	if !before.Mode().IsRegular() {
-		return nil, time.Time{}, fmt.Errorf("%w: %s is no regular file", cache.ErrNotFound, path)
+		return nil, time.Time{}, fmt.Errorf("%w: %w", cache.ErrNotFound, errNotRegular)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {

@@ -191,6 +191,18 @@ func TestWhatAFileCantHold(t *testing.T) {
 			t.Errorf("%v: %v", ref, err)
 		}
 	}
+	check(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
+	for id, says := range map[string]string{
+		"sub": filepath.Join(dir, "sub") + " is no regular file", "x/../db": "there is no file " + dir + "/x/../db",
+	} {
+		if _, err := open(t, dir).Fetch(t.Context(), cache.Ref{ID: id}); !errors.Is(err, cache.ErrNotFound) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	none := filepath.Join(dir, "db")
+	if _, err := open(t, none).Fetch(t.Context(), cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrUnavailable) || !strings.Contains(err.Error(), none+" is no directory") {
+		t.Errorf("a directory that is none: %v", err)
+	}
 	if _, err := file.New(""); err == nil {
 		t.Error("no directory, and no error")
 	}

@@ -25,6 +25,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/local"
@@ -48,6 +49,12 @@ func New(secrets map[string]string) *Source {
 // Open makes a Source of the file at path, which is read at each Fetch, so that a change
 // shows at the next refresh. A file that is missing or can't be parsed is an error now.
 func Open(path string) (*Source, error) {
+	switch {
+	case path == "":
+		return nil, errors.New("static: the path is empty; give one such as dev.json or dev.env")
+	case strings.ContainsAny(path, "{\"\n"): // not to be shown
+		return nil, errors.New("static: the path looks like secrets; give that of the file that holds them, such as dev.json or dev.env")
+	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("static: %w", err)
