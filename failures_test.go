@@ -186,7 +186,7 @@ func wantCount(t *testing.T, calls *atomic.Int64, want int64) {
 
 const failuresHead = `# What a failure looks like
 
-For each failure: what ` + "`Get`" + ` returns if nothing was fetched yet, word for word (errors of handles are a ` + "`*typedsecret.Error`" + `; ` + "`errors.Is`" + ` finds the sentinel that its text begins with after the secret's name); what it returns once there is a good value; which events the ` + "`Observer`" + ` gets, in the first case; what it costs; what to do. The library logs nothing by itself. Delays are drawn at random, the texts below have the longest first one. No text holds a part of a secret.
+For each failure: what ` + "`Get`" + ` returns if nothing was fetched yet, word for word (errors of handles are a ` + "`*typedsecret.Error`" + `; ` + "`errors.Is`" + ` finds the sentinel that its text begins with after the secret's name); what it returns once there is a good value; which events the ` + "`Observer`" + ` gets, in the first case; what it costs; what to do. The library logs nothing by itself; a client that you give it may. Delays are drawn at random, the texts below have the longest first one. No text holds a part of a secret.
 
 Each row is what a test has seen, whose name is in the last column: ` + "`go test -run TestFailures .`" + `; with ` + "`-update-failures`" + ` it writes this page.
 

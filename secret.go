@@ -56,7 +56,7 @@ var (
 
 // An Error says which secret could not be had, why, and when it is asked for
 // again. Errors of handles are of type *Error, but for [ErrZeroHandle] and what
-// [ByID.Err] returns, which are about no secret.
+// [ByID.Err] returns, which are about no secret, and for a nil function given to Do or Inject.
 type Error = cache.Error
 
 // Info tells about a value that a handle returned. It holds no secret.
@@ -158,8 +158,9 @@ func WithCache(c *cache.Cache) Option {
 }
 
 // WithClient binds the handle to a cache over client, of default settings,
-// which all handles with the same client share. For other settings, use
-// [WithCache] over a source/awssm.Source.
+// which all handles with the same client share. Client and cache are kept as long as the
+// program runs. For other settings, and for clients that come and go, use [WithCache] over
+// a source/awssm.Source, and close the cache in the end.
 //
 // Client is any value with the method GetSecretValue, such as a
 // *secretsmanager.Client; it must be comparable, as pointers are.

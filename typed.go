@@ -79,8 +79,9 @@ func (s *Secret[T]) ref() cache.Ref {
 // rotation was noticed decodes.
 //
 // If a new version does not decode, or its Validate method refuses it, the last
-// good one is returned on; GetWithInfo and the cache's Observer tell. Errors are
-// of type [*Error], but for [ErrZeroHandle].
+// good one is returned on; GetWithInfo and the cache's Observer tell. That is the last
+// one which this handle has decoded, so a handle that is seldom read had better be read at
+// the start, by [Preload] say. Errors are of type [*Error], but for [ErrZeroHandle].
 //
 // A done ctx ends the wait for a fetch or a hook, not the fetch; a value that needs
 // no wait is returned although ctx is done.

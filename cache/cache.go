@@ -24,7 +24,8 @@ import (
 )
 
 // A Cache is safe for concurrent use. It starts no goroutine but for fetches,
-// and one timer that runs only while secrets are being read. Make one with
+// and one timer that runs only while secrets are being read. One that is used in a
+// testing/synctest bubble has to be made, used and closed in there alone. Make one with
 // [New]; those methods of a nil or zero Cache that can fail return [ErrNilCache],
 // but for Close.
 type Cache struct {

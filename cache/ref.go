@@ -19,7 +19,8 @@ const (
 )
 
 // A Ref names what to fetch: a secret and which of its versions. It is
-// comparable, and the key under which a Cache keeps a Value.
+// comparable, and the key under which a Cache keeps a Value: a secret that is named in two
+// ways, by its name and by its ARN say, is kept and refreshed twice.
 type Ref struct {
 	// ID is the secret's name, its full ARN, or its ARN without the hyphen and
 	// six characters that Secrets Manager adds.

@@ -9,7 +9,8 @@ import "context"
 // to try again is the Cache's to decide. It returns soon after ctx is done. The Ref
 // it gets is valid and has a Stage or a VersionID. Where the service says why it
 // refuses, the error wraps the sentinel for it, [ErrNotFound] or one of its
-// neighbours; no error holds secret bytes, in its text or in what it wraps.
+// neighbours; that of a ctx whose deadline has passed [ErrTimeout], that of a cancelled one
+// its ctx.Err() alone. No error holds secret bytes, in its text or in what it wraps.
 //
 // The Cache copies what it keeps of the Value, whose strings may be parts of larger
 // ones, and sets FetchedAt.

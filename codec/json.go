@@ -26,7 +26,7 @@ import (
 // the two remedies. A field tagged `,string` takes the bare value beside the
 // quoted one that encoding/json wants; on a string field it takes a number or a
 // bool as its text, and "null" as that text. Lenient does the same for every scalar
-// in the secret.
+// in the secret, but for a time.Duration: whether "30" is seconds is not to be guessed.
 //
 // A time.Duration takes "30s" or a number of nanoseconds. A struct that has an
 // UnmarshalBinary method and no other, such as url.URL, takes a string.

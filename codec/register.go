@@ -18,9 +18,11 @@ var registered sync.Map
 
 // Register makes c the codec that [For] answers for T. Call it from an init
 // function, or at any rate before the first secret of type T is read: a handle
-// asks once, and those without options of their own ask together, once for each cache.
-// The last call before that wins, and a nil c takes the registration back.
-// Register may be called from several goroutines at once.
+// asks once, and those without options of their own ask together: once for each cache that
+// they were given, and once in all if they follow the default one, whichever that is.
+// The registration is for T as a whole: not for fields of its type, nor for *T. The last
+// call before that wins, and a nil c takes the registration back. Register may be called
+// from several goroutines at once.
 func Register[T any](c Codec) {
 	t := reflect.TypeFor[T]()
 	if c == nil {

@@ -42,7 +42,8 @@ type Fetched struct {
 }
 
 // Rotated: a fetch brought another version than the one before. Secret names
-// the new version. It follows the Fetched of the same fetch.
+// the new version. It follows the Fetched of the same fetch. Sources whose versions have
+// no ID (source/static, source/env) have none.
 type Rotated struct {
 	Secret
 	From string // the version ID before
