@@ -29,15 +29,15 @@ import (
 // secrets that this process did not fetch stays in it, the newest MaxSize in all, so processes
 // of one service may share it; of two that write at the same moment, one's newest values are
 // not in it until its next write, so those that start together had better have a file each.
-// It is replaced as a whole: after a crash at any moment the old or the new one
-// is there. Only its owner may read it. The directory must exist; a symbolic link at path is
-// itself replaced.
+// It is replaced as a whole: after a crash at any moment the old or the new one is there.
+// Only its owner may read it. The directory must exist; a symbolic link at path is itself
+// replaced.
 //
 // Sealer is an authenticated cipher such as AES-GCM, with a key that is kept elsewhere: in
 // KMS, say. It is called by several goroutines at once, and must not wait for anything, as
-// Close waits for it. A file that is truncated, was tampered with, was sealed with another key or is
-// of a newer format is not used, in no part, and is replaced at the next write; one that
-// is none of this library's stays as it is. The Observer is told by [hook.SnapshotFailed],
+// Close waits for it. A file that is truncated, was tampered with, was sealed with another
+// key or is of a newer format is not used, in no part, and is replaced at the next write; one
+// that is none of this library's stays as it is. The Observer is told by [hook.SnapshotFailed],
 // and the error of a Get that needed it wraps [ErrSnapshot]. If writing fails, the file
 // before stays, the Observer is told, and the next fetch, or Close, tries again. With a
 // Hook, the values are derived for the time of the writing.

@@ -91,6 +91,9 @@ type failure struct {
 
 // refuse returns the error of a reader who is refused the last good value because of err.
 func (f *failure) refuse(err error) *Error {
+	if known := f.refused.Load(); known != nil {
+		return known
+	}
 	refused := *f.err
 	refused.Err = fmt.Errorf("%w; %w", refused.Err, err)
 	f.refused.CompareAndSwap(nil, &refused)

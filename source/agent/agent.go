@@ -89,11 +89,7 @@ func New(cfg Config) (*Source, error) {
 
 func baseURL(text string) (string, error) {
 	if text == "" {
-		port, err := defaultPort()
-		if err != nil {
-			return "", err
-		}
-		return "http://localhost:" + port, nil
+		return defaultURL()
 	}
 	u, err := url.Parse(text)
 	switch {

@@ -26,12 +26,12 @@ func variables() []string {
 // portVariable is the extension's.
 const portVariable = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"
 
-func defaultPort() (string, error) {
+func defaultURL() (string, error) {
 	switch port := os.Getenv(portVariable); {
 	case port == "":
-		return "2773", nil
+		return DefaultURL, nil
 	case isPort(port):
-		return port, nil
+		return "http://localhost:" + port, nil
 	default:
 		return "", fmt.Errorf("agent: the variable %s holds no port, a number from 1 to 65535", portVariable)
 	}
