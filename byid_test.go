@@ -146,6 +146,8 @@ func TestMoreHandlesThanTheCacheKeeps(t *testing.T) {
 		source.fail(nil)
 		source.put("0", "100")
 		time.Sleep(24 * time.Hour)
+		must[int](t)(handles[0].Get(t.Context())) // may begin the fetch in the background
+		synctest.Wait()
 		wantGet(t, handles[0], 100)
 		decodes.want(t, 11)
 	})

@@ -289,22 +289,23 @@ func TestReadersOfACacheThatIsReplacedAndClosedGetTheNewOnesValue(t *testing.T) 
 		old := open(t, slow, cache.Config{})
 		setDefault(t, old)
 		handle, byID := typedsecret.New[int]("k"), typedsecret.NewByID[int]()
+		var readers sync.WaitGroup
 		for name, read := range map[string]func() (int, error){
 			"Secret.Get":     func() (int, error) { return handle.Get(t.Context()) },
 			"Secret.Refresh": func() (int, error) { return handle.Refresh(t.Context()) },
 			"ByID.Get":       func() (int, error) { return byID.Get(t.Context(), "k") },
 			"ByID.Refresh":   func() (int, error) { return byID.Refresh(t.Context(), "k") },
 		} {
-			go func() {
+			readers.Go(func() {
 				if v, err := read(); v != 2 || err != nil {
 					t.Errorf("%s: %v, %v", name, v, err)
 				}
-			}()
+			})
 		}
 		synctest.Wait()
 		typedsecret.SetDefault(open(t, storing("k", "2"), cache.Config{}))
 		old.Close()
-		synctest.Wait()
+		readers.Wait()
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/units"
 )
 
 // DefaultRetryBudget is for how long [Secret.Do] tries again while a credential is
@@ -37,6 +38,9 @@ func WithRetryBudget(d time.Duration) Option {
 	return func(set *settings) {
 		if d < 0 {
 			set.refuse("the retry budget is %v; it must be positive, or 0 to turn retries off", d)
+		}
+		if err := units.Check("the retry budget", d); err != nil {
+			set.refuse("%w", err)
 		}
 		set.budget = d
 	}
@@ -208,7 +212,7 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 		return refused // one refresh is all, and none if it can bring no other version
 	}
 	t.asked = true
-	v, err := t.secret.renew(patient)
+	v, err := t.secret.renew(patient, (*cache.Cache).LookupRecent)
 	if err == nil {
 		err = v.err()
 	}
@@ -254,7 +258,7 @@ func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 	patient, cancel := t.patient(within)
 	defer cancel()
 	pending, err := follow(patient, &dec.set, ref, func(c *cache.Cache) (*view[T], error) {
-		snap, err := c.LookupNow(patient, ref)
+		snap, err := c.LookupRecent(patient, ref)
 		if err != nil {
 			return nil, err
 		}

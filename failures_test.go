@@ -119,7 +119,7 @@ func (f failure) play(t *testing.T) string {
 		source, fail := f.begin(t)
 		calls, events := new(atomic.Int64), &observed.Journal{}
 		c := open(t, counted{source, calls}, cache.Config{
-			Observer: events, MinRefreshInterval: 1, Backoff: backoff.Policy{Base: time.Hour, Jitter: backoff.NoJitter},
+			Observer: events, MinRefreshInterval: -1, Backoff: backoff.Policy{Base: time.Hour, Jitter: backoff.NoJitter},
 		})
 		return typedsecret.New[DBCreds]("prod/db", append(opts, typedsecret.WithCache(c))...), fail, calls, events, c
 	}

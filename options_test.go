@@ -203,3 +203,17 @@ func TestAByIDRefusesWhatIsForDo(t *testing.T) {
 		}
 	}
 }
+
+// A number without a unit is one of nanoseconds.
+func TestADurationWithoutAUnitIsAnError(t *testing.T) {
+	handle := typedsecret.New[string]("k", typedsecret.WithRetryBudget(10))
+	for name, err := range map[string]error{
+		"WithRetryBudget":    handle.Err(),
+		"Preloader.Interval": typedsecret.Preloader{Interval: 10}.Preload(t.Context()),
+		"Preloader.Jitter":   typedsecret.Preloader{Jitter: 10}.Preload(t.Context()),
+	} {
+		if !errors.Is(err, typedsecret.ErrInvalidConfig) || !strings.Contains(err.Error(), "did you mean 10 * time.Second?") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

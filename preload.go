@@ -3,6 +3,7 @@ package typedsecret
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/units"
 	"github.com/typedsecret/typedsecret/internal/world"
 )
 
@@ -46,10 +48,10 @@ func PreloadAll(ctx context.Context) error { return Preloader{}.PreloadAll(ctx) 
 // zero Preloader preloads at once, as [Preload] and [PreloadAll] do.
 type Preloader struct {
 	// Jitter holds the first request back for a time that is drawn at random, at most
-	// this; 0 by default, and what is negative counts as 0.
+	// this; 0 by default, and a negative one counts as 0. The least is 1 ms.
 	Jitter time.Duration
 	// Interval is the least time between the starts of two requests; 0 by default, and
-	// what is negative counts as 0.
+	// a negative one counts as 0. The least is 1 ms.
 	Interval time.Duration
 }
 
@@ -57,6 +59,9 @@ type Preloader struct {
 func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 	if ctx == nil {
 		ctx = context.Background()
+	}
+	if err := errors.Join(units.Check("Preloader.Jitter", p.Jitter), units.Check("Preloader.Interval", p.Interval)); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 	}
 	errs := make([]error, len(handles))
 	places := map[*cache.Cache][]placed{}

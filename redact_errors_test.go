@@ -38,8 +38,8 @@ func TestFailedRequestsShowNoSecret(t *testing.T) {
 			server.Seed(t, "k", hidden)
 			events := &observed.Journal{}
 			c := over(t, server, cache.Config{
-				Observer: events, FetchTimeout: 300 * time.Millisecond, TTL: time.Nanosecond,
-				Backoff: backoff.Policy{Base: time.Nanosecond, Max: time.Nanosecond, Growth: 1, Jitter: backoff.NoJitter},
+				Observer: events, FetchTimeout: 300 * time.Millisecond,
+				Backoff: backoff.Policy{Base: -1},
 			})
 			warm, cold := typedsecret.New[string]("k", typedsecret.WithCache(c)), typedsecret.NewByID[password](typedsecret.WithCache(c))
 			wantGet(t, warm, hidden)
@@ -47,6 +47,9 @@ func TestFailedRequestsShowNoSecret(t *testing.T) {
 			server.Fail(t, secrettest.Fault{Effect: effect, Times: 4})
 
 			_, errRefresh := warm.Refresh(t.Context())
+			if err := warm.Invalidate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			wantGet(t, warm, hidden)
 			_, info, err := warm.GetWithInfo(t.Context())
 			if err != nil {

@@ -75,10 +75,11 @@ type Info struct {
 	// be had from its primary region; else it is empty.
 	Replica string
 
-	// Stale: the value is past its TTL and was returned because refreshing it
-	// fails.
+	// Stale reports whether the value is past its TTL or was invalidated. It was returned
+	// all the same because refreshing it failed or takes long.
 	Stale bool
-	// RefreshErr is why the last attempt to refresh failed, nil if it did not.
+	// RefreshErr is why the last attempt to refresh failed, or that the one under way takes
+	// longer than readers wait ([ErrTimeout]); else nil.
 	RefreshErr error
 	// DecodeErr is why the newest version could not be decoded or is invalid;
 	// then the value is that of an older version. Else nil.

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -77,8 +76,8 @@ func (s *store) count() int {
 
 // eager lets each forced refresh fetch, and tries again at once after a failure.
 var eager = cache.Config{
-	MinRefreshInterval: time.Nanosecond,
-	Backoff:            backoff.Policy{Base: time.Nanosecond, Max: time.Nanosecond, Growth: 1, Jitter: backoff.NoJitter},
+	MinRefreshInterval: -1,
+	Backoff:            backoff.Policy{Base: -1},
 }
 
 // open makes a Cache that the end of the test closes.

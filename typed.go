@@ -83,8 +83,13 @@ func (s *Secret[T]) ref() cache.Ref {
 // one which this handle has decoded, so a handle that is seldom read had better be read at
 // the start, by [Preload] say. Errors are of type [*Error], but for [ErrZeroHandle].
 //
-// A done ctx ends the wait for a fetch or a hook, not the fetch; a value that needs
-// no wait is returned although ctx is done.
+// After its TTL the value is refreshed before it is returned. A Get that may be given the last
+// good value waits for the refresh for at most a second, and for at most a third of the time
+// that ctx has left (cache.Config.MaxRefreshWait); then it returns the last good value, while
+// the refresh goes on. So a Secrets Manager that hangs costs no caller its deadline.
+//
+// A done ctx ends the wait for a fetch or a hook, not the fetch. A value that needs no wait is
+// returned although ctx is done.
 func (s *Secret[T]) Get(ctx context.Context) (T, error) {
 	// So small that it is inlined: the T is copied once, to where the caller
 	// wants it. A Get that returned the T from its own frame took twice the time.
@@ -122,24 +127,25 @@ func (s *Secret[T]) GetWithInfo(ctx context.Context) (T, Info, error) {
 	return *value, v.info(), err
 }
 
-// Refresh fetches now and returns what came, decoded; all other readers get it
-// too. Within the cache's MinRefreshInterval of the last forced fetch it returns
-// what that brought, and while a back-off delay runs, the error that began it.
-// If the fetch or the decoding fails, that is the error, and Get goes on to
-// return the last good value.
+// Refresh fetches the secret and returns what came, decoded; all other readers get it
+// too. The fetch begins after the call of Refresh: it waits for the end of the cache's
+// MinRefreshInterval after the last forced fetch, together with all other callers, but for no
+// longer than FetchTimeout. While a back-off delay runs, Refresh returns the error that
+// began it. If the fetch or the decoding fails, Refresh returns that error, and Get goes on
+// to return the last good value.
 func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
 	if s.isZero() {
 		return *new(T), ErrZeroHandle
 	}
-	v, err := s.renew(ctx)
+	v, err := s.renew(ctx, (*cache.Cache).LookupNow)
 	return s.dec.refreshed(ctx, v, err)
 }
 
 // renew returns the view that a forced refresh brings.
-func (s *Secret[T]) renew(ctx context.Context) (*view[T], error) {
+func (s *Secret[T]) renew(ctx context.Context, lookup func(*cache.Cache, context.Context, cache.Ref) (*cache.Snapshot, error)) (*view[T], error) {
 	ref := s.ref()
 	return follow(ctx, &s.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
-		snap, err := c.LookupNow(ctx, ref)
+		snap, err := lookup(c, ctx, ref)
 		if err != nil {
 			return nil, err
 		}
@@ -147,9 +153,10 @@ func (s *Secret[T]) renew(ctx context.Context) (*view[T], error) {
 	})
 }
 
-// Invalidate makes the next Get fetch. If that fails, the last good value is
-// returned as after its TTL. Within the cache's MinRefreshInterval of the last
-// forced fetch it does nothing.
+// Invalidate makes the next Get fetch, and wait for that fetch. If it fails or takes long,
+// the last good value is returned as after its TTL. The fetch begins at once if the last one
+// that Invalidate asked for began the cache's MinRefreshInterval ago or earlier, else at the
+// end of that interval.
 func (s *Secret[T]) Invalidate(ctx context.Context) error {
 	if s.isZero() {
 		return ErrZeroHandle

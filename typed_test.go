@@ -173,6 +173,8 @@ func TestInfoTellsOfAFailingRefresh(t *testing.T) {
 		}
 		source.fail(nil)
 		time.Sleep(time.Hour)
+		wantGet(t, handle, "good") // begins a fetch in the background
+		synctest.Wait()
 		if got, info, err := handle.GetWithInfo(t.Context()); got != "good" || err != nil || info.Stale || info.RefreshErr != nil {
 			t.Fatalf("after it: %q, %+v, %v", got, info, err)
 		}
@@ -184,7 +186,7 @@ func TestInfoTellsOfAFailingRefresh(t *testing.T) {
 func TestReadsNoticeWhatAnotherHandleDid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := storing("k", "1")
-		with := typedsecret.WithCache(open(t, source, cache.Config{MinRefreshInterval: time.Nanosecond}))
+		with := typedsecret.WithCache(open(t, source, cache.Config{MinRefreshInterval: -1}))
 		handle, other, byID := typedsecret.New[int]("k", with), typedsecret.New[string]("k", with), typedsecret.NewByID[int](with)
 		wantAll := func(want int) {
 			t.Helper()

@@ -20,7 +20,7 @@ import (
 
 // each10min is hourly, and tries again 10 minutes after a failure.
 var each10min = cache.Config{
-	NoRefreshAhead: true, MinRefreshInterval: 1,
+	NoRefreshAhead: true, MinRefreshInterval: -1,
 	Backoff: backoff.Policy{Base: 10 * time.Minute, Max: 10 * time.Minute, Growth: 1, Jitter: backoff.NoJitter},
 }
 

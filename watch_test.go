@@ -90,7 +90,7 @@ func (w *watching) wantEnd(t testing.TB) {
 }
 
 // hourly has a value refreshed each hour, and not before; forced refreshes always fetch.
-var hourly = cache.Config{NoRefreshAhead: true, MinRefreshInterval: 1, Backoff: eager.Backoff}
+var hourly = cache.Config{NoRefreshAhead: true, MinRefreshInterval: -1, Backoff: eager.Backoff}
 
 // watchOver opens a cache over source, with a handle on "k".
 func watchOver(t testing.TB, source cache.Source, cfg cache.Config) *typedsecret.Secret[string] {

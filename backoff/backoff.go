@@ -9,6 +9,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/typedsecret/typedsecret/internal/units"
 	"github.com/typedsecret/typedsecret/internal/world"
 )
 
@@ -25,7 +26,8 @@ var ErrInvalid = errors.New("invalid back-off")
 // A Policy computes delays. The zero Policy is the default one. A Policy is a
 // value without state, safe for concurrent use.
 type Policy struct {
-	// Base bounds the delay after the first failure; 0 means 1 s.
+	// Base bounds the delay after the first failure; 0 means 1 s. The least is 1 ms. A
+	// negative Base turns the back-off off, for tests say: no delay follows a failure.
 	Base time.Duration
 	// Growth multiplies the bound for each further failure; 0 means 2. At
 	// least 1.
@@ -51,14 +53,20 @@ const (
 
 // Validate reports a setting that makes no sense, and what would.
 func (p Policy) Validate() error {
+	for _, setting := range []struct {
+		name  string
+		value time.Duration
+	}{{"Base", p.Base}, {"Max", p.Max}} {
+		if err := units.Check(setting.name, setting.value); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
 	switch {
-	case p.Base < 0:
-		return fmt.Errorf("%w: Base is %v; it must be positive, or 0 for %v", ErrInvalid, p.Base, DefaultBase)
 	case p.Growth != 0 && !(p.Growth >= 1) || math.IsInf(p.Growth, 1):
 		return fmt.Errorf("%w: Growth is %v; it must be a number of at least 1, or 0 for %v", ErrInvalid, p.Growth, DefaultGrowth)
 	case p.Max < 0:
 		return fmt.Errorf("%w: Max is %v; it must be positive, or 0 for %v", ErrInvalid, p.Max, DefaultMax)
-	case p.Max != 0 && p.Max < p.base():
+	case p.Max != 0 && p.Base >= 0 && p.Max < p.base():
 		base := fmt.Sprint(p.base())
 		if p.Base == 0 {
 			base += ", its default"
@@ -73,7 +81,7 @@ func (p Policy) Validate() error {
 // Bound returns the longest that Delay can be after that many failures in a
 // row; without a failure it is 0.
 func (p Policy) Bound(failures int) time.Duration {
-	if failures < 1 {
+	if failures < 1 || p.Base < 0 {
 		return 0
 	}
 	d := float64(p.base()) * math.Pow(p.growth(), float64(failures-1))
@@ -101,11 +109,11 @@ func (p Policy) Delay(failures int) time.Duration {
 	}
 }
 
-// DelayAfter is Delay for who knows how long the failures have gone on, counted from the
-// first. A few short draws make many failures of a short outage, and these a long bound;
-// so the delay is at most Base + (Growth-1) times the outage, which is what it comes to
-// without jitter: with a Growth of 2, no service that works again is left alone for
-// longer than it failed, plus Base.
+// DelayAfter is Delay with one more bound, for a caller that knows how long the failures
+// have gone on, counted from the first: the delay is at most Base + (Growth-1) times that.
+// With a Growth of 2, no service that works again is left alone for longer than it failed,
+// plus Base. Without the bound, a few short draws make many failures of a short outage, and
+// many failures a long delay.
 func (p Policy) DelayAfter(failures int, outage time.Duration) time.Duration {
 	delay := p.Delay(failures)
 	if most := float64(p.base()) + (p.growth()-1)*float64(max(outage, 0)); most < float64(delay) {

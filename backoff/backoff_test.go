@@ -21,7 +21,9 @@ func TestValidate(t *testing.T) {
 		{"constant delay", backoff.Policy{Base: time.Second, Growth: 1, Max: time.Second}, ""},
 		{"base above the default maximum", backoff.Policy{Base: 2 * time.Hour}, ""},
 		{"longest of all", backoff.Policy{Base: math.MaxInt64, Growth: math.MaxFloat64, Jitter: backoff.EqualJitter}, ""},
-		{"negative base", backoff.Policy{Base: -1}, "Base is -1ns"},
+		{"off", backoff.Policy{Base: -1}, ""},
+		{"base without a unit", backoff.Policy{Base: 5}, "did you mean 5 * time.Second?"},
+		{"maximum without a unit", backoff.Policy{Base: time.Millisecond, Max: 60}, "did you mean 60 * time.Second?"},
 		{"negative maximum", backoff.Policy{Max: -time.Second}, "Max is -1s"},
 		{"maximum under base", backoff.Policy{Base: time.Minute, Max: time.Second}, "Max must be at least Base"},
 		{"maximum under the default base", backoff.Policy{Max: time.Millisecond}, "Base 1s"},
@@ -51,6 +53,15 @@ func TestZeroPolicyIsTheDefaultOfTheAWSClients(t *testing.T) {
 	for failures := range 20 {
 		if got, want := zero.Bound(failures), explicit.Bound(failures); got != want {
 			t.Errorf("after %d failures the bound is %v, want %v", failures, got, want)
+		}
+	}
+}
+
+func TestANegativeBaseTurnsTheBackOffOff(t *testing.T) {
+	p := backoff.Policy{Base: -1}
+	for failures := range 100 {
+		if d := p.DelayAfter(failures, time.Hour); d != 0 {
+			t.Errorf("after %d failures the delay is %v", failures, d)
 		}
 	}
 }

@@ -316,6 +316,49 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 	return nil
 }
 
+// restoreEarly begins to look into the file for a secret whose first fetch takes long, once
+// for each fetch, and publishes what it finds. It returns a channel that is closed then; nil
+// if no fetch is under way or the secret has a value.
+func (c *Cache) restoreEarly(ctx context.Context, ref Ref) <-chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.find(&ref)
+	if c.closed || e == nil || e.snap.Load() != nil || !e.isFlying() {
+		return nil
+	}
+	out := e.under()
+	if out.early == nil {
+		out.early = make(chan time.Time)
+		c.running.Go(func() {
+			defer close(out.early)
+			c.restoreMeanwhile(context.WithoutCancel(ctx), ref, e)
+		})
+	}
+	return out.early
+}
+
+// restoreMeanwhile is restoreEarly in a goroutine of its own.
+func (c *Cache) restoreMeanwhile(ctx context.Context, ref Ref, e *entry) {
+	t := &trip{ctx: ctx, ref: ref, err: errSlow}
+	var events []hook.Event
+	c.apart(func() { events = c.restore(e, t) })
+	if c.done.Err() != nil {
+		return // perhaps before the events were written
+	}
+	now := c.now()
+	c.mu.Lock()
+	if t.kept != nil && !c.closed && e.snap.Load() == nil && e.isFlying() {
+		if evicted := c.adopt(e, t.kept, now); evicted != nil {
+			events = append(events, hook.Evicted{Secret: evicted.event()})
+		}
+		c.notify(e.key)
+	}
+	c.mu.Unlock()
+	if len(events) > 0 {
+		c.apart(func() { c.observe(ctx, events...) })
+	}
+}
+
 // readBackup returns what the file has, once for all who look at the same time. A disk or a
 // sealer that hangs holds them up for one FetchTimeout.
 func (c *Cache) readBackup() (map[Ref]kept, error) {

@@ -109,6 +109,7 @@ func (l *lookups) start(refs []Ref) {
 // has no answer yet.
 func (l *lookups) together(refs []Ref) {
 	l.running.Go(func() {
+		var wait wait
 		err := l.request(func() {
 			landed := make(chan struct{})
 			go func() {
@@ -117,6 +118,7 @@ func (l *lookups) together(refs []Ref) {
 			}()
 			select {
 			case <-landed:
+			case <-l.longEnough(refs, &wait):
 			case <-l.ctx.Done():
 			}
 		})
@@ -125,15 +127,33 @@ func (l *lookups) together(refs []Ref) {
 				l.found[ref].err = &Error{Ref: ref, Err: err}
 				continue
 			}
-			l.running.Go(func() { l.alone(ref) })
+			l.running.Go(func() { l.aloneSince(ref, wait) })
 		}
 	})
 }
 
+// longEnough returns a channel that sends when the wait for a batch is over. It is nil if
+// none of its secrets can have a last good value.
+func (l *lookups) longEnough(refs []Ref, wait *wait) <-chan time.Time {
+	mayHave := l.c.backup != nil
+	for _, ref := range refs {
+		e := l.c.find(&ref)
+		mayHave = mayHave || l.found[ref].last != nil || e != nil && e.snap.Load() != nil
+	}
+	if !mayHave {
+		return nil
+	}
+	wait.start(l.c, l.ctx, time.Now())
+	return time.After(time.Until(wait.end()))
+}
+
 // alone looks ref up.
-func (l *lookups) alone(ref Ref) {
+func (l *lookups) alone(ref Ref) { l.aloneSince(ref, wait{}) }
+
+// aloneSince looks ref up for a reader that may have begun to wait.
+func (l *lookups) aloneSince(ref Ref, wait wait) {
 	f := l.found[ref]
-	look := func() { f.snap, f.err = l.c.Lookup(l.ctx, ref, f.last) }
+	look := func() { f.snap, f.err = l.c.lookup(l.ctx, ref, f.last, wait) }
 	if !l.needsFetch(ref) {
 		look()
 	} else if err := l.request(look); err != nil {
@@ -195,7 +215,11 @@ func (c *Cache) flyTogether(ctx context.Context, refs []Ref) {
 	forced := false
 	for _, ref := range refs {
 		out := new(outcome)
-		if e, _ := c.takeOff(ref, false, out); e != nil {
+		e, _ := c.takeOff(ref, read, out)
+		if out.startIn > 0 {
+			c.running.Done() // by itself, later
+		}
+		if e != nil {
 			aboard = append(aboard, passenger{e, out, &trip{ctx: ctx, ref: ref, out: out, err: errBrokenOff}})
 			flying = append(flying, ref)
 			forced = forced || out.forced

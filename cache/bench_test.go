@@ -46,7 +46,7 @@ func BenchmarkColdGet(b *testing.B) {
 }
 
 func BenchmarkRefreshSameVersion(b *testing.B) {
-	c := open(b, cache.SourceFunc(fixed), cache.Config{MinRefreshInterval: 1})
+	c := open(b, cache.SourceFunc(fixed), cache.Config{MinRefreshInterval: -1})
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := c.Refresh(b.Context(), ref("db")); err != nil {

@@ -47,6 +47,7 @@ type Cache struct {
 	mu      sync.Mutex
 	closed  bool
 	running sync.WaitGroup // fetches and Snapshot.Go; added to only while not closed
+	begun   uint64         // counts the fetches that begin
 	fetched uint64         // counts the values published
 	// outdated has for each of some groups of Refs the number of the newest value of
 	// which an evicted one is known to be out of date. Nil until one was evicted.
@@ -112,14 +113,15 @@ func (c *Cache) Lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 			return s, nil
 		}
 	}
-	return c.lookup(ctx, ref, last)
+	return c.lookup(ctx, ref, last, wait{})
 }
 
-func (c *Cache) lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot, error) {
+func (c *Cache) lookup(ctx context.Context, ref Ref, last *Snapshot, wait wait) (*Snapshot, error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
 	var asked instant
+	defer wait.stop()
 	for first := true; ; first = false {
 		d := c.look(ref, last)
 		if first {
@@ -131,14 +133,14 @@ func (c *Cache) lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 		switch d.verdict {
 		case hit:
 			if d.refresh {
-				c.fetch(ctx, ref, false)
+				c.fetch(ctx, ref, read)
 			}
 			return d.snap, nil
 		case stale:
 			refused := c.maySeeStale(ctx, d)
 			if refused == nil {
 				if d.refresh {
-					c.fetch(ctx, ref, false)
+					c.fetch(ctx, ref, read)
 				}
 				return d.snap, nil
 			}
@@ -148,24 +150,36 @@ func (c *Cache) lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 		case refused:
 			return nil, d.err
 		}
-		out, err := c.await(ctx, &ref, &d, false)
+		wait.begin(c, ctx, &d, last)
+		out, err := c.await(ctx, &ref, &d, read, wait.enough())
 		switch {
 		case err != nil:
-			return nil, err
+			if s, good := c.lastGoodSoFar(ctx, ref, last); good {
+				return s, nil
+			}
+			if err != errLongEnough {
+				return nil, err
+			}
+			wait.goOn(c, ctx, ref)
 		case out.err == nil && !out.answers(asked, c.cfg.TTL):
 			continue
 		case out.err == nil:
 			return out.snap, nil
+		default:
+			return c.lastGood(ctx, ref, last, out.err)
 		}
-		return c.lastGood(ctx, ref, last, out.err)
 	}
 }
 
-// Refresh fetches the secret now and returns what came, also for all who call
-// [Cache.Get] after. Within Config.MinRefreshInterval of the last forced fetch
-// it returns what that brought, unless that is past its TTL by now; while a back-off
-// delay runs, the error that began it. If the fetch fails, the last good value stays
-// where it is.
+// Refresh fetches the secret and returns what came, also for all who call [Cache.Get]
+// after. The fetch begins after the call of Refresh, so that it misses no rotation before
+// it. Forced fetches of a secret are Config.MinRefreshInterval apart: Refresh waits for the
+// end of that interval, together with all other callers, and then makes one fetch for all.
+// If that wait is longer than Config.FetchTimeout, Refresh returns an error at once, which
+// wraps [ErrTimeout] and says in RetryIn how long it would be.
+//
+// While a back-off delay runs, Refresh returns the error that began it. If a fetch is under
+// way and fails, that is the answer. A failure leaves the last good value where it is.
 func (c *Cache) Refresh(ctx context.Context, ref Ref) (Value, error) {
 	s, err := c.LookupNow(ctx, ref)
 	if err != nil {
@@ -176,6 +190,17 @@ func (c *Cache) Refresh(ctx context.Context, ref Ref) (Value, error) {
 
 // LookupNow is Refresh for typed handles, as Lookup is Get for them.
 func (c *Cache) LookupNow(ctx context.Context, ref Ref) (*Snapshot, error) {
+	return c.lookupForced(ctx, ref, renewal)
+}
+
+// LookupRecent is LookupNow without the wait for the end of Config.MinRefreshInterval:
+// within it, LookupRecent returns what the last forced fetch brought. It is for a caller that
+// asks again and again.
+func (c *Cache) LookupRecent(ctx context.Context, ref Ref) (*Snapshot, error) {
+	return c.lookupForced(ctx, ref, recent)
+}
+
+func (c *Cache) lookupForced(ctx context.Context, ref Ref, asks request) (*Snapshot, error) {
 	if c == nil || c.source == nil {
 		return nil, &Error{Ref: ref, Err: ErrNilCache}
 	}
@@ -183,32 +208,65 @@ func (c *Cache) LookupNow(ctx context.Context, ref Ref) (*Snapshot, error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	asked := c.now()
-	for {
-		d := c.lookForced(ref)
+	asked := c.lookForced(ref, asks, math.MaxUint64)
+	for d := asked; ; d = c.lookForced(ref, asks, asked.begun) {
 		switch d.verdict {
 		case hit:
 			return d.snap, nil
 		case refused:
 			return nil, d.err
 		}
-		out, err := c.await(ctx, &ref, &d, true)
+		if d.startIn > 0 {
+			if d.startIn > c.cfg.FetchTimeout {
+				return nil, &Error{Ref: ref, RetryIn: d.startIn, Err: fmt.Errorf(
+					"%w: the next forced fetch may begin in %v, as Config.MinRefreshInterval (%v) says, and Refresh waits no longer than FetchTimeout (%v)",
+					ErrTimeout, d.startIn, c.cfg.MinRefreshInterval, c.cfg.FetchTimeout)}
+			}
+			if c.pause(ctx, d.startIn); ctx.Err() != nil {
+				return nil, gaveUp(ctx, ref)
+			}
+			continue
+		}
+		out, err := c.await(ctx, &ref, &d, asks, nil)
 		switch {
 		case err != nil:
 			return nil, err
 		case out.err != nil:
 			return nil, out.err
-		case !out.forced || !out.answers(asked, c.cfg.TTL) || asked.mono-out.began.mono >= int64(c.cfg.MinRefreshInterval):
-			continue // a fetch that began before this call may have missed a rotation
+		case out.isFor(&asked, asks, &c.cfg):
+			return out.snap, nil
 		}
-		return out.snap, nil
 	}
 }
 
-// Invalidate makes the next Get of ref fetch, as if the value were past its TTL;
-// if that fails, the last good value is what Config.StaleIfError decides about.
-// It counts as a forced refresh, also if there is no value now: within
-// Config.MinRefreshInterval of the last one it does nothing.
+// pause waits for d, or until ctx or the Cache ends.
+func (c *Cache) pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-c.done.Done():
+	case <-ctx.Done():
+	}
+}
+
+// isFor reports whether a successful outcome is what a forced refresh asked for. A fetch that
+// began before may have missed a rotation.
+func (o *outcome) isFor(asked *decision, asks request, cfg *Config) bool {
+	if !o.forced {
+		return false
+	}
+	if asks == renewal {
+		return o.number > asked.begun && o.snap != nil
+	}
+	return o.answers(asked.at, cfg.TTL) && asked.at.mono-o.began.mono < int64(max(cfg.MinRefreshInterval, 1))
+}
+
+// Invalidate makes the next Get of ref fetch, and wait for that fetch, as if the value were
+// past its TTL; if the fetch fails or takes long, the last good value is what
+// Config.StaleIfError decides about. The fetch is a forced one, as IsForced tells the Source.
+// It begins at once if the last one that Invalidate asked for began Config.MinRefreshInterval
+// ago or earlier, else at the end of that interval.
 func (c *Cache) Invalidate(ref Ref) error {
 	if c == nil || c.source == nil {
 		return &Error{Ref: ref, Err: ErrNilCache}
@@ -218,14 +276,11 @@ func (c *Cache) Invalidate(ref Ref) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, err := c.entry(ref)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case e.forcedWithin(c.cfg.MinRefreshInterval, now):
-		return nil
 	}
 	c.outdate(ref, c.fetched) // a caller may know a newer value than the one that is kept
-	e.invalidate()
+	e.invalidate(now)
 	e.forgetTry()
 	if s := e.snap.Load(); s != nil {
 		s.invalid = true

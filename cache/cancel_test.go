@@ -132,7 +132,7 @@ func TestACancelledWaitIsNoFailureOfTheSecret(t *testing.T) {
 		time.Sleep(time.Hour)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		if _, err := c.Get(ctx, ref("db")); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.Refresh(ctx, ref("db")); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v", err)
 		}
 		wantGet(t, c, "db", "db v1")

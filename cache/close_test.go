@@ -112,7 +112,7 @@ func TestCloseInTheMiddleOfEverything(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := serving("a", "b", "c")
 			s.take(time.Microsecond)
-			c := open(t, s, cache.Config{MaxSize: 2, TTL: 20 * time.Microsecond, MinRefreshInterval: 1, Observer: &observed.Journal{}})
+			c := open(t, s, cache.Config{MaxSize: 2, TTL: time.Millisecond, MinRefreshInterval: -1, Observer: &observed.Journal{}})
 			var wg sync.WaitGroup
 			for i := range 8 {
 				wg.Go(func() {
@@ -149,7 +149,7 @@ func TestCloseInTheMiddleOfEverything(t *testing.T) {
 func TestCloseAmongReadersOnRealThreads(t *testing.T) {
 	for range 100 {
 		s := serving("a", "b", "c")
-		c := open(t, s, cache.Config{MaxSize: 2, TTL: 50 * time.Microsecond, MinRefreshInterval: 1})
+		c := open(t, s, cache.Config{MaxSize: 2, TTL: time.Millisecond, MinRefreshInterval: -1})
 		var wg sync.WaitGroup
 		for i := range 4 {
 			wg.Go(func() {

@@ -10,6 +10,7 @@ import (
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/internal/sealed"
+	"github.com/typedsecret/typedsecret/internal/units"
 )
 
 // The defaults of a Config. Those that the AWS caching clients have too are
@@ -19,6 +20,7 @@ const (
 	DefaultTTL                = time.Hour
 	DefaultStage              = "AWSCURRENT"
 	DefaultFetchTimeout       = 10 * time.Second
+	DefaultMaxRefreshWait     = time.Second
 	DefaultMinRefreshInterval = time.Second
 )
 
@@ -39,8 +41,16 @@ type Config struct {
 	MaxSize int
 
 	// TTL is the age from which a value is refreshed before it is returned,
-	// 1 h by default.
+	// 1 h by default and at least 1 ms.
 	TTL time.Duration
+
+	// MaxRefreshWait is how long a reader waits for the refresh of a value that is past
+	// its TTL or was invalidated, if the reader may be given that value instead
+	// (StaleIfError); 1 s by default. A reader whose context has a deadline waits for at
+	// most a third of the time that it has left. The refresh goes on meanwhile. After a
+	// refresh that failed, no reader waits until one succeeds. A negative MaxRefreshWait
+	// lets no reader wait.
+	MaxRefreshWait time.Duration
 
 	// NoRefreshAhead turns refresh-ahead off. With it on, an access to a value
 	// older than a moment drawn at random returns the value at once and starts a
@@ -65,20 +75,22 @@ type Config struct {
 	Backoff backoff.Policy
 
 	// FetchTimeout bounds one fetch, whatever the callers' contexts say; 10 s
-	// by default.
+	// by default and at least 1 ms.
 	FetchTimeout time.Duration
 
-	// MinRefreshInterval keeps forced refreshes apart, 1 s by default: of
-	// those of one Ref that come closer together, counted from the start of
-	// one that did fetch, the later get the value that it got. A nanosecond turns it
-	// off, for tests say. It is forgotten when the secret is evicted.
+	// MinRefreshInterval is the least time between the starts of two fetches of one
+	// secret that [Cache.Refresh] forces, and of two that [Cache.Invalidate] asks for; 1 s
+	// by default and at least 1 ms. A negative one turns it off, for tests say. An evicted
+	// secret begins anew.
 	MinRefreshInterval time.Duration
 
-	// StaleIfError decides whether the last good value, whose age is given,
-	// may be returned although it is past its TTL, because refreshing fails
-	// with err. By default (nil) it always may. It is called by the goroutine
-	// that reads, from several at once; if it panics, the answer is no. The error of a
-	// read that it refuses says so, and wraps [ErrPanic] if it panicked.
+	// StaleIfError decides whether the last good value, whose age is given, may be
+	// returned although it is past its TTL, because refreshing it failed with err or
+	// takes longer than readers wait: then err wraps [ErrTimeout]. By default (nil) it
+	// always may. A reader whom StaleIfError refuses a value while the refresh is under
+	// way goes on waiting. It is called by the goroutine that reads, from several at once;
+	// if it panics, the answer is no. The error of a read that it refuses says so, and
+	// wraps [ErrPanic] if it panicked.
 	StaleIfError func(err error, age time.Duration) bool
 
 	// CheckClock has each read look at the wall clock and the monotonic
@@ -106,13 +118,18 @@ func (c Config) Validate() error {
 	for _, d := range []struct {
 		name         string
 		value, usual time.Duration
+		canBeOff     bool
 	}{
-		{"TTL", c.TTL, DefaultTTL},
-		{"FetchTimeout", c.FetchTimeout, DefaultFetchTimeout},
-		{"MinRefreshInterval", c.MinRefreshInterval, DefaultMinRefreshInterval},
+		{"TTL", c.TTL, DefaultTTL, false},
+		{"FetchTimeout", c.FetchTimeout, DefaultFetchTimeout, false},
+		{"MaxRefreshWait", c.MaxRefreshWait, DefaultMaxRefreshWait, true},
+		{"MinRefreshInterval", c.MinRefreshInterval, DefaultMinRefreshInterval, true},
 	} {
-		if d.value < 0 {
+		if d.value < 0 && !d.canBeOff {
 			return fmt.Errorf("%w: %s is %v; it must be positive, or 0 for %v", ErrInvalidConfig, d.name, d.value, d.usual)
+		}
+		if err := units.Check(d.name, d.value); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 		}
 	}
 	if c.MaxSize < 0 || c.MaxSize > maxMaxSize {
@@ -170,9 +187,8 @@ func (c Config) resolved() Config {
 	if c.FetchTimeout == 0 {
 		c.FetchTimeout = DefaultFetchTimeout
 	}
-	if c.MinRefreshInterval == 0 {
-		c.MinRefreshInterval = DefaultMinRefreshInterval
-	}
+	c.MaxRefreshWait = orDefault(c.MaxRefreshWait, DefaultMaxRefreshWait)
+	c.MinRefreshInterval = orDefault(c.MinRefreshInterval, DefaultMinRefreshInterval)
 	if os.Getenv("AWS_LAMBDA_FUNCTION_NAME") != "" {
 		c.CheckClock = true
 	}
@@ -180,4 +196,13 @@ func (c Config) resolved() Config {
 		c.readClock = readClocks
 	}
 	return c
+}
+
+// orDefault puts the default in place of 0, and 0 in place of a negative setting, which is
+// one that is off.
+func orDefault(d, usual time.Duration) time.Duration {
+	if d == 0 {
+		return usual
+	}
+	return max(0, d)
 }

@@ -17,7 +17,7 @@ const someARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1
 func roundTrip(t *testing.T, id string, v cache.Value) (first, refreshed cache.Value) {
 	t.Helper()
 	c := open(t, cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) { return v, nil }),
-		cache.Config{MinRefreshInterval: 1})
+		cache.Config{MinRefreshInterval: -1})
 	first, err := c.Get(t.Context(), ref(id))
 	if err != nil {
 		t.Fatal(err)

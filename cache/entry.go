@@ -67,11 +67,25 @@ func (e *entry) is(ref *Ref, isDefault bool) bool {
 
 // past is what is remembered of an entry's fetches beside the value that came.
 type past struct {
-	under     *outcome // what the fetch under way will have; nil if there is none
-	invalid   bool     // Invalidate was called since the last fetch began
-	failure   *failure // nil unless the last fetch failed
-	wasForced bool     // at forcedAt a forced fetch began, the last of them
-	forcedAt  instant
+	under   *outcome  // what the fetch under way will have; nil if there is none
+	invalid bool      // Invalidate was called since the last fetch began
+	failure *failure  // nil unless the last fetch failed
+	forced  lastFetch // that was forced, by Refresh or after Invalidate
+	renewed lastFetch // that Invalidate had asked for
+}
+
+// A lastFetch is when the last fetch of a kind began, if there was one.
+type lastFetch struct {
+	number uint64 // of its outcome; 0 if there was none
+	at     instant
+}
+
+// left returns what is left at now of an interval after the fetch.
+func (l lastFetch) left(interval time.Duration, now instant) time.Duration {
+	if l.number == 0 {
+		return 0
+	}
+	return max(0, interval-now.since(l.at))
 }
 
 // A failure is what is remembered of the fetches that failed since the last
@@ -133,12 +147,15 @@ func (e *entry) isFlying() bool { return e.under() != nil }
 // isInvalid reports whether Invalidate was called since the last fetch began.
 func (e *entry) isInvalid() bool { return e.past != nil && e.past.invalid }
 
-// invalidate notes that Invalidate is called.
-func (e *entry) invalidate() {
+// invalidate notes that Invalidate is called. Readers wait anew for the fetch under way.
+func (e *entry) invalidate(now instant) {
 	if e.past == nil {
 		e.past = &past{}
 	}
 	e.past.invalid = true
+	if out := e.past.under; out != nil {
+		out.awaited = now
+	}
 }
 
 // hasPast reports whether e is to be kept without a value, for what is known of its fetches.
@@ -152,7 +169,10 @@ func (e *entry) begins(out *outcome) {
 	out.before = *e.past
 	e.past.under, e.past.invalid = out, false
 	if out.forced {
-		e.past.forcedAt, e.past.wasForced = out.began, true
+		e.past.forced = lastFetch{out.number, out.began}
+	}
+	if out.renews {
+		e.past.renewed = lastFetch{out.number, out.began}
 	}
 }
 
@@ -163,7 +183,7 @@ func (e *entry) ends(fail *failure, brought bool) {
 		e.past.invalid = true
 	}
 	e.past.under, e.past.failure = nil, fail
-	if !e.hasPast() && !e.past.wasForced {
+	if !e.hasPast() && e.past.forced.number == 0 {
 		e.past = nil
 	}
 }
@@ -172,13 +192,26 @@ func (e *entry) ends(fail *failure, brought bool) {
 // forced one that later ones are to keep apart from.
 func (e *entry) turnsBack() {
 	before := &e.past.under.before
-	e.past.forcedAt, e.past.wasForced = before.forcedAt, before.wasForced
+	e.past.forced, e.past.renewed = before.forced, before.renewed
 	e.ends(e.past.failure, false)
 }
 
-// forcedWithin reports whether a forced fetch started less than d ago.
-func (e *entry) forcedWithin(d time.Duration, now instant) bool {
-	return e.past != nil && e.past.wasForced && now.since(e.past.forcedAt) < d
+// untilForced returns how long it takes until Refresh may begin another forced fetch.
+func (c *Cache) untilForced(e *entry, now instant) time.Duration {
+	if e.past == nil {
+		return 0
+	}
+	return e.past.forced.left(c.cfg.MinRefreshInterval, now)
+}
+
+// untilRenewed returns how long it takes until a read may begin the fetch that Invalidate
+// asked for. After a failure the back-off keeps fetches apart.
+func (c *Cache) untilRenewed(e *entry, now instant) time.Duration {
+	s := e.snap.Load()
+	if e.past == nil || e.past.failure != nil || s == nil || !s.invalid {
+		return 0
+	}
+	return e.past.renewed.left(c.cfg.MinRefreshInterval, now)
 }
 
 // An Owner is who keeps something with secrets, by [Snapshot.Keep]. Its address is

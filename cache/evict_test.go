@@ -148,6 +148,8 @@ func TestAnEvictedSecretThatACallerKnowsSurvivesAnOutage(t *testing.T) {
 		s.mend()
 		s.rotate("a", "v2")
 		time.Sleep(time.Hour)
+		get(t, c, "a") // begins a fetch in the background
+		settle()
 		wantGet(t, c, "a", "a v2")
 	})
 }
@@ -293,7 +295,7 @@ func TestReadsOfLongAgoDoNotCount(t *testing.T) {
 func TestNothingIsKeptWithASecretThatIsEvicted(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("a", "b")
-		c := open(t, s, cache.Config{MaxSize: 1, MinRefreshInterval: 1, Backoff: every(time.Minute)})
+		c := open(t, s, cache.Config{MaxSize: 1, MinRefreshInterval: -1, Backoff: every(time.Minute)})
 		a, owner := makeBusy(t, c, "a"), new(cache.Owner)
 		s.fail(errDown)
 		if _, err := c.Refresh(t.Context(), ref("a")); err == nil {

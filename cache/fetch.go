@@ -19,15 +19,32 @@ type outcome struct {
 	snap    *Snapshot
 	err     error // an *Error
 	began   instant
+	number  uint64 // counts the fetches that begin; 0 if none did
 	forced  bool
-	before  past // what was remembered when it began
-	invalid bool // Invalidate was called meanwhile
+	renews  bool          // Invalidate had asked for it
+	startIn time.Duration // until it may begin; Cache.running counts the wait
+	before  past          // what was remembered when it began
+	invalid bool          // Invalidate was called meanwhile
+
+	// Guarded by Cache.mu:
+	awaited instant        // from when on readers wait for it; later than began after an Invalidate
+	slow    *failure       // told to readers who have waited long enough; nil before
+	early   chan time.Time // closed when the sealed file was looked into for those readers; nil before
 }
 
-// answers reports whether a successful outcome is one for who asked then, which
-// may have been in the middle of the fetch: for him it must not have been
-// invalidated, nor have been old already when he asked. Of the clocks, only the
-// monotonic one tells what came first.
+// A request says which fetch a caller asks for.
+type request int
+
+const (
+	read    request = iota // one that makes the value good for a Get
+	recent                 // a forced one, or what another brought within MinRefreshInterval
+	renewal                // a forced one that begins after the call
+)
+
+// answers reports whether a successful outcome is an answer to a reader who asked then. A
+// reader who asked in the middle of the fetch must not be given what Invalidate was called
+// for meanwhile, nor what was past its TTL already. Only the monotonic clock says whether
+// the fetch or the question came first.
 func (o *outcome) answers(asked instant, ttl time.Duration) bool {
 	if o.snap == nil {
 		return false // the batch had no answer
@@ -40,27 +57,30 @@ func (o *outcome) answers(asked instant, ttl time.Duration) bool {
 
 // fetch starts the one fetch of ref, or joins the one under way. The fetch runs
 // with the values of ctx, but not its end.
-func (c *Cache) fetch(ctx context.Context, ref Ref, forced bool) <-chan singleflight.Result {
+func (c *Cache) fetch(ctx context.Context, ref Ref, asks request) <-chan singleflight.Result {
 	return c.flights.DoChan(c.key(ref), func() (any, error) {
-		return c.fly(ctx, ref, forced), nil
+		return c.fly(ctx, ref, asks), nil
 	})
 }
 
 // await waits for the outcome of the fetch that d says is under way, else of one that
-// it starts, or for the end of ctx. The outcome comes at once if the Cache is closed.
-func (c *Cache) await(ctx context.Context, ref *Ref, d *decision, forced bool) (*outcome, error) {
+// it starts. It waits no longer than until enough sends, if it is not nil, or ctx ends. The
+// outcome comes at once if the Cache is closed.
+func (c *Cache) await(ctx context.Context, ref *Ref, d *decision, asks request, enough <-chan time.Time) (*outcome, error) {
 	var started <-chan singleflight.Result
 	var landed chan struct{}
 	if d.under != nil {
 		landed = d.under.landed
 	} else {
-		started = c.fetch(ctx, *ref, forced)
+		started = c.fetch(ctx, *ref, asks)
 	}
 	select {
 	case <-landed:
 		return d.under, nil
 	case r := <-started:
 		return r.Val.(*outcome), nil
+	case <-enough:
+		return nil, errLongEnough
 	case <-ctx.Done():
 		return nil, gaveUp(ctx, *ref)
 	}
@@ -75,9 +95,14 @@ func gaveUp(ctx context.Context, ref Ref) error {
 }
 
 // fly is the flight itself, in a goroutine of its own.
-func (c *Cache) fly(ctx context.Context, ref Ref, forced bool) *outcome {
+func (c *Cache) fly(ctx context.Context, ref Ref, asks request) *outcome {
 	out := new(outcome)
-	e, under := c.takeOff(ref, forced, out)
+	e, under := c.takeOff(ref, asks, out)
+	for ; out.startIn > 0; e, under = c.takeOff(ref, asks, out) {
+		c.pause(c.done, out.startIn)
+		c.running.Done()
+		out.startIn = 0
+	}
 	switch {
 	case under != nil: // in a batch
 		<-under.landed
@@ -143,10 +168,10 @@ func (c *Cache) apart(f func()) {
 	}
 }
 
-// takeOff registers a flight, unless there is one already, which it returns, or between
-// the caller's look and now another one ended that makes it needless: then it returns
-// nothing, and writes the outcome.
-func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) (_ *entry, under *outcome) {
+// takeOff registers a flight. If there is one already, it returns that as under. If another
+// one ended since the caller looked, and the flight is needless now or may not begin yet, it
+// returns nothing and writes the outcome. An empty one sends the caller back to look.
+func (c *Cache) takeOff(ref Ref, asks request, out *outcome) (_ *entry, under *outcome) {
 	now := c.now()
 	out.began = now
 	c.mu.Lock()
@@ -160,20 +185,29 @@ func (c *Cache) takeOff(ref Ref, forced bool, out *outcome) (_ *entry, under *ou
 		return nil, e.under()
 	}
 	d, _ := c.decide(e, now)
-	fail, lately := e.failure(), forced && e.forcedWithin(c.cfg.MinRefreshInterval, now)
+	fail, lately := e.failure(), asks != read && c.untilForced(e, now) > 0
 	switch {
-	case lately && fail == nil && d.snap != nil && c.isYoung(d.snap, now):
-		out.snap, out.forced = e.snap.Load(), true
-		return nil, nil
-	case fail != nil && (fail.delay > now.since(fail.at) || lately):
+	case fail != nil && (fail.delay > now.since(fail.at) || lately && asks == recent):
 		out.err, out.forced = fail.err, true
 		return nil, nil
-	case !forced && d.verdict == hit && !d.refresh:
+	case lately && asks == recent && d.snap != nil && c.isYoung(d.snap, now):
+		out.snap, out.forced = e.snap.Load(), true
+		return nil, nil
+	case lately && asks == renewal:
+		return nil, nil
+	case asks == read && d.startIn > 0:
+		out.startIn = d.startIn
+		c.running.Add(1)
+		return nil, nil
+	case asks == read && d.verdict == hit && !d.refresh:
 		out.snap = d.snap
 		return nil, nil
 	}
 	s := e.snap.Load()
-	out.landed, out.forced = make(chan struct{}), forced || e.isInvalid() || s != nil && s.invalid
+	out.renews = e.isInvalid() || s != nil && s.invalid
+	out.landed, out.forced = make(chan struct{}), asks != read || out.renews
+	c.begun++
+	out.number, out.awaited = c.begun, now
 	e.begins(out)
 	c.index.add(e)
 	c.running.Add(1)
@@ -376,7 +410,7 @@ func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 // counts as no try to refresh it: it was one to get a value, whichever. That is told by the
 // wall clock, since a sealed snapshot has the time of no other. Called with mu held.
 func (c *Cache) takeBack(e *entry, s *Snapshot) (evicted *Snapshot) {
-	if time.Duration(e.failure().began.wall-s.at.wall) < c.cfg.TTL {
+	if f := e.failure(); f != nil && time.Duration(f.began.wall-s.at.wall) < c.cfg.TTL {
 		e.forgetTry()
 	}
 	return c.publish(e, s)

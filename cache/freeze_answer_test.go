@@ -42,13 +42,12 @@ func TestAnAnswerFromBeforeTheMachineWasSuspendedIsAsOldAsThat(t *testing.T) {
 	}
 }
 
-// TestWhoAsksAfterTheMachineWasSuspendedGetsNoAnswerFromBefore, though the fetch that he
-// waits for was under way.
-func TestWhoAsksAfterTheMachineWasSuspendedGetsNoAnswerFromBefore(t *testing.T) {
+// The fetch that the reader meets was under way already.
+func TestAReaderAfterASuspensionGetsNoAnswerFromBefore(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s, k := serving("db"), &clock{}
 		s.take(2 * time.Second)
-		c := open(t, s, k.config(cache.Config{CheckClock: true}))
+		c := open(t, s, k.config(cache.Config{CheckClock: true, MaxRefreshWait: time.Minute}))
 		go c.Get(context.Background(), ref("db")) // answered with v1, which is on its way
 		time.Sleep(time.Second)
 		k.suspend(3 * time.Hour)

@@ -39,23 +39,26 @@ func TestAThousandGoroutinesOnAColdSecretMakeOneCall(t *testing.T) {
 	})
 }
 
-// The source answers at once, so that some see the secret missing or due to be
-// refreshed and come to fetch it when that has just been done.
-func TestWhoComesTooLateToFetchGetsWhatWasFetched(t *testing.T) {
+// The source answers at once. So some readers see the secret missing or due to be refreshed,
+// and come to fetch it when another reader has just done that.
+func TestReadersThatComeTooLateToFetchGetWhatWasFetched(t *testing.T) {
 	for name, test := range map[string]struct {
 		ids  []string
 		read func(*cache.Cache, context.Context, cache.Ref) (cache.Value, error)
+		most int // fetches
 	}{
-		"Get":               {[]string{"db"}, (*cache.Cache).Get},
-		"Refresh":           {[]string{"db"}, (*cache.Cache).Refresh},
-		"Get of a typo":     {nil, (*cache.Cache).Get},
-		"Refresh of a typo": {nil, (*cache.Cache).Refresh},
+		"Get":           {[]string{"db"}, (*cache.Cache).Get, 1},
+		"Get of a typo": {nil, (*cache.Cache).Get, 1},
+		// A Refresh during the first fetch needs one that begins later, at the end of
+		// the interval.
+		"Refresh":           {[]string{"db"}, (*cache.Cache).Refresh, 2},
+		"Refresh of a typo": {nil, (*cache.Cache).Refresh, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range 100 {
 				virtual(t, func(t *testing.T) {
 					s := serving(test.ids...)
-					c := open(t, s, cache.Config{Backoff: every(1)})
+					c := open(t, s, cache.Config{Backoff: every(time.Millisecond)})
 					var wg sync.WaitGroup
 					for range 20 {
 						wg.Go(func() {
@@ -66,7 +69,9 @@ func TestWhoComesTooLateToFetchGetsWhatWasFetched(t *testing.T) {
 						})
 					}
 					wg.Wait()
-					wantCalls(t, s, 1)
+					if n := s.count(); n < 1 || n > test.most {
+						t.Errorf("%d fetches, want 1 to %d", n, test.most)
+					}
 				})
 			}
 		})

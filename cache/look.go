@@ -20,7 +20,11 @@ type decision struct {
 	err     error         // for refused
 	evicted *Snapshot     // for what was taken back; to be told
 	at      instant       // when look looked
+	startIn time.Duration // until the fetch may begin; for miss
+	expired bool          // there is a value, past its TTL or invalidated; for miss
 	under   *outcome      // of the fetch under way, if there is one; for miss and stale
+	awaited time.Duration // for how long readers have been waiting for it
+	begun   uint64        // how many fetches of the Cache have begun
 }
 
 type verdict int
@@ -44,7 +48,8 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 	}
 	evicted := c.readopt(e, last)
 	d, may := c.decide(e, now)
-	d.evicted, d.at, d.under = evicted, now, e.under()
+	d.evicted, d.at = evicted, now
+	d.joins(e.under())
 	if d.snap == nil {
 		return d
 	}
@@ -53,6 +58,15 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 		c.leases.grant(d.snap, now, may)
 	}
 	return d
+}
+
+// joins notes the fetch that is under way when the decision is made, if there is one. Called
+// with Cache.mu held.
+func (d *decision) joins(under *outcome) {
+	d.under = under
+	if under != nil {
+		d.awaited = d.at.since(under.awaited)
+	}
 }
 
 // decide is the policy: what is to be done about e, and for how long the
@@ -85,22 +99,13 @@ func (c *Cache) decide(e *entry, now instant) (d decision, may time.Duration) {
 	}
 }
 
-// decideExpired decides about a value that may not be returned without a try to
-// refresh it. Once one has failed, the further tries go on in the background, so
-// that in a long outage nobody waits for each of them; but if nobody asked for
-// so long that the last try says little any more, all wait for a new one.
+// decideExpired decides about a value that may not be returned before a fetch to refresh it
+// has begun. Once such a fetch has failed, the next ones go on in the background and no
+// reader waits until one succeeds: a source that hangs would cost each rare reader its wait.
 func (c *Cache) decideExpired(e *entry, s *Snapshot, delay time.Duration, now instant) (decision, time.Duration) {
 	f := e.failure()
-	if f == nil {
-		return decision{verdict: miss}, 0
-	}
-	since := -delay // the back-off was over, until now or until the next try began
-	if e.isFlying() {
-		since -= now.since(e.under().began)
-	}
-	lately := f.tried && since < c.cfg.FetchTimeout
-	if delay <= 0 && !lately {
-		return decision{verdict: miss}, 0
+	if f == nil || delay <= 0 && !f.tried {
+		return decision{verdict: miss, expired: true, startIn: c.untilRenewed(e, now)}, 0
 	}
 	d := decision{verdict: stale, snap: s, failure: f, waitFor: delay}
 	d.refresh = delay <= 0 && !e.isFlying()
@@ -114,28 +119,39 @@ func (c *Cache) decideExpired(e *entry, s *Snapshot, delay time.Duration, now in
 	}
 }
 
-// lookForced decides what a forced refresh gets: a decision of hit, miss or
-// refused.
-func (c *Cache) lookForced(ref Ref) decision {
+// lookForced decides what a forced refresh gets: a decision of hit, miss or refused. Since is
+// how many fetches had begun when its caller asked.
+func (c *Cache) lookForced(ref Ref, asks request, since uint64) decision {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	d := decision{at: now, begun: c.begun}
 	e, err := c.entry(ref)
 	if err != nil {
-		return decision{verdict: refused, err: err}
+		d.verdict, d.err = refused, err
+		return d
 	}
 	if e.isFlying() {
-		return decision{verdict: miss, under: e.under()} // to be waited for in any case
+		d.joins(e.under()) // to be waited for in any case
+		return d
 	}
-	lately := e.forcedWithin(c.cfg.MinRefreshInterval, now)
-	if f := e.failure(); f != nil && (f.delay > now.since(f.at) || lately) {
-		return decision{verdict: refused, err: f.err}
-	}
-	if s := e.snap.Load(); s != nil && e.failure() == nil && lately && c.isYoung(s, now) {
+	wait := c.untilForced(e, now)
+	s, f := e.snap.Load(), e.failure()
+	isDone := asks == renewal && e.past != nil && e.past.forced.number > since // by another caller's fetch
+	switch {
+	case isDone && f != nil:
+		d.verdict, d.err = refused, f.err
+	case isDone && s != nil:
+		d.verdict, d.snap = hit, s
+	case f != nil && (f.delay > now.since(f.at) || wait > 0 && asks == recent):
+		d.verdict, d.err = refused, f.err
+	case wait > 0 && asks == recent && s != nil && c.isYoung(s, now):
 		c.recent.touch(e)
-		return decision{verdict: hit, snap: s}
+		d.verdict, d.snap = hit, s
+	case asks == renewal:
+		d.startIn = wait
 	}
-	return decision{verdict: miss}
+	return d
 }
 
 // isYoung reports whether s may be returned without a try to refresh it.
@@ -158,9 +174,9 @@ func (c *Cache) entry(ref Ref) (*entry, error) {
 	return c.newEntry(ref), nil
 }
 
-// maySeeStale asks whether the value of a stale decision may be returned, and
-// tells the observer, once for each failed fetch, when it is. If it may not, the error says
-// so beside what failed.
+// maySeeStale asks whether the value of a stale decision may be returned. If it may, the
+// Observer learns of it, once for each fetch that failed or was slow. If it may not, the
+// error says so beside what failed.
 func (c *Cache) maySeeStale(ctx context.Context, d decision) error {
 	age := c.now().since(d.snap.at)
 	if err := c.allowsStale(d, age); err != nil {

@@ -111,7 +111,7 @@ func TestRefreshesOfTheSameVersionShareOneCopyOfTheBytes(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		c := open(t, cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
 			return cache.Value{Payload: cache.BinaryPayload(make([]byte, 1<<20)), VersionID: "v1"}, nil
-		}), cache.Config{MinRefreshInterval: 1})
+		}), cache.Config{MinRefreshInterval: -1})
 		var kept []*cache.Snapshot
 		var before, after runtime.MemStats
 		runtime.GC()

@@ -21,18 +21,20 @@ type model struct {
 
 // remembered is what there is of one secret.
 type remembered struct {
-	version  string // empty: no value
-	at       time.Duration
-	invalid  bool // Invalidate was called since the last success
-	inStep   bool // it was not fetched in the background while young
-	failures int
-	tried    bool          // a failure came after the value's end
-	retryAt  time.Duration // if failures > 0
-	forcedAt time.Duration // -1: never
+	version   string // empty: no value
+	at        time.Duration
+	invalid   bool // Invalidate was called since the last success
+	inStep    bool // it was not fetched in the background while young
+	failures  int
+	tried     bool          // a failure came after the value's end
+	retryAt   time.Duration // if failures > 0
+	forcedAt  time.Duration // when the last forced fetch began; -1: never
+	renewedAt time.Duration // when the last one began that Invalidate asked for; -1: never
 }
 
 // An expectation is what one operation may do.
 type expectation struct {
+	waits              time.Duration // for the end of MinRefreshInterval
 	minCalls, maxCalls int
 	values             []string // one of these; empty: an error
 }
@@ -46,9 +48,9 @@ func (m *model) get(id, there string) expectation {
 	case r.version == "" && resting:
 		return expectation{}
 	case r.version == "":
-		return expectation{1, 1, answers(there)}
+		return expectation{0, 1, 1, answers(there)}
 	case !r.invalid && age < m.ttl:
-		e := expectation{0, 0, answers(r.version)}
+		e := expectation{0, 0, 0, answers(r.version)}
 		earliest := m.ttl / 10 * 7
 		if r.inStep {
 			earliest = m.ttl / 60
@@ -58,34 +60,35 @@ func (m *model) get(id, there string) expectation {
 		}
 		return e
 	case resting:
-		return expectation{0, 0, answers(r.version)}
-	case there == "":
-		return expectation{1, 1, answers(r.version)}
+		return expectation{0, 0, 0, answers(r.version)}
 	case r.tried: // the fetch may be in the background
-		return expectation{1, 1, answers(there, r.version)}
-	default:
-		return expectation{1, 1, answers(there)}
+		return expectation{0, 1, 1, answers(there, r.version)}
 	}
+	e := expectation{0, 1, 1, answers(there)}
+	if there == "" {
+		e.values = answers(r.version)
+	}
+	if r.invalid && r.failures == 0 {
+		e.waits = m.untilEndOf(r.renewedAt)
+	}
+	return e
 }
 
 // refresh says what a Refresh gets.
 func (m *model) refresh(id, there string) expectation {
 	r := m.of(id)
 	switch {
-	case r.failures > 0 && (m.now < r.retryAt || m.forcedLately(r)):
+	case r.failures > 0 && m.now < r.retryAt:
 		return expectation{}
-	case r.version != "" && m.forcedLately(r):
-		return expectation{0, 0, answers(r.version)}
 	default:
-		return expectation{1, 1, answers(there)}
+		return expectation{m.untilEndOf(r.forcedAt), 1, 1, answers(there)}
 	}
 }
 
 func (m *model) invalidate(id string) {
-	if r := m.of(id); !m.forcedLately(r) {
-		r.invalid = true
-		m.secrets[id] = r
-	}
+	r := m.of(id)
+	r.invalid, r.tried = true, false
+	m.secrets[id] = r
 }
 
 // fetched has the model know of a fetch, and returns which secret is evicted.
@@ -94,6 +97,9 @@ func (m *model) fetched(id, there string, forced bool) (evicted string) {
 	m.secrets[id] = r
 	if forced || r.invalid {
 		r.forcedAt = m.now
+	}
+	if r.invalid {
+		r.renewedAt = m.now
 	}
 	if there == "" {
 		r.tried = r.invalid || m.now-r.at >= m.ttl
@@ -128,11 +134,15 @@ func (m *model) of(id string) *remembered {
 	if r, ok := m.secrets[id]; ok {
 		return r
 	}
-	return &remembered{forcedAt: -1}
+	return &remembered{forcedAt: -1, renewedAt: -1}
 }
 
-func (m *model) forcedLately(r *remembered) bool {
-	return r.forcedAt >= 0 && m.now-r.forcedAt < m.minRefresh
+// untilEndOf returns what is left of the MinRefreshInterval after a fetch.
+func (m *model) untilEndOf(fetch time.Duration) time.Duration {
+	if fetch < 0 {
+		return 0
+	}
+	return max(0, fetch+m.minRefresh-m.now)
 }
 
 func answers(versions ...string) []string {

@@ -213,7 +213,7 @@ func TestNoRefreshAheadFetchesAtTheTTLAndNotBefore(t *testing.T) {
 }
 
 func TestAValuePastItsTTLIsNotReturnedUntried(t *testing.T) {
-	for _, ttl := range []time.Duration{1, 2, 3, time.Millisecond, 99 * time.Millisecond, 250 * time.Millisecond, time.Second, time.Hour} {
+	for _, ttl := range []time.Duration{time.Millisecond, time.Millisecond + 1, 2 * time.Millisecond, 99 * time.Millisecond, 250 * time.Millisecond, time.Second, time.Hour} {
 		for _, ahead := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%v,ahead=%v", ttl, ahead), func(t *testing.T) {
 				virtual(t, func(t *testing.T) {

@@ -140,6 +140,10 @@ func (k *machine) read(id string, forced bool) {
 	calls := k.s.count()
 	v, err := ask(k.t.Context(), ref(id))
 	settle()
+	if waited := time.Since(k.start) - k.m.now; waited != want.waits && !k.m.closed {
+		k.t.Errorf("waited %v, want %v", waited, want.waits)
+	}
+	k.m.now = time.Since(k.start)
 	calls = k.s.count() - calls
 	if k.m.closed {
 		if !errors.Is(err, cache.ErrClosed) || calls != 0 {

@@ -127,15 +127,36 @@ func (s *Snapshot) Same(other *Snapshot) bool {
 	return s.payload.Equal(other.payload)
 }
 
-// RefreshError returns why the last attempt to refresh the secret failed, or
-// nil if it did not.
+// RefreshError returns why the last attempt to refresh the secret failed, or nil if it did
+// not.
 func (s *Snapshot) RefreshError() error {
 	s.Cache().mu.Lock()
 	defer s.Cache().mu.Unlock()
-	if f := s.entry.failure(); f != nil {
+	if f := s.present().failure(); f != nil {
 		return f.err
 	}
 	return nil
+}
+
+// SlowError returns an error that wraps [ErrTimeout] if a refresh is under way for which a
+// reader has waited long enough, else nil.
+func (s *Snapshot) SlowError() error {
+	s.Cache().mu.Lock()
+	defer s.Cache().mu.Unlock()
+	if out := s.present().under(); out != nil && out.slow != nil {
+		return out.slow.err
+	}
+	return nil
+}
+
+// present returns the entry of the secret, which is another one if s was evicted and the
+// secret is fetched anew. Called with Cache.mu held.
+func (s *Snapshot) present() *entry {
+	ref := s.Ref()
+	if e := s.Cache().find(&ref); e != nil {
+		return e
+	}
+	return s.entry
 }
 
 // Expired reports whether the value is past its TTL or invalidated, so that it

@@ -1,7 +1,6 @@
 package cache_test
 
 import (
-	"sync"
 	"testing"
 	"time"
 
@@ -91,26 +90,27 @@ func TestAFailureFromBeforeTheTTLOfAnOutdatedValueIsNoTryToRefreshIt(t *testing.
 	})
 }
 
-// The reader who begins a fetch long after the last one failed waits for it, since that
-// failure says little any more; so do those who come while it is under way.
-func TestAllWhoComeDuringALateTryWaitForIt(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		s := serving("a")
-		c := open(t, s, cache.Config{TTL: time.Hour, NoRefreshAhead: true, Backoff: every(time.Minute)})
-		get(t, c, "a")
-		time.Sleep(time.Hour)
-		s.fail(errDown)
-		wantGet(t, c, "a", "a v1")
-		time.Sleep(5 * time.Hour)
-		s.mend()
-		s.rotate("a", "v2")
-		s.take(3 * time.Second)
-		var readers sync.WaitGroup
-		for range 3 {
-			readers.Go(func() { wantGet(t, c, "a", "a v2") })
-			time.Sleep(time.Second / 2)
-		}
-		readers.Wait()
-		wantCalls(t, s, 3)
-	})
+// The fetch that ends an outage may be slow. No reader waits for it.
+func TestAfterAFailedTryNobodyWaitsUntilOneSucceeds(t *testing.T) {
+	for _, since := range []time.Duration{time.Second, time.Hour, 5 * 24 * time.Hour} {
+		virtual(t, func(t *testing.T) {
+			s := serving("a")
+			c := open(t, s, cache.Config{TTL: time.Hour, NoRefreshAhead: true, Backoff: every(time.Minute)})
+			get(t, c, "a")
+			time.Sleep(time.Hour)
+			s.fail(errDown)
+			wantGet(t, c, "a", "a v1")
+			time.Sleep(since)
+			s.mend()
+			s.rotate("a", "v2")
+			s.take(3 * time.Second)
+			for began := time.Now(); time.Since(began) < 2*time.Minute; time.Sleep(time.Second) {
+				if d := took(func() { get(t, c, "a") }); d > 0 {
+					t.Errorf("%v after the failure a reader waited for %v", since, d)
+				}
+			}
+			wantGet(t, c, "a", "a v2")
+			wantCalls(t, s, 3)
+		})
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -36,7 +35,7 @@ func (l *label) handle(t *testing.T) *typedsecret.Secret[creds] {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return l.value, nil
-	}), cache.Config{MinRefreshInterval: time.Nanosecond})
+	}), cache.Config{MinRefreshInterval: -1})
 	must(t, err)
 	t.Cleanup(func() { secrets.Close() })
 	return typedsecret.New[creds]("prod/db", typedsecret.WithCache(secrets))

@@ -24,7 +24,7 @@ func newService(t *testing.T) (*secretsmanager.Client, typedsecret.Option) {
 	client := mototest.New(t).Client()
 	source, err := awssm.New(client)
 	must(t, err)
-	secrets, err := cache.New(source, cache.Config{MinRefreshInterval: 1})
+	secrets, err := cache.New(source, cache.Config{MinRefreshInterval: -1})
 	must(t, err)
 	t.Cleanup(func() { must(t, secrets.Close()) })
 	return client, typedsecret.WithCache(secrets)

@@ -18,7 +18,7 @@ func TestAForcedFetchGoesPastTheAgentsCache(t *testing.T) {
 		a.old = old
 		a.upstream.Seed(t, "db", "one")
 		source := open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")})
-		c, err := cache.New(source, cache.Config{MinRefreshInterval: 1})
+		c, err := cache.New(source, cache.Config{MinRefreshInterval: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestAHandleGetsWhatTheAgentsCacheHasNotYet(t *testing.T) {
 	}
 	a := newAgent(t)
 	a.upstream.Seed(t, "db", `{"password":"one"}`)
-	c, err := cache.New(open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")}), cache.Config{MinRefreshInterval: 1})
+	c, err := cache.New(open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")}), cache.Config{MinRefreshInterval: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,7 +170,7 @@ func (r *run) configure() {
 	pick := func(ds ...time.Duration) time.Duration { return ds[r.rng.IntN(len(ds))] }
 	r.cfg = cache.Config{
 		TTL: pick(0, time.Minute, 10*time.Second), FetchTimeout: pick(0, 2*time.Second, time.Second),
-		MaxSize: []int{0, 1, 2}[r.rng.IntN(3)], MinRefreshInterval: pick(0, time.Nanosecond, 5*time.Second),
+		MaxSize: []int{0, 1, 2}[r.rng.IntN(3)], MinRefreshInterval: pick(0, -1, 5*time.Second),
 		NoRefreshAhead: r.rng.IntN(4) == 0, CheckClock: r.rng.IntN(3) == 0,
 		Backoff:  backoff.Policy{Base: pick(0, 100*time.Millisecond), Jitter: backoff.Jitter(r.rng.IntN(3))},
 		Observer: hook.ObserverFunc(r.observe),

@@ -2,7 +2,6 @@ package contender
 
 import (
 	"context"
-	"time"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/bench/internal/source"
@@ -53,7 +52,7 @@ func (cfg Config) openCache() (*cache.Cache, error) {
 			return nil, err
 		}
 	}
-	return cache.New(src, cache.Config{MaxSize: cfg.maxSize(), TTL: cfg.ttl(), MinRefreshInterval: time.Nanosecond})
+	return cache.New(src, cache.Config{MaxSize: cfg.maxSize(), TTL: cfg.ttl(), MinRefreshInterval: -1})
 }
 
 func (s *typedStore) Handle(_ context.Context, id string) (Handle, error) {

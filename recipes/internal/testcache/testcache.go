@@ -5,7 +5,6 @@ package testcache
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -32,7 +31,7 @@ func New(t testing.TB) *Rig {
 		t.Fatal(err)
 	}
 	r.Cache, err = cache.New(source, cache.Config{
-		MinRefreshInterval: time.Nanosecond, // rotations of tests follow each other closely
+		MinRefreshInterval: -1, // rotations of tests follow each other closely
 		Observer: hook.ObserverFunc(func(_ context.Context, e hook.Event) {
 			if rejected, ok := e.(hook.Rejected); ok {
 				r.Rejected <- rejected

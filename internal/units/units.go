@@ -1,0 +1,19 @@
+// Package units catches durations that were written without their unit.
+package units
+
+import (
+	"fmt"
+	"time"
+)
+
+// Least is the shortest duration that a setting may have.
+const Least = time.Millisecond
+
+// Check returns an error if d, the setting of this name, is so short that it can only be a
+// number whose unit was left out, which Go reads as nanoseconds.
+func Check(name string, d time.Duration) error {
+	if d <= 0 || d >= Least {
+		return nil
+	}
+	return fmt.Errorf("%s is %v; it must be at least %v: did you mean %d * time.Second?", name, d, Least, int64(d))
+}
