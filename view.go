@@ -84,8 +84,9 @@ func (v *view[T]) info() Info {
 	info := Info{
 		ID: shown.Ref().ID, ARN: m.ARN, Name: m.Name, VersionID: m.VersionID, Stages: m.Stages,
 		Created: m.Created, FetchedAt: m.FetchedAt, Age: shown.Age(), Replica: m.Replica,
-		Stale: v.snap.Expired(), RefreshErr: cmp.Or(v.snap.RefreshError(), v.snap.SlowError()), DecodeErr: v.err(),
+		DecodeErr: v.err(),
 	}
+	info.Stale, info.RefreshErr = v.snap.State()
 	if v.trouble != nil {
 		info.RejectedVersionID = v.snap.VersionID()
 	}

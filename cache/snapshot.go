@@ -138,17 +138,6 @@ func (s *Snapshot) RefreshError() error {
 	return nil
 }
 
-// SlowError returns an error that wraps [ErrTimeout] if a refresh is under way for which a
-// reader has waited long enough, else nil.
-func (s *Snapshot) SlowError() error {
-	s.Cache().mu.Lock()
-	defer s.Cache().mu.Unlock()
-	if out := s.present().under(); out != nil && out.slow != nil {
-		return out.slow.err
-	}
-	return nil
-}
-
 // present returns the entry of the secret, which is another one if s was evicted and the
 // secret is fetched anew. Called with Cache.mu held.
 func (s *Snapshot) present() *entry {
@@ -159,14 +148,29 @@ func (s *Snapshot) present() *entry {
 	return s.entry
 }
 
-// Expired reports whether the value is past its TTL or invalidated, so that it
-// is returned only because refreshing fails. It reads the clock.
+// Expired reports whether the value is past its TTL or invalidated, so that it is returned
+// only because refreshing it fails or takes long. It reads the clock.
 func (s *Snapshot) Expired() bool {
+	expired, _ := s.State()
+	return expired
+}
+
+// State returns what Expired does, and why the last attempt to refresh the secret failed. If
+// the value is expired and none failed, the error is that the refresh has not ended yet, which
+// wraps [ErrTimeout].
+func (s *Snapshot) State() (expired bool, err error) {
 	c := s.Cache()
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return s.invalid || now.since(s.at) >= c.cfg.TTL
+	expired = s.invalid || now.since(s.at) >= c.cfg.TTL
+	if f := s.present().failure(); f != nil {
+		return expired, f.err
+	}
+	if expired {
+		return true, &Error{Ref: s.Ref(), Err: errSlow}
+	}
+	return false, nil
 }
 
 // Age returns how long ago the value was fetched, by the wall clock or the monotonic

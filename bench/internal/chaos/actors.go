@@ -92,12 +92,16 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	d := &reading{h: h}
 	r.mu.Lock()
 	floor, wasClosed, began, jumped := h.newest, r.closed, time.Since(r.start), r.jumped
-	d.began = r.moment()
+	d.began, d.wasGood = r.moment(), h.good
 	if op == 1 {
 		r.inInvalidate++
 	}
 	r.mu.Unlock()
-	deadline, _ := ctx.Deadline()
+	deadline, has := ctx.Deadline()
+	d.left = -1
+	if has {
+		d.left = max(0, time.Until(deadline))
+	}
 	left := max(0, min(timeout, time.Until(deadline)))
 	what, got, info, err := h.ask(ctx, op)
 	took := time.Since(r.start) - began
@@ -116,13 +120,13 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	}
 	r.count()
 	r.judgeDo(ctx, d, err)
+	r.judgeGiven(d, err)
 	if err != nil {
 		r.silent(err)
 		r.trace(a.name, "%s %s: %s", what, h.name, class(err))
 		if errors.Is(err, context.Canceled) && ctx.Err() == nil {
 			r.violate(inTime, fmt.Sprintf("%s of %s was cancelled, and its context was not", what, h.name))
 		}
-		r.judgeLoss(ctx, d, err)
 		if wasClosed && !errors.Is(err, cache.ErrClosed) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			r.violate(closedIsOver, fmt.Sprintf("%s of %s: %v", what, h.name, class(err)))
 		}
@@ -139,7 +143,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	r.trace(a.name, "%s %s = version %d", what, h.name, got.N)
 	r.checkValue(h, got, what, floor)
 	r.mu.Lock()
-	d.ended = r.moment()
+	d.ended, d.gaveUp = r.moment(), ctx.Err() != nil
 	h.good = true
 	had := began + d.took // when it was given what it returns
 	if !d.isGet() && what != "Refresh" {
@@ -176,9 +180,13 @@ func (r *run) count() {
 // preload preloads some of the handles, sometimes with a context that is done.
 func (r *run) preload(a *actor) {
 	var handles []typedsecret.Handle
+	allGood := true
 	for _, h := range r.handles {
 		if h.preload != nil && a.rng.IntN(2) == 0 {
 			handles = append(handles, h.preload)
+			r.mu.Lock()
+			allGood = allGood && r.hasGood(h)
+			r.mu.Unlock()
 		}
 	}
 	timeout := 1 + time.Duration(a.rng.Int64N(int64(15*time.Second)))
@@ -199,6 +207,14 @@ func (r *run) preload(a *actor) {
 	if err != nil {
 		r.silent(err)
 	}
+	r.mu.Lock()
+	if allGood && timeout > 0 && !r.closed {
+		r.checked(isGiven)
+		if err != nil {
+			r.violated(isGiven, "Preload of what is there: "+class(err))
+		}
+	}
+	r.mu.Unlock()
 	r.check(inTime)
 	if took := time.Since(began); took > timeout {
 		r.violate(inTime, fmt.Sprintf("Preload took %v, and its context had %v left", took, timeout))

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/cache"
 )
 
 // slack is for how long a lease lasts at most.
@@ -18,9 +17,12 @@ const slack = 100 * time.Millisecond
 // A reading is one call that returned.
 type reading struct {
 	h            *handle
+	wasGood      bool // the handle had returned a value before
 	what         string
 	began, ended moment
 	took         time.Duration
+	left         time.Duration // that the context had, by its deadline; -1: it has none
+	gaveUp       bool          // the context ended
 }
 
 func (d *reading) isGet() bool { return d.what == "Get" || d.what == "GetWithInfo" }
@@ -62,18 +64,17 @@ func (r *run) judge(d *reading, n int) {
 // mayReturn reports whether a reading may return what f brought.
 func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 	if d.what == "Refresh" {
-		return f.began.tick > d.began.tick || slices.ContainsFunc(k.fetches, func(x *fetch) bool {
-			return x.forced && x.began.tick <= f.began.tick && x.began.to(d.began) < r.minRefresh()
-		})
+		return f.began.tick > d.began.tick
 	}
 	replaced := r.replacement(k, d, f)
 	switch {
 	case replaced != nil && r.cfg.MaxSize == 0:
 		return false // nothing is evicted
 	case replaced != nil:
-		return slices.ContainsFunc(k.fetches, func(x *fetch) bool {
+		failed := slices.ContainsFunc(k.fetches, func(x *fetch) bool {
 			return x.failedBefore(d.ended) && x.ended.tick > replaced.told.tick
-		}) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick }) && r.allowed(d, f)
+		})
+		return (failed || r.waitedEnough(k, d)) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick }) && r.allowed(d, f)
 	}
 	past := func(m moment) bool {
 		return r.arrived(f).to(m) >= r.ttl() || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
@@ -107,36 +108,50 @@ func (r *run) replacement(k *known, d *reading, f *fetch) *fetch {
 	return nil
 }
 
-// wasTried reports whether a fetch failed that was a try to refresh a value which was past
-// its time at some moments, so that it may be returned all the same.
+// wasTried reports whether a value may be returned although it was past its time at some
+// moments: a fetch failed that was a try to refresh it, or the reading has waited for one for
+// long enough.
 func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
-	var last *fetch   // the last that failed before the reading began
-	var flying *fetch // under way then
+	var last *fetch // the last that failed before the reading began
 	for _, x := range k.fetches {
 		switch {
 		case x.failedBefore(d.began):
 			last = x
 		case x.brought(d.began):
 			last = nil
-		case x.began.tick < d.began.tick:
-			flying = x
 		}
 		if x.ended.tick > d.began.tick && x.failedBefore(d.ended) {
 			return true // it was waited for
 		}
 	}
-	if last == nil {
-		return false
-	}
-	from, delay := last.told, last.retryIn
-	if from.tick == 0 {
-		return true // nobody knows yet for how long
-	}
-	if from.to(d.began) < delay+slack {
+	if last != nil && (last.told.tick == 0 || last.told.to(d.began) < last.retryIn+slack || past(last.began)) {
 		return true
 	}
-	late := delay + r.fetchTimeout() + slack
-	return past(last.began) && (from.to(d.began) <= late || flying != nil && from.to(flying.began) <= late)
+	return r.waitedEnough(k, d)
+}
+
+// waitedEnough reports whether a reading has waited for a fetch under way, or for one that is
+// to begin at the end of MinRefreshInterval, as long as a reader has to.
+func (r *run) waitedEnough(k *known, d *reading) bool {
+	var flying *fetch // under way when the reading ended
+	for _, x := range k.fetches {
+		if x.began.tick < d.ended.tick && !x.endedBefore(d.ended) {
+			flying = x
+		}
+	}
+	needed := r.patience()
+	if d.left >= 0 {
+		needed = min(needed, d.left/3)
+	}
+	switch {
+	case d.gaveUp || needed == 0:
+		return true // the fetch may be about to begin
+	case flying != nil:
+		return d.took >= min(needed, r.patience()-flying.began.to(d.began)) || len(k.invalidated) > 0 && d.took >= needed
+	}
+	return d.took >= needed && slices.ContainsFunc(k.fetches, func(x *fetch) bool {
+		return x.forced && x.began.to(d.began) < r.minRefresh()
+	})
 }
 
 // judgeWait checks that a Get which had what it needs waited for nothing.
@@ -163,19 +178,46 @@ func (r *run) judgeWait(k *known, d *reading) {
 	}
 }
 
-// judgeLoss checks that a handle which once had a value still has one. What a Hook keeps is
-// derived anew for each Get, and that may fail.
-func (r *run) judgeLoss(ctx context.Context, d *reading, err error) {
+// hasGood reports whether a handle is to return a value in any case: it had one, which
+// no StaleIfError refuses and no Hook has to derive. Called with r.mu held.
+func (r *run) hasGood(h *handle) bool {
+	return h.good && !h.byID && r.cfg.Hook == nil && r.cfg.StaleIfError == nil
+}
+
+// judgeGiven checks that a reader of a handle that once had a value is given one, whatever
+// becomes of its context, and has most of its time left then.
+func (r *run) judgeGiven(d *reading, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || d.h.byID || r.cfg.Hook != nil || !d.h.good || r.cfg.StaleIfError != nil || !d.isGet() {
+	if r.closed || !d.wasGood || !r.hasGood(d.h) || !d.isGet() && d.what != "Do false" {
 		return
 	}
-	r.checked(survives)
-	gaveUp := ctx.Err() != nil && errors.Is(err, ctx.Err())
-	if !gaveUp && !errors.Is(err, cache.ErrClosed) || r.mutated == Lose {
-		r.violated(survives, fmt.Sprintf("%s of %s: %s", d.what, d.h.name, class(err)))
+	r.checked(isGiven)
+	if err != nil || r.mutated == Lose {
+		r.violated(isGiven, fmt.Sprintf("%s of %s: %s", d.what, d.h.name, class(err)))
 	}
+	most := r.patience()
+	if len(r.knownOf(d.h.id).invalidated) > 0 || r.inInvalidate > 0 {
+		most += r.minRefresh()
+	}
+	if d.left >= 0 {
+		most = min(most, d.left/3)
+	}
+	took := d.took
+	if r.mutated == Dawdle {
+		took += most + 1
+	}
+	if took > most {
+		r.violated(isGiven, fmt.Sprintf("%s of %s took %v, where %v is the most", d.what, d.h.name, took, most))
+	}
+}
+
+// patience is how long a reader waits at most.
+func (r *run) patience() time.Duration {
+	if r.cfg.MaxRefreshWait == 0 {
+		return time.Second
+	}
+	return max(0, r.cfg.MaxRefreshWait)
 }
 
 // judgeDo checks that a Do whose function refuses once calls it again.

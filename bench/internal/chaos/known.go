@@ -55,11 +55,12 @@ func (r *run) arrived(f *fetch) moment {
 
 // A known secret is what the model knows of one. Guarded by run.mu.
 type known struct {
-	fetches     []*fetch      // in the order in which they began
-	invalidated []invalidated // those that had an effect for sure
-	last        invalidated   // whether it had or not
-	owed        bool          // the next fetch has to be a forced one
-	failures    int           // since the last success, as the cache told
+	fetches     []*fetch // in the order in which they began
+	invalidated []invalidated
+	last        invalidated
+	owed        bool // the next fetch has to be a forced one
+	mayBeOwed   bool // that is not known, as a fetch began during the Invalidate
+	failures    int  // since the last success, as the cache told
 	firstFailed moment
 }
 
@@ -88,6 +89,7 @@ func (r *run) begins(ctx context.Context, id string, batch bool) *fetch {
 	k := r.knownOf(id)
 	f := &fetch{began: r.moment(), forced: cache.IsForced(ctx) && r.mutated != Unforced, owed: k.owed, batch: batch}
 	r.judgePace(id, k, f)
+	k.mayBeOwed = false
 	if k.owed {
 		r.checked(forcedAfter)
 		if !f.forced {
@@ -128,7 +130,8 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 	}
 	r.checked(apart)
 	for _, before := range k.fetches {
-		if since := before.began.to(f.began); before.forced && !before.batch && before.brought(f.began) && since < r.minRefresh() {
+		isOther := (f.owed || k.mayBeOwed || r.inInvalidate > 0) && !before.owed // for Invalidate, and that for Refresh
+		if since := before.began.to(f.began); before.forced && !before.batch && before.brought(f.began) && since < r.minRefresh() && !isOther {
 			r.violated(apart, fmt.Sprintf("those of %s are %v", id, since))
 		}
 	}
@@ -177,8 +180,7 @@ func (r *run) tells(id string, failed bool, retryIn time.Duration) *known {
 	return k
 }
 
-// invalidate notes a call of Invalidate that has returned. It does nothing within
-// MinRefreshInterval of a forced fetch.
+// invalidate notes a call of Invalidate that has returned.
 func (r *run) invalidate(id string, began moment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -187,20 +189,18 @@ func (r *run) invalidate(id string, began moment) {
 	k.last = in
 	since := false // a fetch has begun since
 	for _, f := range slices.Backward(k.fetches) {
-		if f.forced && f.began.to(in.began) < r.minRefresh() {
-			return
-		}
 		since = since || f.began.tick > began.tick
 	}
 	k.invalidated = append(k.invalidated, in)
 	k.owed = k.owed || !since
+	k.mayBeOwed = k.mayBeOwed || since
 }
 
 func (r *run) minRefresh() time.Duration {
 	if r.cfg.MinRefreshInterval == 0 {
 		return cache.DefaultMinRefreshInterval
 	}
-	return r.cfg.MinRefreshInterval
+	return max(0, r.cfg.MinRefreshInterval)
 }
 
 func (r *run) ttl() time.Duration {

@@ -41,9 +41,9 @@ const (
 	withBackoff  = "one fetch at a time, and none within the back-off"
 	delays       = "delays are those of the policy"
 	freshOrTried = "past its TTL, replaced or invalidated only after a try to refresh it"
-	survives     = "the last good value survives"
+	isGiven      = "a reader that may have the last good value is given it, in time to use it"
 	forcedAfter  = "after Invalidate the next fetch is a forced one"
-	apart        = "forced fetches are MinRefreshInterval apart"
+	apart        = "fetches that Refresh forces are MinRefreshInterval apart, and those for Invalidate"
 	noEnd        = "a caller's end ends no fetch"
 	noneBegun    = "a Preload whose context is done begins no fetch"
 	sealedRight  = "a sealed snapshot holds the values that there were"
@@ -57,7 +57,7 @@ const (
 
 // Promises are those that are checked.
 var Promises = []string{
-	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, survives, forcedAfter, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
+	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, isGiven, forcedAfter, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
 	bounded, staleLimited, itsValues, triesAgain,
 }
 
@@ -74,7 +74,8 @@ const (
 	Wait       Mutation = "a warm Get waits"
 	Rush       Mutation = "a delay is another than the policy's"
 	Forget     Mutation = "a replaced value is returned"
-	Lose       Mutation = "a good value is lost"
+	Lose       Mutation = "a good value is lost, or not given to a reader before its deadline"
+	Dawdle     Mutation = "a reader waits for a refresh for most of its time"
 	Unforced   Mutation = "the fetch after Invalidate is not forced"
 	CutShort   Mutation = "a fetch ends with its caller"
 	Undead     Mutation = "a Preload whose context is done begins a fetch"
@@ -86,7 +87,7 @@ const (
 )
 
 // Mutations are all of them.
-var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp}
+var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Dawdle, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp}
 
 // run is one sequence that is being played.
 type run struct {
@@ -170,7 +171,7 @@ func (r *run) configure() {
 	pick := func(ds ...time.Duration) time.Duration { return ds[r.rng.IntN(len(ds))] }
 	r.cfg = cache.Config{
 		TTL: pick(0, time.Minute, 10*time.Second), FetchTimeout: pick(0, 2*time.Second, time.Second),
-		MaxSize: []int{0, 1, 2}[r.rng.IntN(3)], MinRefreshInterval: pick(0, -1, 5*time.Second),
+		MaxRefreshWait: pick(0, 0, -1, 5*time.Second), MaxSize: []int{0, 1, 2}[r.rng.IntN(3)], MinRefreshInterval: pick(0, -1, 5*time.Second),
 		NoRefreshAhead: r.rng.IntN(4) == 0, CheckClock: r.rng.IntN(3) == 0,
 		Backoff:  backoff.Policy{Base: pick(0, 100*time.Millisecond), Jitter: backoff.Jitter(r.rng.IntN(3))},
 		Observer: hook.ObserverFunc(r.observe),
@@ -205,8 +206,8 @@ func (r *run) configure() {
 		r.t.Fatal(err)
 	}
 	r.c = c
-	r.trace("settings", "TTL %v, FetchTimeout %v, MaxSize %d, MinRefreshInterval %v, no refresh-ahead %v, CheckClock %v, %+v, Hook %v, StaleIfError %v",
-		r.cfg.TTL, r.cfg.FetchTimeout, r.cfg.MaxSize, r.cfg.MinRefreshInterval, r.cfg.NoRefreshAhead, r.cfg.CheckClock, r.cfg.Backoff,
+	r.trace("settings", "TTL %v, FetchTimeout %v, MaxRefreshWait %v, MaxSize %d, MinRefreshInterval %v, no refresh-ahead %v, CheckClock %v, %+v, Hook %v, StaleIfError %v",
+		r.cfg.TTL, r.cfg.FetchTimeout, r.cfg.MaxRefreshWait, r.cfg.MaxSize, r.cfg.MinRefreshInterval, r.cfg.NoRefreshAhead, r.cfg.CheckClock, r.cfg.Backoff,
 		r.cfg.Hook != nil, r.cfg.StaleIfError != nil)
 }
 
