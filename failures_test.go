@@ -12,8 +12,10 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,7 +37,9 @@ var updateFailures = flag.Bool("update-failures", false, "write docs/failures.md
 // A failure is a row of docs/failures.md.
 type failure struct {
 	name, advice string
-	stage        string // of the handle
+	stage        string        // of the handle
+	deadline     time.Duration // of each caller's context; 0: it has none
+	virtual      bool          // played in virtual time
 	// begin returns a source that has the secret prod/db, and what makes that fail.
 	begin func(t *testing.T) (source cache.Source, fail func())
 }
@@ -79,22 +83,36 @@ func ofAgent(fail func(server *httptest.Server, bad *atomic.Bool)) func(*testing
 	}
 }
 
+const hangAdvice = "Check network, VPC endpoint and security groups: something drops the packets. " +
+	"Readers of a good value wait for at most 1 s, and for a third of their time (`MaxRefreshWait`). A sealed file or `source/failover` serves a start."
+
+// hangs has the service leave all requests unanswered, in memory: in virtual time nothing may
+// wait for a socket.
+func hangs(t *testing.T) (cache.Source, func()) {
+	server := secrettest.New(t)
+	server.Seed(t, "prod/db", credsV1JSON)
+	inMemory := secretsmanager.New(secretsmanager.Options{Region: "us-east-1", HTTPClient: server.Client(), Credentials: credentials})
+	return must[*awssm.Source](t)(awssm.New(inMemory)), func() { server.Fail(t, secrettest.Fault{Effect: secrettest.Hang()}) }
+}
+
 var failures = []failure{
-	{"unknown secret", "Check name, region and account. A secret that was deleted at once has to be made anew.", "", ofService(func(t *testing.T, server *secrettest.Server) {
+	{name: "no answer", virtual: true, advice: hangAdvice, begin: hangs},
+	{name: "no answer, callers with a deadline of 1 s", virtual: true, deadline: time.Second, advice: hangAdvice, begin: hangs},
+	{name: "unknown secret", advice: "Check name, region and account. A secret that was deleted at once has to be made anew.", begin: ofService(func(t *testing.T, server *secrettest.Server) {
 		in := &secretsmanager.DeleteSecretInput{SecretId: aws.String("prod/db"), ForceDeleteWithoutRecovery: aws.Bool(true)}
 		must[*secretsmanager.DeleteSecretOutput](t)(client(server).DeleteSecret(t.Context(), in))
 	})},
-	{"access denied", "Allow `secretsmanager:GetSecretValue` on the secret to the role of the service.", "", injecting(secrettest.AccessDenied())},
-	{"KMS key disabled", "Enable the secret's key, or cancel its deletion, and allow `kms:Decrypt` on it.", "", injecting(secrettest.DecryptionFailure())},
-	{"throttled", "Mostly nothing. If it lasts: who else in the region calls so often? A `Preloader` with a Jitter spreads starts.", "", injecting(secrettest.Throttling())},
-	{"region down", "Wait: within a minute of its end the values are fresh. `source/failover` reads from replicas; a sealed snapshot serves starts meanwhile.", "", injecting(secrettest.InternalError())},
-	{"no connection", "Check network, VPC endpoint and DNS.", "", injecting(secrettest.DropConnection())},
-	{"secret scheduled for deletion", "RestoreSecret, or stop reading it: the last good value goes with the process.", "", ofService(func(t *testing.T, server *secrettest.Server) { server.Delete(t, "prod/db") })},
-	{"JSON broken", "Put a valid value: the next refresh takes it, within a TTL.", "", rotatedTo(`{"username":"app","password":`)},
-	{"key missing", "Put a value that has the key, or mark the field `omitempty` if it may be missing.", "", rotatedTo(`{"username":"app","host":"db","port":5432}`)},
-	{"version label missing", "No version bears the stage: move it there by UpdateSecretVersionStage, or leave `WithStage` out.", "AWSPREVIOUS", ofService(func(t *testing.T, server *secrettest.Server) {})},
-	{"agent down", "Start the agent or the Lambda extension, or check the port.", "", ofAgent(func(server *httptest.Server, _ *atomic.Bool) { server.Close() })},
-	{"token wrong", "Let the service read the token file of the agent that runs. A restarted agent has a new token, which is read by itself.", "", ofAgent(func(_ *httptest.Server, bad *atomic.Bool) { bad.Store(true) })},
+	{name: "access denied", advice: "Allow `secretsmanager:GetSecretValue` on the secret to the role of the service.", begin: injecting(secrettest.AccessDenied())},
+	{name: "KMS key disabled", advice: "Enable the secret's key, or cancel its deletion, and allow `kms:Decrypt` on it.", begin: injecting(secrettest.DecryptionFailure())},
+	{name: "throttled", advice: "Mostly nothing. If it lasts: who else in the region calls so often? A `Preloader` with a Jitter spreads starts.", begin: injecting(secrettest.Throttling())},
+	{name: "region down", advice: "Wait: within a minute of its end the values are fresh. `source/failover` reads from replicas; a sealed snapshot serves starts meanwhile.", begin: injecting(secrettest.InternalError())},
+	{name: "no connection", advice: "Check network, VPC endpoint and DNS.", begin: injecting(secrettest.DropConnection())},
+	{name: "secret scheduled for deletion", advice: "RestoreSecret, or stop reading it: the last good value goes with the process.", begin: ofService(func(t *testing.T, server *secrettest.Server) { server.Delete(t, "prod/db") })},
+	{name: "JSON broken", advice: "Put a valid value: the next refresh takes it, within a TTL.", begin: rotatedTo(`{"username":"app","password":`)},
+	{name: "key missing", advice: "Put a value that has the key, or mark the field `omitempty` if it may be missing.", begin: rotatedTo(`{"username":"app","host":"db","port":5432}`)},
+	{name: "version label missing", advice: "No version bears the stage: move it there by UpdateSecretVersionStage, or leave `WithStage` out.", stage: "AWSPREVIOUS", begin: ofService(func(t *testing.T, server *secrettest.Server) {})},
+	{name: "agent down", advice: "Start the agent or the Lambda extension, or check the port.", begin: ofAgent(func(server *httptest.Server, _ *atomic.Bool) { server.Close() })},
+	{name: "token wrong", advice: "Let the service read the token file of the agent that runs. A restarted agent has a new token, which is read by itself.", begin: ofAgent(func(_ *httptest.Server, bad *atomic.Bool) { bad.Store(true) })},
 }
 
 // plain replaces what is drawn at random, or of this machine.
@@ -125,12 +143,22 @@ func (f failure) play(t *testing.T) string {
 	}
 	cold, fail, calls, events, _ := open()
 	fail()
-	_, err := cold.Get(t.Context())
-	for range 999 {
-		if _, again := cold.Get(t.Context()); again == nil || err == nil || again.Error() != err.Error() {
-			t.Fatalf("Get: %v, then %v", err, again)
-		}
+	get := func() error {
+		ctx, cancel := f.context(t)
+		defer cancel()
+		_, err := cold.Get(ctx)
+		return err
 	}
+	err := get()
+	var others sync.WaitGroup
+	for range 999 {
+		others.Go(func() {
+			if again := get(); again == nil || err == nil || again.Error() != err.Error() {
+				t.Errorf("Get: %v, then %v", err, again)
+			}
+		})
+	}
+	others.Wait()
 	wantCount(t, calls, 1)
 	text := strings.ReplaceAll(plain(err.Error()), "1h0m0s", "1s")
 
@@ -143,7 +171,9 @@ func (f failure) play(t *testing.T) string {
 			t.Error(err)
 		}
 		for range 1000 {
-			v, i, err := warm.GetWithInfo(t.Context())
+			ctx, cancel := f.context(t)
+			v, i, err := warm.GetWithInfo(ctx)
+			cancel()
 			switch {
 			case v != first || err != nil:
 				t.Fatalf("with a good value, Get returns %v, %v", v, err)
@@ -162,8 +192,19 @@ func (f failure) play(t *testing.T) string {
 			then = "a TTL"
 		}
 	}
+	if len(kinds) == 0 {
+		kinds = []string{"none before the fetch ends"}
+	}
 	return fmt.Sprintf("| %s | `%s` | %s | %s | 1, then 1 %s | %s | `TestFailures/%s` |\n",
 		f.name, text, info, strings.Join(kinds, ", "), then, f.advice, strings.ReplaceAll(f.name, " ", "_"))
+}
+
+// context is that of a caller.
+func (f failure) context(t *testing.T) (context.Context, context.CancelFunc) {
+	if f.deadline == 0 {
+		return t.Context(), func() {}
+	}
+	return context.WithTimeout(t.Context(), f.deadline)
 }
 
 // counted counts what a source is asked.
@@ -203,7 +244,12 @@ func TestFailures(t *testing.T) {
 	page.WriteString(failuresHead)
 	for _, f := range failures {
 		t.Run(f.name, func(t *testing.T) {
-			row := f.play(t)
+			var row string
+			if f.virtual {
+				synctest.Test(t, func(t *testing.T) { row = f.play(t) })
+			} else {
+				row = f.play(t)
+			}
 			if text, err := os.ReadFile("docs/failures.md"); !*updateFailures && (err != nil || !strings.Contains(string(text), row)) {
 				t.Errorf("docs/failures.md has another row (%v) than\n%s", err, row)
 			}
