@@ -36,6 +36,7 @@ import (
 type Source struct {
 	path    string
 	secrets func() (map[string]string, error) // hidden from what prints
+	claims  local.Claims                      // of the keys that ARNs lead to
 }
 
 var _ cache.Source = (*Source)(nil)
@@ -95,6 +96,10 @@ func read(path string) (map[string]string, error) {
 
 // Fetch returns a secret's value. There is no version ID, and the current version only.
 // A file that can't be read any more is [cache.ErrUnavailable].
+//
+// An ID is a key, character by character. The secret of an ARN may also have the name in
+// it as its key; a second ARN that leads to this key, of another account say, is refused
+// with [cache.ErrInvalidRef].
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	if s == nil || s.secrets == nil {
 		return cache.Value{}, errors.New("static: the Source is nil or was not made by New or Open")
@@ -108,6 +113,11 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	}
 	for _, key := range local.Keys(ref.ID) {
 		if value, ok := secrets[key]; ok {
+			if key != ref.ID {
+				if err := s.claims.Take(key, ref.ID, key, fmt.Sprintf("the key %.200q", key)); err != nil {
+					return cache.Value{}, err
+				}
+			}
 			return local.Value(key, []byte(value)), nil
 		}
 	}

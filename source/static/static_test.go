@@ -162,6 +162,25 @@ func TestAnARNIsOfTheSecretWhoseWholeNameItHas(t *testing.T) {
 	}
 }
 
+func TestAKeyIsOfOneARN(t *testing.T) {
+	const here, there = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:", "arn:aws:secretsmanager:eu-west-1:999999999999:secret:"
+	source := static.New(map[string]string{"prod/db": "here's", there + "prod/api": "there's", "prod/api": "here's"})
+	for _, row := range []struct{ id, want string }{
+		{here + "prod/db-a1B2c3", "here's"},
+		{there + "prod/db-a1B2c3", ""}, // which is another secret
+		{here + "prod/db-d4E5f6", ""},  // and so is this
+		{here + "prod/db", "here's"},
+		{"prod/db", "here's"},
+		{there + "prod/api", "there's"}, // whose whole ARN is a key
+		{here + "prod/api", "here's"},
+	} {
+		v, err := source.Fetch(t.Context(), cache.Ref{ID: row.id})
+		if v.Payload.Reveal() != row.want || (row.want == "") != errors.Is(err, cache.ErrInvalidRef) {
+			t.Errorf("%s: %q, %v, want %q", row.id, v.Payload.Reveal(), err, row.want)
+		}
+	}
+}
+
 func FuzzFiles(f *testing.F) {
 	f.Add("{\"a\":\"b\"}")
 	f.Add("a=\"b\\n\" # c\nexport d='e'")
