@@ -70,9 +70,12 @@ func New(dir string) (*Source, error) {
 	if dir == "" {
 		return nil, errors.New("file: the directory is empty; give the one where the secrets are mounted, such as /mnt/secrets")
 	}
+	if strings.ContainsAny(dir, "{\"\n") {
+		return nil, errors.New("file: the directory looks like secrets; give the one that has the files of the secrets, such as /mnt/secrets")
+	}
 	abs, err := filepath.Abs(dir) // so that the working directory may change
 	if err != nil {
-		return nil, fmt.Errorf("file: %w", err)
+		return nil, errors.New("file: the working directory, which the path begins at, can't be found")
 	}
 	return &Source{dir: abs}, nil
 }
@@ -113,9 +116,9 @@ func (s *Source) attempt(id string, places []candidate) (v cache.Value, swapped 
 	root, err := os.OpenRoot(s.dir)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened (%w)", cache.ErrAccessDenied, err)
+		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened (%w)", cache.ErrAccessDenied, local.PathError(err))
 	case err != nil:
-		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened, is it mounted? (%w)", cache.ErrUnavailable, err)
+		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened, is it mounted? (%w)", cache.ErrUnavailable, local.PathError(err))
 	}
 	defer root.Close()
 	before, _ := root.Readlink("..data") // empty where no driver is at work
@@ -214,4 +217,4 @@ func refusal(err error) error {
 }
 
 // String returns the directory.
-func (s *Source) String() string { return "file:" + s.dir }
+func (s *Source) String() string { return "file:" + local.Shown(s.dir) }
