@@ -12,20 +12,23 @@
 //
 // # Which file never
 //
-// An ID leads to its own file or to none: a program may make IDs of what comes with a
-// request, "tenant/" + name + "/db" say. Refused with [cache.ErrInvalidRef] are
-//   - an ID that has an empty step (a//b, a/), the step ".", or a step that begins with ".."
+// A program may make an ID of what comes with a request, "tenant/" + name + "/db" say. So
+// an ID that the system would take for the path of another ID's file is refused, with
+// [cache.ErrInvalidRef]:
+//   - an ID that has an empty step (a//b, a/), the step ".", a step that begins with "..",
+//     or a NUL
 //   - on Windows, a step with one of \ : * ? " < > |, a step that ends in a dot or a space,
 //     and the name of a device, such as nul or com1.txt
-//   - an ID that leads to a file which the Source has read for another ID: prod_db after
-//     prod/db, or the ARN of another account that has the same name
+//   - an ID that leads to a file which the Source has read for another ID before: prod_db
+//     after prod/db, or the ARN of another account that has the same name
 //
 // Nothing outside the directory is read, whatever the ID or a symbolic link says. A link to
 // a file inside it is followed; with it the directory's owner gives one secret two IDs.
 //
-// A file system that ignores case, as those of Windows and macOS do, has one file for
-// prod/db and prod/DB. Secrets Manager has two secrets. There, accept from a request only
-// names that the program knows.
+// Two cases are left to the program. Which of prod_db and prod/db comes first is its doing.
+// And a file system that ignores case, as those of Windows and macOS do, has one file for
+// prod/db and prod/DB, which are two secrets in Secrets Manager. In both, accept from a
+// request only names that the program knows.
 //
 // # Rotation
 //
