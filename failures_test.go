@@ -78,7 +78,8 @@ func ofAgent(fail func(server *httptest.Server, bad *atomic.Bool)) func(*testing
 		if err := os.WriteFile(file, []byte("token"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		source := must[*agent.Source](t)(agent.New(agent.Config{URL: server.URL, TokenFile: file}))
+		url := strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // as agent.DefaultURL
+		source := must[*agent.Source](t)(agent.New(agent.Config{URL: url, TokenFile: file}))
 		return source, func() { fail(server, &bad) }
 	}
 }
@@ -118,7 +119,7 @@ var failures = []failure{
 // plain replaces what is drawn at random, or of this machine.
 func plain(text string) string {
 	for pattern, with := range map[string]string{
-		`request ID [0-9a-f-]+`: "request ID …", `127\.0\.0\.1:\d+`: "localhost:2773", `version [0-9a-f]{8}-[0-9a-f-]{27}`: "version …",
+		`request ID [0-9a-f-]+`: "request ID …", `(localhost|127\.0\.0\.1):\d+`: "$1:2773", `version [0-9a-f]{8}-[0-9a-f-]{27}`: "version …",
 		`/\S*awssmatoken`: "/var/run/awssmatoken", ` typedsecret_test\.`: " main.", `(read|dial) tcp \S+?->\S+?: `: "$1 tcp …: ",
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)

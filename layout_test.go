@@ -77,6 +77,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		"source/static":    {"cache"},
 		"sqlsecret":        {"", "backoff", "rejected"},
 
+		"internal/document": {"codec"},
 		"internal/local":    {"cache"},
 		"internal/observed": {"hook"}, // for tests
 	}

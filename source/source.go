@@ -7,8 +7,10 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -37,21 +39,58 @@ var kinds = []kind{
 		if region == "" {
 			return awssm.FromEnvironment(ctx)
 		}
+		if !isRegion(region) {
+			return nil, errors.New("aws: what follows the colon is no region; one looks like eu-west-1")
+		}
 		return awssm.FromEnvironment(ctx, config.WithRegion(region))
 	}},
 	{"agent", "agent: or agent:http://localhost:2773", func(_ context.Context, url string) (cache.Source, error) {
 		return agent.New(agent.Config{URL: url})
 	}},
-	{"failover", "failover:eu-west-1,eu-central-1", func(ctx context.Context, regions string) (cache.Source, error) {
-		names := strings.Split(regions, ",")
-		for i, name := range names {
-			names[i] = strings.TrimSpace(name)
-		}
-		return failover.FromEnvironment(ctx, names...)
-	}},
+	{"failover", "failover:eu-west-1,eu-central-1", openFailover},
 	{"file", "file:/mnt/secrets", func(_ context.Context, dir string) (cache.Source, error) { return file.New(dir) }},
-	{"env", "env: or env:PREFIX_", func(_ context.Context, prefix string) (cache.Source, error) { return env.New(prefix), nil }},
+	{"env", "env: or env:PREFIX_", func(_ context.Context, prefix string) (cache.Source, error) {
+		if at := firstOutside(prefix, letters+digits+"_.-"); at >= 0 {
+			return nil, fmt.Errorf("env: character %d of the prefix is in no variable's name; a prefix looks like SECRET_", at+1)
+		}
+		return env.New(prefix), nil
+	}},
 	{"static", "static:dev.json", func(_ context.Context, path string) (cache.Source, error) { return static.Open(path) }},
+}
+
+func openFailover(ctx context.Context, regions string) (cache.Source, error) {
+	names := strings.Split(regions, ",")
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+		switch before := slices.Index(names[:i], names[i]); {
+		case !isRegion(names[i]):
+			return nil, fmt.Errorf("failover: number %d in the list is no region; one looks like eu-west-1", i+1)
+		case before >= 0:
+			return nil, fmt.Errorf("failover: numbers %d and %d in the list are the same region twice", before+1, i+1)
+		}
+	}
+	return failover.FromEnvironment(ctx, names...)
+}
+
+const (
+	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	digits  = "0123456789"
+)
+
+// isRegion reports whether a text can be the name of a region, which is a part of a host's.
+func isRegion(text string) bool {
+	return text != "" && len(text) <= 63 && firstOutside(text, letters+digits+"-") < 0
+}
+
+// firstOutside returns the index of the first character of text that is none of these; -1
+// if there is none.
+func firstOutside(text, these string) int {
+	for i, r := range []rune(text) {
+		if !strings.ContainsRune(these, r) {
+			return i
+		}
+	}
+	return -1
 }
 
 // Open opens the source that a setting names: a scheme, a colon, and what the scheme
@@ -67,6 +106,8 @@ var kinds = []kind{
 //   - static:dev.json is a JSON file, static:dev.env one of lines
 //
 // An unknown scheme is an error that lists the known. Errors wrap [cache.ErrInvalidConfig].
+// Since a secret may have been given in place of a setting, an error quotes no part of the
+// setting but a path of letters, digits and the usual marks.
 func Open(ctx context.Context, setting string) (cache.Source, error) {
 	if ctx == nil {
 		ctx = context.Background()
@@ -86,11 +127,11 @@ func Open(ctx context.Context, setting string) (cache.Source, error) {
 	for _, k := range kinds {
 		forms = append(forms, k.form)
 	}
-	what := "a setting without a scheme"
+	what := "has no colon after a scheme"
 	if found {
-		what = fmt.Sprintf("the scheme %.20q", scheme+":")
+		what = "begins with no known scheme"
 	}
-	return nil, fmt.Errorf("%w: %s names no source; the known are %s", cache.ErrInvalidConfig, what, strings.Join(forms, "; "))
+	return nil, fmt.Errorf("%w: the setting %s; the known are %s", cache.ErrInvalidConfig, what, strings.Join(forms, "; "))
 }
 
 // FromEnvironment opens the source that the variable TYPEDSECRET_SOURCE names; if it is

@@ -48,11 +48,14 @@ func TestASettingNamesASource(t *testing.T) {
 }
 
 func TestAnUnknownSettingIsAnErrorThatListsTheKnown(t *testing.T) {
-	for _, setting := range []string{"vault:secret/db", "static", "hunter2hunter2hunter2hunter2", "AWS:", ":"} {
+	for _, setting := range []string{"vault:secret/db", "static", "hunter2hunter2hunter2hunter2", "hunter2:x", "AWS:", ":"} {
 		t.Setenv(source.Variable, setting)
 		s, err := source.FromEnvironment(t.Context())
 		if s != nil || !errors.Is(err, cache.ErrInvalidConfig) {
 			t.Fatalf("%q: %v, %v", setting, s, err)
+		}
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the error quotes the setting: %v", err)
 		}
 		for _, known := range []string{source.Variable, "aws:", "agent:", "failover:", "file:", "env:", "static:"} {
 			if !strings.Contains(err.Error(), known) {
@@ -62,8 +65,11 @@ func TestAnUnknownSettingIsAnErrorThatListsTheKnown(t *testing.T) {
 	}
 	for setting, says := range map[string]string{
 		"file:": "directory is empty", "static:no-such.json": "no-such.json", "static:": "the path is empty", "agent:http://example.com": "localhost",
-		"failover:": "region 0", "failover:eu-west-1,,b": "region 1", "failover:a,a": "twice", "aws:not a region": "region",
-		`static:{"a":"hunter2"}`: "looks like secrets",
+		"failover:": "number 1 in the list", "failover:eu-west-1,,b": "number 2 in the list", "failover:hunter2, hunter2": "numbers 1 and 2",
+		"aws:not a region": "no region", "aws:hunter2/x": "no region", "failover:eu-west-1,hunter2/x": "number 2 in the list",
+		`static:{"a":"hunter2"}`: "looks like secrets", `file:{"a":"hunter2"}`: "looks like secrets", "static:a=hunter2": "neither .json nor .env",
+		"env:hunter2!": "character 8 of the prefix", "agent:http://hunter2": "not this machine", "agent:http://a:hunter2@localhost": "more than a host",
+		"agent:http://localhost?hunter2": "more than a host", "agent:hunter2://x": "none of an agent",
 	} {
 		s, err := source.Open(t.Context(), setting)
 		if s != nil || !errors.Is(err, cache.ErrInvalidConfig) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2") {
@@ -94,5 +100,5 @@ func ExampleOpen() {
 	fmt.Println(err)
 	// Output:
 	// dev <nil>
-	// invalid cache configuration: the scheme "vault:" names no source; the known are aws: or aws:eu-west-1; agent: or agent:http://localhost:2773; failover:eu-west-1,eu-central-1; file:/mnt/secrets; env: or env:PREFIX_; static:dev.json
+	// invalid cache configuration: the setting begins with no known scheme; the known are aws: or aws:eu-west-1; agent: or agent:http://localhost:2773; failover:eu-west-1,eu-central-1; file:/mnt/secrets; env: or env:PREFIX_; static:dev.json
 }

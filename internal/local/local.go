@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -43,6 +44,9 @@ func Value(name string, data []byte) cache.Value {
 	return v
 }
 
+// suffix is what Secrets Manager adds to the name of a secret in its ARN.
+var suffix = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
+
 // Names returns the names that id may mean: itself; of an ARN the name in it, with and
 // then without the hyphen and six characters that Secrets Manager adds. Nothing tells
 // these from a name that ends alike, so the longer goes first: the ARN of db-master is
@@ -52,15 +56,14 @@ func Names(id string) []string {
 	if err != nil {
 		return []string{id}
 	}
-	const suffix = 7
-	if n := len(arn.Name) - suffix; n > 0 && arn.Name[n] == '-' {
-		return []string{arn.Name, arn.Name[:n]}
+	if short := suffix.ReplaceAllString(arn.Name, ""); short != "" && short != arn.Name {
+		return []string{arn.Name, short}
 	}
 	return []string{arn.Name}
 }
 
-// Keys returns under what a secret may be kept by people who give it its ID: id, and
-// the [Names] of it.
+// Keys returns the names under which people may keep the secret id: the ID itself, and the
+// [Names] in it.
 func Keys(id string) []string {
 	return slices.Compact(append([]string{id}, Names(id)...))
 }

@@ -26,12 +26,13 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-// DefaultURL is where the agent and the extension listen.
+// DefaultURL is where the agent and the extension listen. Where a URL says localhost, a
+// Source connects to 127.0.0.1 alone, which is the agent's address. So a listener of
+// another user on [::1] gets neither a request nor the token.
 const DefaultURL = "http://localhost:2773"
 
 // tokenHeader keeps those who can have a server make requests, but not choose their
@@ -47,7 +48,8 @@ const maxAnswer = 512 << 10
 type Config struct {
 	// URL is the agent's, [DefaultURL] by default, with the port in
 	// PARAMETERS_SECRETS_EXTENSION_HTTP_PORT if that is set, as for the extension. The
-	// secrets go over it in the clear, so the host of an http URL must be this machine.
+	// secrets go over it in the clear, so the host of an http URL must be this machine:
+	// localhost, or a loopback address such as [::1], which is taken as it is.
 	URL string
 
 	// TokenFile is the file that has the token which the agent wants to see; it is read
@@ -75,52 +77,39 @@ func New(cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	text := strings.TrimSuffix(base.String(), "/")
 	client := &http.Client{
 		Transport: &http.Transport{
 			// No proxy: it would see the token and the secrets. No connection is kept, for
 			// net/http would send a request a second time if a kept one turns out to be
 			// closed, which the agent does to each after some time.
-			DialContext: dialer(base).DialContext, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
+			DialContext: dialer(base), DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &Source{url: base + "/secretsmanager/get", token: tokenFrom(cfg.TokenFile), client: client.Do}, nil
+	return &Source{url: text + "/secretsmanager/get", token: tokenFrom(cfg.TokenFile), client: client.Do}, nil
 }
 
-func baseURL(text string) (string, error) {
+// baseURL checks a URL. Its errors quote no part of it: a password or a token in a URL that
+// is mistyped may stand anywhere.
+func baseURL(text string) (*url.URL, error) {
 	if text == "" {
-		return defaultURL()
+		var err error
+		if text, err = defaultURL(); err != nil {
+			return nil, err
+		}
 	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Port() != "" && !isPort(u.Port()):
-		return "", fmt.Errorf("agent: the URL is none of an agent; one looks like %s", DefaultURL)
+		return nil, fmt.Errorf("agent: the URL is none of an agent; one looks like %s", DefaultURL)
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "", fmt.Errorf("agent: the URL has more than a host, port and path; one looks like %s", DefaultURL)
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return "", fmt.Errorf("agent: the URL names the host %q, and secrets would go there in the clear; "+
-			"give localhost, or an https URL", u.Hostname())
+		return nil, fmt.Errorf("agent: the URL has more than a host, port and path; one looks like %s", DefaultURL)
+	case u.Scheme == "http" && !isThisMachine(u.Hostname()):
+		return nil, errors.New("agent: the host of the URL is not this machine, and secrets would go there in the clear; " +
+			"give localhost, or an https URL")
 	}
-	return strings.TrimSuffix(u.String(), "/"), nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
-}
-
-// dialer connects over http to this machine alone, also if a name server has localhost
-// elsewhere.
-func dialer(base string) *net.Dialer {
-	if !strings.HasPrefix(base, "http:") {
-		return new(net.Dialer)
-	}
-	return &net.Dialer{Control: func(_, address string, _ syscall.RawConn) error {
-		if host, _, _ := net.SplitHostPort(address); !isLoopback(host) {
-			return errors.New("this is no loopback address, and the token and the secret would cross the network in the clear")
-		}
-		return nil
-	}}
+	return u, nil
 }
 
 // Fetch asks the agent for one version of a secret, by one HTTP request. Another is made

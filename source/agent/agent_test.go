@@ -86,7 +86,7 @@ func TestNewRefusesAURLThatCanBeNoAgents(t *testing.T) {
 		"": true, "http://localhost:2773": true, "http://127.0.0.1": true, "http://[::1]:80/": true, "https://agent.internal": true,
 		"http://agent.internal": false, "http://10.0.0.1": false, "localhost:2773": false, "ftp://localhost": false, "http://": false,
 		"http://user:pass@localhost": false, "http://localhost?x=y": false, "http://localhost.evil.com": false, "http://%zz": false,
-		"http://localhost/?": false, "http://localhost:99999": false, "http://localhost:0": false, "http://LOCALHOST:2773": true,
+		"http://localhost/?": false, "http://localhoſt": false, "http://notlocalhost": false, "http://.localhost": false, "http://localhost..": false, "http://localhost:99999": false, "http://localhost:0": false, "http://LOCALHOST:2773": true,
 	} {
 		_, err := agent.New(agent.Config{URL: url})
 		if (err == nil) != ok || err != nil && strings.Contains(err.Error(), "pass@") {

@@ -1,5 +1,5 @@
 package agent
 
-// Dialer is there since no test can have a name server say where localhost is: the hosts
-// file does so first.
+// Dialer is for the test of names that a name server has elsewhere: the hosts file, which
+// comes first, has localhost here.
 var Dialer = dialer

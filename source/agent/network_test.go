@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"strings"
@@ -69,7 +70,8 @@ func TestAProxyOfTheEnvironmentSeesNothing(t *testing.T) {
 	a := newAgent(t)
 	a.upstream.Seed(t, "db", "hunter2")
 	proxy, asked := elsewhere(t)
-	for url, says := range map[string]string{a.URL: "<nil>", "https://agent.invalid": "can't be reached"} {
+	below := strings.Replace(a.URL, "127.0.0.1", "agent.localhost", 1) // which net/http would ask a proxy for
+	for url, says := range map[string]string{a.URL: "<nil>", below: "<nil>", "https://agent.invalid": "can't be reached"} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), agentInChild+"="+url, "AWS_TOKEN=token-1", "NO_PROXY=", "no_proxy=",
 			"HTTP_PROXY="+proxy, "http_proxy="+proxy, "HTTPS_PROXY="+proxy, "https_proxy="+proxy)
@@ -111,7 +113,11 @@ func TestOverHTTPOnlyThisMachineIsConnectedTo(t *testing.T) {
 		{"http://localhost", "0.0.0.0", false}, // which leads here too, but not by name
 		{"https://agent.internal", "0.0.0.0", true},
 	} {
-		conn, err := agent.Dialer(row.url).DialContext(t.Context(), "tcp", net.JoinHostPort(row.host, port))
+		base, err := url.Parse(row.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := agent.Dialer(base)(t.Context(), "tcp", net.JoinHostPort(row.host, port))
 		if (err == nil) != row.ok {
 			t.Errorf("%s, resolved to %s: %v", row.url, row.host, err)
 		}

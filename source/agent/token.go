@@ -68,7 +68,7 @@ func tokenIn(path string) (token, whence string, err error) {
 	data, err := local.ReadFile(path, maxToken)
 	if err != nil {
 		return "", "", fmt.Errorf("%w: the agent's token can't be read (%w); is the agent installed, and is this user in its group, "+
-			"aws-wcp-token or awssmatokenreader? AWS_TOKEN=file:///path names another file", cache.ErrAccessDenied, err)
+			"aws-wcp-token or awssmatokenreader? AWS_TOKEN=file:///path names another file", cache.ErrAccessDenied, local.PathError(err))
 	}
 	return usable(strings.TrimSpace(string(data)), "the file "+path)
 }

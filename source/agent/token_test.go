@@ -144,6 +144,14 @@ func TestAVariableThatHoldsNoTokenIsNamed(t *testing.T) {
 	}
 }
 
+func TestATokenThatStandsInPlaceOfItsFileIsNotShown(t *testing.T) {
+	t.Setenv("AWS_TOKEN", "file://token-1!x")
+	_, err := open(t, agent.Config{}).Fetch(t.Context(), cache.Ref{ID: "db"})
+	if !errors.Is(err, cache.ErrAccessDenied) || !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "token-1") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAPortThatIsNoneIsSaidWithItsVariable(t *testing.T) {
 	for _, port := range []string{"abc", "0", "99999", "-1", "80/x", "80@hunter2"} {
 		t.Setenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", port)

@@ -3,8 +3,18 @@
 //
 // The secret prod/db-admin is in the variable PROD_DB_ADMIN, after a prefix if one is
 // given: the ID in upper case, each character that is no letter of ASCII and no digit
-// replaced by an underscore. So prod/db and prod-db are the same variable. Of an ARN it
-// is the name that counts.
+// replaced by an underscore. In an ARN it is the name that counts.
+//
+// # IDs that share a variable
+//
+// The IDs prod/db, prod-db and Prod/DB lead to one variable, and so do ARNs of two accounts
+// that have one name. In Secrets Manager these are different secrets. A Source gives the
+// variable to the ID that it is first read for. It refuses the other IDs from then on, with
+// [cache.ErrInvalidRef] and an error that names both.
+//
+// Which ID is first is the program's doing. So if a part of an ID comes from a request, a
+// tenant's name say, accept only names that the program knows. And give a prefix: without
+// one, the ID aws/secret/access/key leads to AWS_SECRET_ACCESS_KEY.
 package env
 
 import (
@@ -19,16 +29,20 @@ import (
 )
 
 // A Source reads the environment of the process. It is safe for concurrent use.
-type Source struct{ prefix string }
+type Source struct {
+	prefix string
+	claims local.Claims // of variables
+}
 
 var _ cache.Source = (*Source)(nil)
 
 // New makes a Source of the variables whose names begin with prefix, which may be empty
 // and is taken as it is: SECRET_, say.
-func New(prefix string) *Source { return &Source{prefix} }
+func New(prefix string) *Source { return &Source{prefix: prefix} }
 
 // Fetch returns the variable's value. There is no version ID, and the current version
-// only. A variable that is not set, or empty, is [cache.ErrNotFound].
+// only. A variable that is not set, or empty, is [cache.ErrNotFound]; one that was read for
+// another ID is [cache.ErrInvalidRef].
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	if s == nil {
 		return cache.Value{}, errors.New("env: the Source is nil")
@@ -42,6 +56,9 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 		value, set := os.LookupEnv(variable)
 		switch {
 		case value != "":
+			if err := s.claims.Take(variable, ref.ID, name, "the variable "+variable); err != nil {
+				return cache.Value{}, err
+			}
 			return local.Value(name, []byte(value)), nil
 		case set:
 			tried = append(tried, variable+" is empty")

@@ -73,3 +73,41 @@ func Example() {
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: hunter2 <nil>
 }
+
+func TestAVariableIsOfOneID(t *testing.T) {
+	t.Setenv("SECRET_PROD_DB", "hunter2")
+	const here, there = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:", "arn:aws:secretsmanager:eu-west-1:999999999999:secret:"
+	for name, row := range map[string]struct {
+		read    []string
+		refused string
+	}{
+		"a hyphen":                  {[]string{"prod/db"}, "prod-db"},
+		"an underscore":             {[]string{"prod-db"}, "prod_db"},
+		"a case":                    {[]string{"prod/db"}, "prod/DB"},
+		"a letter that is no ASCII": {[]string{"prod/db"}, "prodédb"},
+		"a name after its ARN":      {[]string{here + "prod/db-a1B2c3", "prod/db"}, "prod-db"},
+		"an ARN's name":             {[]string{"prod/db"}, here + "prod-db"},
+		"another account":           {[]string{here + "prod/db", here + "prod/db-a1B2c3"}, there + "prod/db"},
+		"another secret's ARN":      {[]string{here + "prod/db-a1B2c3", here + "prod/db"}, here + "prod/db-master"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			source := env.New("SECRET_")
+			for range 2 {
+				for _, id := range row.read {
+					if v, err := source.Fetch(t.Context(), cache.Ref{ID: id}); v.Payload.Reveal() != "hunter2" || err != nil {
+						t.Errorf("%s: %v", id, err)
+					}
+				}
+				v, err := source.Fetch(t.Context(), cache.Ref{ID: row.refused})
+				if !errors.Is(err, cache.ErrInvalidRef) || v.Payload.Reveal() != "" {
+					t.Fatalf("%s: %v", row.refused, err)
+				}
+				for _, says := range []string{fmt.Sprintf("%q", row.refused), fmt.Sprintf("%q", row.read[0]), "SECRET_PROD_DB", "another name"} {
+					if !strings.Contains(err.Error(), says) {
+						t.Errorf("the error does not say %s: %v", says, err)
+					}
+				}
+			}
+		})
+	}
+}

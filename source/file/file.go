@@ -5,10 +5,30 @@
 //
 // A secret's ID is the path of its file below the directory: prod/db, or with each slash
 // replaced by an underscore, prod_db, as the AWS provider names files (pathTranslation
-// in the README of secrets-store-csi-driver-provider-aws). Of an ARN it is the whole, as
+// in the README of secrets-store-csi-driver-provider-aws). An ID that begins with a slash
+// has the second kind of name only. The file of an ARN has the whole ARN as its name, as
 // the provider has it where objectName is an ARN, or the name in it, with or without the
-// hyphen and six characters at its end. Nothing outside the directory is read, whatever
-// the ID or a symbolic link says.
+// hyphen and six characters at its end.
+//
+// # Which file never
+//
+// A program may make an ID of what comes with a request, "tenant/" + name + "/db" say. So
+// an ID that the system would take for the path of another ID's file is refused, with
+// [cache.ErrInvalidRef]:
+//   - an ID that has an empty step (a//b, a/), the step ".", a step that begins with "..",
+//     or a NUL
+//   - on Windows, a step with one of \ : * ? " < > |, a step that ends in a dot or a space,
+//     and the name of a device, such as nul or com1.txt
+//   - an ID that leads to a file which the Source has read for another ID before: prod_db
+//     after prod/db, or the ARN of another account that has the same name
+//
+// Nothing outside the directory is read, whatever the ID or a symbolic link says. A link to
+// a file inside it is followed; with it the directory's owner gives one secret two IDs.
+//
+// Two cases are left to the program. Which of prod_db and prod/db comes first is its doing.
+// And a file system that ignores case, as those of Windows and macOS do, has one file for
+// prod/db and prod/DB, which are two secrets in Secrets Manager. In both, accept from a
+// request only names that the program knows.
 //
 // # Rotation
 //
@@ -27,7 +47,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -39,8 +59,11 @@ import (
 // MaxSize is how large a file may be: 1 MiB, the limit of a Secret in Kubernetes.
 const MaxSize = 1 << 20
 
-// A Source reads files. It has no state and is safe for concurrent use.
-type Source struct{ dir string }
+// A Source reads files. It is safe for concurrent use.
+type Source struct {
+	dir    string
+	claims local.Claims // of paths below dir
+}
 
 var _ cache.Source = (*Source)(nil)
 
@@ -50,11 +73,14 @@ func New(dir string) (*Source, error) {
 	if dir == "" {
 		return nil, errors.New("file: the directory is empty; give the one where the secrets are mounted, such as /mnt/secrets")
 	}
-	abs, err := filepath.Abs(dir) // lest it changes with the working directory
-	if err != nil {
-		return nil, fmt.Errorf("file: %w", err)
+	if strings.ContainsAny(dir, "{\"\n") {
+		return nil, errors.New("file: the directory looks like secrets; give the one that has the files of the secrets, such as /mnt/secrets")
 	}
-	return &Source{abs}, nil
+	abs, err := filepath.Abs(dir) // so that the working directory may change
+	if err != nil {
+		return nil, errors.New("file: the working directory, which the path begins at, can't be found")
+	}
+	return &Source{dir: abs}, nil
 }
 
 // Fetch reads the file of a secret. A file that is text is a SecretString, one that is
@@ -73,7 +99,11 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 		if err := local.Check(ctx, ref, "a file"); err != nil {
 			return cache.Value{}, err
 		}
-		v, swapped, err := s.attempt(ref.ID)
+		places, err := candidates(ref.ID, runtime.GOOS == "windows")
+		if err != nil {
+			return cache.Value{}, err
+		}
+		v, swapped, err := s.attempt(ref.ID, places)
 		if !swapped {
 			return v, err
 		}
@@ -82,20 +112,20 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 
 // attempt reads the file of a secret once. If all files were swapped meanwhile, a file
 // that isn't there was perhaps removed with those before it.
-func (s *Source) attempt(id string) (v cache.Value, swapped bool, err error) {
+func (s *Source) attempt(id string, places []candidate) (v cache.Value, swapped bool, err error) {
 	if info, err := os.Stat(s.dir); err == nil && !info.IsDir() {
 		return cache.Value{}, false, fmt.Errorf("%w: %s is no directory", cache.ErrUnavailable, s.dir)
 	}
 	root, err := os.OpenRoot(s.dir)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened (%w)", cache.ErrAccessDenied, err)
+		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened (%w)", cache.ErrAccessDenied, local.PathError(err))
 	case err != nil:
-		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened, is it mounted? (%w)", cache.ErrUnavailable, err)
+		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened, is it mounted? (%w)", cache.ErrUnavailable, local.PathError(err))
 	}
 	defer root.Close()
 	before, _ := root.Readlink("..data") // empty where no driver is at work
-	v, err = s.find(root, id)
+	v, err = s.find(root, id, places)
 	if after, _ := root.Readlink("..data"); after != before {
 		return cache.Value{}, true, nil
 	}
@@ -106,26 +136,31 @@ func (s *Source) attempt(id string) (v cache.Value, swapped bool, err error) {
 }
 
 // find reads the first file there is among those that a secret may be in.
-func (s *Source) find(root *os.Root, id string) (cache.Value, error) {
+func (s *Source) find(root *os.Root, id string, places []candidate) (cache.Value, error) {
 	var tried []string
-	for _, name := range local.Keys(id) {
-		for _, path := range slices.Compact([]string{filepath.FromSlash(name), strings.ReplaceAll(name, "/", "_")}) {
-			data, written, err := read(root, path)
-			switch {
-			case err == nil:
-				v := local.Value(name, data)
-				clear(data)
-				v.VersionID, v.Created = written.Format(time.RFC3339Nano), written
-				return v, nil
-			case errors.Is(err, errLeadsOut):
-				tried = append(tried, fmt.Sprintf("%s leads out of %s", path, s.dir))
-			case errors.Is(err, errNotRegular):
-				tried = append(tried, fmt.Sprintf("%s is no regular file", s.dir+string(filepath.Separator)+path))
-			case errors.Is(err, cache.ErrNotFound):
-				tried = append(tried, fmt.Sprintf("there is no file %s", s.dir+string(filepath.Separator)+path))
-			default:
-				return cache.Value{}, err
+	for _, place := range places {
+		full := s.dir + string(filepath.Separator) + place.path
+		data, written, err := read(root, place.path)
+		switch {
+		case err == nil:
+			v := local.Value(place.name, data)
+			clear(data)
+			v.VersionID, v.Created = written.Format(time.RFC3339Nano), written
+			if place.isShared(id) {
+				if err := s.claims.Take(place.path, id, place.name, "the file "+full); err != nil {
+					return cache.Value{}, err
+				}
 			}
+			return v, nil
+		case errors.Is(err, errLeadsOut):
+			tried = append(tried, fmt.Sprintf("%s leads out of %s", place.path, s.dir))
+		case errors.Is(err, errNotRegular):
+			tried = append(tried, fmt.Sprintf("%s is no regular file", full))
+		case errors.Is(err, cache.ErrNotFound):
+			s.claims.Drop(place.path)
+			tried = append(tried, fmt.Sprintf("there is no file %s", full))
+		default:
+			return cache.Value{}, err
 		}
 	}
 	return cache.Value{}, fmt.Errorf("%w: %s", cache.ErrNotFound, strings.Join(tried, ", and "))
@@ -139,7 +174,7 @@ var errNotRegular = errors.New("this is no regular file")
 
 // read returns the content of a regular file, and when it was written.
 func read(root *os.Root, path string) ([]byte, time.Time, error) {
-	// Not to wait at a pipe for one who writes to it.
+	// O_NONBLOCK, so that a named pipe without a writer is no wait.
 	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, time.Time{}, refusal(err)
@@ -185,4 +220,4 @@ func refusal(err error) error {
 }
 
 // String returns the directory.
-func (s *Source) String() string { return "file:" + s.dir }
+func (s *Source) String() string { return "file:" + local.Shown(s.dir) }

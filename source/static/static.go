@@ -18,7 +18,6 @@
 package static
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +27,7 @@ import (
 	"strings"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/document"
 	"github.com/typedsecret/typedsecret/internal/local"
 )
 
@@ -36,6 +36,7 @@ import (
 type Source struct {
 	path    string
 	secrets func() (map[string]string, error) // hidden from what prints
+	claims  local.Claims                      // of the keys that ARNs lead to
 }
 
 var _ cache.Source = (*Source)(nil)
@@ -47,17 +48,18 @@ func New(secrets map[string]string) *Source {
 }
 
 // Open makes a Source of the file at path, which is read at each Fetch, so that a change
-// shows at the next refresh. A file that is missing or can't be parsed is an error now.
+// shows at the next refresh. A file that is missing or can't be parsed is an error now. It
+// says the line and the column, and what is expected there, and quotes nothing of the file.
 func Open(path string) (*Source, error) {
-	switch {
-	case path == "":
+	if path == "" {
 		return nil, errors.New("static: the path is empty; give one such as dev.json or dev.env")
-	case strings.ContainsAny(path, "{\"\n"): // not to be shown
+	}
+	if strings.ContainsAny(path, "{\"\n") {
 		return nil, errors.New("static: the path looks like secrets; give that of the file that holds them, such as dev.json or dev.env")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fmt.Errorf("static: %w", err)
+		return nil, errors.New("static: the working directory, which the path begins at, can't be found")
 	}
 	s := &Source{path: path, secrets: func() (map[string]string, error) { return read(path) }}
 	if _, err := s.secrets(); err != nil {
@@ -72,21 +74,37 @@ var formats = map[string]struct {
 	like  string
 }{
 	".json": {parseJSON, `a JSON object like {"prod/api-key": "…"}`},
-	".env":  {parseEnv, "lines like prod/api-key=…"},
+	".env":  {document.Env, "lines like prod/api-key=…"},
+}
+
+func parseJSON(data []byte) (map[string]string, error) {
+	members, err := document.JSON(data)
+	if err != nil {
+		return nil, err
+	}
+	secrets := make(map[string]string, len(members))
+	for _, m := range members {
+		secrets[m.ID] = m.Text()
+	}
+	return secrets, nil
 }
 
 // read reads the file at path.
 func read(path string) (map[string]string, error) {
 	format, known := formats[filepath.Ext(path)]
 	if !known {
-		return nil, fmt.Errorf("the file %s is neither a .json nor a .env file", path)
+		what := "the path" // which may be a secret, unless there is a file
+		if _, err := os.Stat(path); err == nil {
+			what = "the file " + path
+		}
+		return nil, fmt.Errorf("%s ends in neither .json nor .env", what)
 	}
 	data, err := os.ReadFile(path)
 	defer clear(data)
 	if err != nil {
-		return nil, fmt.Errorf("%w; the file is to hold %s", err, format.like)
+		return nil, fmt.Errorf("%w; the file is to hold %s", local.PathError(err), format.like)
 	}
-	secrets, err := format.parse(bytes.TrimPrefix(data, []byte("\ufeff"))) // some editors begin with it
+	secrets, err := format.parse(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -95,6 +113,10 @@ func read(path string) (map[string]string, error) {
 
 // Fetch returns a secret's value. There is no version ID, and the current version only.
 // A file that can't be read any more is [cache.ErrUnavailable].
+//
+// An ID is a key, character by character. The secret of an ARN may also have the name in
+// it as its key; a second ARN that leads to this key, of another account say, is refused
+// with [cache.ErrInvalidRef].
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	if s == nil || s.secrets == nil {
 		return cache.Value{}, errors.New("static: the Source is nil or was not made by New or Open")
@@ -108,6 +130,11 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	}
 	for _, key := range local.Keys(ref.ID) {
 		if value, ok := secrets[key]; ok {
+			if key != ref.ID {
+				if err := s.claims.Take(key, ref.ID, key, fmt.Sprintf("the key %.200q", key)); err != nil {
+					return cache.Value{}, err
+				}
+			}
 			return local.Value(key, []byte(value)), nil
 		}
 	}

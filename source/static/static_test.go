@@ -116,25 +116,35 @@ func TestWhatAFileMeans(t *testing.T) {
 	}
 }
 
+func TestAPathThatIsNoneIsNotQuoted(t *testing.T) {
+	for _, path := range []string{"hunter2", "db=hunter2", "hunter2!.json", "prod/db=hunter2.env", `"hunter2"`, "db: hunter2\n"} {
+		if _, err := static.Open(path); err == nil || strings.Contains(err.Error(), "hunter") {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+}
+
 func TestWhatIsRefusedAndWhere(t *testing.T) {
 	for name, row := range map[string]struct{ file, content, says string }{
-		"a list":             {"x.json", "[\"hunter2\"]", "line 1: the file must hold a JSON object"},
-		"nothing":            {"x.json", "", "line 1: the file must hold a JSON object"},
-		"a secret twice":     {"x.json", "{\"a\":\"hunter2\",\n\"a\":\"hunter3\"}", `line 2: the secret "a" is there twice`},
-		"no end":             {"x.json", `{"a":"hunter2"`, "line 1: "},
-		"no value":           {"x.json", "{\n\"a\": hunter2}", `line 2: the value of "a" is not JSON`},
-		"something after it": {"x.json", `{"a":"hunter2"}{`, "something follows"},
-		"another encoding":   {"x.json", "{\n\"a\":\"hunter\xe92\"}", "line 2: this is not UTF-8"},
-		"no =":               {"x.env", "\nhunter2", "line 2: ID=VALUE is expected"},
-		"no ID":              {"x.env", "=hunter2", "line 1: ID=VALUE is expected"},
-		"a line twice":       {"x.env", "a=hunter2\na=hunter2", `line 2: an ID is there twice`},
-		"half a pair":        {"x.json", `{"a":"hunter2\ud800"}`, "line 1: this is half of a surrogate pair"},
-		"a key of lines":     {"x.env", "a=-----BEGIN KEY-----\nhunter2==\nhunter2==", "line 1: the value: a key or certificate is expected in double quotes"},
-		"such lines alone":   {"x.env", "\nhunter2==\nhunter2==", "line 3: an ID is there twice"},
-		"no closing quote":   {"x.env", `a="hunter2`, `line 1: the value: the closing quote is missing`},
-		"after the quote":    {"x.env", `a='hunter2'3`, "something follows the closing quote"},
-		"an escape":          {"x.env", `a="hunter\2"`, "a backslash is followed by"},
-		"another extension":  {"x.yaml", "a: hunter2", "neither a .json nor a .env file"},
+		"a list":                   {"x.json", "[\"hunter2\"]", "line 1, column 1: a { is expected"},
+		"nothing":                  {"x.json", "", "line 1, column 1: a { is expected"},
+		"a secret twice":           {"x.json", "{\"a\":\"hunter2\",\n\"a\":\"hunter3\"}", "line 2, column 1: another ID is expected: this one is at line 1, column 2 already"},
+		"a secret for a key":       {"x.json", "{\"a\": \"b\",\n \"hunter2\"}", "line 2, column 11: a colon is wanted"},
+		"a secret twice for a key": {"x.json", "{\"hunter2\": 1, \"hunter2\": 2}", "line 1, column 16: another ID is expected"},
+		"no end":                   {"x.json", `{"a":"hunter2"`, "line 1, column 15: the JSON ends too early"},
+		"no value":                 {"x.json", "{\n\"a\": hunter2}", "line 2, column 6: this is not JSON; a value is expected"},
+		"something after it":       {"x.json", `{"a":"hunter2"}{`, "line 1, column 16: there is more behind the JSON value"},
+		"another encoding":         {"x.json", "{\n\"a\":\"hunter\xe92\"}", "line 2, column 12: a string is not valid UTF-8"},
+		"half a pair":              {"x.json", `{"a":"hunter2\ud800"}`, "line 1, column 14: half of a surrogate pair"},
+		"no =":                     {"x.env", "\nhunter2", "line 2, column 1: ID=VALUE is expected"},
+		"no ID":                    {"x.env", "=hunter2", "line 1, column 1: ID=VALUE is expected"},
+		"a line twice":             {"x.env", "a=hunter2\na=hunter2", "line 2, column 1: another ID is expected: this one is in line 1 already"},
+		"a key of lines":           {"x.env", "a=-----BEGIN KEY-----\nhunter2==\nhunter2==", "line 1, column 3: a key or certificate is expected in double quotes"},
+		"such lines alone":         {"x.env", "\nhunter2==\nhunter2==", "line 3, column 1: another ID is expected"},
+		"no closing quote":         {"x.env", `a="hunter2`, "line 1, column 3: a closing quote is expected"},
+		"after the quote":          {"x.env", `a='hunter2'3`, "line 1, column 12: the end of the line or a # is expected"},
+		"an escape":                {"x.env", `a="hunter\2"`, "line 1, column 10: one of n, t, r, "},
+		"another extension":        {"x.yaml", "a: hunter2", "x.yaml ends in neither .json nor .env"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := openFile(t, row.file, row.content)
@@ -162,16 +172,23 @@ func TestAnARNIsOfTheSecretWhoseWholeNameItHas(t *testing.T) {
 	}
 }
 
-func FuzzFiles(f *testing.F) {
-	f.Add("{\"a\":\"b\"}")
-	f.Add("a=\"b\\n\" # c\nexport d='e'")
-	f.Fuzz(func(t *testing.T, content string) {
-		for _, name := range []string{"f.json", "f.env"} {
-			if s, err := openFile(t, name, content); err == nil && s == nil {
-				t.Error("neither a source nor an error")
-			}
+func TestAKeyIsOfOneARN(t *testing.T) {
+	const here, there = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:", "arn:aws:secretsmanager:eu-west-1:999999999999:secret:"
+	source := static.New(map[string]string{"prod/db": "here's", there + "prod/api": "there's", "prod/api": "here's"})
+	for _, row := range []struct{ id, want string }{
+		{here + "prod/db-a1B2c3", "here's"},
+		{there + "prod/db-a1B2c3", ""}, // which is another secret
+		{here + "prod/db-d4E5f6", ""},  // and so is this
+		{here + "prod/db", "here's"},
+		{"prod/db", "here's"},
+		{there + "prod/api", "there's"}, // whose whole ARN is a key
+		{here + "prod/api", "here's"},
+	} {
+		v, err := source.Fetch(t.Context(), cache.Ref{ID: row.id})
+		if v.Payload.Reveal() != row.want || (row.want == "") != errors.Is(err, cache.ErrInvalidRef) {
+			t.Errorf("%s: %q, %v, want %q", row.id, v.Payload.Reveal(), err, row.want)
 		}
-	})
+	}
 }
 
 func ExampleNew() {

@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	defer s.Close()
 	for _, seed := range seeds {
 		if err := seed.create(s); err != nil {
-			return fmt.Errorf("%s:%d: secret %q: %w", *file, seed.line, seed.name, err)
+			return fmt.Errorf("%s: %s: the secret here: %w", *file, seed.at, err)
 		}
 	}
 	fmt.Fprintf(out, "# A fake AWS Secrets Manager listens on %s. Secrets: %d. In another shell:\n", s.URL(), len(seeds))

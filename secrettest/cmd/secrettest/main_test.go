@@ -88,21 +88,23 @@ func TestTheCommandServesItsSeedsUntilASignal(t *testing.T) {
 
 func TestMistakesInTheSeedFileAreNamedAndNotQuoted(t *testing.T) {
 	for _, row := range []struct{ name, file, want string }{
-		{"not an object", `["sesame"]`, "line 1: the file must be a JSON object from names to values"},
-		{"empty", ``, "line 1: the file must be a JSON object from names to values"},
-		{"a syntax error in a value", "{\n\"a\": \"x\",\n\"b\": sesame}", `line 3: the value of "b" is not JSON`},
-		{"a value that never ends", "{\n\"a\": \"sesame", `line 2: the value of "a" is not JSON`},
-		{"a name twice", "{\"a\": \"x\",\n\"a\": \"sesame\"}", `line 2: the secret "a" is there twice`},
-		{"null", `{"a": null}`, `line 1: the secret "a": null is no value`},
-		{"not base64", "{\n\n\"a\": {\"SecretBinary\": \"?sesame\"}}", `line 3: the secret "a": SecretBinary is not standard base64`},
-		{"a number for base64", `{"a": {"SecretBinary": 1}}`, `line 1: the secret "a": SecretBinary must be a string`},
-		{"no comma", `{"a": "x" "sesame": "y"}`, "line 1: "},
-		{"more", "{}\n{\"sesame\": 1}", "line 2: the file goes on after its object"},
-		{"not UTF-8", "{\n\"a\": \"sesame\xe4\"}", "line 2: the file is not UTF-8"},
-		{"a name that is not UTF-8", "{\"\xe4\": \"sesame\"}", "line 1: the file is not UTF-8"},
-		{"a bad name", "{\"a b\": \"sesame\"}", `:1: secret "a b": ValidationException: `},
-		{"too long", `{"a": "` + strings.Repeat("sesame", 11000) + `"}`, `:1: secret "a": ValidationException: `},
-		{"empty binary", `{"a": {"SecretBinary": ""}}`, `:1: secret "a": ValidationException: `},
+		{"not an object", `["sesame"]`, "line 1, column 1: a { is expected"},
+		{"empty", ``, "line 1, column 1: a { is expected"},
+		{"a syntax error in a value", "{\n\"a\": \"x\",\n\"b\": sesame}", "line 3, column 6: this is not JSON; a value is expected"},
+		{"a value that never ends", "{\n\"a\": \"sesame", "line 2, column 13: the JSON ends too early"},
+		{"a name twice", "{\"a\": \"x\",\n\"a\": \"sesame\"}", "line 2, column 1: another ID is expected"},
+		{"null", `{"a": null}`, "line 1, column 2: the secret here: null is no value"},
+		{"not base64", "{\n\n\"a\": {\"SecretBinary\": \"?sesame\"}}", "line 3, column 1: the secret here: SecretBinary is not standard base64"},
+		{"a number for base64", `{"a": {"SecretBinary": 1}}`, "line 1, column 2: the secret here: SecretBinary must be a string"},
+		{"no comma", `{"a": "x" "sesame": "y"}`, "line 1, column 11: a comma or the end of the object is wanted"},
+		{"more", "{}\n{\"sesame\": 1}", "line 2, column 1: there is more behind the JSON value"},
+		{"not UTF-8", "{\n\"a\": \"sesame\xe4\"}", "line 2, column 13: a string is not valid UTF-8"},
+		{"a name that is not UTF-8", "{\"\xe4\": \"sesame\"}", "line 1, column 3: a string is not valid UTF-8"},
+		{"a bad name", "{\"sesame b\": \"sesame\"}", `: line 1, column 2: the secret here: ValidationException: Invalid name`},
+		{"a name too long", `{"` + strings.Repeat("sesame", 90) + `": "x"}`, "line 1, column 2: the secret here: its name has 540 characters"},
+		{"a secret for a name", `{"a": "x", "sesame"}`, "line 1, column 20: a colon is wanted"},
+		{"too long", `{"a": "` + strings.Repeat("sesame", 11000) + `"}`, `: line 1, column 2: the secret here: ValidationException: `},
+		{"empty binary", `{"a": {"SecretBinary": ""}}`, `: line 1, column 2: the secret here: ValidationException: `},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "seed.json")
@@ -115,10 +117,36 @@ func TestMistakesInTheSeedFileAreNamedAndNotQuoted(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), row.want) {
 				t.Fatalf("error = %v, want %s", err, row.want)
 			}
-			if strings.Contains(err.Error(), "sesame") && row.name != "no comma" {
+			if strings.Contains(err.Error(), "sesame") {
 				t.Errorf("the error quotes the file: %v", err)
 			}
 		})
+	}
+}
+
+// TestNoMistakeInTheSeedFileQuotesASecret puts a secret at each position of a file: as what
+// stands there, beside it, in place of a byte, and as the file's end.
+func TestNoMistakeInTheSeedFileQuotesASecret(t *testing.T) {
+	const document = `{"prod/db": {"port": 5432, "a": [null]}, "blob": {"SecretBinary": "AAEC"}, "n": -1.5, "prod/key": "a\u00e9"}`
+	file := filepath.Join(t.TempDir(), "seed.json")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, secret := range []string{"Zq7!Xw9@Kv3#Jp5$", `Zq7"Xw9\Kv3{Jp5'`, strings.Repeat("Zq7!Xw9@Kv3/", 50)} {
+		for i := range len(document) {
+			for _, content := range []string{
+				document[:i] + secret, document[:i] + secret + document[i:], document[:i] + secret + document[i+1:],
+			} {
+				if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				err := run(ctx, []string{"-seed", file}, io.Discard, io.Discard)
+				for n := range secret[:12] {
+					if err != nil && strings.Contains(err.Error(), secret[n:n+4]) {
+						t.Fatalf("%s: the error quotes %q: %v", content, secret[n:n+4], err)
+					}
+				}
+			}
+		}
 	}
 }
 

@@ -1,0 +1,30 @@
+// Package document reads files that hold several secrets by their IDs: a JSON object, or
+// lines of ID=VALUE.
+//
+// An error says the line and the column, and what is expected there. It quotes nothing of
+// the file, no ID either: where the file is not as it should be, a secret may stand
+// anywhere.
+package document
+
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+)
+
+// A Position is a place in a file. The first line and the first column are 1, and a
+// column is a character.
+type Position struct{ Line, Column int }
+
+// String says where it is.
+func (p Position) String() string { return fmt.Sprintf("line %d, column %d", p.Line, p.Column) }
+
+// positionOf returns the position of the byte at an offset.
+func positionOf(data []byte, offset int) Position {
+	before := data[:min(max(offset, 0), len(data))]
+	line := bytes.LastIndexByte(before, '\n') + 1
+	return Position{1 + bytes.Count(before, []byte("\n")), 1 + utf8.RuneCount(before[line:])}
+}
+
+// withoutMark leaves out the byte-order mark that some editors begin a file with.
+func withoutMark(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
