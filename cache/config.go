@@ -78,7 +78,9 @@ type Config struct {
 	// may be returned although it is past its TTL, because refreshing fails
 	// with err. By default (nil) it always may. It is called by the goroutine
 	// that reads, from several at once; if it panics, the answer is no. The error of a
-	// read that it refuses says so, and wraps [ErrPanic] if it panicked.
+	// read that it refuses says so, and wraps [ErrPanic] if it panicked. If the source can't
+	// answer, and had refused the secret since it last gave it, err wraps that refusal too.
+	// The age is math.MaxInt64 if it is unknown, which [Config.WithSnapshot] explains.
 	StaleIfError func(err error, age time.Duration) bool
 
 	// CheckClock has each read look at the wall clock and the monotonic
@@ -96,8 +98,8 @@ type Config struct {
 	// Observer is told what happens; none by default.
 	Observer hook.Observer
 
-	snapshot  func() (*sealed.File, error)  // by WithSnapshot; nil: none
-	readClock func(start time.Time) instant // set by tests only
+	snapshot  func(maxSize int) (*sealed.File, error) // by WithSnapshot; nil: none
+	readClock func(start time.Time) instant           // set by tests only
 }
 
 // Validate reports the first setting that makes no sense, and what would, as an
@@ -131,7 +133,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: Observer is a nil %T; leave it out for none", ErrInvalidConfig, c.Observer)
 	}
 	if c.snapshot != nil {
-		if _, err := c.snapshot(); err != nil {
+		if _, err := c.snapshot(c.MaxSize); err != nil {
 			return fmt.Errorf("%w: WithSnapshot: %w", ErrInvalidConfig, err)
 		}
 	}
