@@ -69,7 +69,9 @@ type Info struct {
 	Created   time.Time
 	FetchedAt time.Time
 	// Age is how long ago FetchedAt was; longer than by the wall clock if that was set
-	// back since.
+	// back since. It is math.MaxInt64, the largest Duration, if it is unknown: the value is
+	// from a sealed file that was written in the future of the wall clock, which
+	// [cache.Config.WithSnapshot] explains.
 	Age time.Duration
 	// Replica is the replica region that the value came from, if the secret could not
 	// be had from its primary region; else it is empty.

@@ -79,24 +79,6 @@ func TestAnOlderValueThatAHandleKeptDoesNotReplaceTheSnapshots(t *testing.T) {
 	}
 }
 
-func TestAClockThatWasSetBackMakesTheSnapshotNoYounger(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		path := snapshotOf(t, serving("db"), "db")
-		cfg := cache.Config{}.WithSnapshot(path, gcm(t, "key"))
-		s := serving("db")
-		s.fail(cache.ErrUnavailable)
-		cfg.SetClock(func(start time.Time) (wall, mono int64) {
-			now := time.Now()
-			return now.Add(-24 * time.Hour).UnixNano(), int64(now.Sub(start))
-		})
-		c := open(t, s, cfg)
-		snap, err := c.Lookup(t.Context(), ref("db"), nil)
-		if err != nil || !snap.Expired() || snap.Age() != 0 {
-			t.Errorf("%v, expired %v, age %v", err, snap.Expired(), snap.Age())
-		}
-	})
-}
-
 func TestWithSnapshotRefusesWhatCanBeNoFile(t *testing.T) {
 	for name, cfg := range map[string]cache.Config{
 		"no path":   cache.Config{}.WithSnapshot("", gcm(t, "key")),

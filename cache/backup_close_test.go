@@ -14,12 +14,29 @@ import (
 	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
+// removableDir returns a directory that a test removes, and the path of a file in it.
+func removableDir(t *testing.T) (dir, path string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "dir")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir, filepath.Join(dir, "secrets.sealed")
+}
+
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestCloseWritesWhatCouldNotBeWrittenBefore since the disk was full, say.
 func TestCloseWritesWhatCouldNotBeWrittenBefore(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		dir := filepath.Join(t.TempDir(), "later")
-		path := filepath.Join(dir, "secrets.sealed")
+		dir, path := removableDir(t)
 		c := open(t, serving("db"), cache.Config{}.WithSnapshot(path, gcm(t, "key")))
+		remove(t, dir)
 		get(t, c, "db")
 		settle() // the write fails: there is no directory
 		if err := os.Mkdir(dir, 0o700); err != nil {
@@ -76,8 +93,9 @@ func TestCloseWaitsForNoHookSecretBySecret(t *testing.T) {
 func TestAWriteThatFailsIsTriedOnceASecondAtMost(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s, j := serving(), &observed.Journal{}
-		path := filepath.Join(t.TempDir(), "missing", "secrets.sealed")
+		dir, path := removableDir(t)
 		c := open(t, s, cache.Config{Observer: j}.WithSnapshot(path, gcm(t, "key")))
+		remove(t, dir)
 		for i := range 20 {
 			s.rotate(nameOf(i), "v1")
 			get(t, c, nameOf(i))

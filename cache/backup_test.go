@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
@@ -196,15 +199,16 @@ func TestTheSnapshotShowsNothing(t *testing.T) {
 func TestASnapshotThatCantBeWrittenHarmsNoReader(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		j := &observed.Journal{}
-		path := filepath.Join(t.TempDir(), "missing", "secrets.sealed")
+		dir, path := removableDir(t)
 		c := open(t, serving("db"), cache.Config{Observer: j}.WithSnapshot(path, gcm(t, "key")))
+		remove(t, dir)
 		get(t, c, "db")
 		settle()
 		failed := observed.Of[hook.SnapshotFailed](j)
 		if len(failed) != 1 || !errors.Is(failed[0].Err, os.ErrNotExist) || !strings.Contains(failed[0].Err.Error(), path) {
 			t.Errorf("events: %v", failed)
 		}
-		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
@@ -288,5 +292,60 @@ func TestASnapshotOutlivesTheHookThatEncryptsTheMemory(t *testing.T) {
 		if _, err := broken.Get(t.Context(), ref("db")); !errors.Is(err, cache.ErrHook) || !errors.Is(err, cache.ErrUnavailable) {
 			t.Errorf("with a hook that fails: %v", err)
 		}
+	})
+}
+
+// A counting hook counts what it derives.
+type countingHook struct{ derived map[string]int }
+
+func (*countingHook) Put(_ context.Context, _ hook.Item, plain []byte) ([]byte, error) {
+	return bytes.Clone(plain), nil
+}
+
+func (h *countingHook) Get(_ context.Context, item hook.Item, stored []byte) ([]byte, error) {
+	h.derived[item.ID]++
+	return bytes.Clone(stored), nil
+}
+
+// TestAWriteDerivesOnlyWhatTheFileDoesNotHave: each may be a call of KMS.
+func TestAWriteDerivesOnlyWhatTheFileDoesNotHave(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		h, s := &countingHook{map[string]int{}}, serving("a", "b")
+		path := filepath.Join(t.TempDir(), "secrets.sealed")
+		c := open(t, s, cache.Config{Hook: h}.WithSnapshot(path, gcm(t, "key")))
+		look := func(id string) {
+			c.Lookup(t.Context(), ref(id), nil)
+			time.Sleep(2 * time.Second)
+		}
+		look("a")
+		look("b")
+		look("missing") // is refused
+		if diff := cmp.Diff(map[string]int{"a": 1, "b": 1}, h.derived); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		look("missing too")
+		for _, id := range []string{"a", "b"} {
+			after, _ := startInOutage(t, path, cache.ErrUnavailable, cache.Config{})
+			wantGet(t, after, id, id+" v1")
+		}
+	})
+}
+
+// TestAnInvalidatedValueStaysInTheSealedFile as it does in memory, for StaleIfError to decide.
+func TestAnInvalidatedValueStaysInTheSealedFile(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "secrets.sealed")
+		c := open(t, serving("db"), cache.Config{}.WithSnapshot(path, gcm(t, "key")))
+		get(t, c, "db")
+		time.Sleep(2 * time.Second)
+		if err := c.Invalidate(ref("db")); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		after, _ := startInOutage(t, path, cache.ErrUnavailable, cache.Config{})
+		wantGet(t, after, "db", "db v1")
 	})
 }

@@ -60,8 +60,8 @@ type Cache struct {
 }
 
 // New makes a Cache over source. A Config that makes no sense, or no source, is
-// an error that wraps [ErrInvalidConfig]. It does no I/O, but to see that the path of a
-// sealed snapshot is no directory.
+// an error that wraps [ErrInvalidConfig]. It does no I/O, but to see that the file of a
+// sealed snapshot can be written: it creates an empty one beside it, and removes that.
 func New(source Source, cfg Config) (*Cache, error) {
 	if guard.IsNil(source) {
 		return nil, fmt.Errorf("%w: the source is nil", ErrInvalidConfig)
@@ -70,9 +70,9 @@ func New(source Source, cfg Config) (*Cache, error) {
 		return nil, err
 	}
 	c := &Cache{cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed(), basis: world.Uint64()}
-	if cfg.snapshot != nil {
-		file, _ := cfg.snapshot() // validated
-		c.backup = &backup{file: file, writer: world.Uint64(), writing: make(chan struct{}, 1)}
+	var err error
+	if c.backup, err = openBackup(c.cfg); err != nil {
+		return nil, err
 	}
 	c.index.clear()
 	c.recent = newTable(c.cfg.MaxSize)

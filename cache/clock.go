@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -19,9 +20,16 @@ func readClocks(start time.Time) instant {
 	return instant{wall: wall, mono: mono}
 }
 
+// undated is the mono of an instant of which nobody knows how long ago it was.
+const undated = math.MinInt64
+
 // since returns how long ago b was, by the clock on which that is longer: time
-// spent suspended counts, and setting the wall clock back makes nothing younger.
+// spent suspended counts, and setting the wall clock back makes nothing younger. If b is
+// undated, the answer is the largest Duration.
 func (a instant) since(b instant) time.Duration {
+	if b.mono == undated {
+		return math.MaxInt64
+	}
 	return time.Duration(max(a.wall-b.wall, a.mono-b.mono))
 }
 

@@ -90,7 +90,9 @@ type Config struct {
 	// always may. A reader whom StaleIfError refuses a value while the refresh is under
 	// way goes on waiting. It is called by the goroutine that reads, from several at once;
 	// if it panics, the answer is no. The error of a read that it refuses says so, and
-	// wraps [ErrPanic] if it panicked.
+	// wraps [ErrPanic] if it panicked. If the source can't answer, and had refused the secret
+	// since it last gave it, err wraps that refusal too. The age is math.MaxInt64 if it is
+	// unknown, which [Config.WithSnapshot] explains.
 	StaleIfError func(err error, age time.Duration) bool
 
 	// CheckClock has each read look at the wall clock and the monotonic
@@ -108,8 +110,8 @@ type Config struct {
 	// Observer is told what happens; none by default.
 	Observer hook.Observer
 
-	snapshot  func() (*sealed.File, error)  // by WithSnapshot; nil: none
-	readClock func(start time.Time) instant // set by tests only
+	snapshot  func(maxSize int) (*sealed.File, error) // by WithSnapshot; nil: none
+	readClock func(start time.Time) instant           // set by tests only
 }
 
 // Validate reports the first setting that makes no sense, and what would, as an
@@ -148,7 +150,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: Observer is a nil %T; leave it out for none", ErrInvalidConfig, c.Observer)
 	}
 	if c.snapshot != nil {
-		if _, err := c.snapshot(); err != nil {
+		if _, err := c.snapshot(c.MaxSize); err != nil {
 			return fmt.Errorf("%w: WithSnapshot: %w", ErrInvalidConfig, err)
 		}
 	}

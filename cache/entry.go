@@ -100,6 +100,8 @@ type failure struct {
 	tried bool        // the fetch began when the value was already past its TTL
 	told  atomic.Bool // that a stale value was served because of it
 
+	refusal *refusal // by the source, the last of them; nil: none
+
 	refused atomic.Pointer[Error] // what they get whom StaleIfError refuses a stale value; one for all
 }
 
@@ -137,7 +139,7 @@ func (e *entry) forgetTry() {
 	if f == nil || !f.tried {
 		return
 	}
-	e.past.failure = &failure{err: f.err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay}
+	e.past.failure = &failure{err: f.err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, refusal: f.refusal}
 	e.past.failure.told.Store(f.told.Load())
 	e.past.failure.refused.Store(f.refused.Load())
 }

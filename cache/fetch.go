@@ -277,6 +277,9 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	if before := e.failure(); before != nil {
 		fail.first = before.first
 		fail.count += before.count
+		fail.refusal = before.refusal
+	} else if slow := e.under().slow; slow != nil {
+		fail.refusal = slow.refusal // from the sealed file
 	}
 	fail.delay = c.cfg.backoffAfter(t.err).DelayAfter(fail.count, now.since(fail.first))
 	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.err}
@@ -285,6 +288,7 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	}
 	s := e.snap.Load()
 	fail.tried = !e.past.invalid && (s == nil || s.invalid || e.past.under.began.since(s.at) >= c.cfg.TTL)
+	c.recall(t, fail, s != nil)
 	e.ends(fail, false)
 	var evicted *Snapshot
 	switch {
@@ -410,7 +414,7 @@ func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
 // counts as no try to refresh it: it was one to get a value, whichever. That is told by the
 // wall clock, since a sealed snapshot has the time of no other. Called with mu held.
 func (c *Cache) takeBack(e *entry, s *Snapshot) (evicted *Snapshot) {
-	if f := e.failure(); f != nil && time.Duration(f.began.wall-s.at.wall) < c.cfg.TTL {
+	if f := e.failure(); f != nil && !s.isUndated() && time.Duration(f.began.wall-s.at.wall) < c.cfg.TTL {
 		e.forgetTry()
 	}
 	return c.publish(e, s)

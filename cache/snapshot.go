@@ -168,13 +168,13 @@ func (s *Snapshot) State() (expired bool, err error) {
 		return expired, f.err
 	}
 	if expired {
-		return true, &Error{Ref: s.Ref(), Err: errSlow}
+		return true, slowFailure(s.present(), s.Ref()).err
 	}
 	return false, nil
 }
 
 // Age returns how long ago the value was fetched, by the wall clock or the monotonic
-// one, whichever says longer.
+// one, whichever says longer; math.MaxInt64 if that is unknown ([Config.WithSnapshot]).
 func (s *Snapshot) Age() time.Duration { return max(0, s.Cache().now().since(s.at)) }
 
 // Before reports whether other was fetched later than s, for the same Ref of the
@@ -184,13 +184,21 @@ func (s *Snapshot) Before(other *Snapshot) bool {
 }
 
 // isOlder is Before for two of one Ref and Cache. What another process fetched, and is
-// known by a sealed snapshot, has no number, but a time.
+// known by a sealed snapshot, has no number, but mostly a time: it counts as the older one
+// if it has none.
 func (s *Snapshot) isOlder(other *Snapshot) bool {
-	if (s.number == 0 || other.number == 0) && s.at.wall != other.at.wall {
+	switch known := s.number != 0 && other.number != 0; {
+	case !known && s.isUndated() != other.isUndated():
+		return s.isUndated()
+	case !known && s.at.wall != other.at.wall:
 		return s.at.wall < other.at.wall
+	default:
+		return s.number < other.number
 	}
-	return s.number < other.number
 }
+
+// isUndated reports whether nobody knows how old s is.
+func (s *Snapshot) isUndated() bool { return s.at.mono == undated }
 
 // isOf reports whether s is of e's Ref, in e's Cache.
 func (s *Snapshot) isOf(e *entry) bool {

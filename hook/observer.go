@@ -62,8 +62,8 @@ type FetchFailed struct {
 // fails. It is told once for each failed fetch, not for each Get.
 type ServedStale struct {
 	Secret
-	Age time.Duration
-	Err error // why the last refresh failed
+	Age time.Duration // math.MaxInt64 if it is unknown
+	Err error         // why the last refresh failed
 }
 
 // Evicted: the cache was full and dropped this secret, the least recently used.

@@ -72,7 +72,7 @@ func (d *fragile) existing() (paths []string) {
 	return paths
 }
 
-func (d *fragile) read(path string) ([]byte, error) {
+func (d *fragile) read(path string, _ int64) ([]byte, error) {
 	if c := d.now(path); c != nil {
 		return c.written, nil
 	}
@@ -209,7 +209,7 @@ const onFragile = "dir/secrets.sealed"
 
 func openFragile(t *testing.T, d *fragile) *File {
 	t.Helper()
-	f, err := newFile(onFragile, aead("key"), d)
+	f, err := newFile(onFragile, aead("key"), d, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +342,7 @@ func TestAFullDiskSaysSoInTheWordsOfTheDocument(t *testing.T) {
 	const path = "/var/lib/app/secrets.sealed"
 	d := newFragile()
 	d.fail, d.with = 2, syscall.ENOSPC
-	f, err := newFile(path, aead("key"), d)
+	f, err := newFile(path, aead("key"), d, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

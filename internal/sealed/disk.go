@@ -14,7 +14,8 @@ import (
 
 // A disk is what a File does with files, for tests that fail it.
 type disk interface {
-	read(path string) ([]byte, error)
+	// read returns what a file has, unless that is more bytes than most.
+	read(path string, most int64) ([]byte, error)
 	// create makes a file that only its owner may read, under a name that no other file
 	// has: pattern with digits for the asterisk.
 	create(dir, pattern string) (temporary, error)
@@ -45,9 +46,9 @@ func replace(d disk, path string, data []byte) error {
 			_ = d.remove(filepath.Join(dir, name))
 		}
 	}
-	f, err := d.create(dir, "."+base+".*.tmp")
+	f, err := createBeside(d, path)
 	if err != nil {
-		return pathError("creating a file beside", path, err)
+		return err
 	}
 	step, err := fill(f, data)
 	if err == nil {
@@ -59,6 +60,32 @@ func replace(d disk, path string, data []byte) error {
 	}
 	if err := d.syncDir(dir); err != nil && !cannotSync(err) {
 		return pathError("flushing the directory of", path, err)
+	}
+	return nil
+}
+
+// createBeside makes the file that is to replace the one at path.
+func createBeside(d disk, path string) (temporary, error) {
+	dir, base := filepath.Split(path)
+	f, err := d.create(filepath.Clean(dir), "."+base+".*.tmp")
+	if err != nil {
+		return nil, pathError("creating a file beside", path, err)
+	}
+	return f, nil
+}
+
+// Probe says why the file could not be written, as far as its folder tells: it creates
+// what a Write would, empty, and removes it.
+func (f *File) Probe() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	empty, err := createBeside(f.disk, f.path)
+	if err != nil {
+		return fmt.Errorf("%w; %s", err, otherDir)
+	}
+	_ = empty.Close()
+	if err := f.disk.remove(empty.Name()); err != nil {
+		return fmt.Errorf("%w; %s", pathError("removing a file beside", f.path, err), otherDir)
 	}
 	return nil
 }
@@ -99,15 +126,15 @@ func cannotSync(err error) bool {
 // osDisk is the file system.
 type osDisk struct{}
 
-// read looks at the file before it opens it, which may wait for ever (a named pipe), and
-// at its size before it reads it.
-func (osDisk) read(path string) ([]byte, error) {
+// read looks at the file before it opens it, since that may do something (to a tape, say),
+// and again at what it opened, since another file may stand there by now.
+func (osDisk) read(path string, most int64) ([]byte, error) {
 	if info, err := os.Stat(path); err != nil {
 		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w: it is a %s; %s", ErrFormat, kind(info.Mode()), otherPath)
+	} else if err := mayRead(info, most); err != nil {
+		return nil, err
 	}
-	f, err := os.Open(path)
+	f, err := openAtOnce(path)
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +143,8 @@ func (osDisk) read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("%w: it has %d bytes, and %d are the most; %s", ErrFormat, info.Size(), maxFile, otherPath)
+	if err := mayRead(info, most); err != nil {
+		return nil, err
 	}
 	data := make([]byte, info.Size())
 	n, err := io.ReadFull(f, data)
@@ -127,11 +154,22 @@ func (osDisk) read(path string) ([]byte, error) {
 	return data[:n], err
 }
 
-func kind(m os.FileMode) string {
-	if m.IsDir() {
-		return "directory"
+// openAtOnce opens a file without waiting for a writer, as a named pipe has it.
+func openAtOnce(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|dontWait, 0)
+}
+
+// mayRead says why a file is not to be read.
+func mayRead(info os.FileInfo, most int64) error {
+	switch {
+	case info.IsDir():
+		return fmt.Errorf("%w: it is a directory; %s", ErrFormat, otherPath)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: it is a device or pipe; %s", ErrFormat, otherPath)
+	case info.Size() > most:
+		return fmt.Errorf("%w: it has %d bytes, and %d are the most that are read; %s", ErrTooLarge, info.Size(), most, otherSize)
 	}
-	return "device or pipe"
+	return nil
 }
 
 func (osDisk) create(dir, pattern string) (temporary, error) { return os.CreateTemp(dir, pattern) }

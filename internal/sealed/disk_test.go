@@ -1,6 +1,7 @@
 package sealed
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,20 +60,34 @@ func TestLeftoversOfKilledProcessesAreRemovedAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestAnAbsurdFileIsRefusedBeforeItIsRead(t *testing.T) {
+func TestAFileOfMoreBytesThanTheBoundIsNeitherReadNorWritten(t *testing.T) {
+	const most = 1000
 	path := filepath.Join(t.TempDir(), "f")
-	f := open(t, path, aead("key"))
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
+	f, err := New(path, aead("key"), most)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(path, maxFile+1); err != nil {
+	overhead := headerSize + aead("key").NonceSize() + aead("key").Overhead()
+	fits := bytes.Repeat([]byte{'x'}, most-overhead)
+	if err := f.Write(fits); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := f.Read(); err != nil || !bytes.Equal(got, fits) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	err = f.Write(append(fits, 'x'))
+	if says := "sealing " + path + ": the file is too large: it would have 1001 bytes, and 1000 are the most that are read"; !errors.Is(err, ErrTooLarge) ||
+		!strings.HasPrefix(err.Error(), says) {
+		t.Errorf("got %v, want %s", err, says)
+	}
+	if err := os.Truncate(path, 1<<40); err != nil {
 		t.Fatal(err)
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := f.Read()
+	_, err = f.Read()
 	runtime.ReadMemStats(&after)
-	checkRefused(t, path, err, ErrFormat, "it has 1073741843 bytes, and 1073741842 are the most")
+	checkRefused(t, path, err, ErrTooLarge, "it has 1099511627776 bytes, and 1000 are the most that are read; give the path of another file, a larger MaxSize, ")
 	if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
 		t.Errorf("it took %d bytes of memory", took)
 	}
@@ -80,7 +96,7 @@ func TestAnAbsurdFileIsRefusedBeforeItIsRead(t *testing.T) {
 func TestADirectoryIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{dir, dir + string(filepath.Separator), filepath.Join(dir, "none") + "/", ".", ".."} {
-		if _, err := New(path, aead("key")); err == nil || !strings.Contains(err.Error(), "names no file; give one such as ") {
+		if _, err := New(path, aead("key"), 1<<20); err == nil || !strings.Contains(err.Error(), "names no file; give one such as ") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -107,6 +123,25 @@ func TestAFailureOfTheFileSystemNamesTheStepAndThePath(t *testing.T) {
 	}
 	if strings.Count(err.Error(), path) != 1 {
 		t.Errorf("the path is not there once: %v", err)
+	}
+}
+
+func TestProbeDoesWhatTheFirstStepOfAWriteDoesAndUndoesIt(t *testing.T) {
+	for step, name := range map[int]string{0: "no step", 1: "create", 3: "remove"} {
+		t.Run("failing at "+name, func(t *testing.T) {
+			d := newFragile()
+			d.fail, d.with = step, syscall.EROFS
+			err := openFragile(t, d).Probe()
+			if step == 0 {
+				if err != nil || len(d.existing()) != 0 {
+					t.Errorf("%v; there are %v", err, d.existing())
+				}
+				return
+			}
+			if !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), onFragile+": ") || !strings.HasSuffix(err.Error(), otherDir) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 
@@ -140,7 +175,7 @@ func TestWhoReadsWhileOthersWriteGetsTheTextOfOneWrite(t *testing.T) {
 	var disks [2]oneAtATime
 	var writers, readers sync.WaitGroup
 	for i := range disks {
-		f, err := newFile(path, aead("key"), &disks[i])
+		f, err := newFile(path, aead("key"), &disks[i], 1<<20)
 		if err != nil {
 			t.Fatal(err)
 		}

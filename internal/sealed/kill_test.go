@@ -42,7 +42,7 @@ func numberOf(text []byte) (int, error) {
 // writeForever writes texts with numbers that rise from that in the file, and tells each
 // that is written.
 func writeForever(path string) error {
-	f, err := newFile(path, aead("key"), telling{})
+	f, err := newFile(path, aead("key"), telling{}, 1<<20)
 	if err != nil {
 		return err
 	}

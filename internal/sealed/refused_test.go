@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// first returns the file that the first version wrote, of text with the key "key".
-func first(t testing.TB) []byte {
+// golden returns the file that a version wrote, of text with the key "key".
+func golden(t testing.TB, version int) []byte {
 	t.Helper()
-	data, err := os.ReadFile("testdata/v1.sealed")
+	data, err := os.ReadFile(fmt.Sprintf("testdata/v%d.sealed", version))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,11 +30,13 @@ func readOf(t testing.TB, path string, data []byte) ([]byte, error) {
 	return open(t, path, aead("key")).Read()
 }
 
+var kinds = []error{ErrTruncated, ErrSealed, ErrNewer, ErrOlder, ErrFormat, ErrTooLarge}
+
 // checkRefused checks that an error of Read is of one kind, and says where, what is wrong
 // and what to do.
 func checkRefused(t *testing.T, path string, err, want error, says string) {
 	t.Helper()
-	for _, kind := range []error{ErrTruncated, ErrSealed, ErrNewer, ErrFormat} {
+	for _, kind := range kinds {
 		if errors.Is(err, kind) != (kind == want) {
 			t.Errorf("got %v, want %v", err, want)
 			return
@@ -47,9 +49,18 @@ func checkRefused(t *testing.T, path string, err, want error, says string) {
 	}
 }
 
-func TestTheFileOfTheFirstVersionIsReadForEver(t *testing.T) {
-	if got, err := open(t, "testdata/v1.sealed", aead("key")).Read(); string(got) != text || err != nil {
+func TestTheFileOfThisVersionIsReadForEver(t *testing.T) {
+	if got, err := readOf(t, filepath.Join(t.TempDir(), "f"), golden(t, 2)); string(got) != text || err != nil {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestTheFileOfAnOlderVersionIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	got, err := readOf(t, path, golden(t, 1))
+	checkRefused(t, path, err, ErrOlder, "version 1, and 2 is read; remove it")
+	if got != nil {
+		t.Errorf("read %q", got)
 	}
 }
 
@@ -113,7 +124,7 @@ func TestAFileWithAnyBitChangedIsRefused(t *testing.T) {
 		switch now := binary.BigEndian.Uint64(changed[len(magic)+2:]); {
 		case i/8 < len(magic):
 			want = ErrFormat
-		case i/8 == len(magic)+1 && i%8 == 0: // version 0
+		case i/8 == len(magic)+1 && i%8 == 1: // version 0
 			want = ErrFormat
 		case i/8 < len(magic)+2:
 			want = ErrNewer
@@ -145,9 +156,11 @@ func TestWhyAFileIsRefused(t *testing.T) {
 		want error
 		says string
 	}{
-		"newer format":         {withVersion(version + 1), ErrNewer, "version 2, and 1 is the newest known; update the library"},
-		"newer and cut off":    {withVersion(version + 1)[:len(magic)+2], ErrNewer, "version 2"},
-		"older format":         {withVersion(0), ErrFormat, "version 0; give the path of another file"},
+		"newer format":         {withVersion(version + 1), ErrNewer, "version 3, and 2 is the newest known; update the library"},
+		"newer and cut off":    {withVersion(version + 1)[:len(magic)+2], ErrNewer, "version 3"},
+		"older format":         {withVersion(1), ErrOlder, "version 1, and 2 is read; remove it"},
+		"older and cut off":    {withVersion(1)[:len(magic)+2], ErrOlder, "version 1"},
+		"no format":            {withVersion(0), ErrFormat, "version 0; give the path of another file"},
 		"another file":         {[]byte("#!/bin/sh\n"), ErrFormat, "none that this library wrote; give the path of another file"},
 		"empty":                {nil, ErrTruncated, "0 of 18 bytes"},
 		"absurd size":          {withSize(1 << 63), ErrSealed, "give the key"},
@@ -174,11 +187,12 @@ func TestWhyAFileIsRefused(t *testing.T) {
 
 // FuzzRead: nothing but what Write made is read.
 func FuzzRead(f *testing.F) {
-	made := first(f)
+	made := golden(f, version)
 	f.Add(made)
 	f.Add(made[:headerSize+2])
 	f.Add(append(made[:len(made):len(made)], 0))
-	f.Add([]byte("TYPDSECR\x00\x01\x00\x00\x00\x00\x3f\xff\xff\xff"))
+	f.Add(golden(f, 1))
+	f.Add([]byte("TYPDSECR\x00\x02\x00\x00\x00\x00\x3f\xff\xff\xff"))
 	path := filepath.Join(f.TempDir(), "f")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := readOf(t, path, data)
@@ -191,7 +205,7 @@ func FuzzRead(f *testing.F) {
 		if got != nil || err == nil {
 			t.Fatalf("read %q", got)
 		}
-		for _, kind := range []error{ErrTruncated, ErrSealed, ErrNewer, ErrFormat} {
+		for _, kind := range kinds {
 			if errors.Is(err, kind) {
 				checkRefused(t, path, err, kind, "")
 				return

@@ -27,17 +27,20 @@ var (
 	// ErrSealed is all that an AEAD can tell.
 	ErrSealed = errors.New("the file can't be opened: it was tampered with, or sealed with another key")
 	ErrNewer  = errors.New("the file's format is newer than this version of the library knows")
+	// ErrOlder: no older format is read, since none says what this one does.
+	ErrOlder  = errors.New("the file's format is older than this version of the library reads")
 	ErrFormat = errors.New("the file is none that this library wrote")
+	// ErrTooLarge: whose file it is is not known, since it is not read.
+	ErrTooLarge = errors.New("the file is too large")
 )
 
 const (
 	magic      = "TYPDSECR"
-	version    = 1
+	version    = 2
 	headerSize = len(magic) + 2 + 8
 
-	// maxSize is a bound against slips: 16 times what 1,024 of the largest secrets take.
+	// maxSize bounds what a header may say.
 	maxSize = 1 << 30
-	maxFile = int64(headerSize + maxSize)
 )
 
 // What to do about a file that is refused.
@@ -45,38 +48,41 @@ const (
 	remove    = "remove it, and the next write makes a new one"
 	otherKey  = "give the key that it was sealed with, or " + remove
 	otherPath = "give the path of another file, or " + remove
+	otherSize = "give the path of another file, a larger MaxSize, or " + remove
+	otherDir  = "make the directory, or give the path of a file in one where this process may create files"
 )
 
 // A File is the place of one text. It is safe for concurrent use, also by several
-// processes: who reads gets the text of one Write as a whole. (Windows may refuse to
+// processes: a reader gets the text of one Write as a whole. (Windows may refuse to
 // replace a file while it is being read; that Write fails.)
 type File struct {
 	path string
 	aead func() cipher.AEAD // hidden from what prints and compares
 	disk disk
+	most int64 // bytes that the file may have
 
 	mu sync.Mutex // held while writing
 }
 
-// New makes a File of what is or will be at path. The directory must exist when it is
-// written.
-func New(path string, aead cipher.AEAD) (*File, error) {
+// New makes a File of what is or will be at path, of at most so many bytes. The directory
+// must exist when the file is written.
+func New(path string, aead cipher.AEAD, most int64) (*File, error) {
 	info, err := os.Stat(path)
-	if path == "" || os.IsPathSeparator(path[len(path)-1]) || err == nil && info.IsDir() {
+	if path == "" || os.IsPathSeparator(path[len(path)-1]) || err == nil && !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("the path %q names no file; give one such as /var/lib/app/secrets.sealed", path)
 	}
-	abs, err := filepath.Abs(path) // lest it changes with the working directory
+	abs, err := filepath.Abs(path) // the working directory may change
 	if err != nil {
 		return nil, err
 	}
-	return newFile(abs, aead, osDisk{})
+	return newFile(abs, aead, osDisk{}, most)
 }
 
-func newFile(path string, aead cipher.AEAD, d disk) (*File, error) {
+func newFile(path string, aead cipher.AEAD, d disk, most int64) (*File, error) {
 	if guard.IsNil(aead) {
 		return nil, errors.New("the sealer is nil; give a cipher.AEAD, from cipher.NewGCM say")
 	}
-	return &File{path: path, aead: func() cipher.AEAD { return aead }, disk: d}, nil
+	return &File{path: path, aead: func() cipher.AEAD { return aead }, disk: d, most: min(most, maxSize)}, nil
 }
 
 // Path returns where the File is.
@@ -90,7 +96,7 @@ func (f *File) Path() string { return f.path }
 func (f *File) Write(plain []byte) error {
 	var data []byte
 	err := guard.Call("sealer", func() (err error) {
-		data, err = seal(f.aead(), plain)
+		data, err = seal(f.aead(), plain, f.most)
 		return err
 	})
 	if err != nil {
@@ -101,14 +107,14 @@ func (f *File) Write(plain []byte) error {
 	return replace(f.disk, f.path, data)
 }
 
-func seal(aead cipher.AEAD, plain []byte) (sealed []byte, err error) {
+func seal(aead cipher.AEAD, plain []byte, most int64) (sealed []byte, err error) {
 	nonce := make([]byte, aead.NonceSize())
 	if _, err := rand.Read(nonce); err != nil {
 		return nil, err
 	}
 	size := len(nonce) + len(plain) + aead.Overhead()
-	if size > maxSize {
-		return nil, fmt.Errorf("%d bytes are too much for one file; at most %d are allowed", size, maxSize)
+	if has := int64(headerSize + size); has > most {
+		return nil, fmt.Errorf("%w: it would have %d bytes, and %d are the most that are read; give a larger MaxSize, or no sealed file", ErrTooLarge, has, most)
 	}
 	data := make([]byte, 0, headerSize+size)
 	defer func() {
@@ -133,7 +139,7 @@ func seal(aead cipher.AEAD, plain []byte) (sealed []byte, err error) {
 // Read returns the text, in a buffer that is the caller's. The error is an
 // [os.ErrNotExist] if there is no file.
 func (f *File) Read() (plain []byte, err error) {
-	data, err := f.disk.read(f.path)
+	data, err := f.disk.read(f.path, f.most)
 	if err != nil {
 		return nil, pathError("reading", f.path, err)
 	}
@@ -185,10 +191,13 @@ func sealedSize(data []byte) (uint64, error) {
 	case len(data) < len(magic)+2:
 		return 0, truncated(data, headerSize)
 	}
-	if v := binary.BigEndian.Uint16(data[len(magic):]); v > version {
+	switch v := binary.BigEndian.Uint16(data[len(magic):]); {
+	case v > version:
 		return 0, fmt.Errorf("%w: version %d, and %d is the newest known; update the library, or %s", ErrNewer, v, version, remove)
-	} else if v < version {
-		return 0, fmt.Errorf("%w: its format has the version %d; %s", ErrFormat, v, otherPath)
+	case v == 0: // there was none
+		return 0, fmt.Errorf("%w: its format has the version 0; %s", ErrFormat, otherPath)
+	case v < version:
+		return 0, fmt.Errorf("%w: version %d, and %d is read; %s", ErrOlder, v, version, remove)
 	}
 	if len(data) < headerSize {
 		return 0, truncated(data, headerSize)

@@ -32,7 +32,7 @@ func aead(key string) cipher.AEAD {
 
 func open(t testing.TB, path string, a cipher.AEAD) *File {
 	t.Helper()
-	f, err := New(path, a)
+	f, err := New(path, a, 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestNewSaysWhatToGive(t *testing.T) {
 		"no sealer":   {"f", nil, "give a cipher.AEAD"},
 		"nil pointer": {"f", nilGCM, "give a cipher.AEAD"},
 	} {
-		if _, err := New(row.path, row.sealer); err == nil || !strings.Contains(err.Error(), row.says) {
+		if _, err := New(row.path, row.sealer, 1<<20); err == nil || !strings.Contains(err.Error(), row.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

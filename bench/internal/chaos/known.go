@@ -31,6 +31,7 @@ type fetch struct {
 
 	told    moment // when the cache had told of it; tick 0: not yet
 	failed  bool   // so it told
+	err     error  // with this
 	retryIn time.Duration
 }
 
@@ -153,15 +154,17 @@ func (r *run) unanswered(id string, f *fetch) {
 	k.fetches = slices.DeleteFunc(k.fetches, func(other *fetch) bool { return other == f })
 }
 
-// tells notes what the cache tells of the last fetch that it did not tell of yet.
-func (r *run) tells(id string, failed bool, retryIn time.Duration) *known {
+// tells notes what the cache tells of the last fetch that it did not tell of yet: how it
+// failed, or nil.
+func (r *run) tells(id string, err error, retryIn time.Duration) *known {
+	failed := err != nil
 	k := r.knownOf(id)
 	now := r.moment()
 	for _, f := range k.fetches {
 		if f.told.tick > 0 || f.ended.tick == 0 {
 			continue
 		}
-		f.told, f.failed, f.retryIn = now, failed, retryIn
+		f.told, f.failed, f.err, f.retryIn = now, failed, err, retryIn
 		switch {
 		case failed && f.owed:
 			k.owed = true

@@ -49,39 +49,87 @@ func (r *run) reopen() {
 	down := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
 		return cache.Value{}, cache.ErrUnavailable
 	})
-	c, err := cache.New(down, cache.Config{Backoff: r.cfg.Backoff}.WithSnapshot(r.saved.path, r.saved.sealer))
+	var told error // to StaleIfError
+	cfg := cache.Config{Backoff: r.cfg.Backoff, StaleIfError: func(err error, _ time.Duration) bool {
+		told = err
+		return true
+	}}
+	c, err := cache.New(down, cfg.WithSnapshot(r.saved.path, r.saved.sealer))
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	defer c.Close()
 	for _, id := range r.ids {
 		r.fault("start in an outage")
-		r.check(sealedRight)
+		told = nil
 		v, err := c.Get(context.Background(), cache.Ref{ID: id})
-		want := r.lastTold(id)
-		switch {
-		case err != nil && want != 0:
-			r.violate(sealedRight, fmt.Sprintf("%s is lost: %v", id, class(err)))
-		case err == nil && (v.Payload.Reveal() != payloadOf(id, numberOf(v)) || want != 0 && numberOf(v) != want):
-			r.violate(sealedRight, fmt.Sprintf("%s is version %d, want %d", id, numberOf(v), want))
-		}
+		r.judgeSaved(id, v, err, told)
 	}
 	time.Sleep(time.Second)
 }
 
-// lastTold returns the version of a secret that the cache told of last; 0 if there is
-// none, or it may have been evicted before it was written, or kept back by a Hook.
-func (r *run) lastTold(id string) int {
+// judgeSaved checks what a start in an outage got of a secret, and what StaleIfError was told.
+func (r *run) judgeSaved(id string, v cache.Value, err, told error) {
+	r.check(sealedRight)
+	last := r.lastTold(id)
+	if r.mutated == Unmarked {
+		told = nil
+	}
+	switch has := err == nil || r.mutated == Resurrect; {
+	case has && last.gone:
+		r.violate(sealedRight, id+" is there, though the source said last that it is gone")
+	case !has && last.version != 0:
+		r.violate(sealedRight, fmt.Sprintf("%s is lost: %v", id, class(err)))
+	case !has:
+	case v.Payload.Reveal() != payloadOf(id, numberOf(v)) || last.version != 0 && numberOf(v) != last.version:
+		r.violate(sealedRight, fmt.Sprintf("%s is version %d, want %d", id, numberOf(v), last.version))
+	case last.refused != nil && (!errors.Is(told, last.refused) || !errors.Is(told, cache.ErrUnavailable)):
+		r.violate(sealedRight, fmt.Sprintf("of %s, which was refused last, StaleIfError is told: %v", id, class(told)))
+	case last.version != 0 && last.refused == nil && errors.Is(told, cache.ErrAccessDenied):
+		r.violate(sealedRight, fmt.Sprintf("of %s, which was not refused, StaleIfError is told: %v", id, class(told)))
+	}
+}
+
+// An ending is what the cache told last of a secret before it was closed.
+type ending struct {
+	version int   // that the file must have; 0: perhaps none
+	gone    bool  // it must have none
+	refused error // the source refused the secret since
+}
+
+// lastTold returns the ending of a secret. The file need not have a version that may have
+// been evicted before it was written, or kept back by a Hook.
+func (r *run) lastTold(id string) (last ending) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cfg.MaxSize != 0 || r.cfg.Hook != nil {
-		return 0
-	}
-	last := 0
 	for _, f := range r.knownOf(id).fetches {
-		if f.brought(r.closing) {
-			last = f.version
+		switch {
+		case f.ended.tick > 0 && !f.toldBefore(r.closing):
+			return ending{} // the file may have it
+		case f.brought(r.closing):
+			last = ending{version: f.version}
+		case f.toldBefore(r.closing):
+			last.learn(f.err)
 		}
 	}
+	if r.cfg.MaxSize != 0 || r.cfg.Hook != nil {
+		last.version = 0
+	}
 	return last
+}
+
+// learn notes how a fetch failed.
+func (e *ending) learn(err error) {
+	if errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) || errors.Is(err, cache.ErrThrottled) {
+		return
+	}
+	for _, refusal := range []error{cache.ErrAccessDenied, cache.ErrDecryption, cache.ErrInvalidRequest} {
+		if errors.Is(err, refusal) {
+			e.refused = refusal
+			return
+		}
+	}
+	if errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrDeleted) {
+		*e = ending{gone: true}
+	}
 }

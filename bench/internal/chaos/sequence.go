@@ -46,7 +46,7 @@ const (
 	apart        = "fetches that Refresh forces are MinRefreshInterval apart, and those for Invalidate"
 	noEnd        = "a caller's end ends no fetch"
 	noneBegun    = "a Preload whose context is done begins no fetch"
-	sealedRight  = "a sealed snapshot holds the values that there were"
+	sealedRight  = "a sealed snapshot holds the values that there were, and knows what was refused"
 	noLeak       = "no secret in an error, event or printed form"
 	closedIsOver = "after Close all is over"
 	bounded      = "no more than MaxSize are kept"
@@ -83,11 +83,13 @@ const (
 	Careless   Mutation = "StaleIfError is not asked"
 	Blank      Mutation = "a fetch has not the values of its caller"
 	GiveUp     Mutation = "Do gives up at once"
+	Resurrect  Mutation = "a sealed snapshot has what was deleted"
+	Unmarked   Mutation = "a sealed snapshot does not know what was refused"
 	NoMutation Mutation = ""
 )
 
 // Mutations are all of them.
-var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Dawdle, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp}
+var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Dawdle, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp, Resurrect, Unmarked}
 
 // run is one sequence that is being played.
 type run struct {

@@ -127,7 +127,7 @@ func (r *run) observe(_ context.Context, e hook.Event) {
 		r.failed(e)
 	case hook.Fetched:
 		r.mu.Lock()
-		r.tells(e.ID, false, 0)
+		r.tells(e.ID, nil, 0)
 		r.mu.Unlock()
 	case hook.Evicted:
 		r.fault("eviction")
@@ -154,7 +154,7 @@ func (r *run) failed(e hook.FetchFailed) {
 	if r.mutated == Hammer {
 		retryIn += time.Minute
 	}
-	k := r.tells(e.ID, true, retryIn)
+	k := r.tells(e.ID, e.Err, retryIn)
 	p := r.cfg.Backoff
 	if errors.Is(e.Err, cache.ErrUnavailable) || errors.Is(e.Err, cache.ErrTimeout) || errors.Is(e.Err, cache.ErrThrottled) {
 		p.Max = 40 * time.Second

@@ -1,0 +1,152 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/typedsecret/typedsecret/hook"
+)
+
+// restore looks into the file for the secret whose fetch failed, if nothing is known of
+// it and the source could not answer.
+func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
+	if c.backup == nil || e.snap.Load() != nil || !isOutage(t.err) {
+		return nil
+	}
+	values, err := c.readBackup()
+	if err != nil {
+		t.err = fmt.Errorf("%w; %w", t.err, err)
+		return []hook.Event{hook.SnapshotFailed{Path: c.backup.file.Path(), Err: err}}
+	}
+	v, has := values[t.ref]
+	if !has {
+		return nil
+	}
+	c.refuseKept(e, &v)
+	if v.refusal.isGone() {
+		t.err = fmt.Errorf("%w; the sealed file has no value, since the source said at %s: %v", t.err, v.refusal.when(), v.refusal.Kinds.cause())
+		return nil
+	}
+	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
+	defer cancel()
+	if err := c.transform(&detached{timed, t.ctx, false}, t.ref, &v.Value); err != nil {
+		t.err = fmt.Errorf("%w; %w: %w", t.err, ErrSnapshot, err)
+		return nil
+	}
+	t.kept = &v
+	return nil
+}
+
+// restoreEarly begins to look into the file for a secret whose first fetch takes long, once
+// for each fetch, and publishes what it finds. It returns a channel that is closed then; nil
+// if no fetch is under way or the secret has a value.
+func (c *Cache) restoreEarly(ctx context.Context, ref Ref) <-chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.find(&ref)
+	if c.closed || e == nil || e.snap.Load() != nil || !e.isFlying() {
+		return nil
+	}
+	out := e.under()
+	if out.early == nil {
+		out.early = make(chan time.Time)
+		c.running.Go(func() {
+			defer close(out.early)
+			c.restoreMeanwhile(context.WithoutCancel(ctx), ref, e)
+		})
+	}
+	return out.early
+}
+
+// restoreMeanwhile is restoreEarly in a goroutine of its own.
+func (c *Cache) restoreMeanwhile(ctx context.Context, ref Ref, e *entry) {
+	t := &trip{ctx: ctx, ref: ref, err: errSlow}
+	var events []hook.Event
+	c.apart(func() { events = c.restore(e, t) })
+	if c.done.Err() != nil {
+		return // perhaps before the events were written
+	}
+	now := c.now()
+	c.mu.Lock()
+	if t.kept != nil && !c.closed && e.snap.Load() == nil && e.isFlying() {
+		slow := &failure{at: now, err: &Error{Ref: ref, Err: errSlow}}
+		c.recall(t, slow, true)
+		e.under().slow = slow
+		c.without.remove(e)
+		if evicted := c.adopt(e, t.kept, now); evicted != nil {
+			events = append(events, hook.Evicted{Secret: evicted.event()})
+		}
+		c.notify(e.key)
+	}
+	c.mu.Unlock()
+	if len(events) > 0 {
+		c.apart(func() { c.observe(ctx, events...) })
+	}
+}
+
+// refuseKept adds to what the file says what the source said to this Cache later, which may
+// not be in the file yet.
+func (c *Cache) refuseKept(e *entry, v *kept) {
+	now := time.Unix(0, c.now().wall)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := e.failure()
+	if f == nil || f.refusal == nil || v.moment.after(f.refusal.moment(), now) {
+		return
+	}
+	if v.refusal == nil || !v.refusal.moment().after(f.refusal.moment(), now) {
+		v.refusal = f.refusal
+	}
+}
+
+// values returns what the file has.
+func (b *backup) values(now time.Time) (map[Ref]kept, error) {
+	c, err := b.read()
+	defer clearPayloads(c.Records)
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[Ref]kept, len(c.Records))
+	for i := range c.Records {
+		values[c.Records[i].ref()] = b.keptBy(&c.Records[i], c.Written, now)
+	}
+	return values, nil
+}
+
+// readBackup returns what the file has, once for all who look at the same time. A disk or a
+// sealer that hangs holds them up for one FetchTimeout.
+func (c *Cache) readBackup() (map[Ref]kept, error) {
+	read := c.backup.reads.DoChan("", func() (any, error) {
+		var values map[Ref]kept
+		err := toEnd(func() (err error) {
+			values, err = c.backup.values(time.Unix(0, c.now().wall))
+			return err
+		})
+		return values, err
+	})
+	timer := time.NewTimer(c.cfg.FetchTimeout)
+	defer timer.Stop()
+	select {
+	case r := <-read:
+		return r.Val.(map[Ref]kept), r.Err
+	case <-timer.C:
+		return nil, fmt.Errorf("%w: reading %s takes longer than FetchTimeout (%v)", ErrSnapshot, c.backup.file.Path(), c.cfg.FetchTimeout)
+	}
+}
+
+// adopt publishes what restore found, which is past its TTL whatever its age. Called with mu
+// held.
+func (c *Cache) adopt(e *entry, v *kept, now instant) (evicted *Snapshot) {
+	s := &Snapshot{entry: e, at: instant{wall: v.FetchedAt.UnixNano()}, invalid: true}
+	switch {
+	case v.moment.writer == c.backup.writer:
+		s.number, s.at.mono = v.moment.number, v.mono
+	case v.undated:
+		s.at.mono = undated
+	default:
+		s.at.mono = now.mono - max(0, now.wall-s.at.wall)
+	}
+	s.own(v.Value, nil)
+	return c.takeBack(e, s)
+}
