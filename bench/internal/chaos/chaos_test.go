@@ -24,7 +24,7 @@ func TestRandomSequencesBreakNoPromise(t *testing.T) {
 
 func TestTheModelNoticesWhatIsBroken(t *testing.T) {
 	for _, m := range chaos.Mutations {
-		if rep := chaos.Run(t, 3, 0, 100, m); rep.Failed < 0 {
+		if rep := chaos.Run(t, 3, 0, 400, m); rep.Failed < 0 {
 			t.Errorf("not noticed: %s", m)
 		} else if text := rep.Failure(3); !strings.Contains(text, "-seed 3 -from") {
 			t.Errorf("the failure does not say how to replay it:\n%s", text)
