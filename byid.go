@@ -26,8 +26,8 @@ type keptSlot[T any] struct {
 	slot[T]
 }
 
-// NewByID declares a ByID. It does no I/O. Options that make no sense are reported
-// by the first Get, and by [ByID.Err] at once.
+// NewByID declares a ByID. It does no I/O. Options that make no sense, and a T that
+// cannot be decoded, are reported by the first Get, and by [ByID.Err] at once.
 func NewByID[T any](opts ...Option) *ByID[T] {
 	set := newSettings(opts)
 	ref := set.ref
@@ -39,12 +39,13 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 	return &ByID[T]{dec: decoderOf[T](set)}
 }
 
-// Err reports what is wrong with what NewByID was given, without I/O; else nil.
+// Err reports what is wrong with what NewByID was given, and with T, as [Secret.Err]
+// does.
 func (b *ByID[T]) Err() error {
 	if b.isZero() {
 		return ErrZeroHandle
 	}
-	return b.dec.set.err
+	return b.dec.err()
 }
 
 func (b *ByID[T]) isZero() bool { return b == nil || b.dec == nil }
@@ -94,6 +95,9 @@ func (b *ByID[T]) Refresh(ctx context.Context, id string) (T, error) {
 	if err != nil {
 		return *new(T), err
 	}
+	if err := b.dec.ready(ref); err != nil {
+		return *new(T), err
+	}
 	v, err := follow(ctx, &b.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
 		snap, err := c.LookupNow(ctx, ref)
 		if err != nil {
@@ -120,6 +124,9 @@ func (b *ByID[T]) Invalidate(ctx context.Context, id string) error {
 func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
 	ref, err := b.ref(id)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.dec.ready(ref); err != nil {
 		return nil, err
 	}
 	return follow(ctx, &b.dec.set, ref, func(c *cache.Cache) (*view[T], error) {

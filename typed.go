@@ -31,8 +31,8 @@ type Secret[T any] struct {
 
 // New declares a handle on the secret id: a name, a full ARN, or an ARN without
 // its last seven characters. It does no I/O; the handle is bound to a cache when
-// it is first read. Options and an ID that make no sense are reported by the
-// first Get, and by [Secret.Err] at once. Of options that say the same, the last
+// it is first read. Options and an ID that make no sense, and a T that cannot be
+// decoded, are reported by the first Get, and by [Secret.Err] at once. Of options that say the same, the last
 // counts, but a wrong one stays an error; a nil Option is none.
 func New[T any](id string, opts ...Option) *Secret[T] {
 	set := newSettings(opts)
@@ -44,14 +44,15 @@ func New[T any](id string, opts ...Option) *Secret[T] {
 	return s
 }
 
-// Err reports what is wrong with what New was given, without I/O; else nil. Whether
-// T can be decoded shows only at the first Get, since codecs may be registered until
-// then.
+// Err reports what is wrong with what New was given, and with T: a T that its codec
+// cannot decode, or would leave a field of empty, is an error whatever the secret is
+// ([codec.Check]). It does no I/O. It asks the codec that Get would ask, so call it
+// when all codecs are registered, in main say.
 func (s *Secret[T]) Err() error {
 	if s.isZero() {
 		return ErrZeroHandle
 	}
-	if err := s.dec.set.err; err != nil {
+	if err := s.dec.err(); err != nil {
 		return &Error{Ref: s.ref(), Err: err}
 	}
 	return nil
@@ -144,6 +145,9 @@ func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
 // renew returns the view that a forced refresh brings.
 func (s *Secret[T]) renew(ctx context.Context, lookup func(*cache.Cache, context.Context, cache.Ref) (*cache.Snapshot, error)) (*view[T], error) {
 	ref := s.ref()
+	if err := s.dec.ready(ref); err != nil {
+		return nil, err
+	}
 	return follow(ctx, &s.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
 		snap, err := lookup(c, ctx, ref)
 		if err != nil {
@@ -174,6 +178,9 @@ func (s *Secret[T]) look(ctx context.Context) (*view[T], error) {
 		return nil, ErrZeroHandle
 	}
 	ref := s.ref()
+	if err := s.dec.ready(ref); err != nil {
+		return nil, err
+	}
 	return follow(ctx, &s.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
 		snap, err := c.Lookup(ctx, ref, s.slot.lastFrom(c))
 		if err != nil {

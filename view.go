@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"unicode"
 
@@ -220,47 +219,6 @@ func (s *slot[T]) lastFrom(c *cache.Cache) *cache.Snapshot {
 	return nil
 }
 
-// A decoder makes views of snapshots and values of views. Handles on Ts that say
-// nothing but the cache have one in common.
-type decoder[T any] struct {
-	set     settings
-	choose  sync.Once // writes what follows
-	codec   codec.Codec
-	sharing sharing
-}
-
-// decoderOf returns the decoder for handles that were made with opts. Those that say
-// nothing but the cache have one in common, for memory; its codec is asked for once.
-func decoderOf[T any](set settings) *decoder[T] {
-	if !set.isPlain() {
-		return &decoder[T]{set: set}
-	}
-	type key struct{ _ *T } // another type for each T
-	if set.cache != nil {
-		return set.cache.Common(key{}, func() any { return &decoder[T]{set: set} }).(*decoder[T])
-	}
-	d, _ := plainDecoders.LoadOrStore(key{}, &decoder[T]{set: set})
-	return d.(*decoder[T])
-}
-
-// plainDecoders are those of handles without options.
-var plainDecoders sync.Map
-
-// prepare chooses the codec. Not New does that, since package variables are made
-// before the init functions run in which codecs are registered.
-func (d *decoder[T]) prepare() {
-	d.choose.Do(func() {
-		d.codec = d.set.codec
-		if d.codec == nil {
-			d.codec = codec.For[T]()
-		}
-		d.sharing = sharingOf[T](d.codec)
-		if d.set.shared {
-			d.sharing = share
-		}
-	})
-}
-
 // view makes the view of snap that follows before, the handle's last one, or nil.
 // It decodes only if snap brings another version. An error says that the payload
 // could not be had from the hook, and that there is no good one before it.
@@ -290,8 +248,8 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 		return v, nil
 	}
 	v.snap = snap
-	if d.sharing != decodeEach && !snap.Hooked() {
-		v.value, v.kept, v.direct = value, true, d.sharing == share
+	if sharing := d.prepare().sharing; sharing != decodeEach && !snap.Hooked() {
+		v.value, v.kept, v.direct = value, true, sharing == share
 		d.reuse(ctx, v)
 	}
 	return v, nil
@@ -371,9 +329,8 @@ func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T,
 	if err != nil {
 		return value, nil, err
 	}
-	d.prepare()
 	data := payload.Bytes()
-	value, undecodable = codec.Decode[T](d.codec, data)
+	value, undecodable = codec.Decode[T](d.prepare().codec, data)
 	if snap.Hooked() {
 		clear(data)
 	}

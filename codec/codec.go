@@ -1,8 +1,8 @@
 // Package codec turns a secret's bytes into a Go value and refuses, by name of
 // key and field, whatever would otherwise become a silent zero: [Decode] runs a
 // [Codec] on the bytes of one secret, [For] answers which codec a type gets
-// when nothing else was said ([JSON], [Text], [Bytes] or [PEM]), and [Register]
-// changes that answer. Every failure is an [*Error], which names keys, fields,
+// when nothing else was said ([JSON], [Text], [Bytes] or [PEM]), [Register] changes
+// that answer, and [Check] refuses a type without a secret. Every failure is an [*Error], which names keys, fields,
 // types and positions and never holds a byte of the secret, wrapped causes
 // included. Read on with [Codec], the contract, and [JSON], the rules that differ
 // from encoding/json.
@@ -71,7 +71,7 @@ func decodeInto(c Codec, data []byte, into any, t reflect.Type) (err error) {
 		}
 	}()
 	if c == nil {
-		return &Error{Type: t.String(), Offset: -1, Kind: ErrUnsupported, Reason: "the codec is nil"}
+		return refuse(t, "the codec is nil")
 	}
 	switch c.(type) {
 	case JSON, Text, Bytes, PEM, selfCopying:
@@ -162,13 +162,23 @@ type funcCodec[T any] struct {
 
 func (funcCodec[T]) copiesData() {}
 
+func (c funcCodec[T]) CheckType(t reflect.Type) error {
+	switch want := reflect.TypeFor[T](); {
+	case t != want:
+		return refuse(t, fmt.Sprintf("this codec decodes into a non-nil *%s only", want))
+	case c.decode == nil:
+		return refuse(t, "the function given to codec.Func is nil")
+	}
+	return nil
+}
+
 func (c funcCodec[T]) Decode(data []byte, into any) error {
 	p, ok := into.(*T)
 	if !ok || p == nil {
 		return unsupported(into, fmt.Sprintf("this codec decodes into a non-nil *%s only", reflect.TypeFor[T]()))
 	}
-	if c.decode == nil {
-		return unsupported(into, "the function given to codec.Func is nil")
+	if err := c.CheckType(reflect.TypeFor[T]()); err != nil {
+		return err
 	}
 	v, err := c.decode(bytes.Clone(data))
 	if err != nil {

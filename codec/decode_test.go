@@ -25,6 +25,7 @@ type decoding struct {
 	name  string
 	input string
 	run   func(input []byte) (any, error)
+	fits  func() error // what codec.Check says of the type
 	want  any
 	kind  error    // of a refusal
 	says  []string // what a refusal's text has in it
@@ -36,7 +37,7 @@ func accepts[T any](name, input string, want T) decoding {
 }
 
 func acceptsBy[T any](c codec.Codec, name, input string, want T) decoding {
-	return decoding{name: name, input: inputs.Replace(input), want: want, run: by[T](c)}
+	return decoding{name: name, input: inputs.Replace(input), want: want, run: by[T](c), fits: fits[T](c)}
 }
 
 // refuses is a row whose input is refused with an error of that kind.
@@ -45,11 +46,15 @@ func refuses[T any](name, input string, kind error, says ...string) decoding {
 }
 
 func refusesBy[T any](c codec.Codec, name, input string, kind error, says ...string) decoding {
-	return decoding{name: name, input: inputs.Replace(input), kind: kind, says: says, run: by[T](c)}
+	return decoding{name: name, input: inputs.Replace(input), kind: kind, says: says, run: by[T](c), fits: fits[T](c)}
 }
 
 func by[T any](c codec.Codec) func([]byte) (any, error) {
 	return func(input []byte) (any, error) { return codec.Decode[T](c, input) }
+}
+
+func fits[T any](c codec.Codec) func() error {
+	return func() error { return codec.Check[T](c) }
 }
 
 var tables = map[string][]decoding{
@@ -88,6 +93,9 @@ func (row decoding) check(t *testing.T) {
 	got, err := row.run(input)
 	if string(input) != row.input {
 		t.Fatal("the codec changed its input")
+	}
+	if unfit := row.fits(); (unfit != nil) != (row.kind == codec.ErrUnsupported) {
+		t.Errorf("Check: %v", unfit)
 	}
 	if row.kind == nil {
 		if err != nil {

@@ -43,6 +43,19 @@ func ExampleError() {
 	// "username" (field Username)
 }
 
+// A test can look at a type without a secret.
+func ExampleCheck() {
+	type Token struct {
+		time.Time // its UnmarshalText would decode the whole Token
+		Value     string
+	}
+	fmt.Println(codec.Check[Token](codec.For[Token]()))
+	fmt.Println(codec.Check[DBCreds](codec.For[DBCreds]()))
+	// Output:
+	// codec: decoding codec_test.Token: unsupported type: codec_test.Token embeds time.Time, whose UnmarshalText method is promoted and decodes the whole of codec_test.Token, so that the field Value stays empty; give Time a field name, or give codec_test.Token an UnmarshalText method of its own
+	// <nil>
+}
+
 // Some tools store a port as a number, some as a string.
 func ExampleJSON() {
 	type Endpoint struct{ Port int }

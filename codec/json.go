@@ -31,6 +31,28 @@ import (
 // A time.Duration takes "30s" or a number of nanoseconds. A struct that has an
 // UnmarshalBinary method and no other, such as url.URL, takes a string.
 //
+// A T, or a type inside it, that would leave a field empty without an error is
+// refused whatever the secret is, by [Check] and by each Decode:
+//
+//   - A struct that has UnmarshalJSON or UnmarshalText from an embedded field, since
+//     that method decodes the whole struct and fills the embedded field only. A
+//     struct may declare the method itself. A struct may also have it from a field
+//     embedded by value, without a tag, that is its only field with a key: it is
+//     decoded as that field is. An embedded struct whose method is not promoted is
+//     refused, since nothing would call the method. A promoted UnmarshalBinary that
+//     would hide fields is not used.
+//   - Two fields with one key, also if one is tagged and the other is not. A less
+//     deeply embedded field may have the key of another if it has its name too, and
+//     so shadows it in Go.
+//   - A tag on an unexported field; an embedded pointer to an unexported struct; a
+//     struct that has fields, but none to set; a channel, a function, an interface
+//     with methods, and what else no JSON value fills.
+//   - A json tag that reflect.StructTag does not find (`json: "x"`), and a name or an
+//     option in it that encoding/json ignores, such as omitemtpy. The option inline is
+//     allowed where a struct is embedded without a name.
+//
+// The tag `json:"-"` takes a field out of all this.
+//
 // The zero value is ready for use and is what [For] answers.
 type JSON struct {
 	// Strict refuses keys that T doesn't name.
@@ -40,18 +62,24 @@ type JSON struct {
 	Lenient bool
 }
 
+// CheckType implements [Checker].
+func (JSON) CheckType(t reflect.Type) error { return refuse(t, planFor(t).refusal) }
+
 // Decode implements [Codec]. It reads the whole of data as one JSON value.
 func (c JSON) Decode(data []byte, into any) error {
 	v, err := target(into)
 	if err != nil {
 		return err
 	}
+	p := planFor(v.Type())
+	if p.refusal != "" {
+		return refuse(v.Type(), p.refusal)
+	}
 	if at, reason := checkJSON(data); reason != "" {
 		return &Error{Type: v.Type().String(), Offset: int64(at), Kind: ErrSyntax, Reason: reason}
 	}
 	d := decoder{data: data, options: c}
 	d.path = d.pathBuf[:0]
-	p := planFor(v.Type())
 	if d.peek() == 'n' && v.Kind() == reflect.Pointer {
 		// A nil pointer out of a secret would be a crash at the first use.
 		d.wrongKind("a value")

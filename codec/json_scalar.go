@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -240,12 +241,17 @@ func decodeText(d *decoder, v reflect.Value) {
 	}
 }
 
-// decodeBinary hands a string to its type's UnmarshalBinary method, and leaves
-// any other value to the decoder for the type's kind.
-func decodeBinary(other func(*decoder, reflect.Value)) func(*decoder, reflect.Value) {
+// decodeBinary hands a string to its type's UnmarshalBinary method, and leaves an
+// object to the plan for the type's fields, if that has no faults.
+func decodeBinary(object *plan) func(*decoder, reflect.Value) {
+	refusal := sync.OnceValue(object.refusal)
 	return func(d *decoder, v reflect.Value) {
 		if d.peek() != '"' {
-			other(d, v)
+			if reason := refusal(); reason != "" {
+				d.wrongKindHint("a string", "; its fields cannot be decoded one by one: "+reason)
+				return
+			}
+			object.decode(d, v)
 			return
 		}
 		d.quoted = false
@@ -257,8 +263,11 @@ func decodeBinary(other func(*decoder, reflect.Value)) func(*decoder, reflect.Va
 	}
 }
 
+// A keyDecoder makes a map's key of the key of an object.
+type keyDecoder func(d *decoder, text []byte, at int) (reflect.Value, bool)
+
 // mapKey is how the keys of an object become keys of type t; nil if they can't.
-func mapKey(t reflect.Type) func(d *decoder, text []byte, at int) (reflect.Value, bool) {
+func mapKey(t reflect.Type) keyDecoder {
 	if reflect.PointerTo(t).Implements(textUnmarshaler) {
 		return func(d *decoder, text []byte, at int) (reflect.Value, bool) {
 			k := reflect.New(t)

@@ -13,11 +13,21 @@ type structPlan struct {
 }
 
 func (m planning) structPlan(t reflect.Type) *plan {
-	s := &structPlan{fields: m.fields(t), byName: map[string]int{}}
-	for i, f := range s.fields {
+	fields, faults := readStruct(t).fields()
+	s := &structPlan{fields: fields, byName: map[string]int{}}
+	p := &plan{decode: s.decode, faults: faults}
+	for i := range s.fields {
+		f := &s.fields[i]
 		s.byName[f.name] = i
+		if f.hidden && f.typ.Kind() == reflect.Struct {
+			// Its methods can't be called, its exported fields can be set.
+			f.plan = m.structPlan(f.typ)
+		} else {
+			f.plan = m.plan(f.typ)
+		}
+		p.parts = append(p.parts, part{f.path, f.plan})
 	}
-	return &plan{decode: s.decode}
+	return p
 }
 
 func (s *structPlan) decode(d *decoder, v reflect.Value) {
@@ -84,36 +94,31 @@ func (s *structPlan) unknown(d *decoder, unknown *keySet, key []byte, at int) {
 // field decodes the value in hand into f of v.
 func (s *structPlan) field(d *decoder, v reflect.Value, f *field) {
 	null := d.data[d.pos] == 'n'
-	takesNull := f.plan != nil && f.plan.takesNull
 	switch {
-	case null && !f.optional && !takesNull:
+	case null && !f.optional && !f.plan.takesNull:
 		d.missing = append(d.missing, MissingKey{
 			Key: d.pathString(f.name), Field: d.fieldString(f.goName), Null: true,
 		})
 		d.skip()
 		return
-	case null && !takesNull:
+	case null && !f.plan.takesNull:
 		// As encoding/json: a map or a slice becomes nil, the rest stays.
 		d.skip()
-		if fv, ok := f.in(v, true); ok && (fv.Kind() == reflect.Map || fv.Kind() == reflect.Slice) {
+		if fv, _ := f.in(v, true); fv.Kind() == reflect.Map || fv.Kind() == reflect.Slice {
 			fv.SetZero()
 		}
 		return
 	}
 	d.push(f, 0)
-	if fv, ok := f.in(v, true); ok && f.plan != nil {
-		d.quoted = f.quoted
-		f.plan.decode(d, fv)
-		d.quoted = false
-	} else {
-		d.fail(ErrUnsupported, "an unexported struct embedded by pointer cannot be set")
-		d.skip()
-	}
+	d.quoted = f.quoted
+	fv, _ := f.in(v, true)
+	f.plan.decode(d, fv)
+	d.quoted = false
 	d.pop()
 }
 
 // in finds the variable of f in v. On the way there it makes the embedded
-// structs that are nil pointers, if it may; ok is false if it can't.
+// structs that are nil pointers, if it may; if it may not, ok is false.
 func (f *field) in(v reflect.Value, mayMake bool) (fv reflect.Value, ok bool) {
 	if len(f.index) == 1 {
 		return v.Field(f.index[0]), true
@@ -121,7 +126,7 @@ func (f *field) in(v reflect.Value, mayMake bool) (fv reflect.Value, ok bool) {
 	for _, i := range f.index {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
-				if !mayMake || !v.CanSet() {
+				if !mayMake {
 					return reflect.Value{}, false
 				}
 				v.Set(reflect.New(v.Type().Elem()))
@@ -216,12 +221,7 @@ func arrayDecoder(t reflect.Type, elem *plan) func(*decoder, reflect.Value) {
 	}
 }
 
-func (m planning) mapDecoder(t reflect.Type) func(*decoder, reflect.Value) {
-	key := mapKey(t.Key())
-	if key == nil {
-		return decodeUnsupported
-	}
-	elem := m.plan(t.Elem())
+func mapDecoder(t reflect.Type, key keyDecoder, elem *plan) func(*decoder, reflect.Value) {
 	return func(d *decoder, v reflect.Value) {
 		if d.peek() != '{' {
 			d.wrongKind("an object")
@@ -305,9 +305,4 @@ func (d *decoder) any() any {
 		d.failAt(at, ErrValue, "the number is too large for a float64")
 	}
 	return f
-}
-
-func decodeUnsupported(d *decoder, v reflect.Value) {
-	d.fail(ErrUnsupported, "JSON cannot be decoded into a "+v.Type().String())
-	d.skip()
 }

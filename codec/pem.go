@@ -41,14 +41,22 @@ type PEM struct{}
 // Shared reports true: nobody modifies a key or a certificate.
 func (PEM) Shared() bool { return true }
 
+// CheckType implements [Checker].
+func (PEM) CheckType(t reflect.Type) error {
+	if !pemTypes[t] {
+		return refuse(t, "PEM does not decode into this type")
+	}
+	return nil
+}
+
 // Decode implements [Codec].
 func (PEM) Decode(data []byte, into any) error {
 	v, err := target(into)
 	if err != nil {
 		return err
 	}
-	if !pemTypes[v.Type()] {
-		return unsupported(into, "PEM does not decode into this type")
+	if err := (PEM{}).CheckType(v.Type()); err != nil {
+		return err
 	}
 	texts := [][]byte{data}
 	isObject := bytes.HasPrefix(bytes.TrimSpace(data), []byte("{"))

@@ -69,13 +69,6 @@ type (
 		left
 		right
 	}
-	taggedWins struct {
-		left
-		rightTagged
-	}
-	rightTagged struct {
-		Host string `json:"Host"`
-	}
 	outerWins struct {
 		Base
 		Host string `json:"host"`
@@ -126,11 +119,6 @@ type anyField struct {
 	V any `json:"v"`
 }
 
-type badTag struct {
-	//lint:ignore SA5008 the name is no name on purpose
-	A string `json:"a\"b"`
-}
-
 var structRows = []decoding{
 	accepts("RDS", dbJSON, db),
 	accepts("pointer to struct", dbJSON, &db),
@@ -145,16 +133,10 @@ var structRows = []decoding{
 	accepts("embedded pointer, none of its keys", `{"password":"p"}`, embedsPointer{nil, "p"}),
 	accepts("embedded unexported", `{"Key":"k","ID":"i"}`, embedsHidden{hidden{"k"}, "i"}),
 	accepts("embedded with a tag", `{"base":{"host":"h","User":"u"},"hid":{"Key":"k"}}`, embedsTagged{Base{"h", "u"}, hid{"k"}}),
-	accepts("embedded unexported with a method", `{"r":{"Key":"k"},"h":{"Key":"l"}}`, hidesReader{readsItself{"k"}, hid{"l"}}),
-	accepts("ambiguous key is nobody's", `{"L":"l","R":"r","Host":"x"}`, ambiguous{left{"", "l"}, right{"", "r"}}),
-	accepts("tagged field dominates", `{"L":"l","Host":"x"}`, taggedWins{left{"", "l"}, rightTagged{"x"}}),
-	accepts("diamond's key is nobody's", `{"Host":"x","ID":"i"}`, diamond{ID: "i"}),
-	accepts("outer field dominates", `{"host":"x","User":"u"}`, outerWins{Base{"", "u"}, "x"}),
 	accepts("all optional", `{"-":"f"}`, optional{F: "f"}),
 	accepts("optional are null", `{"A":null,"B":null,"C":null,"d":null,"-":"f"}`, optional{F: "f"}),
 	accepts("generic", `{"key":"k","value":[1,2]}`, pair[string, []int]{"k", []int{1, 2}}),
 	accepts("null for an interface", `{"v":null}`, anyField{}),
-	accepts("tag that is no name", `{"A":"x"}`, badTag{"x"}),
 	accepts("unknown keys ignored", `{"host":"h","x":{"y":[1,{"z":null}],"w":"\n"},"":0}`, replica{"h"}),
 	accepts("anonymous struct", `{"A":1}`, struct{ A int }{1}),
 	accepts("empty struct", `{"x":1}`, struct{}{}),
@@ -193,9 +175,6 @@ var structRows = []decoding{
 	refuses[dbCreds]("array for an object", `["$S"]`, codec.ErrWrongKind, "met an array where an object is wanted"),
 	refuses[dbCreds]("string for an object", `"$S"`, codec.ErrWrongKind, "met a string where an object is wanted"),
 	refuses[dbCreds]("number for an object", `$N`, codec.ErrWrongKind, "met a number where an object is wanted"),
-	refuses[struct{ C chan int }]("channel", `{"C":"$S"}`, codec.ErrUnsupported, "chan int"),
-	refuses[struct{ *hidden }]("embedded pointer to unexported", `{"Key":"$S"}`, codec.ErrUnsupported),
-	refuses[struct{ R interface{ Read() } }]("interface with methods", `{"R":"$S"}`, codec.ErrUnsupported),
 }
 
 func manyKeys() string {

@@ -11,10 +11,24 @@ import (
 // secret, a final newline included: to a password it might belong.
 type Text struct{}
 
+// CheckType implements [Checker].
+func (Text) CheckType(t reflect.Type) error {
+	if has[encoding.TextUnmarshaler](t) {
+		return refuse(t, wholeRefusal(t, unmarshalText))
+	}
+	if t.Kind() != reflect.String {
+		return refuse(t, "text decodes into a string or an encoding.TextUnmarshaler")
+	}
+	return nil
+}
+
 // Decode implements [Codec].
 func (Text) Decode(data []byte, into any) error {
 	v, err := target(into)
 	if err != nil {
+		return err
+	}
+	if err := (Text{}).CheckType(v.Type()); err != nil {
 		return err
 	}
 	if u, ok := unmarshaler[encoding.TextUnmarshaler](v); ok {
@@ -22,9 +36,6 @@ func (Text) Decode(data []byte, into any) error {
 			return wrap(v.Type(), ErrValue, "its UnmarshalText method refused the text", err)
 		}
 		return nil
-	}
-	if v.Kind() != reflect.String {
-		return unsupported(into, "text decodes into a string or an encoding.TextUnmarshaler")
 	}
 	v.SetString(string(data))
 	return nil
@@ -34,10 +45,24 @@ func (Text) Decode(data []byte, into any) error {
 // type, which gets a copy, or by an encoding.BinaryUnmarshaler.
 type Bytes struct{}
 
+// CheckType implements [Checker].
+func (Bytes) CheckType(t reflect.Type) error {
+	if has[encoding.BinaryUnmarshaler](t) {
+		return refuse(t, wholeRefusal(t, unmarshalBinary))
+	}
+	if t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.Uint8 {
+		return refuse(t, "bytes decode into a byte slice or an encoding.BinaryUnmarshaler")
+	}
+	return nil
+}
+
 // Decode implements [Codec].
 func (Bytes) Decode(data []byte, into any) error {
 	v, err := target(into)
 	if err != nil {
+		return err
+	}
+	if err := (Bytes{}).CheckType(v.Type()); err != nil {
 		return err
 	}
 	if u, ok := unmarshaler[encoding.BinaryUnmarshaler](v); ok {
@@ -46,12 +71,22 @@ func (Bytes) Decode(data []byte, into any) error {
 		}
 		return nil
 	}
-	if v.Kind() != reflect.Slice || v.Type().Elem().Kind() != reflect.Uint8 {
-		return unsupported(into, "bytes decode into a byte slice or an encoding.BinaryUnmarshaler")
-	}
 	// An empty secret is an empty slice, not nil: it was there.
 	v.SetBytes(append(make([]byte, 0, len(data)), data...))
 	return nil
+}
+
+// wholeRefusal says why the method does not decode all of a t, which has it, or of
+// what a t points to.
+func wholeRefusal(t reflect.Type, method string) string {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	var texts []string
+	for _, f := range promotedFaults(t, method) {
+		texts = append(texts, f.at(""))
+	}
+	return listFaults(texts)
 }
 
 // target is the variable that a non-nil *T points to.

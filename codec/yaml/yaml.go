@@ -1,8 +1,9 @@
 // Package yaml is a codec for secrets in YAML, on github.com/goccy/go-yaml. It
 // turns YAML into the JSON that says the same and hands that to [codec.JSON], so
 // the fields' `json` tags count and all its rules hold: missing keys, exact and
-// duplicate keys, the two remedies for ports in quotes, and errors that hold
-// nothing of the secret. Register it for the types whose secrets are YAML.
+// duplicate keys, the two remedies for ports in quotes, types that would stay empty,
+// and errors that hold nothing of the secret. A `yaml` tag without a `json` tag beside
+// it is an error. Register it for the types whose secrets are YAML.
 package yaml
 
 import (
@@ -38,6 +39,11 @@ type Codec struct {
 
 // Decode implements [codec.Codec].
 func (c Codec) Decode(data []byte, into any) error {
+	if t := reflect.TypeOf(into); t != nil && t.Kind() == reflect.Pointer {
+		if err := c.CheckType(t.Elem()); err != nil {
+			return err
+		}
+	}
 	doc, err := toJSON(data)
 	if err == nil {
 		err = codec.JSON{Strict: c.Strict, Lenient: c.Lenient}.Decode(doc, into)

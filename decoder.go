@@ -1,0 +1,90 @@
+package typedsecret
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+)
+
+// A decoder makes views of snapshots and values of views. Handles on Ts that say
+// nothing but the cache have one in common.
+type decoder[T any] struct {
+	set    settings
+	choose sync.Once // writes chosen
+	chosen atomic.Pointer[choice]
+}
+
+// A choice is the codec of a decoder and what follows from it.
+type choice struct {
+	codec   codec.Codec
+	sharing sharing
+	unfit   error // why the codec can decode no T; else nil
+}
+
+// decoderOf returns the decoder for handles that were made with opts. Those that say
+// nothing but the cache have one in common, for memory; its codec is asked for once.
+func decoderOf[T any](set settings) *decoder[T] {
+	if !set.isPlain() {
+		return &decoder[T]{set: set}
+	}
+	type key struct{ _ *T } // another type for each T
+	if set.cache != nil {
+		return set.cache.Common(key{}, func() any { return &decoder[T]{set: set} }).(*decoder[T])
+	}
+	d, _ := plainDecoders.LoadOrStore(key{}, &decoder[T]{set: set})
+	return d.(*decoder[T])
+}
+
+// plainDecoders are those of handles without options.
+var plainDecoders sync.Map
+
+// prepare returns the decoder's choice, and makes it at the first call. New does not
+// make it, since package variables are made before the init functions that register
+// codecs run.
+func (d *decoder[T]) prepare() *choice {
+	d.choose.Do(func() {
+		c := choice{codec: d.codecNow()}
+		d.chosen.Store(&choice{codec: c.codec}) // stays if a method of the codec ends the goroutine
+		c.unfit = codec.Check[T](c.codec)
+		c.sharing = sharingOf[T](c.codec)
+		if d.set.shared {
+			c.sharing = share
+		}
+		d.chosen.Store(&c)
+	})
+	return d.chosen.Load()
+}
+
+// codecNow returns the codec that prepare would choose now.
+func (d *decoder[T]) codecNow() codec.Codec {
+	if d.set.codec != nil {
+		return d.set.codec
+	}
+	return codec.For[T]()
+}
+
+// err returns what is wrong with the settings or with T, by the codec that is chosen or
+// would be chosen now; else nil.
+func (d *decoder[T]) err() error {
+	if d.set.err != nil {
+		return d.set.err
+	}
+	if c := d.chosen.Load(); c != nil {
+		return c.unfit
+	}
+	return codec.Check[T](d.codecNow())
+}
+
+// ready prepares the decoder for reading ref, and returns why it can't.
+func (d *decoder[T]) ready(ref cache.Ref) error {
+	err := d.set.err
+	if err == nil {
+		err = d.prepare().unfit
+	}
+	if err == nil {
+		return nil
+	}
+	return &Error{Ref: ref, Err: err}
+}
