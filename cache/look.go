@@ -65,7 +65,7 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 func (d *decision) joins(under *outcome) {
 	d.under = under
 	if under != nil {
-		d.awaited = d.at.since(under.awaited)
+		d.awaited = max(0, d.at.since(under.awaited)) // it may have begun since look read the clock
 	}
 }
 

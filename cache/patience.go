@@ -30,7 +30,9 @@ func (w *wait) begin(c *Cache, ctx context.Context, d *decision, last *Snapshot)
 	}
 	now := time.Now()
 	w.start(c, ctx, now)
-	w.until = w.until.Add(d.startIn)
+	if d.under == nil && d.startIn > 0 && c.cfg.MaxRefreshWait > 0 {
+		w.until = now.Add(d.startIn).Add(c.cfg.MaxRefreshWait)
+	}
 	end := w.end()
 	if d.under != nil {
 		end = earlier(end, now.Add(c.cfg.MaxRefreshWait-d.awaited))
