@@ -1,6 +1,8 @@
 package cache_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,4 +46,46 @@ func TestWithoutMaxRefreshWaitNoReaderWaitsForAQueuedFetch(t *testing.T) {
 			t.Errorf("quiet for %v, and the next fetch begins in 400 ms", quiet)
 		}
 	})
+}
+
+// A fetch that may begin at once does not wait for one that is queued: the secret was evicted
+// meanwhile, or the machine was suspended for longer than the interval.
+func TestAFetchThatMayBeginAtOnceDoesNotWaitForAQueuedOne(t *testing.T) {
+	var suspended atomic.Int64
+	for name, row := range map[string]struct {
+		happens func(t *testing.T, c *cache.Cache)
+		read    func(c *cache.Cache, ctx context.Context, ref cache.Ref) (cache.Value, error)
+	}{
+		"Get, evicted":       {func(t *testing.T, c *cache.Cache) { get(t, c, "b") }, (*cache.Cache).Get},
+		"Get, suspended":     {func(*testing.T, *cache.Cache) { suspended.Add(int64(time.Hour)) }, (*cache.Cache).Get},
+		"Refresh, suspended": {func(*testing.T, *cache.Cache) { suspended.Add(int64(time.Hour)) }, (*cache.Cache).Refresh},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving("a", "b")
+				cfg := cache.Config{MaxSize: 1, TTL: 24 * time.Hour, MinRefreshInterval: time.Minute}
+				cfg.SetClock(func(start time.Time) (wall, mono int64) {
+					return time.Now().UnixNano() + suspended.Load(), int64(time.Since(start))
+				})
+				c := open(t, s, cfg)
+				for range 2 {
+					invalidate(t, c, "a")
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					c.Get(ctx, ref("a"))
+					cancel()
+					invalidate(t, c, "a")
+				}
+				row.happens(t, c)
+				s.rotate("a", "v2")
+				waited := took(func() {
+					if v, err := row.read(c, t.Context(), ref("a")); err != nil || v.VersionID != "v2" {
+						t.Errorf("got %q, %v", v.VersionID, err)
+					}
+				})
+				if waited != 0 {
+					t.Errorf("waited %v", waited)
+				}
+			})
+		})
+	}
 }
