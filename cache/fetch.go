@@ -213,7 +213,7 @@ func (c *Cache) takeOff(ref Ref, asks request, out *outcome) (_ *entry, under *o
 	case lately && asks == recent && d.snap != nil && c.isYoung(d.snap, now):
 		out.snap, out.forced = e.snap.Load(), true
 		return nil, nil
-	case lately && asks == renewal:
+	case lately && asks == renewal, asks == recent && d.startIn > 0:
 		return nil, nil
 	case asks == read && d.startIn > 0:
 		out.startIn = d.startIn

@@ -150,6 +150,8 @@ func (c *Cache) lookForced(ref Ref, asks request, since uint64) decision {
 		d.verdict, d.snap = hit, s
 	case asks == renewal:
 		d.startIn = wait
+	default:
+		d.startIn = c.untilRenewed(e, now)
 	}
 	return d
 }
