@@ -85,11 +85,10 @@ func (w *wait) enough() <-chan time.Time {
 // good value: until the sealed file was looked into, and then for the fetch.
 func (w *wait) goOn(c *Cache, ctx context.Context, ref Ref) {
 	if w.early == nil && c.backup != nil {
-		w.early = c.restoreEarly(ctx, ref)
+		w.early = c.restoreEarly(ctx, ref) // nil: the reader looks again, at once
 	} else {
 		w.over = true
 	}
-	w.over = w.over || w.early == nil
 }
 
 func (w *wait) stop() {
