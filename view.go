@@ -59,6 +59,12 @@ func (v *view[T]) isUnsettled() bool {
 	return t != nil && t.again && (t.good == nil || t.hook)
 }
 
+// isOfVersion reports whether v says all that there is to know of snap, another one of the
+// same version.
+func (v *view[T]) isOfVersion(snap *cache.Snapshot) bool {
+	return v != nil && v.snap.Cache() == snap.Cache() && (v.trouble == nil || !v.trouble.again) && snap.Same(v.snap)
+}
+
 // newest joins what two views of one cache know: the newer snapshot, and the newer
 // value that is good. Which of two versions decodes sooner is chance.
 func newest[T any](a, b *view[T]) *view[T] {
@@ -115,6 +121,11 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 	}
 	if ctx == nil {
 		ctx = context.Background()
+	}
+	if v := s.view.Load(); snap.Hooked() && v.isOfVersion(snap) {
+		next := *v // without a goroutine, for which a reader whose ctx is done would not wait
+		next.snap = snap
+		return s.publish(v, &next), nil
 	}
 	d, first := s.join(snap)
 	switch forAll := context.WithoutCancel(ctx); {
@@ -226,7 +237,7 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 	if before != nil && before.snap.Cache() != snap.Cache() {
 		before = nil // SetDefault: what another cache holds says nothing here
 	}
-	if before != nil && (before.trouble == nil || !before.trouble.again) && snap.Same(before.snap) {
+	if before.isOfVersion(snap) {
 		v := *before
 		v.snap = snap
 		if v.kept && v.trouble == nil {

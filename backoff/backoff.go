@@ -116,6 +116,9 @@ func (p Policy) Delay(failures int) time.Duration {
 // many failures a long delay.
 func (p Policy) DelayAfter(failures int, outage time.Duration) time.Duration {
 	delay := p.Delay(failures)
+	if p.Base < 0 {
+		return delay
+	}
 	if most := float64(p.base()) + (p.growth()-1)*float64(max(outage, 0)); most < float64(delay) {
 		return time.Duration(most)
 	}

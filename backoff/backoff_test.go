@@ -245,3 +245,11 @@ func TestDelayAfterWithoutJitterIsDelay(t *testing.T) {
 		}
 	}
 }
+
+func TestNoDelayFollowsAFailureIfTheBackoffIsOff(t *testing.T) {
+	for _, outage := range []time.Duration{0, time.Second, 10 * time.Hour} {
+		if d := (backoff.Policy{Base: -time.Hour}).DelayAfter(1, outage); d != 0 {
+			t.Errorf("after %v the delay is %v", outage, d)
+		}
+	}
+}

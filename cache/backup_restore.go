@@ -39,13 +39,20 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 }
 
 // restoreEarly begins to look into the file for a secret whose first fetch takes long, once
-// for each fetch, and publishes what it finds. It returns a channel that is closed then; nil
-// if no fetch is under way or the secret has a value.
+// for each fetch, and publishes what it finds. It returns a channel that is closed then, or
+// already if the secret has a value; nil if no fetch is under way, but begins or has ended.
 func (c *Cache) restoreEarly(ctx context.Context, ref Ref) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := c.find(&ref)
-	if c.closed || e == nil || e.snap.Load() != nil || !e.isFlying() {
+	switch {
+	case c.closed || e == nil:
+		return nil
+	case e.snap.Load() != nil: // another reader has just found it
+		early := make(chan time.Time)
+		close(early)
+		return early
+	case !e.isFlying():
 		return nil
 	}
 	out := e.under()

@@ -124,7 +124,7 @@ func (l *lookups) together(refs []Ref) {
 		})
 		for _, ref := range refs {
 			if err != nil {
-				l.found[ref].err = &Error{Ref: ref, Err: err}
+				l.unasked(ref, err)
 				continue
 			}
 			l.running.Go(func() { l.aloneSince(ref, wait) })
@@ -137,8 +137,7 @@ func (l *lookups) together(refs []Ref) {
 func (l *lookups) longEnough(refs []Ref, wait *wait) <-chan time.Time {
 	mayHave := l.c.backup != nil
 	for _, ref := range refs {
-		e := l.c.find(&ref)
-		mayHave = mayHave || l.found[ref].last != nil || e != nil && e.snap.Load() != nil
+		mayHave = mayHave || l.mayHave(ref)
 	}
 	if !mayHave {
 		return nil
@@ -157,8 +156,23 @@ func (l *lookups) aloneSince(ref Ref, wait wait) {
 	if !l.needsFetch(ref) {
 		look()
 	} else if err := l.request(look); err != nil {
-		f.err = &Error{Ref: ref, Err: err}
+		l.unasked(ref, err)
 	}
+}
+
+// unasked writes what is found for ref if its request was not made, because of err. If ctx
+// has ended, a last good value is returned, and refreshed in the background.
+func (l *lookups) unasked(ref Ref, err error) {
+	f := l.found[ref]
+	if f.err = (&Error{Ref: ref, Err: err}); l.ctx.Err() != nil && l.mayHave(ref) {
+		f.snap, f.err = l.c.lookup(l.ctx, ref, f.last, wait{})
+	}
+}
+
+// mayHave reports whether ref has a last good value in memory.
+func (l *lookups) mayHave(ref Ref) bool {
+	e := l.c.find(&ref)
+	return l.found[ref].last != nil || e != nil && e.snap.Load() != nil
 }
 
 // request runs f, which makes a request, when there is a place for it.

@@ -59,7 +59,18 @@ func (o *outcome) answers(asked instant, ttl time.Duration) bool {
 // with the values of ctx, but not its end.
 func (c *Cache) fetch(ctx context.Context, ref Ref, asks request) <-chan singleflight.Result {
 	return c.flights.DoChan(c.key(ref), func() (any, error) {
-		return c.fly(ctx, ref, asks), nil
+		return c.fly(ctx, ref, asks, false), nil
+	})
+}
+
+// queued ends the keys in Cache.flights of fetches that wait for the end of an interval, so
+// that no caller joins them that may begin a fetch at once.
+const queued = "\x00queued"
+
+// queue is fetch for a reader that has to wait for the end of MinRefreshInterval.
+func (c *Cache) queue(ctx context.Context, ref Ref) <-chan singleflight.Result {
+	return c.flights.DoChan(c.key(ref)+queued, func() (any, error) {
+		return c.fly(ctx, ref, read, true), nil
 	})
 }
 
@@ -69,9 +80,12 @@ func (c *Cache) fetch(ctx context.Context, ref Ref, asks request) <-chan singlef
 func (c *Cache) await(ctx context.Context, ref *Ref, d *decision, asks request, enough <-chan time.Time) (*outcome, error) {
 	var started <-chan singleflight.Result
 	var landed chan struct{}
-	if d.under != nil {
+	switch {
+	case d.under != nil:
 		landed = d.under.landed
-	} else {
+	case d.startIn > 0:
+		started = c.queue(ctx, *ref)
+	default:
 		started = c.fetch(ctx, *ref, asks)
 	}
 	select {
@@ -94,17 +108,22 @@ func gaveUp(ctx context.Context, ref Ref) error {
 	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for the fetch: %w", err)}
 }
 
-// fly is the flight itself, in a goroutine of its own.
-func (c *Cache) fly(ctx context.Context, ref Ref, asks request) *outcome {
+// fly is the flight itself, in a goroutine of its own. Only one that is queued waits for the
+// end of MinRefreshInterval.
+func (c *Cache) fly(ctx context.Context, ref Ref, asks request, isQueued bool) *outcome {
 	out := new(outcome)
 	e, under := c.takeOff(ref, asks, out)
 	for ; out.startIn > 0; e, under = c.takeOff(ref, asks, out) {
+		if !isQueued {
+			c.running.Done()
+			return out // its readers look again, and queue
+		}
 		c.pause(c.done, out.startIn)
 		c.running.Done()
 		out.startIn = 0
 	}
 	switch {
-	case under != nil: // in a batch
+	case under != nil: // in a batch, or begun while this one was queued
 		<-under.landed
 		return under
 	case e == nil:
@@ -144,6 +163,7 @@ func (c *Cache) arrive(e *entry, out *outcome, t *trip) {
 	}
 	// The observer may ask for this secret: that is no part of this flight.
 	c.flights.Forget(e.key)
+	c.flights.Forget(e.key + queued) // it may wait for this flight
 	if len(events) > 0 {
 		c.apart(func() { c.observe(context.WithoutCancel(t.ctx), events...) })
 	}
@@ -193,7 +213,7 @@ func (c *Cache) takeOff(ref Ref, asks request, out *outcome) (_ *entry, under *o
 	case lately && asks == recent && d.snap != nil && c.isYoung(d.snap, now):
 		out.snap, out.forced = e.snap.Load(), true
 		return nil, nil
-	case lately && asks == renewal:
+	case lately && asks == renewal, asks == recent && d.startIn > 0:
 		return nil, nil
 	case asks == read && d.startIn > 0:
 		out.startIn = d.startIn

@@ -371,6 +371,25 @@ func TestAStormOfInvalidationsMakesOneCallPerInterval(t *testing.T) {
 	})
 }
 
+// The fetches that Do asks for after Invalidate are no exception.
+func TestAStormOfInvalidationsAndLookupsOfTheRecentMakesOneCallPerInterval(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		s.take(5 * time.Millisecond)
+		c := open(t, s, cache.Config{MinRefreshInterval: time.Second})
+		get(t, c, "db")
+		for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(10 * time.Millisecond) {
+			invalidate(t, c, "db")
+			if _, err := c.LookupRecent(t.Context(), ref("db")); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := s.count(); n > 12 {
+			t.Errorf("%d calls in 10 s, want one a second", n)
+		}
+	})
+}
+
 // A reader is owed a fetch that began after it asked, not one that no
 // invalidation meets.
 func TestInvalidationsDuringSlowFetchesDoNotStarveReaders(t *testing.T) {

@@ -65,7 +65,7 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 func (d *decision) joins(under *outcome) {
 	d.under = under
 	if under != nil {
-		d.awaited = d.at.since(under.awaited)
+		d.awaited = max(0, d.at.since(under.awaited)) // it may have begun since look read the clock
 	}
 }
 
@@ -150,6 +150,8 @@ func (c *Cache) lookForced(ref Ref, asks request, since uint64) decision {
 		d.verdict, d.snap = hit, s
 	case asks == renewal:
 		d.startIn = wait
+	default:
+		d.startIn = c.untilRenewed(e, now)
 	}
 	return d
 }

@@ -74,16 +74,16 @@ func (c *Cache) Quiet(ref Ref, last *Snapshot) time.Duration {
 		return math.MaxInt64
 	}
 	s, f := last, (*failure)(nil)
+	var wait time.Duration
 	if e := c.find(&ref); e != nil {
 		if e.isFlying() {
 			return math.MaxInt64
 		}
-		f = e.failure()
+		f, wait = e.failure(), c.untilRenewed(e, now)
 		if present := e.snap.Load(); present != nil || f != nil {
 			s = present
 		}
 	}
-	var wait time.Duration
 	if f != nil {
 		wait = f.delay - now.since(f.at)
 	}

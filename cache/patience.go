@@ -30,7 +30,9 @@ func (w *wait) begin(c *Cache, ctx context.Context, d *decision, last *Snapshot)
 	}
 	now := time.Now()
 	w.start(c, ctx, now)
-	w.until = w.until.Add(d.startIn)
+	if d.under == nil && d.startIn > 0 && c.cfg.MaxRefreshWait > 0 {
+		w.until = now.Add(d.startIn).Add(c.cfg.MaxRefreshWait)
+	}
 	end := w.end()
 	if d.under != nil {
 		end = earlier(end, now.Add(c.cfg.MaxRefreshWait-d.awaited))
@@ -83,11 +85,10 @@ func (w *wait) enough() <-chan time.Time {
 // good value: until the sealed file was looked into, and then for the fetch.
 func (w *wait) goOn(c *Cache, ctx context.Context, ref Ref) {
 	if w.early == nil && c.backup != nil {
-		w.early = c.restoreEarly(ctx, ref)
+		w.early = c.restoreEarly(ctx, ref) // nil: the reader looks again, at once
 	} else {
 		w.over = true
 	}
-	w.over = w.over || w.early == nil
 }
 
 func (w *wait) stop() {

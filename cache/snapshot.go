@@ -156,19 +156,21 @@ func (s *Snapshot) Expired() bool {
 }
 
 // State returns what Expired does, and why the last attempt to refresh the secret failed. If
-// the value is expired and none failed, the error is that the refresh has not ended yet, which
-// wraps [ErrTimeout].
+// none failed, and the value is expired or was evicted and returned because fetching it takes
+// long, the error is that the refresh has not ended yet, which wraps [ErrTimeout].
 func (s *Snapshot) State() (expired bool, err error) {
 	c := s.Cache()
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	expired = s.invalid || now.since(s.at) >= c.cfg.TTL
-	if f := s.present().failure(); f != nil {
+	e := s.present()
+	isEvicted := e.snap.Load() == nil
+	expired = s.invalid || now.since(s.at) >= c.cfg.TTL || isEvicted && c.isOutdated(s)
+	switch f, out := e.failure(), e.under(); {
+	case f != nil:
 		return expired, f.err
-	}
-	if expired {
-		return true, slowFailure(s.present(), s.Ref()).err
+	case expired || isEvicted && out != nil && out.slow != nil:
+		return expired, slowFailure(e, s.Ref()).err
 	}
 	return false, nil
 }
