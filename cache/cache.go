@@ -266,7 +266,8 @@ func (o *outcome) isFor(asked *decision, asks request, cfg *Config) bool {
 // past its TTL; if the fetch fails or takes long, the last good value is what
 // Config.StaleIfError decides about. The fetch is a forced one, as IsForced tells the Source.
 // It begins at once if the last one that Invalidate asked for began Config.MinRefreshInterval
-// ago or earlier, else at the end of that interval.
+// ago or earlier, else at the end of that interval, for which a Get waits for at most
+// Config.MaxRefreshWait.
 func (c *Cache) Invalidate(ref Ref) error {
 	if c == nil || c.source == nil {
 		return &Error{Ref: ref, Err: ErrNilCache}

@@ -19,8 +19,9 @@ type wait struct {
 
 // begin sets the timer for the fetch that d asks for. The reader waits for at most
 // MaxRefreshWait, counted from the beginning of the fetch, so that of many readers in a row
-// only the first ones wait. A third of what is left of the context's time is the most, so
-// that the reader can still use what it gets.
+// only the first ones wait. It waits as long again for a fetch that may not begin yet. A third
+// of what is left of the context's time is the most, so that the reader can still use what it
+// gets.
 func (w *wait) begin(c *Cache, ctx context.Context, d *decision, last *Snapshot) {
 	if d.verdict == stale {
 		w.over = true // StaleIfError has refused the value already
@@ -30,8 +31,8 @@ func (w *wait) begin(c *Cache, ctx context.Context, d *decision, last *Snapshot)
 	}
 	now := time.Now()
 	w.start(c, ctx, now)
-	if d.under == nil && d.startIn > 0 && c.cfg.MaxRefreshWait > 0 {
-		w.until = now.Add(d.startIn).Add(c.cfg.MaxRefreshWait)
+	if d.under == nil && d.startIn > 0 {
+		w.until = now.Add(min(d.startIn, c.cfg.MaxRefreshWait)).Add(c.cfg.MaxRefreshWait)
 	}
 	end := w.end()
 	if d.under != nil {

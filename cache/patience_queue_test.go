@@ -13,7 +13,7 @@ import (
 func TestAReaderOfAQueuedFetchWaitsForMaxRefreshWaitFromItsBeginning(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")
-		c := open(t, s, cache.Config{MinRefreshInterval: 5 * time.Second})
+		c := open(t, s, cache.Config{})
 		get(t, c, "db")
 		s.take(300 * time.Millisecond)
 		invalidate(t, c, "db")
@@ -88,4 +88,23 @@ func TestAFetchThatMayBeginAtOnceDoesNotWaitForAQueuedOne(t *testing.T) {
 			})
 		})
 	}
+}
+
+// MinRefreshInterval may be an hour. A reader waits for its end as long as for a refresh.
+func TestNoReaderWaitsForTheEndOfALongInterval(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{MinRefreshInterval: time.Hour})
+		get(t, c, "db")
+		invalidate(t, c, "db")
+		get(t, c, "db")
+		s.rotate("db", "v2")
+		invalidate(t, c, "db")
+		if waited := took(func() { wantGet(t, c, "db", "db v1") }); waited != 2*time.Second {
+			t.Errorf("waited %v", waited)
+		}
+		time.Sleep(time.Hour)
+		wantGet(t, c, "db", "db v2") // by the fetch that began at the end of the interval
+		wantCalls(t, s, 3)
+	})
 }

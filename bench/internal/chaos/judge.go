@@ -198,7 +198,7 @@ func (r *run) judgeGiven(d *reading, err error) {
 	}
 	most := r.patience()
 	if len(r.knownOf(d.h.id).invalidated) > 0 || r.inInvalidate > 0 {
-		most += r.minRefresh()
+		most += min(r.minRefresh(), r.patience())
 	}
 	if d.left >= 0 {
 		most = min(most, d.left/3)

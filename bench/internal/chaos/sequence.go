@@ -200,7 +200,7 @@ func (r *run) configure() {
 	if r.rng.IntN(2) == 0 {
 		source = batching{&watched{r, from}}
 	}
-	if r.rng.IntN(16) == 0 {
+	if r.rng.IntN(8) == 0 {
 		r.save()
 	}
 	c, err := cache.New(source, r.cfg)
