@@ -46,7 +46,9 @@ func runSequence(t *testing.T, input []byte) {
 	flags := input[0]
 	const ttl = 10 * time.Second
 	cfg := cache.Config{
-		MaxSize: 3, TTL: ttl, NoRefreshAhead: flags&1 != 0, CheckClock: flags&2 != 0,
+		// A reader waits for the end of any interval here.
+		MaxRefreshWait: 10 * time.Second,
+		MaxSize:        3, TTL: ttl, NoRefreshAhead: flags&1 != 0, CheckClock: flags&2 != 0,
 		Backoff: backoff.Policy{Base: time.Second, Growth: 2, Max: 8 * time.Second, Jitter: backoff.NoJitter},
 	}
 	if flags&4 != 0 {
