@@ -128,3 +128,32 @@ func TestWithABoundARequestMayNotBeSent(t *testing.T) {
 		}
 	})
 }
+
+// An unreliable API refuses every other request, and does not answer the others.
+type unreliable struct{ refused, failed int }
+
+func (u *unreliable) RoundTrip(*http.Request) (*http.Response, error) {
+	if u.failed == u.refused {
+		u.failed++
+		return nil, errors.New("connection reset by peer")
+	}
+	u.refused++
+	return &http.Response{StatusCode: http.StatusUnauthorized, Body: http.NoBody}, nil
+}
+
+// TestAFailureIsNoAcceptance, so that it does not reset what a bound counts.
+func TestAFailureIsNoAcceptance(t *testing.T) {
+	rig := testcache.New(t)
+	rig.Server.Seed(t, "prod/token", "revoked")
+	base := new(unreliable)
+	rt := httpsecret.BearerToken("http://api", token(rig, typedsecret.WithMaxRejections(4), typedsecret.WithRetryBudget(0)), base)
+	for range 20 {
+		r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://api/", nil)
+		if resp, err := rt.RoundTrip(r); err == nil {
+			resp.Body.Close()
+		}
+	}
+	if base.refused != 3 {
+		t.Errorf("the API refused %d requests", base.refused)
+	}
+}
