@@ -34,7 +34,7 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 	ref.ID = "any" // the others come with each call
 	set.fail(ref.Validate())
 	if set.isForDo() {
-		set.refuse("WithRejected, WithRetryBudget and WithPending are for Secret.Do; a ByID has none")
+		set.refuse("WithRejected, WithRetryBudget, WithMaxRejections and WithPending are for Secret.Do; a ByID has none")
 	}
 	return &ByID[T]{dec: decoderOf[T](set)}
 }

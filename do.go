@@ -9,7 +9,6 @@ import (
 
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
-	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/units"
 )
 
@@ -30,10 +29,11 @@ func WithRejected(is func(error) bool) Option {
 	}
 }
 
-// WithRetryBudget sets for how long [Secret.Do] tries again while the credential is
-// rejected, counted from the first rejection; 10 s by default. With 0 it refreshes
-// once, and tries again only if that brings another version. That is right where wrong
-// logins lock an account: each try is one.
+// WithRetryBudget sets for how long [Secret.Do] waits for another version, and tries
+// again, while the credential is rejected; 10 s by default. It is counted from the moment
+// at which the call is refused, or finds that others were. With 0, Do refreshes once, and
+// tries again only if that brings another version. For services that lock an account after
+// wrong logins there is [WithMaxRejections].
 func WithRetryBudget(d time.Duration) Option {
 	return func(set *settings) {
 		if d < 0 {
@@ -57,105 +57,187 @@ func WithPending() Option {
 	return func(set *settings) { set.pending = true }
 }
 
-// retryDelays lie between the tries of one Do.
+// retryDelays lie between the rounds of one Do, in which it looks for another version. When
+// the same version is tried again is the gate's to say.
 var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, Jitter: backoff.EqualJitter}
 
 // Do calls f with the present value, to log in somewhere, say. If f's error says that
 // the credential was refused ([Rejected], or what [WithRejected] was given), Do
 // refreshes the secret and calls f again. Of all calls that are refused at once, one
-// fetches, and each calls its own f again; there is never more than one such fetch in
-// MinRefreshInterval, unless the secret is evicted in between, and while fetches fail,
-// they keep to the cache's Backoff.
+// fetches; there is never more than one such fetch in MinRefreshInterval, unless the
+// secret is evicted in between, and while fetches fail, they keep to the cache's Backoff.
 //
 // If the refresh brings nothing new, a rotation may be under way, in which the service
-// knows the new credential before Secrets Manager gives it out. Then Do goes on to try
-// within the budget of [WithRetryBudget]: after delays of 50 ms, which grow to 1 s and
-// are drawn from their upper half, and as soon as a new version is there. It tries an
-// unchanged version too, since a rotation that was cancelled leaves it valid: the value
-// that f was given before, also if it passes its TTL within the budget. The end of ctx
-// ends that as well.
+// knows the new credential before Secrets Manager gives it out. Then Do waits for another
+// version, within the budget of [WithRetryBudget], and calls f as soon as it is there. The
+// end of ctx ends that as well.
 //
-// An error of f that says nothing of a refusal is returned as it is, at once. One that
-// does is returned when there is no more to be tried, in an [*Error] that wraps
-// [ErrRejected], it, and why refreshing failed, if it did. Do itself puts nothing of
-// the secret in an error. Errors of Get are returned without f being called.
+// A version that was refused is known to be: other calls of Do by the same handle wait
+// too, before they call f the first time. One of them at a time tries the version
+// again, since a rotation that was cancelled leaves it valid: after 1 s, then after 1.5
+// times as long each time, up to 30 s. So the service sees two wrong logins in the first
+// second, beside those that were under way already, and then less than one a second and
+// version, however many goroutines there are. A call that is accepted lets all others go
+// on. What was accepted earlier is not disturbed.
 //
-// So f may be called several times, always in the caller's goroutine, and should do
-// nothing that must not be done again before it knows that it was let in. It is given
-// ctx itself: the budget is looked at between the tries, and ends none of them.
+// A call that waited for its whole budget in vain makes later calls return at once, after
+// a refresh, until there is another version, a call is accepted, or no call was refused
+// for a minute. The pauses between the tries go on as before.
+//
+// An error of f that says nothing of a refusal is returned as it is, at once; only nil
+// says that the credential was accepted. An error that tells of a refusal is returned when
+// there is no more to be tried, in an [*Error] that wraps [ErrRejected], that error, and
+// why refreshing failed, if it did. A call that was not made, since others were refused,
+// returns their last error so. Do itself puts nothing of the secret in an error. Errors of
+// Get are returned without f being called.
+//
+// So f may be called several times or not at all, always in the caller's goroutine, and
+// should do nothing that must not be done again before it knows that it was let in. It is
+// given ctx itself: the budget is looked at between the tries, and ends none of them.
 func (s *Secret[T]) Do(ctx context.Context, f func(ctx context.Context, value T) error) error {
-	t := trial[T]{secret: s, f: f}
-	return t.run(ctx)
+	return use[T]{secret: s, f: f}.run(ctx)
 }
 
-// DoWithInfo is Do, and tells f what it is given.
+// DoWithInfo is Do, and gives f the Info of the value too.
 func (s *Secret[T]) DoWithInfo(ctx context.Context, f func(ctx context.Context, value T, info Info) error) error {
-	t := trial[T]{secret: s, withInfo: f}
-	return t.run(ctx)
+	return use[T]{secret: s, withInfo: f}.run(ctx)
 }
 
-// A trial is one call of Do or DoWithInfo.
-type trial[T any] struct {
+// A use is one call of Do or DoWithInfo.
+type use[T any] struct {
 	secret   *Secret[T]
 	f        func(context.Context, T) error // or
 	withInfo func(context.Context, T, Info) error
-
-	tries   int
-	err     error // what the last try ended with
-	refresh error // why the last refresh failed, if it did
-	asked   bool  // for a refresh
 }
 
-func (t *trial[T]) run(ctx context.Context) error {
+func (u use[T]) run(ctx context.Context) error {
 	switch {
-	case t.secret.isZero():
+	case u.secret.isZero():
 		return ErrZeroHandle
-	case t.f == nil && t.withInfo == nil:
+	case u.f == nil && u.withInfo == nil:
 		return errors.New("typedsecret: the function given to Do is nil")
 	case ctx == nil:
 		ctx = context.Background()
 	}
-	v, err := t.secret.look(ctx)
+	v, err := u.secret.look(ctx)
 	if err != nil {
 		return err
 	}
+	if !u.secret.isOpen() {
+		return u.runGated(ctx, v)
+	}
+	value, err := u.secret.dec.pointer(ctx, v)
+	if err != nil {
+		return err
+	}
+	if err = u.call(ctx, *value, v); err == nil {
+		return nil
+	}
+	return u.afterFailure(ctx, v, err)
+}
+
+// runGated is run where the gate has a say.
+func (u use[T]) runGated(ctx context.Context, v *view[T]) error {
+	t := trial[T]{use: u}
 	if t.try(ctx, v) {
 		return t.err
 	}
 	return t.goOn(ctx, v)
 }
 
-// try is call, unless the value can't be had.
+// afterFailure is run after f failed where the gate had no say.
+func (u use[T]) afterFailure(ctx context.Context, v *view[T], err error) error {
+	t := trial[T]{use: u, tries: 1}
+	if t.settle(ctx, v, pass{request: t.request(v.good(), false)}, err) {
+		return err
+	}
+	return t.goOn(ctx, v)
+}
+
+func (u use[T]) call(ctx context.Context, value T, v *view[T]) error {
+	if u.withInfo != nil {
+		return u.withInfo(ctx, value, v.info())
+	}
+	return u.f(ctx, value)
+}
+
+// A trial is a use that does not succeed at once.
+type trial[T any] struct {
+	use[T]
+	tries   int
+	err     error         // what the last try ended with
+	refused []request     // the versions that f was refused with
+	hold    *hold         // what the next try waits for; nil for nothing
+	others  error         // what other calls were refused with
+	budget  time.Duration // of WithRetryBudget; 0 if waiting is known to be in vain
+	refresh error         // why the last refresh failed, if it did
+	asked   bool          // for a refresh
+}
+
+// try calls f with the value of v, unless that can't be had or the gate holds the version,
+// and reports whether that settles it.
 func (t *trial[T]) try(ctx context.Context, v *view[T]) bool {
 	value, err := t.secret.dec.pointer(ctx, v)
 	if err != nil {
-		if t.tries == 0 {
+		if t.tries == 0 && t.others == nil {
 			t.err = err
 			return true
 		}
 		t.refresh = err // a hook that fails, say; what f said counts more
 		return false
 	}
-	return t.call(ctx, *value, v)
+	p, ok := t.enter(ctx, v.good(), false)
+	return ok && t.attempt(ctx, *value, v, p)
 }
 
-// call calls f with the value of v, and reports whether that settles it.
-func (t *trial[T]) call(ctx context.Context, value T, v *view[T]) bool {
+// attempt calls f with the value of v, and reports whether that settles it.
+func (t *trial[T]) attempt(ctx context.Context, value T, v *view[T], p pass) bool {
 	t.tries++
-	if t.withInfo != nil {
-		t.err = t.withInfo(ctx, value, v.info())
-	} else {
-		t.err = t.f(ctx, value)
-	}
-	if !t.secret.dec.set.isRejection(t.err) {
-		return true
-	}
-	snap := v.good()
-	snap.Observe(ctx, hook.Rejected{Secret: hook.Secret{ID: snap.Ref().ID, Stage: snap.Ref().Stage, VersionID: snap.VersionID()}})
-	return false
+	returned := false
+	defer func() {
+		if !returned {
+			p.leave(silent) // f has panicked
+		}
+	}()
+	err := t.call(ctx, value, v)
+	returned = true
+	return t.settle(ctx, v, p, err)
 }
 
-// goOn tries again after v was refused.
+// request asks for a try of a version.
+func (t *trial[T]) request(snap *cache.Snapshot, pending bool) request {
+	set := &t.secret.dec.set
+	r := request{snap: snap, pending: pending, alternate: set.pending, most: set.most}
+	for _, before := range t.refused {
+		if before.snap.Same(snap) {
+			r.refusedAt = before.refusedAt
+		}
+	}
+	return r
+}
+
+// enter asks the gate for a pass. It waits for a place, and for at most a second for the
+// first result of a version that no call has tried before; both are no part of the budget.
+// It reports false if the version is held, or ctx has ended.
+func (t *trial[T]) enter(ctx context.Context, snap *cache.Snapshot, pending bool) (pass, bool) {
+	r := t.request(snap, pending)
+	if r.refusedAt == 0 && t.secret.isOpen() {
+		return pass{request: r}, true
+	}
+	g := t.secret.theGate()
+	for {
+		p, h := g.enter(r)
+		if t.hold = h; h == nil {
+			return p, true
+		}
+		t.others = cmp.Or(h.known.err, t.others)
+		if h.refused || !h.wait(ctx) {
+			return pass{}, false
+		}
+	}
+}
+
+// goOn waits and tries again after v was refused, to this call or to others.
 func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 	set, within := &t.secret.dec.set, ctx
 	began := time.Now()
@@ -166,9 +248,10 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 	}
 	changed := make(chan struct{}, 1)
 	defer v.snap.Cache().Notify(t.secret.ref(), changed)()
+	t.budget = t.budgetFor(v)
 	for round := 1; ; round++ {
 		refused := v
-		if isOver := round > 1 && set.budget > 0 && time.Since(began) >= set.budget; isOver {
+		if isOver := round > 1 && t.budget > 0 && time.Since(began) >= t.budget; isOver {
 			v = cmp.Or(t.secret.another(within, refused), refused) // no time is left to refresh
 		} else {
 			v = t.renewed(ctx, within, refused)
@@ -179,24 +262,36 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 		isNew := !v.good().Same(refused.good())
 		if isNew {
 			t.refresh = v.err() // whoever refreshed it
+			t.budget = t.budgetFor(v)
 		}
-		if (isNew || round > 1 && set.budget > 0) && t.try(ctx, v) {
+		if (isNew || round > 1 && t.budget > 0) && t.try(ctx, v) {
 			return t.err
 		}
 		if set.pending && !isNew && t.tryPending(ctx, within, v) {
 			return t.err
 		}
-		if set.budget == 0 && isNew {
+		if t.budget == 0 && isNew {
 			continue // another goroutine had fetched it, perhaps long ago: now it's our turn
 		}
-		left := set.budget - time.Since(began)
+		left := t.budget - time.Since(began)
 		if left > 0 {
 			t.wait(within, min(left, retryDelays.Delay(round)), changed, v)
 		}
 		if left <= 0 || ctx.Err() != nil {
+			if left <= 0 && t.budget > 0 {
+				t.secret.theGate().giveUp(v.good())
+			}
 			return t.gaveUp(ctx, time.Since(began))
 		}
 	}
+}
+
+// budgetFor is how long to wait for another version than that of v.
+func (t *trial[T]) budgetFor(v *view[T]) time.Duration {
+	if known := t.secret.gate.Load().knows(v.good()); known.isHopeless() || t.hold != nil && t.hold.spent && known.hopeless {
+		return 0
+	}
+	return t.secret.dec.set.budget
 }
 
 // renewed returns what may be tried after refused was refused: another version that is
@@ -207,8 +302,7 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 	if v := t.secret.another(patient, refused); v != nil {
 		return v
 	}
-	set := &t.secret.dec.set
-	if t.asked && set.budget == 0 || set.ref.VersionID != "" {
+	if t.asked && t.budget == 0 || t.secret.dec.set.ref.VersionID != "" {
 		return refused // one refresh is all, and none if it can bring no other version
 	}
 	t.asked = true
@@ -268,16 +362,33 @@ func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 		return false
 	}
 	value, err := dec.pointer(patient, pending)
-	return err == nil && t.call(ctx, *value, pending)
+	if err != nil {
+		return false
+	}
+	held := t.hold
+	p, ok := t.enter(ctx, pending.good(), true)
+	if !ok {
+		t.hold = held // what is said of the current version counts more
+	}
+	return ok && t.attempt(ctx, *value, pending, p)
 }
 
-// wait waits for delay, for another version than v or for the end of ctx.
+// wait waits for delay, for another version than v, for the gate or for the end of ctx.
 func (t *trial[T]) wait(ctx context.Context, delay time.Duration, changed <-chan struct{}, v *view[T]) {
+	var gate <-chan struct{}
+	if h := t.hold; h != nil {
+		gate = h.changed
+		if h.until > 0 {
+			delay = min(delay, h.until)
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, delay)
 	defer cancel()
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-gate:
 			return
 		case <-changed:
 			if t.secret.another(ctx, v) != nil {

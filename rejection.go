@@ -1,21 +1,24 @@
 package typedsecret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// ErrRejected: the service that a secret is for refused the credential. An error that
-// wraps it tells [Secret.Do] so, and the one that Do returns at last wraps it too.
+// ErrRejected says that the service which a secret is for refused the credential. An error
+// of Do's function that wraps it tells [Secret.Do] so; the one that Do returns at last
+// wraps it too.
 var ErrRejected = errors.New("credential was rejected")
 
-// Rejected wraps err, which may be reached through it, in an [ErrRejected]: that is
-// how a function tells [Secret.Do] that the credential was refused. Of nil it makes
-// nil, and what wraps ErrRejected already it returns as it is.
+// Rejected wraps err in an [ErrRejected]. That is how a function tells [Secret.Do] that the
+// credential was refused. Rejected(nil) is nil, and an error that wraps ErrRejected already
+// is returned unchanged.
 func Rejected(err error) error {
 	if err == nil || guard.Walkable(err) && errors.Is(err, ErrRejected) {
 		return err
@@ -23,11 +26,30 @@ func Rejected(err error) error {
 	return fmt.Errorf("%w: %w", ErrRejected, err)
 }
 
-// gaveUp says that f's last error stays, and what was tried.
+// MaybeRejected is [Rejected] for a refusal that may be of this one call, and not of the
+// credential: an API may answer 401 to one request and not to the next. [Secret.Do]
+// refreshes the secret and tries again as after Rejected, but it does not keep other calls
+// from being made meanwhile; only what is tried again waits for its turn.
+func MaybeRejected(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &maybe{Rejected(err)}
+}
+
+type maybe struct{ error }
+
+func (m *maybe) Unwrap() error { return m.error }
+
+// gaveUp makes the error that a call ends with, of f's last error, or of that of other
+// calls if f was not called.
 func (t *trial[T]) gaveUp(ctx context.Context, after time.Duration) error {
-	e := &rejection{tries: t.tries, after: after, err: t.err, refresh: t.refresh}
+	e := &rejection{tries: t.tries, after: after, err: cmp.Or(t.err, t.others), refresh: t.refresh, hold: t.hold}
 	if ctx.Err() != nil {
 		e.ended = ended(ctx)
+	}
+	if e.err == nil {
+		return &Error{Ref: t.secret.ref(), Err: fmt.Errorf("gave up waiting for other calls of Do: %w", cmp.Or(e.ended, ErrTimeout))}
 	}
 	return &Error{Ref: t.secret.ref(), Err: e}
 }
@@ -37,19 +59,23 @@ type rejection struct {
 	tries               int
 	after               time.Duration
 	err, refresh, ended error // the latter two may be nil
+	hold                *hold // nil if nothing is known of the version
 }
 
 func (e *rejection) Error() string {
-	text := fmt.Sprintf("%v", e.err)
+	text, known := fmt.Sprintf("%v", e.err), e.hold.text()
 	if !errors.Is(e.err, ErrRejected) {
 		text = fmt.Sprintf("%v: %v", ErrRejected, e.err)
 	}
 	switch {
 	case e.tries > 1:
 		text += fmt.Sprintf(" (%d times in %v)", e.tries, e.after.Round(time.Millisecond))
-	case e.refresh == nil && e.ended == nil:
+	case e.tries == 0:
+		text += " (to other calls)"
+	case e.refresh == nil && e.ended == nil && known == "":
 		text += " (and there is no other version)"
 	}
+	text += known
 	if e.refresh != nil {
 		text += fmt.Sprintf("; refreshing failed: %v", e.refresh)
 	}
@@ -57,6 +83,19 @@ func (e *rejection) Error() string {
 		text += fmt.Sprintf("; gave up: %v", e.ended)
 	}
 	return text
+}
+
+// text says of which version it is known that it is refused, and when it is tried again.
+func (h *hold) text() string {
+	if h == nil || h.known.refusals < 2 && !h.spent {
+		return ""
+	}
+	version := versionName(h.known.snap)
+	if h.spent {
+		return fmt.Sprintf("; %s was rejected %d times; not tried again until the secret changes", version, h.known.refusals)
+	}
+	return fmt.Sprintf("; %s was rejected %d times; not tried again for %v, or until the secret changes",
+		version, h.known.refusals, max(h.until, 0).Round(time.Millisecond))
 }
 
 func (e *rejection) Unwrap() (errs []error) {
@@ -68,23 +107,46 @@ func (e *rejection) Unwrap() (errs []error) {
 	return errs
 }
 
-// isRejection reports whether err, of a function given to Do, says that the credential
-// was refused. What another Do gave up about is of another secret, or was tried enough.
-func (set *settings) isRejection(err error) bool {
-	if err == nil {
-		return false
+// settle notes what f's error says, and reports whether that settles it.
+func (t *trial[T]) settle(ctx context.Context, v *view[T], p pass, err error) bool {
+	t.err = err
+	what := t.secret.dec.set.outcome(ctx, err)
+	if what != rejected && what != doubted {
+		p.leave(what)
+		return true
 	}
-	var is bool
-	broken := guard.Call("predicate of WithRejected", func() error { // or in the methods of err
-		dealtWith := (*rejection)(nil)
+	snap := v.good()
+	t.hold = t.secret.theGate().refused(p, what == doubted, err)
+	p.refusedAt = t.hold.known.refusedAt
+	t.refused = append(t.refused, p.request)
+	snap.Observe(ctx, hook.Rejected{Secret: hook.Secret{ID: snap.Ref().ID, Stage: snap.Ref().Stage, VersionID: snap.VersionID()}})
+	return false
+}
+
+// outcome returns what err, of a function given to Do, says about the credential. An error
+// that another Do gave up with is about another secret, or was tried enough.
+func (set *settings) outcome(ctx context.Context, err error) outcome {
+	if err == nil {
+		return accepted
+	}
+	what := silent
+	if ctx.Err() != nil {
+		what = broken
+	}
+	neither := what
+	failed := guard.Call("predicate of WithRejected", func() error { // or in the methods of err
+		dealtWith, doubt := (*rejection)(nil), (*maybe)(nil)
 		switch {
 		case errors.As(err, &dealtWith):
-		case errors.Is(err, ErrRejected):
-			is = true
-		case set.rejected != nil:
-			is = set.rejected(err)
+		case errors.As(err, &doubt):
+			what = doubted
+		case errors.Is(err, ErrRejected), set.rejected != nil && set.rejected(err):
+			what = rejected
 		}
 		return nil
 	})
-	return broken == nil && is
+	if failed != nil {
+		return neither
+	}
+	return what
 }

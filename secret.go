@@ -104,6 +104,7 @@ type settings struct {
 	// For Do.
 	rejected func(error) bool
 	budget   time.Duration
+	most     int // of WithMaxRejections; 0 for no bound
 	pending  bool
 
 	err error // of the options
@@ -133,7 +134,7 @@ func (set *settings) isPlain() bool {
 
 // isForDo reports whether they say something about Do.
 func (set *settings) isForDo() bool {
-	return set.rejected != nil || set.budget != DefaultRetryBudget || set.pending
+	return set.rejected != nil || set.budget != DefaultRetryBudget || set.most != 0 || set.pending
 }
 
 func (set *settings) refuse(format string, args ...any) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/redact"
@@ -27,6 +28,7 @@ type Secret[T any] struct {
 	slot slot[T]
 	id   string
 	dec  *decoder[T] // nil if New did not make the Secret
+	gate atomic.Pointer[gate]
 }
 
 // New declares a handle on the secret id: a name, a full ARN, or an ARN without

@@ -353,11 +353,20 @@ func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T,
 
 // decodeError says which secret and version did not decode.
 func decodeError(snap *cache.Snapshot, err error) error {
-	if id := snap.VersionID(); id != "" {
-		if strings.ContainsFunc(id, unicode.IsControl) {
-			id = strconv.Quote(id)
-		}
-		err = fmt.Errorf("version %s: %w", id, err)
+	if snap.VersionID() != "" {
+		err = fmt.Errorf("%s: %w", versionName(snap), err)
 	}
 	return &Error{Ref: snap.Ref(), Err: err}
+}
+
+// versionName is what an error calls the version of snap.
+func versionName(snap *cache.Snapshot) string {
+	id := snap.VersionID()
+	switch {
+	case id == "":
+		return "the version"
+	case strings.ContainsFunc(id, unicode.IsControl):
+		id = strconv.Quote(id)
+	}
+	return "version " + id
 }

@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"runtime"
 	"sync"
 	"testing"
@@ -29,7 +30,7 @@ func (l *label) set(version, user, password string) {
 	l.value = cache.Value{Payload: cache.StringPayload(string(payload)), VersionID: version}
 }
 
-func (l *label) handle(t *testing.T) *typedsecret.Secret[creds] {
+func (l *label) handle(t *testing.T, opts ...typedsecret.Option) *typedsecret.Secret[creds] {
 	t.Helper()
 	secrets, err := cache.New(cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
 		l.mu.Lock()
@@ -38,7 +39,7 @@ func (l *label) handle(t *testing.T) *typedsecret.Secret[creds] {
 	}), cache.Config{MinRefreshInterval: -1})
 	must(t, err)
 	t.Cleanup(func() { secrets.Close() })
-	return typedsecret.New[creds]("prod/db", typedsecret.WithCache(secrets))
+	return typedsecret.New[creds]("prod/db", append(opts, typedsecret.WithCache(secrets))...)
 }
 
 // pgxConfig is a pool's configuration, and apply what puts a credential in it.
@@ -166,4 +167,42 @@ func TestACredentialIsOfItsPool(t *testing.T) {
 	must(t, err)
 	defer pool.Close()
 	must(t, pool.Ping(ctx))
+}
+
+// TestConnectionsThatThePoolMakesByItselfKeepToTheBound, and so do those of its users.
+func TestConnectionsThatThePoolMakesByItselfKeepToTheBound(t *testing.T) {
+	db, ctx := pgtest.New(t), t.Context()
+	must(t, db.CreateUser(ctx, "app", "second"))
+	l := new(label)
+	l.set("1", "app", "first")
+	secret := l.handle(t, typedsecret.WithMaxRejections(4), typedsecret.WithRetryBudget(0))
+	config, apply := pgxConfig(t, db)
+	config.MinConns, config.MaxConns = 8, 16
+	pool, err := pgxsecret.New(ctx, config, secret, apply)
+	must(t, err)
+	defer pool.Close()
+	var users sync.WaitGroup
+	for range 32 {
+		users.Go(func() {
+			for range 4 {
+				if err := pool.Ping(ctx); !errors.Is(err, typedsecret.ErrRejected) {
+					t.Errorf("got %v", err)
+				}
+			}
+		})
+	}
+	users.Wait()
+	for pool.Pool().Stat().NewConnsCount() < 8 { // the pool tries to have its MinConns
+		runtime.Gosched()
+	}
+	n, err := db.RefusedLogins("app")
+	must(t, err)
+	if n == 0 || n > 4 {
+		t.Errorf("%d wrong logins", n)
+	}
+	l.set("2", "app", "second")
+	must(t, pool.Ping(ctx))
+	for pool.Pool().Stat().IdleConns() == 0 {
+		runtime.Gosched()
+	}
 }

@@ -198,11 +198,11 @@ var probeDelays = backoff.Policy{Max: 10 * time.Minute, Jitter: backoff.EqualJit
 // probeTimeout bounds one login of prove.
 const probeTimeout = 30 * time.Second
 
-// prove logs in with the present version, to no other end than to know that it can be
-// done, if connections of another one wait for that to be retired and no login of the
-// pool shows it meanwhile. A refused login changes nothing, but is tried again later, as
-// long as there are connections: a service that has none adds no refusals to those that
-// may lock an account.
+// prove logs in with the present version, only to know whether it is accepted, if there
+// are connections of another version to retire and no login of the pool shows it meanwhile.
+// The login is one of [typedsecret.Secret.Do] like the pool's, so it is held back with
+// them. If it is refused, prove tries again later, as long as there are connections: a
+// pool that has none adds no refusals to those that may lock an account.
 func (c *Connector[T]) prove() {
 	for n := 1; ; n++ {
 		if _, info, err := c.secret.GetWithInfo(c.ctx); err == nil && !c.logins.awaits(info) || c.conns.Load() == 0 {
@@ -213,13 +213,31 @@ func (c *Connector[T]) prove() {
 		case <-c.ctx.Done():
 			return
 		}
-		login := c.logins.Begin()
-		value, info, err := c.secret.GetWithInfo(c.ctx)
-		if err == nil && c.logins.awaits(info) && c.probe(value) == nil {
-			login.Succeeded(info)
-		}
+		c.tryToProve()
 	}
 }
+
+// tryToProve makes one login of prove with each version that Do gives it. The next round
+// of prove sees what came of it.
+func (c *Connector[T]) tryToProve() {
+	tried := map[string]bool{}
+	login := c.logins.Begin()
+	_ = c.secret.DoWithInfo(c.ctx, func(_ context.Context, value T, info typedsecret.Info) error {
+		if tried[info.VersionID] || !c.logins.awaits(info) || c.conns.Load() == 0 {
+			return errNotNeeded
+		}
+		tried[info.VersionID] = true
+		err := c.probe(value)
+		if err == nil {
+			login.Succeeded(info)
+		}
+		login = c.logins.Begin()
+		return err
+	})
+}
+
+// errNotNeeded says that no login was made. Only tryToProve sees it.
+var errNotNeeded = errors.New("sqlsecret: there is nothing to prove")
 
 func (c *Connector[T]) probe(value T) error {
 	ctx, cancel := context.WithTimeout(c.ctx, probeTimeout)

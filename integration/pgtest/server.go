@@ -214,10 +214,11 @@ func (s *Server) command(postgres string, account *daemon.Account, port int) dae
 		args = append(args, "-c", setting)
 	}
 	return daemon.Command{
-		Path: postgres, Args: args, Dir: s.dir, Log: filepath.Join(s.dir, "log"), Account: account,
+		Path: postgres, Args: args, Dir: s.dir, Log: s.log(), Account: account,
 		Stop:     syscall.SIGINT,  // the fast shutdown
 		Orphaned: syscall.SIGQUIT, // the immediate one, which still ends the sessions' processes
 	}
 }
 
+func (s *Server) log() string  { return filepath.Join(s.dir, "log") }
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }

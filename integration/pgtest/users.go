@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -48,6 +49,17 @@ func (s *Server) role(ctx context.Context, verb, user, password string) error {
 // the error wraps a *pgconn.PgError with the code 28P01.
 func (s *Server) CheckLogin(ctx context.Context, user, password string) error {
 	return login(ctx, s.config(s.port, s.cfg.Database, user, password))
+}
+
+// RefusedLogins returns how many logins of a user the server has refused for a wrong
+// password since it started. It counts them in the server's log, which a refusal is
+// written to before the client gets it.
+func (s *Server) RefusedLogins(user string) (int, error) {
+	log, err := os.ReadFile(s.log())
+	if err != nil {
+		return 0, fmt.Errorf("pgtest: counting refused logins: %w", err)
+	}
+	return strings.Count(string(log), fmt.Sprintf("password authentication failed for user %q\n", user)), nil
 }
 
 // Sessions returns how many sessions a user has.

@@ -11,6 +11,8 @@
 package httpsecret
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -29,12 +31,22 @@ func BearerToken(origin string, secret *typedsecret.Secret[string], base http.Ro
 // Authorization header, in place of one that is there. It is safe for concurrent use.
 // What makes no sense is the error of each request.
 //
-// After a 401 the request is sent again as [typedsecret.Secret.Do] has it, for 10 s by
-// default: a server that answers 401 did not do what it was asked. Of the handle's
-// options, typedsecret.WithRejected has no say. If there is no more to be tried, the
-// caller gets the last 401 itself, not an error. For an API that answers 401 for other
-// reasons too, or knows a new token only when Secrets Manager has it, make the secret
-// by typedsecret.WithRetryBudget(0): else each such answer takes the whole budget.
+// After a 401 the request is sent again as [typedsecret.Secret.Do] has it: at once with
+// another version of the secret, and with the same one after pauses, for 10 s by default. A server that answers 401 did
+// not do what it was asked. The handle's typedsecret.WithRejected is not asked. If there is
+// no more to be tried, or the request's deadline has come, the caller gets the last 401
+// itself, not an error.
+//
+// Each request is sent at least once, whatever others are answered, since an API may answer
+// 401 to a single request. The repeats of all requests together take turns: in 10 s there are
+// five. So when a key was revoked for good, one request is sent 6 times within 10 s, and
+// 50 at once are sent 55 times. Then each request is sent once, and its 401 is returned at once, until
+// there is another version, or no 401 for a minute. With typedsecret.WithMaxRejections a
+// request may not be sent at all; then its error says so.
+//
+// For an API that often answers 401 for other reasons, or that knows a new token only when
+// Secrets Manager has it, make the secret by typedsecret.WithRetryBudget(0): else a request
+// that is answered so takes up to 10 s.
 //
 // A body without GetBody can't be sent again. Then the 401 is returned at once, and
 // the next request asks for the secret anew.
@@ -91,23 +103,30 @@ func (t *transport[T]) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.base.RoundTrip(r)
 	}
 	e := exchange{request: r}
-	err := t.secret.Do(r.Context(), func(_ context.Context, value T) error {
-		return e.send(t.base, func(r *http.Request) { t.authorize(r, value) })
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	err := t.secret.Do(ctx, func(_ context.Context, value T) error {
+		err := errNoRefusal
+		if !e.sent || e.rewind() {
+			err = e.send(t.base, func(r *http.Request) { t.authorize(r, value) })
+		}
+		if e.stuck {
+			// The next request asks for the secret; that this fails shows there.
+			_ = t.secret.Invalidate(ctx)
+			cancel() // Do learns of the 401, and does not try again
+		}
+		return err
 	})
 	if !e.sent {
 		closeBody(r)
 	}
 	switch {
-	case err == nil:
+	case err == nil, err == errNoRefusal:
 	case e.response == nil:
 		return nil, err
-	case r.Context().Err() != nil:
+	case errors.Is(r.Context().Err(), context.Canceled):
 		e.response.Body.Close()
 		return nil, context.Cause(r.Context())
-	}
-	if e.stuck {
-		// Nobody waits for it here; that it failed shows when the secret is next read.
-		_ = t.secret.Invalidate(r.Context())
 	}
 	return e.response, e.err
 }
@@ -118,61 +137,89 @@ func closeBody(r *http.Request) {
 	}
 }
 
-// errRefused tells Do of a 401. Nobody else sees it.
-var errRefused = typedsecret.Rejected(errors.New(http.StatusText(http.StatusUnauthorized)))
+// errRefused tells Do of a 401. Only RoundTrip sees it.
+var errRefused = typedsecret.MaybeRejected(errors.New(http.StatusText(http.StatusUnauthorized)))
+
+// errNoRefusal tells Do that there is no answer, or no other try. Only RoundTrip sees it.
+var errNoRefusal = errors.New("httpsecret: no refusal")
 
 // An exchange is one request, sent once or more.
 type exchange struct {
 	request  *http.Request
-	sent     bool // so base has closed the request's body, or will
-	stuck    bool // the last answer is a 401, and the body can't be sent again
+	body     io.ReadCloser // for the next try; nil for the request's own
+	sent     bool          // so base has closed the request's body, or will
+	stuck    bool          // the last answer is a 401, and the body can't be sent again
 	response *http.Response
 	err      error // of base
 }
 
-// send sends the request, and returns errRefused if that is worth another try. All
-// else is no business of Do's, and is left in e. The answer of a 401 stays open until
-// the next try is certain, since it may be the one that the caller gets.
+func (e *exchange) hasBody() bool { return e.request.Body != nil && e.request.Body != http.NoBody }
+
+// rewind gets the body for another try, and reports whether there is one.
+func (e *exchange) rewind() bool {
+	if !e.hasBody() {
+		return true
+	}
+	var err error
+	e.body, err = e.request.GetBody()
+	e.stuck = err != nil
+	return err == nil
+}
+
+// send sends the request, and returns errRefused if that is worth another try, and
+// errNoRefusal if there is no answer.
 func (e *exchange) send(base http.RoundTripper, authorize func(*http.Request)) error {
 	r := e.request.Clone(e.request.Context())
-	if e.sent && r.Body != nil && r.Body != http.NoBody {
-		body, err := r.GetBody()
-		if err != nil {
-			e.stuck = true
-			return nil
-		}
-		r.Body = body
+	if e.body != nil {
+		r.Body = e.body
 	}
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}
 	authorize(r)
-	if e.response != nil {
-		discard(e.response.Body)
-	}
 	e.sent = true
-	e.response, e.err = base.RoundTrip(r)
-	if e.err != nil {
-		return nil
+	response, err := base.RoundTrip(r)
+	if err != nil && e.response != nil && r.Context().Err() != nil {
+		return errNoRefusal // the 401 before says more than the end of the context
+	}
+	if e.response != nil {
+		e.response.Body.Close()
+	}
+	e.response, e.err = response, err
+	if err != nil {
+		return errNoRefusal
 	}
 	if e.response.Request == r {
-		e.response.Request = e.request // which shows no credential to who logs it
+		e.response.Request = e.request // which shows no credential to a caller that logs it
 	}
 	if e.response.StatusCode != http.StatusUnauthorized {
 		return nil
 	}
-	if r.Body != nil && r.Body != http.NoBody && r.GetBody == nil {
-		e.stuck = true
-		return nil
-	}
+	e.stuck = e.hasBody() && e.request.GetBody == nil
+	keep(e.response)
 	return errRefused
 }
 
-// maxDiscard is how much of an answer is read so that its connection can be used
-// again; a new connection is cheaper than what is longer.
-const maxDiscard = 4 << 10
+// maxKept is how much of a 401's body is read at once, so that its connection can be used
+// again while the request waits, and the caller can read it after its deadline.
+const maxKept = 4 << 10
 
-func discard(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, maxDiscard)
-	body.Close()
+// keep reads the beginning of the body into memory.
+func keep(response *http.Response) {
+	body := response.Body
+	read, err := io.ReadAll(io.LimitReader(body, maxKept))
+	if err != nil || len(read) < maxKept {
+		body.Close()
+		response.Body = io.NopCloser(io.MultiReader(bytes.NewReader(read), failing{err}))
+		return
+	}
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(read), body), body}
 }
+
+// failing is the end of a body that could not be read further.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, cmp.Or(f.err, io.EOF) }

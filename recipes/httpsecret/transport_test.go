@@ -296,18 +296,80 @@ func TestARequestWaitsForARotationUnderWay(t *testing.T) {
 	})
 }
 
-func TestARequestsContextEndsTheTries(t *testing.T) {
+// TestOnADeadlineTheCallerGetsTheLast401, with a body that can still be read.
+func TestOnADeadlineTheCallerGetsTheLast401(t *testing.T) {
+	for name, length := range map[string]int{"short": 3, "long": 10_000} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rig := testcache.New(t)
+				rig.Server.Seed(t, "prod/token", "revoked")
+				text := strings.Repeat("x", length)
+				rt := httpsecret.BearerToken("http://api", token(rig), memory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.WriteHeader(http.StatusUnauthorized)
+					io.WriteString(w, text)
+				})})
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				r, _ := http.NewRequestWithContext(ctx, "GET", "http://api/", nil)
+				began := time.Now()
+				resp, err := rt.RoundTrip(r)
+				if err != nil {
+					t.Fatalf("the caller sees no 401: %v", err)
+				}
+				defer resp.Body.Close()
+				body, err := io.ReadAll(resp.Body)
+				if resp.StatusCode != http.StatusUnauthorized || string(body) != text || err != nil {
+					t.Errorf("got %d with %d bytes, %v", resp.StatusCode, len(body), err)
+				}
+				if took := time.Since(began); took != 2*time.Second {
+					t.Errorf("it took %v", took)
+				}
+			})
+		})
+	}
+}
+
+// slowly answers 401 at once, and later only when the request's context ends.
+type slowly struct{ requests int }
+
+func (s *slowly) RoundTrip(r *http.Request) (*http.Response, error) {
+	if s.requests++; s.requests > 1 {
+		<-r.Context().Done()
+		return nil, context.Cause(r.Context())
+	}
+	w := httptest.NewRecorder()
+	w.WriteHeader(http.StatusUnauthorized)
+	return w.Result(), nil
+}
+
+func TestADeadlineDuringARepeatBringsThe401Before(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rig := testcache.New(t)
+		rig.Server.Seed(t, "prod/token", "revoked")
+		base := new(slowly)
+		rt := httpsecret.BearerToken("http://api", token(rig), base)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		r, _ := http.NewRequestWithContext(ctx, "GET", "http://api/", nil)
+		resp, err := rt.RoundTrip(r)
+		if err != nil || resp.StatusCode != http.StatusUnauthorized || base.requests != 2 {
+			t.Errorf("after %d requests: %v, %v", base.requests, resp, err)
+		}
+	})
+}
+
+func TestACancelledRequestEndsTheTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rig := testcache.New(t)
 		rig.Server.Seed(t, "prod/token", "first")
 		rt := httpsecret.BearerToken("http://api", token(rig), memory{&api{valid: "Bearer other"}})
 
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
 		r, _ := http.NewRequestWithContext(ctx, "GET", "http://api/", nil)
 		began := time.Now()
 		resp, err := rt.RoundTrip(r)
-		if resp != nil || !errors.Is(err, context.DeadlineExceeded) {
+		if resp != nil || !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, %v", resp, err)
 		}
 		if took := time.Since(began); took != time.Second {

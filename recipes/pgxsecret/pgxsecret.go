@@ -2,16 +2,16 @@
 // which goes on through its rotations: a query that needs a new connection waits until
 // the login is accepted, for as long as [typedsecret.Secret.Do] tries.
 //
-// The pool asks for the credential in BeforeConnect, and closes the connections of an
-// older version, once a newer one has logged in, in PrepareConn and AfterRelease. What
-// pgxpool has no place for is to try a refused login again: that is why there is a
-// [Pool] around it.
+// The pool gets the credential in BeforeConnect, and closes the connections of an
+// older version, once a newer one has logged in, in PrepareConn and AfterRelease. pgxpool
+// has no place for trying a refused login again, nor for holding one back: that is why
+// there is a [Pool] around it.
 package pgxsecret
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -27,6 +27,11 @@ import (
 // [typedsecret.WithRejected], is tried again as [typedsecret.Secret.Do] does it; one that
 // stays refused is an error that wraps [typedsecret.ErrRejected]. It is safe for
 // concurrent use.
+//
+// All logins are calls of Do, so that a version which PostgreSQL refuses is not tried by
+// each query anew. For a connection that the pool opens of its own accord, because of
+// MinConns or MinIdleConns, and for those of [Pool.Pool], the recipe logs in once more
+// before, and closes that connection at once.
 //
 // It watches nothing: a new version is noticed at a login, when the one before is refused
 // or the cache has the new one already. There are logins when connections reach their
@@ -47,7 +52,7 @@ func New[T any](ctx context.Context, config *pgxpool.Config, secret *typedsecret
 		return nil, errors.New("pgxsecret: the function that puts the secret into the configuration is nil")
 	}
 	c := &credentials[T]{secret: secret, apply: apply}
-	hookInto(config, c.beforeConnect)
+	hookInto(config, c.mayConnect, c.beforeConnect)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, err
@@ -63,44 +68,65 @@ type credentials[T any] struct {
 }
 
 // An attempt travels in the context, from the call of the pool's user to BeforeConnect,
-// under the credentials as key: a hook may use another pool.
+// under the credentials as key: a hook may use another pool. Without a login no connection
+// may be opened.
 type attempt[T any] struct {
-	version string // what was tried, written by beforeConnect
-
-	// What Do gave, and the login that was begun before Do read it. Without a login,
-	// beforeConnect begins one and reads the secret itself.
-	login *sqlsecret.Login
-	value T
-	info  typedsecret.Info
+	login    *sqlsecret.Login // that was begun before Do read the secret; of one connection
+	value    T
+	info     typedsecret.Info
+	accepted atomic.Bool // PostgreSQL has let it in
 }
 
-// do calls f, and again when a login in it was refused. Only a login is known to have
-// done nothing, so only for that f is called again: what else f fails with, Do is not
-// asked about.
+// errNeedsLogin is what the pool fails with if it has no connection at hand. Only do sees it.
+var errNeedsLogin = errors.New("pgxsecret: a login is needed")
+
+// errNoRefusal tells Do that f says nothing of the credential. Only logIn sees it.
+var errNoRefusal = errors.New("pgxsecret: no refusal")
+
+// do calls f, first with the connections that the pool has; if f needs another one, in a Do,
+// and there again when the login in it was refused. Only a login is known to have done
+// nothing, so only for that f is called again.
 func (c *credentials[T]) do(ctx context.Context, f func(context.Context) error) error {
-	first := &attempt[T]{}
-	err := f(context.WithValue(ctx, c, first))
-	if !isOfLogin(err) {
-		return err
+	for {
+		err := f(context.WithValue(ctx, c, &attempt[T]{}))
+		if !errors.Is(err, errNeedsLogin) {
+			return err
+		}
+		// The pool may need a second connection for one call, if the first was retired.
+		if err = c.logIn(ctx, f); !errors.Is(err, errNeedsLogin) {
+			return err
+		}
 	}
+}
+
+// logIn calls f in a Do.
+func (c *credentials[T]) logIn(ctx context.Context, f func(context.Context) error) error {
+	var result error
 	login := c.logins.Begin()
-	var other error
 	refused := c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
-		if first == nil || first.version != info.VersionID {
-			err = f(context.WithValue(ctx, c, &attempt[T]{login: login, value: value, info: info}))
-			login = c.logins.Begin()
-		}
-		first = nil // else it was tried just now
+		a := &attempt[T]{login: login, value: value, info: info}
+		result = f(context.WithValue(ctx, c, a))
+		login = c.logins.Begin()
 		switch {
-		case !isOfLogin(err):
-			other = err
-			return nil
-		case rejected.PostgreSQL(err):
-			return typedsecret.Rejected(err)
+		case a.accepted.Load():
+			return nil // whatever f failed with after that
+		case !isOfLogin(result):
+			return errNoRefusal // a connection became free meanwhile, say
 		}
-		return err
+		return asRejected(result)
 	})
-	return cmp.Or(refused, other)
+	if refused == nil || refused == errNoRefusal {
+		return result
+	}
+	return refused
+}
+
+// asRejected tells Do of a login that was refused.
+func asRejected(err error) error {
+	if rejected.PostgreSQL(err) {
+		return typedsecret.Rejected(err)
+	}
+	return err
 }
 
 func isOfLogin(err error) bool {
@@ -108,26 +134,30 @@ func isOfLogin(err error) bool {
 	return errors.As(err, &login)
 }
 
+// mayConnect reports errNeedsLogin for a connection of a call that was given no credential.
+func (c *credentials[T]) mayConnect(ctx context.Context) error {
+	if a, ok := ctx.Value(c).(*attempt[T]); ok && a.login == nil {
+		return errNeedsLogin
+	}
+	return nil
+}
+
 // beforeConnect gives a connection that is about to be made its credential.
 func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
 	a, _ := ctx.Value(c).(*attempt[T])
-	if a == nil {
-		a = &attempt[T]{} // the pool makes a connection of its own accord
-	}
-	login, value, info := a.login, a.value, a.info
-	a.login = nil // it is of one connection; the pool may need another for the same attempt
-	if login == nil {
-		login = c.logins.Begin()
+	if a == nil { // the pool makes a connection of its own accord
 		var err error
-		if value, info, err = c.secret.GetWithInfo(ctx); err != nil {
+		if a, err = c.prove(ctx, config); err != nil {
 			return err
 		}
-		a.version = info.VersionID
 	}
-	c.apply(value, config)
+	login := a.login
+	a.login = nil
+	c.apply(a.value, config)
 	then := config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-		login.Succeeded(info)
+		a.accepted.Store(true)
+		login.Succeeded(a.info)
 		conn.CustomData()[loginKey] = login
 		if then == nil {
 			return nil
@@ -135,6 +165,26 @@ func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConf
 		return then(ctx, conn)
 	}
 	return nil
+}
+
+// prove returns a credential that PostgreSQL has just accepted. pgxpool does not say what
+// came of a connection that it makes of its own accord, so this makes one before it.
+func (c *credentials[T]) prove(ctx context.Context, config *pgx.ConnConfig) (a *attempt[T], err error) {
+	login := c.logins.Begin()
+	err = c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
+		proof := config.Copy()
+		proof.AfterConnect = nil
+		c.apply(value, proof)
+		conn, err := pgx.ConnectConfig(ctx, proof)
+		if err != nil {
+			login = c.logins.Begin()
+			return asRejected(err)
+		}
+		a = &attempt[T]{login: login, value: value, info: info}
+		_ = conn.Close(ctx) // how it ends says nothing of the login
+		return nil
+	})
+	return a, err
 }
 
 const loginKey = "typedsecret.login"
@@ -145,14 +195,17 @@ func isRetired(conn *pgx.Conn) bool {
 	return ok && login.Retired()
 }
 
-// hookInto puts before each hook that config has what is ours.
-func hookInto(config *pgxpool.Config, before func(context.Context, *pgx.ConnConfig) error) {
+// hookInto puts before each hook that config has what is ours, and may before all.
+func hookInto(config *pgxpool.Config, may func(context.Context) error, before func(context.Context, *pgx.ConnConfig) error) {
 	theirs := *config
 	//lint:ignore SA1019 A user's config may have it.
 	if acquire := theirs.BeforeAcquire; acquire != nil && theirs.PrepareConn == nil {
 		theirs.PrepareConn = func(ctx context.Context, conn *pgx.Conn) (bool, error) { return acquire(ctx, conn), nil }
 	}
 	config.BeforeConnect = func(ctx context.Context, c *pgx.ConnConfig) error {
+		if err := may(ctx); err != nil {
+			return err
+		}
 		if theirs.BeforeConnect != nil {
 			if err := theirs.BeforeConnect(ctx, c); err != nil {
 				return err

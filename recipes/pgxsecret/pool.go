@@ -9,7 +9,9 @@ import (
 )
 
 // Pool returns the pgxpool.Pool itself, for its statistics, or for a library that wants
-// one. What makes connections by it does not try a refused login again.
+// one. A connection that is made by it takes two logins, and may be made when the caller
+// has gone already. In its statistics NewConnsCount has each connection twice that the
+// Pool's own methods made.
 func (p *Pool) Pool() *pgxpool.Pool { return p.pool }
 
 // Close closes the pool.

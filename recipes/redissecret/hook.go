@@ -52,23 +52,31 @@ func (h *hook[T]) logIn(ctx context.Context, args []any, send redis.ProcessHook)
 	var answer error
 	err := h.secret.Do(ctx, func(ctx context.Context, value T) error {
 		user, password := h.credentials(value)
-		answer = nil
-		if login := loginArgs(args, user, password); login != nil {
-			answer = withoutArgs(send(ctx, redis.NewCmd(ctx, login...)))
+		login := loginArgs(args, user, password)
+		if login == nil {
+			answer = nil
+			return errNoRefusal
 		}
-		if rejected.Redis(answer) {
+		answer = withoutArgs(send(ctx, redis.NewCmd(ctx, login...)))
+		switch {
+		case answer == nil:
+			return nil
+		case rejected.Redis(answer):
 			return typedsecret.Rejected(answer)
 		}
-		return nil // whatever it is, it is no business of Do's
+		return errNoRefusal
 	})
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, errNoRefusal):
 		return answer
 	case errors.Is(err, typedsecret.ErrRejected):
 		return &refusal{err}
 	}
 	return fmt.Errorf("redissecret: %w", err) // go-redis takes one layer off
 }
+
+// errNoRefusal tells Do that the answer says nothing of the credential. Only logIn sees it.
+var errNoRefusal = errors.New("redissecret: no refusal")
 
 // withoutArgs takes from an answer what Redis says of the arguments of a command that it
 // does not know, a renamed AUTH say: they hold the password.

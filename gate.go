@@ -1,0 +1,388 @@
+package typedsecret
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// WithMaxRejections is for services that lock an account after some wrong logins. It
+// bounds how often in a row they refuse the calls of [Secret.Do] by this handle: n
+// counts the refusals of all goroutines and all versions since a call was last accepted.
+// Set it lower than what the service allows: 4 where it locks after 5. The service counts
+// all processes together, so divide that by their number.
+//
+// To keep the bound, no more than n-1 calls run at once, since all of them could be
+// refused. The last of the n is for the version that comes next: after n-1 refusals no
+// version that was refused is tried again, nor the one that bears AWSPENDING. Do goes on to wait for another
+// version, within its budget; when a budget has ended in vain, later calls refresh the
+// secret and return the error at once. A version that becomes current is tried once in any
+// case. n must be at least 2; by default there is no bound.
+//
+// A call whose context ends before the service has answered may have been refused without
+// anybody knowing it. It is counted while the version is known to be refused. So give
+// logins more time than they take.
+func WithMaxRejections(n int) Option {
+	return func(set *settings) {
+		if n < 2 {
+			set.refuse("the most rejections are %d; it must be at least 2: one of the version that a rotation replaces, and one of the next", n)
+		}
+		set.most = n
+	}
+}
+
+// A gate keeps the calls of Do from trying a version that is known to be refused: each
+// such try is a wrong login, and some services lock an account after a few. A handle has
+// one gate for all pools and goroutines that use it, since they share the account. It is
+// made at the first refusal, or at the first call with [WithMaxRejections].
+//
+// As long as nothing is refused, calls pass without a lock. A refusal makes the gate hold
+// the version:
+//
+//   - One call at a time tries a version that is held, after pauses that grow from 1 s to
+//     30 s. The other calls wait for that call's result, for another version or for the
+//     end of their budgets.
+//   - One refusal may be the fault of that one call. So the next call that was not itself
+//     refused tries at once; only a second refusal makes all calls wait.
+//   - While a version is held, another version that no call has tried yet is tried by one
+//     call first.
+//   - A call that is accepted opens the gate: from then on the version is not held. A
+//     call that AWSPENDING's version accepted opens the gate for that version alone.
+//
+// A refusal by [MaybeRejected] holds back repeated tries alone: the first try of each call
+// passes. So does a refusal of a call that had been refused before, if other calls were
+// accepted in between.
+type gate struct {
+	closed atomic.Bool // some version is held; read without the lock
+
+	mu       sync.Mutex // guards the rest
+	versions []*standing
+	changed  chan struct{} // closed when a waiting call may get further; nil if none waits
+
+	// For WithMaxRejections.
+	refusals int // all that were ever noted
+	forgiven int // of them, those before the last accepted call began
+	underWay int // calls
+}
+
+// isOpen reports whether each version may be tried without asking the gate.
+func (s *Secret[T]) isOpen() bool {
+	g := s.gate.Load()
+	return s.dec.set.most == 0 && (g == nil || !g.closed.Load())
+}
+
+// theGate returns the gate of the handle, and makes it if there is none.
+func (s *Secret[T]) theGate() *gate {
+	if g := s.gate.Load(); g != nil {
+		return g
+	}
+	s.gate.CompareAndSwap(nil, new(gate))
+	return s.gate.Load()
+}
+
+// A standing is what a gate knows of one version.
+type standing struct {
+	snap     *cache.Snapshot
+	held     bool
+	pending  bool // all its refusals were while it bore AWSPENDING
+	lone     bool // one call was refused, and another may try at once
+	hopeless bool // the budget of a call has ended without another version
+	refusals int  // since the version was last accepted
+	tries    int  // of them, those that were not made at the same time as another
+	since    time.Time
+	last     time.Time // of the refusals
+	next     time.Time // when the version may be tried again
+	// The gate's count of refusals when the version was last refused and last accepted.
+	refusedAt, acceptedAt int
+	err                   error // of the last refusal
+}
+
+// pauses lie between two tries of a version that is held.
+var pauses = backoff.Policy{Base: time.Second, Growth: 1.5, Max: 30 * time.Second, Jitter: backoff.NoJitter}
+
+// A refusal that is older than lapse says nothing of how long the next one will last.
+const lapse = time.Minute
+
+// mostVersions bounds what a gate remembers.
+const mostVersions = 8
+
+// A request is a call that wants to try a version.
+type request struct {
+	snap      *cache.Snapshot
+	pending   bool // the version bears AWSPENDING
+	refusedAt int  // the gate's count of refusals when the call was last refused with it; or 0
+	alternate bool // the handle tries both AWSCURRENT and AWSPENDING
+	most      int  // of WithMaxRejections; 0 for none
+}
+
+// kept returns how many refusals of the bound of WithMaxRejections are for other versions:
+// one for the version that comes next, and one for AWSPENDING.
+func (r request) kept() int {
+	if r.alternate && !r.pending && r.most > 2 {
+		return 2
+	}
+	return 1
+}
+
+// repeats reports whether the call was refused with the version, and no call was accepted
+// since.
+func (r request) repeats(s *standing) bool { return r.refusedAt > s.acceptedAt }
+
+// A pass is the permission to try a version, for one call. The zero pass is that of a call
+// that met no gate.
+type pass struct {
+	gate *gate
+	request
+	begun int  // the gate's refusals when the call began
+	turn  bool // the others wait for this call's result
+}
+
+// A hold is why a request got no pass, and until when.
+type hold struct {
+	known   standing      // a copy; zero if nothing is known of the version
+	spent   bool          // WithMaxRejections allows no other try of this version
+	refused bool          // else the version waits for the result of another call, or for a place
+	until   time.Duration // when to ask again; 0 for when changed says so
+	changed <-chan struct{}
+}
+
+// wait waits until it is worth asking again. It reports false if ctx ended before.
+func (h *hold) wait(ctx context.Context) bool {
+	var over <-chan time.Time
+	if h.until > 0 {
+		over = time.After(h.until)
+	}
+	select {
+	case <-h.changed:
+	case <-over:
+	case <-ctx.Done():
+		return false
+	}
+	return true
+}
+
+// outcome is what a service said of a call.
+type outcome int
+
+const (
+	silent outcome = iota // nothing about the credential
+	broken                // nothing, as the call's context ended before
+	accepted
+	rejected
+	doubted // MaybeRejected
+)
+
+// enter asks for a pass.
+func (g *gate) enter(r request) (pass, *hold) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now, s := time.Now(), g.find(r.snap)
+	if s != nil && s.pending && !r.pending {
+		*s = standing{snap: r.snap, held: true} // it has become current, so it may be good now
+	}
+	if h := g.isFull(r, s); h != nil {
+		return pass{}, h
+	}
+	p := pass{gate: g, request: r, begun: g.refusals}
+	switch {
+	case s == nil && !g.closed.Load(), s != nil && !s.held && !r.repeats(s):
+		// All may try it.
+	case s == nil:
+		s = g.add(&standing{snap: r.snap, held: true})
+		p.turn = true
+	case s.lone && !r.repeats(s):
+		s.lone = false
+		p.turn = true
+	case now.Before(s.next):
+		return pass{}, g.hold(s, s.refusals > 0, s.next.Sub(now))
+	default:
+		p.turn = true
+	}
+	if p.turn {
+		s.next = now.Add(pauses.Delay(max(1, s.tries)))
+	}
+	g.underWay++
+	return p, nil
+}
+
+// isFull returns what a request has to wait for, or gives up at, if each call under way
+// could be refused and one more would pass the bound of WithMaxRejections. The last
+// refusal that the bound allows is kept for a version that comes later, and each such
+// version is tried once in any case. Called with mu held.
+func (g *gate) isFull(r request, s *standing) *hold {
+	counted := g.refusals - g.forgiven
+	isNew := counted > 0 && !r.pending && (s == nil || s.refusals == 0)
+	switch {
+	case r.most == 0:
+		return nil
+	case isNew && (counted+g.underWay < r.most || g.underWay == 0):
+		return nil
+	case counted+g.underWay < r.most-r.kept():
+		return nil
+	case counted < r.most-r.kept() || isNew:
+		return g.hold(s, false, 0) // for a place
+	}
+	h := g.hold(s, true, 0)
+	h.spent = true
+	return h
+}
+
+// hold makes a hold. Called with mu held.
+func (g *gate) hold(s *standing, refused bool, until time.Duration) *hold {
+	h := &hold{refused: refused, until: until, changed: g.watch()}
+	if s != nil {
+		h.known = *s
+	}
+	return h
+}
+
+// watch returns what is closed at the next change. Called with mu held.
+func (g *gate) watch() <-chan struct{} {
+	if g.changed == nil {
+		g.changed = make(chan struct{})
+	}
+	return g.changed
+}
+
+// change wakes the calls that wait. Called with mu held.
+func (g *gate) change() {
+	if g.changed != nil {
+		close(g.changed)
+		g.changed = nil
+	}
+}
+
+// leave notes that the call ended, and not with a refusal.
+func (p pass) leave(what outcome) {
+	g := p.gate
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.underWay--
+	s := g.find(p.snap)
+	switch {
+	case what == accepted:
+		g.accept(p, s)
+	case s == nil:
+	case what == broken && p.most > 0 && s.refusals > 0:
+		g.refusals++ // it was most likely refused too
+	case what == silent && p.turn:
+		s.next = time.Now()
+	}
+	g.change()
+}
+
+// refused notes that a call was refused, and returns what its next try waits for.
+func (g *gate) refused(p pass, doubted bool, err error) *hold {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p.gate != nil {
+		g.underWay--
+		g.change()
+	}
+	s := g.refuse(p, g.find(p.snap), doubted, err)
+	return g.hold(s, true, time.Until(s.next))
+}
+
+// accept notes that a call was accepted. Called with mu held.
+func (g *gate) accept(p pass, s *standing) {
+	g.forgiven = max(g.forgiven, p.begun)
+	if s == nil || s.refusedAt > p.begun {
+		return // the call began before a refusal, so it says nothing of the time after
+	}
+	s.held, s.lone, s.hopeless = false, false, false
+	s.refusals, s.acceptedAt = 0, g.refusals
+	if !p.pending {
+		// What is known of older versions stays, for calls that have read one of them.
+		g.closed.Store(false)
+	}
+}
+
+// refuse notes that a call was refused. Called with mu held.
+func (g *gate) refuse(p pass, s *standing, doubted bool, err error) *standing {
+	now := time.Now()
+	g.refusals++
+	if s == nil {
+		s = g.add(&standing{snap: p.snap})
+	}
+	ofOneCall := doubted || p.refusedAt > 0 && !s.held && s.tries > 0
+	if isAnew := !s.held && !ofOneCall; s.tries == 0 || isAnew || now.Sub(s.last) > lapse {
+		*s = standing{snap: s.snap, held: s.held, since: now, lone: p.refusedAt == 0 && !p.alternate, next: s.next, acceptedAt: s.acceptedAt}
+	} else if p.refusedAt == 0 {
+		s.lone = false
+	}
+	if p.turn || s.tries == 0 {
+		s.tries++
+		s.next = now.Add(pauses.Delay(s.tries))
+	}
+	s.refusals++
+	s.pending = p.pending && (s.pending || s.refusals == 1)
+	s.last, s.err, s.refusedAt = now, err, g.refusals
+	if !ofOneCall {
+		s.held = true
+		g.closed.Store(true)
+	}
+	g.isolate(s)
+	return s
+}
+
+// isolate ends all doubt about whether a refusal was the fault of one call, if s was refused
+// and another version is held too. Called with mu held.
+func (g *gate) isolate(s *standing) {
+	for _, other := range g.versions {
+		if other != s && other.held && other.refusals > 0 {
+			other.lone, s.lone = false, false
+		}
+	}
+}
+
+// giveUp notes that a call's budget has ended without another version.
+func (g *gate) giveUp(snap *cache.Snapshot) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := g.find(snap); s != nil && s.refusals > 0 {
+		s.hopeless = true
+	}
+}
+
+// knows returns what there is to know of a version; the zero standing if nothing is.
+func (g *gate) knows(snap *cache.Snapshot) standing {
+	if g == nil {
+		return standing{}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := g.find(snap); s != nil {
+		return *s
+	}
+	return standing{}
+}
+
+// isHopeless reports whether waiting for another version was in vain lately.
+func (s *standing) isHopeless() bool { return s.hopeless && time.Since(s.last) <= lapse }
+
+// find returns what is known of a version, or nil. Called with mu held.
+func (g *gate) find(snap *cache.Snapshot) *standing {
+	for _, s := range g.versions {
+		if s.snap.Same(snap) {
+			return s
+		}
+	}
+	return nil
+}
+
+// add adds a version. Called with mu held.
+func (g *gate) add(s *standing) *standing {
+	if len(g.versions) == mostVersions {
+		g.versions = slices.Delete(g.versions, 0, 1)
+	}
+	g.versions = append(g.versions, s)
+	return s
+}

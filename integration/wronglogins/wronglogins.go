@@ -1,0 +1,227 @@
+// Package wronglogins counts the wrong logins that a PostgreSQL sees while the window of a
+// rotation lasts: the database has the new password already, and AWSCURRENT is the old
+// one. Start with [Settings], go on to [Measure].
+package wronglogins
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/integration/pgtest"
+	"github.com/typedsecret/typedsecret/integration/rotation"
+	"github.com/typedsecret/typedsecret/secrettest"
+)
+
+// A Setting is a service and the options of its handle.
+type Setting struct {
+	Pool       string // a key of Pools
+	Options    string // as a program writes them
+	Goroutines int    // each has a place in the pool
+	Opts       []typedsecret.Option
+
+	// Bound is that of WithMaxRejections; 0 for none.
+	Bound int
+
+	// FailsFast: queries may fail, since the handle has no retry budget.
+	FailsFast bool
+
+	// LeftBehind: AWSPENDING is the version of a rotation that failed long ago, and the
+	// password is changed by hand, so that neither version logs in.
+	LeftBehind bool
+}
+
+// Window is how long a rotation rests after it has changed the password.
+const Window = 2 * time.Second
+
+const (
+	secretID = "prod/db"
+	user     = "app"
+
+	// pace lies between two queries of a goroutine. Each query needs a login.
+	pace = 100 * time.Millisecond
+
+	// settle is how long the service runs before the rotation and after it.
+	settle = 500 * time.Millisecond
+
+	patience = 30 * time.Second // for one query
+)
+
+// A Result is what the window cost.
+type Result struct {
+	Setting
+	Wrong   int // logins that the server refused, by its log
+	AtOnce  int // the most logins that were under way at one time
+	Queries int
+	Failed  int
+	Longest time.Duration // of the queries
+	Err     error         // the first that a query failed with
+}
+
+// Most is how many logins may be wrong: as many as the bound says; without one, those that
+// were under way when the first was refused, and then two a second.
+func (r Result) Most() int {
+	if r.Bound > 0 {
+		return r.Bound
+	}
+	window := Window
+	if r.LeftBehind {
+		window *= 2 // AWSPENDING is good only when the rotation was tried again
+	}
+	return r.AtOnce + 2*int(window/time.Second)
+}
+
+// Measure runs a service through one rotation.
+func Measure(ctx context.Context, db *pgtest.Server, s Setting) (Result, error) {
+	r := Result{Setting: s}
+	server, err := secrettest.Start(secrettest.Config{})
+	if err != nil {
+		return r, err
+	}
+	defer server.Close()
+	if err := prepare(ctx, db, server); err != nil {
+		return r, err
+	}
+	l := &load{result: &r}
+	service, err := open(ctx, db, server, s, l)
+	if err != nil {
+		return r, err
+	}
+	defer service.close()
+	before, err := db.RefusedLogins(user)
+	if err != nil {
+		return r, err
+	}
+	l.begin(ctx, s.Goroutines, service.query)
+	rest(ctx, settle)
+	err = rotate(ctx, db, server, s)
+	rest(ctx, settle)
+	l.end()
+	after, counting := db.RefusedLogins(user)
+	r.Wrong, r.AtOnce = after-before, int(l.logins.most.Load())
+	return r, errors.Join(err, counting)
+}
+
+// prepare gives the user and the secret the same new password.
+func prepare(ctx context.Context, db *pgtest.Server, server *secrettest.Server) error {
+	password := rand.Text()
+	if db.CreateUser(ctx, user, password) != nil { // it is there from the setting before
+		if err := db.SetPassword(ctx, user, password); err != nil {
+			return err
+		}
+	}
+	_, err := server.Create(secretID, fmt.Sprintf(`{"username":%q,"password":%q}`, user, password))
+	return err
+}
+
+// rotate is the rotation with its window; or what a rotation that failed leaves behind,
+// and a change by hand that is undone when the window's time is over.
+func rotate(ctx context.Context, db *pgtest.Server, server *secrettest.Server, s Setting) error {
+	rotator := rotation.New(server)
+	config := rotation.Config{Database: db, Strategy: rotation.SingleUser, Pauses: rotation.Pauses{Set: Window}}
+	if !s.LeftBehind {
+		if err := rotator.Manage(ctx, secretID, config); err != nil {
+			return err
+		}
+		return rotator.Rotate(ctx, secretID)
+	}
+	config.Before = rotation.FailAt(rotation.SetSecret, 1)
+	if err := rotator.Manage(ctx, secretID, config); err != nil {
+		return err
+	}
+	if err := rotator.Rotate(ctx, secretID); !errors.Is(err, rotation.ErrInjected) {
+		return fmt.Errorf("wronglogins: the rotation that should fail: %w", err)
+	}
+	if err := db.SetPassword(ctx, user, rand.Text()); err != nil {
+		return err
+	}
+	rest(ctx, Window)
+	return rotator.Rotate(ctx, secretID) // the next attempt brings the pending version in
+}
+
+// A load is what the goroutines of a service do and see.
+type load struct {
+	running sync.WaitGroup
+	stop    context.CancelFunc
+	logins  logins
+
+	mu     sync.Mutex // guards result
+	result *Result
+}
+
+// begin starts the goroutines, one after the other within the time between two queries.
+func (l *load) begin(ctx context.Context, goroutines int, query func(context.Context) error) {
+	ctx, l.stop = context.WithCancel(ctx)
+	for n := range goroutines {
+		l.running.Go(func() {
+			rest(ctx, pace*time.Duration(n)/time.Duration(goroutines))
+			for ctx.Err() == nil {
+				l.ask(query)
+				rest(ctx, pace)
+			}
+		})
+	}
+}
+
+func (l *load) end() {
+	l.stop()
+	l.running.Wait()
+}
+
+func (l *load) ask(query func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	began := time.Now()
+	err := query(ctx)
+	took := time.Since(began)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.result.Queries++
+	l.result.Longest = max(l.result.Longest, took)
+	if err == nil {
+		return
+	}
+	l.result.Failed++
+	if l.result.Err == nil {
+		l.result.Err = err
+	}
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// logins count those that are under way. It is a tracer of pgx.
+type logins struct{ now, most atomic.Int64 }
+
+// TraceConnectStart counts a login that begins.
+func (l *logins) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
+	now := l.now.Add(1)
+	for {
+		most := l.most.Load()
+		if now <= most || l.most.CompareAndSwap(most, now) {
+			return ctx
+		}
+	}
+}
+
+// TraceConnectEnd counts the end of one.
+func (l *logins) TraceConnectEnd(context.Context, pgx.TraceConnectEndData) { l.now.Add(-1) }
+
+// TraceQueryStart does nothing; a tracer of pgx must have it.
+func (l *logins) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+// TraceQueryEnd does nothing either.
+func (l *logins) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}

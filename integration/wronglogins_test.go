@@ -1,0 +1,33 @@
+package integration_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/typedsecret/typedsecret/integration/pgtest"
+	"github.com/typedsecret/typedsecret/integration/wronglogins"
+)
+
+// TestWrongLoginsInTheWindowOfARotation asserts what the command wronglogins prints, as a
+// real server counts it.
+func TestWrongLoginsInTheWindowOfARotation(t *testing.T) {
+	db := pgtest.New(t)
+	for _, s := range wronglogins.Settings() {
+		if s.Pool == "pgxsecret" && s.Goroutines > 8 {
+			continue // the command measures it; a test has less time
+		}
+		t.Run(fmt.Sprintf("%s/%s/left behind %v/%d", s.Pool, s.Options, s.LeftBehind, s.Goroutines), func(t *testing.T) {
+			r, err := wronglogins.Measure(t.Context(), db, s)
+			must(t, err)
+			if r.Wrong == 0 {
+				t.Error("no login was wrong: the rotation went unnoticed")
+			}
+			if most := r.Most(); r.Wrong > most {
+				t.Errorf("%d wrong logins, want %d at most, with %d under way at once", r.Wrong, most, r.AtOnce)
+			}
+			if r.Failed > 0 && !s.FailsFast {
+				t.Errorf("%d of %d queries failed, the first with: %v", r.Failed, r.Queries, r.Err)
+			}
+		})
+	}
+}
