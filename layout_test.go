@@ -76,9 +76,12 @@ func TestImportsPointDownwards(t *testing.T) {
 		"source/file":      {"cache"},
 		"source/static":    {"cache"},
 		"sqlsecret":        {"", "backoff", "rejected"},
+		"httpsecret":       {""},
+		"tlssecret":        {""},
 
-		"internal/local":    {"cache"},
-		"internal/observed": {"hook"}, // for tests
+		"internal/local":     {"cache"},
+		"internal/observed":  {"hook"},                                        // for tests
+		"internal/testcache": {"cache", "hook", "secrettest", "source/awssm"}, // for tests
 	}
 	seen := 0
 	for _, p := range listPackages(t) {

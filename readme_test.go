@@ -15,7 +15,7 @@ func TestReadmeCodeIsTakenFromCodeThatRuns(t *testing.T) {
 		t.Fatalf("the README is missing: %v", err)
 	}
 	running := map[string][]string{} // file to its lines
-	for _, pattern := range []string{"example*_test.go", "*/example*_test.go", "examples/*/*.go"} {
+	for _, pattern := range []string{"example*_test.go", "*/example*_test.go", "*/*/example*_test.go", "examples/*/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -11,9 +11,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
-	"github.com/typedsecret/typedsecret/recipes/tlssecret"
+	"github.com/typedsecret/typedsecret/internal/testcache"
 	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/tlssecret"
 )
 
 // A server presents the certificate that the secret holds at the time.
