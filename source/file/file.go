@@ -140,7 +140,7 @@ var errNotRegular = errors.New("this is no regular file")
 // read returns the content of a regular file, and when it was written.
 func read(root *os.Root, path string) ([]byte, time.Time, error) {
 	// Not to wait at a pipe for one who writes to it.
-	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := root.OpenFile(path, os.O_RDONLY|local.Nonblock, 0)
 	if err != nil {
 		return nil, time.Time{}, refusal(err)
 	}
