@@ -146,6 +146,10 @@ func TestCheckFindsWhatAStrangerWouldMeet(t *testing.T) {
 		{"code of the README that needs what is internal", func(r tiny) {
 			r.write("example_test.go", strings.Replace(tinyFiles["example_test.go"], `"fmt"`, "\"fmt\"\n\t_ \"github.com/example/tiny/internal/two\"", 1))
 		}, "use of internal package github.com/example/tiny/internal/two not allowed"},
+		{"code of the README that needs what is elsewhere", func(r tiny) {
+			r.write("example_test.go", strings.Replace(tinyFiles["example_test.go"], "fmt.Println(tiny.One)", "fmt.Println(tiny.One)\n\tmore()", 1))
+			r.write("more_test.go", "package tiny_test\n\nfunc more() {}\n")
+		}, "undefined: more"},
 		{"code of the README that is nowhere", func(r tiny) {
 			r.write("README.md", "```go\nfmt.Println(tiny.Two)\n```\n")
 		}, `"fmt.Println(tiny.Two)"`},
