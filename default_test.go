@@ -255,7 +255,7 @@ func TestUserAgentNamesTheLibraryBesideTheSDK(t *testing.T) {
 	server.Seed(t, "k", "value")
 	wantGet(t, typedsecret.New[string]("k", typedsecret.WithClient(client(server))), "value")
 	agent := server.Requests()[0].UserAgent
-	for _, want := range []string{"typedsecret/" + version.Version, "aws-sdk-go-v2/"} {
+	for _, want := range []string{"typedsecret/" + version.Of(), "aws-sdk-go-v2/"} {
 		if !strings.Contains(agent, want) {
 			t.Errorf("the user agent %q lacks %q", agent, want)
 		}

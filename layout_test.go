@@ -76,10 +76,13 @@ func TestImportsPointDownwards(t *testing.T) {
 		"source/file":      {"cache"},
 		"source/static":    {"cache"},
 		"sqlsecret":        {"", "backoff", "rejected"},
+		"httpsecret":       {""},
+		"tlssecret":        {""},
 
-		"internal/document": {"codec"},
-		"internal/local":    {"cache"},
-		"internal/observed": {"hook"}, // for tests
+		"internal/document":  {"codec"},
+		"internal/local":     {"cache"},
+		"internal/observed":  {"hook"},                                        // for tests
+		"internal/testcache": {"cache", "hook", "secrettest", "source/awssm"}, // for tests
 	}
 	seen := 0
 	for _, p := range listPackages(t) {

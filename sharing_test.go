@@ -107,6 +107,10 @@ func TestSharingIsDecidedByType(t *testing.T) {
 		fresh = 1 + 3 // once to see that it decodes, then for each Get
 	)
 	spoilList := func(list []string) { list[0] = "spoilt" }
+	pointerToURL := int64(fresh)
+	if _, ok := any((*url.URL)(nil)).(interface{ Clone() *url.URL }); ok { // from Go 1.27 on
+		pointerToURL = once
+	}
 	for name, row := range map[string]struct {
 		payload string
 		read    sharingRow
@@ -133,7 +137,7 @@ func TestSharingIsDecidedByType(t *testing.T) {
 		"generic of a slice":       {`{"V":["a"]}`, reads(func(v generic[[]string]) { spoilList(v.V) }), fresh},
 		"an array of slices":       {`[["a"]]`, reads(func(v [1][]string) { spoilList(v[0]) }), fresh},
 		"any":                      {`{"a":"b"}`, reads(func(v any) { v.(map[string]any)["a"] = "spoilt" }), fresh},
-		"a pointer to a URL":       {"https://host/path", reads(func(v *url.URL) { v.Host = "spoilt" }), fresh},
+		"a pointer to a URL":       {"https://host/path", reads(func(v *url.URL) { v.Host = "spoilt" }), pointerToURL},
 		"unexported, but its own":  {"1", reads[unexported](nil), fresh},
 		"a map in a shared struct": {`{"V":{"a":"b"}}`, reads(func(v generic[map[string]string]) { v.V["a"] = "spoilt" }), fresh},
 	} {

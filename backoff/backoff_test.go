@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"strings"
 	"testing"
 	"time"
@@ -128,8 +129,8 @@ func TestManyFailuresDoNotOverflow(t *testing.T) {
 				limit = backoff.DefaultMax
 			}
 			before := time.Duration(0)
-			for shift := range 32 {
-				failures := 1 << shift
+			for shift := range bits.UintSize - 1 {
+				failures := math.MaxInt >> (bits.UintSize - 2 - shift) // 1, 3, 7 … MaxInt
 				bound := p.Bound(failures)
 				if bound < before || bound <= 0 || bound > limit {
 					t.Errorf("after %d failures the bound is %v, before it was %v", failures, bound, before)

@@ -20,7 +20,8 @@ type (
 var lenient = codec.JSON{Lenient: true}
 
 var scalarRows = []decoding{
-	accepts("int", `-9223372036854775808`, math.MinInt64),
+	accepts("int", `-2147483648`, math.MinInt32),
+	accepts("int64", `-9223372036854775808`, int64(math.MinInt64)),
 	accepts("uint64", `18446744073709551615`, uint64(math.MaxUint64)),
 	accepts("float", `1.5e-3`, 1.5e-3),
 	accepts("float32", `16777216`, float32(16777216)),

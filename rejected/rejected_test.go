@@ -9,7 +9,7 @@ import (
 )
 
 // The errors below have the shapes of the drivers' errors. Those themselves are
-// in the tests of the module recipes.
+// in the tests of integration/drivers.
 
 type pgError struct{ code string }
 

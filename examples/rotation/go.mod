@@ -5,7 +5,8 @@ go 1.26.0
 replace (
 	github.com/typedsecret/typedsecret => ../../
 	github.com/typedsecret/typedsecret/integration => ../../integration
-	github.com/typedsecret/typedsecret/recipes => ../../recipes
+	github.com/typedsecret/typedsecret/recipes/pgxsecret => ../../recipes/pgxsecret
+	github.com/typedsecret/typedsecret/recipes/redissecret => ../../recipes/redissecret
 )
 
 require (

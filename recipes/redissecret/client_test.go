@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
+	"github.com/typedsecret/typedsecret/internal/testcache"
 	"github.com/typedsecret/typedsecret/recipes/redissecret"
 )
 

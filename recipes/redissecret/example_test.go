@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
 	"github.com/typedsecret/typedsecret/recipes/redissecret"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
@@ -38,7 +37,7 @@ func ExampleNewClient() {
 	defer secrets.Close()
 	server.setPassword("first")
 	secrets.Create("prod/redis", `{"username":"app","password":"first"}`)
-	manager := testcache.Client(secrets)
+	manager := clientOf(secrets)
 
 	login := typedsecret.New[Login]("prod/redis", typedsecret.WithClient(manager))
 	client := redissecret.NewClient(login, Login.Credentials, server.options())
@@ -54,4 +53,15 @@ func ExampleNewClient() {
 	// Output:
 	// 1 <nil>
 	// 2 <nil>
+}
+
+// clientOf returns the AWS SDK's client for the fake, which takes any credentials.
+func clientOf(secrets *secrettest.Server) *secretsmanager.Client {
+	return secretsmanager.New(secretsmanager.Options{
+		Region:     "us-east-1",
+		HTTPClient: secrets.Client(),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "example"}, nil
+		}),
+	})
 }

@@ -145,7 +145,7 @@ func newValue(out *secretsmanager.GetSecretValueOutput) (cache.Value, error) {
 
 // callOption changes one call of the client and leaves the client as it is.
 func callOption() func(*secretsmanager.Options) {
-	userAgent := awsmiddleware.AddUserAgentKeyValue("typedsecret", version.Version)
+	userAgent := awsmiddleware.AddUserAgentKeyValue("typedsecret", version.Of())
 	return func(o *secretsmanager.Options) {
 		o.Retryer = onceMore{}
 		// A maximum that differs from the client's would be wrapped around

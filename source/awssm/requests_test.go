@@ -33,7 +33,7 @@ func TestUserAgentNamesTheLibraryOnce(t *testing.T) {
 	}
 	requests := srv.Requests()
 	for _, r := range requests[len(requests)-2:] {
-		if strings.Count(r.UserAgent, "typedsecret/"+version.Version) != 1 || !strings.Contains(r.UserAgent, "aws-sdk-go-v2/") {
+		if strings.Count(r.UserAgent, "typedsecret/"+version.Of()) != 1 || !strings.Contains(r.UserAgent, "aws-sdk-go-v2/") {
 			t.Errorf("user agent is %q", r.UserAgent)
 		}
 	}

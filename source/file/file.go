@@ -174,8 +174,8 @@ var errNotRegular = errors.New("this is no regular file")
 
 // read returns the content of a regular file, and when it was written.
 func read(root *os.Root, path string) ([]byte, time.Time, error) {
-	// O_NONBLOCK, so that a named pipe without a writer is no wait.
-	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	// Nonblock, so that a named pipe without a writer is no wait.
+	f, err := root.OpenFile(path, os.O_RDONLY|local.Nonblock, 0)
 	if err != nil {
 		return nil, time.Time{}, refusal(err)
 	}

@@ -5,8 +5,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/typedsecret/typedsecret/recipes/httpsecret"
-	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
+	"github.com/typedsecret/typedsecret/httpsecret"
+	"github.com/typedsecret/typedsecret/internal/testcache"
 )
 
 func TestARedirectTakesTheTokenToNoOtherOrigin(t *testing.T) {

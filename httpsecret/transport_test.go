@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/recipes/httpsecret"
-	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
+	"github.com/typedsecret/typedsecret/httpsecret"
+	"github.com/typedsecret/typedsecret/internal/testcache"
 )
 
 // An api accepts one Authorization header and answers with the request's body.

@@ -1,4 +1,4 @@
-// Package testcache gives the tests of recipes a real cache over a Secrets Manager in
+// Package testcache gives tests a real cache over a Secrets Manager in
 // memory.
 package testcache
 

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/recipes/httpsecret"
-	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
+	"github.com/typedsecret/typedsecret/httpsecret"
+	"github.com/typedsecret/typedsecret/internal/testcache"
 )
 
 // latency is how long the API of a revoked takes for an answer.

@@ -1,4 +1,4 @@
-package recipes_test
+package drivers_test
 
 import (
 	"bufio"

@@ -10,8 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/recipes/httpsecret"
-	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
+	"github.com/typedsecret/typedsecret/httpsecret"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
@@ -24,7 +23,7 @@ func ExampleBearerToken() {
 	}
 	defer secrets.Close()
 	secrets.Create("prod/token", "first")
-	manager := testcache.Client(secrets)
+	manager := clientOf(secrets)
 
 	valid := "first"
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -54,4 +53,15 @@ func ExampleBearerToken() {
 	// Output:
 	// 200 OK
 	// 200 OK
+}
+
+// clientOf returns the AWS SDK's client for the fake, which takes any credentials.
+func clientOf(secrets *secrettest.Server) *secretsmanager.Client {
+	return secretsmanager.New(secretsmanager.Options{
+		Region:     "us-east-1",
+		HTTPClient: secrets.Client(),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "example"}, nil
+		}),
+	})
 }

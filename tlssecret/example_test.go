@@ -11,9 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
-	"github.com/typedsecret/typedsecret/recipes/tlssecret"
 	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/tlssecret"
 )
 
 // A server presents the certificate that the secret holds at the time.
@@ -26,7 +25,7 @@ func ExampleServerConfig() {
 	defer secrets.Close()
 	ca := newAuthority()
 	secrets.Create("prod/tls", ca.issue(1))
-	manager := testcache.Client(secrets)
+	manager := clientOf(secrets)
 
 	cert := typedsecret.New[tls.Certificate]("prod/tls", typedsecret.WithClient(manager))
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
@@ -53,4 +52,15 @@ func ExampleServerConfig() {
 	// Output:
 	// certificate 1
 	// certificate 2
+}
+
+// clientOf returns the AWS SDK's client for the fake, which takes any credentials.
+func clientOf(secrets *secrettest.Server) *secretsmanager.Client {
+	return secretsmanager.New(secretsmanager.Options{
+		Region:     "us-east-1",
+		HTTPClient: secrets.Client(),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "example"}, nil
+		}),
+	})
 }

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
-	"github.com/typedsecret/typedsecret/recipes/tlssecret"
+	"github.com/typedsecret/typedsecret/internal/testcache"
 	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/tlssecret"
 )
 
 // handshake connects a client to a server and returns what each saw of the other.

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/recipes/httpsecret"
-	"github.com/typedsecret/typedsecret/recipes/internal/testcache"
+	"github.com/typedsecret/typedsecret/httpsecret"
+	"github.com/typedsecret/typedsecret/internal/testcache"
 )
 
 var budget0 = typedsecret.WithRetryBudget(0)

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// build makes the commits and tags of the release in a clone: one that closes the
+// changelog; after it one in which each released module requires its siblings at the
+// version, without a replacement; and a merge of both that changes nothing. Through the
+// merge the tags are before what comes next, so that the pseudo-versions of later
+// commits are higher than this release.
+func (r *release) build(ctx context.Context) error {
+	if err := r.clone(ctx); err != nil {
+		return err
+	}
+	if err := r.readModules(ctx); err != nil {
+		return err
+	}
+	if err := r.redirect(); err != nil {
+		return err
+	}
+	if err := r.untagged(); err != nil {
+		return err
+	}
+	if err := r.closeNotes(ctx); err != nil {
+		return err
+	}
+	for _, m := range r.modules {
+		if err := r.buildModule(ctx, m); err != nil {
+			return err
+		}
+	}
+	return r.join(ctx)
+}
+
+// clone clones the last commit of the repository, with its tags.
+func (r *release) clone(ctx context.Context) error {
+	r.tree = r.dir("tree")
+	for _, args := range [][]string{
+		{"clone", "--quiet", "--no-checkout", r.repo.top, r.tree},
+		{"-C", r.tree, "checkout", "--quiet", "--detach", r.repo.head},
+		{"-C", r.tree, "config", "user.name", r.repo.name},
+		{"-C", r.tree, "config", "user.email", r.repo.email},
+	} {
+		if _, err := r.tools.git(ctx, r.work, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// redirect leads the go command's git to the clone, as if that were published.
+func (r *release) redirect() error {
+	f, err := os.OpenFile(r.dir("gitconfig"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(f, "[url %q]\n\tinsteadOf = %q\n[protocol \"file\"]\n\tallow = always\n",
+		"file://"+filepath.ToSlash(r.tree), "https://"+r.root)
+	return f.Close()
+}
+
+// untagged makes sure that no module has the version already.
+func (r *release) untagged() error {
+	for _, m := range r.modules {
+		if tag := m.tag(r.version); slices.Contains(r.repo.tags, tag) {
+			return fmt.Errorf("the tag %s is there already", tag)
+		}
+	}
+	return nil
+}
+
+// closeNotes commits the changelog in which the release has its section.
+func (r *release) closeNotes(ctx context.Context) (err error) {
+	today := time.Now().UTC().Format(time.DateOnly)
+	if err := closeChangelog(filepath.Join(r.tree, "CHANGELOG.md"), r.version, today, r.playing); err != nil {
+		return err
+	}
+	if _, err := r.tools.git(ctx, r.tree, "commit", "--quiet", "-m", "changelog: "+r.version, "--", "CHANGELOG.md"); err != nil {
+		return err
+	}
+	r.notes, err = r.tools.git(ctx, r.tree, "rev-parse", "HEAD")
+	r.tagged = r.notes
+	return err
+}
+
+// buildModule makes a module one that a user can fetch, and tags it in the clone, so
+// that those that require it can be tidied next.
+func (r *release) buildModule(ctx context.Context, m module) error {
+	dir := filepath.Join(r.tree, m.dir)
+	if siblings := m.siblings(r.modules); len(siblings) > 0 {
+		edit := []string{"mod", "edit"}
+		for _, s := range siblings {
+			edit = append(edit, "-require="+s.path()+"@"+r.version)
+		}
+		for _, replaced := range m.file.Replace {
+			edit = append(edit, "-dropreplace="+replaced.Old.Path)
+		}
+		for _, args := range [][]string{edit, {"mod", "tidy"}} {
+			if _, err := r.tools.goIn(ctx, dir, r.building(), args...); err != nil {
+				return err
+			}
+		}
+		if err := r.commit(ctx, dir); err != nil {
+			return err
+		}
+	}
+	if r.compare != nil {
+		if err := r.compare(ctx, r, m, base(r.repo.tags, m)); err != nil {
+			return err
+		}
+	}
+	_, err := r.tools.git(ctx, r.tree, "tag", m.tag(r.version))
+	return err
+}
+
+// base returns the version of the module's last release, or "none".
+func base(tags []string, m module) string {
+	last := latest(tags, strings.TrimSuffix(m.tag("v"), "v"))
+	if last == (version{}) {
+		return "none"
+	}
+	return last.String()
+}
+
+// building is the environment in which the go command takes the released modules from
+// the clone, and others from the machine's cache or proxy.
+func (r *release) building() []string {
+	return append(r.tools.env,
+		"GOMODCACHE="+r.dir("building"), "GOPROXY="+r.others(), "GOPRIVATE="+r.root)
+}
+
+// others is the list of proxies for the modules of others.
+func (r *release) others() string {
+	return "file://" + filepath.ToSlash(filepath.Join(r.tools.modcache, "cache", "download")) + "," + r.tools.proxy
+}
+
+// commit puts go.mod and go.sum of a directory into the commit that is to bear the tags.
+func (r *release) commit(ctx context.Context, dir string) (err error) {
+	if _, err := r.tools.git(ctx, dir, "add", "--", "go.mod", "go.sum"); err != nil {
+		return err
+	}
+	args := []string{"commit", "--quiet", "-m", "release " + r.version}
+	if r.tagged != r.notes {
+		args = append(args, "--amend")
+	}
+	if _, err := r.tools.git(ctx, r.tree, args...); err != nil {
+		return err
+	}
+	r.tagged, err = r.tools.git(ctx, r.tree, "rev-parse", "HEAD")
+	return err
+}
+
+// join puts all tags on one commit, and merges it.
+func (r *release) join(ctx context.Context) (err error) {
+	for _, m := range r.modules {
+		if _, err := r.tools.git(ctx, r.tree, "tag", "--force", m.tag(r.version), r.tagged); err != nil {
+			return err
+		}
+		r.say("%s", m.tag(r.version))
+	}
+	r.merged = r.notes
+	if r.tagged == r.notes {
+		return nil
+	}
+	for _, args := range [][]string{
+		{"checkout", "--quiet", "--detach", r.notes},
+		{"merge", "--quiet", "--strategy=ours", "--no-ff", "-m", "merge the tags of " + r.version, r.tagged},
+	} {
+		if _, err := r.tools.git(ctx, r.tree, args...); err != nil {
+			return err
+		}
+	}
+	if r.merged, err = r.tools.git(ctx, r.tree, "rev-parse", "HEAD"); err != nil {
+		return err
+	}
+	if _, err := r.tools.git(ctx, r.tree, "checkout", "--quiet", "--detach", r.tagged); err != nil {
+		return err
+	}
+	// What is not committed is not released, so the next steps must not find it.
+	_, err = r.tools.git(ctx, r.tree, "clean", "--quiet", "-ffdx")
+	return err
+}

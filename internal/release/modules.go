@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// list is the file that says which modules are released.
+const list = "internal/release/modules.txt"
+
+// A module is one of the repository.
+type module struct {
+	dir  string // in the repository, with slashes
+	file modFile
+}
+
+// A modFile is a go.mod file, as the go command prints it.
+type modFile struct {
+	Module  struct{ Path string }
+	Go      string
+	Require []struct{ Path, Version string }
+	Replace []struct {
+		Old, New struct{ Path, Version string }
+	}
+}
+
+func (m module) path() string { return m.file.Module.Path }
+
+// tag returns the tag of a version of the module.
+func (m module) tag(version string) string { return path.Join(m.dir, version) }
+
+// siblings returns which of the modules m requires.
+func (m module) siblings(modules []module) (required []module) {
+	for _, s := range modules {
+		if slices.ContainsFunc(m.file.Require, func(q struct{ Path, Version string }) bool { return q.Path == s.path() }) {
+			required = append(required, s)
+		}
+	}
+	return required
+}
+
+// readModules returns the modules of a tree that are released, each after those that
+// it requires. A module that the list does not name is an error, so that a new one is
+// not forgotten.
+func (r *release) readModules(ctx context.Context) error {
+	text, err := os.ReadFile(filepath.Join(r.tree, list))
+	if err != nil {
+		return err
+	}
+	listed, err := parseList(string(text))
+	if err != nil {
+		return fmt.Errorf("%s: %w", list, err)
+	}
+	files, err := r.tools.git(ctx, r.tree, "ls-files", "--", "go.mod", "*/go.mod")
+	if err != nil {
+		return err
+	}
+	var released, kept []module
+	for _, file := range strings.Fields(files) {
+		dir := path.Dir(file)
+		if slices.Contains(strings.Split(dir, "/"), "testdata") {
+			continue // a file for a test
+		}
+		word, ok := listed[dir]
+		if !ok {
+			return fmt.Errorf("%s does not name the module in %s: add a line \"release %s\" or \"keep %s\"", list, dir, dir, dir)
+		}
+		delete(listed, dir)
+		m := module{dir: dir}
+		if m.file, err = r.readModFile(ctx, filepath.Join(r.tree, file)); err != nil {
+			return err
+		}
+		if word == "release" {
+			released = append(released, m)
+		} else {
+			kept = append(kept, m)
+		}
+	}
+	for dir := range listed {
+		return fmt.Errorf("%s names %s, where no go.mod is", list, dir)
+	}
+	if err := r.judge(released, kept); err != nil {
+		return err
+	}
+	r.modules, err = inOrder(released)
+	return err
+}
+
+// parseList returns the word of each directory in the list.
+func parseList(text string) (map[string]string, error) {
+	words := map[string]string{}
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, "#")
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			continue
+		}
+		if len(fields) != 2 || fields[0] != "release" && fields[0] != "keep" {
+			return nil, fmt.Errorf("%q is neither \"release DIRECTORY\" nor \"keep DIRECTORY\"", strings.TrimSpace(line))
+		}
+		if _, twice := words[fields[1]]; twice {
+			return nil, fmt.Errorf("it names %s twice", fields[1])
+		}
+		words[fields[1]] = fields[0]
+	}
+	if words["."] != "release" {
+		return nil, errors.New("it does not release the module in the root directory, whose version the others have")
+	}
+	return words, nil
+}
+
+// readModFile returns what a go.mod file says.
+func (r *release) readModFile(ctx context.Context, file string) (f modFile, err error) {
+	text, err := r.tools.goIn(ctx, r.work, r.tools.env, "mod", "edit", "-json", file)
+	if err != nil {
+		return f, err
+	}
+	return f, json.Unmarshal([]byte(text), &f)
+}
+
+// judge reports what could not be released: a path that is not the directory's, another
+// Go than the root's, a requirement on a sibling that is not released, a replacement of
+// something else.
+func (r *release) judge(released, kept []module) error {
+	var oldest string
+	for _, m := range released {
+		if m.dir == "." {
+			r.root, oldest = m.path(), m.file.Go
+		}
+	}
+	var errs []error
+	for _, m := range released {
+		if m.file.Go != oldest {
+			errs = append(errs, fmt.Errorf("%s/go.mod says go %s, and the root's go %s: the oldest Go that is promised is the same for all", m.dir, m.file.Go, oldest))
+		}
+		if want := path.Join(r.root, m.dir); m.path() != want {
+			errs = append(errs, fmt.Errorf("%s/go.mod: the module is %s, which users look for elsewhere: call it %s", m.dir, m.path(), want))
+		}
+		for _, s := range m.siblings(kept) {
+			errs = append(errs, fmt.Errorf("%s/go.mod requires %s, which %s does not release", m.dir, s.path(), list))
+		}
+		for _, replaced := range m.file.Replace {
+			if !slices.ContainsFunc(released, func(s module) bool { return s.path() == replaced.Old.Path }) {
+				errs = append(errs, fmt.Errorf("%s/go.mod replaces %s, which is no module that is released: a user's build ignores that", m.dir, replaced.Old.Path))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// inOrder returns the modules, each after those that it requires.
+func inOrder(modules []module) (ordered []module, err error) {
+	for left := modules; len(left) > 0; {
+		var later []module
+		for _, m := range left {
+			if len(m.siblings(left)) == 0 {
+				ordered = append(ordered, m)
+			} else {
+				later = append(later, m)
+			}
+		}
+		if len(later) == len(left) {
+			return nil, fmt.Errorf("modules require each other, %s for one: their go.sum files can't name each other's hashes", left[0].path())
+		}
+		left = later
+	}
+	return ordered, nil
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+)
+
+// A release is one that is being made.
+type release struct {
+	out   io.Writer
+	start time.Time
+	work  string // a directory of its own
+
+	repo  repository
+	tools tools
+
+	version string
+	playing bool     // a check, whose commits and tags end with the clone
+	tree    string   // the clone
+	modules []module // those that are released, each after those that it requires
+	root    string   // path of the module in the root directory
+
+	notes  string // commit that closes the changelog
+	tagged string // commit that bears the tags
+	merged string // commit that has both before it
+
+	// compare says how the API of a module of the tree differs from that of a
+	// version before, which is "none" for a module's first release.
+	compare func(ctx context.Context, r *release, m module, base string) error
+}
+
+// check makes the release that could come next, and uses it.
+func (r *release) check(ctx context.Context, dir string) error {
+	r.playing = true
+	if err := r.open(ctx, dir); err != nil {
+		return err
+	}
+	if r.repo.dirty {
+		r.say("The working tree has changes that are not committed. They are not in this check.")
+	}
+	r.version = r.repo.last.next() + "-check"
+	if err := r.make(ctx); err != nil {
+		return err
+	}
+	r.say("%s could be released.", r.repo.head)
+	return nil
+}
+
+// prepare makes a release, uses it, and brings it into the repository.
+func (r *release) prepare(ctx context.Context, dir, version string) error {
+	if err := r.open(ctx, dir); err != nil {
+		return err
+	}
+	v, err := parse(version)
+	if err != nil {
+		return err
+	}
+	if !v.follows(r.repo.last) {
+		return fmt.Errorf("%s does not follow %s, the last release: use one of %v, or a prerelease of one", version, r.repo.last, r.repo.last.followers())
+	}
+	switch {
+	case r.repo.dirty:
+		return errors.New("the working tree has changes or files that are not committed: commit or remove them")
+	case r.repo.branch == "":
+		return errors.New("no branch is checked out: check out the branch to release from")
+	}
+	r.version = version
+	if err := r.make(ctx); err != nil {
+		return fmt.Errorf("%w\n(the repository is as it was)", err)
+	}
+	return r.publish(ctx)
+}
+
+// make makes the release in a clone, and uses it.
+func (r *release) make(ctx context.Context) error {
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"building the release " + r.version, r.build},
+		{"packing the modules", r.pack},
+		{"using them from outside", r.use},
+	} {
+		r.say("== %s", step.name)
+		if err := step.do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+// say prints a line, with the seconds since the start.
+func (r *release) say(format string, args ...any) {
+	fmt.Fprintf(r.out, "%4.0fs  %s\n", time.Since(r.start).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// dir returns a path in the release's own directory.
+func (r *release) dir(name string) string { return filepath.Join(r.work, name) }
