@@ -80,3 +80,32 @@ func BenchmarkWarm(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDo shows what a Do costs whose function does nothing.
+func BenchmarkDo(b *testing.B) {
+	ctx := b.Context()
+	handle := typedsecret.New[fiveFields]("prod/db", typedsecret.WithCache(benchCache(b)))
+	ports := 0
+	take := func(_ context.Context, v fiveFields) error {
+		ports += v.Port
+		return nil
+	}
+	b.Run("one", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := handle.Do(ctx, take); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if err := handle.Do(ctx, func(context.Context, fiveFields) error { return nil }); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	})
+}

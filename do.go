@@ -46,13 +46,13 @@ func WithRetryBudget(d time.Duration) Option {
 	}
 }
 
-// WithPending has [Secret.Do] try the version that bears AWSPENDING when the current
-// one is rejected and a refresh brings no other. In the midst of a rotation that is
-// the credential which the service accepts already; but it may be one that a rotation
-// which failed has left behind. It is for handles that name no version or stage. The
-// pending version is fetched, and kept in the cache, beside the current one: a cache of
-// MaxSize 1 has no room for both, and fetches them in turns. If it can't be fetched, Do
-// goes on without it; the cache's Observer is told, as of other fetches.
+// WithPending makes [Secret.Do] try the version that bears AWSPENDING when the current
+// one is rejected and a refresh brings no other. In the midst of a rotation the service
+// accepts that version already. But a rotation that failed may have left it behind; then
+// it costs a wrong login at each try. The option is for handles that name no version or
+// stage. The pending version is fetched and kept in the cache beside the current one, so
+// a cache of MaxSize 1 fetches the two in turns. If it can't be fetched, Do goes on
+// without it, and the cache's Observer learns of the failure.
 func WithPending() Option {
 	return func(set *settings) { set.pending = true }
 }
@@ -75,10 +75,10 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // A version that was refused is known to be: other calls of Do by the same handle wait
 // too, before they call f the first time. One of them at a time tries the version
 // again, since a rotation that was cancelled leaves it valid: after 1 s, then after 1.5
-// times as long each time, up to 30 s. So the service sees two wrong logins in the first
-// second, beside those that were under way already, and then less than one a second and
-// version, however many goroutines there are. A call that is accepted lets all others go
-// on. What was accepted earlier is not disturbed.
+// times as long each time, up to 30 s. So however many goroutines there are, the service
+// sees two wrong logins in the first second, beside those that were under way already,
+// and later at most one a second for each version. A call that is accepted lets all others
+// go on. Sessions that are logged in are not disturbed.
 //
 // A call that waited for its whole budget in vain makes later calls return at once, after
 // a refresh, until there is another version, a call is accepted, or no call was refused

@@ -11,22 +11,30 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-// WithMaxRejections is for services that lock an account after some wrong logins. It
-// bounds how often in a row they refuse the calls of [Secret.Do] by this handle: n
-// counts the refusals of all goroutines and all versions since a call was last accepted.
-// Set it lower than what the service allows: 4 where it locks after 5. The service counts
-// all processes together, so divide that by their number.
+// WithMaxRejections bounds how many wrong logins in a row a service sees, for services that
+// lock an account after a few. n is the most calls of [Secret.Do] by this handle that are
+// refused without one being accepted in between, whatever the number of goroutines,
+// versions and pools. Set it lower than what the service allows: 4 where it locks after 5.
+// The service counts all processes together, so divide by their number.
 //
-// To keep the bound, no more than n-1 calls run at once, since all of them could be
-// refused. The last of the n is for the version that comes next: after n-1 refusals no
-// version that was refused is tried again, nor the one that bears AWSPENDING. Do goes on to wait for another
-// version, within its budget; when a budget has ended in vain, later calls refresh the
-// secret and return the error at once. A version that becomes current is tried once in any
-// case. n must be at least 2; by default there is no bound.
+// To keep the bound:
 //
-// A call whose context ends before the service has answered may have been refused without
-// anybody knowing it. It is counted while the version is known to be refused. So give
-// logins more time than they take.
+//   - At most n-1 calls run at once, since all of them could be refused. The others wait
+//     for a place.
+//   - After n-1 refusals no version is tried that was refused before. The last of the n is
+//     for the version that becomes current next. With [WithPending] and n above 2, one
+//     more is kept for the version that bears AWSPENDING.
+//   - Do goes on to wait for another version within its budget. When a budget has ended
+//     in vain, later calls refresh the secret and return the error at once.
+//   - A version that becomes current is tried once in any case, even beyond n. Otherwise no
+//     rotation could mend anything.
+//
+// So a version that a replica which lags refuses may be given up until the next version
+// comes; where that can happen, set n higher, or wait with moving AWSCURRENT.
+//
+// n must be at least 2; by default there is no bound. A call whose context ends before the
+// service has answered may have been refused unnoticed. Do counts it while the version is
+// known to be refused. Give logins more time than they take.
 func WithMaxRejections(n int) Option {
 	return func(set *settings) {
 		if n < 2 {
@@ -51,12 +59,12 @@ func WithMaxRejections(n int) Option {
 //     refused tries at once; only a second refusal makes all calls wait.
 //   - While a version is held, another version that no call has tried yet is tried by one
 //     call first.
-//   - A call that is accepted opens the gate: from then on the version is not held. A
-//     call that AWSPENDING's version accepted opens the gate for that version alone.
+//   - A call that is accepted opens the gate. If it was made with the version that bears
+//     AWSPENDING, it opens the gate for that version alone.
 //
-// A refusal by [MaybeRejected] holds back repeated tries alone: the first try of each call
-// passes. So does a refusal of a call that had been refused before, if other calls were
-// accepted in between.
+// A refusal by [MaybeRejected] holds back repeated tries alone; the first try of each call
+// passes. The same holds for a call that is refused again although other calls were accepted
+// in between: the refusal is its own.
 type gate struct {
 	closed atomic.Bool // some version is held; read without the lock
 
@@ -89,12 +97,11 @@ func (s *Secret[T]) theGate() *gate {
 type standing struct {
 	snap     *cache.Snapshot
 	held     bool
-	pending  bool // all its refusals were while it bore AWSPENDING
-	lone     bool // one call was refused, and another may try at once
-	hopeless bool // the budget of a call has ended without another version
-	refusals int  // since the version was last accepted
-	tries    int  // of them, those that were not made at the same time as another
-	since    time.Time
+	pending  bool      // all its refusals were while it bore AWSPENDING
+	lone     bool      // one call was refused, and another may try at once
+	hopeless bool      // the budget of a call has ended without another version
+	refusals int       // since the version was last accepted
+	tries    int       // of them, those that were not made at the same time as another
 	last     time.Time // of the refusals
 	next     time.Time // when the version may be tried again
 	// The gate's count of refusals when the version was last refused and last accepted.
@@ -182,8 +189,9 @@ func (g *gate) enter(r request) (pass, *hold) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now, s := time.Now(), g.find(r.snap)
-	if s != nil && s.pending && !r.pending {
-		*s = standing{snap: r.snap, held: true} // it has become current, so it may be good now
+	if s != nil && s.held && s.pending && !r.pending {
+		// It has become current, so it may be good now.
+		*s = standing{snap: r.snap, held: true, acceptedAt: s.acceptedAt}
 	}
 	if h := g.isFull(r, s); h != nil {
 		return pass{}, h
@@ -313,9 +321,12 @@ func (g *gate) refuse(p pass, s *standing, doubted bool, err error) *standing {
 		s = g.add(&standing{snap: p.snap})
 	}
 	ofOneCall := doubted || p.refusedAt > 0 && !s.held && s.tries > 0
-	if isAnew := !s.held && !ofOneCall; s.tries == 0 || isAnew || now.Sub(s.last) > lapse {
-		*s = standing{snap: s.snap, held: s.held, since: now, lone: p.refusedAt == 0 && !p.alternate, next: s.next, acceptedAt: s.acceptedAt}
-	} else if p.refusedAt == 0 {
+	switch isAnew := s.tries == 0 || !s.held && !ofOneCall || now.Sub(s.last) > lapse; {
+	case isAnew:
+		// With WithPending the next try is that version's.
+		lone := p.refusedAt == 0 && !p.alternate
+		*s = standing{snap: s.snap, held: s.held, lone: lone, next: s.next, acceptedAt: s.acceptedAt}
+	case p.refusedAt == 0:
 		s.lone = false
 	}
 	if p.turn || s.tries == 0 {

@@ -5,8 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
 
+	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
@@ -96,6 +100,18 @@ func (h *hold) text() string {
 	}
 	return fmt.Sprintf("; %s was rejected %d times; not tried again for %v, or until the secret changes",
 		version, h.known.refusals, max(h.until, 0).Round(time.Millisecond))
+}
+
+// versionName is what an error calls the version of snap.
+func versionName(snap *cache.Snapshot) string {
+	id := snap.VersionID()
+	switch {
+	case id == "":
+		return "the version"
+	case strings.ContainsFunc(id, unicode.IsControl):
+		id = strconv.Quote(id)
+	}
+	return "version " + id
 }
 
 func (e *rejection) Unwrap() (errs []error) {

@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync/atomic"
-	"unicode"
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
@@ -357,16 +354,4 @@ func decodeError(snap *cache.Snapshot, err error) error {
 		err = fmt.Errorf("%s: %w", versionName(snap), err)
 	}
 	return &Error{Ref: snap.Ref(), Err: err}
-}
-
-// versionName is what an error calls the version of snap.
-func versionName(snap *cache.Snapshot) string {
-	id := snap.VersionID()
-	switch {
-	case id == "":
-		return "the version"
-	case strings.ContainsFunc(id, unicode.IsControl):
-		id = strconv.Quote(id)
-	}
-	return "version " + id
 }

@@ -31,18 +31,18 @@ func BearerToken(origin string, secret *typedsecret.Secret[string], base http.Ro
 // Authorization header, in place of one that is there. It is safe for concurrent use.
 // What makes no sense is the error of each request.
 //
-// After a 401 the request is sent again as [typedsecret.Secret.Do] has it: at once with
-// another version of the secret, and with the same one after pauses, for 10 s by default. A server that answers 401 did
-// not do what it was asked. The handle's typedsecret.WithRejected is not asked. If there is
-// no more to be tried, or the request's deadline has come, the caller gets the last 401
-// itself, not an error.
+// After a 401 the request is sent again as [typedsecret.Secret.Do] has it, for 10 s by
+// default: at once with another version of the secret, and with the same one after pauses
+// that grow from 1 s. A server that answers 401 did not do what it was asked. The handle's
+// typedsecret.WithRejected is not asked. If there is no more to be tried, or the request's
+// deadline has come, the caller gets the last 401 itself, not an error.
 //
 // Each request is sent at least once, whatever others are answered, since an API may answer
-// 401 to a single request. The repeats of all requests together take turns: in 10 s there are
-// five. So when a key was revoked for good, one request is sent 6 times within 10 s, and
-// 50 at once are sent 55 times. Then each request is sent once, and its 401 is returned at once, until
-// there is another version, or no 401 for a minute. With typedsecret.WithMaxRejections a
-// request may not be sent at all; then its error says so.
+// 401 to a single request. The repeats of all requests take turns. So when a key is revoked
+// for good, one request is sent 5 times within 10 s, and 50 at once are sent 54 times in all.
+// After that each request is sent once, and its 401 is returned at once, until there is
+// another version, or no 401 for a minute. With typedsecret.WithMaxRejections a request may
+// not be sent at all; then its error says so.
 //
 // For an API that often answers 401 for other reasons, or that knows a new token only when
 // Secrets Manager has it, make the secret by typedsecret.WithRetryBudget(0): else a request

@@ -10,7 +10,8 @@
 // New connections log in with the present version. If a login is refused, the secret is
 // refreshed and the login tried again, as [typedsecret.Secret.Do] does it, with the
 // handle's options: by default for 10 s, in which the query waits, unless its context
-// ends. Connections of an older version are retired once a login with a newer one has
+// ends. A version that was refused is tried by one login at a time, however many queries
+// wait, and typedsecret.WithMaxRejections bounds how often. Connections of an older version are retired once a login with a newer one has
 // succeeded, and not before: when they come back to the pool, or are taken from it
 // again; never while a query or transaction runs.
 //
