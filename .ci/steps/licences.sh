@@ -1,0 +1,33 @@
+# licences: every dependency of every module has a licence on the list
+# shellcheck shell=bash
+
+# go-licenses reads the licence files in the module cache, and those of folders within a
+# module too; its `check` asks no network. Its v2 can't be had by the module proxy.
+go_licenses=github.com/google/go-licenses@v1.6.0
+
+# Licences of what a program is built from. They ask for no more than their notice.
+ours=github.com/typedsecret/typedsecret
+permissive=Apache-2.0,MIT,ISC,BSD-2-Clause,BSD-3-Clause
+
+# What is never part of a user's program (tests, and the peers in bench) may be under the
+# MPL too: it binds only the MPL's own files.
+also_for_tests=$permissive,MPL-2.0
+
+# licences checks the module in the current directory.
+licences() {
+	local built=$permissive
+	if [ "$PWD" = "$ROOT/bench" ]; then
+		built=$also_for_tests
+	fi
+	"$WORK/go-licenses" check --ignore "$ours" --allowed_licenses "$built" ./...
+	go list -deps -test -f '{{if and .Module (not .ForTest) (ne .Name "main")}}{{.ImportPath}}{{end}}' ./... >"$WORK/tested"
+	sort -u "$WORK/tested" | xargs -r "$WORK/go-licenses" check --ignore "$ours" --allowed_licenses "$also_for_tests"
+}
+
+# Quiet about the files in assembler that it can't follow to more dependencies.
+all_licences() {
+	GOBIN=$WORK go install "$go_licenses"
+	in_modules licences 2> >(grep -vE 'non-Go code|\.s$' >&2)
+}
+
+part 'licences of all dependencies' all_licences
