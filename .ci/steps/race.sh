@@ -19,7 +19,8 @@ environment() {
 	local name
 	compgen -e | sort | while read -r name; do
 		case $name in
-		HOME | PATH | TMPDIR | USER | LOGNAME | LANG | LC_* | TZ | CI | CC | CXX | CGO_* | GO* | AWS_EC2_METADATA_DISABLED)
+		HOME | PATH | TMPDIR | USER | LOGNAME | LANG | LC_* | TZ | CI | AWS_EC2_METADATA_DISABLED | \
+			XDG_CACHE_HOME | XDG_CONFIG_HOME | CC | CXX | CGO_* | GO*)
 			printf '%s=%s\n' "$name" "${!name}"
 			;;
 		esac
@@ -54,6 +55,7 @@ fingerprint() {
 	list=$(sources)
 	{
 		go version
+		go env GOOS GOARCH GOAMD64 GOARM64 GOFLAGS GOEXPERIMENT GODEBUG CGO_CFLAGS CGO_LDFLAGS
 		"${CC:-gcc}" --version
 		uname -srm
 		environment | sed "s|$WORK|WORK|g"
