@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# What the steps need beside Go and git. Installs Debian's packages on the machine if
-# it may, and else below $WORK. Python's packages always go below $WORK.
+# Installs the programs that the steps need beside Go and git. Debian's packages go onto
+# the machine, or below $WORK if the user may not install them. Python's packages always
+# go below $WORK.
 
 export PATH="$WORK/unpacked/bin:$PATH"
 

@@ -1,16 +1,19 @@
 # licences: every dependency of every module has a licence on the list
 # shellcheck shell=bash
 
+# The code of this repository has the LICENSE in its root.
+ours=github.com/typedsecret/typedsecret
+
 # go-licenses reads the licence files in the module cache, and those of folders within a
 # module too; its `check` asks no network. Its v2 can't be had by the module proxy.
 go_licenses=github.com/google/go-licenses@v1.6.0
 
-# Licences of what a program is built from. They ask for no more than their notice.
-ours=github.com/typedsecret/typedsecret
+# A program that uses a module here may be built from code under these licences. They ask
+# for no more than their notice.
 permissive=Apache-2.0,MIT,ISC,BSD-2-Clause,BSD-3-Clause
 
-# What is never part of a user's program (tests, and the peers in bench) may be under the
-# MPL too: it binds only the MPL's own files.
+# Code that is never part of a user's program (tests, and the peers in bench) may be under
+# the MPL too: it binds only its own files.
 also_for_tests=$permissive,MPL-2.0
 
 # licences checks the module in the current directory.

@@ -1,7 +1,8 @@
 # release: a release as a stranger gets it, the oldest Go, 32 bits, js/wasm
 # shellcheck shell=bash
 
-# Packs the modules as a release would, and uses them from a module outside the tree.
+# Makes a release in a clone, and uses its modules from outside the tree. The examples
+# that it runs there need redis-server.
 release_as_an_outsider_sees_it() {
 	if [ ! -d internal/release ]; then
 		echo 'internal/release is missing, so nothing has checked what a release holds.'
@@ -23,6 +24,7 @@ thirty_two_bits() { GOARCH=386 CGO_ENABLED=0 go test ./...; }
 
 wasm() { GOOS=js GOARCH=wasm go build ./...; }
 
+need redis
 part 'a release as an outsider sees it' release_as_an_outsider_sees_it
 part 'tests with the oldest Go' oldest_go
 part 'tests on 32 bits' thirty_two_bits
