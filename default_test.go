@@ -345,22 +345,3 @@ func TestAWatchLearnsOfADefaultCacheThatAnotherBuilt(t *testing.T) {
 		}
 	})
 }
-
-func TestTheDefaultCacheReadsFromTheSourceThatTheEnvironmentNames(t *testing.T) {
-	typedsecret.SetDefault(nil)
-	t.Cleanup(func() { typedsecret.SetDefault(nil) })
-	handle := typedsecret.New[fiveFields]("prod/db")
-
-	t.Setenv("TYPEDSECRET_SOURCE", "vault:kv")
-	if _, err := handle.Get(t.Context()); !errors.Is(err, typedsecret.ErrInvalidConfig) || !strings.Contains(err.Error(), "static:dev.json") {
-		t.Errorf("an unknown source: %v", err)
-	}
-	path := filepath.Join(t.TempDir(), "dev.json")
-	if err := os.WriteFile(path, []byte(`{"prod/db":`+rdsSecret+`}`), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("TYPEDSECRET_SOURCE", "static:"+path)
-	if creds, err := handle.Get(t.Context()); creds.Port != 5432 || err != nil {
-		t.Errorf("%v, %v", creds, err)
-	}
-}

@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# Installs the programs that the steps need beside Go and git. Debian's packages go onto
+# the machine, or below $WORK if the user may not install them. Python's packages always
+# go below $WORK.
+
+export PATH="$WORK/unpacked/bin:$PATH"
+
+# need installs something, once a run: need c_compiler calls install_c_compiler.
+needed=' '
+need() {
+	if [[ $needed != *" $1 "* ]]; then
+		needed+="$1 "
+		part "install ${1//_/ }" "install_$1"
+	fi
+}
+
+# The race detector is linked with a C compiler.
+install_c_compiler() { command -v "${CC:-gcc}" || debian gcc libc6-dev; }
+
+install_redis() { command -v redis-server || debian redis-server; }
+
+install_postgresql() {
+	command -v initdb || ls /usr/lib/postgresql/*/bin/initdb || debian postgresql
+}
+
+install_shellcheck() { command -v shellcheck || debian shellcheck; }
+
+# moto is an emulator of AWS, with which the module integration compares secrettest.
+install_moto() { python 'moto[server]==5.2.5' moto_server; }
+
+install_zizmor() { python zizmor==1.32.0 zizmor; }
+
+# python installs a package of PyPI below $WORK/python, and tries its program.
+python() {
+	local package=$1 program=$2
+	command -v python3 || debian python3 python3-pip python3-venv
+	if python3 -m venv "$WORK/python"; then
+		"$WORK/python/bin/pip" install -q "$package"
+	else # Debian without its package python3-venv
+		PYTHONUSERBASE=$WORK/python python3 -m pip install -q --user --break-system-packages "$package"
+	fi
+	"$WORK/python/bin/$program" --help >/dev/null
+}
+
+# debian installs packages of Debian.
+debian() {
+	local sudo=()
+	if [ "$(id -u)" -ne 0 ]; then
+		if ! sudo -n true 2>/dev/null; then
+			unpack "$@"
+			return
+		fi
+		sudo=(sudo -n)
+	fi
+	"${sudo[@]}" apt-get update -q
+	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+}
+
+# unpack unpacks packages into a directory of ours, for want of the right to install
+# them.
+unpack() {
+	local dir=$WORK/apt system=$WORK/unpacked/system deb program
+	mkdir -p "$dir/lists/partial" "$dir/archives/partial" "$WORK/unpacked/bin" "$system"
+	# As if nothing were installed: the linker looks for the C library too
+	# below the compiler's own root.
+	: >"$dir/status"
+	local opts=(
+		-o "Dir::State::status=$dir/status"
+		-o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir" -o "Dir::Cache::archives=$dir/archives"
+		-o Debug::NoLocking=true -o APT::Sandbox::User=
+	)
+	apt-get "${opts[@]}" update -q
+	apt-get "${opts[@]}" install -qy --no-install-recommends --download-only "$@"
+	for deb in "$dir"/archives/*.deb; do
+		dpkg-deb -x "$deb" "$system"
+	done
+	for program in "$system"/usr/bin/{gcc,redis-server,shellcheck} "$system"/usr/lib/postgresql/*/bin/{initdb,postgres}; do
+		if [ -e "$program" ]; then
+			wrap "$program" "$system"
+		fi
+	done
+}
+
+# wrap makes a program callable that was unpacked below a directory.
+wrap() {
+	local program=$1 system=$2 name flags=
+	name=$(basename "$program")
+	if [ "$name" = gcc ]; then
+		flags="--sysroot=\"$system\""
+	fi
+	cat >"$WORK/unpacked/bin/$name" <<-SCRIPT
+		#!/bin/sh
+		export PATH="$system/usr/bin:\$PATH"
+		export LD_LIBRARY_PATH="$system/usr/lib/$(uname -m)-linux-gnu"
+		exec "$program" $flags "\$@"
+	SCRIPT
+	chmod +x "$WORK/unpacked/bin/$name"
+	"$WORK/unpacked/bin/$name" --version
+}

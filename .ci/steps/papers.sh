@@ -1,0 +1,44 @@
+# papers: the shell scripts, the workflows, and the list of modules for Dependabot
+# shellcheck shell=bash
+
+actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+scripts() {
+	git ls-files -z .ci >"$WORK/scripts"
+	xargs -0 shellcheck -x <"$WORK/scripts"
+}
+
+# actionlint hands the workflows' own lines of shell to shellcheck, too.
+workflows() { go run "$actionlint"; }
+
+# zizmor looks for what an attacker could use: unpinned actions, rights that are too
+# wide, input of strangers in a shell. It asks GitHub nothing here.
+attacks() { "$WORK/python/bin/zizmor" --offline --pedantic .github; }
+
+# Dependabot looks only into the directories that it is given.
+every_module_is_updated() {
+	modules | sed 's|^\.$||; s|^|/|' | sort >"$WORK/modules-here"
+	sed -n '/package-ecosystem: gomod/,/schedule:/s|^ *- \(/.*\)|\1|p' .github/dependabot.yml | sort >"$WORK/modules-listed"
+	if ! diff -u "$WORK/modules-listed" "$WORK/modules-here"; then
+		echo 'The directories of gomod in .github/dependabot.yml (-) are not those with a go.mod (+).'
+		return 1
+	fi
+}
+
+# The workflow "checks" has a job for each step of .ci/run.
+every_step_is_a_job() {
+	local jobs
+	jobs=$(sed -n 's/^ *step: \[\(.*\)\]$/\1/p' .github/workflows/checks.yml)
+	if [ "${jobs//,/}" != "${EVERY[*]}" ]; then
+		echo ".github/workflows/checks.yml has the jobs $jobs; the steps of .ci/run are ${EVERY[*]}."
+		return 1
+	fi
+}
+
+need shellcheck
+need zizmor
+part 'shellcheck' scripts
+part 'actionlint' workflows
+part 'zizmor' attacks
+part 'each step is a job' every_step_is_a_job
+part 'Dependabot knows every module' every_module_is_updated

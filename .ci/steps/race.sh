@@ -1,0 +1,97 @@
+# race: the tests of every module under the race detector, but those that need servers
+# shellcheck shell=bash
+
+# A module that passed is not raced anew while it is the same. It is the same if these
+# are: the bytes of its files and of the files of the modules here that it is built from
+# (go.sum included, so the dependencies), Go, the C compiler, the system, and the
+# environment. The tests see no other variable than those of `environment`, and use no
+# server (needs_servers), so nothing else decides whether they pass. A pass counts for a
+# week, on the machine where it was; the long form doesn't look at it. Where a test reads
+# a file of a module that it is not built from (the README's test reads examples), the
+# step fast has run it.
+#
+# Go's own test cache does not serve here: CI checks out each change into a new
+# directory, and the paths of the files that a test reads are a part of that cache's key.
+passed=${XDG_CACHE_HOME:-$HOME/.cache}/typedsecret-ci/race
+
+# environment prints the variables that the tests see, a line each.
+environment() {
+	local name
+	compgen -e | sort | while read -r name; do
+		case $name in
+		HOME | PATH | TMPDIR | USER | LOGNAME | LANG | LC_* | TZ | CI | AWS_EC2_METADATA_DISABLED | \
+			XDG_CACHE_HOME | XDG_CONFIG_HOME | CC | CXX | CGO_* | GO*)
+			printf '%s=%s\n' "$name" "${!name}"
+			;;
+		esac
+	done
+}
+
+# sources prints the directories of the modules here that the module in the current
+# directory is built from.
+sources() {
+	local here='{{with .Module}}{{if .Main}}{{.Dir}}{{else if .Replace}}{{if not .Replace.Version}}{{.Dir}}{{end}}{{end}}{{end}}'
+	go list -deps -test -f "$here" ./... | sort -u
+}
+
+# files prints the hash and the path of each file of the module in a directory, without
+# those of the modules below it. A file that was removed is a line too: sha256sum's
+# complaint.
+files() {
+	local dir=$1 other below=()
+	while read -r other; do
+		if [[ $other != . && $ROOT/$other == "$dir"/* ]]; then
+			below+=(":(exclude)$ROOT/$other")
+		fi
+	done <"$WORK/modules"
+	git -C "$ROOT" ls-files -z --cached --others --exclude-standard -- "$dir" "${below[@]}" |
+		(cd "$ROOT" && xargs -0 sha256sum 2>&1) || true
+}
+
+# fingerprint prints what decides whether the tests of the module in the current
+# directory pass, as one hash.
+fingerprint() {
+	local list dir
+	list=$(sources)
+	{
+		go version
+		go env GOOS GOARCH GOAMD64 GOARM64 GOFLAGS GOEXPERIMENT GODEBUG CGO_CFLAGS CGO_LDFLAGS
+		"${CC:-gcc}" --version
+		uname -srm
+		environment | sed "s|$WORK|WORK|g"
+		while read -r dir; do
+			files "$dir"
+		done <<<"$list"
+	} | sha256sum | cut -d' ' -f1
+}
+
+# race races the module in the current directory.
+race() {
+	local key variables
+	go mod download
+	key=$(fingerprint)
+	if [ -z "$LONG" ] && [ -n "$(find "$passed/$key" -mtime -7 2>/dev/null)" ]; then
+		echo "not raced anew: it is what passed on $(date -r "$passed/$key" +%F)"
+		return
+	fi
+	mapfile -t variables < <(environment)
+	env -i "${variables[@]}" go test -race ./...
+	if [ "$key" = "$(fingerprint)" ]; then
+		mkdir -p "$passed"
+		touch "$passed/$key"
+	fi
+}
+
+race_all() {
+	local dir
+	export CGO_ENABLED=1
+	modules >"$WORK/modules"
+	while read -r dir; do
+		if ! needs_servers "$dir"; then
+			in_module "$dir" race
+		fi
+	done <"$WORK/modules"
+}
+
+need c_compiler
+part 'race detector' race_all
