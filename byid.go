@@ -26,8 +26,8 @@ type keptSlot[T any] struct {
 	slot[T]
 }
 
-// NewByID declares a ByID. It does no I/O. Options that make no sense, and a T that
-// cannot be decoded, are reported by the first Get, and by [ByID.Err] at once.
+// NewByID declares a ByID. It does no I/O. The first Get reports options that make no
+// sense, and a T that cannot be decoded; [ByID.Err] reports them at once.
 func NewByID[T any](opts ...Option) *ByID[T] {
 	set := newSettings(opts)
 	ref := set.ref
@@ -39,8 +39,7 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 	return &ByID[T]{dec: decoderOf[T](set)}
 }
 
-// Err reports what is wrong with what NewByID was given, and with T, as [Secret.Err]
-// does.
+// Err reports what is wrong with the options and with T, as [Secret.Err] does.
 func (b *ByID[T]) Err() error {
 	if b.isZero() {
 		return ErrZeroHandle

@@ -8,8 +8,8 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// A decoder makes views of snapshots and values of views. Handles on Ts that say
-// nothing but the cache have one in common.
+// A decoder makes views of snapshots, and values of views. All handles on one T without
+// options other than the cache share a decoder.
 type decoder[T any] struct {
 	set    settings
 	choose sync.Once // writes chosen
@@ -23,8 +23,9 @@ type choice struct {
 	unfit   error // why the codec can decode no T; else nil
 }
 
-// decoderOf returns the decoder for handles that were made with opts. Those that say
-// nothing but the cache have one in common, for memory; its codec is asked for once.
+// decoderOf returns the decoder for handles with these settings. To save memory, all
+// handles on one T without options other than the cache share a decoder, whose codec is
+// asked for once.
 func decoderOf[T any](set settings) *decoder[T] {
 	if !set.isPlain() {
 		return &decoder[T]{set: set}

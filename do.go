@@ -29,11 +29,11 @@ func WithRejected(is func(error) bool) Option {
 	}
 }
 
-// WithRetryBudget sets for how long [Secret.Do] waits for another version, and tries
-// again, while the credential is rejected; 10 s by default. It is counted from the moment
-// at which the call is refused, or finds that others were. With 0, Do refreshes once, and
-// tries again only if that brings another version. For services that lock an account after
-// wrong logins there is [WithMaxRejections].
+// WithRetryBudget sets for how long [Secret.Do] waits for another version, and tries again,
+// while the credential is rejected; 10 s by default. The budget is counted from the moment
+// at which the call is refused, or finds that other calls were. With 0, Do refreshes once,
+// and tries again only if that brings another version. For services that lock an account
+// after wrong logins there is [WithMaxRejections].
 func WithRetryBudget(d time.Duration) Option {
 	return func(set *settings) {
 		if d < 0 {
@@ -57,43 +57,43 @@ func WithPending() Option {
 	return func(set *settings) { set.pending = true }
 }
 
-// retryDelays lie between the rounds of one Do, in which it looks for another version. When
-// the same version is tried again is the gate's to say.
+// retryDelays lie between the rounds of one Do, in each of which it looks for another
+// version. The gate decides when the same version is tried again.
 var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, Jitter: backoff.EqualJitter}
 
-// Do calls f with the present value, to log in somewhere, say. If f's error says that
-// the credential was refused ([Rejected], or what [WithRejected] was given), Do
-// refreshes the secret and calls f again. Of all calls that are refused at once, one
-// fetches; there is never more than one such fetch in MinRefreshInterval, unless the
-// secret is evicted in between, and while fetches fail, they keep to the cache's Backoff.
+// Do calls f with the present value, to log in somewhere, say. If f's error says that the
+// credential was refused ([Rejected], or what [WithRejected] was given), Do refreshes the
+// secret and calls f again. Calls that are refused at the same time share one fetch. There
+// is never more than one such fetch in MinRefreshInterval, unless the secret is evicted in
+// between. While fetches fail, they keep to the cache's Backoff.
 //
 // If the refresh brings nothing new, a rotation may be under way, in which the service
 // knows the new credential before Secrets Manager gives it out. Then Do waits for another
 // version, within the budget of [WithRetryBudget], and calls f as soon as it is there. The
 // end of ctx ends that as well.
 //
-// A version that was refused is known to be: other calls of Do by the same handle wait
-// too, before they call f the first time. One of them at a time tries the version
-// again, since a rotation that was cancelled leaves it valid: after 1 s, then after 1.5
-// times as long each time, up to 30 s. So however many goroutines there are, the service
-// sees two wrong logins in the first second, beside those that were under way already,
-// and later at most one a second for each version. A call that is accepted lets all others
-// go on. Sessions that are logged in are not disturbed.
+// The handle remembers a version that was refused: its other calls of Do wait too, before
+// they call f the first time. One call at a time tries the version again, since a rotation
+// that was cancelled leaves it valid: after 1 s, then after 1.5 times as long each time, up
+// to 30 s. So however many goroutines there are, the service sees two wrong logins in the
+// first second, beside those that were under way already, and later at most one a second
+// for each version. A call that is accepted lets all others go on. Sessions that are logged
+// in are not disturbed.
 //
 // A call that waited for its whole budget in vain makes later calls return at once, after
 // a refresh, until there is another version, a call is accepted, or no call was refused
 // for a minute. The pauses between the tries go on as before.
 //
-// An error of f that says nothing of a refusal is returned as it is, at once; only nil
-// says that the credential was accepted. An error that tells of a refusal is returned when
-// there is no more to be tried, in an [*Error] that wraps [ErrRejected], that error, and
-// why refreshing failed, if it did. A call that was not made, since others were refused,
-// returns their last error so. Do itself puts nothing of the secret in an error. Errors of
-// Get are returned without f being called.
+// An error of f that says nothing of a refusal is returned as it is, at once; only nil says
+// that the credential was accepted. When there is no more to be tried, Do returns an
+// [*Error] that wraps [ErrRejected], the last error that tells of a refusal, and the error
+// of the refresh, if that failed. If f was not called, since other calls were refused, it
+// wraps their last error. Do itself puts nothing of the secret in an error. Errors of Get
+// are returned without f being called.
 //
-// So f may be called several times or not at all, always in the caller's goroutine, and
-// should do nothing that must not be done again before it knows that it was let in. It is
-// given ctx itself: the budget is looked at between the tries, and ends none of them.
+// So Do may call f several times or not at all, always in the caller's goroutine. Until f
+// knows that its login was accepted, it should do nothing that must not be done twice. It
+// is given ctx itself: the budget is looked at between the tries, and ends none of them.
 func (s *Secret[T]) Do(ctx context.Context, f func(ctx context.Context, value T) error) error {
 	return use[T]{secret: s, f: f}.run(ctx)
 }
@@ -171,7 +171,7 @@ type trial[T any] struct {
 	others  error         // what other calls were refused with
 	budget  time.Duration // of WithRetryBudget; 0 if waiting is known to be in vain
 	refresh error         // why the last refresh failed, if it did
-	asked   bool          // for a refresh
+	asked   bool          // this call has asked for a refresh
 }
 
 // try calls f with the value of v, unless that can't be had or the gate holds the version,
@@ -217,8 +217,8 @@ func (t *trial[T]) request(snap *cache.Snapshot, pending bool) request {
 }
 
 // enter asks the gate for a pass. It waits for a place, and for at most a second for the
-// first result of a version that no call has tried before; both are no part of the budget.
-// It reports false if the version is held, or ctx has ended.
+// first result of a version that no call has tried before. Neither wait counts against the
+// budget. It reports false if the version is held, or ctx has ended.
 func (t *trial[T]) enter(ctx context.Context, snap *cache.Snapshot, pending bool) (pass, bool) {
 	r := t.request(snap, pending)
 	if r.refusedAt == 0 && t.secret.isOpen() {
@@ -286,7 +286,7 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 	}
 }
 
-// budgetFor is how long to wait for another version than that of v.
+// budgetFor returns how long to wait for another version than that of v.
 func (t *trial[T]) budgetFor(v *view[T]) time.Duration {
 	if known := t.secret.gate.Load().knows(v.good()); known.isHopeless() || t.hold != nil && t.hold.spent && known.hopeless {
 		return 0

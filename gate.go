@@ -12,29 +12,29 @@ import (
 )
 
 // WithMaxRejections bounds how many wrong logins in a row a service sees, for services that
-// lock an account after a few. n is the most calls of [Secret.Do] by this handle that are
-// refused without one being accepted in between, whatever the number of goroutines,
-// versions and pools. Set it lower than what the service allows: 4 where it locks after 5.
-// The service counts all processes together, so divide by their number.
+// lock an account after a few. At most n calls of [Secret.Do] by this handle are refused
+// without one being accepted in between, whatever the number of goroutines, versions and
+// pools. Set n lower than what the service allows: 4 where it locks after 5. The service
+// counts all processes together, so divide by their number.
 //
 // To keep the bound:
 //
 //   - At most n-1 calls run at once, since all of them could be refused. The others wait
 //     for a place.
-//   - After n-1 refusals no version is tried that was refused before. The last of the n is
-//     for the version that becomes current next. With [WithPending] and n above 2, one
-//     more is kept for the version that bears AWSPENDING.
+//   - After n-1 refusals no version is tried that was refused before: the last try is kept
+//     for the version that becomes current next. With [WithPending] and n above 2, one more
+//     try is kept for the version that bears AWSPENDING.
 //   - Do goes on to wait for another version within its budget. When a budget has ended
 //     in vain, later calls refresh the secret and return the error at once.
 //   - A version that becomes current is tried once in any case, even beyond n. Otherwise no
 //     rotation could mend anything.
 //
-// So a version that a replica which lags refuses may be given up until the next version
-// comes; where that can happen, set n higher, or wait with moving AWSCURRENT.
+// A database replica that lags may refuse a good version. Then Do may give that version up
+// until the next one comes. Where that can happen, set n higher, or move AWSCURRENT later.
 //
 // n must be at least 2; by default there is no bound. A call whose context ends before the
-// service has answered may have been refused unnoticed. Do counts it while the version is
-// known to be refused. Give logins more time than they take.
+// service has answered may have been refused unnoticed. Do counts such a call as refused if
+// the version is known to be refused. So give logins more time than they take.
 func WithMaxRejections(n int) Option {
 	return func(set *settings) {
 		if n < 2 {
@@ -63,8 +63,8 @@ func WithMaxRejections(n int) Option {
 //     AWSPENDING, it opens the gate for that version alone.
 //
 // A refusal by [MaybeRejected] holds back repeated tries alone; the first try of each call
-// passes. The same holds for a call that is refused again although other calls were accepted
-// in between: the refusal is its own.
+// passes. The same holds for a call that is refused again although other calls were
+// accepted in between: its refusal is not the credential's fault.
 type gate struct {
 	closed atomic.Bool // some version is held; read without the lock
 
@@ -74,7 +74,7 @@ type gate struct {
 
 	// For WithMaxRejections.
 	refusals int // all that were ever noted
-	forgiven int // of them, those before the last accepted call began
+	forgiven int // the refusals before the last accepted call began
 	underWay int // calls
 }
 
@@ -101,7 +101,7 @@ type standing struct {
 	lone     bool      // one call was refused, and another may try at once
 	hopeless bool      // the budget of a call has ended without another version
 	refusals int       // since the version was last accepted
-	tries    int       // of them, those that were not made at the same time as another
+	tries    int       // the refusals that were not made at the same time as another
 	last     time.Time // of the refusals
 	next     time.Time // when the version may be tried again
 	// The gate's count of refusals when the version was last refused and last accepted.
@@ -112,7 +112,7 @@ type standing struct {
 // pauses lie between two tries of a version that is held.
 var pauses = backoff.Policy{Base: time.Second, Growth: 1.5, Max: 30 * time.Second, Jitter: backoff.NoJitter}
 
-// A refusal that is older than lapse says nothing of how long the next one will last.
+// lapse is the age from which a refusal says nothing of how long the next one will last.
 const lapse = time.Minute
 
 // mostVersions bounds what a gate remembers.
@@ -127,8 +127,8 @@ type request struct {
 	most      int  // of WithMaxRejections; 0 for none
 }
 
-// kept returns how many refusals of the bound of WithMaxRejections are for other versions:
-// one for the version that comes next, and one for AWSPENDING.
+// kept returns how many refusals, of those that WithMaxRejections allows, are kept for
+// other versions: one for the version that comes next, and one for AWSPENDING.
 func (r request) kept() int {
 	if r.alternate && !r.pending && r.most > 2 {
 		return 2
@@ -149,12 +149,12 @@ type pass struct {
 	turn  bool // the others wait for this call's result
 }
 
-// A hold is why a request got no pass, and until when.
+// A hold says why a request got no pass, and when to ask again.
 type hold struct {
 	known   standing      // a copy; zero if nothing is known of the version
 	spent   bool          // WithMaxRejections allows no other try of this version
-	refused bool          // else the version waits for the result of another call, or for a place
-	until   time.Duration // when to ask again; 0 for when changed says so
+	refused bool          // false: the version waits for the result of another call, or for a place
+	until   time.Duration // when to ask again; 0: when changed is closed
 	changed <-chan struct{}
 }
 
@@ -218,10 +218,10 @@ func (g *gate) enter(r request) (pass, *hold) {
 	return p, nil
 }
 
-// isFull returns what a request has to wait for, or gives up at, if each call under way
-// could be refused and one more would pass the bound of WithMaxRejections. The last
-// refusal that the bound allows is kept for a version that comes later, and each such
-// version is tried once in any case. Called with mu held.
+// isFull returns a hold if one more call could exceed the bound of WithMaxRejections, on
+// the assumption that all calls under way are refused. The request then waits, or gives up
+// if the hold is spent. The last refusal that the bound allows is kept for a version that
+// comes later, and each such version is tried once in any case. Called with mu held.
 func (g *gate) isFull(r request, s *standing) *hold {
 	counted := g.refusals - g.forgiven
 	isNew := counted > 0 && !r.pending && (s == nil || s.refusals == 0)
@@ -249,7 +249,7 @@ func (g *gate) hold(s *standing, refused bool, until time.Duration) *hold {
 	return h
 }
 
-// watch returns what is closed at the next change. Called with mu held.
+// watch returns a channel that is closed at the next change. Called with mu held.
 func (g *gate) watch() <-chan struct{} {
 	if g.changed == nil {
 		g.changed = make(chan struct{})
@@ -308,7 +308,7 @@ func (g *gate) accept(p pass, s *standing) {
 	s.held, s.lone, s.hopeless = false, false, false
 	s.refusals, s.acceptedAt = 0, g.refusals
 	if !p.pending {
-		// What is known of older versions stays, for calls that have read one of them.
+		// The standings of older versions stay, for calls that have read one of them.
 		g.closed.Store(false)
 	}
 }
@@ -323,7 +323,7 @@ func (g *gate) refuse(p pass, s *standing, doubted bool, err error) *standing {
 	ofOneCall := doubted || p.refusedAt > 0 && !s.held && s.tries > 0
 	switch isAnew := s.tries == 0 || !s.held && !ofOneCall || now.Sub(s.last) > lapse; {
 	case isAnew:
-		// With WithPending the next try is that version's.
+		// With WithPending the next try is of the version that bears AWSPENDING.
 		lone := p.refusedAt == 0 && !p.alternate
 		*s = standing{snap: s.snap, held: s.held, lone: lone, next: s.next, acceptedAt: s.acceptedAt}
 	case p.refusedAt == 0:
@@ -363,7 +363,7 @@ func (g *gate) giveUp(snap *cache.Snapshot) {
 	}
 }
 
-// knows returns what there is to know of a version; the zero standing if nothing is.
+// knows returns the standing of a version; the zero standing if the gate has none.
 func (g *gate) knows(snap *cache.Snapshot) standing {
 	if g == nil {
 		return standing{}

@@ -47,11 +47,11 @@ func PreloadAll(ctx context.Context) error { return Preloader{}.PreloadAll(ctx) 
 // A Preloader preloads at a pace that suits a fleet whose processes start together. The
 // zero Preloader preloads at once, as [Preload] and [PreloadAll] do.
 type Preloader struct {
-	// Jitter holds the first request back for a time that is drawn at random, at most
-	// this; 0 by default, and a negative one counts as 0. The least is 1 ms.
+	// Jitter holds the first request back for a time that is drawn at random, at most this;
+	// 0 by default, and a negative one counts as 0. A positive one must be at least 1 ms.
 	Jitter time.Duration
 	// Interval is the least time between the starts of two requests; 0 by default, and
-	// a negative one counts as 0. The least is 1 ms.
+	// a negative one counts as 0. A positive one must be at least 1 ms.
 	Interval time.Duration
 }
 

@@ -15,9 +15,9 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// ErrRejected says that the service which a secret is for refused the credential. An error
-// of Do's function that wraps it tells [Secret.Do] so; the one that Do returns at last
-// wraps it too.
+// ErrRejected says that the service which a secret is for refused the credential. The
+// function given to [Secret.Do] returns an error that wraps ErrRejected to tell Do of a
+// refusal. The error that Do returns when it gives up wraps ErrRejected too.
 var ErrRejected = errors.New("credential was rejected")
 
 // Rejected wraps err in an [ErrRejected]. That is how a function tells [Secret.Do] that the
@@ -30,10 +30,10 @@ func Rejected(err error) error {
 	return fmt.Errorf("%w: %w", ErrRejected, err)
 }
 
-// MaybeRejected is [Rejected] for a refusal that may be of this one call, and not of the
+// MaybeRejected is [Rejected] for a refusal that may concern this one call, and not the
 // credential: an API may answer 401 to one request and not to the next. [Secret.Do]
-// refreshes the secret and tries again as after Rejected, but it does not keep other calls
-// from being made meanwhile; only what is tried again waits for its turn.
+// refreshes the secret and tries again as after Rejected, but it does not hold other calls
+// back meanwhile. Only repeated tries wait for their turn.
 func MaybeRejected(err error) error {
 	if err == nil {
 		return nil
@@ -45,7 +45,7 @@ type maybe struct{ error }
 
 func (m *maybe) Unwrap() error { return m.error }
 
-// gaveUp makes the error that a call ends with, of f's last error, or of that of other
+// gaveUp makes the error that a call ends with. It wraps f's last error, or that of other
 // calls if f was not called.
 func (t *trial[T]) gaveUp(ctx context.Context, after time.Duration) error {
 	e := &rejection{tries: t.tries, after: after, err: cmp.Or(t.err, t.others), refresh: t.refresh, hold: t.hold}
@@ -89,7 +89,7 @@ func (e *rejection) Error() string {
 	return text
 }
 
-// text says of which version it is known that it is refused, and when it is tried again.
+// text says which version is known to be refused, and when it is tried again.
 func (h *hold) text() string {
 	if h == nil || h.known.refusals < 2 && !h.spent {
 		return ""
@@ -139,8 +139,9 @@ func (t *trial[T]) settle(ctx context.Context, v *view[T], p pass, err error) bo
 	return false
 }
 
-// outcome returns what err, of a function given to Do, says about the credential. An error
-// that another Do gave up with is about another secret, or was tried enough.
+// outcome returns what err, the error of a function given to Do, says about the credential.
+// An error with which another Do gave up says nothing: it is about another secret, or was
+// tried enough.
 func (set *settings) outcome(ctx context.Context, err error) outcome {
 	if err == nil {
 		return accepted

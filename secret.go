@@ -68,10 +68,10 @@ type Info struct {
 	Stages    []string // of that version, when it was fetched
 	Created   time.Time
 	FetchedAt time.Time
-	// Age is how long ago FetchedAt was; longer than by the wall clock if that was set
-	// back since. It is math.MaxInt64, the largest Duration, if it is unknown: the value is
-	// from a sealed file that was written in the future of the wall clock, which
-	// [cache.Config.WithSnapshot] explains.
+	// Age is how long ago FetchedAt was; longer than by the wall clock if that was set back
+	// since. Age is math.MaxInt64, the largest Duration, if it is unknown, since the value
+	// is from a sealed file that was written in the future of the wall clock: see
+	// [cache.Config.WithSnapshot].
 	Age time.Duration
 	// Replica is the replica region that the value came from, if the secret could not
 	// be had from its primary region; else it is empty.
@@ -80,8 +80,8 @@ type Info struct {
 	// Stale reports whether the value is past its TTL or was invalidated. It was returned
 	// all the same because refreshing it failed or takes long.
 	Stale bool
-	// RefreshErr is why the last attempt to refresh failed, or that the one under way takes
-	// longer than readers wait ([ErrTimeout]); else nil.
+	// RefreshErr says why the last attempt to refresh failed, or that the one under way
+	// takes longer than readers wait ([ErrTimeout]); else it is nil.
 	RefreshErr error
 	// DecodeErr is why the newest version could not be decoded or is invalid;
 	// then the value is that of an older version. Else nil.

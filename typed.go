@@ -31,11 +31,11 @@ type Secret[T any] struct {
 	gate atomic.Pointer[gate]
 }
 
-// New declares a handle on the secret id: a name, a full ARN, or an ARN without
-// its last seven characters. It does no I/O; the handle is bound to a cache when
-// it is first read. Options and an ID that make no sense, and a T that cannot be
-// decoded, are reported by the first Get, and by [Secret.Err] at once. Of options that say the same, the last
-// counts, but a wrong one stays an error; a nil Option is none.
+// New declares a handle on the secret id: a name, a full ARN, or an ARN without its last
+// seven characters. It does no I/O; the handle is bound to a cache when it is first read.
+// The first Get reports options and an ID that make no sense, and a T that cannot be
+// decoded; [Secret.Err] reports them at once. If an option is given twice, the last one
+// counts, but a wrong one stays an error. A nil Option has no effect.
 func New[T any](id string, opts ...Option) *Secret[T] {
 	set := newSettings(opts)
 	ref := set.ref
@@ -46,10 +46,10 @@ func New[T any](id string, opts ...Option) *Secret[T] {
 	return s
 }
 
-// Err reports what is wrong with what New was given, and with T: a T that its codec
-// cannot decode, or would leave a field of empty, is an error whatever the secret is
-// ([codec.Check]). It does no I/O. It asks the codec that Get would ask, so call it
-// when all codecs are registered, in main say.
+// Err reports what is wrong with the ID, the options and T. A T that its codec cannot
+// decode, or in which it would leave a field empty, is an error whatever the secret is
+// ([codec.Check]). It does no I/O. It asks the codec that Get would ask, so call it when
+// all codecs are registered, in main say.
 func (s *Secret[T]) Err() error {
 	if s.isZero() {
 		return ErrZeroHandle
@@ -159,10 +159,10 @@ func (s *Secret[T]) renew(ctx context.Context, lookup func(*cache.Cache, context
 	})
 }
 
-// Invalidate makes the next Get fetch, and wait for that fetch. If it fails or takes long,
-// the last good value is returned as after its TTL. The fetch begins at once if the last one
-// that Invalidate asked for began the cache's MinRefreshInterval ago or earlier, else at the
-// end of that interval.
+// Invalidate makes the next Get fetch, and wait for that fetch. If the fetch fails or takes
+// long, Get returns the last good value, as it does after the TTL. The fetch begins at once
+// if the last one that Invalidate asked for began the cache's MinRefreshInterval ago or
+// earlier, else at the end of that interval.
 func (s *Secret[T]) Invalidate(ctx context.Context) error {
 	if s.isZero() {
 		return ErrZeroHandle

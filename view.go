@@ -120,7 +120,7 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 		ctx = context.Background()
 	}
 	if v := s.view.Load(); snap.Hooked() && v.isOfVersion(snap) {
-		next := *v // without a goroutine, for which a reader whose ctx is done would not wait
+		next := *v // not in a goroutine: a reader whose ctx is done would not wait for it
 		next.snap = snap
 		return s.publish(v, &next), nil
 	}

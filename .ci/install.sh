@@ -56,13 +56,12 @@ debian() {
 	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
 }
 
-# unpack unpacks packages into a directory of ours, for want of the right to install
-# them.
+# unpack unpacks packages into a directory of ours, if the user may not install them.
 unpack() {
 	local dir=$WORK/apt system=$WORK/unpacked/system deb program
 	mkdir -p "$dir/lists/partial" "$dir/archives/partial" "$WORK/unpacked/bin" "$system"
-	# As if nothing were installed: the linker looks for the C library too
-	# below the compiler's own root.
+	# Asks for all packages, as if none were installed: the linker looks for the C
+	# library, too, below the compiler's own root.
 	: >"$dir/status"
 	local opts=(
 		-o "Dir::State::status=$dir/status"

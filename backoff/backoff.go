@@ -26,8 +26,9 @@ var ErrInvalid = errors.New("invalid back-off")
 // A Policy computes delays. The zero Policy is the default one. A Policy is a
 // value without state, safe for concurrent use.
 type Policy struct {
-	// Base bounds the delay after the first failure; 0 means 1 s. The least is 1 ms. A
-	// negative Base turns the back-off off, for tests say: no delay follows a failure.
+	// Base bounds the delay after the first failure; 0 means 1 s. A positive Base must be
+	// at least 1 ms. A negative Base turns the back-off off, for tests say: no delay
+	// follows a failure.
 	Base time.Duration
 	// Growth multiplies the bound for each further failure; 0 means 2. At
 	// least 1.
@@ -112,8 +113,8 @@ func (p Policy) Delay(failures int) time.Duration {
 // DelayAfter is Delay with one more bound, for a caller that knows how long the failures
 // have gone on, counted from the first: the delay is at most Base + (Growth-1) times that.
 // With a Growth of 2, no service that works again is left alone for longer than it failed,
-// plus Base. Without the bound, a few short draws make many failures of a short outage, and
-// many failures a long delay.
+// plus Base. Without the bound, a short outage in which a few short delays were drawn
+// counts many failures, and so leads to a long delay.
 func (p Policy) DelayAfter(failures int, outage time.Duration) time.Duration {
 	delay := p.Delay(failures)
 	if p.Base < 0 {

@@ -20,38 +20,41 @@ import (
 // They are returned as stale, with the age that they have by then, as far as
 // Config.StaleIfError allows, and refreshed when the back-off lets a fetch through.
 //
-// The file follows what the source refuses. A secret that it says does not exist
-// ([ErrNotFound]) or is deleted ([ErrDeleted]) leaves the file, by the next write. A value
-// that it refuses otherwise ([ErrAccessDenied], [ErrDecryption], [ErrInvalidRequest]) stays,
-// since a mistake in a policy may mend itself, and the file remembers the refusal until the
-// source gives the secret again: StaleIfError then gets an error that wraps both the outage
-// and the refusal, and says when that was.
+// The file follows the refusals of the source. If the source says that a secret does not
+// exist ([ErrNotFound]) or is deleted ([ErrDeleted]), the next write takes the secret out
+// of the file. If the source refuses a secret otherwise ([ErrAccessDenied],
+// [ErrDecryption], [ErrInvalidRequest]), its value stays, since a mistake in a policy may
+// be mended soon. The file remembers that refusal until the source gives the secret again.
+// In an outage StaleIfError then gets an error that wraps both the outage and the refusal,
+// and that says when the refusal was.
 //
-// If the wall clock is behind that of the process that wrote the file, by more than 5 s, the
-// age of its values is unknown: StaleIfError gets the largest Duration (math.MaxInt64), so that a limit on
-// the age refuses them.
+// If the file was written more than 5 s in the future of the wall clock, the age of its
+// values is unknown. StaleIfError then gets the largest Duration (math.MaxInt64), so that a
+// limit on the age refuses them.
 //
 // The file is written after a successful fetch and a refusal, in the background, once a
 // second at most, and by Close if this Cache has something that it did not write yet. It
-// holds the newest MaxSize values. Those that other processes wrote stay in it, for 90 days
-// after they were fetched. So processes of one service may share a file, and what one of them
-// learnt last counts. If two write at the same moment, the newest of one is not in the file
-// until its next write, so processes that start together had better have a file each. The
-// file is replaced as a whole: after a crash at any moment the old or the new one is there.
-// Only its owner may read it. A symbolic link at path is itself replaced.
+// holds the newest MaxSize values. A value that another process wrote stays in the file
+// until 90 days after it was fetched. So processes of one service may share a file; for
+// each secret, the latest news that any of them had counts. If two processes write at the
+// same moment, the file lacks the news of one of them until its next write, so processes
+// that start together had better have a file each. The file is replaced as a whole: after a
+// crash at any moment the old or the new one is there. Only its owner may read it. A
+// symbolic link at path is itself replaced.
 //
-// The directory must exist, and [New] tries to create a file in it: if that fails, it is an
-// error that wraps [ErrSnapshot].
+// The directory must exist. [New] tries to create a file in it, and returns an error that
+// wraps [ErrSnapshot] if that fails.
 //
 // Sealer is an authenticated cipher such as AES-GCM, with a key that is kept elsewhere: in
 // KMS, say. It is called by several goroutines at once, and must not wait for anything, as
 // Close waits for it. A file that is truncated, was tampered with, was sealed with another
-// key or is of another format is not used, in no part, and the next write replaces it. One
-// that is none of this library's stays as it is. So does one that is too large, which is not
-// even read: more than 128 KiB for each of MaxSize secrets, at least 128 MiB, at most 1 GiB.
-// The Observer gets [hook.SnapshotFailed], and the error of a Get that needed the file wraps
-// [ErrSnapshot]. If writing fails, the file before stays, the Observer gets that event, and
-// the next fetch, or Close, tries again. With a Hook, a value is derived for the time of the
+// key or is of another format is refused: no part of it is used, and the next write
+// replaces it. A file that this library did not write stays as it is. So does a file that
+// is too large, which is not even read; the limit is 128 KiB for each of MaxSize secrets,
+// but at least 128 MiB and at most 1 GiB. In each of these cases the Observer gets
+// [hook.SnapshotFailed], and the error of a Get that needed the file wraps [ErrSnapshot].
+// If a write fails, the file stays as it was, the Observer gets the same event, and the
+// next fetch, or Close, tries again. With a Hook, a value is derived for the time of the
 // writing, if the file does not have it yet.
 func (c Config) WithSnapshot(path string, sealer cipher.AEAD) Config {
 	c.snapshot = func(maxSize int) (*sealed.File, error) { return sealed.New(path, sealer, maxFile(maxSize)) }
@@ -62,8 +65,8 @@ func (c Config) WithSnapshot(path string, sealer cipher.AEAD) Config {
 // 64 KiB in base64, and its names and stages.
 const perSecret = 128 << 10
 
-// maxFile is how many bytes the file of a Cache may have. That is no less than by default,
-// since the file may be of a time when MaxSize was larger.
+// maxFile is how many bytes the file of a Cache may have. A small MaxSize does not lower it
+// below its default, since the file may be of a time when MaxSize was larger.
 func maxFile(maxSize int) int64 { return int64(max(maxSize, DefaultMaxSize)) * perSecret }
 
 // backupInterval keeps two writes apart.
@@ -77,12 +80,13 @@ type backup struct {
 	writing chan struct{}      // holds one while the file is read to be written
 
 	outdated bool             // something is not in the file yet; guarded by Cache.mu
-	untried  bool             // to be written, since it was outdated again; guarded by Cache.mu
+	untried  bool             // it was outdated since the last try to write; guarded by Cache.mu
 	busy     bool             // keepBackup runs; guarded by Cache.mu
-	refused  map[Ref]*refusal // not in the file yet; guarded by Cache.mu
+	refused  map[Ref]*refusal // refusals that are not in the file yet; guarded by Cache.mu
 }
 
-// openBackup returns the backup that cfg has, nil if none, if its file can be written.
+// openBackup returns the backup that cfg asks for, or nil if it asks for none. It fails if
+// the file can't be written.
 func openBackup(cfg Config) (*backup, error) {
 	if cfg.snapshot == nil {
 		return nil, nil
@@ -110,8 +114,8 @@ func (c *Cache) outdateBackup() {
 	}
 }
 
-// keepBackup writes the file until there is nothing new. A write that fails is not tried
-// again for its own sake.
+// keepBackup writes the file until there is nothing new. It does not repeat a write that
+// failed: the next news or Close does.
 func (c *Cache) keepBackup() {
 	for c.writeBackup(false) {
 		timer := time.NewTimer(backupInterval)
@@ -180,8 +184,8 @@ func (c *Cache) heldNow() []held {
 }
 
 // recordsOf returns what the Cache knows, and derives what the hook keeps, within one
-// FetchTimeout. A value that it can't derive is not written, nor taken out; one that the file
-// has, or of a secret that is gone, is not derived.
+// FetchTimeout. If it can't derive a value, the file keeps what it has of that secret. It
+// derives no value that the file has already, and none of a secret that is gone.
 func (c *Cache) recordsOf(values []held, refused map[Ref]*refusal, now time.Time) []record {
 	ctx, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// keptFor is how long the file holds what no process that writes it has fetched again, nor
-// holds in memory: secrets that nobody asks for any more.
+// keptFor is how long the file holds a secret that nobody asks for any more: one that no
+// process which writes the file has fetched again, or holds in memory.
 const keptFor = 90 * 24 * time.Hour
 
-// soon is how much later a refusal of the same kinds has to be said again for the file to be
-// written for that alone.
+// soon is how much later the source must repeat a refusal, with the same kinds, before the
+// file is written for that alone.
 const soon = time.Minute
 
 // write brings the file up to date with what this Cache knows, and leaves there what others
@@ -45,7 +45,8 @@ func (b *backup) write(known []record, most int, now time.Time) error {
 }
 
 // A ledger is what the file says while it is brought up to date. Several processes may know
-// something of one Ref: the latest counts, not the one that is written last.
+// something of one Ref: the news that was learnt last counts, not the news that was written
+// last.
 type ledger struct {
 	now     time.Time
 	before  map[Ref]record
@@ -53,8 +54,9 @@ type ledger struct {
 	unheard []*record // refusals of what neither the file nor the Cache has
 }
 
-// newLedger begins with what the file has. If that was written in the future, the clock was
-// set back: when its values were fetched is not known any more, but for the writer's own.
+// newLedger begins with what the file has. If the file was written in the future, the clock
+// was set back: then it is unknown when its values were fetched, except for the writer's
+// own.
 func newLedger(old content, writer uint64, now time.Time) *ledger {
 	wasSetBack := isFuture(old.Written, now)
 	l := &ledger{now: now, before: make(map[Ref]record, len(old.Records)), records: make(map[Ref]*record, len(old.Records))}
@@ -69,7 +71,7 @@ func newLedger(old content, writer uint64, now time.Time) *ledger {
 	return l
 }
 
-// learn adds what the Cache knows: a value, or what was said later, or both.
+// learn adds what the Cache knows: a value, a refusal after it, or both.
 func (l *ledger) learn(known *record) {
 	r := l.records[known.ref()]
 	if r == nil {
@@ -120,8 +122,8 @@ func (l *ledger) learnRefusal(r *record, why *refusal) {
 	r.Refused = why
 }
 
-// close returns the records for the file: the newest values, and as many refusals without
-// one.
+// close returns the records for the file: the newest values, at most as many as most, and
+// at most as many refusals of secrets without a value.
 func (l *ledger) close(most int) []record {
 	l.spreadDeletions()
 	var values, others []record
@@ -155,8 +157,9 @@ func (l *ledger) newest(records []record, most int) []record {
 	return records[:min(most, len(records))]
 }
 
-// spreadDeletions takes out the other versions of a secret that the source said is deleted,
-// and those under another spelling of its ID, unless they were fetched later.
+// spreadDeletions takes the values of deleted secrets out: if the source said that a secret
+// is deleted, its other versions go too, and its records under another spelling of its ID,
+// unless they were fetched later.
 func (l *ledger) spreadDeletions() {
 	said := map[string]*record{} // by ID and ARN
 	note := func(r *record) {

@@ -88,9 +88,9 @@ const skew = 5 * time.Second
 // isFuture reports whether t lies so far after now that the clock was set back.
 func isFuture(t, now time.Time) bool { return t.Sub(now) > skew }
 
-// after reports whether m is later than other. Moments of one Cache are numbered. Between
-// others the wall clock decides, unless it was set back since: a moment that lies in the
-// future counts as earlier than one that does not.
+// after reports whether m is later than other. Moments of one Cache are numbered, and their
+// numbers decide. Between moments of different Caches the wall clock decides; a moment in
+// the future is from before the clock was set back, so it counts as the earlier one.
 func (m moment) after(other moment, now time.Time) bool {
 	if m.writer == other.writer && m.writer != 0 {
 		return m.number > other.number
@@ -120,8 +120,8 @@ type kept struct {
 	refusal *refusal // nil: none; if that says that the secret is gone, there is no Value
 }
 
-// keptBy returns what a record says. A file that was written in the future tells that the
-// clock was set back, also of what was fetched in the past.
+// keptBy returns what a record says. If the file was written in the future, the clock was
+// set back since, and even a fetch that seems to lie in the past is undated.
 func (b *backup) keptBy(r *record, written, now time.Time) kept {
 	k := kept{refusal: r.Refused}
 	v := r.Value
@@ -137,7 +137,7 @@ func (b *backup) keptBy(r *record, written, now time.Time) kept {
 	return k
 }
 
-// errNoRecords is what is left if the key fits, but not what is in the file.
+// errNoRecords says that the key fits, but the content is no list of records.
 var errNoRecords = errors.New("it holds no list of values; remove it, and the next write makes a new one")
 
 // read returns what the file has; nothing if there is none.
@@ -180,8 +180,9 @@ func (r *record) isWhole() bool {
 	return r.Refused.Kinds.areKnown() && (r.Value == nil) == r.Refused.isGone()
 }
 
-// isReplaceable reports whether a file that could not be read for err is replaced by the
-// next write. One that may be good, or none of this library's, is not.
+// isReplaceable reports whether the next write replaces a file that could not be read
+// because of err. It does not replace a file that may be good, or that this library did not
+// write.
 func isReplaceable(err error) bool {
 	return slices.ContainsFunc([]error{
 		sealed.ErrTruncated, sealed.ErrSealed, sealed.ErrNewer, sealed.ErrOlder, errNoRecords,

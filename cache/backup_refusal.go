@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// A refusal is what the source last said of a secret that it did not give: that it is gone,
-// or that this caller may not have it. It is remembered until the source gives it again: in
-// memory beside the failures since, and in the file of WithSnapshot.
+// A refusal is the last answer of the source for a secret that it did not give: that the
+// secret is gone, or that this caller may not have it. The Cache remembers it until the
+// source gives the secret again, in memory beside the failures since, and in the file of
+// WithSnapshot.
 type refusal struct {
 	Kinds  kinds     `json:"kinds"`
 	At     time.Time `json:"at"`
@@ -61,18 +62,20 @@ func (ks kinds) cause() (err error) {
 
 func (r *refusal) moment() moment { return moment{r.At, r.Writer, r.Number} }
 
-// isGone reports whether r says that there is no such secret any more. If it also says that
-// the caller may not have it (one region this, another that), it does not.
+// isGone reports whether r says only that the secret is gone. It is false if r also says
+// that the caller may not have the secret: with several regions, one may say this and
+// another that.
 func (r *refusal) isGone() bool { return r != nil && r.Kinds&gone != 0 && r.Kinds&^gone == 0 }
 
-// isDeletion reports whether r says that of the secret as a whole, with all its versions.
+// isDeletion reports whether r says that the secret is deleted as a whole, with all its
+// versions.
 func (r *refusal) isDeletion() bool { return r.isGone() && r.Kinds&deleted != 0 }
 
 func (r *refusal) when() string { return r.At.UTC().Format(time.RFC3339) }
 
-// A refusedError is why the last fetch failed, and how the source had refused the secret
-// before. It makes its text when it is asked for, since it is made with Cache.mu held and the
-// error of a source may be of any type.
+// A refusedError says why the last fetch failed, and how the source had refused the secret
+// before. It formats its text in Error, not when it is made: it is made with Cache.mu held,
+// and the Error method of a source's error may do anything.
 type refusedError struct {
 	last    error
 	known   string // from where, and when
@@ -82,8 +85,9 @@ type refusedError struct {
 func (e *refusedError) Error() string   { return fmt.Sprintf("%v; %s: %v", e.last, e.known, e.refusal) }
 func (e *refusedError) Unwrap() []error { return []error{e.last, e.refusal} }
 
-// recall has fail, the failure of t, remember the last refusal. If there is a value that may
-// be returned all the same, its error says so too, for StaleIfError. Called with mu held.
+// recall puts the last refusal into fail, the failure of t. If there is a value that may be
+// returned all the same, the error of fail names the refusal too, for StaleIfError. Called
+// with mu held.
 func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
 	if t.kept != nil && t.kept.refusal != nil {
 		fail.refusal = t.kept.refusal
@@ -104,7 +108,7 @@ func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
 	fail.err.Err = &refusedError{t.err, known, r.Kinds.cause()}
 }
 
-// noteRefusal has the file be told of a refusal. Called with mu held.
+// noteRefusal has the next write put a refusal into the file. Called with mu held.
 func (c *Cache) noteRefusal(ref Ref, r *refusal) {
 	b := c.backup
 	if b == nil {

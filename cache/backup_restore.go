@@ -39,8 +39,9 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 }
 
 // restoreEarly begins to look into the file for a secret whose first fetch takes long, once
-// for each fetch, and publishes what it finds. It returns a channel that is closed then, or
-// already if the secret has a value; nil if no fetch is under way, but begins or has ended.
+// for each fetch, and publishes what it finds. It returns a channel that is closed when the
+// file was looked into, or that is closed already if the secret has a value. It returns nil
+// if no fetch is under way at the moment.
 func (c *Cache) restoreEarly(ctx context.Context, ref Ref) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,8 +93,8 @@ func (c *Cache) restoreMeanwhile(ctx context.Context, ref Ref, e *entry) {
 	}
 }
 
-// refuseKept adds to what the file says what the source said to this Cache later, which may
-// not be in the file yet.
+// refuseKept adds to v, what the file says, a later refusal that this Cache got from the
+// source: it may not be in the file yet.
 func (c *Cache) refuseKept(e *entry, v *kept) {
 	now := time.Unix(0, c.now().wall)
 	c.mu.Lock()
@@ -121,8 +122,8 @@ func (b *backup) values(now time.Time) (map[Ref]kept, error) {
 	return values, nil
 }
 
-// readBackup returns what the file has, once for all who look at the same time. A disk or a
-// sealer that hangs holds them up for one FetchTimeout.
+// readBackup returns what the file has. Callers at the same time share one read. A disk or
+// a sealer that hangs holds them up for one FetchTimeout.
 func (c *Cache) readBackup() (map[Ref]kept, error) {
 	read := c.backup.reads.DoChan("", func() (any, error) {
 		var values map[Ref]kept

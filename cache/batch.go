@@ -149,7 +149,7 @@ func (l *lookups) longEnough(refs []Ref, wait *wait) <-chan time.Time {
 // alone looks ref up.
 func (l *lookups) alone(ref Ref) { l.aloneSince(ref, wait{}) }
 
-// aloneSince looks ref up for a reader that may have begun to wait.
+// aloneSince looks ref up for a reader that may be waiting already, by wait.
 func (l *lookups) aloneSince(ref Ref, wait wait) {
 	f := l.found[ref]
 	look := func() { f.snap, f.err = l.c.lookup(l.ctx, ref, f.last, wait) }
@@ -160,8 +160,9 @@ func (l *lookups) aloneSince(ref Ref, wait wait) {
 	}
 }
 
-// unasked writes what is found for ref if its request was not made, because of err. If ctx
-// has ended, a last good value is returned, and refreshed in the background.
+// unasked writes the result for ref if its request was not made, because of err. If ctx has
+// ended, the result is the last good value, if there is one, and a refresh starts in the
+// background.
 func (l *lookups) unasked(ref Ref, err error) {
 	f := l.found[ref]
 	if f.err = (&Error{Ref: ref, Err: err}); l.ctx.Err() != nil && l.mayHave(ref) {

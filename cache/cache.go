@@ -59,9 +59,10 @@ type Cache struct {
 	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry
 }
 
-// New makes a Cache over source. A Config that makes no sense, or no source, is
-// an error that wraps [ErrInvalidConfig]. It does no I/O, but to see that the file of a
-// sealed snapshot can be written: it creates an empty one beside it, and removes that.
+// New makes a Cache over source. A Config that makes no sense, or no source, is an error
+// that wraps [ErrInvalidConfig]. It does no I/O, except for a sealed snapshot: there it
+// creates an empty file beside the snapshot's, to see that this can be done, and removes
+// it.
 func New(source Source, cfg Config) (*Cache, error) {
 	if guard.IsNil(source) {
 		return nil, fmt.Errorf("%w: the source is nil", ErrInvalidConfig)
@@ -171,15 +172,17 @@ func (c *Cache) lookup(ctx context.Context, ref Ref, last *Snapshot, wait wait) 
 	}
 }
 
-// Refresh fetches the secret and returns what came, also for all who call [Cache.Get]
-// after. The fetch begins after the call of Refresh, so that it misses no rotation before
-// it. Forced fetches of a secret are Config.MinRefreshInterval apart: Refresh waits for the
-// end of that interval, together with all other callers, and then makes one fetch for all.
-// If that wait is longer than Config.FetchTimeout, Refresh returns an error at once, which
-// wraps [ErrTimeout] and says in RetryIn how long it would be.
+// Refresh fetches the secret and returns the value that came; later calls of [Cache.Get]
+// get that value too. The fetch begins after the call of Refresh, so that it misses no
+// rotation before the call. Forced fetches of a secret are Config.MinRefreshInterval apart:
+// Refresh waits for the end of that interval, together with all other callers, and then
+// makes one fetch for all. If that wait would be longer than Config.FetchTimeout, Refresh
+// returns an error at once, which wraps [ErrTimeout] and says in RetryIn how long the wait
+// would be.
 //
 // While a back-off delay runs, Refresh returns the error that began it. If a fetch is under
-// way and fails, that is the answer. A failure leaves the last good value where it is.
+// way at the call and fails, Refresh returns that fetch's error. A failure leaves the last
+// good value where it is.
 func (c *Cache) Refresh(ctx context.Context, ref Ref) (Value, error) {
 	s, err := c.LookupNow(ctx, ref)
 	if err != nil {
@@ -250,8 +253,8 @@ func (c *Cache) pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// isFor reports whether a successful outcome is what a forced refresh asked for. A fetch that
-// began before may have missed a rotation.
+// isFor reports whether a successful outcome is what a forced refresh asked for. A fetch
+// that began before the call may have missed a rotation.
 func (o *outcome) isFor(asked *decision, asks request, cfg *Config) bool {
 	if !o.forced {
 		return false
@@ -263,9 +266,9 @@ func (o *outcome) isFor(asked *decision, asks request, cfg *Config) bool {
 }
 
 // Invalidate makes the next Get of ref fetch, and wait for that fetch, as if the value were
-// past its TTL; if the fetch fails or takes long, the last good value is what
-// Config.StaleIfError decides about. The fetch is a forced one, as IsForced tells the Source.
-// It begins at once if the last one that Invalidate asked for began Config.MinRefreshInterval
+// past its TTL; if the fetch fails or takes long, Config.StaleIfError decides whether Get
+// returns the last good value. The fetch is a forced one, as IsForced tells the Source. It
+// begins at once if the last one that Invalidate asked for began Config.MinRefreshInterval
 // ago or earlier, else at the end of that interval, for which a Get waits for at most
 // Config.MaxRefreshWait.
 func (c *Cache) Invalidate(ref Ref) error {

@@ -20,7 +20,7 @@ func readClocks(start time.Time) instant {
 	return instant{wall: wall, mono: mono}
 }
 
-// undated is the mono of an instant of which nobody knows how long ago it was.
+// undated is the mono of an instant whose distance from now is unknown.
 const undated = math.MinInt64
 
 // since returns how long ago b was, by the clock on which that is longer: time

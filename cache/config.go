@@ -44,12 +44,12 @@ type Config struct {
 	// 1 h by default and at least 1 ms.
 	TTL time.Duration
 
-	// MaxRefreshWait is how long a reader waits for the refresh of a value that is past
-	// its TTL or was invalidated, if the reader may be given that value instead
-	// (StaleIfError); 1 s by default. A reader whose context has a deadline waits for at
-	// most a third of the time that it has left. The refresh goes on meanwhile. After a
-	// refresh that failed, no reader waits until one succeeds. A negative MaxRefreshWait
-	// lets no reader wait.
+	// MaxRefreshWait is how long a reader waits for the refresh of a value that is past its
+	// TTL or was invalidated, if the reader may be given that value instead (StaleIfError);
+	// 1 s by default. A reader whose context has a deadline waits for at most a third of
+	// the time that it has left. The refresh goes on meanwhile. Once a refresh that began
+	// after the TTL has failed, no reader waits until one succeeds. A negative
+	// MaxRefreshWait lets no reader wait.
 	MaxRefreshWait time.Duration
 
 	// NoRefreshAhead turns refresh-ahead off. With it on, an access to a value
@@ -78,20 +78,20 @@ type Config struct {
 	// by default and at least 1 ms.
 	FetchTimeout time.Duration
 
-	// MinRefreshInterval is the least time between the starts of two fetches of one
-	// secret that [Cache.Refresh] forces, and of two that [Cache.Invalidate] asks for; 1 s
-	// by default and at least 1 ms. A negative one turns it off, for tests say. An evicted
-	// secret begins anew.
+	// MinRefreshInterval is the least time between the starts of two fetches of one secret
+	// that [Cache.Refresh] forces, and of two that [Cache.Invalidate] asks for; 1 s by
+	// default and at least 1 ms. A negative one turns it off, for tests say. The interval
+	// is forgotten if the secret is evicted.
 	MinRefreshInterval time.Duration
 
-	// StaleIfError decides whether the last good value, whose age is given, may be
-	// returned although it is past its TTL, because refreshing it failed with err or
-	// takes longer than readers wait: then err wraps [ErrTimeout]. By default (nil) it
-	// always may. A reader whom StaleIfError refuses a value while the refresh is under
-	// way goes on waiting. It is called by the goroutine that reads, from several at once;
-	// if it panics, the answer is no. The error of a read that it refuses says so, and
-	// wraps [ErrPanic] if it panicked. If the source can't answer, and had refused the secret
-	// since it last gave it, err wraps that refusal too. The age is math.MaxInt64 if it is
+	// StaleIfError decides whether the last good value, whose age is given, may be returned
+	// although it is past its TTL, because refreshing it failed with err or takes longer
+	// than readers wait: then err wraps [ErrTimeout]. By default (nil) it always may. If
+	// StaleIfError refuses the value while the refresh is under way, the reader goes on
+	// waiting. The reading goroutine calls StaleIfError, and several may at once; if it
+	// panics, the answer is no. If it refuses, the error of the read says so, and wraps
+	// [ErrPanic] if it panicked. If the source can't answer now, and refused the secret
+	// after it last gave it, err wraps that refusal too. The age is math.MaxInt64 if it is
 	// unknown, which [Config.WithSnapshot] explains.
 	StaleIfError func(err error, age time.Duration) bool
 
@@ -200,8 +200,7 @@ func (c Config) resolved() Config {
 	return c
 }
 
-// orDefault puts the default in place of 0, and 0 in place of a negative setting, which is
-// one that is off.
+// orDefault returns the default for 0, and 0 for a negative setting, which turns it off.
 func orDefault(d, usual time.Duration) time.Duration {
 	if d == 0 {
 		return usual

@@ -70,8 +70,8 @@ type past struct {
 	under   *outcome  // what the fetch under way will have; nil if there is none
 	invalid bool      // Invalidate was called since the last fetch began
 	failure *failure  // nil unless the last fetch failed
-	forced  lastFetch // that was forced, by Refresh or after Invalidate
-	renewed lastFetch // that Invalidate had asked for
+	forced  lastFetch // the last one that Refresh or Invalidate asked for
+	renewed lastFetch // the last one that Invalidate asked for
 }
 
 // A lastFetch is when the last fetch of a kind began, if there was one.
@@ -80,7 +80,7 @@ type lastFetch struct {
 	at     instant
 }
 
-// left returns what is left at now of an interval after the fetch.
+// left returns how much of an interval that began with the fetch is left at now.
 func (l lastFetch) left(interval time.Duration, now instant) time.Duration {
 	if l.number == 0 {
 		return 0

@@ -41,10 +41,10 @@ const (
 	renewal                // a forced one that begins after the call
 )
 
-// answers reports whether a successful outcome is an answer to a reader who asked then. A
-// reader who asked in the middle of the fetch must not be given what Invalidate was called
-// for meanwhile, nor what was past its TTL already. Only the monotonic clock says whether
-// the fetch or the question came first.
+// answers reports whether a successful outcome answers a reader that asked at that time. A
+// reader that asked in the middle of the fetch must not get a value that was invalidated
+// meanwhile, or that was past its TTL already. Only the monotonic clock says whether the
+// fetch or the question came first.
 func (o *outcome) answers(asked instant, ttl time.Duration) bool {
 	if o.snap == nil {
 		return false // the batch had no answer
@@ -63,8 +63,8 @@ func (c *Cache) fetch(ctx context.Context, ref Ref, asks request) <-chan singlef
 	})
 }
 
-// queued ends the keys in Cache.flights of fetches that wait for the end of an interval, so
-// that no caller joins them that may begin a fetch at once.
+// queued is the end of the key, in Cache.flights, of a fetch that waits for the end of an
+// interval. So a caller that may begin a fetch at once does not join it.
 const queued = "\x00queued"
 
 // queue is fetch for a reader that has to wait for the end of MinRefreshInterval.
@@ -74,8 +74,8 @@ func (c *Cache) queue(ctx context.Context, ref Ref) <-chan singleflight.Result {
 	})
 }
 
-// await waits for the outcome of the fetch that d says is under way, else of one that
-// it starts. It waits no longer than until enough sends, if it is not nil, or ctx ends. The
+// await waits for the outcome of the fetch that d says is under way, else of one that it
+// starts. The wait ends early when enough sends, or when ctx ends; enough may be nil. The
 // outcome comes at once if the Cache is closed.
 func (c *Cache) await(ctx context.Context, ref *Ref, d *decision, asks request, enough <-chan time.Time) (*outcome, error) {
 	var started <-chan singleflight.Result
@@ -189,8 +189,9 @@ func (c *Cache) apart(f func()) {
 }
 
 // takeOff registers a flight. If there is one already, it returns that as under. If another
-// one ended since the caller looked, and the flight is needless now or may not begin yet, it
-// returns nothing and writes the outcome. An empty one sends the caller back to look.
+// flight ended since the caller looked, and this one is needless now or may not begin yet,
+// takeOff returns nothing and writes the outcome. An empty outcome sends the caller back to
+// look.
 func (c *Cache) takeOff(ref Ref, asks request, out *outcome) (_ *entry, under *outcome) {
 	now := c.now()
 	out.began = now

@@ -100,8 +100,9 @@ func (c *Cache) decide(e *entry, now instant) (d decision, may time.Duration) {
 }
 
 // decideExpired decides about a value that may not be returned before a fetch to refresh it
-// has begun. Once such a fetch has failed, the next ones go on in the background and no
-// reader waits until one succeeds: a source that hangs would cost each rare reader its wait.
+// has begun. Once such a fetch has failed, further fetches run in the background and no
+// reader waits until one succeeds. Otherwise, where reads are rare and the source hangs,
+// each reader would wait.
 func (c *Cache) decideExpired(e *entry, s *Snapshot, delay time.Duration, now instant) (decision, time.Duration) {
 	f := e.failure()
 	if f == nil || delay <= 0 && !f.tried {
@@ -176,9 +177,9 @@ func (c *Cache) entry(ref Ref) (*entry, error) {
 	return c.newEntry(ref), nil
 }
 
-// maySeeStale asks whether the value of a stale decision may be returned. If it may, the
-// Observer learns of it, once for each fetch that failed or was slow. If it may not, the
-// error says so beside what failed.
+// maySeeStale asks whether the value of a stale decision may be returned. If it may,
+// maySeeStale calls the Observer, once for each fetch that failed or was slow. If it may
+// not, the error says so, and what failed.
 func (c *Cache) maySeeStale(ctx context.Context, d decision) error {
 	age := c.now().since(d.snap.at)
 	if err := c.allowsStale(d, age); err != nil {

@@ -18,10 +18,11 @@ type wait struct {
 }
 
 // begin sets the timer for the fetch that d asks for. The reader waits for at most
-// MaxRefreshWait, counted from the beginning of the fetch, so that of many readers in a row
-// only the first ones wait. It waits as long again for a fetch that may not begin yet. A third
-// of what is left of the context's time is the most, so that the reader can still use what it
-// gets.
+// MaxRefreshWait, counted from the beginning of the fetch, so that a reader which comes
+// later in the fetch waits less or not at all. For a fetch that may not begin yet, the
+// reader also waits for its beginning, for at most another MaxRefreshWait. In all it waits
+// for at most a third of the time that its context has left, so that it has time to use the
+// value.
 func (w *wait) begin(c *Cache, ctx context.Context, d *decision, last *Snapshot) {
 	if d.verdict == stale {
 		w.over = true // StaleIfError has refused the value already
@@ -82,8 +83,9 @@ func (w *wait) enough() <-chan time.Time {
 	return w.timer.C
 }
 
-// goOn has the reader wait on, which has waited long enough and for which there is no last
-// good value: until the sealed file was looked into, and then for the fetch.
+// goOn is for a reader that has waited long enough and for which there is no last good
+// value. It has the reader wait until the sealed file was looked into, and after that for
+// the fetch.
 func (w *wait) goOn(c *Cache, ctx context.Context, ref Ref) {
 	if w.early == nil && c.backup != nil {
 		w.early = c.restoreEarly(ctx, ref) // nil: the reader looks again, at once
@@ -101,12 +103,12 @@ func (w *wait) stop() {
 // errLongEnough ends a reader's wait; no caller sees it.
 var errLongEnough = errors.New("the reader has waited long enough")
 
-// errSlow is what StaleIfError is given if a refresh takes long and none has failed before.
+// errSlow is what StaleIfError gets if a refresh takes long and none has failed before.
 var errSlow = fmt.Errorf("%w: the refresh has not ended yet", ErrTimeout)
 
-// lastGoodSoFar returns the last good value to a reader that waits for a refresh no longer,
-// and whether there is one which StaleIfError allows. It may be last, which the reader's
-// handle kept.
+// lastGoodSoFar returns the last good value for a reader that stops waiting for a refresh,
+// and whether there is one that StaleIfError allows. The value may be last, which the
+// reader's handle kept.
 func (c *Cache) lastGoodSoFar(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot, bool) {
 	now := c.now()
 	c.mu.Lock()
@@ -139,8 +141,8 @@ func (c *Cache) lastGoodSoFar(ctx context.Context, ref Ref, last *Snapshot) (*Sn
 	return d.snap, c.maySeeStale(ctx, d) == nil
 }
 
-// slowFailure returns what readers learn of a refresh that has not ended yet; the same for
-// all readers of one fetch. Called with Cache.mu held.
+// slowFailure returns the failure that readers get for a refresh that has not ended yet. It
+// is the same for all readers of one fetch. Called with Cache.mu held.
 func slowFailure(e *entry, ref Ref) *failure {
 	f := &failure{err: &Error{Ref: ref, Err: errSlow}}
 	if e == nil || e.under() == nil {

@@ -138,8 +138,8 @@ func (s *Snapshot) RefreshError() error {
 	return nil
 }
 
-// present returns the entry of the secret, which is another one if s was evicted and the
-// secret is fetched anew. Called with Cache.mu held.
+// present returns the current entry of the secret. That is another entry than the one of s
+// if s was evicted and the secret is fetched anew. Called with Cache.mu held.
 func (s *Snapshot) present() *entry {
 	ref := s.Ref()
 	if e := s.Cache().find(&ref); e != nil {
@@ -155,9 +155,10 @@ func (s *Snapshot) Expired() bool {
 	return expired
 }
 
-// State returns what Expired does, and why the last attempt to refresh the secret failed. If
-// none failed, and the value is expired or was evicted and returned because fetching it takes
-// long, the error is that the refresh has not ended yet, which wraps [ErrTimeout].
+// State returns what Expired does, and why the last attempt to refresh the secret failed.
+// If none failed, but the value is expired, the error says that the refresh has not ended
+// yet, and wraps [ErrTimeout]. The same holds for a value that was evicted and is returned
+// because fetching it takes long.
 func (s *Snapshot) State() (expired bool, err error) {
 	c := s.Cache()
 	now := c.now()
@@ -185,9 +186,9 @@ func (s *Snapshot) Before(other *Snapshot) bool {
 	return s.isOlder(other) && s.isOf(other.entry)
 }
 
-// isOlder is Before for two of one Ref and Cache. What another process fetched, and is
-// known by a sealed snapshot, has no number, but mostly a time: it counts as the older one
-// if it has none.
+// isOlder is Before for two of one Ref and Cache. A Snapshot from a sealed file, which
+// another process fetched, has no number, but mostly a time. If it has no time either, it
+// counts as the older one.
 func (s *Snapshot) isOlder(other *Snapshot) bool {
 	switch known := s.number != 0 && other.number != 0; {
 	case !known && s.isUndated() != other.isUndated():

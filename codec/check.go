@@ -18,7 +18,7 @@ type Checker interface {
 
 // Check returns an error if c cannot decode into a T, whatever the secret is. The
 // error is an *[Error] of kind [ErrUnsupported] that names the fields in question.
-// [Decode] returns the same error. The result is nil for a Codec that is no
+// [Decode] returns the same error. Check returns nil for a Codec that is no
 // [Checker].
 func Check[T any](c Codec) error {
 	return check(c, reflect.TypeFor[T]())

@@ -34,24 +34,24 @@ import (
 // A T, or a type inside it, that would leave a field empty without an error is
 // refused whatever the secret is, by [Check] and by each Decode:
 //
-//   - A struct that has UnmarshalJSON or UnmarshalText from an embedded field, since
-//     that method decodes the whole struct and fills the embedded field only. A
-//     struct may declare the method itself. A struct may also have it from a field
-//     embedded by value, without a tag, that is its only field with a key: it is
-//     decoded as that field is. An embedded struct whose method is not promoted is
-//     refused, since nothing would call the method. A promoted UnmarshalBinary that
-//     would hide fields is not used.
-//   - Two fields with one key, also if one is tagged and the other is not. A less
-//     deeply embedded field may have the key of another if it has its name too, and
-//     so shadows it in Go.
+//   - A struct that has UnmarshalJSON or UnmarshalText from an embedded field,
+//     since that method decodes the whole struct and fills the embedded field only.
+//     A struct may declare the method itself. A struct may also have the method
+//     from a field embedded by value, without a tag, if that is its only field with
+//     a key: the struct is decoded as that field is. An embedded struct whose
+//     method is not promoted is refused, since nothing would call the method. A
+//     promoted UnmarshalBinary that would hide fields is not used.
+//   - Two fields with one key, also if one is tagged and the other is not. A field
+//     may have the key of a more deeply embedded one if it has that one's Go name
+//     too, and so shadows it in Go.
 //   - A tag on an unexported field; an embedded pointer to an unexported struct; a
 //     struct that has fields, but none to set; a channel, a function, an interface
-//     with methods, and what else no JSON value fills.
+//     with methods, and any other type that no JSON value fills.
 //   - A json tag that reflect.StructTag does not find (`json: "x"`), and a name or an
 //     option in it that encoding/json ignores, such as omitemtpy. The option inline is
 //     allowed where a struct is embedded without a name.
 //
-// The tag `json:"-"` takes a field out of all this.
+// A field with the tag `json:"-"` is left out of these checks.
 //
 // The zero value is ready for use and is what [For] answers.
 type JSON struct {

@@ -17,7 +17,7 @@ type field struct {
 	optional bool         // the key may be missing
 	quoted   bool         // tagged `,string`, and of a kind that the tag is for
 	tagged   bool         // the key comes from the tag
-	hidden   bool         // the Go field is unexported, and so an embedded struct with a tag
+	hidden   bool         // the Go field is unexported: an embedded struct with a tag
 	stuck    reflect.Type // an embedded pointer on the way to it that cannot be set
 }
 
@@ -34,7 +34,7 @@ type structReader struct {
 // A level is a struct type that is embedded at one depth.
 type level struct {
 	typ  reflect.Type
-	ways []way // that lead there, at most two: as good as more for its keys to clash
+	ways []way // that lead there; two are kept at most, enough for its keys to clash
 }
 
 // A way leads from a struct to one that is embedded in it.
@@ -118,8 +118,8 @@ func (r *structReader) embed(l level, sf reflect.StructField, path string, next 
 	return next
 }
 
-// ownMethod is the method by which values of type t decode themselves; "" if they
-// don't.
+// ownMethod returns the name of the method by which values of type t decode
+// themselves; "" if they have none.
 func ownMethod(t reflect.Type) string {
 	for _, method := range []string{unmarshalJSON, unmarshalText} {
 		if decodes(t, method) {
@@ -164,10 +164,10 @@ func (r *structReader) fault(path, trouble string) {
 	r.faults = append(r.faults, fault{"the field " + path + " of " + typeName(r.typ), trouble})
 }
 
-// fields returns the fields that win their keys, and what would leave a field
-// empty. The least deeply embedded field wins, as in encoding/json. Another with
-// its key is a fault, unless Go too takes it for shadowed: unless it is more deeply
-// embedded than a field of its name.
+// fields returns the fields that win their keys, and the faults that would leave a
+// field empty. The least deeply embedded field wins, as in encoding/json. Another
+// field with its key is a fault, unless Go too takes that field for shadowed: a
+// less deeply embedded field has its name.
 func (r *structReader) fields() ([]field, []fault) {
 	var fields []field
 	faults := r.faults
@@ -192,7 +192,8 @@ func (r *structReader) fields() ([]field, []fault) {
 	return fields, faults
 }
 
-// clash reports whether g would stay empty, or make f do so, for having f's key.
+// clash reports whether g would stay empty, or leave f empty, because it has f's
+// key.
 func (r *structReader) clash(f, g field) bool {
 	if f.name != g.name {
 		return false

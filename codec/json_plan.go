@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// A plan is how values of one type are decoded, and what of the type can't be.
-// Plans are made once a type and never change after that. A plan is run only if
-// there are no faults in it and in its parts.
+// A plan is how values of one type are decoded, and which parts of the type can't
+// be. A plan is made once for each type and never changes after that. A plan is run
+// only if there are no faults in it and in its parts.
 type plan struct {
 	decode func(d *decoder, v reflect.Value)
 	// takesNull says that null is a value of the type, not the lack of one.
@@ -50,7 +50,7 @@ func planFor(t reflect.Type) root {
 	return r
 }
 
-// refusal lists the faults of p and of what it is made of; "" if there are none.
+// refusal lists the faults of p and of its parts; "" if there are none.
 func (p *plan) refusal() string {
 	type place struct {
 		path string
@@ -121,7 +121,7 @@ func (m planning) fill(p *plan, t reflect.Type) {
 	}
 }
 
-// leaveOut is what helps against types that nothing decodes into.
+// leaveOut is the advice about a type that nothing decodes into.
 const leaveOut = "give it another type, or tag the field json:\"-\""
 
 func (m planning) fillKind(p *plan, t reflect.Type) {

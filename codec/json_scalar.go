@@ -241,8 +241,8 @@ func decodeText(d *decoder, v reflect.Value) {
 	}
 }
 
-// decodeBinary hands a string to its type's UnmarshalBinary method, and leaves an
-// object to the plan for the type's fields, if that has no faults.
+// decodeBinary decodes a string by the type's UnmarshalBinary method, and an object
+// by the plan for the type's fields, if that has no faults.
 func decodeBinary(object *plan) func(*decoder, reflect.Value) {
 	refusal := sync.OnceValue(object.refusal)
 	return func(d *decoder, v reflect.Value) {

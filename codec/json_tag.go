@@ -19,8 +19,9 @@ type fieldTag struct {
 	quoted   bool   // string
 }
 
-// readTag reads a field's json tag. The trouble is what encoding/json would ignore
-// of it without a word, as the predicate of a sentence about the field.
+// readTag reads a field's json tag. The trouble names the part of the tag that
+// encoding/json would ignore without a word; it is the predicate of a sentence
+// about the field.
 func readTag(sf reflect.StructField) (tag fieldTag, trouble string) {
 	tag.text, tag.isThere, trouble = findTag(string(sf.Tag))
 	if trouble != "" || !tag.isThere {
@@ -53,8 +54,8 @@ func readTag(sf reflect.StructField) (tag fieldTag, trouble string) {
 	return tag, ""
 }
 
-// findTag finds the json tag among a field's tags. The trouble says that there is
-// one which reflect.StructTag.Get doesn't find.
+// findTag finds the json tag among a field's tags. The trouble says that there is a
+// json tag which reflect.StructTag.Get doesn't find.
 func findTag(tags string) (text string, found bool, trouble string) {
 	for {
 		key, quoted, rest := cutTag(tags)

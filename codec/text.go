@@ -76,8 +76,8 @@ func (Bytes) Decode(data []byte, into any) error {
 	return nil
 }
 
-// wholeRefusal says why the method does not decode all of a t, which has it, or of
-// what a t points to.
+// wholeRefusal says why the method does not decode all of a t, or all of the value
+// that a t points to. Type t must have the method.
 func wholeRefusal(t reflect.Type, method string) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()

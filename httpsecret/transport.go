@@ -31,22 +31,22 @@ func BearerToken(origin string, secret *typedsecret.Secret[string], base http.Ro
 // Authorization header, in place of one that is there. It is safe for concurrent use.
 // What makes no sense is the error of each request.
 //
-// After a 401 the request is sent again as [typedsecret.Secret.Do] has it, for 10 s by
-// default: at once with another version of the secret, and with the same one after pauses
-// that grow from 1 s. A server that answers 401 did not do what it was asked. The handle's
-// typedsecret.WithRejected is not asked. If there is no more to be tried, or the request's
-// deadline has come, the caller gets the last 401 itself, not an error.
+// After a 401 the request is sent again, by the rules of [typedsecret.Secret.Do], for 10 s
+// by default: at once with another version of the secret, and with the same one after
+// pauses that grow from 1 s. A server that answers 401 did not do what it was asked. The
+// handle's typedsecret.WithRejected is not asked. If there is no more to be tried, or the
+// request's deadline has come, the caller gets the last 401 itself, not an error.
 //
-// Each request is sent at least once, whatever others are answered, since an API may answer
-// 401 to a single request. The repeats of all requests take turns. So when a key is revoked
-// for good, one request is sent 5 times within 10 s, and 50 at once are sent 54 times in all.
-// After that each request is sent once, and its 401 is returned at once, until there is
-// another version, or no 401 for a minute. With typedsecret.WithMaxRejections a request may
-// not be sent at all; then its error says so.
+// Each request is sent at least once, even if other requests are answered with 401, since
+// an API may answer 401 to a single request. The repeats of all requests take turns. So
+// when a key is revoked for good, one request is sent 5 times within 10 s, and 50 at once
+// are sent 54 times in all. After that each request is sent once, and its 401 is returned
+// at once, until there is another version, or a minute without a 401. With
+// typedsecret.WithMaxRejections a request may not be sent at all; then its error says so.
 //
-// For an API that often answers 401 for other reasons, or that knows a new token only when
-// Secrets Manager has it, make the secret by typedsecret.WithRetryBudget(0): else a request
-// that is answered so takes up to 10 s.
+// Some APIs often answer 401 for other reasons, or know a new token only when Secrets
+// Manager has it. For these, make the secret with typedsecret.WithRetryBudget(0); else each
+// request with a 401 takes up to 10 s.
 //
 // A body without GetBody can't be sent again. Then the 401 is returned at once, and
 // the next request asks for the secret anew.
@@ -111,7 +111,7 @@ func (t *transport[T]) RoundTrip(r *http.Request) (*http.Response, error) {
 			err = e.send(t.base, func(r *http.Request) { t.authorize(r, value) })
 		}
 		if e.stuck {
-			// The next request asks for the secret; that this fails shows there.
+			// The next request asks for the secret, and returns the error if that fails.
 			_ = t.secret.Invalidate(ctx)
 			cancel() // Do learns of the 401, and does not try again
 		}
@@ -147,7 +147,7 @@ var errNoRefusal = errors.New("httpsecret: no refusal")
 type exchange struct {
 	request  *http.Request
 	body     io.ReadCloser // for the next try; nil for the request's own
-	sent     bool          // so base has closed the request's body, or will
+	sent     bool          // base has the request, so it has closed the body, or will
 	stuck    bool          // the last answer is a 401, and the body can't be sent again
 	response *http.Response
 	err      error // of base

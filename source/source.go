@@ -77,7 +77,8 @@ const (
 	digits  = "0123456789"
 )
 
-// isRegion reports whether a text can be the name of a region, which is a part of a host's.
+// isRegion reports whether a text can be the name of a region. That name becomes a part of
+// a host's name.
 func isRegion(text string) bool {
 	return text != "" && len(text) <= 63 && firstOutside(text, letters+digits+"-") < 0
 }
@@ -98,16 +99,16 @@ func firstOutside(text, these string) int {
 //
 //   - aws: is Secrets Manager as [awssm.FromEnvironment] finds it, aws:eu-west-1 that of
 //     a region
-//   - agent: is the agent on this machine, agent:http://localhost:2773 one elsewhere; see
-//     package agent
+//   - agent: is the agent at its usual address on this machine, agent:http://localhost:2773
+//     the agent at that URL; see package agent
 //   - failover:eu-west-1,eu-central-1 is the first region that can answer
 //   - file:/mnt/secrets is a directory of files
 //   - env: is the environment, env:SECRET_ the variables that begin so
 //   - static:dev.json is a JSON file, static:dev.env one of lines
 //
 // An unknown scheme is an error that lists the known. Errors wrap [cache.ErrInvalidConfig].
-// Since a secret may have been given in place of a setting, an error quotes no part of the
-// setting but a path of letters, digits and the usual marks.
+// A person may have given a secret in place of a setting, so an error quotes no part of the
+// setting, except a path of letters, digits and the usual marks.
 func Open(ctx context.Context, setting string) (cache.Source, error) {
 	if ctx == nil {
 		ctx = context.Background()

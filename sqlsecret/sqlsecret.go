@@ -9,11 +9,12 @@
 //
 // New connections log in with the present version. If a login is refused, the secret is
 // refreshed and the login tried again, as [typedsecret.Secret.Do] does it, with the
-// handle's options: by default for 10 s, in which the query waits, unless its context
-// ends. A version that was refused is tried by one login at a time, however many queries
-// wait, and typedsecret.WithMaxRejections bounds how often. Connections of an older version are retired once a login with a newer one has
-// succeeded, and not before: when they come back to the pool, or are taken from it
-// again; never while a query or transaction runs.
+// handle's options: by default for 10 s, in which the query waits, unless its context ends.
+// A version that was refused is tried by one login at a time, however many queries wait.
+// The option typedsecret.WithMaxRejections bounds how often. Connections of an older
+// version are retired once a login with a newer one has succeeded, and not before: when
+// they come back to the pool, or are taken from it again; never while a query or
+// transaction runs.
 //
 // From the first connection on a goroutine watches the secret, until Close, so the
 // secret is refreshed although nobody reads it. If it sees a new version and the pool
@@ -199,11 +200,11 @@ var probeDelays = backoff.Policy{Max: 10 * time.Minute, Jitter: backoff.EqualJit
 // probeTimeout bounds one login of prove.
 const probeTimeout = 30 * time.Second
 
-// prove logs in with the present version, only to know whether it is accepted, if there
-// are connections of another version to retire and no login of the pool shows it meanwhile.
-// The login is one of [typedsecret.Secret.Do] like the pool's, so it is held back with
-// them. If it is refused, prove tries again later, as long as there are connections: a
-// pool that has none adds no refusals to those that may lock an account.
+// prove logs in with the present version, only to know whether it is accepted. It does so
+// if there are connections of another version to retire and no login of the pool shows that
+// meanwhile. The login is in a [typedsecret.Secret.Do], like those of the pool, so it is
+// held back with them. If it is refused, prove tries again later, as long as the pool has
+// connections: a pool without any should add no refusals, which may lock an account.
 func (c *Connector[T]) prove() {
 	for n := 1; ; n++ {
 		if _, info, err := c.secret.GetWithInfo(c.ctx); err == nil && !c.logins.awaits(info) || c.conns.Load() == 0 {

@@ -8,8 +8,8 @@ ours=github.com/typedsecret/typedsecret
 # module too; its `check` asks no network. Its v2 can't be had by the module proxy.
 go_licenses=github.com/google/go-licenses@v1.6.0
 
-# A program that uses a module here may be built from code under these licences. They ask
-# for no more than their notice.
+# A program that uses a module here may be built from code under these licences. These
+# licences ask for no more than their notice.
 permissive=Apache-2.0,MIT,ISC,BSD-2-Clause,BSD-3-Clause
 
 # Code that is never part of a user's program (tests, and the peers in bench) may be under

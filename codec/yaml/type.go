@@ -11,10 +11,10 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// CheckType implements [codec.Checker]. Beside what codec.JSON refuses, it refuses
-// what was written for another YAML package and would be ignored: a yaml tag on a
-// field without a json tag, and an UnmarshalYAML method of a type without
-// UnmarshalJSON and UnmarshalText.
+// CheckType implements [codec.Checker]. It refuses what codec.JSON refuses. It also
+// refuses code for other YAML packages that would be ignored: a yaml tag on a field
+// without a json tag, and an UnmarshalYAML method of a type without UnmarshalJSON
+// and UnmarshalText.
 func (Codec) CheckType(t reflect.Type) error {
 	if err := (codec.JSON{}).CheckType(t); err != nil {
 		return err

@@ -65,8 +65,9 @@ type Result struct {
 	Err     error         // the first that a query failed with
 }
 
-// Most is how many logins may be wrong: as many as the bound says; without one, those that
-// were under way when the first was refused, and then two a second.
+// Most returns how many logins may be wrong: as many as the bound says. Without a bound,
+// these are the logins that were under way when the first was refused, and then two a
+// second.
 func (r Result) Most() int {
 	if r.Bound > 0 {
 		return r.Bound
@@ -121,8 +122,8 @@ func prepare(ctx context.Context, db *pgtest.Server, server *secrettest.Server) 
 	return err
 }
 
-// rotate is the rotation with its window; or what a rotation that failed leaves behind,
-// and a change by hand that is undone when the window's time is over.
+// rotate plays the rotation with its window. For LeftBehind it plays a rotation that failed
+// and a change by hand, and, after the window's time, a second attempt of the rotation.
 func rotate(ctx context.Context, db *pgtest.Server, server *secrettest.Server, s Setting) error {
 	rotator := rotation.New(server)
 	config := rotation.Config{Database: db, Strategy: rotation.SingleUser, Pauses: rotation.Pauses{Set: Window}}

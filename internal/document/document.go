@@ -1,9 +1,8 @@
 // Package document reads files that hold several secrets by their IDs: a JSON object, or
 // lines of ID=VALUE.
 //
-// An error says the line and the column, and what is expected there. It quotes nothing of
-// the file, no ID either: where the file is not as it should be, a secret may stand
-// anywhere.
+// An error gives the line and the column, and what is expected there. It quotes nothing of
+// the file, not even an ID: in a malformed file, a secret may stand anywhere.
 package document
 
 import (

@@ -45,8 +45,8 @@ func Env(data []byte) (map[string]string, error) {
 
 var escapes = map[byte]byte{'n': '\n', 't': '\t', 'r': '\r', '"': '"', '\\': '\\'}
 
-// unquote returns the value that text stands for; or what is expected, and the rest of
-// text from there on.
+// unquote returns the value that text stands for. If there is none, it returns what is
+// expected, and the rest of text from the place where it is expected.
 func unquote(text string) (value, rest, what string) {
 	if text == "" || text[0] != '\'' && text[0] != '"' {
 		return bare(text)

@@ -16,7 +16,7 @@ type Member struct {
 	At    Position // of the ID
 }
 
-// Text returns the secret: what a string means, and any other value as it is written.
+// Text returns the secret: a string's content, or any other value as it is written.
 func (m Member) Text() string {
 	var text string
 	if m.Value[0] == '"' && json.Unmarshal(m.Value, &text) == nil {
@@ -85,7 +85,7 @@ func decodeMember(dec *json.Decoder, m *Member) error {
 	return err
 }
 
-// skip returns the offset of the first byte, from at on, that is none of those.
+// skip returns the offset of the first byte, from at on, that is none of these.
 func skip(data []byte, at int, these string) int {
 	for at < len(data) && bytes.IndexByte([]byte(these), data[at]) >= 0 {
 		at++

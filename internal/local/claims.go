@@ -8,10 +8,10 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-// Claims notes which secret was read from each place, such as a file or a variable.
-// Several IDs may lead to one place, and Secrets Manager would keep their secrets apart:
-// a place that was read for one secret is refused to another. The zero value is ready for
-// use, and safe for concurrent use.
+// Claims notes which secret was read from each place, such as a file or a variable. Several
+// IDs may lead to one place, and Secrets Manager would keep their secrets apart: so Claims
+// refuses a place that was read for one secret to another. The zero value is ready for use,
+// and safe for concurrent use.
 type Claims struct {
 	mu     sync.Mutex
 	places map[string]claim
@@ -26,8 +26,8 @@ type claim struct {
 }
 
 // Take reports an error that wraps [cache.ErrInvalidRef] if place was read for another
-// secret than id, whose name is one of [Keys]. What calls the place so in errors, "the
-// file db" say.
+// secret than id, whose name is one of [Keys]. The argument what names the place in errors:
+// "the file db", say.
 func (c *Claims) Take(place, id, name, what string) error {
 	next := claim{id: id, name: name}
 	if before, rest, isARN := strings.Cut(id, ":secret:"); isARN && strings.HasPrefix(id, "arn:") {
@@ -63,8 +63,8 @@ func (c *Claims) Drop(place string) {
 	delete(c.places, place)
 }
 
-// agrees reports whether both claims may be of one secret. A name may be that of the
-// secret in any account, since the account of the program isn't known.
+// agrees reports whether both claims may be of one secret. A name agrees with an ARN of any
+// account, since the program's account is unknown.
 func (c claim) agrees(other claim) bool {
 	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
 	return c.name == other.name && !differ(c.account, other.account) && !differ(c.suffix, other.suffix)

@@ -11,8 +11,8 @@ import (
 // withheld stands for a path that is not shown.
 const withheld = "(a path that is not shown, since its characters may be those of a secret)"
 
-// Shown returns what a text shows in place of a path that may be none: the path, unless it
-// has a character that paths seldom have and secrets often. In a setting such as
+// Shown returns the form in which an error shows a path that may be a secret: the path,
+// unless it has a character that paths seldom have and secrets often. In a setting such as
 // file:hunter2!x the secret itself may stand where a path belongs.
 func Shown(path string) string {
 	plain := "/._-~+,() " // beside letters and digits

@@ -13,9 +13,9 @@ import (
 // sources are the files that a block of code may be taken from.
 var sources = []string{"example*_test.go", "*/example*_test.go", "*/*/example*_test.go", "examples/*/*.go"}
 
-// Sources returns the files below dir, relative to it, whose lines the Go blocks of
-// dir's README.md are: the lines of each block occur in one file, in their order. An
-// error names the blocks that are in no file.
+// Sources returns the files below dir, relative to it, that hold the Go blocks of dir's
+// README.md. The lines of each block must occur in one file, in their order. An error names
+// the blocks that are in no file.
 func Sources(dir string) (files []string, err error) {
 	markdown, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 )
 
 // build makes the commits and tags of the release in a clone: one that closes the
-// changelog; after it one in which each released module requires its siblings at the
-// version, without a replacement; and a merge of both that changes nothing. Through the
-// merge the tags are before what comes next, so that the pseudo-versions of later
-// commits are higher than this release.
+// changelog; after it one in which each released module requires its siblings at
+// the version, without a replacement; and a merge of both that changes nothing. The
+// merge makes the tags ancestors of later commits, so that the pseudo-versions of
+// those are higher than this release.
 func (r *release) build(ctx context.Context) error {
 	if err := r.clone(ctx); err != nil {
 		return err
@@ -55,7 +55,8 @@ func (r *release) clone(ctx context.Context) error {
 	return nil
 }
 
-// redirect leads the go command's git to the clone, as if that were published.
+// redirect makes git read the clone in place of the published repository when the
+// go command calls it.
 func (r *release) redirect() error {
 	f, err := os.OpenFile(r.dir("gitconfig"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
@@ -90,8 +91,8 @@ func (r *release) closeNotes(ctx context.Context) (err error) {
 	return err
 }
 
-// buildModule makes a module one that a user can fetch, and tags it in the clone, so
-// that those that require it can be tidied next.
+// buildModule turns a module into one that a user can fetch, and tags it in the
+// clone, so that the modules that require it can be tidied next.
 func (r *release) buildModule(ctx context.Context, m module) error {
 	dir := filepath.Join(r.tree, m.dir)
 	if siblings := m.siblings(r.modules); len(siblings) > 0 {
@@ -183,7 +184,7 @@ func (r *release) join(ctx context.Context) (err error) {
 	if _, err := r.tools.git(ctx, r.tree, "checkout", "--quiet", "--detach", r.tagged); err != nil {
 		return err
 	}
-	// What is not committed is not released, so the next steps must not find it.
+	// The next steps must not find uncommitted files, since those are not released.
 	_, err = r.tools.git(ctx, r.tree, "clean", "--quiet", "-ffdx")
 	return err
 }

@@ -23,7 +23,8 @@ func closeChangelog(file, version, date string, mayBeEmpty bool) error {
 	return os.WriteFile(file, []byte(closed), 0o644)
 }
 
-// closed returns a changelog in which what was not released is of a version.
+// closed returns a changelog in which the section Unreleased has become that of a
+// version.
 func closed(text, version, date string, mayBeEmpty bool) (string, error) {
 	before, after, ok := strings.Cut("\n"+text, "\n"+unreleased+"\n")
 	if !ok || strings.Contains("\n"+after, "\n"+unreleased+"\n") {

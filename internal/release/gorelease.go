@@ -10,8 +10,8 @@ import (
 // goreleaseModule is the tool that compares the API of a module with a version before.
 const goreleaseModule = "golang.org/x/exp/cmd/gorelease@v0.0.0-20261113113407-e3970619a1a4"
 
-// gorelease compares a module of the tree by it. From v1 on an incompatible change is an
-// error; before, it is printed.
+// gorelease compares a module of the tree with its version base, by that tool. From
+// v1 on an incompatible change is an error; before, it is printed.
 func gorelease(ctx context.Context, r *release, m module, base string) error {
 	program := filepath.Join(r.dir("gorelease"), "gorelease")
 	if _, err := os.Stat(program); err != nil {

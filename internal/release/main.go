@@ -3,10 +3,11 @@
 //	go run ./internal/release check
 //	go run ./internal/release prepare v0.1.0
 //
-// Which modules are released stands in modules.txt. RELEASING.md says how the command
-// is used; the files say how it works: build.go makes the release in a clone, pack.go
-// packs its modules as a module proxy, outsider.go uses them from outside the tree, and
-// publish.go brings commits and tags into the repository.
+// The file modules.txt lists the modules that are released. RELEASING.md says how
+// the command is used. The source files say how it works: build.go makes the
+// release in a clone, pack.go packs its modules as a module proxy, outsider.go uses
+// them from outside the tree, and publish.go brings commits and tags into the
+// repository.
 package main
 
 import (

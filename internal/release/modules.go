@@ -125,9 +125,9 @@ func (r *release) readModFile(ctx context.Context, file string) (f modFile, err 
 	return f, json.Unmarshal([]byte(text), &f)
 }
 
-// judge reports what could not be released: a path that is not the directory's, another
-// Go than the root's, a requirement on a sibling that is not released, a replacement of
-// something else.
+// judge reports why the modules could not be released: a path that does not fit the
+// directory, another Go than the root's, a requirement on a sibling that is not
+// released, or a replacement of another module.
 func (r *release) judge(released, kept []module) error {
 	var oldest string
 	for _, m := range released {

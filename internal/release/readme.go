@@ -11,8 +11,8 @@ import (
 	"github.com/typedsecret/typedsecret/internal/readme"
 )
 
-// useReadme copies the examples that have the README's code into a module outside the
-// tree, where they have what the modules export and no more, and runs them.
+// useReadme copies the examples that have the README's code into a module outside
+// the tree, where they can use only exported names, and runs them.
 func (r *release) useReadme(ctx context.Context) error {
 	files, err := readme.Sources(r.tree)
 	if err != nil {
@@ -71,7 +71,8 @@ func (o outsider) copyExamples(dir string) error {
 }
 
 // require requires what the module of a directory requires: the released modules at
-// the version, others as in the tree, so that a check tomorrow is the one of today.
+// the version, others at the versions of the tree, so that a check tomorrow does
+// what it does today.
 func (o outsider) require(ctx context.Context, dir string) error {
 	file := filepath.Join(o.r.tree, dir, "go.mod")
 	for _, err := os.Stat(file); err != nil && dir != "."; _, err = os.Stat(file) {

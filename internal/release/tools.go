@@ -19,8 +19,9 @@ type tools struct {
 	modcache string // GOMODCACHE of the machine
 }
 
-// settings are those of the machine's go command that hold here too. GOPRIVATE and
-// GONOPROXY do not: with them the go command asks the proxies in another order.
+// settings are the machine's settings of the go command that hold here too.
+// GOPRIVATE and GONOPROXY do not hold: with them the go command asks the proxies in
+// another order.
 var settings = []string{"GOCACHE", "GOSUMDB", "GOTOOLCHAIN"}
 
 // misleading are variables that git sets for its hooks.
@@ -49,13 +50,13 @@ func newTools(ctx context.Context, gitConfig string) (t tools, err error) {
 	}
 	t.env = append(t.env,
 		"GOENV=off", "GOWORK=off",
-		// What is unpacked can be removed; what is built is cached by what it is, and
-		// not by where.
+		// With -modcacherw unpacked modules can be removed. With -trimpath the
+		// build cache does not depend on the directory.
 		"GOFLAGS=-modcacherw -trimpath -buildvcs=false",
 		"GIT_CONFIG_GLOBAL="+gitConfig,
 		"AWS_EC2_METADATA_DISABLED=true",
 	)
-	t.env = slices.Clip(t.env) // what is appended belongs to the one who appends
+	t.env = slices.Clip(t.env) // so that two callers that append to it do not share the array
 	return t, nil
 }
 

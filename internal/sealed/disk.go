@@ -14,7 +14,7 @@ import (
 
 // A disk is what a File does with files, for tests that fail it.
 type disk interface {
-	// read returns what a file has, unless that is more bytes than most.
+	// read returns the content of a file. It fails if the file has more than most bytes.
 	read(path string, most int64) ([]byte, error)
 	// create makes a file that only its owner may read, under a name that no other file
 	// has: pattern with digits for the asterisk.
@@ -74,8 +74,8 @@ func createBeside(d disk, path string) (temporary, error) {
 	return f, nil
 }
 
-// Probe says why the file could not be written, as far as its folder tells: it creates
-// what a Write would, empty, and removes it.
+// Probe returns an error if a Write could not create its file. It creates that file, empty,
+// and removes it.
 func (f *File) Probe() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -126,8 +126,8 @@ func cannotSync(err error) bool {
 // osDisk is the file system.
 type osDisk struct{}
 
-// read looks at the file before it opens it, since that may do something (to a tape, say),
-// and again at what it opened, since another file may stand there by now.
+// read looks at the file before it opens it, since opening a device may have an effect (on
+// a tape, say). It looks again at the open file, since another file may stand there by now.
 func (osDisk) read(path string, most int64) ([]byte, error) {
 	if info, err := os.Stat(path); err != nil {
 		return nil, err
@@ -154,7 +154,7 @@ func (osDisk) read(path string, most int64) ([]byte, error) {
 	return data[:n], err
 }
 
-// openAtOnce opens a file without waiting for a writer, as a named pipe has it.
+// openAtOnce opens a file. If that is a named pipe, it does not wait for a writer.
 func openAtOnce(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|dontWait, 0)
 }

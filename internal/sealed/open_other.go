@@ -2,5 +2,5 @@
 
 package sealed
 
-// dontWait is of no use where files are no pipes.
+// dontWait is 0: no file is a named pipe here.
 const dontWait = 0

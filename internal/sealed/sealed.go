@@ -27,10 +27,11 @@ var (
 	// ErrSealed is all that an AEAD can tell.
 	ErrSealed = errors.New("the file can't be opened: it was tampered with, or sealed with another key")
 	ErrNewer  = errors.New("the file's format is newer than this version of the library knows")
-	// ErrOlder: no older format is read, since none says what this one does.
+	// ErrOlder: this version reads no older format, since older ones lack what it needs to
+	// know.
 	ErrOlder  = errors.New("the file's format is older than this version of the library reads")
 	ErrFormat = errors.New("the file is none that this library wrote")
-	// ErrTooLarge: whose file it is is not known, since it is not read.
+	// ErrTooLarge: the file was not read, so it may be another program's.
 	ErrTooLarge = errors.New("the file is too large")
 )
 
@@ -64,8 +65,8 @@ type File struct {
 	mu sync.Mutex // held while writing
 }
 
-// New makes a File of what is or will be at path, of at most so many bytes. The directory
-// must exist when the file is written.
+// New makes a File for path, where a file may be already; it may have at most as many bytes
+// as most. The directory must exist when the file is written.
 func New(path string, aead cipher.AEAD, most int64) (*File, error) {
 	info, err := os.Stat(path)
 	if path == "" || os.IsPathSeparator(path[len(path)-1]) || err == nil && !info.Mode().IsRegular() {

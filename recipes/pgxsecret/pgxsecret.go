@@ -28,10 +28,10 @@ import (
 // stays refused is an error that wraps [typedsecret.ErrRejected]. It is safe for
 // concurrent use.
 //
-// All logins are calls of Do, so that a version which PostgreSQL refuses is not tried by
-// each query anew. For a connection that the pool opens of its own accord, because of
-// MinConns or MinIdleConns, and for those of [Pool.Pool], the recipe logs in once more
-// before, and closes that connection at once.
+// All logins are calls of Do, so not every query tries a version that PostgreSQL refuses.
+// For a connection that the pool opens of its own accord, because of MinConns or
+// MinIdleConns, and for those of [Pool.Pool], the recipe logs in once more before, and
+// closes that connection at once.
 //
 // It watches nothing: a new version is noticed at a login, when the one before is refused
 // or the cache has the new one already. There are logins when connections reach their
@@ -83,9 +83,9 @@ var errNeedsLogin = errors.New("pgxsecret: a login is needed")
 // errNoRefusal tells Do that f says nothing of the credential. Only logIn sees it.
 var errNoRefusal = errors.New("pgxsecret: no refusal")
 
-// do calls f, first with the connections that the pool has; if f needs another one, in a Do,
-// and there again when the login in it was refused. Only a login is known to have done
-// nothing, so only for that f is called again.
+// do calls f first with the connections that the pool has. If f needs another connection,
+// do calls f in a Do, which calls it again if the login was refused. It does so only for a
+// refused login, since only then f is known to have done nothing.
 func (c *credentials[T]) do(ctx context.Context, f func(context.Context) error) error {
 	for {
 		err := f(context.WithValue(ctx, c, &attempt[T]{}))
@@ -167,8 +167,8 @@ func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConf
 	return nil
 }
 
-// prove returns a credential that PostgreSQL has just accepted. pgxpool does not say what
-// came of a connection that it makes of its own accord, so this makes one before it.
+// prove returns a credential that PostgreSQL has just accepted. pgxpool does not report the
+// result of a connection that it makes of its own accord, so prove makes one before.
 func (c *credentials[T]) prove(ctx context.Context, config *pgx.ConnConfig) (a *attempt[T], err error) {
 	login := c.logins.Begin()
 	err = c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {

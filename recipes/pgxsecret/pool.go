@@ -9,9 +9,9 @@ import (
 )
 
 // Pool returns the pgxpool.Pool itself, for its statistics, or for a library that wants
-// one. A connection that is made by it takes two logins, and may be made when the caller
-// has gone already. In its statistics NewConnsCount has each connection twice that the
-// Pool's own methods made.
+// one. Each connection that it makes takes two logins, and may be made after its caller has
+// gone. In its statistics, NewConnsCount counts each connection twice that the methods of
+// Pool made.
 func (p *Pool) Pool() *pgxpool.Pool { return p.pool }
 
 // Close closes the pool.

@@ -90,8 +90,8 @@ func New(cfg Config) (*Source, error) {
 	return &Source{url: text + "/secretsmanager/get", token: tokenFrom(cfg.TokenFile), client: client.Do}, nil
 }
 
-// baseURL checks a URL. Its errors quote no part of it: a password or a token in a URL that
-// is mistyped may stand anywhere.
+// baseURL checks a URL. Its errors quote no part of the URL: if the URL is mistyped, a
+// password or a token may stand anywhere in it.
 func baseURL(text string) (*url.URL, error) {
 	if text == "" {
 		var err error

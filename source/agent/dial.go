@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// listensOn is the address that the agent listens on, and no other (init_listener in its
-// lib.rs). The Lambda extension, whose source is not public, is documented at localhost.
+// listensOn is the only address that the agent listens on (init_listener in its lib.rs).
+// The documentation of the Lambda extension, whose source is not public, says localhost.
 const listensOn = "127.0.0.1"
 
 // dialer connects to the agent at base. It connects to 127.0.0.1 where the URL says

@@ -3,16 +3,16 @@
 //
 // The secret prod/db-admin is in the variable PROD_DB_ADMIN, after a prefix if one is
 // given: the ID in upper case, each character that is no letter of ASCII and no digit
-// replaced by an underscore. In an ARN it is the name that counts.
+// replaced by an underscore. For an ARN, the name in it counts.
 //
 // # IDs that share a variable
 //
 // The IDs prod/db, prod-db and Prod/DB lead to one variable, and so do ARNs of two accounts
-// that have one name. In Secrets Manager these are different secrets. A Source gives the
-// variable to the ID that it is first read for. It refuses the other IDs from then on, with
-// [cache.ErrInvalidRef] and an error that names both.
+// that have one name. In Secrets Manager these are different secrets. A Source gives a
+// variable to the first ID that leads to it. From then on it refuses the other IDs, with an
+// error that wraps [cache.ErrInvalidRef] and names both.
 //
-// Which ID is first is the program's doing. So if a part of an ID comes from a request, a
+// The program decides which ID is first. So if a part of an ID comes from a request, a
 // tenant's name say, accept only names that the program knows. And give a prefix: without
 // one, the ID aws/secret/access/key leads to AWS_SECRET_ACCESS_KEY.
 package env

@@ -4,16 +4,16 @@
 // # Which file
 //
 // A secret's ID is the path of its file below the directory: prod/db, or with each slash
-// replaced by an underscore, prod_db, as the AWS provider names files (pathTranslation
-// in the README of secrets-store-csi-driver-provider-aws). An ID that begins with a slash
-// has the second kind of name only. The file of an ARN has the whole ARN as its name, as
-// the provider has it where objectName is an ARN, or the name in it, with or without the
+// replaced by an underscore, prod_db, as the AWS provider names files (pathTranslation in
+// the README of secrets-store-csi-driver-provider-aws). An ID that begins with a slash has
+// the second kind of name only. For an ARN, the file's name is the whole ARN, as the
+// provider makes it where objectName is an ARN, or the name in the ARN, with or without the
 // hyphen and six characters at its end.
 //
-// # Which file never
+// # IDs that are refused
 //
-// A program may make an ID of what comes with a request, "tenant/" + name + "/db" say. So
-// an ID that the system would take for the path of another ID's file is refused, with
+// A program may make an ID from a part of a request, "tenant/" + name + "/db" say. So a
+// Source refuses an ID that the system would take for the path of another ID's file, with
 // [cache.ErrInvalidRef]:
 //   - an ID that has an empty step (a//b, a/), the step ".", a step that begins with "..",
 //     or a NUL
@@ -23,12 +23,13 @@
 //     after prod/db, or the ARN of another account that has the same name
 //
 // Nothing outside the directory is read, whatever the ID or a symbolic link says. A link to
-// a file inside it is followed; with it the directory's owner gives one secret two IDs.
+// a file inside the directory is followed: the directory's owner gives one secret two IDs
+// by it.
 //
-// Two cases are left to the program. Which of prod_db and prod/db comes first is its doing.
-// And a file system that ignores case, as those of Windows and macOS do, has one file for
-// prod/db and prod/DB, which are two secrets in Secrets Manager. In both, accept from a
-// request only names that the program knows.
+// Two cases are left to the program. The first of prod_db and prod/db that the program asks
+// for gets the file. And a file system that ignores case, as those of Windows and macOS do,
+// has one file for prod/db and prod/DB, which are two secrets in Secrets Manager. In both
+// cases, accept from a request only names that the program knows.
 //
 // # Rotation
 //
@@ -174,7 +175,7 @@ var errNotRegular = errors.New("this is no regular file")
 
 // read returns the content of a regular file, and when it was written.
 func read(root *os.Root, path string) ([]byte, time.Time, error) {
-	// Nonblock, so that a named pipe without a writer is no wait.
+	// Nonblock, so that opening a named pipe does not wait for a writer.
 	f, err := root.OpenFile(path, os.O_RDONLY|local.Nonblock, 0)
 	if err != nil {
 		return nil, time.Time{}, refusal(err)

@@ -41,13 +41,13 @@ func candidates(id string, windows bool) ([]candidate, error) {
 	return all, nil
 }
 
-// isShared reports whether other IDs may lead to the file: an ARN of another account that
-// has the same name, and of a/b also a_b.
+// isShared reports whether other IDs may lead to the file: an ARN of another account with
+// the same name does, and a_b leads to the file of a/b.
 func (c candidate) isShared(id string) bool {
 	return c.name != id || strings.HasPrefix(id, "arn:") || filepath.Base(c.path) == c.path && strings.Contains(c.path, "_")
 }
 
-// unfit returns what of a name can be no part of a path; "" if it can be one as a whole.
+// unfit returns the part of a name that can't be in a path; "" if the whole name can.
 func unfit(name string, windows bool) string {
 	steps := strings.Split(strings.TrimPrefix(name, "/"), "/")
 	for _, step := range steps {
@@ -68,8 +68,8 @@ func unfit(name string, windows bool) string {
 	return ""
 }
 
-// unfitOnWindows returns what of a step Windows would refuse, or take for another name;
-// see "Naming Files, Paths, and Namespaces" of its documentation.
+// unfitOnWindows returns the part of a step that Windows would refuse, or take for another
+// name; see "Naming Files, Paths, and Namespaces" of its documentation.
 func unfitOnWindows(step string) string {
 	base, _, _ := strings.Cut(step, ".")
 	switch {

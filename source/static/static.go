@@ -48,8 +48,9 @@ func New(secrets map[string]string) *Source {
 }
 
 // Open makes a Source of the file at path, which is read at each Fetch, so that a change
-// shows at the next refresh. A file that is missing or can't be parsed is an error now. It
-// says the line and the column, and what is expected there, and quotes nothing of the file.
+// shows at the next refresh. Open returns an error if the file is missing or can't be
+// parsed. The error gives the line and the column, and what is expected there, and quotes
+// nothing of the file.
 func Open(path string) (*Source, error) {
 	if path == "" {
 		return nil, errors.New("static: the path is empty; give one such as dev.json or dev.env")
@@ -114,9 +115,9 @@ func read(path string) (map[string]string, error) {
 // Fetch returns a secret's value. There is no version ID, and the current version only.
 // A file that can't be read any more is [cache.ErrUnavailable].
 //
-// An ID is a key, character by character. The secret of an ARN may also have the name in
-// it as its key; a second ARN that leads to this key, of another account say, is refused
-// with [cache.ErrInvalidRef].
+// An ID is taken literally, as a key. For an ARN, the key may also be the name in the ARN.
+// A second ARN that leads to the same key, of another account say, is refused with
+// [cache.ErrInvalidRef].
 func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	if s == nil || s.secrets == nil {
 		return cache.Value{}, errors.New("static: the Source is nil or was not made by New or Open")

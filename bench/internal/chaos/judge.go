@@ -108,9 +108,9 @@ func (r *run) replacement(k *known, d *reading, f *fetch) *fetch {
 	return nil
 }
 
-// wasTried reports whether a value may be returned although it was past its time at some
-// moments: a fetch failed that was a try to refresh it, or the reading has waited for one for
-// long enough.
+// wasTried reports whether a value may be returned although it was past its TTL during a
+// part of the reading: a fetch to refresh it failed, or the reading has waited long enough
+// for one.
 func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
 	var last *fetch // the last that failed before the reading began
 	for _, x := range k.fetches {
@@ -130,8 +130,8 @@ func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
 	return r.waitedEnough(k, d)
 }
 
-// waitedEnough reports whether a reading has waited for a fetch under way, or for one that is
-// to begin at the end of MinRefreshInterval, as long as a reader has to.
+// waitedEnough reports whether a reading has waited as long as a reader has to, for a fetch
+// under way or for one that begins at the end of MinRefreshInterval.
 func (r *run) waitedEnough(k *known, d *reading) bool {
 	var flying *fetch // under way when the reading ended
 	for _, x := range k.fetches {
@@ -178,14 +178,14 @@ func (r *run) judgeWait(k *known, d *reading) {
 	}
 }
 
-// hasGood reports whether a handle is to return a value in any case: it had one, which
-// no StaleIfError refuses and no Hook has to derive. Called with r.mu held.
+// hasGood reports whether a handle must return a value in any case: it had one, no
+// StaleIfError may refuse it, and no Hook has to derive it. Called with r.mu held.
 func (r *run) hasGood(h *handle) bool {
 	return h.good && !h.byID && r.cfg.Hook == nil && r.cfg.StaleIfError == nil
 }
 
-// judgeGiven checks that a reader of a handle that once had a value is given one, whatever
-// becomes of its context, and has most of its time left then.
+// judgeGiven checks that a handle which once had a value gives one to each reader, whatever
+// becomes of the reader's context, and that the reader has most of its time left then.
 func (r *run) judgeGiven(d *reading, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -68,7 +68,8 @@ func (r *run) reopen() {
 	time.Sleep(time.Second)
 }
 
-// judgeSaved checks what a start in an outage got of a secret, and what StaleIfError was told.
+// judgeSaved checks the value that a start in an outage got, and the error that
+// StaleIfError got.
 func (r *run) judgeSaved(id string, v cache.Value, err, told error) {
 	r.check(sealedRight)
 	last := r.lastTold(id)
@@ -90,7 +91,7 @@ func (r *run) judgeSaved(id string, v cache.Value, err, told error) {
 	}
 }
 
-// An ending is what the cache told last of a secret before it was closed.
+// An ending is the last that the cache's events said of a secret before it was closed.
 type ending struct {
 	version int   // that the file must have; 0: perhaps none
 	gone    bool  // it must have none
