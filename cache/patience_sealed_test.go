@@ -19,6 +19,7 @@ func TestWithoutMaxRefreshWaitAStartGivesTheValuesOfTheSealedFile(t *testing.T) 
 			if waited := took(func() { wantGet(t, c, "db", "db v1") }); waited != 0 {
 				t.Errorf("waited %v", waited)
 			}
+			settle()
 			wantCalls(t, s, 1)
 		})
 	}
