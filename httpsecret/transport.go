@@ -40,8 +40,8 @@ func BearerToken(origin string, secret *typedsecret.Secret[string], base http.Ro
 // Each request is sent at least once, whatever others are answered, since an API may answer
 // 401 to a single request. The repeats of all requests take turns. So when a key is revoked
 // for good, one request is sent 5 times within 10 s, and 50 at once are sent 54 times in all.
-// After that each request is sent once, and its 401 is returned at once, until there is
-// another version, or no 401 for a minute. With typedsecret.WithMaxRejections a request may
+// After that each request is sent once, and its 401 is returned at once, until one is let in,
+// there is another version, or no 401 for a minute. With typedsecret.WithMaxRejections one may
 // not be sent at all; then its error says so.
 //
 // For an API that often answers 401 for other reasons, or that knows a new token only when
