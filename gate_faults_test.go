@@ -189,11 +189,37 @@ func TestAGoroutineThatEndsLeavesItsPlace(t *testing.T) {
 func TestOnlyAWholeBudgetIsInVain(t *testing.T) {
 	inWindow(t, cache.Config{}, nil, func(t *testing.T, w *window) {
 		w.db.set("nobody's") // a replica lags
-		w.after(9500*time.Millisecond, finishSecret)
+		w.after(8*time.Second, finishSecret)
 		_, err := w.do(t.Context())
 		wantRefused(t, err)
 		time.AfterFunc(2*time.Second, func() { w.db.set("two") })
 		took, err := w.do(t.Context())
 		wantLetIn(t, took, err, 2*time.Second, 4*time.Second)
+	})
+}
+
+// TestRepeatsOfDoubtedCallsAreShared, though other
+// calls are accepted.
+func TestRepeatsOfDoubtedCallsAreShared(t *testing.T) {
+	besiege(t, 8, nil, func(t *testing.T, s *siege) {
+		var tries, calls atomic.Int64
+		var all sync.WaitGroup
+		for n := range 50 {
+			all.Go(func() {
+				time.Sleep(time.Duration(n) * 200 * time.Millisecond)
+				for range 4 {
+					calls.Add(1)
+					s.handle.Do(t.Context(), func(context.Context, string) error {
+						tries.Add(1)
+						return typedsecret.MaybeRejected(&refusal{})
+					})
+				}
+			})
+		}
+		all.Wait()
+		s.wantNoFailure(t)
+		if c, n := calls.Load(), tries.Load(); n > c+60 {
+			t.Errorf("%d tries of %d calls", n, c)
+		}
 	})
 }
