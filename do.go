@@ -148,7 +148,7 @@ func (u use[T]) runGated(ctx context.Context, v *view[T]) error {
 // afterFailure is run after f failed where the gate had no say.
 func (u use[T]) afterFailure(ctx context.Context, v *view[T], err error) error {
 	t := trial[T]{use: u, tries: 1}
-	if t.settle(ctx, v, pass{request: t.request(v.good(), false)}, err) {
+	if t.settle(ctx, v, pass{request: t.request(v.good(), false)}, err, u.secret.dec.set.outcome(ctx, err)) {
 		return err
 	}
 	return t.goOn(ctx, v)
@@ -183,7 +183,8 @@ func (t *trial[T]) try(ctx context.Context, v *view[T]) bool {
 			t.err = err
 			return true
 		}
-		t.refresh = err // a hook that fails, say; what f said counts more
+		// A hook fails, say; what f said counts more. There is nothing to ask the gate for.
+		t.refresh, t.hold = err, nil
 		return false
 	}
 	p, ok := t.enter(ctx, v.good(), false)
@@ -196,12 +197,13 @@ func (t *trial[T]) attempt(ctx context.Context, value T, v *view[T], p pass) boo
 	returned := false
 	defer func() {
 		if !returned {
-			p.leave(silent) // f has panicked
+			p.leave(silent) // f has panicked, or it or a predicate has ended the goroutine
 		}
 	}()
 	err := t.call(ctx, value, v)
+	what := t.secret.dec.set.outcome(ctx, err)
 	returned = true
-	return t.settle(ctx, v, p, err)
+	return t.settle(ctx, v, p, err, what)
 }
 
 // request asks for a try of a version.
@@ -241,6 +243,7 @@ func (t *trial[T]) enter(ctx context.Context, snap *cache.Snapshot, pending bool
 func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 	set, within := &t.secret.dec.set, ctx
 	began := time.Now()
+	since := began // since when v is known to be refused
 	if set.budget > 0 {
 		var cancel context.CancelFunc
 		within, cancel = context.WithDeadline(ctx, began.Add(set.budget))
@@ -261,6 +264,7 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 		}
 		isNew := !v.good().Same(refused.good())
 		if isNew {
+			since = time.Now()
 			t.refresh = v.err() // whoever refreshed it
 			t.budget = t.budgetFor(v)
 		}
@@ -278,7 +282,7 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 			t.wait(within, min(left, retryDelays.Delay(round)), changed, v)
 		}
 		if left <= 0 || ctx.Err() != nil {
-			if left <= 0 && t.budget > 0 {
+			if t.budget > 0 && time.Since(since) >= t.budget {
 				t.secret.theGate().giveUp(v.good())
 			}
 			return t.gaveUp(ctx, time.Since(began))

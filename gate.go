@@ -34,7 +34,9 @@ import (
 //
 // n must be at least 2; by default there is no bound. A call whose context ends before the
 // service has answered may have been refused unnoticed. Do counts such a call as refused if
-// the version is known to be refused. So give logins more time than they take.
+// the version is known to be refused. So give logins more time than they take. A function
+// given to Do must not call Do of the same handle then: that call may wait for the place of
+// its own caller.
 func WithMaxRejections(n int) Option {
 	return func(set *settings) {
 		if n < 2 {
@@ -67,8 +69,10 @@ func WithMaxRejections(n int) Option {
 // accepted in between: its refusal is not the credential's fault.
 type gate struct {
 	closed atomic.Bool // some version is held; read without the lock
+	vain   atomic.Bool // some version is hopeless; read without the lock
 
-	mu       sync.Mutex // guards the rest
+	mu       sync.Mutex      // guards the rest
+	current  *cache.Snapshot // the newest that a call was made with, or wanted to be
 	versions []*standing
 	changed  chan struct{} // closed when a waiting call may get further; nil if none waits
 
@@ -81,7 +85,7 @@ type gate struct {
 // isOpen reports whether each version may be tried without asking the gate.
 func (s *Secret[T]) isOpen() bool {
 	g := s.gate.Load()
-	return s.dec.set.most == 0 && (g == nil || !g.closed.Load())
+	return s.dec.set.most == 0 && (g == nil || !g.closed.Load() && !g.vain.Load())
 }
 
 // theGate returns the gate of the handle, and makes it if there is none.
@@ -97,7 +101,6 @@ func (s *Secret[T]) theGate() *gate {
 type standing struct {
 	snap     *cache.Snapshot
 	held     bool
-	pending  bool      // all its refusals were while it bore AWSPENDING
 	lone     bool      // one call was refused, and another may try at once
 	hopeless bool      // the budget of a call has ended without another version
 	refusals int       // since the version was last accepted
@@ -168,9 +171,8 @@ func (h *hold) wait(ctx context.Context) bool {
 	case <-h.changed:
 	case <-over:
 	case <-ctx.Done():
-		return false
 	}
-	return true
+	return ctx.Err() == nil
 }
 
 // outcome is what a service said of a call.
@@ -188,11 +190,8 @@ const (
 func (g *gate) enter(r request) (pass, *hold) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.follow(r)
 	now, s := time.Now(), g.find(r.snap)
-	if s != nil && s.held && s.pending && !r.pending {
-		// It has become current, so it may be good now.
-		*s = standing{snap: r.snap, held: true, acceptedAt: s.acceptedAt}
-	}
 	if h := g.isFull(r, s); h != nil {
 		return pass{}, h
 	}
@@ -216,6 +215,20 @@ func (g *gate) enter(r request) (pass, *hold) {
 	}
 	g.underWay++
 	return p, nil
+}
+
+// follow notes which version is current. One that has become current may be good now,
+// although it was refused while it bore AWSPENDING, or before a rotation that was undone.
+// A call that has read an older version changes nothing. Called with mu held.
+func (g *gate) follow(r request) {
+	if r.pending || g.current != nil && r.snap.Before(g.current) {
+		return
+	}
+	before := g.current
+	g.current = r.snap
+	if s := g.find(r.snap); s != nil && s.refusals > 0 && !r.snap.Same(before) {
+		*s = standing{snap: r.snap, held: s.held, acceptedAt: s.acceptedAt}
+	}
 }
 
 // isFull returns a hold if one more call could exceed the bound of WithMaxRejections, on
@@ -295,6 +308,7 @@ func (g *gate) refused(p pass, doubted bool, err error) *hold {
 		g.underWay--
 		g.change()
 	}
+	g.follow(p.request)
 	s := g.refuse(p, g.find(p.snap), doubted, err)
 	return g.hold(s, true, time.Until(s.next))
 }
@@ -302,11 +316,19 @@ func (g *gate) refused(p pass, doubted bool, err error) *hold {
 // accept notes that a call was accepted. Called with mu held.
 func (g *gate) accept(p pass, s *standing) {
 	g.forgiven = max(g.forgiven, p.begun)
-	if s == nil || s.refusedAt > p.begun {
+	if s != nil && s.refusedAt > p.begun {
 		return // the call began before a refusal, so it says nothing of the time after
 	}
+	if !p.pending {
+		g.vain.Store(false)
+	}
+	switch {
+	case s == nil:
+		return
+	case s.held:
+		s.refusals, s.acceptedAt = 0, g.refusals
+	}
 	s.held, s.lone, s.hopeless = false, false, false
-	s.refusals, s.acceptedAt = 0, g.refusals
 	if !p.pending {
 		// The standings of older versions stay, for calls that have read one of them.
 		g.closed.Store(false)
@@ -334,7 +356,6 @@ func (g *gate) refuse(p pass, s *standing, doubted bool, err error) *standing {
 		s.next = now.Add(pauses.Delay(s.tries))
 	}
 	s.refusals++
-	s.pending = p.pending && (s.pending || s.refusals == 1)
 	s.last, s.err, s.refusedAt = now, err, g.refusals
 	if !ofOneCall {
 		s.held = true
@@ -360,6 +381,7 @@ func (g *gate) giveUp(snap *cache.Snapshot) {
 	defer g.mu.Unlock()
 	if s := g.find(snap); s != nil && s.refusals > 0 {
 		s.hopeless = true
+		g.vain.Store(true) // so that the gate learns of a call that is accepted
 	}
 }
 

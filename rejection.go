@@ -124,9 +124,8 @@ func (e *rejection) Unwrap() (errs []error) {
 }
 
 // settle notes what f's error says, and reports whether that settles it.
-func (t *trial[T]) settle(ctx context.Context, v *view[T], p pass, err error) bool {
+func (t *trial[T]) settle(ctx context.Context, v *view[T], p pass, err error, what outcome) bool {
 	t.err = err
-	what := t.secret.dec.set.outcome(ctx, err)
 	if what != rejected && what != doubted {
 		p.leave(what)
 		return true

@@ -184,7 +184,7 @@ func (l *lookups) request(f func()) error {
 	case <-l.ctx.Done():
 	}
 	if l.ctx.Err() != nil { // also if there is a place
-		return gaveUp(l.ctx, Ref{}).(*Error).Err
+		return gaveUp(l.ctx, Ref{}, "the fetch").(*Error).Err
 	}
 	if l.wait != nil {
 		err := guard.Call("wait", func() error { return l.wait(l.waiting) })

@@ -219,16 +219,10 @@ func (c *Cache) lookupForced(ctx context.Context, ref Ref, asks request) (*Snaps
 		case refused:
 			return nil, d.err
 		}
-		if d.startIn > 0 {
-			if d.startIn > c.cfg.FetchTimeout {
-				return nil, &Error{Ref: ref, RetryIn: d.startIn, Err: fmt.Errorf(
-					"%w: the next forced fetch may begin in %v, as Config.MinRefreshInterval (%v) says, and Refresh waits no longer than FetchTimeout (%v)",
-					ErrTimeout, d.startIn, c.cfg.MinRefreshInterval, c.cfg.FetchTimeout)}
-			}
-			if c.pause(ctx, d.startIn); ctx.Err() != nil {
-				return nil, gaveUp(ctx, ref)
-			}
-			continue
+		if d.startIn > c.cfg.FetchTimeout {
+			return nil, &Error{Ref: ref, RetryIn: d.startIn, Err: fmt.Errorf(
+				"%w: the next forced fetch may begin in %v, as Config.MinRefreshInterval (%v) says, and Refresh waits no longer than FetchTimeout (%v)",
+				ErrTimeout, d.startIn, c.cfg.MinRefreshInterval, c.cfg.FetchTimeout)}
 		}
 		out, err := c.await(ctx, &ref, &d, asks, nil)
 		switch {

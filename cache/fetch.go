@@ -63,14 +63,24 @@ func (c *Cache) fetch(ctx context.Context, ref Ref, asks request) <-chan singlef
 	})
 }
 
-// queued is the end of the key, in Cache.flights, of a fetch that waits for the end of an
-// interval. So a caller that may begin a fetch at once does not join it.
-const queued = "\x00queued"
+// The ends of the keys, in Cache.flights, of fetches that wait for the end of an interval. So a
+// caller that may begin a fetch at once does not join them.
+const (
+	queued        = "\x00queued"
+	queuedRenewal = "\x00queued renewal"
+)
 
-// queue is fetch for a reader that has to wait for the end of MinRefreshInterval.
-func (c *Cache) queue(ctx context.Context, ref Ref) <-chan singleflight.Result {
-	return c.flights.DoChan(c.key(ref)+queued, func() (any, error) {
-		return c.fly(ctx, ref, read, true), nil
+// queue is fetch for a caller that has to wait for the end of MinRefreshInterval. The fetch
+// begins then, also if the caller has given up.
+func (c *Cache) queue(ctx context.Context, ref Ref, asks request) <-chan singleflight.Result {
+	key := c.key(ref) + queued
+	if asks == renewal {
+		key = c.key(ref) + queuedRenewal
+	} else {
+		asks = read
+	}
+	return c.flights.DoChan(key, func() (any, error) {
+		return c.fly(ctx, ref, asks, true), nil
 	})
 }
 
@@ -84,7 +94,7 @@ func (c *Cache) await(ctx context.Context, ref *Ref, d *decision, asks request, 
 	case d.under != nil:
 		landed = d.under.landed
 	case d.startIn > 0:
-		started = c.queue(ctx, *ref)
+		started = c.queue(ctx, *ref, asks)
 	default:
 		started = c.fetch(ctx, *ref, asks)
 	}
@@ -96,16 +106,19 @@ func (c *Cache) await(ctx context.Context, ref *Ref, d *decision, asks request, 
 	case <-enough:
 		return nil, errLongEnough
 	case <-ctx.Done():
-		return nil, gaveUp(ctx, *ref)
+		if d.under == nil && d.startIn > 0 {
+			return nil, gaveUp(ctx, *ref, "the fetch, which begins at the end of MinRefreshInterval")
+		}
+		return nil, gaveUp(ctx, *ref, "the fetch")
 	}
 }
 
-func gaveUp(ctx context.Context, ref Ref) error {
+func gaveUp(ctx context.Context, ref Ref, waitingFor string) error {
 	err := ctx.Err()
 	if cause := context.Cause(ctx); !errors.Is(cause, err) {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
-	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for the fetch: %w", err)}
+	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for %s: %w", waitingFor, err)}
 }
 
 // fly is the flight itself, in a goroutine of its own. Only one that is queued waits for the
@@ -113,14 +126,14 @@ func gaveUp(ctx context.Context, ref Ref) error {
 func (c *Cache) fly(ctx context.Context, ref Ref, asks request, isQueued bool) *outcome {
 	out := new(outcome)
 	e, under := c.takeOff(ref, asks, out)
-	for ; out.startIn > 0; e, under = c.takeOff(ref, asks, out) {
-		if !isQueued {
+	for paused := false; out.startIn > 0; e, under = c.takeOff(ref, asks, out) {
+		if !isQueued || paused && asks == renewal {
 			c.running.Done()
-			return out // its readers look again, and queue
+			return out // its callers look again: the value may be there, or they queue
 		}
 		c.pause(c.done, out.startIn)
 		c.running.Done()
-		out.startIn = 0
+		out.startIn, paused = 0, true
 	}
 	switch {
 	case under != nil: // in a batch, or begun while this one was queued
@@ -164,6 +177,7 @@ func (c *Cache) arrive(e *entry, out *outcome, t *trip) {
 	// The observer may ask for this secret: that is no part of this flight.
 	c.flights.Forget(e.key)
 	c.flights.Forget(e.key + queued) // it may wait for this flight
+	c.flights.Forget(e.key + queuedRenewal)
 	if len(events) > 0 {
 		c.apart(func() { c.observe(context.WithoutCancel(t.ctx), events...) })
 	}
@@ -214,7 +228,11 @@ func (c *Cache) takeOff(ref Ref, asks request, out *outcome) (_ *entry, under *o
 	case lately && asks == recent && d.snap != nil && c.isYoung(d.snap, now):
 		out.snap, out.forced = e.snap.Load(), true
 		return nil, nil
-	case lately && asks == renewal, asks == recent && d.startIn > 0:
+	case lately && asks == renewal:
+		out.startIn = c.untilForced(e, now)
+		c.running.Add(1)
+		return nil, nil
+	case asks == recent && d.startIn > 0:
 		return nil, nil
 	case asks == read && d.startIn > 0:
 		out.startIn = d.startIn

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -122,6 +123,27 @@ func TestARefreshThatWaitsForTheIntervalEndsWithItsContextAndWithTheCache(t *tes
 			t.Errorf("got %v", err)
 		}
 		wantCalls(t, s, 1)
+	})
+}
+
+// A caller that asked for the new value, and gave up, leaves no old one behind.
+func TestARefreshThatIsGivenUpFetchesAtTheEndOfTheInterval(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{})
+		refresh(t, c, "db", "db v1")
+		s.rotate("db", "v2")
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			_, err := c.Refresh(ctx, ref("db"))
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the end of MinRefreshInterval") {
+				t.Errorf("got %v", err)
+			}
+		}
+		time.Sleep(time.Second)
+		wantGet(t, c, "db", "db v2")
+		wantCalls(t, s, 2)
 	})
 }
 

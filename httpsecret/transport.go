@@ -41,8 +41,8 @@ func BearerToken(origin string, secret *typedsecret.Secret[string], base http.Ro
 // an API may answer 401 to a single request. The repeats of all requests take turns. So
 // when a key is revoked for good, one request is sent 5 times within 10 s, and 50 at once
 // are sent 54 times in all. After that each request is sent once, and its 401 is returned
-// at once, until there is another version, or a minute without a 401. With
-// typedsecret.WithMaxRejections a request may not be sent at all; then its error says so.
+// at once, until a request is let in, there is another version, or a minute without a 401.
+// With typedsecret.WithMaxRejections a request may not be sent at all; then its error says so.
 //
 // Some APIs often answer 401 for other reasons, or know a new token only when Secrets
 // Manager has it. For these, make the secret with typedsecret.WithRetryBudget(0); else each
