@@ -194,7 +194,7 @@ func TestOnlyAWholeBudgetIsInVain(t *testing.T) {
 		wantRefused(t, err)
 		time.AfterFunc(2*time.Second, func() { w.db.set("two") })
 		took, err := w.do(t.Context())
-		wantLetIn(t, took, err, 2*time.Second, 4*time.Second)
+		wantLetIn(t, took, err, 2*time.Second, 5*time.Second)
 	})
 }
 

@@ -106,6 +106,9 @@ var errLongEnough = errors.New("the reader has waited long enough")
 // errSlow is what StaleIfError gets if a refresh takes long and none has failed before.
 var errSlow = fmt.Errorf("%w: the refresh has not ended yet", ErrTimeout)
 
+// errQueued is errSlow for a refresh that may not begin yet.
+var errQueued = fmt.Errorf("%w: the refresh begins at the end of MinRefreshInterval", ErrTimeout)
+
 // lastGoodSoFar returns the last good value for a reader that stops waiting for a refresh,
 // and whether there is one that StaleIfError allows. The value may be last, which the
 // reader's handle kept.
@@ -146,6 +149,7 @@ func (c *Cache) lastGoodSoFar(ctx context.Context, ref Ref, last *Snapshot) (*Sn
 func slowFailure(e *entry, ref Ref) *failure {
 	f := &failure{err: &Error{Ref: ref, Err: errSlow}}
 	if e == nil || e.under() == nil {
+		f.err.Err = errQueued
 		return f
 	}
 	if out := e.under(); out.slow == nil {

@@ -29,6 +29,7 @@ func (s *Server) Env() []string {
 		"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
 		"AWS_USE_FIPS_ENDPOINT=false",
 		"AWS_USE_DUALSTACK_ENDPOINT=false",
+		"TYPEDSECRET_SOURCE=",
 	}
 	// Where no_proxy is set it counts first, or last: it depends on the program.
 	upper, lower := os.Getenv("NO_PROXY"), os.Getenv("no_proxy")

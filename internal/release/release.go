@@ -67,6 +67,8 @@ func (r *release) prepare(ctx context.Context, dir, version string) error {
 		return errors.New("the working tree has changes or files that are not committed: commit or remove them")
 	case r.repo.branch == "":
 		return errors.New("no branch is checked out: check out the branch to release from")
+	case r.repo.branch != "main":
+		return fmt.Errorf("the branch %s is checked out: a release is made from main", r.repo.branch)
 	}
 	r.version = version
 	if err := r.make(ctx); err != nil {

@@ -83,6 +83,7 @@ func TestPrepareRefusesAndLeavesTheRepositoryAsItWas(t *testing.T) {
 		{"a version that is there", "v0.1.0", func(r tiny) { r.git("tag", "sub/v0.1.0") }, "the tag sub/v0.1.0 is there"},
 		{"a file that is not committed", "v0.1.0", func(r tiny) { r.write("new.go", "package tiny\n") }, "not committed"},
 		{"no branch", "v0.1.0", func(r tiny) { r.git("checkout", "--quiet", "--detach") }, "no branch"},
+		{"another branch", "v0.1.0", func(r tiny) { r.git("checkout", "--quiet", "-b", "mine") }, "the branch mine is checked out"},
 		{"nothing to say", "v0.1.0", func(r tiny) {
 			r.write("CHANGELOG.md", unreleased+"\n")
 			r.commit("c")
