@@ -109,6 +109,8 @@ func TestEndOfTheContextEndsTheWaitForTheDefaultCache(t *testing.T) {
 	why := errors.New("shutting down")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(why)
+	// The cache that is still being built must not become that of a later test.
+	defer func() { must[*cache.Cache](t)(typedsecret.Default(context.Background())) }()
 	// Which of the two is seen first, the end or the result, is left to chance.
 	for range 100 {
 		typedsecret.SetDefault(nil)
