@@ -192,9 +192,15 @@ func (r *run) judgeGiven(d *reading, err error) {
 	if r.closed || !d.wasGood || !r.hasGood(d.h) || !d.isGet() && d.what != "Do false" {
 		return
 	}
+	if errors.Is(err, typedsecret.ErrRejected) {
+		return // other calls of Do were refused with the value
+	}
 	r.checked(isGiven)
 	if err != nil || r.mutated == Lose {
 		r.violated(isGiven, fmt.Sprintf("%s of %s: %s", d.what, d.h.name, class(err)))
+	}
+	if !d.isGet() {
+		return // a Do may wait for what becomes of another's call
 	}
 	most := r.patience()
 	if len(r.knownOf(d.h.id).invalidated) > 0 || r.inInvalidate > 0 {
