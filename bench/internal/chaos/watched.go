@@ -120,7 +120,9 @@ func numberOf(v cache.Value) (n int) {
 // observe is the cache's Observer.
 func (r *run) observe(_ context.Context, e hook.Event) {
 	r.silent(e)
-	r.trace("observer", "%T", e)
+	if _, isStale := e.(hook.ServedStale); !isStale { // of reads at one moment, chance says how many see the fetch begin
+		r.trace("observer", "%T", e)
+	}
 	switch e := e.(type) {
 	case hook.FetchFailed:
 		r.silent(e.Err)
