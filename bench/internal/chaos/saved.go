@@ -126,9 +126,9 @@ func (e *ending) learn(err error) {
 	}
 	for _, refusal := range []error{cache.ErrAccessDenied, cache.ErrDecryption, cache.ErrInvalidRequest} {
 		if errors.Is(err, refusal) {
-			// The last refusal counts: memory may hold the value still, and the file
-			// has it again, as one that is denied.
-			e.refused, e.gone = refusal, false
+			e.refused = refusal
+			// A secret that was deleted and can't be decrypted now was restored.
+			e.gone = e.gone && refusal != cache.ErrDecryption
 			return
 		}
 	}
