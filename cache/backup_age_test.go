@@ -47,7 +47,7 @@ func TestAnOlderValueThatAHandleKeptDoesNotReplaceTheSnapshots(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "secrets.sealed")
 				cfg := k.config(cache.Config{MaxSize: 1, Backoff: every(time.Second)}.WithSnapshot(path, gcm(t, "key")))
 				c := open(t, s, cfg)
-				older := makeBusy(t, c, "db")
+				older := snapshot(t, c, "db")
 				get(t, c, "key") // evicts db
 				settle()
 				time.Sleep(time.Minute)
@@ -153,7 +153,7 @@ func TestTheAgeOfWhatACacheWroteItselfIsKnownThoughTheClockWasSetBack(t *testing
 		path := filepath.Join(t.TempDir(), "secrets.sealed")
 		cfg := cache.Config{MaxSize: 1, StaleIfError: func(_ error, age time.Duration) bool { return age < time.Hour }}
 		c := open(t, s, k.config(cfg.WithSnapshot(path, gcm(t, "key"))))
-		key := makeBusy(t, c, "key")
+		key := snapshot(t, c, "key")
 		get(t, c, "db")
 		time.Sleep(time.Second) // it is in the file
 		s.fail(cache.ErrUnavailable)

@@ -68,7 +68,7 @@ func TestLookupAllWithADoneContextReturnsWhatNeedsNoWait(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("a", "b")
 		c := open(t, s, cache.Config{MaxSize: 1, TTL: time.Hour, Backoff: every(time.Second)})
-		last := makeBusy(t, c, "a")
+		last := snapshot(t, c, "a")
 		get(t, c, "b") // evicts a
 		s.fail(errDown)
 		wantErr(t, c, "a", errDown)

@@ -13,7 +13,7 @@ func fixed(context.Context, cache.Ref) (cache.Value, error) {
 
 func BenchmarkLookup(b *testing.B) {
 	c := open(b, cache.SourceFunc(fixed), cache.Config{})
-	snap := makeBusy(b, c, "db")
+	snap := snapshot(b, c, "db")
 	ctx, r := b.Context(), snap.Ref()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -27,7 +27,7 @@ func BenchmarkLookup(b *testing.B) {
 
 func BenchmarkFresh(b *testing.B) {
 	c := open(b, cache.SourceFunc(fixed), cache.Config{})
-	snap := makeBusy(b, c, "db")
+	snap := snapshot(b, c, "db")
 	b.ReportAllocs()
 	for b.Loop() {
 		_ = snap.Fresh()

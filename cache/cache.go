@@ -39,10 +39,10 @@ type Cache struct {
 
 	index   index
 	common  sync.Map // for Common
-	leases  leases
+	clock   coarseClock
 	flights singleflight.Group
 
-	// mu guards the fields below, and what says so in leases, entry and
+	// mu guards the fields below, and what says so in entry and
 	// Snapshot. It is never held across I/O or a call of the user's code.
 	mu      sync.Mutex
 	closed  bool
@@ -77,9 +77,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 	}
 	c.index.clear()
 	c.recent = newTable(c.cfg.MaxSize)
-	c.leases.epoch.Store(1)
-	c.leases.timer = time.AfterFunc(math.MaxInt64, c.lapse)
-	c.leases.timer.Stop()
+	c.clock.init(c.now)
 	c.done, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }
@@ -108,6 +106,7 @@ func (c *Cache) Lookup(ctx context.Context, ref Ref, last *Snapshot) (*Snapshot,
 		return nil, &Error{Ref: ref, Err: ErrNilCache}
 	}
 	ref = c.resolve(ref)
+	c.clock.wake()
 	if e := c.find(&ref); e != nil {
 		// Another handle may have brought back an older one than last.
 		if s := e.snap.Load(); s != nil && s.Fresh() && (last == nil || !s.Before(last)) {
@@ -282,7 +281,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 	e.forgetTry()
 	if s := e.snap.Load(); s != nil {
 		s.invalid = true
-		s.lease.Store(0)
+		s.expire()
 	} else {
 		c.noteWithout(e)
 	}
@@ -300,23 +299,17 @@ func (c *Cache) Len() int {
 	return c.recent.len()
 }
 
-// CheckNow makes the next read of each secret look at its age and state, also
+// CheckNow makes the next read of each secret see that time has passed, also
 // where [Config].CheckClock is off. A program calls it when it knows that it was
 // frozen, in a hook that runs after a virtual machine was restored, say.
 func (c *Cache) CheckNow() {
 	if c == nil || c.source == nil {
 		return
 	}
+	c.clock.advanceNow()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leases.lapse()
 	c.notifyAll()
-}
-
-func (c *Cache) lapse() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.leases.lapse()
 }
 
 // Close drops all values, cancels the fetches and hooks under way and waits until
@@ -335,8 +328,7 @@ func (c *Cache) Close() error {
 	if !c.closed {
 		c.closed = true
 		c.cancel()
-		c.leases.timer.Stop()
-		c.leases.lapse()
+		c.clock.close()
 		c.index.clear()
 		c.recent, c.without = newTable(1), nil
 		c.notifyAll()

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,85 +45,117 @@ func (a instant) atMost(d time.Duration, b instant) instant {
 	return a
 }
 
-// leaseTime is for how long a snapshot may be returned unlooked at, at most. It bounds
-// how late a suspended machine or a set clock is noticed, and how coarsely the
-// reads of a busy secret are seen by the LRU order.
-const leaseTime = 100 * time.Millisecond
+// tick is how often a coarseClock that runs is advanced, and its unit. It bounds how late
+// a suspended machine or a clock that was set is noticed.
+const tick = 100 * time.Millisecond
 
-// busyReads is how many looks within one leaseTime earn a lease. The reads of a
-// secret that is read less often are each seen, in their order, by the table
-// that evicts.
-const busyReads = 8
+// stopped is the reading of a coarseClock that does not run: no deadline is later.
+const stopped = math.MaxUint32
 
-// leases keeps reads of busy secrets off the lock and off the clock: a lease
-// says that a snapshot may be returned as it is until the epoch ends. A timer
-// ends the epoch, once, after the first look in it; the next look starts another.
-// So a cache that nobody reads has no timer running.
+// farthest is how far ahead a deadline lies at most, and how long a step is at most. So a
+// wall clock that is set from 1970 to the present passes every deadline, and takes only a
+// day of the scale, which is 13 years long.
+const farthest = 24 * time.Hour
+
+// A coarseClock is a clock whose reading costs one atomic load. It counts ticks since an
+// arbitrary moment and goes forward only: a timer advances it while secrets are read. Each
+// step is the longer of what the wall clock and the monotonic clock say, so a deadline is
+// reached no later than by [instant.since].
 //
-// All fields but epoch are guarded by Cache.mu.
-type leases struct {
-	epoch atomic.Uint64 // never 0
-	end   int64         // on the monotonic clock, while running
-	run   bool
-	timer *time.Timer
+// Without a reader for two ticks it stops, so an idle cache has no timer running. A reader
+// that finds it stopped calls wake.
+type coarseClock struct {
+	now  atomic.Uint32 // in ticks, or stopped
+	used atomic.Bool   // a secret was read since the last tick
 
-	recent uint64 // a lease of this epoch or a later one was given lately
-	mark   uint64 // the next recent: an epoch that began leaseTime later or more
-	marked int64  // when that began, on the monotonic clock
+	mu      sync.Mutex // guards the fields below; held for no call but that of read
+	read    func() instant
+	at      instant       // when time was computed
+	time    time.Duration // what now is the ticks of
+	idle    int           // ticks without a reader
+	running bool
+	closed  bool
+	timer   *time.Timer
 }
 
-// grant gives s a lease if it may be returned unlooked at for the rest of the
-// epoch.
-func (l *leases) grant(s *Snapshot, now instant, may time.Duration) {
-	if l.run && now.mono >= l.end {
-		l.lapse() // the timer is late, as after a freeze
+// init prepares the clock, which is stopped at first.
+func (k *coarseClock) init(read func() instant) {
+	k.read, k.at, k.time = read, read(), tick
+	k.now.Store(stopped)
+	k.timer = time.AfterFunc(math.MaxInt64, k.onTick)
+	k.timer.Stop()
+}
+
+// wake starts the clock if it is stopped.
+func (k *coarseClock) wake() {
+	if k.now.Load() != stopped {
+		return
 	}
-	if !l.run {
-		l.start(now, may)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.running || k.closed {
+		return
 	}
-	epoch := l.epoch.Load()
-	if s.entry.reads.note(epoch) >= busyReads && time.Duration(l.end-now.mono) < may {
-		s.lease.Store(epoch)
+	k.running, k.idle = true, 0
+	k.advance()
+	k.used.Store(true)
+	k.timer.Reset(tick)
+}
+
+// onTick is what the timer runs.
+func (k *coarseClock) onTick() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.running {
+		return
+	}
+	if k.idle++; k.used.Swap(false) {
+		k.idle = 0
+	}
+	if k.idle == 2 {
+		k.running = false
+		k.now.Store(stopped)
+		return
+	}
+	k.advance()
+	k.timer.Reset(tick)
+}
+
+// advance sets the time to the present. At the end of the scale the clock stands still just
+// before stopped, where no deadline lies ahead. Called with mu held.
+func (k *coarseClock) advance() {
+	at := k.read()
+	step := min(max(0, at.since(k.at)), farthest+tick)
+	k.at, k.time = at, min(k.time+step, (stopped-1)*tick)
+	k.now.Store(uint32(k.time / tick))
+}
+
+// advanceNow advances a clock that runs, without waiting for its timer.
+func (k *coarseClock) advanceNow() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.running {
+		k.advance()
 	}
 }
 
-// shortestEpoch keeps the timer from running all the time.
-const shortestEpoch = time.Millisecond
-
-// start begins an epoch, of leaseTime unless the snapshot whose look begins it has to
-// be looked at again before that: so its reads just before then have a lease too.
-func (l *leases) start(now instant, may time.Duration) {
-	length := leaseTime
-	if may > shortestEpoch {
-		length = min(leaseTime, may-1)
-	}
-	if now.mono-l.marked >= int64(leaseTime) {
-		l.recent, l.mark, l.marked = l.mark, l.epoch.Load(), now.mono
-	}
-	l.run, l.end = true, now.mono+int64(length)
-	l.timer.Reset(length)
+// close stops the clock for good.
+func (k *coarseClock) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.running, k.closed = false, true
+	k.now.Store(stopped)
+	k.timer.Stop()
 }
 
-// reads counts the looks at an entry in one epoch: the epoch's low 28 bits, then the
-// count, which stops at busyReads.
-type reads uint32
-
-// note counts one more, and returns how many there were in the epoch.
-func (r *reads) note(epoch uint64) int {
-	const bits = 4
-	count := uint32(*r) % (1 << bits)
-	if in := uint32(epoch) << bits; uint32(*r)-count != in {
-		*r, count = reads(in), 0
+// deadline returns a reading of the clock that comes before may is over. It is two ticks
+// early, for the clock may be one tick behind, and its timer late. If may is too short for
+// that, or the clock is stopped, deadline returns 0, which is always over.
+func (k *coarseClock) deadline(may time.Duration) uint32 {
+	now := k.now.Load()
+	ticks := min(may, farthest)/tick - 2
+	if now == stopped || ticks <= 0 {
+		return 0
 	}
-	if count < busyReads {
-		count++
-		*r++
-	}
-	return int(count)
-}
-
-// lapse ends the epoch and with it every lease.
-func (l *leases) lapse() {
-	l.run = false
-	l.epoch.Add(1)
+	return now + uint32(min(ticks, time.Duration(stopped-1-now)))
 }

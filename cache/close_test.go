@@ -40,7 +40,7 @@ func TestAfterCloseEveryMethodReturnsErrClosed(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")
 		c := open(t, s, cache.Config{})
-		snap := makeBusy(t, c, "db")
+		snap := snapshot(t, c, "db")
 		for range 2 {
 			if err := c.Close(); err != nil {
 				t.Error(err)
@@ -48,8 +48,8 @@ func TestAfterCloseEveryMethodReturnsErrClosed(t *testing.T) {
 			if snap.Fresh() {
 				t.Error("a snapshot is fresh after Close")
 			}
-			if n := c.WakeUps(func() { time.Sleep(time.Hour); settle() }); n != 0 {
-				t.Error("a timer ran after Close")
+			if c.ClockRuns() {
+				t.Error("a timer runs after Close")
 			}
 			wantClosed(t, c)
 		}
@@ -178,29 +178,43 @@ func TestCloseAmongReadersOnRealThreads(t *testing.T) {
 	}
 }
 
-func TestAnIdleCacheDoesNotWakeUp(t *testing.T) {
+func TestAnIdleCacheHasNoTimerAfterTwoTicksAndTheNextReadStartsIt(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")
 		var cfg cache.Config
-		reads := 0
+		reads := 0 // of the system's clock
 		cfg.SetClock(func(start time.Time) (int64, int64) {
 			reads++
 			now := time.Now()
 			return now.UnixNano(), int64(now.Sub(start))
 		})
+		cfg.TTL, cfg.NoRefreshAhead = 10000*time.Hour, true
 		c := open(t, s, cfg)
-		snap := makeBusy(t, c, "db")
-		before := reads
-		time.Sleep(cache.LeaseTime)
+		if c.ClockRuns() {
+			t.Error("the timer runs before the first read")
+		}
+		snap := snapshot(t, c, "db")
+		for range 50 { // as long as it is read, the timer runs
+			time.Sleep(cache.Tick)
+			settle()
+			if !snap.Fresh() || !c.ClockRuns() {
+				t.Fatal("the clock stopped though there are reads")
+			}
+		}
+		time.Sleep(3 * cache.Tick)
 		settle()
-		if snap.Fresh() {
-			t.Error("the lease has not ended")
+		if snap.Fresh() || c.ClockRuns() {
+			t.Error("the clock runs though nobody reads")
 		}
-		if woken := c.WakeUps(func() { time.Sleep(1000 * time.Hour); settle() }); woken != 0 {
-			t.Errorf("its timer ran %d times", woken)
-		}
-		if reads != before {
+		before := reads
+		time.Sleep(1000 * time.Hour)
+		settle()
+		if reads != before || c.ClockRuns() {
 			t.Errorf("the clock was read %d times", reads-before)
+		}
+		get(t, c, "db")
+		if !snap.Fresh() || !c.ClockRuns() {
+			t.Error("a read did not start the clock")
 		}
 		wantCalls(t, s, 1)
 	})

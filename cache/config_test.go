@@ -136,7 +136,7 @@ func TestNoSourceIsAnError(t *testing.T) {
 func TestACachePrintsNothingOfWhatItHolds(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		c := open(t, serving("db"), cache.Config{})
-		snap := makeBusy(t, c, "db")
+		snap := snapshot(t, c, "db")
 		for what, v := range map[string]any{"Cache": c, "Snapshot(db@AWSCURRENT v1 [REDACTED])": snap, "Snapshot(none)": (*cache.Snapshot)(nil)} {
 			for _, text := range printed(v) {
 				if text != what {

@@ -18,7 +18,6 @@ type entry struct {
 	memos atomic.Pointer[Memo]
 	past  *past // nil if nothing is to be remembered; guarded by Cache.mu
 	hash  uint32
-	reads reads // guarded by Cache.mu
 }
 
 // newEntry makes the entry of a ref.

@@ -21,17 +21,14 @@ func (c *Cache) Entries() int {
 	return c.index.len
 }
 
-// LeaseTime is for how long a busy secret is returned unlooked at.
-const LeaseTime = leaseTime
+// Tick is how often the coarse clock is advanced while secrets are read.
+const Tick = tick
 
-// BusyReads is how many reads within LeaseTime make a secret a busy one.
-const BusyReads = busyReads
-
-// WakeUps returns how often the cache's timer ran while f did.
-func (c *Cache) WakeUps(f func()) uint64 {
-	before := c.leases.epoch.Load()
-	f()
-	return c.leases.epoch.Load() - before
+// ClockRuns reports whether the timer of the coarse clock is set.
+func (c *Cache) ClockRuns() bool {
+	c.clock.mu.Lock()
+	defer c.clock.mu.Unlock()
+	return c.clock.running
 }
 
 // What the parts of a cached secret take.

@@ -256,7 +256,8 @@ func (c *Cache) takeOff(ref Ref, asks request, out *outcome) (_ *entry, under *o
 // land publishes what a flight brought.
 func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
 	// What took longer than a fetch may was on its way while the machine stood still.
-	at := c.now().atMost(c.cfg.FetchTimeout, t.out.began)
+	now := c.now()
+	at := now.atMost(c.cfg.FetchTimeout, t.out.began)
 	s := &Snapshot{entry: e, at: at, due: uint32(world.Uint64())}
 	s.own(t.v, e.snap.Load())
 	c.mu.Lock()
@@ -273,6 +274,9 @@ func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
 	}
 	e.ends(nil, true)
 	evicted := c.publish(e, s)
+	if !s.invalid {
+		c.mayReadUntil(s, s.dueAt()-now.since(at))
+	}
 	c.outdateBackup()
 	c.notify(e.key)
 	if c.cfg.Observer == nil {
@@ -332,7 +336,7 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	var evicted *Snapshot
 	switch {
 	case s != nil:
-		s.lease.Store(0) // the next reader is to learn of it
+		s.expire() // the next reader is to learn of it
 	case t.kept != nil:
 		c.without.remove(e)
 		evicted = c.adopt(e, t.kept, now)
@@ -357,7 +361,7 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 // for it, if any. Called with mu held.
 func (c *Cache) publish(e *entry, s *Snapshot) (evicted *Snapshot) {
 	if old := e.snap.Swap(s); old != nil {
-		old.lease.Store(0)
+		old.expire()
 	}
 	c.index.add(e)
 	if out := c.recent.add(e); out != nil {
@@ -370,7 +374,7 @@ func (c *Cache) publish(e *entry, s *Snapshot) (evicted *Snapshot) {
 // back-off does. Called with mu held.
 func (c *Cache) evict(e *entry) *Snapshot {
 	s := e.snap.Swap(nil)
-	s.lease.Store(0)
+	s.expire()
 	if s.invalid {
 		c.outdate(e.ref(), s.number)
 	} else {

@@ -265,7 +265,7 @@ func TestAFailedRefreshLeavesTheLastGoodValue(t *testing.T) {
 		if !errors.Is(err, errDown) {
 			t.Errorf("Refresh: %v", err)
 		}
-		snap := makeBusy(t, c, "db")
+		snap := snapshot(t, c, "db")
 		if snap.VersionID() != "v1" || snap.Expired() || !errors.Is(snap.RefreshError(), errDown) {
 			t.Errorf("version %s, expired %v, refreshing: %v", snap.VersionID(), snap.Expired(), snap.RefreshError())
 		}
@@ -290,7 +290,7 @@ func TestInvalidateMakesTheNextGetFetch(t *testing.T) {
 		s := serving("db")
 		c := open(t, s, cache.Config{})
 		invalidate(t, c, "db") // unknown so far: its first fetch is a forced one
-		snap := makeBusy(t, c, "db")
+		snap := snapshot(t, c, "db")
 		time.Sleep(cache.DefaultMinRefreshInterval)
 		s.rotate("db", "v2")
 		invalidate(t, c, "db")

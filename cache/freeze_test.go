@@ -35,11 +35,11 @@ func wantTried(t *testing.T, c *cache.Cache, s *service, strict bool) {
 	if strict && s.count() == calls {
 		t.Error("the first Get tried no fetch")
 	}
-	time.Sleep(cache.LeaseTime)
+	time.Sleep(cache.Tick)
 	settle()
 	get(t, c, "db")
 	if s.count() == calls {
-		t.Errorf("no fetch was tried after %v of running time", cache.LeaseTime)
+		t.Errorf("no fetch was tried after %v of running time", cache.Tick)
 	}
 }
 
@@ -55,7 +55,7 @@ func TestAfterTheMachineWasSuspendedAValuePastItsTTLIsTried(t *testing.T) {
 				virtual(t, func(t *testing.T) {
 					s, k := serving("db"), &clock{}
 					c := open(t, s, k.config(cache.Config{TTL: time.Hour, CheckClock: strict}))
-					makeBusy(t, c, "db")
+					snapshot(t, c, "db")
 					asleep(k)
 					wantTried(t, c, s, strict)
 				})
@@ -68,7 +68,7 @@ func TestSettingTheWallClockBackMakesNothingYounger(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s, k := serving("db"), &clock{}
 		c := open(t, s, k.config(cache.Config{TTL: time.Hour, NoRefreshAhead: true}))
-		makeBusy(t, c, "db")
+		snapshot(t, c, "db")
 		k.set(-24 * time.Hour)
 		time.Sleep(time.Hour)
 		wantTried(t, c, s, true)
@@ -126,14 +126,14 @@ func TestCheckNowMakesTheNextReadLook(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s, k := serving("db"), &clock{}
 		c := open(t, s, k.config(cache.Config{TTL: time.Hour}))
-		snap := makeBusy(t, c, "db")
+		snap := snapshot(t, c, "db")
 		k.suspend(time.Hour)
 		if !snap.Fresh() {
-			t.Fatal("no lease")
+			t.Fatal("the snapshot is not fresh")
 		}
 		c.CheckNow()
 		if snap.Fresh() {
-			t.Error("the lease goes on")
+			t.Error("the snapshot is still fresh")
 		}
 		wantTried(t, c, s, true)
 	})
@@ -144,8 +144,8 @@ func TestInLambdaEachReadLooksAtTheClock(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s, k := serving("db"), &clock{}
 		c := open(t, s, k.config(cache.Config{TTL: time.Hour}))
-		if makeBusy(t, c, "db").Fresh() {
-			t.Error("a snapshot has a lease")
+		if snapshot(t, c, "db").Fresh() {
+			t.Error("a snapshot is fresh without a look at the clock")
 		}
 		k.suspend(time.Hour)
 		wantTried(t, c, s, true)

@@ -160,14 +160,14 @@ func TestARefreshOfTheSameVersionIsStoredAnew(t *testing.T) {
 		s, old := serving("db"), newSealer(t)
 		keys := &witness{Hook: old}
 		c := open(t, s, cache.Config{Hook: keys})
-		first := makeBusy(t, c, "db")
+		first := snapshot(t, c, "db")
 		keys.Hook = newSealer(t)
 		wantErr(t, c, "db", cache.ErrHook)
 		if _, err := c.Refresh(t.Context(), ref("db")); err != nil {
 			t.Errorf("Refresh: %v", err)
 		}
 		wantGet(t, c, "db", "db v1")
-		if second := makeBusy(t, c, "db"); !second.Same(first) {
+		if second := snapshot(t, c, "db"); !second.Same(first) {
 			t.Error("the same version need not be decoded again")
 		}
 	})

@@ -17,10 +17,10 @@ func TestInvalidateIsAboutANewerEvictedValueToo(t *testing.T) {
 			MaxSize: 1, Backoff: every(2 * time.Second),
 			StaleIfError: func(error, time.Duration) bool { return false },
 		})
-		older := makeBusy(t, c, "a")
+		older := snapshot(t, c, "a")
 		get(t, c, "b")
 		s.rotate("a", "v2")
-		newer := makeBusy(t, c, "a")
+		newer := snapshot(t, c, "a")
 		get(t, c, "b")
 		s.fail(errDown)
 		if got, err := c.Lookup(t.Context(), ref("a"), older); err == nil {

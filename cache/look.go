@@ -36,8 +36,8 @@ const (
 	refused                // there is no value, and none may be fetched now
 )
 
-// look decides what a read of ref gets, notes the read, and grants the snapshot
-// a lease if it can.
+// look decides what a read of ref gets, notes the read, and says until when further reads of
+// the snapshot need no look.
 func (c *Cache) look(ref Ref, last *Snapshot) decision {
 	now := c.now()
 	c.mu.Lock()
@@ -54,10 +54,16 @@ func (c *Cache) look(ref Ref, last *Snapshot) decision {
 		return d
 	}
 	c.recent.touch(e)
-	if may > 0 && !c.cfg.CheckClock {
-		c.leases.grant(d.snap, now, may)
-	}
+	c.mayReadUntil(d.snap, may)
 	return d
+}
+
+// mayReadUntil lets s be read without a look for a time. Called with mu held; s is the
+// present snapshot of its entry.
+func (c *Cache) mayReadUntil(s *Snapshot, may time.Duration) {
+	if !c.cfg.CheckClock {
+		s.until.Store(c.clock.deadline(may))
+	}
 }
 
 // joins notes the fetch that is under way when the decision is made, if there is one. Called
@@ -114,7 +120,7 @@ func (c *Cache) decideExpired(e *entry, s *Snapshot, delay time.Duration, now in
 	case c.cfg.StaleIfError != nil:
 		return d, 0 // asked anew for each read
 	case e.isFlying():
-		return d, leaseTime
+		return d, c.cfg.FetchTimeout // the end of the fetch is looked at anew
 	default:
 		return d, delay
 	}

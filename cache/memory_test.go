@@ -90,16 +90,16 @@ func growStack(depth int) int {
 	return int(room[depth])
 }
 
-func TestReadingALeasedSnapshotAllocatesNothing(t *testing.T) {
+func TestReadingAFreshSnapshotAllocatesNothing(t *testing.T) {
 	c := open(t, serving("db"), cache.Config{TTL: 1000 * cache.DefaultTTL})
 	ctx, r := t.Context(), cache.Ref{ID: "db", Stage: cache.DefaultStage}
-	snap := makeBusy(t, c, "db")
+	snap := snapshot(t, c, "db")
 	for name, read := range map[string]func(){
 		"Fresh":                func() { _ = snap.Fresh() },
 		"Lookup":               func() { c.Lookup(ctx, r, nil) },
 		"Lookup without stage": func() { c.Lookup(ctx, ref("db"), snap) },
 	} {
-		// Some reads meet the end of a lease; those allocate nothing either.
+		// Some reads meet a tick; those allocate nothing either.
 		if n := testing.AllocsPerRun(100_000, read); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}

@@ -11,7 +11,7 @@ type model struct {
 	ttl, minRefresh, base, max time.Duration
 	ahead                      bool
 	size                       int
-	exact                      bool // no read has a lease, so the LRU order is exact
+	exact                      bool // each read takes the lock (CheckClock), so the LRU order is exact
 
 	now     time.Duration
 	closed  bool

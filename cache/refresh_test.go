@@ -25,7 +25,7 @@ func TestAWarmGetNeverWaitsForARefresh(t *testing.T) {
 		for range 24*60 - 1 {
 			time.Sleep(time.Minute)
 			var wg sync.WaitGroup
-			for range 2 * cache.BusyReads {
+			for range 20 {
 				wg.Go(func() {
 					if d := took(func() { wantGet(t, c, "db", "db v1") }); d > 0 {
 						t.Errorf("a Get waited for %v", d)
@@ -220,7 +220,7 @@ func TestAValuePastItsTTLIsNotReturnedUntried(t *testing.T) {
 					s := serving("db")
 					c := open(t, s, cache.Config{TTL: ttl, NoRefreshAhead: !ahead})
 					for range 200 {
-						makeBusy(t, c, "db")
+						snapshot(t, c, "db")
 						calls := s.count()
 						time.Sleep(ttl)
 						get(t, c, "db")
@@ -234,17 +234,15 @@ func TestAValuePastItsTTLIsNotReturnedUntried(t *testing.T) {
 	}
 }
 
-func TestALeaseEndsBeforeTheValueDoes(t *testing.T) {
+func TestNoReadMissesTheEndOfTheTTL(t *testing.T) {
 	const ttl = time.Second
 	virtual(t, func(t *testing.T) {
-		// A lease begun less than LeaseTime before the end would outlive
-		// the value, one begun exactly then ends in the same instant.
-		for before := time.Duration(0); before <= 2*cache.LeaseTime; before += 5 * time.Millisecond {
+		for before := time.Duration(0); before <= 4*cache.Tick; before += 5 * time.Millisecond {
 			s := serving("db")
 			c := open(t, s, cache.Config{TTL: ttl, NoRefreshAhead: true})
 			get(t, c, "db")
 			done := make(chan struct{})
-			go func() { // its timer is older than the lease's, and runs first
+			go func() { // its timer is older than the clock's, and runs first
 				defer close(done)
 				time.Sleep(ttl)
 				get(t, c, "db")
@@ -257,11 +255,11 @@ func TestALeaseEndsBeforeTheValueDoes(t *testing.T) {
 			}()
 			if before > 0 {
 				time.Sleep(ttl - before)
-				makeBusy(t, c, "db")
+				snapshot(t, c, "db")
 			}
 			<-done
 			if t.Failed() {
-				t.Fatalf("with busy reads %v before the end of the TTL", before)
+				t.Fatalf("with reads %v before the end of the TTL", before)
 			}
 		}
 	})
@@ -274,7 +272,7 @@ func TestAHugeTTLNeverEnds(t *testing.T) {
 		c := open(t, s, cache.Config{TTL: forever, FetchTimeout: forever, MinRefreshInterval: forever})
 		get(t, c, "db")
 		time.Sleep(4 * 365 * 24 * time.Hour) // of 292, of which a sixtieth is 4.9
-		makeBusy(t, c, "db")
+		snapshot(t, c, "db")
 		settle()
 		wantCalls(t, s, 1)
 		if _, err := c.Refresh(t.Context(), ref("db")); err != nil {
@@ -288,9 +286,9 @@ func TestAFetchOfTheSameVersionIsNoRotation(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s, j := serving("db"), &observed.Journal{}
 		c := open(t, s, cache.Config{Observer: j})
-		first := makeBusy(t, c, "db")
+		first := snapshot(t, c, "db")
 		time.Sleep(2 * time.Hour)
-		second := makeBusy(t, c, "db")
+		second := snapshot(t, c, "db")
 		wantCalls(t, s, 2)
 		if n := len(observed.Of[hook.Rotated](j)); n != 0 {
 			t.Errorf("%d Rotated events", n)
@@ -304,14 +302,13 @@ func TestAFetchOfTheSameVersionIsNoRotation(t *testing.T) {
 	})
 }
 
-// The old value's lease ends with the arrival of the new one.
 func TestARotationIsSeenByTheNextReadOfABusySecret(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")
 		c := open(t, s, cache.Config{})
-		old := makeBusy(t, c, "db")
+		old := snapshot(t, c, "db")
 		if !old.Fresh() {
-			t.Fatal("no lease")
+			t.Fatal("the snapshot is not fresh")
 		}
 		s.rotate("db", "v2")
 		if _, err := c.Refresh(t.Context(), ref("db")); err != nil {

@@ -33,7 +33,7 @@ var ids = []string{"a", "b", "c", "d", "e", "none"}
 
 // steps are by how much time advances.
 var steps = []time.Duration{
-	1, time.Millisecond, cache.LeaseTime - 1, cache.LeaseTime, 999 * time.Millisecond, time.Second,
+	1, time.Millisecond, cache.Tick - 1, cache.Tick, 999 * time.Millisecond, time.Second,
 	4 * time.Second, 5 * time.Second, 7 * time.Second, 10*time.Second - 1, 10 * time.Second, time.Hour,
 }
 
@@ -83,7 +83,7 @@ func (k *machine) step(b byte) {
 		k.read(id, false)
 	case 5:
 		say("get often")
-		for range 2 * cache.BusyReads {
+		for range 20 {
 			k.read(id, false)
 		}
 	case 6, 7:

@@ -154,12 +154,11 @@ func wantCalls(t testing.TB, s *service, want int) {
 	}
 }
 
-// makeBusy reads a secret so often that it has a lease.
-func makeBusy(t testing.TB, c *cache.Cache, id string) *cache.Snapshot {
+// snapshot reads a secret twice, so that the snapshot which it returns is fresh where a
+// value may be.
+func snapshot(t testing.TB, c *cache.Cache, id string) *cache.Snapshot {
 	t.Helper()
-	for range cache.BusyReads + 1 {
-		get(t, c, id)
-	}
+	get(t, c, id)
 	s, err := c.Lookup(t.Context(), ref(id), nil)
 	if err != nil {
 		t.Fatal(err)

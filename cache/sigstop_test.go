@@ -66,7 +66,7 @@ func TestAfterSIGSTOPAndSIGCONTAValuePastItsTTLIsTried(t *testing.T) {
 	}
 }
 
-// stoppedTTL is longer than a lease, and than the child can be held up between
+// stoppedTTL is longer than a tick, and than the child can be held up between
 // its last read and the signal.
 const stoppedTTL = 2 * time.Second
 
@@ -74,7 +74,7 @@ func readUntilStopped(t *testing.T, mode string) {
 	runtime.GOMAXPROCS(1) // so the reader may come before the timer
 	s := serving("db")
 	c := open(t, s, cache.Config{TTL: stoppedTTL, NoRefreshAhead: true, CheckClock: mode == "strict"})
-	snap := makeBusy(t, c, "db")
+	snap := snapshot(t, c, "db")
 	fmt.Println("warm")
 	bufio.NewReader(os.Stdin).ReadString('\n') // stopped here
 	continued := time.Now()
@@ -83,7 +83,7 @@ func readUntilStopped(t *testing.T, mode string) {
 		if !snap.Fresh() {
 			snap, _ = c.Lookup(context.Background(), ref("db"), snap)
 		}
-		if s.count() == 1 && (mode == "strict" || late > cache.LeaseTime) {
+		if s.count() == 1 && (mode == "strict" || late > cache.Tick) {
 			fmt.Printf("a read %v after the stop tried nothing\n", late)
 			return
 		}

@@ -5,11 +5,9 @@ import "github.com/elastic/go-freelru"
 // A table holds entries in the order of their use, up to a bound. Cache.mu
 // guards it.
 //
-// Reads under a lease do not reach it, so an entry whose snapshot has one, or had
-// one until just now, may have been read since its place was noted: when its turn
-// comes to be evicted it goes back to the young end once, as in CLOCK. Each such
-// step costs an eviction about 50 ns and the entry busyReads reads to earn a
-// lease again, so the steps are paid for by the reads.
+// A read that takes no lock does not reach the table. It leaves a mark, Snapshot.seen,
+// instead. An entry that is to be evicted and has a mark goes back to the young end and
+// loses its mark, as in CLOCK.
 type table struct {
 	lru *freelru.LRU[*entry, struct{}]
 	max int
@@ -28,8 +26,18 @@ func (t *table) len() int { return t.lru.Len() }
 // entries returns those in the table.
 func (t *table) entries() []*entry { return t.lru.Keys() }
 
-// touch notes a use of e.
-func (t *table) touch(e *entry) { t.lru.Get(e) }
+// touch notes a use of e by a reader that holds Cache.mu.
+func (t *table) touch(e *entry) {
+	e.unmark()
+	t.lru.Get(e)
+}
+
+// unmark forgets the reads since the table placed e.
+func (e *entry) unmark() {
+	if s := e.snap.Load(); s != nil {
+		s.seen.Store(0)
+	}
+}
 
 // add puts e at the young end and returns the entry that was evicted for it, or
 // nil.
@@ -37,6 +45,7 @@ func (t *table) add(e *entry) (evicted *entry) {
 	if !t.lru.Contains(e) && t.lru.Len() == t.max {
 		evicted = t.removeOldest()
 	}
+	e.unmark()
 	t.lru.Add(e, struct{}{})
 	return evicted
 }
@@ -48,15 +57,19 @@ func (t *table) remove(e *entry) {
 	}
 }
 
+// maxSpared bounds what one eviction costs if all entries are being read.
+const maxSpared = 16
+
+// removeOldest takes out the entry whose use is the longest ago. If more than maxSpared of
+// the oldest are marked, it takes out the next one all the same.
 func (t *table) removeOldest() *entry {
-	for {
+	for spared := 0; ; spared++ {
 		e, _, _ := t.lru.RemoveOldest()
 		s := e.snap.Load()
-		if s == nil || !s.readLately() {
+		if s == nil || s.seen.Load() == 0 || spared == maxSpared {
 			return e
 		}
-		s.lease.Store(0)
-		e.reads = 0
+		e.unmark()
 		t.lru.Add(e, struct{}{})
 	}
 }

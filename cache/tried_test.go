@@ -50,7 +50,7 @@ func TestAFailureFromBeforeIsNoTryToRefresh(t *testing.T) {
 			virtual(t, func(t *testing.T) {
 				s := serving("a", "b")
 				c := open(t, s, cache.Config{MaxSize: 1, TTL: ttl, NoRefreshAhead: true, Backoff: every(2 * time.Second)})
-				known := makeBusy(t, c, "a")
+				known := snapshot(t, c, "a")
 				get(t, c, "b") // evicts a
 				happens(t, s, c, known)
 				s.mend()
@@ -72,7 +72,7 @@ func TestAFailureFromBeforeTheTTLOfAnOutdatedValueIsNoTryToRefreshIt(t *testing.
 	virtual(t, func(t *testing.T) {
 		s := serving("a", "b")
 		c := open(t, s, cache.Config{MaxSize: 1, TTL: ttl, NoRefreshAhead: true, Backoff: every(2 * time.Second)})
-		known := makeBusy(t, c, "a")
+		known := snapshot(t, c, "a")
 		get(t, c, "b")
 		s.rotate("a", "v2")
 		get(t, c, "a") // so known is outdated
