@@ -73,12 +73,12 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // end of ctx ends that as well.
 //
 // The handle remembers a version that was refused: its other calls of Do wait too, before
-// they call f the first time. One call at a time tries the version again, since a rotation
-// that was cancelled leaves it valid: after 1 s, then after 1.5 times as long each time, up
-// to 30 s. So however many goroutines there are, the service sees two wrong logins in the
-// first second, beside those that were under way already, and later at most one a second
-// for each version. A call that is accepted lets all others go on. Sessions that are logged
-// in are not disturbed.
+// they call f the first time, and then use the value that is present by then. One call at a
+// time tries the version again, since a rotation that was cancelled leaves it valid: after
+// 1 s, then after 1.5 times as long each time, up to 30 s. So however many goroutines there
+// are, the service sees two wrong logins in the first second, beside those that were under
+// way already, and later at most one a second for each version. A call that is accepted lets
+// all others go on. Sessions that are logged in are not disturbed.
 //
 // A call that waited for its whole budget in vain makes later calls return at once, after
 // a refresh, until there is another version, a call is accepted, or no call was refused
@@ -139,7 +139,8 @@ func (u use[T]) run(ctx context.Context) error {
 // runGated is run where the gate has a say.
 func (u use[T]) runGated(ctx context.Context, v *view[T]) error {
 	t := trial[T]{use: u}
-	if t.try(ctx, v) {
+	v, settled := t.try(ctx, v)
+	if settled {
 		return t.err
 	}
 	return t.goOn(ctx, v)
@@ -170,80 +171,46 @@ type trial[T any] struct {
 	hold    *hold         // what the next try waits for; nil for nothing
 	others  error         // what other calls were refused with
 	budget  time.Duration // of WithRetryBudget; 0 if waiting is known to be in vain
+	since   time.Time     // when the version that was tried last became known to this call
 	refresh error         // why the last refresh failed, if it did
 	asked   bool          // this call has asked for a refresh
 }
 
 // try calls f with the value of v, unless that can't be had or the gate holds the version,
-// and reports whether that settles it.
-func (t *trial[T]) try(ctx context.Context, v *view[T]) bool {
+// and reports whether that settles it. If it has to wait for its turn, it goes on with the
+// view that is present then. It returns the view that it came to last.
+func (t *trial[T]) try(ctx context.Context, v *view[T]) (_ *view[T], settled bool) {
 	value, err := t.secret.dec.pointer(ctx, v)
-	if err != nil {
-		if t.tries == 0 && t.others == nil {
-			t.err = err
-			return true
+	for err == nil {
+		p, h := t.ask(v.good(), false)
+		if h == nil {
+			return v, t.attempt(ctx, *value, v, p)
 		}
-		// A hook fails, say; what f said counts more. There is nothing to ask the gate for.
-		t.refresh, t.hold = err, nil
-		return false
-	}
-	p, ok := t.enter(ctx, v.good(), false)
-	return ok && t.attempt(ctx, *value, v, p)
-}
-
-// attempt calls f with the value of v, and reports whether that settles it.
-func (t *trial[T]) attempt(ctx context.Context, value T, v *view[T], p pass) bool {
-	t.tries++
-	returned := false
-	defer func() {
-		if !returned {
-			p.leave(silent) // f has panicked, or it or a predicate has ended the goroutine
-		}
-	}()
-	err := t.call(ctx, value, v)
-	what := t.secret.dec.set.outcome(ctx, err)
-	returned = true
-	return t.settle(ctx, v, p, err, what)
-}
-
-// request asks for a try of a version.
-func (t *trial[T]) request(snap *cache.Snapshot, pending bool) request {
-	set := &t.secret.dec.set
-	r := request{snap: snap, pending: pending, alternate: set.pending, most: set.most}
-	for _, before := range t.refused {
-		if before.snap.Same(snap) {
-			r.refusedAt = before.refusedAt
-		}
-	}
-	return r
-}
-
-// enter asks the gate for a pass. It waits for a place, and for at most a second for the
-// first result of a version that no call has tried before. Neither wait counts against the
-// budget. It reports false if the version is held, or ctx has ended.
-func (t *trial[T]) enter(ctx context.Context, snap *cache.Snapshot, pending bool) (pass, bool) {
-	r := t.request(snap, pending)
-	if r.refusedAt == 0 && t.secret.isOpen() {
-		return pass{request: r}, true
-	}
-	g := t.secret.theGate()
-	for {
-		p, h := g.enter(r)
-		if t.hold = h; h == nil {
-			return p, true
-		}
-		t.others = cmp.Or(h.known.err, t.others)
 		if h.refused || !h.wait(ctx) {
-			return pass{}, false
+			return v, false
+		}
+		// The version may have been replaced meanwhile, or its TTL may have passed.
+		var present *view[T]
+		if present, err = t.secret.look(ctx); err == nil && present != v {
+			t.turnTo(present, v)
+			v = present
+			value, err = t.secret.dec.pointer(ctx, v)
 		}
 	}
+	if t.tries == 0 && t.others == nil {
+		t.err = err
+		return v, true
+	}
+	// A hook fails, say; what f said counts more. There is nothing to ask the gate for.
+	t.refresh, t.hold = err, nil
+	return v, false
 }
 
 // goOn waits and tries again after v was refused, to this call or to others.
 func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 	set, within := &t.secret.dec.set, ctx
 	began := time.Now()
-	since := began // since when v is known to be refused
+	t.since = began
 	if set.budget > 0 {
 		var cancel context.CancelFunc
 		within, cancel = context.WithDeadline(ctx, began.Add(set.budget))
@@ -262,14 +229,13 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 		if ctx.Err() != nil || stays(t.refresh) && !set.followsDefault() {
 			return t.gaveUp(ctx, time.Since(began)) // f would only say so in place of what it said
 		}
-		isNew := !v.good().Same(refused.good())
-		if isNew {
-			since = time.Now()
-			t.refresh = v.err() // whoever refreshed it
-			t.budget = t.budgetFor(v)
-		}
-		if (isNew || round > 1 && t.budget > 0) && t.try(ctx, v) {
-			return t.err
+		isNew := t.turnTo(v, refused)
+		if isNew || round > 1 && t.budget > 0 {
+			var settled bool
+			if v, settled = t.try(ctx, v); settled {
+				return t.err
+			}
+			isNew = !v.good().Same(refused.good())
 		}
 		if set.pending && !isNew && t.tryPending(ctx, within, v) {
 			return t.err
@@ -282,12 +248,24 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 			t.wait(within, min(left, retryDelays.Delay(round)), changed, v)
 		}
 		if left <= 0 || ctx.Err() != nil {
-			if t.budget > 0 && time.Since(since) >= t.budget {
+			if t.budget > 0 && time.Since(t.since) >= t.budget {
 				t.secret.theGate().giveUp(v.good())
 			}
 			return t.gaveUp(ctx, time.Since(began))
 		}
 	}
+}
+
+// turnTo notes that v, which follows before, is what may be tried, and reports whether it is
+// of another version.
+func (t *trial[T]) turnTo(v, before *view[T]) bool {
+	if v.good().Same(before.good()) {
+		return false
+	}
+	t.since = time.Now()
+	t.refresh = v.err() // whoever refreshed it
+	t.budget = t.budgetFor(v)
+	return true
 }
 
 // budgetFor returns how long to wait for another version than that of v.
@@ -370,11 +348,16 @@ func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 		return false
 	}
 	held := t.hold
-	p, ok := t.enter(ctx, pending.good(), true)
-	if !ok {
-		t.hold = held // what is said of the current version counts more
+	for {
+		p, h := t.ask(pending.good(), true)
+		if h == nil {
+			return t.attempt(ctx, *value, pending, p)
+		}
+		if h.refused || !h.wait(ctx) {
+			t.hold = held // what is said of the current version counts more
+			return false
+		}
 	}
-	return ok && t.attempt(ctx, *value, pending, p)
 }
 
 // wait waits for delay, for another version than v, for the gate or for the end of ctx.

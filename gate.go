@@ -366,10 +366,10 @@ func (g *gate) refuse(p pass, s *standing, doubted bool, err error) *standing {
 }
 
 // isolate ends all doubt about whether a refusal was the fault of one call, if s was refused
-// and another version is held too. Called with mu held.
+// and another version was too, with no call accepted in between. Called with mu held.
 func (g *gate) isolate(s *standing) {
 	for _, other := range g.versions {
-		if other != s && other.held && other.refusals > 0 {
+		if other != s && other.held && other.refusedAt > g.forgiven {
 			other.lone, s.lone = false, false
 		}
 	}

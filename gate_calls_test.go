@@ -57,6 +57,33 @@ func TestACallThatIsRefusedAloneHoldsUpNoOther(t *testing.T) {
 		})
 	}
 }
+// TestAfterARotationACallThatIsRefusedAloneHoldsUpNoOther: that the version before was
+// refused says nothing of the version that was accepted since.
+func TestAfterARotationACallThatIsRefusedAloneHoldsUpNoOther(t *testing.T) {
+	for name, opts := range map[string][]typedsecret.Option{"by default": nil, "with a bound": most(8)} {
+		t.Run(name, func(t *testing.T) {
+			besiege(t, 0, opts, func(t *testing.T, s *siege) {
+				do := func() {
+					t.Helper()
+					began := time.Now()
+					err := s.handle.Do(t.Context(), s.account.login)
+					if took := time.Since(began); err != nil || took > 2*loginTime {
+						t.Errorf("a call took %v: %v", took, err)
+					}
+				}
+				do()
+				s.rotate(0)
+				do()
+				for range 5 {
+					time.Sleep(5 * time.Second)
+					go s.handle.Do(t.Context(), func(context.Context, string) error { return typedsecret.Rejected(&refusal{}) })
+					synctest.Wait()
+					do()
+				}
+			})
+		})
+	}
+}
 
 // TestACallThatIsAcceptedLetsAllGo, as after a rotation that was cancelled.
 func TestACallThatIsAcceptedLetsAllGo(t *testing.T) {

@@ -123,6 +123,49 @@ func (e *rejection) Unwrap() (errs []error) {
 	return errs
 }
 
+// attempt calls f with the value of v, and reports whether that settles it.
+func (t *trial[T]) attempt(ctx context.Context, value T, v *view[T], p pass) bool {
+	t.tries++
+	returned := false
+	defer func() {
+		if !returned {
+			p.leave(silent) // f has panicked, or it or a predicate has ended the goroutine
+		}
+	}()
+	err := t.call(ctx, value, v)
+	what := t.secret.dec.set.outcome(ctx, err)
+	returned = true
+	return t.settle(ctx, v, p, err, what)
+}
+
+// request asks for a try of a version.
+func (t *trial[T]) request(snap *cache.Snapshot, pending bool) request {
+	set := &t.secret.dec.set
+	r := request{snap: snap, pending: pending, alternate: set.pending, most: set.most}
+	for _, before := range t.refused {
+		if before.snap.Same(snap) {
+			r.refusedAt = before.refusedAt
+		}
+	}
+	return r
+}
+
+// ask asks the gate for a pass. If the gate holds the version because it was refused, the
+// next round asks again. Otherwise the call waits for a place, or for at most a second for
+// the first result of a version that no call has tried before, and asks again. Neither wait
+// counts against the budget.
+func (t *trial[T]) ask(snap *cache.Snapshot, pending bool) (pass, *hold) {
+	r := t.request(snap, pending)
+	if r.refusedAt == 0 && t.secret.isOpen() {
+		return pass{request: r}, nil
+	}
+	p, h := t.secret.theGate().enter(r)
+	if t.hold = h; h != nil {
+		t.others = cmp.Or(h.known.err, t.others)
+	}
+	return p, h
+}
+
 // settle notes what f's error says, and reports whether that settles it.
 func (t *trial[T]) settle(ctx context.Context, v *view[T], p pass, err error, what outcome) bool {
 	t.err = err

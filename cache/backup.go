@@ -22,11 +22,11 @@ import (
 //
 // The file follows the refusals of the source. If the source says that a secret does not
 // exist ([ErrNotFound]) or is deleted ([ErrDeleted]), the next write takes the secret out
-// of the file. If the source refuses a secret otherwise ([ErrAccessDenied],
-// [ErrDecryption], [ErrInvalidRequest]), its value stays, since a mistake in a policy may
-// be mended soon. The file remembers that refusal until the source gives the secret again.
-// In an outage StaleIfError then gets an error that wraps both the outage and the refusal,
-// and that says when the refusal was.
+// of the file, until the source gives the secret again. If the source refuses a secret
+// otherwise ([ErrAccessDenied], [ErrDecryption], [ErrInvalidRequest]), its value stays, since
+// a mistake in a policy may be mended soon. The file remembers that refusal until the source
+// gives the secret again. In an outage StaleIfError then gets an error that wraps both the
+// outage and the refusal, and that says when the refusal was.
 //
 // If the file was written more than 5 s in the future of the wall clock, the age of its
 // values is unknown. StaleIfError then gets the largest Duration (math.MaxInt64), so that a
@@ -197,7 +197,7 @@ func (c *Cache) recordsOf(values []held, refused map[Ref]*refusal, now time.Time
 	for _, h := range values {
 		r := recordOf(h.snap.Ref())
 		r.ARN, r.Refused, r.held = h.snap.Metadata().ARN, h.refusal, true
-		if last, has := inFile[r.ref()]; !h.refusal.isGone() && (!has || c.backup.momentOf(h.snap).after(last, now)) {
+		if last, has := inFile[r.ref()]; h.refusal.lastGone() == nil && (!has || c.backup.momentOf(h.snap).after(last, now)) {
 			r.Value = c.derive(ctx, h.snap)
 		}
 		records = append(records, r)

@@ -73,6 +73,11 @@ func newLedger(old content, writer uint64, now time.Time) *ledger {
 
 // learn adds what the Cache knows: a value, a refusal after it, or both.
 func (l *ledger) learn(known *record) {
+	if why := known.Refused; why != nil && why.before != nil {
+		before := *known
+		before.Value, before.Refused = nil, why.before
+		l.learn(&before)
+	}
 	r := l.records[known.ref()]
 	if r == nil {
 		if known.Value == nil && !known.held {
@@ -108,22 +113,19 @@ func (l *ledger) learnValue(r *record, v *stored) {
 }
 
 func (l *ledger) learnRefusal(r *record, why *refusal) {
-	if r.Refused != nil && r.Refused.moment().after(why.moment(), l.now) {
-		return
+	isLater := r.Refused == nil || !r.Refused.moment().after(why.moment(), l.now)
+	switch {
+	case r.Value != nil && r.Value.moment().after(why.moment(), l.now):
+	case why.isGone() && (r.Value != nil || isLater):
+		r.Value, r.Refused = nil, why
+	case r.Value != nil && isLater: // else there is nothing to be marked; if it is gone, that stays
+		r.Refused = why
 	}
-	if r.Value != nil && r.Value.moment().after(why.moment(), l.now) {
-		return
-	}
-	if why.isGone() {
-		r.Value = nil
-	} else if r.Value == nil {
-		return // there is nothing to be marked; if it is gone, that stays
-	}
-	r.Refused = why
 }
 
 // close returns the records for the file: the newest values, at most as many as most, and
-// at most as many refusals of secrets without a value.
+// at most that many refusals of secrets without a value, or more if most is small: another
+// process that shares the file may hold the value of each.
 func (l *ledger) close(most int) []record {
 	l.spreadDeletions()
 	var values, others []record
@@ -136,7 +138,7 @@ func (l *ledger) close(most int) []record {
 			others = append(others, *r)
 		}
 	}
-	return append(l.newest(values, most), l.newest(others, most)...)
+	return append(l.newest(values, most), l.newest(others, max(most, DefaultMaxSize))...)
 }
 
 // at is when r was learnt.

@@ -16,6 +16,10 @@ type refusal struct {
 	At     time.Time `json:"at"`
 	Writer uint64    `json:"writer,omitempty"` // the Cache that asked; 0 if it has no file
 	Number uint64    `json:"number,omitempty"` // how many values it had published
+
+	// An earlier refusal, in memory alone, that said that the secret is gone. It is nil if
+	// this refusal says so itself, or if none did since the source gave the secret.
+	before *refusal
 }
 
 // kinds are a bit for each of refusalKinds.
@@ -71,6 +75,15 @@ func (r *refusal) isGone() bool { return r != nil && r.Kinds&gone != 0 && r.Kind
 // versions.
 func (r *refusal) isDeletion() bool { return r.isGone() && r.Kinds&deleted != 0 }
 
+// lastGone returns the last refusal, up to r, that said that the secret is gone; nil if none
+// did since the source gave the secret.
+func (r *refusal) lastGone() *refusal {
+	if r == nil || r.isGone() {
+		return r
+	}
+	return r.before
+}
+
 func (r *refusal) when() string { return r.At.UTC().Format(time.RFC3339) }
 
 // A refusedError says why the last fetch failed, and how the source had refused the secret
@@ -85,16 +98,20 @@ type refusedError struct {
 func (e *refusedError) Error() string   { return fmt.Sprintf("%v; %s: %v", e.last, e.known, e.refusal) }
 func (e *refusedError) Unwrap() []error { return []error{e.last, e.refusal} }
 
-// recall puts the last refusal into fail, the failure of t. If there is a value that may be
-// returned all the same, the error of fail names the refusal too, for StaleIfError. Called
-// with mu held.
+// recall puts the last refusal into fail, the failure of t, which has that of the failure
+// before. If there is a value that may be returned all the same, the error of fail names the
+// refusal too, for StaleIfError. Called with mu held.
 func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
-	if t.kept != nil && t.kept.refusal != nil {
-		fail.refusal = t.kept.refusal
+	if t.kept != nil {
+		fail.refusal = t.kept.refusal // refuseKept has compared the two
 	}
 	if ks := kindsOf(t.err); ks != 0 {
-		fail.refusal = &refusal{Kinds: ks, At: time.Unix(0, fail.at.wall), Number: c.fetched}
-		c.noteRefusal(t.ref, fail.refusal)
+		r := &refusal{Kinds: ks, At: time.Unix(0, fail.at.wall), Number: c.fetched}
+		if !r.isGone() {
+			r.before = fail.refusal.lastGone() // a denial does not say that the secret exists
+		}
+		fail.refusal = r
+		c.noteRefusal(t.ref, r)
 		return
 	}
 	r := fail.refusal

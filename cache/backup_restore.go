@@ -79,6 +79,10 @@ func (c *Cache) restoreMeanwhile(ctx context.Context, ref Ref, e *entry) {
 	c.mu.Lock()
 	if t.kept != nil && !c.closed && e.snap.Load() == nil && e.isFlying() {
 		slow := &failure{at: now, err: &Error{Ref: ref, Err: errSlow}}
+		if f := e.failure(); f != nil { // what it says may be older than the file
+			slow = f.with(slow.err, f.tried)
+			e.past.failure = slow
+		}
 		c.recall(t, slow, true)
 		e.under().slow = slow
 		c.without.remove(e)
@@ -100,11 +104,16 @@ func (c *Cache) refuseKept(e *entry, v *kept) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := e.failure()
-	if f == nil || f.refusal == nil || v.moment.after(f.refusal.moment(), now) {
+	if f == nil || f.refusal == nil || v.refusal.isGone() || v.moment.after(f.refusal.moment(), now) {
 		return
 	}
-	if v.refusal == nil || !v.refusal.moment().after(f.refusal.moment(), now) {
-		v.refusal = f.refusal
+	switch gone := f.refusal.lastGone(); {
+	case gone != nil && !v.moment.after(gone.moment(), now):
+		v.refusal = gone
+	case v.refusal == nil || !v.refusal.moment().after(f.refusal.moment(), now):
+		r := *f.refusal
+		r.before = nil // the secret was there again
+		v.refusal = &r
 	}
 }
 

@@ -115,6 +115,11 @@ func (f *failure) refuse(err error) *Error {
 	return f.refused.Load()
 }
 
+// with returns a copy of f with another error and another tried.
+func (f *failure) with(err *Error, tried bool) *failure {
+	return &failure{err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried, refusal: f.refusal}
+}
+
 // failure returns that of the last fetch, or nil.
 func (e *entry) failure() *failure {
 	if e.past == nil {
@@ -138,7 +143,7 @@ func (e *entry) forgetTry() {
 	if f == nil || !f.tried {
 		return
 	}
-	e.past.failure = &failure{err: f.err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, refusal: f.refusal}
+	e.past.failure = f.with(f.err, false)
 	e.past.failure.told.Store(f.told.Load())
 	e.past.failure.refused.Store(f.refused.Load())
 }

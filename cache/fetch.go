@@ -321,7 +321,8 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 		fail.first = before.first
 		fail.count += before.count
 		fail.refusal = before.refusal
-	} else if slow := e.under().slow; slow != nil {
+	}
+	if slow := e.under().slow; slow != nil {
 		fail.refusal = slow.refusal // from the sealed file
 	}
 	fail.delay = c.cfg.backoffAfter(t.err).DelayAfter(fail.count, now.since(fail.first))

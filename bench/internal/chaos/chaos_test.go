@@ -22,6 +22,18 @@ func TestRandomSequencesBreakNoPromise(t *testing.T) {
 	}
 }
 
+// TestSequencesThatOnceBrokeAPromiseBreakNone: of the library, or of a model that was wrong.
+func TestSequencesThatOnceBrokeAPromiseBreakNone(t *testing.T) {
+	for _, s := range []struct {
+		seed uint64
+		i    int
+	}{{2, 724}, {5, 8188}, {1401, 890}} {
+		if rep := chaos.Run(t, s.seed, s.i, 1, chaos.NoMutation); rep.Failed >= 0 {
+			t.Error(rep.Failure(s.seed))
+		}
+	}
+}
+
 func TestTheModelNoticesWhatIsBroken(t *testing.T) {
 	for _, m := range chaos.Mutations {
 		if rep := chaos.Run(t, 3, 0, 400, m); rep.Failed < 0 {

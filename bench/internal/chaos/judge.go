@@ -77,7 +77,7 @@ func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 		return (failed || r.waitedEnough(k, d)) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick }) && r.allowed(d, f)
 	}
 	past := func(m moment) bool {
-		return r.arrived(f).to(m) >= r.ttl() || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
+		return r.arrived(f).to(m) >= r.ttl() || k.wasReplaced(f, m) || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
 			return in.began.tick > f.began.tick && in.ended.tick < m.tick
 		})
 	}

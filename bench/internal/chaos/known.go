@@ -58,6 +58,7 @@ func (r *run) arrived(f *fetch) moment {
 type known struct {
 	fetches     []*fetch // in the order in which they began
 	invalidated []invalidated
+	evicted     []moment
 	last        invalidated
 	owed        bool // the next fetch has to be a forced one
 	mayBeOwed   bool // that is not known, as a fetch began during the Invalidate
@@ -80,6 +81,21 @@ func (r *run) knownOf(id string) *known {
 		r.known[id] = k
 	}
 	return k
+}
+
+// wasReplaced reports whether a later value than that of f was there before m, and was
+// evicted. A handle that kept the value of f may give it back, as one that is out of date,
+// also if the later one was of the same version.
+func (k *known) wasReplaced(f *fetch, m moment) bool {
+	for _, g := range slices.Backward(k.fetches) {
+		switch {
+		case g == f:
+			return false
+		case g.brought(m) && slices.ContainsFunc(k.evicted, func(e moment) bool { return g.told.tick < e.tick && e.tick < m.tick }):
+			return true
+		}
+	}
+	return false
 }
 
 // begins notes a fetch that begins, and checks that it may.

@@ -126,9 +126,7 @@ func (e *ending) learn(err error) {
 	}
 	for _, refusal := range []error{cache.ErrAccessDenied, cache.ErrDecryption, cache.ErrInvalidRequest} {
 		if errors.Is(err, refusal) {
-			e.refused = refusal
-			// A secret that was deleted and can't be decrypted now was restored.
-			e.gone = e.gone && refusal != cache.ErrDecryption
+			e.refused = refusal // what is gone stays so until it is fetched again
 			return
 		}
 	}

@@ -133,6 +133,10 @@ func (r *run) observe(_ context.Context, e hook.Event) {
 		r.mu.Unlock()
 	case hook.Evicted:
 		r.fault("eviction")
+		r.mu.Lock()
+		k := r.knownOf(e.ID)
+		k.evicted = append(k.evicted, r.moment())
+		r.mu.Unlock()
 	case hook.DecodeFailed:
 		r.fault("a version that does not decode")
 		r.silent(e.Err)
