@@ -129,7 +129,7 @@ func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
 		return nil, err
 	}
 	return follow(ctx, &b.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
-		snap, err := c.Lookup(ctx, ref, nil)
+		snap, err := c.Lookup(ctx, ref)
 		if err != nil {
 			return nil, err
 		}

@@ -288,7 +288,7 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 		return refused // one refresh is all, and none if it can bring no other version
 	}
 	t.asked = true
-	v, err := t.secret.renew(patient, (*cache.Cache).LookupRecent)
+	v, err := t.secret.renew(patient, (*cache.Entry).RefreshRecent)
 	if err == nil {
 		err = v.err()
 	}

@@ -20,8 +20,7 @@ type Handle interface {
 	ID() string
 	Err() error
 
-	place(ctx context.Context, byDefault func() (*cache.Cache, error)) (*cache.Cache, cache.Ref, error)
-	lastFrom(c *cache.Cache) *cache.Snapshot
+	place(ctx context.Context, byDefault func() (*cache.Cache, error)) (*cache.Entry, error)
 	settle(ctx context.Context, snap *cache.Snapshot, err error) error
 }
 
@@ -64,33 +63,35 @@ func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 	}
 	errs := make([]error, len(handles))
-	places := map[*cache.Cache][]placed{}
+	of := map[*cache.Cache][]int{} // indices of handles
+	entries := make([]*cache.Entry, len(handles))
 	byDefault := sync.OnceValues(func() (*cache.Cache, error) { return Default(ctx) })
 	for i, h := range handles {
 		if h == nil {
 			errs[i] = ErrZeroHandle
 			continue
 		}
-		c, ref, err := h.place(ctx, byDefault)
+		e, err := h.place(ctx, byDefault)
 		if err != nil {
 			errs[i] = err
 			continue
 		}
-		places[c] = append(places[c], placed{i, ref})
+		entries[i] = e
+		of[e.Cache()] = append(of[e.Cache()], i)
 	}
 	pace := &pace{interval: max(p.Interval, 0), next: time.Now().Add(world.UpTo(max(p.Jitter, 0)))}
 	var running sync.WaitGroup
-	for c, of := range places {
+	for c, indices := range of {
 		running.Go(func() {
-			refs, last := make([]cache.Ref, len(of)), make([]*cache.Snapshot, len(of))
-			for i, at := range of {
-				refs[i], last[i] = at.ref, handles[at.index].lastFrom(c)
+			same := make([]*cache.Entry, len(indices))
+			for at, i := range indices {
+				same[at] = entries[i]
 			}
-			snaps, failures := c.LookupAll(ctx, refs, last, pace.wait)
-			for i, at := range of {
-				errs[at.index] = &Error{Ref: at.ref, Err: errNotSettled}
+			snaps, failures := c.GetAll(ctx, same, pace.wait)
+			for at, i := range indices {
+				errs[i] = &Error{Ref: cache.Ref{ID: handles[i].ID()}, Err: errNotSettled}
 				var settled sync.WaitGroup // in a goroutine that the user's code may end
-				settled.Go(func() { errs[at.index] = handles[at.index].settle(ctx, snaps[i], failures[i]) })
+				settled.Go(func() { errs[i] = handles[i].settle(ctx, snaps[at], failures[at]) })
 				settled.Wait()
 			}
 		})
@@ -107,12 +108,6 @@ func (p Preloader) PreloadAll(ctx context.Context) error {
 	handles := slices.Clone(declared.handles)
 	declared.mu.Unlock()
 	return p.Preload(ctx, handles...)
-}
-
-// placed is which of the handles is for which Ref.
-type placed struct {
-	index int
-	ref   cache.Ref
 }
 
 // A pace keeps requests apart.
@@ -145,11 +140,10 @@ func (p *pace) wait(ctx context.Context) error {
 	}
 }
 
-// place returns the cache that s reads from, byDefault's if it follows the default one,
-// and what it reads there.
-func (s *Secret[T]) place(ctx context.Context, byDefault func() (*cache.Cache, error)) (*cache.Cache, cache.Ref, error) {
+// place returns the entry that s reads, of byDefault's cache if s follows the default one.
+func (s *Secret[T]) place(ctx context.Context, byDefault func() (*cache.Cache, error)) (*cache.Entry, error) {
 	if err := s.Err(); err != nil {
-		return nil, cache.Ref{}, err
+		return nil, err
 	}
 	bind := byDefault
 	if !s.dec.set.followsDefault() {
@@ -157,12 +151,10 @@ func (s *Secret[T]) place(ctx context.Context, byDefault func() (*cache.Cache, e
 	}
 	c, err := bind()
 	if err != nil {
-		return nil, cache.Ref{}, &Error{Ref: s.ref(), Err: err}
+		return nil, &Error{Ref: s.ref(), Err: err}
 	}
-	return c, s.ref(), nil
+	return s.entryIn(c)
 }
-
-func (s *Secret[T]) lastFrom(c *cache.Cache) *cache.Snapshot { return s.slot.lastFrom(c) }
 
 // settle decodes what was looked up for s, and returns the error that Get would.
 func (s *Secret[T]) settle(ctx context.Context, snap *cache.Snapshot, err error) error {

@@ -25,10 +25,11 @@ import (
 //
 // Printing a Secret in any way shows its ID and [REDACTED].
 type Secret[T any] struct {
-	slot slot[T]
-	id   string
-	dec  *decoder[T] // nil if New did not make the Secret
-	gate atomic.Pointer[gate]
+	slot  slot[T]
+	entry atomic.Pointer[cache.Entry] // of the cache that was last read from; kept, so that it is not evicted
+	id    string
+	dec   *decoder[T] // nil if New did not make the Secret
+	gate  atomic.Pointer[gate]
 }
 
 // New declares a handle on the secret id: a name, a full ARN, or an ARN without its last
@@ -140,23 +141,40 @@ func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
 	if s.isZero() {
 		return *new(T), ErrZeroHandle
 	}
-	v, err := s.renew(ctx, (*cache.Cache).LookupNow)
+	v, err := s.renew(ctx, (*cache.Entry).Refresh)
 	return s.dec.refreshed(ctx, v, err)
 }
 
 // renew returns the view that a forced refresh brings.
-func (s *Secret[T]) renew(ctx context.Context, lookup func(*cache.Cache, context.Context, cache.Ref) (*cache.Snapshot, error)) (*view[T], error) {
+func (s *Secret[T]) renew(ctx context.Context, refresh func(*cache.Entry, context.Context) (*cache.Snapshot, error)) (*view[T], error) {
 	ref := s.ref()
 	if err := s.dec.ready(ref); err != nil {
 		return nil, err
 	}
 	return follow(ctx, &s.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
-		snap, err := lookup(c, ctx, ref)
+		e, err := s.entryIn(c)
+		if err != nil {
+			return nil, err
+		}
+		snap, err := refresh(e, ctx)
 		if err != nil {
 			return nil, err
 		}
 		return s.slot.see(ctx, s.dec, snap)
 	})
+}
+
+// entryIn returns the entry of the secret in c, which the handle keeps from now on.
+func (s *Secret[T]) entryIn(c *cache.Cache) (*cache.Entry, error) {
+	if e := s.entry.Load(); e != nil && e.Cache() == c {
+		return e, nil
+	}
+	e, err := c.Entry(s.ref())
+	if err != nil {
+		return nil, err
+	}
+	s.entry.Store(e)
+	return e, nil
 }
 
 // Invalidate makes the next Get fetch, and wait for that fetch. If the fetch fails or takes
@@ -179,17 +197,7 @@ func (s *Secret[T]) look(ctx context.Context) (*view[T], error) {
 	if s.isZero() {
 		return nil, ErrZeroHandle
 	}
-	ref := s.ref()
-	if err := s.dec.ready(ref); err != nil {
-		return nil, err
-	}
-	return follow(ctx, &s.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
-		snap, err := c.Lookup(ctx, ref, s.slot.lastFrom(c))
-		if err != nil {
-			return nil, err
-		}
-		return s.slot.see(ctx, s.dec, snap)
-	})
+	return s.renew(ctx, (*cache.Entry).Get)
 }
 
 // String returns the secret's ID and [REDACTED].

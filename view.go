@@ -219,14 +219,6 @@ func (s *slot[T]) publish(before, v *view[T]) *view[T] {
 	}
 }
 
-// lastFrom returns the last snapshot seen, if it is of c.
-func (s *slot[T]) lastFrom(c *cache.Cache) *cache.Snapshot {
-	if v := s.view.Load(); v != nil && v.snap.Cache() == c {
-		return v.snap
-	}
-	return nil
-}
-
 // view makes the view of snap that follows before, the handle's last one, or nil.
 // It decodes only if snap brings another version. An error says that the payload
 // could not be had from the hook, and that there is no good one before it.

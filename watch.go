@@ -56,7 +56,7 @@ type watcher[T any] struct {
 	yield   func(T, error) bool
 	changed chan struct{} // has a value when there may be something new
 
-	cache *cache.Cache // that changed is notified by; nil if there is none yet
+	entry *cache.Entry // that changed is notified by; nil if there is none yet
 	stop  func()
 
 	shown   *cache.Snapshot // what was last yielded
@@ -66,9 +66,9 @@ type watcher[T any] struct {
 }
 
 func (w *watcher[T]) leave() {
-	if w.cache != nil {
+	if w.entry != nil {
 		w.stop()
-		w.cache = nil
+		w.entry = nil
 	}
 }
 
@@ -79,9 +79,14 @@ func (w *watcher[T]) bind() error {
 		w.leave()
 		return &Error{Ref: w.secret.ref(), Err: err}
 	}
-	if c != w.cache {
+	e, err := w.secret.entryIn(c)
+	if err != nil {
 		w.leave()
-		w.cache, w.stop = c, c.Notify(w.secret.ref(), w.changed)
+		return err
+	}
+	if e != w.entry {
+		w.leave()
+		w.entry, w.stop = e, e.Notify(w.changed)
 	}
 	return nil
 }
@@ -163,8 +168,8 @@ func (w *watcher[T]) say(err error) bool {
 // wait waits until there may be something new, and reports whether to go on.
 func (w *watcher[T]) wait() bool {
 	quiet := time.Duration(math.MaxInt64)
-	if w.cache != nil {
-		quiet = w.cache.Quiet(w.secret.ref(), w.secret.slot.lastFrom(w.cache))
+	if w.entry != nil {
+		quiet = w.entry.Quiet()
 	}
 	if w.retries > 0 {
 		quiet = min(quiet, backoff.Policy{}.Delay(w.retries))

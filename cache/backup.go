@@ -147,7 +147,7 @@ func (c *Cache) writeBackup(last bool) bool {
 	c.mu.Unlock()
 	err := toEnd(func() error {
 		now := time.Unix(0, c.now().wall)
-		return b.write(c.recordsOf(values, refused, now), c.cfg.MaxSize, now)
+		return b.write(c.recordsOf(values, refused, now), max(c.cfg.MaxSize, len(values)), now)
 	})
 	c.mu.Lock()
 	b.outdated = b.outdated || err != nil
@@ -169,8 +169,9 @@ type held struct {
 
 // heldNow returns what the Cache holds. Called with mu held.
 func (c *Cache) heldNow() []held {
-	all := make([]held, 0, c.recent.len())
-	for _, e := range c.recent.entries() {
+	entries := c.kept()
+	all := make([]held, 0, len(entries))
+	for _, e := range entries {
 		h := held{snap: e.snap.Load()}
 		if h.snap == nil {
 			continue

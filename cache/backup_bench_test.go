@@ -45,7 +45,7 @@ func BenchmarkSnapshot(b *testing.B) {
 		}
 		for b.Loop() {
 			c := open(b, down, cfg)
-			_, errs := c.LookupAll(b.Context(), refs, nil, nil)
+			_, errs := getAll(b.Context(), c, refs, nil)
 			for _, err := range errs {
 				if err != nil {
 					b.Fatal(fmt.Sprint(err))

@@ -20,7 +20,7 @@ func wantUnknownAge(t *testing.T, path string, k *clock) {
 		StaleIfError: func(_ error, age time.Duration) bool { told = age; return true },
 	}))
 	defer c.Close()
-	snap, err := c.Lookup(t.Context(), ref("db"), nil)
+	snap, err := c.Lookup(t.Context(), ref("db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestAnAgeThatIsUnknownStaysUnknown(t *testing.T) {
 		s, k := serving("key"), &clock{}
 		k.set(-2 * time.Hour)
 		inMemory, _ := startInOutage(t, path, cache.ErrUnavailable, k.config(cache.Config{Backoff: every(time.Second)}))
-		snap, err := inMemory.Lookup(t.Context(), ref("db"), nil)
+		snap, err := inMemory.Lookup(t.Context(), ref("db"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,33 +85,6 @@ func TestAnAgeThatIsUnknownStaysUnknown(t *testing.T) {
 		wantUnknownAge(t, path, k)
 		known, _ := startInOutage(t, path, cache.ErrUnavailable, k.config(cache.Config{StaleIfError: young}))
 		wantGet(t, known, "key", "key v1")
-	})
-}
-
-// TestAValueOfUnknownAgeGivesWayToAFetchedOne: it counts as older than any.
-func TestAValueOfUnknownAgeGivesWayToAFetchedOne(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		path := snapshotOf(t, serving("db"), "db")
-		k := &clock{}
-		k.set(-time.Hour)
-		c, s := startInOutage(t, path, cache.ErrUnavailable, k.config(cache.Config{Backoff: every(time.Second)}))
-		old, err := c.Lookup(t.Context(), ref("db"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.mend()
-		s.rotate("db", "v2")
-		time.Sleep(2 * time.Second)
-		get(t, c, "db")
-		settle()
-		fresh, err := c.Lookup(t.Context(), ref("db"), old)
-		if err != nil || fresh.VersionID() != "v2" || !old.Before(fresh) || fresh.Before(old) {
-			t.Errorf("%v, %v; older %v, newer %v", fresh, err, old.Before(fresh), fresh.Before(old))
-		}
-		settle()
-		c.Close()
-		after, _ := startInOutage(t, path, cache.ErrUnavailable, k.config(cache.Config{StaleIfError: young}))
-		wantGet(t, after, "db", "db v2")
 	})
 }
 
@@ -131,7 +104,7 @@ func TestClocksOfMachinesThatShareASealedFileMayDiffer(t *testing.T) {
 		get(t, behind, "key") // writes, and knows an older value of db
 		behind.Close()
 		c, _ := startInOutage(t, path, cache.ErrUnavailable, k.config(cache.Config{StaleIfError: young}))
-		snap, err := c.Lookup(t.Context(), ref("db"), nil)
+		snap, err := c.Lookup(t.Context(), ref("db"))
 		if err != nil || snap.VersionID() != "v2" || snap.Age() != 0 {
 			t.Errorf("%v, %v, of age %v", snap, err, snap.Age())
 		}

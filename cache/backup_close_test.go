@@ -75,7 +75,7 @@ func TestCloseWaitsForNoHookSecretBySecret(t *testing.T) {
 		settle()
 		h.lost.Store(true)
 		for i := range 20 {
-			v, err := c.Lookup(t.Context(), ref(nameOf(i)), nil)
+			v, err := c.Lookup(t.Context(), ref(nameOf(i)))
 			if err != nil {
 				t.Fatalf("%v, %v", v, err)
 			}

@@ -105,7 +105,7 @@ func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
 	if t.kept != nil {
 		fail.refusal = t.kept.refusal // refuseKept has compared the two
 	}
-	if ks := kindsOf(t.err); ks != 0 {
+	if ks := kindsOf(t.fail); ks != 0 {
 		r := &refusal{Kinds: ks, At: time.Unix(0, fail.at.wall), Number: c.fetched}
 		if !r.isGone() {
 			r.before = fail.refusal.lastGone() // a denial does not say that the secret exists
@@ -122,7 +122,7 @@ func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
 	if c.backup != nil && r.Writer != c.backup.writer {
 		known = "the sealed file remembers that the source refused this secret at " + r.when()
 	}
-	fail.err.Err = &refusedError{t.err, known, r.Kinds.cause()}
+	fail.err.Err = &refusedError{t.fail, known, r.Kinds.cause()}
 }
 
 // noteRefusal has the next write put a refusal into the file. Called with mu held.

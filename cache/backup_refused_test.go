@@ -129,7 +129,7 @@ func TestWhatTheSourceRefusedIsMarkedInTheSealedFile(t *testing.T) {
 					stale := func(err error, _ time.Duration) bool { told = err; return true }
 					j := &observed.Journal{}
 					c, s := startInOutage(t, path, outage, cache.Config{StaleIfError: stale, Observer: j, Backoff: every(time.Second)})
-					snap, err := c.Lookup(t.Context(), ref("db"), nil)
+					snap, err := c.Lookup(t.Context(), ref("db"))
 					if err != nil {
 						t.Fatal(err)
 					}

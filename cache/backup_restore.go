@@ -10,13 +10,13 @@ import (
 
 // restore looks into the file for the secret whose fetch failed, if nothing is known of
 // it and the source could not answer.
-func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
-	if c.backup == nil || e.snap.Load() != nil || !isOutage(t.err) {
+func (c *Cache) restore(e *Entry, t *trip) (events []hook.Event) {
+	if c.backup == nil || e.snap.Load() != nil || !isOutage(t.fail) {
 		return nil
 	}
 	values, err := c.readBackup()
 	if err != nil {
-		t.err = fmt.Errorf("%w; %w", t.err, err)
+		t.fail = fmt.Errorf("%w; %w", t.fail, err)
 		return []hook.Event{hook.SnapshotFailed{Path: c.backup.file.Path(), Err: err}}
 	}
 	v, has := values[t.ref]
@@ -25,81 +25,66 @@ func (c *Cache) restore(e *entry, t *trip) (events []hook.Event) {
 	}
 	c.refuseKept(e, &v)
 	if v.refusal.isGone() {
-		t.err = fmt.Errorf("%w; the sealed file has no value, since the source said at %s: %v", t.err, v.refusal.when(), v.refusal.Kinds.cause())
+		t.fail = fmt.Errorf("%w; the sealed file has no value, since the source said at %s: %v", t.fail, v.refusal.when(), v.refusal.Kinds.cause())
 		return nil
 	}
 	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()
 	if err := c.transform(&detached{timed, t.ctx, false}, t.ref, &v.Value); err != nil {
-		t.err = fmt.Errorf("%w; %w: %w", t.err, ErrSnapshot, err)
+		t.fail = fmt.Errorf("%w; %w: %w", t.fail, ErrSnapshot, err)
 		return nil
 	}
 	t.kept = &v
 	return nil
 }
 
-// restoreEarly begins to look into the file for a secret whose first fetch takes long, once
-// for each fetch, and publishes what it finds. It returns a channel that is closed when the
-// file was looked into, or that is closed already if the secret has a value. It returns nil
-// if no fetch is under way at the moment.
-func (c *Cache) restoreEarly(ctx context.Context, ref Ref) <-chan time.Time {
+// restoreEarly begins to look into the file for a secret whose first fetch, f, takes long,
+// once for each fetch, and publishes what it finds. It returns a channel that is closed when
+// the file was looked into.
+func (c *Cache) restoreEarly(ctx context.Context, f *fetch) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := c.find(&ref)
-	switch {
-	case c.closed || e == nil:
-		return nil
-	case e.snap.Load() != nil: // another reader has just found it
-		early := make(chan time.Time)
-		close(early)
-		return early
-	case !e.isFlying():
-		return nil
-	}
-	out := e.under()
-	if out.early == nil {
-		out.early = make(chan time.Time)
+	if f.early == nil {
+		f.early = make(chan time.Time)
+		if c.closed || f.concluded {
+			close(f.early)
+			return f.early
+		}
 		c.running.Go(func() {
-			defer close(out.early)
-			c.restoreMeanwhile(context.WithoutCancel(ctx), ref, e)
+			defer close(f.early)
+			c.restoreMeanwhile(context.WithoutCancel(ctx), f)
 		})
 	}
-	return out.early
+	return f.early
 }
 
 // restoreMeanwhile is restoreEarly in a goroutine of its own.
-func (c *Cache) restoreMeanwhile(ctx context.Context, ref Ref, e *entry) {
-	t := &trip{ctx: ctx, ref: ref, err: errSlow}
-	var events []hook.Event
-	c.apart(func() { events = c.restore(e, t) })
-	if c.done.Err() != nil {
-		return // perhaps before the events were written
-	}
+func (c *Cache) restoreMeanwhile(ctx context.Context, f *fetch) {
+	e := f.entry
+	t := &trip{fetch: &fetch{entry: e, ctx: ctx}, ref: e.ref(), fail: errSlow}
+	events := c.restore(e, t)
 	now := c.now()
 	c.mu.Lock()
-	if t.kept != nil && !c.closed && e.snap.Load() == nil && e.isFlying() {
-		slow := &failure{at: now, err: &Error{Ref: ref, Err: errSlow}}
-		if f := e.failure(); f != nil { // what it says may be older than the file
-			slow = f.with(slow.err, f.tried)
+	if t.kept != nil && !c.closed && e.snap.Load() == nil && e.inFlight() == f {
+		slow := &failure{at: now, err: &Error{Ref: t.ref, Err: errSlow}}
+		if before := e.failure(); before != nil { // what it says may be older than the file
+			slow = before.with(slow.err, before.tried)
 			e.past.failure = slow
 		}
 		c.recall(t, slow, true)
-		e.under().slow = slow
-		c.without.remove(e)
+		f.slow = slow
 		if evicted := c.adopt(e, t.kept, now); evicted != nil {
 			events = append(events, hook.Evicted{Secret: evicted.event()})
 		}
 		c.notify(e.key)
 	}
 	c.mu.Unlock()
-	if len(events) > 0 {
-		c.apart(func() { c.observe(ctx, events...) })
-	}
+	c.observe(ctx, events...)
 }
 
 // refuseKept adds to v, what the file says, a later refusal that this Cache got from the
 // source: it may not be in the file yet.
-func (c *Cache) refuseKept(e *entry, v *kept) {
+func (c *Cache) refuseKept(e *Entry, v *kept) {
 	now := time.Unix(0, c.now().wall)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,7 +139,7 @@ func (c *Cache) readBackup() (map[Ref]kept, error) {
 
 // adopt publishes what restore found, which is past its TTL whatever its age. Called with mu
 // held.
-func (c *Cache) adopt(e *entry, v *kept, now instant) (evicted *Snapshot) {
+func (c *Cache) adopt(e *Entry, v *kept, now instant) (evicted *Snapshot) {
 	s := &Snapshot{entry: e, at: instant{wall: v.FetchedAt.UnixNano()}, invalid: true}
 	switch {
 	case v.moment.writer == c.backup.writer:
@@ -165,5 +150,10 @@ func (c *Cache) adopt(e *entry, v *kept, now instant) (evicted *Snapshot) {
 		s.at.mono = now.mono - max(0, now.wall-s.at.wall)
 	}
 	s.own(v.Value, nil)
-	return c.takeBack(e, s)
+	// A failure from before the TTL of s was over is no try to refresh it. Only the wall
+	// clock tells: the file has the time of no other.
+	if f := e.failure(); f != nil && !s.isUndated() && time.Duration(f.began.wall-s.at.wall) < c.cfg.TTL {
+		e.forgetTry()
+	}
+	return c.replace(e, s)
 }

@@ -62,7 +62,7 @@ func TestAStartDuringAnOutageHasTheValuesOfTheSnapshot(t *testing.T) {
 			time.Sleep(10 * time.Minute)
 			j := &observed.Journal{}
 			c, s := startInOutage(t, path, outage, cache.Config{Observer: j})
-			snap, err := c.Lookup(t.Context(), ref("db"), nil)
+			snap, err := c.Lookup(t.Context(), ref("db"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -315,7 +315,7 @@ func TestAWriteDerivesOnlyWhatTheFileDoesNotHave(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "secrets.sealed")
 		c := open(t, s, cache.Config{Hook: h}.WithSnapshot(path, gcm(t, "key")))
 		look := func(id string) {
-			c.Lookup(t.Context(), ref(id), nil)
+			c.Lookup(t.Context(), ref(id))
 			time.Sleep(2 * time.Second)
 		}
 		look("a")

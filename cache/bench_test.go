@@ -18,7 +18,7 @@ func BenchmarkLookup(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := c.Lookup(ctx, r, nil); err != nil {
+			if _, err := c.Lookup(ctx, r); err != nil {
 				b.Error(err)
 			}
 		}

@@ -105,7 +105,7 @@ func TestAReaderThatIsSlowBringsNoDeadlineBack(t *testing.T) {
 	defer c.clock.close()
 	c.clock.wake()
 	for range 100_000 {
-		s := &Snapshot{entry: &entry{cache: c}}
+		s := &Snapshot{entry: &Entry{cache: c}}
 		s.until.Store(c.clock.deadline(time.Hour))
 		var read atomic.Bool
 		done := make(chan struct{})

@@ -20,7 +20,7 @@ func wantClosed(t *testing.T, c *cache.Cache) {
 	_, get := c.Get(t.Context(), ref("db"))
 	_, invalid := c.Get(t.Context(), cache.Ref{})
 	_, refresh := c.Refresh(t.Context(), ref("db"))
-	_, lookup := c.Lookup(t.Context(), ref("db"), nil)
+	_, lookup := c.Lookup(t.Context(), ref("db"))
 	_, now := c.LookupNow(t.Context(), ref("db"))
 	for method, err := range map[string]error{
 		"Get": get, "Get of an invalid Ref": invalid, "Refresh": refresh, "Lookup": lookup, "LookupNow": now,
@@ -158,7 +158,7 @@ func TestCloseAmongReadersOnRealThreads(t *testing.T) {
 					if snap != nil && snap.Fresh() {
 						continue
 					}
-					next, err := c.Lookup(context.Background(), ref(string(rune('a'+(n/20+i)%3))), nil)
+					next, err := c.Lookup(context.Background(), ref(string(rune('a'+(n/20+i)%3))))
 					if err != nil {
 						if !errors.Is(err, cache.ErrClosed) {
 							t.Error(err)

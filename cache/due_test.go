@@ -17,7 +17,7 @@ func TestDueLiesWithinTheTTL(t *testing.T) {
 		c := &Cache{cfg: Config{TTL: ttl, FetchTimeout: timeout}}
 		for _, drawn := range []uint32{0, 1, math.MaxUint32 / 2, math.MaxUint32 - 1, math.MaxUint32, rnd.Uint32()} {
 			for _, inStep := range []bool{false, true} {
-				s := &Snapshot{entry: &entry{cache: c}, due: drawn, inStep: inStep}
+				s := &Snapshot{entry: &Entry{cache: c}, due: drawn, inStep: inStep}
 				due := s.dueAt()
 				if due < 0 || due > ttl {
 					t.Fatalf("TTL %d, FetchTimeout %d, drawn %d, %v: due at %d", ttl, timeout, drawn, inStep, due)

@@ -7,22 +7,28 @@ import (
 	"time"
 )
 
-// An entry is the cache's place for one Ref. It is in Cache.index while it has a
-// value, a failure that is remembered, or a fetch under way. There may be a million
-// of them, so it fills 64 bytes and no more.
-type entry struct {
+// An Entry is the cache's place for one Ref. [Cache.Entry] makes it the entry of a handle:
+// as long as somebody keeps it, its value is not evicted and does not count for
+// Config.MaxSize. All methods are safe for concurrent use.
+//
+// There may be a million of them, so an Entry fills 64 bytes and no more.
+type Entry struct {
 	cache *Cache
 	key   string // of its Ref, as hash is
-	next  atomic.Pointer[entry]
+	next  atomic.Pointer[Entry]
 	snap  atomic.Pointer[Snapshot]
 	memos atomic.Pointer[Memo]
 	past  *past // nil if nothing is to be remembered; guarded by Cache.mu
 	hash  uint32
+	named bool // it is in Cache.named; guarded by Cache.mu
 }
 
+// Cache returns the Cache that e is of.
+func (e *Entry) Cache() *Cache { return e.cache }
+
 // newEntry makes the entry of a ref.
-func (c *Cache) newEntry(ref Ref) *entry {
-	return &entry{cache: c, key: c.key(ref), hash: c.hash(&ref, c.isDefault(&ref))}
+func (c *Cache) newEntry(ref Ref) *Entry {
+	return &Entry{cache: c, key: c.key(ref), hash: c.hash(&ref, c.isDefault(&ref))}
 }
 
 // key is ref in one string: its ID alone if it is of the default stage.
@@ -34,7 +40,7 @@ func (c *Cache) key(ref Ref) string {
 }
 
 // ref returns what the entry is for, with the stage filled in.
-func (e *entry) ref() Ref {
+func (e *Entry) ref() Ref {
 	id, rest, others := strings.Cut(e.key, "\x00")
 	if !others {
 		return Ref{ID: id, Stage: e.cache.cfg.DefaultStage}
@@ -44,13 +50,13 @@ func (e *entry) ref() Ref {
 }
 
 // id returns the ID of the Ref.
-func (e *entry) id() string {
+func (e *Entry) id() string {
 	id, _, _ := strings.Cut(e.key, "\x00")
 	return id
 }
 
 // is reports whether e.ref() is ref, a valid one.
-func (e *entry) is(ref *Ref, isDefault bool) bool {
+func (e *Entry) is(ref *Ref, isDefault bool) bool {
 	if isDefault {
 		return e.key == ref.ID
 	}
@@ -66,11 +72,13 @@ func (e *entry) is(ref *Ref, isDefault bool) bool {
 
 // past is what is remembered of an entry's fetches beside the value that came.
 type past struct {
-	under   *outcome  // what the fetch under way will have; nil if there is none
-	invalid bool      // Invalidate was called since the last fetch began
-	failure *failure  // nil unless the last fetch failed
-	forced  lastFetch // the last one that Refresh or Invalidate asked for
-	renewed lastFetch // the last one that Invalidate asked for
+	fetch   *fetch             // the one under way; nil if there is none
+	pauses  [2]<-chan struct{} // by kind of pause; nil if there is none
+	invalid bool               // the next fetch is to be a forced one
+	moved   bool               // because another stage of the secret has moved
+	failure *failure           // nil unless the last fetch failed
+	forced  lastFetch          // the last one that Refresh or Invalidate asked for
+	renewed lastFetch          // the last one that Invalidate asked for
 }
 
 // A lastFetch is when the last fetch of a kind began, if there was one.
@@ -90,18 +98,20 @@ func (l lastFetch) left(interval time.Duration, now instant) time.Duration {
 // A failure is what is remembered of the fetches that failed since the last
 // success. It does not change but for told and refused.
 type failure struct {
-	err   *Error
-	began instant
-	at    instant
-	first instant // when the first of them failed
-	count int
-	delay time.Duration
-	tried bool        // the fetch began when the value was already past its TTL
-	told  atomic.Bool // that a stale value was served because of it
+	err    *Error
+	began  instant
+	at     instant
+	first  instant // when the first of them failed
+	count  int
+	delay  time.Duration
+	tried  bool // the fetch began when the value was already past its TTL
+	forced bool // one of them was a forced fetch, so the next is too
+	asked  int  // how many in a row were forced fetches
 
 	refusal *refusal // by the source, the last of them; nil: none
 
-	refused atomic.Pointer[Error] // what they get whom StaleIfError refuses a stale value; one for all
+	told    atomic.Bool           // a stale value was returned because of it
+	refused atomic.Pointer[Error] // for readers whom StaleIfError refuses the value; one for all
 }
 
 // refuse returns the error of a reader who is refused the last good value because of err.
@@ -117,28 +127,38 @@ func (f *failure) refuse(err error) *Error {
 
 // with returns a copy of f with another error and another tried.
 func (f *failure) with(err *Error, tried bool) *failure {
-	return &failure{err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried, refusal: f.refusal}
+	return &failure{
+		err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried,
+		forced: f.forced, asked: f.asked, refusal: f.refusal,
+	}
 }
 
 // failure returns that of the last fetch, or nil.
-func (e *entry) failure() *failure {
+func (e *Entry) failure() *failure {
 	if e.past == nil {
 		return nil
 	}
 	return e.past.failure
 }
 
-// under returns what the fetch under way will have, or nil.
-func (e *entry) under() *outcome {
+// inFlight returns the fetch under way, or nil.
+func (e *Entry) inFlight() *fetch {
 	if e.past == nil {
 		return nil
 	}
-	return e.past.under
+	return e.past.fetch
 }
 
-// forgetTry has the last failure say nothing of a value that is to be refreshed only
-// since now. Called with Cache.mu held.
-func (e *entry) forgetTry() {
+// remembered returns e.past, which it makes if there is none.
+func (e *Entry) remembered() *past {
+	if e.past == nil {
+		e.past = &past{}
+	}
+	return e.past
+}
+
+// forgetTry clears tried: the value became due only now.
+func (e *Entry) forgetTry() {
 	f := e.failure()
 	if f == nil || !f.tried {
 		return
@@ -148,76 +168,51 @@ func (e *entry) forgetTry() {
 	e.past.failure.refused.Store(f.refused.Load())
 }
 
-func (e *entry) isFlying() bool { return e.under() != nil }
+// isInvalid reports whether the next fetch is to be a forced one.
+func (e *Entry) isInvalid() bool { return e.past != nil && e.past.invalid }
 
-// isInvalid reports whether Invalidate was called since the last fetch began.
-func (e *entry) isInvalid() bool { return e.past != nil && e.past.invalid }
-
-// invalidate notes that Invalidate is called. Readers wait anew for the fetch under way.
-func (e *entry) invalidate(now instant) {
-	if e.past == nil {
-		e.past = &past{}
+// invalidate makes the next read fetch. Readers wait anew for the fetch under way. Called
+// with Cache.mu held.
+func (e *Entry) invalidate(now instant) {
+	e.remembered().invalid = true
+	e.past.moved = false
+	if f := e.past.fetch; f != nil {
+		f.awaited = now
 	}
-	e.past.invalid = true
-	if out := e.past.under; out != nil {
-		out.awaited = now
+	e.forgetTry()
+	if s := e.snap.Load(); s != nil {
+		s.invalid = true
+		s.expire()
 	}
 }
 
 // hasPast reports whether e is to be kept without a value, for what is known of its fetches.
-func (e *entry) hasPast() bool { return e.failure() != nil || e.isInvalid() }
+func (e *Entry) hasPast() bool { return e.failure() != nil || e.isInvalid() }
 
 // begins notes a fetch that begins.
-func (e *entry) begins(out *outcome) {
-	if e.past == nil {
-		e.past = &past{}
+func (e *Entry) begins(f *fetch) {
+	p := e.remembered()
+	f.wasInvalid, f.wasMoved = p.invalid, p.moved
+	p.fetch, p.invalid, p.moved = f, false, false
+	if f.forced {
+		p.forced = lastFetch{f.number, f.began}
 	}
-	out.before = *e.past
-	e.past.under, e.past.invalid = out, false
-	if out.forced {
-		e.past.forced = lastFetch{out.number, out.began}
-	}
-	if out.renews {
-		e.past.renewed = lastFetch{out.number, out.began}
+	if f.renews {
+		p.renewed = lastFetch{f.number, f.began}
 	}
 }
 
-// ends notes how the fetch under way ends: with fail, or nil. One that brought no value
+// ends notes how the fetch under way ends: with fail, or nil. One that brought no answer
 // did not do what Invalidate had asked for.
-func (e *entry) ends(fail *failure, brought bool) {
-	if !brought && e.past.under.before.invalid {
-		e.past.invalid = true
+func (e *Entry) ends(fail *failure, answered bool) {
+	p := e.past
+	if !answered && p.fetch.wasInvalid {
+		p.invalid = true
 	}
-	e.past.under, e.past.failure = nil, fail
-	if !e.hasPast() && e.past.forced.number == 0 {
+	p.fetch, p.failure = nil, fail
+	if !e.hasPast() && p.forced.number == 0 && p.pauses == [2]<-chan struct{}{} {
 		e.past = nil
 	}
-}
-
-// turnsBack notes that the fetch under way ends as if it had not begun: it was not the
-// forced one that later ones are to keep apart from.
-func (e *entry) turnsBack() {
-	before := &e.past.under.before
-	e.past.forced, e.past.renewed = before.forced, before.renewed
-	e.ends(e.past.failure, false)
-}
-
-// untilForced returns how long it takes until Refresh may begin another forced fetch.
-func (c *Cache) untilForced(e *entry, now instant) time.Duration {
-	if e.past == nil {
-		return 0
-	}
-	return e.past.forced.left(c.cfg.MinRefreshInterval, now)
-}
-
-// untilRenewed returns how long it takes until a read may begin the fetch that Invalidate
-// asked for. After a failure the back-off keeps fetches apart.
-func (c *Cache) untilRenewed(e *entry, now instant) time.Duration {
-	s := e.snap.Load()
-	if e.past == nil || e.past.failure != nil || s == nil || !s.invalid {
-		return 0
-	}
-	return e.past.renewed.left(c.cfg.MinRefreshInterval, now)
 }
 
 // An Owner is who keeps something with secrets, by [Snapshot.Keep]. Its address is

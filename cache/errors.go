@@ -47,8 +47,6 @@ var (
 	ErrPanic = guard.ErrPanic
 	// ErrSnapshot: the sealed snapshot could not be read or written.
 	ErrSnapshot = errors.New("sealed snapshot can't be used")
-	// ErrNotInBatch: a BatchSource has no answer about this secret.
-	ErrNotInBatch = errors.New("no answer in the batch")
 	// ErrHook: the hook did not transform the secret.
 	ErrHook = errors.New("hook failed")
 )

@@ -1,7 +1,6 @@
 package cache_test
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -111,7 +110,7 @@ func TestASecretThatIsBeingReadIsNotEvictedByAFlood(t *testing.T) {
 			// As a typed handle reads: Lookup only if the snapshot asks for it.
 			for range 20 {
 				if !snap.Fresh() {
-					snap, _ = c.Lookup(t.Context(), ref("busy"), snap)
+					snap, _ = c.Lookup(t.Context(), ref("busy"))
 				}
 			}
 			time.Sleep(time.Millisecond)
@@ -134,101 +133,6 @@ func TestWhenAllAreBusyOneIsEvictedAllTheSame(t *testing.T) {
 		}
 		get(t, c, "b")
 		wantCalls(t, s, 3)
-	})
-}
-
-func TestAnEvictedSecretThatACallerKnowsSurvivesAnOutage(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		s := serving("a", "b")
-		c := open(t, s, cache.Config{MaxSize: 1, TTL: time.Hour, Backoff: every(time.Minute)})
-		a := snapshot(t, c, "a")
-		get(t, c, "b") // evicts a
-		s.fail(errDown)
-		time.Sleep(2 * time.Hour)
-		wantErr(t, c, "a", errDown) // a caller who knows nothing
-		for range 100 {
-			got, err := c.Lookup(t.Context(), ref("a"), a)
-			if err != nil || got.VersionID() != "v1" || got.Ref().ID != "a" || !got.Expired() {
-				t.Fatalf("the caller who knew it got %v, %v", got, err)
-			}
-			a = got
-			time.Sleep(time.Second)
-		}
-		wantGet(t, c, "a", "a v1") // now it is back for all
-		s.mend()
-		s.rotate("a", "v2")
-		time.Sleep(time.Hour)
-		get(t, c, "a") // begins a fetch in the background
-		settle()
-		wantGet(t, c, "a", "a v2")
-	})
-}
-
-// StaleIfError is asked about what is past its TTL and about nothing else.
-func TestAnEvictedSecretYoungerThanItsTTLIsNotStale(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		s, j := serving("a", "b"), &observed.Journal{}
-		c := open(t, s, cache.Config{
-			MaxSize: 1, TTL: time.Hour, Backoff: never, Observer: j,
-			StaleIfError: func(error, time.Duration) bool { return false },
-		})
-		a := snapshot(t, c, "a")
-		get(t, c, "b")
-		s.fail(errDown)
-		time.Sleep(time.Minute)
-		for range 2 {
-			if got, err := c.Lookup(t.Context(), ref("a"), a); err != nil || got.VersionID() != "v1" {
-				t.Errorf("after a minute: %v, %v", got, err)
-			}
-		}
-		time.Sleep(time.Hour)
-		if got, err := c.Lookup(t.Context(), ref("a"), a); !errors.Is(err, errDown) {
-			t.Errorf("after an hour: %v, %v", got, err)
-		}
-		if n := len(observed.Of[hook.ServedStale](j)); n != 0 {
-			t.Errorf("%d ServedStale", n)
-		}
-	})
-}
-
-func TestWhatIsEvictedForASecretThatComesBackIsTold(t *testing.T) {
-	for name, known := range map[string]bool{"in the back-off": true, "after a fetch": false} {
-		t.Run(name, func(t *testing.T) {
-			virtual(t, func(t *testing.T) {
-				s, j := serving("a", "b"), &observed.Journal{}
-				c := open(t, s, cache.Config{MaxSize: 1, Backoff: never, Observer: j})
-				a := snapshot(t, c, "a")
-				get(t, c, "b")
-				s.fail(errDown)
-				if known {
-					wantErr(t, c, "a", errDown)
-				}
-				if _, err := c.Lookup(t.Context(), ref("a"), a); err != nil {
-					t.Error(err)
-				}
-				var got []string
-				for _, e := range observed.Of[hook.Evicted](j) {
-					got = append(got, e.ID)
-				}
-				if diff := cmp.Diff([]string{"a", "b"}, got); diff != "" {
-					t.Errorf("evicted (-want +got):\n%s", diff)
-				}
-			})
-		})
-	}
-}
-
-func TestTheLastKnownOfAnotherSecretOrCacheIsNotTaken(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		s := serving("a", "b")
-		c, other := open(t, s, cache.Config{Backoff: never}), open(t, s, cache.Config{})
-		a, b := snapshot(t, other, "a"), snapshot(t, c, "b")
-		s.fail(errDown)
-		for _, last := range []*cache.Snapshot{a, b} {
-			if got, err := c.Lookup(t.Context(), ref("a"), last); !errors.Is(err, errDown) {
-				t.Errorf("got %v, %v", got, err)
-			}
-		}
 	})
 }
 

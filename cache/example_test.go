@@ -220,7 +220,7 @@ func ExampleConfig_staleIfError() {
 
 // What a program that keeps something made of a secret up to date does; typed handles
 // have it as Watch.
-func ExampleCache_Notify() {
+func ExampleEntry_Notify() {
 	source := vault{"prod/db": "old"}
 	c, err := cache.New(source, cache.Config{})
 	if err != nil {
@@ -230,7 +230,7 @@ func ExampleCache_Notify() {
 	ctx, ref := context.Background(), cache.Ref{ID: "prod/db"}
 
 	changed := make(chan struct{}, 1)
-	defer c.Notify(ref, changed)()
+	defer entryOf(c, ref).Notify(changed)()
 	v, _ := c.Get(ctx, ref)
 	<-changed // by the fetch of that
 	fmt.Println(v.Payload.Reveal())
@@ -239,7 +239,7 @@ func ExampleCache_Notify() {
 	go c.Refresh(ctx, ref) // somewhere else in the program
 	select {
 	case <-changed:
-	case <-time.After(c.Quiet(ref, nil)): // else a Get is due by then, which refreshes
+	case <-time.After(entryOf(c, ref).Quiet()): // else a Get is due by then, which refreshes
 	}
 	v, _ = c.Get(ctx, ref)
 	fmt.Println(v.Payload.Reveal())

@@ -33,7 +33,7 @@ func (c *Cache) ClockRuns() bool {
 
 // What the parts of a cached secret take.
 const (
-	EntrySize    = unsafe.Sizeof(entry{})
+	EntrySize    = unsafe.Sizeof(Entry{})
 	SnapshotSize = unsafe.Sizeof(Snapshot{})
 )
 

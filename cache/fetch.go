@@ -1,281 +1,338 @@
 package cache
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/internal/world"
 )
 
-// An outcome is what everybody gets who waits for one flight.
-type outcome struct {
-	landed chan struct{} // closed when the rest is written; nil if there was no flight
+// A fetch is one call of the source for an entry, and what follows from it. All readers
+// that wait for it get the same result. Entry.past names the one that is under way: that is
+// the only registry of fetches.
+type fetch struct {
+	entry  *Entry
+	ctx    context.Context // of the caller that began it; for its values
+	number uint64          // counts the fetches of the Cache
+	began  instant
+	forced bool
+	renews bool // Invalidate had asked for it
 
-	snap    *Snapshot
-	err     error // an *Error
-	began   instant
-	number  uint64 // counts the fetches that begin; 0 if none did
-	forced  bool
-	renews  bool          // Invalidate had asked for it
-	startIn time.Duration // until it may begin; Cache.running counts the wait
-	before  past          // what was remembered when it began
-	invalid bool          // Invalidate was called meanwhile
+	// What the entry remembered when the fetch began.
+	wasInvalid, wasMoved bool
+
+	done chan struct{} // closed when snap, err and invalid are written
+
+	snap    *Snapshot // nil if err is set, and if the fetch was given up before it began
+	err     error     // an *Error
+	invalid bool      // Invalidate was called meanwhile
 
 	// Guarded by Cache.mu:
-	awaited instant        // from when on readers wait for it; later than began after an Invalidate
-	slow    *failure       // told to readers who have waited long enough; nil before
-	early   chan time.Time // closed when the sealed file was looked into for those readers; nil before
+	awaited   instant        // from when on readers wait for it; later than began after an Invalidate
+	slow      *failure       // for readers that have waited long enough; nil before
+	early     chan time.Time // closed when the sealed file was looked into for those readers; nil before
+	waiters   int            // readers that wait for it
+	place     *list.Element  // in Cache.queue, until there is a place for it
+	hasPlace  bool           // it is one of Cache.requests
+	concluded bool           // its result is settled
+	abandoned bool           // the source ignores its context
 }
 
-// A request says which fetch a caller asks for.
-type request int
-
-const (
-	read    request = iota // one that makes the value good for a Get
-	recent                 // a forced one, or what another brought within MinRefreshInterval
-	renewal                // a forced one that begins after the call
-)
-
-// answers reports whether a successful outcome answers a reader that asked at that time. A
+// answers reports whether a fetch that succeeded answers a reader that asked at that time. A
 // reader that asked in the middle of the fetch must not get a value that was invalidated
 // meanwhile, or that was past its TTL already. Only the monotonic clock says whether the
 // fetch or the question came first.
-func (o *outcome) answers(asked instant, ttl time.Duration) bool {
-	if o.snap == nil {
-		return false // the batch had no answer
+func (f *fetch) answers(asked instant, ttl time.Duration) bool {
+	if f.snap == nil {
+		return false
 	}
-	if asked.mono < o.began.mono {
+	if asked.mono < f.began.mono {
 		return true
 	}
-	return !o.invalid && asked.since(o.snap.at) < ttl
+	return !f.invalid && asked.since(f.snap.at) < ttl
 }
 
-// fetch starts the one fetch of ref, or joins the one under way. The fetch runs
-// with the values of ctx, but not its end.
-func (c *Cache) fetch(ctx context.Context, ref Ref, asks request) <-chan singleflight.Result {
-	return c.flights.DoChan(c.key(ref), func() (any, error) {
-		return c.fly(ctx, ref, asks, false), nil
-	})
-}
+// maxRequests is how many fetches of one Cache are under way at a time. Others queue, in
+// their order.
+const maxRequests = 64
 
-// The ends of the keys, in Cache.flights, of fetches that wait for the end of an interval. So a
-// caller that may begin a fetch at once does not join them.
-const (
-	queued        = "\x00queued"
-	queuedRenewal = "\x00queued renewal"
-)
+// grace is how long after FetchTimeout a source may return. After that its call is
+// abandoned.
+const grace = 100 * time.Millisecond
 
-// queue is fetch for a caller that has to wait for the end of MinRefreshInterval. The fetch
-// begins then, also if the caller has given up.
-func (c *Cache) queue(ctx context.Context, ref Ref, asks request) <-chan singleflight.Result {
-	key := c.key(ref) + queued
-	if asks == renewal {
-		key = c.key(ref) + queuedRenewal
+// begin begins the fetch of e, or queues it if there are too many. Called with mu held,
+// while no fetch of e is under way.
+func (c *Cache) begin(ctx context.Context, e *Entry, forced bool, now instant) *fetch {
+	f := c.register(ctx, e, forced, now)
+	if c.requests < maxRequests {
+		c.launch(f)
 	} else {
-		asks = read
+		f.place = c.queue.PushBack(f)
 	}
-	return c.flights.DoChan(key, func() (any, error) {
-		return c.fly(ctx, ref, asks, true), nil
-	})
+	return f
 }
 
-// await waits for the outcome of the fetch that d says is under way, else of one that it
-// starts. The wait ends early when enough sends, or when ctx ends; enough may be nil. The
-// outcome comes at once if the Cache is closed.
-func (c *Cache) await(ctx context.Context, ref *Ref, d *decision, asks request, enough <-chan time.Time) (*outcome, error) {
-	var started <-chan singleflight.Result
-	var landed chan struct{}
-	switch {
-	case d.under != nil:
-		landed = d.under.landed
-	case d.startIn > 0:
-		started = c.queue(ctx, *ref, asks)
-	default:
-		started = c.fetch(ctx, *ref, asks)
+// launch gives f a place. Called with mu held.
+func (c *Cache) launch(f *fetch) {
+	f.place, f.hasPlace = nil, true
+	c.requests++
+	go c.run(f)
+}
+
+// register makes the fetch of e and notes that it is under way. Called with mu held.
+func (c *Cache) register(ctx context.Context, e *Entry, forced bool, now instant) *fetch {
+	f := &fetch{entry: e, ctx: ctx, began: now, awaited: now, done: make(chan struct{})}
+	s, fail := e.snap.Load(), e.failure()
+	f.renews = e.isInvalid() || s != nil && s.invalid
+	f.forced = forced || f.renews || fail != nil && fail.forced
+	c.begun++
+	f.number = c.begun
+	e.begins(f)
+	c.index.add(e)
+	c.running.Add(1)
+	return f
+}
+
+// next gives the place of f, which has ended, to a fetch that queues. Called with mu held.
+func (c *Cache) next(f *fetch) {
+	if !f.hasPlace {
+		return
 	}
-	select {
-	case <-landed:
-		return d.under, nil
-	case r := <-started:
-		return r.Val.(*outcome), nil
-	case <-enough:
-		return nil, errLongEnough
-	case <-ctx.Done():
-		if d.under == nil && d.startIn > 0 {
-			return nil, gaveUp(ctx, *ref, "the fetch, which begins at the end of MinRefreshInterval")
-		}
-		return nil, gaveUp(ctx, *ref, "the fetch")
+	f.hasPlace = false
+	c.requests--
+	if c.queue.Len() > 0 && !c.closed {
+		queued := c.queue.Remove(c.queue.Front()).(*fetch)
+		queued.began = c.now()
+		c.launch(queued)
 	}
 }
 
-func gaveUp(ctx context.Context, ref Ref, waitingFor string) error {
-	err := ctx.Err()
-	if cause := context.Cause(ctx); !errors.Is(cause, err) {
-		err = fmt.Errorf("%w: %w", err, cause)
-	}
-	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for %s: %w", waitingFor, err)}
+// wait adds a reader that waits for f, and leave takes it away. A fetch that still queues
+// is given up when its last reader leaves, unless it is to refresh a value.
+func (f *fetch) wait(c *Cache) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.waiters++
 }
 
-// fly is the flight itself, in a goroutine of its own. Only one that is queued waits for the
-// end of MinRefreshInterval.
-func (c *Cache) fly(ctx context.Context, ref Ref, asks request, isQueued bool) *outcome {
-	out := new(outcome)
-	e, under := c.takeOff(ref, asks, out)
-	for paused := false; out.startIn > 0; e, under = c.takeOff(ref, asks, out) {
-		if !isQueued || paused && asks == renewal {
-			c.running.Done()
-			return out // its callers look again: the value may be there, or they queue
-		}
-		c.pause(c.done, out.startIn)
-		c.running.Done()
-		out.startIn, paused = 0, true
+func (f *fetch) leave(c *Cache) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f.waiters--; f.waiters > 0 || f.place == nil || f.entry.snap.Load() != nil {
+		return
 	}
-	switch {
-	case under != nil: // in a batch, or begun while this one was queued
-		<-under.landed
-		return under
-	case e == nil:
-		return out
-	}
-	t := &trip{ctx: ctx, ref: ref, out: out, err: errBrokenOff}
-	c.apart(func() { c.travel(t) })
-	c.arrive(e, out, t)
-	return out
+	c.queue.Remove(f.place)
+	c.giveUp(f)
 }
 
-// arrive ends a flight, for which takeOff began to write out.
-func (c *Cache) arrive(e *entry, out *outcome, t *trip) {
+// giveUp ends a fetch that has not begun. Called with mu held.
+func (c *Cache) giveUp(f *fetch) {
+	f.place, f.concluded = nil, true
+	e := f.entry
+	e.ends(e.failure(), false)
+	c.settle(e)
+	close(f.done)
+	c.running.Done()
+}
+
+// A trip is what the source and the hook do for one fetch.
+type trip struct {
+	*fetch
+	ref  Ref
+	v    Value
+	took time.Duration // of the source alone
+	fail error         // errBrokenOff until all else is done
+
+	kept *kept // what the sealed file has, if the source could not answer
+}
+
+// errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
+var errBrokenOff = fmt.Errorf("%w in the source, hook or sealer: it ended its goroutine", ErrPanic)
+
+// run is the goroutine of a fetch. The deferred call also serves a source that ends the
+// goroutine, by runtime.Goexit.
+func (c *Cache) run(f *fetch) {
 	defer c.running.Done()
-	defer close(out.landed)
-	if c.done.Err() != nil {
-		out.err = &Error{Ref: t.ref, Err: ErrClosed}
+	t := &trip{fetch: f, ref: f.entry.ref(), fail: errBrokenOff}
+	defer c.conclude(t)
+	if c.cfg.FetchTimeout < math.MaxInt64-grace {
+		abandon := time.AfterFunc(c.cfg.FetchTimeout+grace, func() { c.abandon(f) })
+		defer abandon.Stop()
+	}
+	c.ask(t)
+}
+
+// ask asks the source and gives what it brought to the hook, within FetchTimeout and the
+// Cache's life.
+func (c *Cache) ask(t *trip) {
+	if err := c.tooManyAbandoned(); err != nil {
+		t.fail = err
+		return
+	}
+	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
+	defer cancel()
+	ctx := &detached{timed, t.ctx, t.forced}
+	began := time.Now()
+	err := guard.Call("source", func() (err error) {
+		t.v, err = c.source.Fetch(ctx, t.ref)
+		return err
+	})
+	t.took = time.Since(began)
+	if err == nil {
+		err = c.transform(ctx, t.ref, &t.v)
+	}
+	t.fail = c.inTime(timed, err)
+}
+
+// tooManyAbandoned returns an error if so many calls of the source never returned that no
+// more are made.
+func (c *Cache) tooManyAbandoned() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.abandoned < maxRequests {
+		return nil
+	}
+	return fmt.Errorf("%w: %d calls of the source (a %T) have not returned, though their contexts have ended; it must return when its context does",
+		ErrUnavailable, c.abandoned, c.source)
+}
+
+// abandon ends a fetch whose source, hook or sealer has not returned in time. What it still
+// returns is dropped.
+func (c *Cache) abandon(f *fetch) {
+	c.mu.Lock()
+	if f.concluded || c.closed {
+		c.mu.Unlock()
+		return
+	}
+	f.abandoned = true
+	c.abandoned++
+	c.running.Add(1)
+	c.mu.Unlock()
+	defer c.running.Done()
+	c.conclude(&trip{fetch: f, ref: f.entry.ref(), took: c.cfg.FetchTimeout, fail: fmt.Errorf(
+		"%w after %v: the source (a %T) or the hook has not returned, though its context has ended", ErrTimeout, c.cfg.FetchTimeout, c.source)})
+}
+
+// conclude settles the result of a fetch: it publishes the value or notes the failure, tells
+// the observer, and lets the waiters go on. Callers that wait for the fetch so wait for
+// Observe too. Of two calls, for a source that returns after it was abandoned, the second
+// does nothing.
+func (c *Cache) conclude(t *trip) {
+	f := t.fetch
+	c.mu.Lock()
+	if f.concluded {
+		c.abandoned--
+		c.mu.Unlock()
+		return
+	}
+	f.concluded = true
+	isClosed := c.closed
+	c.mu.Unlock()
+	defer close(f.done) // also if the observer ends this goroutine
+	if isClosed {
+		f.err = &Error{Ref: t.ref, Err: ErrClosed}
 		return
 	}
 	var events []hook.Event
-	switch {
-	case t.err == nil:
-		out.snap, events = c.land(e, t)
-	case t.unanswered:
-		c.turnBack(e)
-	default:
-		if c.backup != nil {
-			c.apart(func() { events = c.restore(e, t) })
-			if c.done.Err() != nil {
-				out.err = &Error{Ref: t.ref, Err: ErrClosed}
-				return
-			}
-		}
-		var crashed []hook.Event
-		out.err, crashed = c.crash(e, t)
-		events = append(events, crashed...)
+	if t.fail != nil && c.backup != nil {
+		events = c.restore(f.entry, t)
 	}
-	// The observer may ask for this secret: that is no part of this flight.
-	c.flights.Forget(e.key)
-	c.flights.Forget(e.key + queued) // it may wait for this flight
-	c.flights.Forget(e.key + queuedRenewal)
-	if len(events) > 0 {
-		c.apart(func() { c.observe(context.WithoutCancel(t.ctx), events...) })
+	if t.fail == nil {
+		f.snap, events = c.publish(t)
+	} else {
+		var failed []hook.Event
+		f.err, failed = c.fail(t)
+		events = append(events, failed...)
 	}
-	out.invalid = out.snap != nil && c.isInvalid(out.snap)
+	c.observe(context.WithoutCancel(f.ctx), events...)
+	f.invalid = f.snap != nil && c.isInvalid(f.snap)
 }
 
-// apart runs f, which calls the user's code, in a goroutine of its own and waits
-// for it, or for the Cache to be closed: runtime.Goexit in f, as a test's FailNow
-// does, must not end the flight that others wait for. Close waits for f too, for which
-// c.running has to count the caller already.
-func (c *Cache) apart(f func()) {
-	done := make(chan struct{})
-	c.running.Add(1)
-	go func() {
-		defer c.running.Done()
-		defer close(done)
-		f()
-	}()
-	select {
-	case <-done:
-	case <-c.done.Done():
+// inTime wraps err in ErrTimeout if the deadline had passed.
+func (c *Cache) inTime(timed context.Context, err error) error {
+	if err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
+		return fmt.Errorf("%w after %v: %w", ErrTimeout, c.cfg.FetchTimeout, err)
 	}
+	return err
 }
 
-// takeOff registers a flight. If there is one already, it returns that as under. If another
-// flight ended since the caller looked, and this one is needless now or may not begin yet,
-// takeOff returns nothing and writes the outcome. An empty outcome sends the caller back to
-// look.
-func (c *Cache) takeOff(ref Ref, asks request, out *outcome) (_ *entry, under *outcome) {
-	now := c.now()
-	out.began = now
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, err := c.entry(ref)
+// A detached context ends with the one that is embedded, and has the values of
+// another.
+type detached struct {
+	context.Context
+	values context.Context
+	forced bool
+}
+
+// forcedKey is what IsForced asks for.
+type forcedKey struct{}
+
+// Value asks the embedded context first: it has no values, but by this method
+// package context finds what is to end with it.
+func (d *detached) Value(key any) any {
+	if key == (forcedKey{}) {
+		return d.forced
+	}
+	if v := d.Context.Value(key); v != nil {
+		return v
+	}
+	return d.values.Value(key)
+}
+
+// transform has the hook make of the payload what is kept.
+func (c *Cache) transform(ctx context.Context, ref Ref, v *Value) error {
+	h := c.cfg.Hook
+	if h == nil {
+		return nil
+	}
+	v.VersionID = strings.Clone(v.VersionID) // lest a hook that keeps it keep the secret too
+	plain := v.Payload.Bytes()
+	defer clear(plain)
+	var stored []byte
+	err := guard.Call("hook's Put", func() (err error) {
+		stored, err = h.Put(ctx, hook.Item{ID: ref.ID, Stage: ref.Stage, VersionID: v.VersionID}, plain)
+		return err
+	})
 	if err != nil {
-		out.err = err
-		return nil, nil
+		return hookError("Put", err)
 	}
-	if e.isFlying() {
-		return nil, e.under()
-	}
-	d, _ := c.decide(e, now)
-	fail, lately := e.failure(), asks != read && c.untilForced(e, now) > 0
-	switch {
-	case fail != nil && (fail.delay > now.since(fail.at) || lately && asks == recent):
-		out.err, out.forced = fail.err, true
-		return nil, nil
-	case lately && asks == recent && d.snap != nil && c.isYoung(d.snap, now):
-		out.snap, out.forced = e.snap.Load(), true
-		return nil, nil
-	case lately && asks == renewal:
-		out.startIn = c.untilForced(e, now)
-		c.running.Add(1)
-		return nil, nil
-	case asks == recent && d.startIn > 0:
-		return nil, nil
-	case asks == read && d.startIn > 0:
-		out.startIn = d.startIn
-		c.running.Add(1)
-		return nil, nil
-	case asks == read && d.verdict == hit && !d.refresh:
-		out.snap = d.snap
-		return nil, nil
-	}
-	s := e.snap.Load()
-	out.renews = e.isInvalid() || s != nil && s.invalid
-	out.landed, out.forced = make(chan struct{}), asks != read || out.renews
-	c.begun++
-	out.number, out.awaited = c.begun, now
-	e.begins(out)
-	c.index.add(e)
-	c.running.Add(1)
-	return e, nil
+	v.Payload = newPayload(stored, v.Payload.IsBinary())
+	return nil
 }
 
-// land publishes what a flight brought.
-func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
-	// What took longer than a fetch may was on its way while the machine stood still.
-	now := c.now()
-	at := now.atMost(c.cfg.FetchTimeout, t.out.began)
+// publish makes what a fetch brought the present value of its entry.
+func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
+	e, now := t.entry, c.now()
+	// An answer later than FetchTimeout was delayed by a suspend; it is dated at most
+	// FetchTimeout after the fetch began.
+	at := now.atMost(c.cfg.FetchTimeout, t.began)
 	s := &Snapshot{entry: e, at: at, due: uint32(world.Uint64())}
 	s.own(t.v, e.snap.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.next(t.fetch)
 	if c.closed {
 		return s, nil
 	}
-	old, out := e.snap.Load(), e.under()
+	old := e.snap.Load()
 	c.fetched++
 	s.number, s.invalid = c.fetched, e.past.invalid
-	s.inStep = old == nil || out.forced || e.failure() != nil || out.began.since(old.at) >= c.cfg.TTL
-	if old == nil {
-		c.without.remove(e)
-	}
+	s.inStep = old == nil || t.forced || e.failure() != nil || t.began.since(old.at) >= c.cfg.TTL
 	e.ends(nil, true)
-	evicted := c.publish(e, s)
+	evicted := c.replace(e, s)
 	if !s.invalid {
 		c.mayReadUntil(s, s.dueAt()-now.since(at))
+	}
+	isMoved := old != nil && old.VersionID() != t.v.VersionID
+	if isMoved && !t.wasMoved {
+		c.moveStages(s, t.began)
 	}
 	c.outdateBackup()
 	c.notify(e.key)
@@ -283,7 +340,7 @@ func (c *Cache) land(e *entry, t *trip) (*Snapshot, []hook.Event) {
 		return s, nil
 	}
 	events := []hook.Event{hook.Fetched{Secret: s.event(), Took: t.took}}
-	if old != nil && old.VersionID() != t.v.VersionID {
+	if isMoved {
 		events = append(events, hook.Rotated{Secret: s.event(), From: old.VersionID()})
 	}
 	if evicted != nil {
@@ -311,38 +368,43 @@ func (s *Snapshot) own(v Value, old *Snapshot) {
 	}
 }
 
-// crash remembers that a flight failed, and returns the error for all.
-func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
-	now := c.now()
+// fail remembers that a fetch failed, and returns the error for all.
+func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
+	e, now := t.entry, c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fail := &failure{began: t.out.began, at: now, first: now, count: 1}
+	c.next(t.fetch)
+	fail := &failure{began: t.began, at: now, first: now, count: 1, forced: t.forced}
 	if before := e.failure(); before != nil {
 		fail.first = before.first
 		fail.count += before.count
+		fail.asked = before.asked
 		fail.refusal = before.refusal
 	}
-	if slow := e.under().slow; slow != nil {
+	if slow := t.slow; slow != nil {
 		fail.refusal = slow.refusal // from the sealed file
 	}
-	fail.delay = c.cfg.backoffAfter(t.err).DelayAfter(fail.count, now.since(fail.first))
-	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.err}
+	if t.forced {
+		fail.asked++
+	}
+	fail.delay = c.cfg.backoffAfter(t.fail).DelayAfter(fail.count, now.since(fail.first))
+	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.fail}
 	if c.closed {
 		return fail.err, nil
 	}
 	s := e.snap.Load()
-	fail.tried = !e.past.invalid && (s == nil || s.invalid || e.past.under.began.since(s.at) >= c.cfg.TTL)
+	fail.tried = !e.past.invalid && (s == nil || s.invalid || t.began.since(s.at) >= c.cfg.TTL)
 	c.recall(t, fail, s != nil)
-	e.ends(fail, false)
+	e.ends(fail, kindsOf(t.fail) != 0)
 	var evicted *Snapshot
 	switch {
 	case s != nil:
 		s.expire() // the next reader is to learn of it
+		c.settle(e)
 	case t.kept != nil:
-		c.without.remove(e)
 		evicted = c.adopt(e, t.kept, now)
 	default:
-		c.noteWithout(e)
+		c.settle(e)
 	}
 	c.notify(e.key)
 	if c.cfg.Observer == nil {
@@ -350,118 +412,12 @@ func (c *Cache) crash(e *entry, t *trip) (*Error, []hook.Event) {
 	}
 	events := []hook.Event{hook.FetchFailed{
 		Secret: hook.Secret{ID: t.ref.ID, Stage: t.ref.Stage, VersionID: t.ref.VersionID},
-		Err:    t.err, Failures: fail.count, RetryIn: fail.delay, Took: t.took,
+		Err:    t.fail, Failures: fail.count, RetryIn: fail.delay, Took: t.took,
 	}}
 	if evicted != nil {
 		events = append(events, hook.Evicted{Secret: evicted.event()})
 	}
 	return fail.err, events
-}
-
-// publish makes s the present snapshot of e and returns the one that was evicted
-// for it, if any. Called with mu held.
-func (c *Cache) publish(e *entry, s *Snapshot) (evicted *Snapshot) {
-	if old := e.snap.Swap(s); old != nil {
-		old.expire()
-	}
-	c.index.add(e)
-	if out := c.recent.add(e); out != nil {
-		evicted = c.evict(out)
-	}
-	return evicted
-}
-
-// evict drops the value of e, which the table has let go. Its past lives on, so that the
-// back-off does. Called with mu held.
-func (c *Cache) evict(e *entry) *Snapshot {
-	s := e.snap.Swap(nil)
-	s.expire()
-	if s.invalid {
-		c.outdate(e.ref(), s.number)
-	} else {
-		c.outdate(e.ref(), s.number-1)
-	}
-	e.memos.Store(nil)
-	switch {
-	case e.hasPast():
-		c.noteWithout(e)
-	case !e.isFlying():
-		c.index.remove(e)
-	}
-	return s
-}
-
-// outdate notes, for those who still know an evicted value of ref, that those up to
-// a number are out of date. Called with mu held.
-func (c *Cache) outdate(ref Ref, number uint64) {
-	if c.outdated == nil {
-		c.outdated = make([]uint64, groups)
-	}
-	g := c.group(ref)
-	c.outdated[g] = max(c.outdated[g], number)
-}
-
-func (c *Cache) isOutdated(s *Snapshot) bool {
-	return c.outdated != nil && s.number <= c.outdated[c.group(s.Ref())]
-}
-
-// groups keep few enough Refs together that what is noted of one seldom is taken for
-// another's. That does little harm: in an outage it makes a value stale.
-const groups = 1024
-
-// group is an FNV-1a hash, from a basis that is drawn by package world, since a story
-// that is told twice is to have the same groups.
-func (c *Cache) group(ref Ref) uint64 {
-	h := c.basis
-	for _, part := range [...]string{ref.ID, "\x00", ref.Stage, "\x00", ref.VersionID} {
-		for i := range len(part) {
-			h = (h ^ uint64(part[i])) * 1099511628211
-		}
-	}
-	return (h ^ h>>32) % groups
-}
-
-// maxWithout bounds the table without, which is allocated with mu held.
-const maxWithout = 1 << 16
-
-// noteWithout keeps e, which has no value, in a table of its own: so asking for secrets
-// that don't exist evicts none that do. Called with mu held.
-func (c *Cache) noteWithout(e *entry) {
-	if c.without == nil {
-		c.without = newTable(min(max(c.cfg.MaxSize, DefaultMaxSize), maxWithout))
-	}
-	c.index.add(e)
-	if out := c.without.add(e); out != nil && !out.isFlying() {
-		c.index.remove(out)
-	}
-}
-
-// readopt takes back the value that a handle kept when it was evicted here, if
-// refreshing fails and there is nothing newer, and returns what was evicted for it. It
-// counts as past its TTL if it is known to be outdated, or may be. Called with mu held.
-func (c *Cache) readopt(e *entry, last *Snapshot) (evicted *Snapshot) {
-	if e.failure() == nil || last == nil || !last.isOf(e) {
-		return nil
-	}
-	switch present := e.snap.Load(); {
-	case present == nil:
-		c.without.remove(e)
-	case !present.isOlder(last):
-		return nil
-	}
-	s := &Snapshot{entry: e, payload: last.payload, details: last.details, number: last.number, at: last.at, due: last.due}
-	s.invalid = last.invalid || c.isOutdated(last)
-	return c.takeBack(e, s)
-}
-
-// takeBack publishes s, which is no new value. A failure from before its TTL was over
-// counts as no try to refresh it: it was one to get a value, whichever. That is told by the
-// wall clock, since a sealed snapshot has the time of no other. Called with mu held.
-func (c *Cache) takeBack(e *entry, s *Snapshot) (evicted *Snapshot) {
-	if f := e.failure(); f != nil && !s.isUndated() && time.Duration(f.began.wall-s.at.wall) < c.cfg.TTL {
-		e.forgetTry()
-	}
-	return c.publish(e, s)
 }
 
 func (c *Cache) isInvalid(s *Snapshot) bool {

@@ -203,7 +203,7 @@ func TestWhatGetReturnsCannotCorruptWhatTheNextReturns(t *testing.T) {
 		stages[0] = "changed by the source"
 		first.Stages[1] = "changed by the caller"
 		clear(first.Payload.Bytes())
-		snap, err := c.Lookup(t.Context(), ref("db"), nil)
+		snap, err := c.Lookup(t.Context(), ref("db"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +243,7 @@ func TestANilOrZeroCacheReturnsAnError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, get := c.Get(t.Context(), ref("db"))
 			_, refresh := c.Refresh(t.Context(), ref("db"))
-			_, lookup := c.Lookup(t.Context(), ref("db"), nil)
+			_, lookup := c.Lookup(t.Context(), ref("db"))
 			_, now := c.LookupNow(t.Context(), ref("db"))
 			for method, err := range map[string]error{
 				"Get": get, "Refresh": refresh, "Lookup": lookup, "LookupNow": now, "Invalidate": c.Invalidate(ref("db")),

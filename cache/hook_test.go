@@ -87,7 +87,7 @@ func TestTheHookTransformsWhatIsStoredAndDerivesItBack(t *testing.T) {
 		if string(w.copies[0]) != "db v1" {
 			t.Errorf("Put was given %q", w.copies[0])
 		}
-		snap, _ := c.Lookup(t.Context(), ref("db"), nil)
+		snap, _ := c.Lookup(t.Context(), ref("db"))
 		if got := snap.Metadata().Payload.Reveal(); !snap.Hooked() || got != "" {
 			t.Errorf("Metadata has the payload %q", got)
 		}

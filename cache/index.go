@@ -16,12 +16,12 @@ type index struct {
 	len     int
 }
 
-type bucket = atomic.Pointer[entry]
+type bucket = atomic.Pointer[Entry]
 
 const minBuckets = 8
 
 // find returns the entry that has this hash and is of ref, or nil.
-func (x *index) find(hash uint32, ref *Ref, isDefault bool) *entry {
+func (x *index) find(hash uint32, ref *Ref, isDefault bool) *Entry {
 	buckets := *x.buckets.Load()
 	for e := buckets[int(hash)&(len(buckets)-1)].Load(); e != nil; e = e.next.Load() {
 		if e.hash == hash && e.is(ref, isDefault) {
@@ -32,7 +32,7 @@ func (x *index) find(hash uint32, ref *Ref, isDefault bool) *entry {
 }
 
 // add puts e there, if it isn't.
-func (x *index) add(e *entry) {
+func (x *index) add(e *Entry) {
 	if x.place(e) != nil {
 		return
 	}
@@ -44,7 +44,7 @@ func (x *index) add(e *entry) {
 }
 
 // place returns what points at e, or nil if e isn't there.
-func (x *index) place(e *entry) *atomic.Pointer[entry] {
+func (x *index) place(e *Entry) *atomic.Pointer[Entry] {
 	buckets := *x.buckets.Load()
 	for at := &buckets[int(e.hash)&(len(buckets)-1)]; ; {
 		switch next := at.Load(); next {
@@ -58,14 +58,14 @@ func (x *index) place(e *entry) *atomic.Pointer[entry] {
 	}
 }
 
-func link(buckets []bucket, e *entry) {
+func link(buckets []bucket, e *Entry) {
 	first := &buckets[int(e.hash)&(len(buckets)-1)]
 	e.next.Store(first.Load())
 	first.Store(e)
 }
 
 // remove takes e away, if it is there. Readers who stand on it miss those behind it.
-func (x *index) remove(e *entry) {
+func (x *index) remove(e *Entry) {
 	at := x.place(e)
 	if at == nil {
 		return
@@ -109,7 +109,7 @@ func (c *Cache) hash(ref *Ref, isDefault bool) uint32 {
 
 // find returns the entry of ref, or nil. It takes a pointer, since to copy a Ref that
 // has just been put together would take longer than the look-up.
-func (c *Cache) find(ref *Ref) *entry {
+func (c *Cache) find(ref *Ref) *Entry {
 	isDefault := c.isDefault(ref)
 	return c.index.find(c.hash(ref, isDefault), ref, isDefault)
 }

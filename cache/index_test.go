@@ -93,7 +93,7 @@ func TestRefsThatReadAlikeAreKeptApart(t *testing.T) {
 			if r.Stage == "" && r.VersionID == "" {
 				want.Stage = "AWSCURRENT"
 			}
-			s, err := c.Lookup(t.Context(), r, nil)
+			s, err := c.Lookup(t.Context(), r)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,33 +8,6 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-// An older value was taken back in an outage, while another caller knows a newer one
-// that was evicted: Invalidate is about both.
-func TestInvalidateIsAboutANewerEvictedValueToo(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		s := serving("a", "b")
-		c := open(t, s, cache.Config{
-			MaxSize: 1, Backoff: every(2 * time.Second),
-			StaleIfError: func(error, time.Duration) bool { return false },
-		})
-		older := snapshot(t, c, "a")
-		get(t, c, "b")
-		s.rotate("a", "v2")
-		newer := snapshot(t, c, "a")
-		get(t, c, "b")
-		s.fail(errDown)
-		if got, err := c.Lookup(t.Context(), ref("a"), older); err == nil {
-			t.Errorf("%v is outdated, and StaleIfError says no", got)
-		}
-		if err := c.Invalidate(ref("a")); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := c.Lookup(t.Context(), ref("a"), newer); err == nil {
-			t.Errorf("%v was invalidated, and StaleIfError says no", got)
-		}
-	})
-}
-
 // forcing is a service that notes which of its fetches were forced.
 type forcing struct {
 	*service

@@ -96,8 +96,8 @@ func TestReadingAFreshSnapshotAllocatesNothing(t *testing.T) {
 	snap := snapshot(t, c, "db")
 	for name, read := range map[string]func(){
 		"Fresh":                func() { _ = snap.Fresh() },
-		"Lookup":               func() { c.Lookup(ctx, r, nil) },
-		"Lookup without stage": func() { c.Lookup(ctx, ref("db"), snap) },
+		"Lookup":               func() { c.Lookup(ctx, r) },
+		"Lookup without stage": func() { c.Lookup(ctx, ref("db")) },
 	} {
 		// Some reads meet a tick; those allocate nothing either.
 		if n := testing.AllocsPerRun(100_000, read); n != 0 {

@@ -3,15 +3,18 @@ package cache_test
 import (
 	"slices"
 	"time"
+
+	"github.com/typedsecret/typedsecret/backoff"
 )
 
 // A model is what a user may expect of a cache, by its documentation: one
 // goroutine, fetches that take no time, a fixed back-off, no StaleIfError.
 type model struct {
-	ttl, minRefresh, base, max time.Duration
-	ahead                      bool
-	size                       int
-	exact                      bool // each read takes the lock (CheckClock), so the LRU order is exact
+	ttl, minRefresh time.Duration
+	backoff         backoff.Policy
+	ahead           bool
+	size            int
+	exact           bool // each read takes the lock (CheckClock), so the LRU order is exact
 
 	now     time.Duration
 	closed  bool
@@ -24,8 +27,13 @@ type remembered struct {
 	version   string // empty: no value
 	at        time.Duration
 	invalid   bool // Invalidate was called since the last success
+	wanted    bool // and since the last fetch that the source answered
 	inStep    bool // it was not fetched in the background while young
 	failures  int
+	firstAt   time.Duration // when the first of them was
+	refused   bool          // the last failure was no outage
+	forcing   bool          // one of the failures was of a forced fetch
+	asked     int           // how many were
 	tried     bool          // a failure came after the value's end
 	retryAt   time.Duration // if failures > 0
 	forcedAt  time.Duration // when the last forced fetch began; -1: never
@@ -43,7 +51,7 @@ type expectation struct {
 // error.
 func (m *model) get(id, there string) expectation {
 	r := m.of(id)
-	resting := r.failures > 0 && m.now < r.retryAt
+	resting := r.failures > 0 && m.now < r.retryAt && !(r.wanted && m.passes(r))
 	switch age := m.now - r.at; {
 	case r.version == "" && resting:
 		return expectation{}
@@ -78,24 +86,35 @@ func (m *model) get(id, there string) expectation {
 func (m *model) refresh(id, there string) expectation {
 	r := m.of(id)
 	switch {
-	case r.failures > 0 && m.now < r.retryAt:
+	case r.failures > 0 && m.now < r.retryAt && !m.passes(r):
 		return expectation{}
 	default:
 		return expectation{m.untilEndOf(r.forcedAt), 1, 1, answers(there)}
 	}
 }
 
+// passes reports whether the user's own fetches pass the back-off: that of a refusal, once
+// in 1, 2, 4 … 30 s.
+func (m *model) passes(r *remembered) bool {
+	own := time.Duration(0)
+	if r.asked > 0 {
+		own = min(time.Second<<min(r.asked-1, 10), 30*time.Second)
+	}
+	return r.refused && (r.asked == 0 || m.now >= r.forcedAt+own)
+}
+
 func (m *model) invalidate(id string) {
 	r := m.of(id)
-	r.invalid, r.tried = true, false
+	r.invalid, r.wanted, r.tried = true, true, false
 	m.secrets[id] = r
 }
 
 // fetched has the model know of a fetch, and returns which secret is evicted.
-func (m *model) fetched(id, there string, forced bool) (evicted string) {
+func (m *model) fetched(id, there string, forced, isOutage bool) (evicted string) {
 	r := m.of(id)
 	m.secrets[id] = r
-	if forced || r.invalid {
+	forced = forced || r.invalid || r.forcing
+	if forced {
 		r.forcedAt = m.now
 	}
 	if r.invalid {
@@ -103,15 +122,24 @@ func (m *model) fetched(id, there string, forced bool) (evicted string) {
 	}
 	if there == "" {
 		r.tried = r.invalid || m.now-r.at >= m.ttl
-		r.retryAt = m.now + min(m.base<<r.failures, m.max)
+		if r.failures == 0 {
+			r.firstAt = m.now
+		}
 		r.failures++
+		r.retryAt = m.now + m.backoff.DelayAfter(r.failures, m.now-r.firstAt)
+		r.refused, r.forcing = !isOutage, forced
+		if forced {
+			r.asked++
+		}
+		r.wanted = r.wanted && isOutage
 		return ""
 	}
 	if r.version == "" && len(m.order) == m.size {
 		evicted = m.order[0]
 	}
-	r.inStep = r.version == "" || forced || r.invalid || r.failures > 0 || m.now-r.at >= m.ttl
+	r.inStep = r.version == "" || forced || r.failures > 0 || m.now-r.at >= m.ttl
 	r.version, r.at, r.invalid, r.failures, r.tried = there, m.now, false, 0, false
+	r.wanted, r.refused, r.forcing, r.asked = false, false, false, 0
 	return evicted
 }
 

@@ -1,22 +1,18 @@
 package cache
 
 import (
-	"math"
 	"slices"
 	"time"
 )
 
 // Notify has a value sent to ch whenever there may be something new to be seen of
-// ref by [Cache.Lookup]: after each of its fetches, failed ones too, after
+// the secret by Get: after each of its fetches, failed ones too, after
 // [Cache.Invalidate] and [Cache.CheckNow], and when the Cache is closed. A send that
 // would block is dropped, so ch should have a buffer of one: who takes its time sees
-// the latest, and no queue. Notify fetches nothing by itself; see [Cache.Quiet].
+// the latest, and no queue. Notify fetches nothing by itself; see Quiet.
 // After stop, nothing is sent any more; before, ch must not be closed.
-func (c *Cache) Notify(ref Ref, ch chan<- struct{}) (stop func()) {
-	if c == nil || c.source == nil {
-		return func() {}
-	}
-	key := c.key(c.resolve(ref))
+func (e *Entry) Notify(ch chan<- struct{}) (stop func()) {
+	c, key := e.cache, e.key
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.watchers == nil {
@@ -58,37 +54,15 @@ func (c *Cache) notifyAll() {
 	}
 }
 
-// Quiet returns for how long there is nothing to be done about ref, unless Notify
-// tells otherwise: when it is over, a Lookup refreshes the secret, or tries to. Who
-// watches passes the Snapshot that Lookup returned last, for the case that it was
-// evicted since; nil if there is none.
-func (c *Cache) Quiet(ref Ref, last *Snapshot) time.Duration {
-	if c == nil || c.source == nil {
-		return math.MaxInt64
-	}
-	ref = c.resolve(ref)
+// Quiet returns for how long there is nothing to be done about the secret, unless Notify
+// tells otherwise: when it is over, Get refreshes the secret, or tries to.
+func (e *Entry) Quiet() time.Duration {
+	c := e.cache
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return math.MaxInt64
+		return never
 	}
-	s, f := last, (*failure)(nil)
-	var wait time.Duration
-	if e := c.find(&ref); e != nil {
-		if e.isFlying() {
-			return math.MaxInt64
-		}
-		f, wait = e.failure(), c.untilRenewed(e, now)
-		if present := e.snap.Load(); present != nil || f != nil {
-			s = present
-		}
-	}
-	if f != nil {
-		wait = f.delay - now.since(f.at)
-	}
-	if s != nil && !s.invalid {
-		wait = max(wait, s.dueAt()-now.since(s.at))
-	}
-	return max(0, wait)
+	return max(0, c.policy.read(c.stateOf(e, now), false).fetchIn)
 }

@@ -20,7 +20,7 @@ const forever = time.Duration(math.MaxInt64)
 // notified makes a channel that is notified of ref.
 func notified(c *cache.Cache, ref cache.Ref) (told <-chan struct{}, stop func()) {
 	ch := make(chan struct{}, 1)
-	return ch, c.Notify(ref, ch)
+	return ch, entryOf(c, ref).Notify(ch)
 }
 
 // wantTold says whether there was a notification since the last call.
@@ -112,7 +112,7 @@ func TestNobodyWhoIsSlowIsWaitedFor(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		c := open(t, serving("db"), hourly)
 		for _, ch := range []chan struct{}{nil, make(chan struct{}), make(chan struct{}, 1)} {
-			c.Notify(ref("db"), ch)
+			entryOf(c, ref("db")).Notify(ch)
 		}
 		told, _ := notified(c, ref("db"))
 		for range 5 {
@@ -158,27 +158,13 @@ func TestAStopIsOfItsOwnNotification(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		c := open(t, serving("db"), hourly)
 		ch := make(chan struct{}, 1)
-		stop := c.Notify(ref("db"), ch)
-		c.Notify(ref("db"), ch)
+		stop := entryOf(c, ref("db")).Notify(ch)
+		entryOf(c, ref("db")).Notify(ch)
 		stop()
 		stop()
 		c.Refresh(t.Context(), ref("db"))
 		wantTold(t, ch, true)
 	})
-}
-
-func TestNoCacheNotifiesNobodyAndIsQuietForever(t *testing.T) {
-	for name, c := range map[string]*cache.Cache{"nil": nil, "zero": new(cache.Cache)} {
-		t.Run(name, func(t *testing.T) {
-			told, stop := notified(c, ref("db"))
-			c.CheckNow()
-			wantNothing := len(told)
-			stop()
-			if d := c.Quiet(ref("db"), nil); d != forever || wantNothing != 0 {
-				t.Errorf("quiet for %v, told %d times", d, wantNothing)
-			}
-		})
-	}
 }
 
 func TestQuietLastsUntilThereIsSomethingToDo(t *testing.T) {
@@ -217,21 +203,19 @@ func TestQuietLastsUntilThereIsSomethingToDo(t *testing.T) {
 			go c.Refresh(t.Context(), ref("db"))
 			settle()
 		}, forever},
-		"evicted":                {func(t *testing.T, c *cache.Cache, s *service) { get(t, c, "other"); time.Sleep(time.Minute) }, 59 * time.Minute},
-		"evicted, and long past": {func(t *testing.T, c *cache.Cache, s *service) { get(t, c, "other"); time.Sleep(2 * time.Hour) }, 0},
-		"closed":                 {func(t *testing.T, c *cache.Cache, s *service) { c.Close() }, forever},
+		"closed": {func(t *testing.T, c *cache.Cache, s *service) { c.Close() }, forever},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T) {
 				cfg, s := hourly, serving("db", "other")
 				cfg.MaxSize = 1
 				c := open(t, s, cfg)
-				last, err := c.Lookup(t.Context(), ref("db"), nil)
-				if err != nil {
+				e := entryOf(c, ref("db"))
+				if _, err := e.Get(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				row.do(t, c, s)
-				if got := c.Quiet(ref("db"), last); got != row.want {
+				if got := e.Quiet(); got != row.want {
 					t.Errorf("quiet for %v, want %v", got, row.want)
 				}
 			})
@@ -239,11 +223,11 @@ func TestQuietLastsUntilThereIsSomethingToDo(t *testing.T) {
 	}
 	virtual(t, func(t *testing.T) {
 		c := open(t, serving("db"), hourly)
-		if got := c.Quiet(ref("db"), nil); got != 0 {
+		if got := entryOf(c, ref("db")).Quiet(); got != 0 {
 			t.Errorf("quiet for %v about what was never read", got)
 		}
 		wantErr(t, c, "none", cache.ErrNotFound)
-		if got := c.Quiet(ref("none"), nil); got != 10*time.Minute {
+		if got := entryOf(c, ref("none")).Quiet(); got != 10*time.Minute {
 			t.Errorf("quiet for %v about what is not there", got)
 		}
 	})
@@ -262,7 +246,6 @@ func TestALookupAfterTheQuietFetches(t *testing.T) {
 							cfg.Backoff = cache.Config{}.Backoff
 						}
 						c := open(t, s, cfg)
-						var last *cache.Snapshot
 						for i := range 500 {
 							switch { // 10 that fail, 10 that don't
 							case i%20 == 10:
@@ -271,12 +254,11 @@ func TestALookupAfterTheQuietFetches(t *testing.T) {
 								s.mend()
 							}
 							before := s.count()
-							got, err := c.Lookup(t.Context(), ref("db"), last)
+							_, err := c.Lookup(t.Context(), ref("db"))
 							if settle(); err != nil || s.count() != before+1 {
 								t.Fatalf("look %d: %d fetches, %v", i, s.count()-before, err)
 							}
-							last = got
-							time.Sleep(c.Quiet(ref("db"), last))
+							time.Sleep(entryOf(c, ref("db")).Quiet())
 						}
 					})
 				})
@@ -297,7 +279,7 @@ func TestNotifyIsSafeForConcurrentUse(t *testing.T) {
 					t.Error(err)
 				}
 				<-told
-				c.Quiet(ref("db"), nil)
+				entryOf(c, ref("db")).Quiet()
 				if stop(); i == 0 {
 					c.CheckNow()
 				}

@@ -42,7 +42,7 @@ func TestWithoutMaxRefreshWaitNoReaderWaitsForAQueuedFetch(t *testing.T) {
 			}
 			time.Sleep(200 * time.Millisecond)
 		}
-		if quiet := c.Quiet(ref("db"), nil); quiet != 400*time.Millisecond {
+		if quiet := entryOf(c, ref("db")).Quiet(); quiet != 400*time.Millisecond {
 			t.Errorf("quiet for %v, and the next fetch begins in 400 ms", quiet)
 		}
 	})

@@ -166,25 +166,17 @@ func TestCloseEndsTheWaitForASlowRefresh(t *testing.T) {
 	})
 }
 
-// Secrets that a batch refreshes are no exception.
-func TestLookupAllReturnsTheLastGoodValuesOfABatchThatHangs(t *testing.T) {
+// Secrets that FetchMany refreshes are no exception.
+func TestGetAllReturnsTheLastGoodValuesIfFetchManyHangs(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := &batching{service: serving("a", "b", "c")}
 		c := open(t, s, cache.Config{TTL: time.Hour, NoRefreshAhead: true})
 		refs := refs("a", "b", "c")
-		s.batch = func(ctx context.Context, refs []cache.Ref) ([]cache.Result, error) {
-			for _, ref := range refs {
-				if _, err := s.Fetch(ctx, ref); err != nil {
-					return nil, err
-				}
-			}
-			return valuesOf(refs), nil
-		}
-		c.LookupAll(t.Context(), refs, nil, nil)
+		getAll(t.Context(), c, refs, nil)
 		time.Sleep(time.Hour)
 		s.hang()
 		waited := took(func() {
-			snaps, errs := c.LookupAll(t.Context(), refs, nil, nil)
+			snaps, errs := getAll(t.Context(), c, refs, nil)
 			for i := range refs {
 				if errs[i] != nil || snaps[i] == nil || !snaps[i].Expired() {
 					t.Errorf("%v: %v, %v", refs[i], snaps[i], errs[i])

@@ -59,7 +59,7 @@ func runSequence(t *testing.T, input []byte) {
 	k := &machine{
 		t: t, s: serving(ids[:len(ids)-1]...), j: &observed.Journal{}, start: time.Now(),
 		m: &model{
-			ttl: ttl, minRefresh: cfg.MinRefreshInterval, base: time.Second, max: 8 * time.Second,
+			ttl: ttl, minRefresh: cfg.MinRefreshInterval, backoff: cfg.Backoff,
 			ahead: !cfg.NoRefreshAhead, size: 3, exact: cfg.CheckClock, secrets: map[string]*remembered{},
 		},
 	}
@@ -170,7 +170,7 @@ func (k *machine) read(id string, forced bool) {
 	}
 	evicted := ""
 	if calls > 0 {
-		evicted = k.m.fetched(id, there, forced)
+		evicted = k.m.fetched(id, there, forced, k.s.err != nil)
 	}
 	if err == nil {
 		k.m.read(id)

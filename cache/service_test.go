@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
 )
 
 var errDown = errors.New("the service is down")
@@ -159,7 +160,7 @@ func wantCalls(t testing.TB, s *service, want int) {
 func snapshot(t testing.TB, c *cache.Cache, id string) *cache.Snapshot {
 	t.Helper()
 	get(t, c, id)
-	s, err := c.Lookup(t.Context(), ref(id), nil)
+	s, err := c.Lookup(t.Context(), ref(id))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,3 +185,42 @@ func settle() { synctest.Wait() }
 
 // nameOf makes the ID of a secret of many.
 func nameOf(i int) string { return fmt.Sprintf("secret-%d", i) }
+
+// entryOf returns the entry of a Ref, as a handle keeps it.
+func entryOf(c *cache.Cache, r cache.Ref) *cache.Entry {
+	e, err := c.Entry(r)
+	if err != nil {
+		panic(err)
+	}
+	return e
+}
+
+// getAll is GetAll for Refs.
+func getAll(ctx context.Context, c *cache.Cache, refs []cache.Ref, pace func(context.Context) error) ([]*cache.Snapshot, []error) {
+	entries := make([]*cache.Entry, len(refs))
+	for i, r := range refs {
+		entries[i] = entryOf(c, r)
+	}
+	return c.GetAll(ctx, entries, pace)
+}
+
+// failingFor is a hook that leaves all as it is but for the secret id.
+type failingFor string
+
+func (h failingFor) Put(_ context.Context, item hook.Item, plain []byte) ([]byte, error) {
+	if item.ID == string(h) {
+		return nil, errors.New("not this one")
+	}
+	return append([]byte("stored "), plain...), nil
+}
+
+func (h failingFor) Get(_ context.Context, _ hook.Item, stored []byte) ([]byte, error) {
+	return stored[len("stored "):], nil
+}
+
+func refs(ids ...string) (refs []cache.Ref) {
+	for _, id := range ids {
+		refs = append(refs, ref(id))
+	}
+	return refs
+}

@@ -81,7 +81,7 @@ func readUntilStopped(t *testing.T, mode string) {
 	for s.count() == 1 {
 		late := time.Since(continued) // before the read
 		if !snap.Fresh() {
-			snap, _ = c.Lookup(context.Background(), ref("db"), snap)
+			snap, _ = c.Lookup(context.Background(), ref("db"))
 		}
 		if s.count() == 1 && (mode == "strict" || late > cache.Tick) {
 			fmt.Printf("a read %v after the stop tried nothing\n", late)

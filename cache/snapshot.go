@@ -22,7 +22,7 @@ type Snapshot struct {
 	// before until; 0 if no reader did since the table placed the entry.
 	seen  atomic.Uint32
 	until atomic.Uint32 // on the coarse clock: when to look anew; written with Cache.mu held
-	entry *entry
+	entry *Entry
 
 	payload Payload // as the hook stores it
 	details details
@@ -153,20 +153,10 @@ func (s *Snapshot) Same(other *Snapshot) bool {
 func (s *Snapshot) RefreshError() error {
 	s.Cache().mu.Lock()
 	defer s.Cache().mu.Unlock()
-	if f := s.present().failure(); f != nil {
+	if f := s.entry.failure(); f != nil {
 		return f.err
 	}
 	return nil
-}
-
-// present returns the current entry of the secret. That is another entry than the one of s
-// if s was evicted and the secret is fetched anew. Called with Cache.mu held.
-func (s *Snapshot) present() *entry {
-	ref := s.Ref()
-	if e := s.Cache().find(&ref); e != nil {
-		return e
-	}
-	return s.entry
 }
 
 // Expired reports whether the value is past its TTL or invalidated, so that it is returned
@@ -178,21 +168,19 @@ func (s *Snapshot) Expired() bool {
 
 // State returns what Expired does, and why the last attempt to refresh the secret failed.
 // If none failed, but the value is expired, the error says that the refresh has not ended
-// yet, and wraps [ErrTimeout]. The same holds for a value that was evicted and is returned
-// because fetching it takes long.
+// yet, and wraps [ErrTimeout].
 func (s *Snapshot) State() (expired bool, err error) {
 	c := s.Cache()
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := s.present()
-	isEvicted := e.snap.Load() == nil
-	expired = s.invalid || now.since(s.at) >= c.cfg.TTL || isEvicted && c.isOutdated(s)
-	switch f, out := e.failure(), e.under(); {
+	e := s.entry
+	expired = s.invalid || now.since(s.at) >= c.cfg.TTL
+	switch f := e.failure(); {
 	case f != nil:
 		return expired, f.err
-	case expired || isEvicted && out != nil && out.slow != nil:
-		return expired, slowFailure(e, s.Ref()).err
+	case expired:
+		return expired, slowFailure(e.inFlight(), s.Ref()).err
 	}
 	return false, nil
 }
@@ -225,7 +213,7 @@ func (s *Snapshot) isOlder(other *Snapshot) bool {
 func (s *Snapshot) isUndated() bool { return s.at.mono == undated }
 
 // isOf reports whether s is of e's Ref, in e's Cache.
-func (s *Snapshot) isOf(e *entry) bool {
+func (s *Snapshot) isOf(e *Entry) bool {
 	return s.entry.cache == e.cache && s.entry.key == e.key
 }
 

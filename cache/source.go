@@ -32,25 +32,19 @@ type SourceFunc func(ctx context.Context, ref Ref) (Value, error)
 // Fetch calls f.
 func (f SourceFunc) Fetch(ctx context.Context, ref Ref) (Value, error) { return f(ctx, ref) }
 
-// A BatchSource is a Source that can fetch several secrets by one request. A Cache finds
-// that out by a type assertion, and makes use of it in [Cache.LookupAll] only.
-type BatchSource interface {
+// A ManySource is a Source that can fetch several secrets at once, in fewer requests. A
+// Cache finds that out by a type assertion, and makes use of it for a Preload only.
+type ManySource interface {
 	Source
 
-	// FetchBatch fetches by one request the secrets that refs name, at most [MaxBatch],
-	// all with the stage AWSCURRENT and without a VersionID. It returns a result for each,
-	// in their order; or an error if the request as a whole failed. A result whose error
-	// is [ErrNotInBatch] says that there was no answer about that secret, which is then
-	// fetched by itself. All else is as for Fetch.
-	FetchBatch(ctx context.Context, refs []Ref) ([]Result, error)
-}
-
-// MaxBatch is how many secrets one request may name, from the reference page of the
-// BatchGetSecretValue action: its SecretIdList.
-const MaxBatch = 20
-
-// A Result is what came of one secret of a batch.
-type Result struct {
-	Value Value
-	Err   error
+	// FetchMany fetches refs, no two of which are equal, and calls answer once for each: from
+	// any goroutine, in any order, and as soon as the answer is there, since it ends the fetch
+	// of its Ref for all who wait for it. How many requests that takes is the source's to
+	// decide; it makes them by [MakeRequests], which says when each may begin, and bounds it by
+	// Config.FetchTimeout. Ctx itself has no deadline. All else is as for Fetch.
+	//
+	// A Ref that has no answer when FetchMany returns, panics or ends its goroutine fails,
+	// with an error that says so and wraps [ErrUnavailable] or [ErrPanic]. A second answer and
+	// one after FetchMany has returned are ignored.
+	FetchMany(ctx context.Context, refs []Ref, answer func(Ref, Value, error))
 }

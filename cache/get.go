@@ -1,0 +1,282 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+// A query is what a reader asks for.
+type query struct {
+	ref   Ref
+	held  *Entry // of the handle that asks; nil for a read by ID
+	hasty bool   // the reader has waited long enough, or for a fetch that failed
+}
+
+// A decision is a ruling with what it is about.
+type decision struct {
+	ruling
+	at      instant
+	snap    *Snapshot       // for fresh and stale
+	failure *failure        // for stale: why
+	err     error           // for refused
+	resting bool            // for stale: no fetch may begin now
+	fetch   *fetch          // to wait for, if it is not nil
+	pause   <-chan struct{} // to wait for, if there is no fetch
+	evicted *Snapshot       // for whose place snap was needed; to be observed
+}
+
+// Get returns the secret's value: from memory if it is younger than its TTL,
+// else from the source. If refreshing it fails, it is the last good value, as
+// far as Config.StaleIfError allows. Errors are of type [*Error].
+//
+// A done ctx ends the wait of this caller and nothing else: a fetch goes on for
+// the others and for the cache. What needs no wait is returned although ctx is
+// done.
+func (c *Cache) Get(ctx context.Context, ref Ref) (Value, error) {
+	s, err := c.Lookup(ctx, ref)
+	if err != nil {
+		return Value{}, err
+	}
+	return s.Value(ctx)
+}
+
+// Lookup is Get for typed handles: it returns the Snapshot, which holds the
+// Value.
+func (c *Cache) Lookup(ctx context.Context, ref Ref) (*Snapshot, error) {
+	if c == nil || c.source == nil {
+		return nil, &Error{Ref: ref, Err: ErrNilCache}
+	}
+	ref = c.resolve(ref)
+	c.clock.wake()
+	if e := c.find(&ref); e != nil {
+		if s := e.snap.Load(); s != nil && s.Fresh() {
+			return s, nil
+		}
+	}
+	return c.get(ctx, query{ref: ref})
+}
+
+// Get is [Cache.Lookup] for the handle that keeps e.
+func (e *Entry) Get(ctx context.Context) (*Snapshot, error) {
+	e.cache.clock.wake()
+	if s := e.snap.Load(); s != nil && s.Fresh() {
+		return s, nil
+	}
+	return e.cache.get(ctx, query{ref: e.ref(), held: e})
+}
+
+// get is a read that needs a look: it asks the policy, waits for a fetch if the policy says
+// so, and asks again.
+func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	var asked instant
+	var p patience
+	var failed error // of the fetch that the reader waited for
+	defer p.stop()
+	for first := true; ; first = false {
+		d := c.look(ctx, &q)
+		if first {
+			asked = d.at
+		}
+		if d.evicted != nil {
+			c.observe(ctx, hook.Evicted{Secret: d.evicted.event()})
+		}
+		switch {
+		case d.verdict == fresh:
+			return d.snap, nil
+		case d.verdict == refused:
+			return nil, d.err
+		case d.verdict == stale:
+			no := c.refusesStale(ctx, &d)
+			if no == nil {
+				return d.snap, nil
+			}
+			if d.resting || failed != nil {
+				return nil, no
+			}
+			p.over = true
+		case failed != nil:
+			return nil, failed
+		}
+		p.begin(c, ctx, &d)
+		switch err := c.await(ctx, &d, q.ref, p.enough()); {
+		case err == errLongEnough:
+			if d.verdict == absent {
+				p.goOn(c, ctx, d.fetch)
+			} else {
+				q.hasty = true
+			}
+		case err != nil:
+			return c.lastGood(ctx, q, err)
+		case d.fetch == nil:
+		case d.fetch.err != nil:
+			failed, q.hasty = d.fetch.err, true
+		case d.fetch.answers(asked, c.cfg.TTL):
+			return d.fetch.snap, nil
+		}
+	}
+}
+
+// lastGood returns the last good value to a reader whose context has ended, if there is one
+// that StaleIfError allows, else err.
+func (c *Cache) lastGood(ctx context.Context, q query, err error) (*Snapshot, error) {
+	q.hasty = true
+	d := c.look(ctx, &q)
+	if d.verdict == fresh || d.verdict == stale && c.refusesStale(ctx, &d) == nil {
+		return d.snap, nil
+	}
+	return nil, err
+}
+
+// look asks the policy, notes the read, begins the fetch that is due, and lets the snapshot
+// be read without another look as long as the policy allows.
+func (c *Cache) look(ctx context.Context, q *query) decision {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, err := q.held, error(nil)
+	switch {
+	case c.closed:
+		err = &Error{Ref: q.ref, Err: ErrClosed}
+	case e == nil:
+		e, err = c.entry(q.ref)
+	}
+	if err != nil {
+		return decision{ruling: ruling{verdict: refused}, err: err, at: now}
+	}
+	st := c.stateOf(e, now)
+	d := decision{ruling: c.policy.read(st, q.hasty), at: now, failure: e.failure(), resting: st.isResting()}
+	switch {
+	case d.fetchIn <= 0:
+		d.fetch = c.begin(ctx, e, false, now)
+	case d.fetchIn < never && !d.resting && d.verdict != fresh:
+		d.pause = c.pauseFor(ctx, e, read, d.fetchIn)
+	default:
+		d.fetch = e.inFlight()
+	}
+	switch d.verdict {
+	case refused:
+		d.err = d.failure.err
+	case fresh, stale:
+		d.snap = e.snap.Load()
+		if q.held == nil {
+			d.evicted = c.use(e)
+		}
+		if d.failure == nil && d.verdict == stale {
+			d.failure = slowFailure(d.fetch, q.ref)
+		}
+		if d.verdict == fresh || c.cfg.StaleIfError == nil {
+			c.mayReadUntil(d.snap, d.lookIn)
+		}
+	}
+	return d
+}
+
+// stateOf returns what is known of e. Called with mu held.
+func (c *Cache) stateOf(e *Entry, now instant) state {
+	var st state
+	if s := e.snap.Load(); s != nil {
+		st.hasValue, st.isInvalid, st.age, st.due = true, s.invalid, now.since(s.at), s.dueAt()
+	}
+	p := e.past
+	if p == nil {
+		return st
+	}
+	st.isAsked = p.invalid && p.fetch == nil
+	st.isInvalid = st.isInvalid || st.isAsked
+	st.forcedIn = p.forced.left(c.cfg.MinRefreshInterval, now)
+	if p.fetch != nil {
+		st.inFlight, st.awaited = true, max(0, now.since(p.fetch.awaited))
+	}
+	switch f := p.failure; {
+	case f != nil:
+		st.failed, st.isTried, st.isRefusal = true, f.tried, kindsOf(f.err.Err) != 0
+		st.delay = f.delay - now.since(f.at)
+		st.forcedDelay = ownDelay(f.asked) - now.since(p.forced.at)
+	case st.isInvalid:
+		st.renewIn = p.renewed.left(c.cfg.MinRefreshInterval, now)
+	}
+	return st
+}
+
+// mayReadUntil lets s be read without a look for a time. Called with mu held; s is the
+// present snapshot of its entry.
+func (c *Cache) mayReadUntil(s *Snapshot, may time.Duration) {
+	if !c.cfg.CheckClock {
+		s.until.Store(c.clock.deadline(may))
+	}
+}
+
+// refusesStale asks whether the value of a stale decision may be returned; nil means yes.
+// Then it calls the Observer, once for each fetch that failed or was slow. Else the error
+// says so, and what failed.
+func (c *Cache) refusesStale(ctx context.Context, d *decision) error {
+	age := c.now().since(d.snap.at)
+	if err := c.allowsStale(d, age); err != nil {
+		return d.failure.refuse(err)
+	}
+	if d.failure.told.CompareAndSwap(false, true) {
+		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: d.failure.err.Err})
+	}
+	return nil
+}
+
+var errRefused = errors.New("StaleIfError refuses the last good value")
+
+// allowsStale asks Config.StaleIfError about a stale decision.
+func (c *Cache) allowsStale(d *decision, age time.Duration) error {
+	ask := c.cfg.StaleIfError
+	if ask == nil {
+		return nil
+	}
+	var ok bool
+	err := guard.Call("StaleIfError", func() error {
+		ok = ask(d.failure.err.Err, age)
+		return nil
+	})
+	if err == nil && !ok {
+		err = errRefused
+	}
+	return err
+}
+
+// await waits for what a decision names: a fetch, or the end of a pause. The wait ends early
+// when enough sends, which may be nil, or when ctx or the Cache ends.
+func (c *Cache) await(ctx context.Context, d *decision, ref Ref, enough <-chan time.Time) error {
+	done, waitingFor := d.pause, "the fetch, which begins at the end of MinRefreshInterval"
+	if d.fetch != nil {
+		done, waitingFor = d.fetch.done, "the fetch"
+		d.fetch.wait(c)
+		defer d.fetch.leave(c)
+	}
+	select {
+	case <-done:
+		return nil
+	default:
+	}
+	select {
+	case <-done:
+		return nil
+	case <-enough:
+		return errLongEnough
+	case <-c.done.Done():
+		return &Error{Ref: ref, Err: ErrClosed}
+	case <-ctx.Done():
+		return gaveUp(ctx, ref, waitingFor)
+	}
+}
+
+func gaveUp(ctx context.Context, ref Ref, waitingFor string) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for %s: %w", waitingFor, err)}
+}

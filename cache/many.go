@@ -1,0 +1,280 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+// GetAll gets the values of all entries, which are of one Cache, and returns for each a
+// Snapshot or an error of type [*Error]. What has to be fetched comes by one FetchMany, if
+// the Source is a [ManySource] and there is more than one.
+//
+// Pace, unless it is nil, is called before each request of that and may hold it back. It
+// fails only when its context ends, which is with ctx or the Cache.
+//
+// A done ctx ends the wait of this caller and nothing else, as for Get, and begins no
+// request, but for the refresh in the background of what is kept and due.
+func (c *Cache) GetAll(ctx context.Context, entries []*Entry, pace func(context.Context) error) ([]*Snapshot, []error) {
+	snaps, errs := make([]*Snapshot, len(entries)), make([]error, len(entries))
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	g := &group{c: c, ctx: ctx, pace: pace}
+	if ctx.Err() == nil {
+		g.begin(entries)
+	}
+	var readers sync.WaitGroup
+	for i, e := range entries {
+		q := query{ref: e.ref(), held: e}
+		if ctx.Err() != nil && e.snap.Load() == nil {
+			errs[i] = gaveUp(ctx, q.ref, "the fetch")
+			continue
+		}
+		errs[i] = &Error{Ref: q.ref, Err: errBrokenOff} // until it is known
+		readers.Go(func() { snaps[i], errs[i] = c.get(ctx, q) })
+	}
+	readers.Wait()
+	return snaps, errs
+}
+
+// A group is the fetches of one GetAll.
+type group struct {
+	c    *Cache
+	ctx  context.Context // of the caller
+	pace func(context.Context) error
+
+	mu      sync.Mutex // guards the fields below
+	waiting map[Ref]*fetch
+	late    *time.Timer
+}
+
+// begin begins the fetches of entries that a read would begin and wait for.
+func (g *group) begin(entries []*Entry) {
+	c := g.c
+	if _, isMany := c.source.(ManySource); !isMany && g.pace == nil {
+		return // each reader begins its own
+	}
+	now := c.now()
+	g.waiting = map[Ref]*fetch{}
+	var refs []Ref
+	c.mu.Lock()
+	for _, e := range entries {
+		if c.closed {
+			break
+		}
+		r := c.policy.read(c.stateOf(e, now), false)
+		if r.fetchIn <= 0 && (r.verdict == absent || r.verdict == expired) {
+			ref := e.ref()
+			g.waiting[ref] = c.register(g.ctx, e, false, now)
+			refs = append(refs, ref)
+		}
+	}
+	if len(refs) > 0 {
+		c.running.Add(1)
+	}
+	c.mu.Unlock()
+	if len(refs) > 0 {
+		go g.run(refs)
+	}
+}
+
+// run is the goroutine of the FetchMany. It takes no place of Cache.requests: the source
+// bounds its requests, by MakeRequests.
+func (g *group) run(refs []Ref) {
+	c := g.c
+	defer c.running.Done()
+	err := errBrokenOff
+	defer func() { g.answerAll(err) }()
+	forced := false
+	for _, f := range g.waiting {
+		forced = forced || f.forced
+	}
+	pacing, cancel := context.WithCancel(g.ctx)
+	defer cancel()
+	defer context.AfterFunc(c.done, cancel)()
+	requests := &requests{timeout: c.cfg.FetchTimeout, begin: func() error {
+		defer g.watch()
+		if g.pace == nil {
+			return g.ctx.Err()
+		}
+		return guard.Call("pace", func() error { return g.pace(pacing) })
+	}}
+	g.watch()
+	defer g.unwatch()
+	ctx := context.WithValue(&detached{c.done, g.ctx, forced}, requestsKey{}, requests)
+	err = guard.Call("source", func() error {
+		FetchMany(ctx, c.source, refs, g.answer)
+		return errUnanswered
+	})
+}
+
+var errUnanswered = fmt.Errorf("%w: the source's FetchMany has returned without an answer", ErrUnavailable)
+
+// watch abandons what has no answer yet if the source does nothing for longer than a request
+// may take.
+func (g *group) watch() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.late == nil {
+		g.late = time.AfterFunc(g.c.cfg.FetchTimeout+grace, func() {
+			g.answerAll(fmt.Errorf("%w after %v: the source (a %T) has not returned, though the context of its request has ended",
+				ErrTimeout, g.c.cfg.FetchTimeout, g.c.source))
+		})
+		return
+	}
+	g.late.Reset(g.c.cfg.FetchTimeout + grace)
+}
+
+func (g *group) unwatch() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.late.Stop()
+}
+
+// answerAll answers what has no answer yet.
+func (g *group) answerAll(err error) {
+	g.mu.Lock()
+	var refs []Ref
+	for ref := range g.waiting {
+		refs = append(refs, ref)
+	}
+	g.mu.Unlock()
+	for _, ref := range refs {
+		g.answer(ref, Value{}, err)
+	}
+}
+
+// answer ends the fetch of ref, if it has not ended. It waits for no hook and no observer.
+func (g *group) answer(ref Ref, v Value, err error) {
+	g.mu.Lock()
+	f := g.waiting[ref]
+	delete(g.waiting, ref)
+	g.mu.Unlock()
+	if f == nil {
+		return
+	}
+	c := g.c
+	if errors.Is(err, errNotAsked) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !f.concluded {
+			c.giveUp(f)
+		}
+		return
+	}
+	err = guard.Call("source", func() error { return err })
+	go func() { // Cache.running counts it already, by register
+		defer c.running.Done()
+		t := &trip{fetch: f, ref: ref, v: v, took: c.now().since(f.began), fail: errBrokenOff}
+		defer c.conclude(t)
+		if t.fail = err; err == nil {
+			t.fail = errBrokenOff
+			timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
+			defer cancel()
+			t.fail = c.inTime(timed, c.transform(&detached{timed, f.ctx, false}, ref, &t.v))
+		}
+	}()
+}
+
+// errNotAsked is the answer about a Ref that no request was made for, since the caller has
+// given up. Others that wait for it look again.
+var errNotAsked = errors.New("no request was made")
+
+// FetchMany fetches refs from source: by its FetchMany, if it is a [ManySource], else each by
+// a request of its own. It calls answer as a ManySource does.
+func FetchMany(ctx context.Context, source Source, refs []Ref, answer func(Ref, Value, error)) {
+	if many, ok := source.(ManySource); ok {
+		many.FetchMany(ctx, refs, answer)
+		return
+	}
+	MakeRequests(ctx, slices.Chunk(refs, 1), answer, func(ctx context.Context, refs []Ref) error {
+		v, err := source.Fetch(ctx, refs[0])
+		if err == nil {
+			answer(refs[0], v, nil)
+		}
+		return err
+	})
+}
+
+// maxParts is how many requests one MakeRequests has under way at a time.
+const maxParts = 16
+
+// MakeRequests makes the requests of a [ManySource]'s FetchMany: for each of parts, such as
+// those of [slices.Chunk], it calls request, in goroutines of their own, 16 at a time. It
+// returns when all have ended. Ctx and answer are those of FetchMany.
+//
+// Each request gets a context of its own, which ends after Config.FetchTimeout. A request
+// answers the Refs of its part; if it returns an error, or panics, that is the answer for
+// those that have none. If it returns nil, Refs without an answer are left to another call of
+// MakeRequests. Before each request MakeRequests keeps the pace of a Preloader.
+func MakeRequests(ctx context.Context, parts iter.Seq[[]Ref], answer func(Ref, Value, error), request func(ctx context.Context, refs []Ref) error) {
+	by, _ := ctx.Value(requestsKey{}).(*requests)
+	var running sync.WaitGroup
+	defer running.Wait()
+	places := make(chan struct{}, maxParts)
+	for refs := range parts {
+		places <- struct{}{}
+		timed, cancel, err := by.next(ctx)
+		if err != nil {
+			for _, ref := range refs {
+				answer(ref, Value{}, fmt.Errorf("%w: %w", errNotAsked, err))
+			}
+			<-places
+			continue
+		}
+		running.Go(func() {
+			defer func() { <-places }()
+			defer cancel()
+			err := errBrokenOff
+			defer func() {
+				for _, ref := range refs {
+					if err != nil {
+						answer(ref, Value{}, err)
+					}
+				}
+			}()
+			err = guard.Call("source", func() error { return request(timed, refs) })
+			if err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
+				err = fmt.Errorf("%w: %w", ErrTimeout, err)
+			}
+		})
+	}
+}
+
+// WithShare returns a context for the FetchMany of another Source, which a ManySource calls
+// in its own: each request may take one part of Config.FetchTimeout, such as half of it if
+// parts is 2.
+func WithShare(ctx context.Context, parts int) context.Context {
+	by, _ := ctx.Value(requestsKey{}).(*requests)
+	if by == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, requestsKey{}, &requests{by.timeout / time.Duration(parts), by.begin})
+}
+
+// requests says how a FetchMany makes its requests.
+type requests struct {
+	timeout time.Duration
+	begin   func() error // waits until the next one may begin
+}
+
+type requestsKey struct{}
+
+// next waits until the next request may begin, and returns its context.
+func (by *requests) next(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	if by == nil {
+		return ctx, func() {}, ctx.Err()
+	}
+	if err := by.begin(); err != nil {
+		return nil, nil, err
+	}
+	timed, cancel := context.WithTimeout(ctx, by.timeout)
+	return timed, cancel, nil
+}

@@ -1,0 +1,192 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Refresh fetches the secret and returns the value that came; later calls of [Cache.Get]
+// get that value too. The fetch begins after the call of Refresh, so that it misses no
+// rotation before the call. Forced fetches of a secret are Config.MinRefreshInterval apart:
+// Refresh waits for the end of that interval, together with all other callers, and then
+// makes one fetch for all. If that wait would be longer than Config.FetchTimeout, Refresh
+// returns an error at once, which wraps [ErrTimeout] and says in RetryIn how long the wait
+// would be.
+//
+// While a back-off delay runs because the source can't answer, Refresh returns the error
+// that began it. If the source refused the secret, the fetches that Refresh and Invalidate
+// ask for have a back-off of their own, of 1 s to 30 s. If a fetch is under way at the call
+// and fails, Refresh returns that fetch's error. A failure leaves the last good value where
+// it is.
+func (c *Cache) Refresh(ctx context.Context, ref Ref) (Value, error) {
+	s, err := c.LookupNow(ctx, ref)
+	if err != nil {
+		return Value{}, err
+	}
+	return s.Value(ctx)
+}
+
+// LookupNow is Refresh for typed handles, as Lookup is Get for them.
+func (c *Cache) LookupNow(ctx context.Context, ref Ref) (*Snapshot, error) {
+	return c.lookupForced(ctx, ref, renewal)
+}
+
+// LookupRecent is LookupNow without the wait for the end of Config.MinRefreshInterval:
+// within it, LookupRecent returns what the last forced fetch brought. It is for a caller that
+// asks again and again.
+func (c *Cache) LookupRecent(ctx context.Context, ref Ref) (*Snapshot, error) {
+	return c.lookupForced(ctx, ref, recent)
+}
+
+func (c *Cache) lookupForced(ctx context.Context, ref Ref, asks request) (*Snapshot, error) {
+	if c == nil || c.source == nil {
+		return nil, &Error{Ref: ref, Err: ErrNilCache}
+	}
+	return c.force(ctx, query{ref: c.resolve(ref)}, asks)
+}
+
+// Refresh is [Cache.LookupNow] for the handle that keeps e.
+func (e *Entry) Refresh(ctx context.Context) (*Snapshot, error) {
+	return e.cache.force(ctx, query{ref: e.ref(), held: e}, renewal)
+}
+
+// RefreshRecent is [Cache.LookupRecent] for the handle that keeps e.
+func (e *Entry) RefreshRecent(ctx context.Context) (*Snapshot, error) {
+	return e.cache.force(ctx, query{ref: e.ref(), held: e}, recent)
+}
+
+// force is a read that wants a forced fetch.
+func (c *Cache) force(ctx context.Context, q query, asks request) (*Snapshot, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	var asked instant
+	since := uint64(math.MaxUint64) // how many fetches had begun when the caller asked
+	for first := true; ; first = false {
+		d, begun := c.lookForced(ctx, &q, asks, since)
+		if first {
+			asked, since = d.at, begun
+		}
+		switch d.verdict {
+		case fresh:
+			return d.snap, nil
+		case refused:
+			return nil, d.err
+		}
+		if d.fetch == nil && d.fetchIn > c.cfg.FetchTimeout {
+			return nil, &Error{Ref: q.ref, RetryIn: d.fetchIn, Err: fmt.Errorf(
+				"%w: the next forced fetch may begin in %v, as Config.MinRefreshInterval (%v) says, and Refresh waits no longer than FetchTimeout (%v)",
+				ErrTimeout, d.fetchIn, c.cfg.MinRefreshInterval, c.cfg.FetchTimeout)}
+		}
+		if err := c.await(ctx, &d, q.ref, nil); err != nil {
+			return nil, err
+		}
+		switch f := d.fetch; {
+		case f == nil:
+		case f.err != nil:
+			return nil, f.err
+		case f.isFor(asked, since, asks, &c.cfg):
+			return f.snap, nil
+		}
+	}
+}
+
+// isFor reports whether a fetch that succeeded is what a forced refresh asked for. A fetch
+// that began before the call may have missed a rotation.
+func (f *fetch) isFor(asked instant, since uint64, asks request, cfg *Config) bool {
+	if !f.forced || f.snap == nil {
+		return false
+	}
+	if asks == renewal {
+		return f.number > since
+	}
+	return f.answers(asked, cfg.TTL) && asked.mono-f.began.mono < int64(max(cfg.MinRefreshInterval, 1))
+}
+
+// lookForced is look for a forced refresh. It also returns how many fetches have begun
+// before this look.
+func (c *Cache) lookForced(ctx context.Context, q *query, asks request, since uint64) (decision, uint64) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	begun := c.begun
+	e, err := q.held, error(nil)
+	switch {
+	case c.closed:
+		err = &Error{Ref: q.ref, Err: ErrClosed}
+	case e == nil:
+		e, err = c.entry(q.ref)
+	}
+	if err != nil {
+		return decision{ruling: ruling{verdict: refused}, err: err, at: now}, begun
+	}
+	isDone := asks == renewal && e.past != nil && e.past.forced.number > since
+	d := decision{ruling: c.policy.forced(c.stateOf(e, now), asks, isDone), at: now}
+	switch {
+	case d.verdict == refused:
+		d.err = e.failure().err
+	case d.verdict == fresh:
+		if d.snap = e.snap.Load(); q.held == nil {
+			c.use(e)
+		}
+	case d.fetchIn == never:
+		d.fetch = e.inFlight()
+	case d.fetchIn <= 0:
+		d.fetch = c.begin(ctx, e, true, now)
+	case d.fetchIn <= c.cfg.FetchTimeout:
+		d.pause = c.pauseFor(ctx, e, asks, d.fetchIn)
+	}
+	return d, begun
+}
+
+// pauseFor returns a channel that is closed after d, when the fetch may begin that the
+// interval of e held back. All that ask meanwhile get the same channel. The fetch begins
+// then, also if all callers have given up. Called with mu held.
+func (c *Cache) pauseFor(ctx context.Context, e *Entry, asks request, d time.Duration) <-chan struct{} {
+	kind := 0
+	if asks == renewal {
+		kind = 1
+	}
+	p := e.remembered()
+	if p.pauses[kind] == nil {
+		over := make(chan struct{})
+		p.pauses[kind] = over
+		c.running.Go(func() {
+			timer := time.NewTimer(d)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+				c.endPause(ctx, e, kind)
+			case <-c.done.Done():
+			}
+			close(over)
+		})
+	}
+	return p.pauses[kind]
+}
+
+func (c *Cache) endPause(ctx context.Context, e *Entry, kind int) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e.past.pauses[kind] = nil
+	st := c.stateOf(e, now)
+	r := c.policy.read(st, false)
+	if kind == 1 {
+		r = c.policy.forced(st, renewal, false)
+	}
+	if !c.closed && r.fetchIn <= 0 {
+		c.begin(context.WithoutCancel(ctx), e, kind == 1, now)
+	}
+}
+
+// ownDelay is the least time between forced fetches of a secret that the source refuses,
+// after n of them were refused in a row: 1 s, doubling up to 30 s.
+func ownDelay(n int) time.Duration {
+	if n == 0 {
+		return 0
+	}
+	return min(time.Second<<min(n-1, 10), 30*time.Second)
+}
