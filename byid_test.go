@@ -3,6 +3,7 @@ package typedsecret_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -109,48 +110,76 @@ func TestDecodedIsEvictedWithItsBytes(t *testing.T) {
 	}
 }
 
-// TestMoreHandlesThanTheCacheKeeps still get what they ask for.
-func TestMoreHandlesThanTheCacheKeeps(t *testing.T) {
+// TestASecretThatAHandleNamesIsNotEvicted: MaxSize bounds what is read by ID, exactly.
+func TestASecretThatAHandleNamesIsNotEvicted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := storing()
-		c := open(t, source, cache.Config{MaxSize: 3, TTL: time.Hour})
+		c := open(t, source, cache.Config{MaxSize: 3, TTL: time.Hour, NoRefreshAhead: true})
 		decodes := counting(codec.JSON{})
 		handles := make([]*typedsecret.Secret[int], 10)
 		for i := range handles {
 			source.put(fmt.Sprint(i), fmt.Sprint(i))
 			handles[i] = typedsecret.New[int](fmt.Sprint(i), typedsecret.WithCache(c), typedsecret.WithCodec(decodes))
 		}
+		byID := typedsecret.NewByID[int](typedsecret.WithCache(c))
 		for range 3 {
 			for i, handle := range handles {
 				wantGet(t, handle, i)
-				if c.Len() > 3 {
-					t.Fatalf("%d are kept", c.Len())
+			}
+			for i := range 20 {
+				source.put(fmt.Sprint("tenant", i), fmt.Sprint(i))
+				must[int](t)(byID.Get(t.Context(), fmt.Sprint("tenant", i)))
+				if want := min(i+1, 3); c.Len() < want || c.Len() > 3 {
+					t.Fatalf("%d are kept of what is read by ID", c.Len())
 				}
 			}
+			runtime.GC()
 		}
-		decodes.want(t, 10) // the version was fetched anew, not decoded anew
-
-		// An evicted handle outlives an outage with what it last had, as do those
-		// that were not evicted.
+		if n := source.fetches("0"); n != 1 {
+			t.Errorf("fetched %d times", n)
+		}
+		must[int](t)(byID.Get(t.Context(), "0"))
+		if n := source.fetches("0"); n != 1 {
+			t.Errorf("fetched anew by ID, though a handle names it")
+		}
+		decodes.want(t, 10)
 		source.fail(cache.ErrUnavailable)
-		for _, passed := range []time.Duration{0, time.Hour, 24 * time.Hour} {
-			time.Sleep(passed)
-			for i, handle := range handles {
-				wantGet(t, handle, i)
-			}
-			_, info, err := handles[0].GetWithInfo(t.Context())
-			if err != nil || !errors.Is(info.RefreshErr, typedsecret.ErrUnavailable) || info.VersionID != "v1" {
+		time.Sleep(time.Hour)
+		for i, handle := range handles {
+			wantGet(t, handle, i)
+			if _, info, err := handle.GetWithInfo(t.Context()); err != nil || !info.Stale {
 				t.Errorf("Info in the outage: %+v, %v", info, err)
 			}
 		}
-		source.fail(nil)
-		source.put("0", "100")
-		time.Sleep(24 * time.Hour)
-		must[int](t)(handles[0].Get(t.Context())) // may begin the fetch in the background
-		synctest.Wait()
-		wantGet(t, handles[0], 100)
-		decodes.want(t, 11)
+		runtime.KeepAlive(handles)
 	})
+}
+
+// TestASecretWhoseHandleIsGoneIsKeptAsOneReadByID: a handle that lives for one read costs no
+// fetch, until MaxSize others were read.
+func TestASecretWhoseHandleIsGoneIsKeptAsOneReadByID(t *testing.T) {
+	source := storing("0", "0")
+	c := open(t, source, cache.Config{MaxSize: 3})
+	read := func() {
+		must[int](t)(typedsecret.New[int]("0", typedsecret.WithCache(c)).Get(t.Context()))
+		runtime.GC()
+	}
+	for range 3 {
+		read()
+	}
+	if n := source.fetches("0"); n != 1 {
+		t.Errorf("fetched %d times", n)
+	}
+	byID := typedsecret.NewByID[int](typedsecret.WithCache(c))
+	for i := range 10 {
+		source.put(fmt.Sprint("tenant", i), "1")
+		must[int](t)(byID.Get(t.Context(), fmt.Sprint("tenant", i)))
+	}
+	runtime.GC()
+	read()
+	if n := source.fetches("0"); n != 2 {
+		t.Errorf("fetched %d times after it was evicted", n)
+	}
 }
 
 func TestByIDTellsWrongOptionsAtOnce(t *testing.T) {

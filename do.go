@@ -217,7 +217,9 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 		defer cancel()
 	}
 	changed := make(chan struct{}, 1)
-	defer v.snap.Cache().Notify(t.secret.ref(), changed)()
+	if e, err := t.secret.entryIn(v.snap.Cache()); err == nil {
+		defer e.Notify(changed)()
+	}
 	t.budget = t.budgetFor(v)
 	for round := 1; ; round++ {
 		refused := v

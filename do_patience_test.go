@@ -78,9 +78,10 @@ func (lazy) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
 	return bytes.Clone(b), nil
 }
 
-func (lazy) Get(_ context.Context, item hook.Item, b []byte) ([]byte, error) {
+func (lazy) Get(ctx context.Context, item hook.Item, b []byte) ([]byte, error) {
 	if item.Stage == "AWSPENDING" {
-		time.Sleep(time.Hour)
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	return bytes.Clone(b), nil
 }

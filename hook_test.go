@@ -103,7 +103,7 @@ type slowToGiveUp struct {
 
 func (h slowToGiveUp) Get(ctx context.Context, item hook.Item, b []byte) ([]byte, error) {
 	<-ctx.Done()
-	time.Sleep(time.Minute)
+	time.Sleep(time.Second)
 	h.ended.Store(true)
 	return nil, ctx.Err()
 }
@@ -142,16 +142,17 @@ func TestCloseEndsADecodingThatWaitsForTheHook(t *testing.T) {
 }
 
 // hanging is a hook that gives back the first values it is asked for at once, and then
-// takes a minute, whatever its context says.
+// nothing until its context ends.
 type hanging struct{ gets atomic.Int64 }
 
 func (*hanging) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
 	return bytes.Clone(b), nil
 }
 
-func (h *hanging) Get(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
+func (h *hanging) Get(ctx context.Context, _ hook.Item, b []byte) ([]byte, error) {
 	if h.gets.Add(1) > 2 {
-		time.Sleep(time.Minute)
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	return bytes.Clone(b), nil
 }

@@ -44,7 +44,7 @@ func TestDiffsShowNoSecret(t *testing.T) {
 			return c
 		},
 		"Snapshot": func(t *testing.T, secret string) any {
-			s, err := open(t, storing("k", secret), cache.Config{}).Lookup(t.Context(), cache.Ref{ID: "k"}, nil)
+			s, err := open(t, storing("k", secret), cache.Config{}).Lookup(t.Context(), cache.Ref{ID: "k"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -160,7 +160,7 @@ func TestCacheShowsNoSecret(t *testing.T) {
 				if err != nil || value.Payload.Reveal() != hidden {
 					t.Fatal(err)
 				}
-				snap, err := c.Lookup(t.Context(), cache.Ref{ID: "text"}, nil)
+				snap, err := c.Lookup(t.Context(), cache.Ref{ID: "text"})
 				if err != nil {
 					t.Fatal(err)
 				}

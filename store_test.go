@@ -25,11 +25,12 @@ type store struct {
 	err    error
 	puts   int
 	calls  int
+	asked  map[string]int // calls, by ID
 }
 
 // storing makes a store that holds these IDs and payloads.
 func storing(idsAndPayloads ...string) *store {
-	s := &store{values: map[string]cache.Value{}}
+	s := &store{values: map[string]cache.Value{}, asked: map[string]int{}}
 	for i := 0; i < len(idsAndPayloads); i += 2 {
 		s.put(idsAndPayloads[i], idsAndPayloads[i+1])
 	}
@@ -58,6 +59,7 @@ func (s *store) Fetch(_ context.Context, ref cache.Ref) (cache.Value, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
+	s.asked[ref.ID]++
 	if s.err != nil {
 		return cache.Value{}, s.err
 	}
@@ -66,6 +68,13 @@ func (s *store) Fetch(_ context.Context, ref cache.Ref) (cache.Value, error) {
 		return cache.Value{}, cache.ErrNotFound
 	}
 	return v, nil
+}
+
+// fetches returns how often a secret was asked for.
+func (s *store) fetches(id string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked[id]
 }
 
 func (s *store) count() int {

@@ -153,9 +153,7 @@ func (c *Cache) Close() error {
 		c.closed = true
 		c.cancel()
 		c.clock.close()
-		for f := c.queue.Front(); f != nil; f = c.queue.Front() {
-			c.giveUp(c.queue.Remove(f).(*fetch))
-		}
+		c.emptyQueue()
 		c.index.clear()
 		c.recent, c.without = newTable(1), nil
 		clear(c.named)

@@ -47,6 +47,9 @@ var (
 	ErrPanic = guard.ErrPanic
 	// ErrSnapshot: the sealed snapshot could not be read or written.
 	ErrSnapshot = errors.New("sealed snapshot can't be used")
+	// ErrNotAsked: a FetchMany made no request about this secret, since its caller has given
+	// up. Others that wait for the secret fetch it by themselves.
+	ErrNotAsked = errors.New("no request was made")
 	// ErrHook: the hook did not transform the secret.
 	ErrHook = errors.New("hook failed")
 )

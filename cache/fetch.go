@@ -39,7 +39,7 @@ type fetch struct {
 	slow      *failure       // for readers that have waited long enough; nil before
 	early     chan time.Time // closed when the sealed file was looked into for those readers; nil before
 	waiters   int            // readers that wait for it
-	place     *list.Element  // in Cache.queue, until there is a place for it
+	queued    *list.Element  // in Cache.queue, until there is a place for it
 	hasPlace  bool           // it is one of Cache.requests
 	concluded bool           // its result is settled
 	abandoned bool           // the source ignores its context
@@ -59,10 +59,6 @@ func (f *fetch) answers(asked instant, ttl time.Duration) bool {
 	return !f.invalid && asked.since(f.snap.at) < ttl
 }
 
-// maxRequests is how many fetches of one Cache are under way at a time. Others queue, in
-// their order.
-const maxRequests = 64
-
 // grace is how long after FetchTimeout a source may return. After that its call is
 // abandoned.
 const grace = 100 * time.Millisecond
@@ -71,19 +67,8 @@ const grace = 100 * time.Millisecond
 // while no fetch of e is under way.
 func (c *Cache) begin(ctx context.Context, e *Entry, forced bool, now instant) *fetch {
 	f := c.register(ctx, e, forced, now)
-	if c.requests < maxRequests {
-		c.launch(f)
-	} else {
-		f.place = c.queue.PushBack(f)
-	}
+	c.queueUp(f)
 	return f
-}
-
-// launch gives f a place. Called with mu held.
-func (c *Cache) launch(f *fetch) {
-	f.place, f.hasPlace = nil, true
-	c.requests++
-	go c.run(f)
 }
 
 // register makes the fetch of e and notes that it is under way. Called with mu held.
@@ -98,48 +83,6 @@ func (c *Cache) register(ctx context.Context, e *Entry, forced bool, now instant
 	c.index.add(e)
 	c.running.Add(1)
 	return f
-}
-
-// next gives the place of f, which has ended, to a fetch that queues. Called with mu held.
-func (c *Cache) next(f *fetch) {
-	if !f.hasPlace {
-		return
-	}
-	f.hasPlace = false
-	c.requests--
-	if c.queue.Len() > 0 && !c.closed {
-		queued := c.queue.Remove(c.queue.Front()).(*fetch)
-		queued.began = c.now()
-		c.launch(queued)
-	}
-}
-
-// wait adds a reader that waits for f, and leave takes it away. A fetch that still queues
-// is given up when its last reader leaves, unless it is to refresh a value.
-func (f *fetch) wait(c *Cache) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f.waiters++
-}
-
-func (f *fetch) leave(c *Cache) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if f.waiters--; f.waiters > 0 || f.place == nil || f.entry.snap.Load() != nil {
-		return
-	}
-	c.queue.Remove(f.place)
-	c.giveUp(f)
-}
-
-// giveUp ends a fetch that has not begun. Called with mu held.
-func (c *Cache) giveUp(f *fetch) {
-	f.place, f.concluded = nil, true
-	e := f.entry
-	e.ends(e.failure(), false)
-	c.settle(e)
-	close(f.done)
-	c.running.Done()
 }
 
 // A trip is what the source and the hook do for one fetch.
@@ -317,7 +260,7 @@ func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
 	s.own(t.v, e.snap.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.next(t.fetch)
+	c.leavePlace(t.fetch)
 	if c.closed {
 		return s, nil
 	}
@@ -373,7 +316,7 @@ func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
 	e, now := t.entry, c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.next(t.fetch)
+	c.leavePlace(t.fetch)
 	fail := &failure{began: t.began, at: now, first: now, count: 1, forced: t.forced}
 	if before := e.failure(); before != nil {
 		fail.first = before.first

@@ -253,8 +253,8 @@ func (c *Cache) await(ctx context.Context, d *decision, ref Ref, enough <-chan t
 	done, waitingFor := d.pause, "the fetch, which begins at the end of MinRefreshInterval"
 	if d.fetch != nil {
 		done, waitingFor = d.fetch.done, "the fetch"
-		d.fetch.wait(c)
-		defer d.fetch.leave(c)
+		c.join(d.fetch)
+		defer c.part(d.fetch)
 	}
 	select {
 	case <-done:

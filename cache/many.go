@@ -85,8 +85,7 @@ func (g *group) begin(entries []*Entry) {
 	}
 }
 
-// run is the goroutine of the FetchMany. It takes no place of Cache.requests: the source
-// bounds its requests, by MakeRequests.
+// run is the goroutine of the FetchMany, each of whose requests takes a place.
 func (g *group) run(refs []Ref) {
 	c := g.c
 	defer c.running.Done()
@@ -99,12 +98,22 @@ func (g *group) run(refs []Ref) {
 	pacing, cancel := context.WithCancel(g.ctx)
 	defer cancel()
 	defer context.AfterFunc(c.done, cancel)()
-	requests := &requests{timeout: c.cfg.FetchTimeout, begin: func() error {
+	requests := &requests{timeout: c.cfg.FetchTimeout, begin: func() (func(), error) {
+		g.unwatch() // what follows is no fault of the source
 		defer g.watch()
-		if g.pace == nil {
-			return g.ctx.Err()
+		leave, ok := c.takePlace()
+		if !ok {
+			return nil, ErrClosed
 		}
-		return guard.Call("pace", func() error { return g.pace(pacing) })
+		err := pacing.Err()
+		if err == nil && g.pace != nil {
+			err = guard.Call("pace", func() error { return g.pace(pacing) })
+		}
+		if err != nil {
+			leave()
+			return nil, fmt.Errorf("%w: %w", ErrNotAsked, err)
+		}
+		return leave, nil
 	}}
 	g.watch()
 	defer g.unwatch()
@@ -161,7 +170,7 @@ func (g *group) answer(ref Ref, v Value, err error) {
 		return
 	}
 	c := g.c
-	if errors.Is(err, errNotAsked) {
+	if errors.Is(err, ErrNotAsked) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if !f.concluded {
@@ -183,10 +192,6 @@ func (g *group) answer(ref Ref, v Value, err error) {
 	}()
 }
 
-// errNotAsked is the answer about a Ref that no request was made for, since the caller has
-// given up. Others that wait for it look again.
-var errNotAsked = errors.New("no request was made")
-
 // FetchMany fetches refs from source: by its FetchMany, if it is a [ManySource], else each by
 // a request of its own. It calls answer as a ManySource does.
 func FetchMany(ctx context.Context, source Source, refs []Ref, answer func(Ref, Value, error)) {
@@ -203,12 +208,9 @@ func FetchMany(ctx context.Context, source Source, refs []Ref, answer func(Ref, 
 	})
 }
 
-// maxParts is how many requests one MakeRequests has under way at a time.
-const maxParts = 16
-
 // MakeRequests makes the requests of a [ManySource]'s FetchMany: for each of parts, such as
-// those of [slices.Chunk], it calls request, in goroutines of their own, 16 at a time. It
-// returns when all have ended. Ctx and answer are those of FetchMany.
+// those of [slices.Chunk], it calls request, in goroutines of their own. Of all requests of a
+// Cache, 64 are under way at a time. MakeRequests returns when all have ended. Ctx and answer are those of FetchMany.
 //
 // Each request gets a context of its own, which ends after Config.FetchTimeout. A request
 // answers the Refs of its part; if it returns an error, or panics, that is the answer for
@@ -218,20 +220,16 @@ func MakeRequests(ctx context.Context, parts iter.Seq[[]Ref], answer func(Ref, V
 	by, _ := ctx.Value(requestsKey{}).(*requests)
 	var running sync.WaitGroup
 	defer running.Wait()
-	places := make(chan struct{}, maxParts)
 	for refs := range parts {
-		places <- struct{}{}
-		timed, cancel, err := by.next(ctx)
+		timed, end, err := by.next(ctx)
 		if err != nil {
 			for _, ref := range refs {
-				answer(ref, Value{}, fmt.Errorf("%w: %w", errNotAsked, err))
+				answer(ref, Value{}, err)
 			}
-			<-places
 			continue
 		}
 		running.Go(func() {
-			defer func() { <-places }()
-			defer cancel()
+			defer end()
 			err := errBrokenOff
 			defer func() {
 				for _, ref := range refs {
@@ -248,33 +246,42 @@ func MakeRequests(ctx context.Context, parts iter.Seq[[]Ref], answer func(Ref, V
 	}
 }
 
-// WithShare returns a context for the FetchMany of another Source, which a ManySource calls
-// in its own: each request may take one part of Config.FetchTimeout, such as half of it if
-// parts is 2.
-func WithShare(ctx context.Context, parts int) context.Context {
+// Via returns a context for the FetchMany of another Source, which a ManySource calls in its
+// own: each request may take one part of Config.FetchTimeout, such as half of it if parts is
+// 2, and is made only if may returns nil. If it returns an error, that is the answer.
+func Via(ctx context.Context, parts int, may func() error) context.Context {
 	by, _ := ctx.Value(requestsKey{}).(*requests)
 	if by == nil {
-		return ctx
+		by = &requests{begin: func() (func(), error) { return func() {}, nil }}
 	}
-	return context.WithValue(ctx, requestsKey{}, &requests{by.timeout / time.Duration(parts), by.begin})
+	return context.WithValue(ctx, requestsKey{}, &requests{by.timeout / time.Duration(parts), func() (func(), error) {
+		end, err := by.begin()
+		if err == nil {
+			if err = may(); err != nil {
+				end()
+			}
+		}
+		return end, err
+	}})
 }
 
 // requests says how a FetchMany makes its requests.
 type requests struct {
-	timeout time.Duration
-	begin   func() error // waits until the next one may begin
+	timeout time.Duration          // 0: none
+	begin   func() (func(), error) // waits until the next one may begin, and returns what ends it
 }
 
 type requestsKey struct{}
 
-// next waits until the next request may begin, and returns its context.
-func (by *requests) next(ctx context.Context) (context.Context, context.CancelFunc, error) {
+// next waits until the next request may begin, and returns its context and what ends it.
+func (by *requests) next(ctx context.Context) (context.Context, func(), error) {
 	if by == nil {
 		return ctx, func() {}, ctx.Err()
 	}
-	if err := by.begin(); err != nil {
-		return nil, nil, err
+	end, err := by.begin()
+	if err != nil || by.timeout == 0 {
+		return ctx, end, err
 	}
 	timed, cancel := context.WithTimeout(ctx, by.timeout)
-	return timed, cancel, nil
+	return timed, func() { cancel(); end() }, nil
 }

@@ -4,7 +4,8 @@ import "weak"
 
 // Which entries the cache keeps:
 //
-//   - recent holds those with a value that are read by ID, in the order of their use;
+//   - recent holds those with a value that are read by ID, in the order of their use, and
+//     those that a handle has read for the first time, for when the handle is gone;
 //   - without holds those that have no value, but a failure or an Invalidate to be
 //     remembered;
 //   - a handle holds its own entry. Named finds it for others, and does not keep it.
@@ -74,12 +75,13 @@ func (c *Cache) known(ref Ref) *Entry {
 // replace makes s the present snapshot of e, and returns the one that was evicted for it,
 // if any. Called with mu held.
 func (c *Cache) replace(e *Entry, s *Snapshot) (evicted *Snapshot) {
-	if old := e.snap.Swap(s); old != nil {
-		old.expire()
-	} else {
-		c.noteStage(e)
-	}
+	old := e.snap.Swap(s)
 	c.without.remove(e)
+	if old == nil {
+		c.noteStage(e)
+		return c.use(e)
+	}
+	old.expire()
 	if e.named && !c.recent.has(e) {
 		c.settle(e)
 		return nil

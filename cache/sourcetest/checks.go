@@ -46,8 +46,8 @@ var checks = []struct {
 	{"no-shared-memory", (*suite).noSharedMemory},
 	{"failures", (*suite).failures},
 	{"one-request-a-fetch", (*suite).oneRequest},
-	{"batch", (*suite).batch},
-	{"batch-failures", (*suite).batchFailures},
+	{"many", (*suite).many},
+	{"many-failures", (*suite).manyFailures},
 }
 
 // A suite is the Harness in one check. It is a testing.TB so that the suite's

@@ -35,6 +35,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -59,17 +60,16 @@ type Client interface {
 
 var _ Client = (*secretsmanager.Client)(nil)
 
-// A Source fetches secrets through a Client. It has no state of its own and is
-// safe for concurrent use.
+// A Source fetches secrets through a Client. It is safe for concurrent use.
 type Source struct {
 	// A method value, into which nothing that prints or compares can look: what
 	// the client's connections have read last may be in their buffers.
 	get    func(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 	batch  func(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
 	option func(*secretsmanager.Options)
-}
 
-var _ cache.Source = (*Source)(nil)
+	refused atomic.Pointer[time.Time] // when a batch was, last
+}
 
 // New makes a Source of a client. A nil one is an error, and so is a
 // *secretsmanager.Client with a region or endpoint that can't be one, or with

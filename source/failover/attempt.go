@@ -19,7 +19,7 @@ type attempt struct {
 // refusals are said with authority: by a region that could answer.
 var refusals = []error{
 	cache.ErrNotFound, cache.ErrDeleted, cache.ErrAccessDenied, cache.ErrDecryption,
-	cache.ErrInvalidRequest, cache.ErrInvalidRef, errors.ErrUnsupported,
+	cache.ErrInvalidRequest, cache.ErrInvalidRef,
 }
 
 func isRefusal(err error) bool {
@@ -47,15 +47,6 @@ func (a attempts) include(r *region) bool {
 func (a attempts) sorted() attempts {
 	slices.SortFunc(a, func(x, y attempt) int { return x.region.rank - y.region.rank })
 	return a
-}
-
-// areToBeSingle reports whether the secrets of this batch may be had one by one, though
-// the batch may not: where it is throttled, or where a region refuses it.
-func (a attempts) areToBeSingle(ctx context.Context) bool {
-	if ctx.Err() != nil || a[0].isFinal() {
-		return false
-	}
-	return slices.ContainsFunc(a, func(one attempt) bool { return errors.Is(one.err, errSingly) || !isOutage(one.err) })
 }
 
 // err joins what the regions said. Of the replicas only outages are wrapped: that one does

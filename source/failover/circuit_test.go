@@ -3,6 +3,7 @@ package failover_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,16 +15,17 @@ import (
 
 // A scripted region answers as it is told, and counts.
 type scripted struct {
-	mu      sync.Mutex
-	err     error
-	hang    bool
-	version string
-	created time.Time
-	calls   int
-	batches int
-	fetch   func(context.Context, cache.Ref) (cache.Value, error) // nil: as the fields say
-	batch   func(refs []cache.Ref) ([]cache.Result, error)        // nil: as many values
-	asked   []cache.Ref                                           // by the last request
+	mu       sync.Mutex
+	err      error
+	hang     bool
+	version  string
+	created  time.Time
+	calls    int                                                   // of Fetch
+	requests int                                                   // by FetchMany
+	lists    int                                                   // calls of FetchMany
+	fetch    func(context.Context, cache.Ref) (cache.Value, error) // nil: as the fields say
+	request  func(refs []cache.Ref, answer answerFunc) error       // nil: answers each as Fetch
+	asked    []cache.Ref                                           // by the last request
 }
 
 func (s *scripted) set(f func()) { s.mu.Lock(); defer s.mu.Unlock(); f() }
@@ -46,15 +48,52 @@ func (s *scripted) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error
 	return v, err
 }
 
-func (s *scripted) FetchBatch(_ context.Context, refs []cache.Ref) ([]cache.Result, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.batches++
-	s.asked = refs
-	if s.batch != nil {
-		return s.batch(refs)
+type answerFunc = func(cache.Ref, cache.Value, error)
+
+// FetchMany makes requests for up to twenty secrets.
+func (s *scripted) FetchMany(ctx context.Context, refs []cache.Ref, answer answerFunc) {
+	s.set(func() { s.lists++ })
+	cache.MakeRequests(ctx, slices.Chunk(refs, 20), answer, func(ctx context.Context, refs []cache.Ref) error {
+		s.set(func() { s.requests++ })
+		if s.request != nil {
+			return s.request(refs, answer)
+		}
+		for _, ref := range refs {
+			v, err := s.Fetch(ctx, ref)
+			answer(ref, v, err)
+		}
+		s.set(func() { s.asked, s.calls = refs, s.calls-len(refs) })
+		return nil
+	})
+}
+
+// fetchMany returns the answers of a FetchMany, of which there is one for each of refs.
+func fetchMany(ctx context.Context, t testing.TB, source cache.ManySource, ids ...string) (answers []answered) {
+	t.Helper()
+	var refs []cache.Ref
+	for _, id := range ids {
+		refs = append(refs, cache.Ref{ID: id})
 	}
-	return make([]cache.Result, len(refs)), s.err
+	answers = make([]answered, len(refs))
+	var mu sync.Mutex
+	source.FetchMany(ctx, refs, func(ref cache.Ref, v cache.Value, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		answers[slices.Index(refs, ref)].times++
+		answers[slices.Index(refs, ref)].Value, answers[slices.Index(refs, ref)].err = v, err
+	})
+	for i, a := range answers {
+		if a.times != 1 {
+			t.Errorf("%d answers about %v", a.times, refs[i])
+		}
+	}
+	return answers
+}
+
+type answered struct {
+	cache.Value
+	err   error
+	times int
 }
 
 func two(t testing.TB) (first, second *scripted, source *failover.Source) {

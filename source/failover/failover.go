@@ -51,8 +51,6 @@ type Source struct {
 	newest  *newest
 }
 
-var _ cache.BatchSource = (*Source)(nil)
-
 var errNoSource = errors.New("failover: the Source is nil or was not made by New")
 
 // New makes a Source of regions, the primary one first. None, two of a name, and one
@@ -126,7 +124,7 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 		return cache.Value{}, err
 	}
 	var v cache.Value
-	failed := s.try(ctx, func(ctx context.Context, r *region) (err error) {
+	failed := s.try(ctx, func(ctx context.Context, r *region, _ int) (err error) {
 		v, err = r.source.Fetch(ctx, r.rewrite(ref))
 		if err == nil {
 			err = s.accept(ref, &v, r)
@@ -137,56 +135,6 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 		return cache.Value{}, failed.err()
 	}
 	return v, nil
-}
-
-// FetchBatch is Fetch for several secrets by one request to each region that it asks. If
-// the primary region's Source can't do batches, the error wraps [errors.ErrUnsupported].
-// What its batches do not bring is left to Fetch, and so is the ARN of another region.
-func (s *Source) FetchBatch(ctx context.Context, refs []cache.Ref) ([]cache.Result, error) {
-	if err := s.begin(ctx); err != nil {
-		return nil, err
-	}
-	results := make([]cache.Result, len(refs))
-	asked := make([]int, 0, len(refs)) // which of refs
-	for i, ref := range refs {
-		results[i].Err = cache.ErrNotInBatch
-		if s.check(ref) == nil {
-			asked = append(asked, i)
-		}
-	}
-	if len(asked) == 0 {
-		return results, nil
-	}
-	var answers []cache.Result
-	var from *region
-	failed := s.try(ctx, func(ctx context.Context, r *region) (err error) {
-		from = r
-		answers, err = r.fetchBatch(ctx, refs, asked)
-		return err
-	})
-	switch {
-	case failed == nil:
-		for n, i := range asked {
-			results[i] = s.sift(refs[i], answers[n], from)
-		}
-		return results, nil
-	case failed.areToBeSingle(ctx):
-		return results, nil
-	default:
-		return nil, failed.err()
-	}
-}
-
-// sift leaves to Fetch what may be had from another region, or by a request of its own.
-func (s *Source) sift(ref cache.Ref, result cache.Result, r *region) cache.Result {
-	err := guard.Call(r.what(), func() error { return result.Err })
-	if err == nil {
-		err = s.accept(ref, &result.Value, r)
-	}
-	if err != nil && !(attempt{r, err}).isFinal() {
-		return cache.Result{Err: cache.ErrNotInBatch}
-	}
-	return result
 }
 
 // begin refuses a fetch that can't come to anything.
@@ -216,7 +164,7 @@ func (s *Source) check(ref cache.Ref) error {
 
 // try calls ask for one region after the other until one has an answer: then it returns
 // nil, else what each said, in their order.
-func (s *Source) try(ctx context.Context, ask func(context.Context, *region) error) attempts {
+func (s *Source) try(ctx context.Context, ask func(context.Context, *region, int) error) attempts {
 	failed := make(attempts, 0, len(s.regions))
 	for _, anyway := range []bool{false, true} {
 		for _, r := range s.regions {
@@ -231,7 +179,7 @@ func (s *Source) try(ctx context.Context, ask func(context.Context, *region) err
 			switch {
 			case one.err == nil:
 				return nil
-			case one.isFinal() || errors.Is(one.err, errSingly):
+			case one.isFinal():
 				return attempts{one}
 			}
 			failed = append(failed, one)

@@ -106,9 +106,9 @@ func TestAReplicaIsReadWhileThePrimaryCantAnswer(t *testing.T) {
 				if err != nil || v.Replica != "eu-central-1" || !strings.Contains(v.ARN, ":eu-central-1:") || v.Payload.Reveal() != "one" {
 					t.Errorf("%+v, %v", v, err)
 				}
-				batch, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: id}, {ID: "none"}})
-				if err == nil && (batch[0].Err == nil && batch[0].Value.Replica != "eu-central-1" || !errors.Is(batch[1].Err, cache.ErrNotInBatch)) {
-					t.Errorf("%+v", batch)
+				many := fetchMany(t.Context(), t, source, id, "none")
+				if many[0].err != nil || many[0].Replica != "eu-central-1" || many[0].Payload.Reveal() != "one" || errors.Is(many[1].err, cache.ErrNotFound) {
+					t.Errorf("%+v", many)
 				}
 				stop()
 			}

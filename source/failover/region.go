@@ -62,7 +62,7 @@ func (r *region) enter(anyway bool) turn {
 func (r *region) mayBeProbed() bool { return !r.probing && !time.Now().Before(r.until) }
 
 // take has f ask the region, and ends the turn, also if f ends the goroutine.
-func (r *region) take(ctx context.Context, t turn, last bool, f func(context.Context, *region) error) error {
+func (r *region) take(ctx context.Context, t turn, last bool, f func(context.Context, *region, int) error) error {
 	v := strange
 	defer func() { r.leave(t, v) }()
 	err := r.ask(ctx, t.part(last), f)
@@ -72,7 +72,7 @@ func (r *region) take(ctx context.Context, t turn, last bool, f func(context.Con
 
 // part says which part of the time that is left is for a turn. What is asked last needs
 // to leave nothing.
-func (t turn) part(last bool) time.Duration {
+func (t turn) part(last bool) int {
 	switch {
 	case last:
 		return 1
@@ -96,9 +96,9 @@ const (
 // verdictOf is what err, from a fetch with ctx, says about the region that was asked.
 func verdictOf(ctx context.Context, err error) verdict {
 	switch {
-	case err == nil || errors.Is(err, errLags):
+	case err == nil || errors.Is(err, errLags) || errors.Is(err, errPartly):
 		return up
-	case isCancelled(ctx), errors.Is(err, errSingly), errors.Is(err, errors.ErrUnsupported):
+	case isCancelled(ctx) || errors.Is(err, errSilent):
 		return nothing
 	case isOutage(err):
 		return down
@@ -128,19 +128,24 @@ func (r *region) leave(t turn, v verdict) {
 }
 
 // ask calls f, which asks the region, for one part of the time that is left.
-func (r *region) ask(ctx context.Context, part time.Duration, f func(context.Context, *region) error) error {
+func (r *region) ask(ctx context.Context, part int, f func(context.Context, *region, int) error) error {
 	began := time.Now()
 	timed := ctx
 	if deadline, ok := ctx.Deadline(); ok && part > 1 {
 		var cancel context.CancelFunc
-		timed, cancel = context.WithTimeout(ctx, deadline.Sub(began)/part)
+		timed, cancel = context.WithTimeout(ctx, deadline.Sub(began)/time.Duration(part))
 		defer cancel()
 	}
-	err := guard.Call(r.what(), func() error { return f(timed, r) })
+	err := guard.Call(r.what(), func() error { return f(timed, r, part) })
+	return sorted(ctx, err, began, errors.Is(timed.Err(), context.DeadlineExceeded))
+}
+
+// sorted says of the error of a request which kind it is, if it does not say so itself.
+func sorted(ctx context.Context, err error, began time.Time, isLate bool) error {
 	switch {
 	case err == nil || isOutage(err) || isRefusal(err) || isCancelled(ctx):
 		return err
-	case errors.Is(timed.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
+	case isLate || errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w after %v: %w", cache.ErrTimeout, time.Since(began), err)
 	case errors.Is(err, context.Canceled): // by none of those who may
 		return fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
@@ -152,30 +157,6 @@ func (r *region) ask(ctx context.Context, part time.Duration, f func(context.Con
 func (r *region) what() string { return "source of the region " + r.name }
 
 func isCancelled(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
-
-// errSingly says that a batch is throttled, whose quota is its own and small: requests for
-// single secrets may be let through.
-var errSingly = errors.New("no batches now")
-
-// fetchBatch fetches those of refs that are asked for, and returns as many results.
-func (r *region) fetchBatch(ctx context.Context, refs []cache.Ref, asked []int) ([]cache.Result, error) {
-	source, ok := r.source.(cache.BatchSource)
-	if !ok {
-		return nil, fmt.Errorf("the region %s has no batches: %w", r.name, errors.ErrUnsupported)
-	}
-	batch := make([]cache.Ref, len(asked))
-	for n, i := range asked {
-		batch[n] = r.rewrite(refs[i])
-	}
-	results, err := source.FetchBatch(ctx, batch)
-	switch {
-	case errors.Is(err, cache.ErrThrottled):
-		err = fmt.Errorf("%w: %w", errSingly, err)
-	case err == nil && len(results) != len(asked):
-		err = fmt.Errorf("%w: %d results for a batch of %d", cache.ErrUnavailable, len(results), len(asked))
-	}
-	return results, err
-}
 
 // rewrite returns what finds in this region what ref finds in another.
 func (r *region) rewrite(ref cache.Ref) cache.Ref {

@@ -98,14 +98,10 @@ func TestWhatAReplicaLacksIsNotMissing(t *testing.T) {
 					if !errors.Is(err, cache.ErrUnavailable) || errors.Is(err, lacks) || !strings.Contains(err.Error(), lacks.Error()) {
 						t.Errorf("got %v", err)
 					}
-					results, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: "db"}, {ID: "other"}})
-					for _, r := range results {
-						if !errors.Is(r.Err, cache.ErrNotInBatch) {
-							t.Errorf("in a batch: %v", r.Err)
+					for _, one := range fetchMany(t.Context(), t, source, "db", "other") {
+						if !errors.Is(one.err, cache.ErrUnavailable) || errors.Is(one.err, lacks) || !strings.Contains(one.err.Error(), lacks.Error()) {
+							t.Errorf("of many: %v", one.err)
 						}
-					}
-					if err != nil {
-						t.Errorf("of a batch: %v", err)
 					}
 				}
 				third.set(func() { third.err = nil })

@@ -142,11 +142,11 @@ func TestAFetchWithoutTimeAsksNobody(t *testing.T) {
 			if _, err := source.Fetch(over, cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
-			if _, err := source.FetchBatch(over, []cache.Ref{{ID: "db"}}); !errors.Is(err, cache.ErrTimeout) {
-				t.Errorf("of a batch: %v", err)
+			if err := fetchMany(over, t, source, "db")[0].err; !errors.Is(err, cache.ErrTimeout) {
+				t.Errorf("of many: %v", err)
 			}
 		}
-		if n := first.count() + first.batches + second.count() + second.batches; n != 0 {
+		if n := first.count() + first.lists + second.count() + second.lists; n != 0 {
 			t.Errorf("%d requests", n)
 		}
 		cancelled, cancel := context.WithCancel(t.Context())
@@ -165,21 +165,21 @@ func TestAPrimaryThatPanicsSaysNothing(t *testing.T) {
 		first, second, source := two(t)
 		first.set(func() {
 			first.fetch = func(context.Context, cache.Ref) (cache.Value, error) { panic("bug") }
-			first.batch = func([]cache.Ref) ([]cache.Result, error) { panic("bug") }
+			first.request = func([]cache.Ref, answerFunc) error { panic("bug") }
 		})
 		for range 5 {
 			if v, err := within(t, source); err != nil || v.Replica != "b" {
 				t.Errorf("%+v, %v", v, err)
 			}
-			if results, err := source.FetchBatch(t.Context(), []cache.Ref{{ID: "db"}}); err != nil || results[0].Value.Replica != "b" {
-				t.Errorf("%+v, %v", results, err)
+			if one := fetchMany(t.Context(), t, source, "db")[0]; one.err != nil || one.Replica != "b" {
+				t.Errorf("%+v", one)
 			}
 		}
 		second.set(func() { second.err = cache.ErrNotFound })
 		if _, err := within(t, source); !errors.Is(err, cache.ErrPanic) || errors.Is(err, cache.ErrNotFound) {
 			t.Errorf("got %v", err)
 		}
-		first.set(func() { first.fetch, first.batch = nil, nil })
+		first.set(func() { first.fetch, first.request = nil, nil })
 		if v, err := within(t, source); err != nil || v.Replica != "" {
 			t.Errorf("%+v, %v", v, err)
 		}

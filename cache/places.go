@@ -1,0 +1,107 @@
+package cache
+
+// maxRequests is how many requests of one Cache are under way at a time, whatever is asked
+// for. Others queue, in their order, and cost no goroutine of their own until it is their
+// turn.
+const maxRequests = 64
+
+// queueUp starts f, or queues it if there is no place. Called with mu held.
+func (c *Cache) queueUp(f *fetch) {
+	if c.requests < maxRequests {
+		c.launch(f)
+	} else {
+		f.queued = c.queue.PushBack(f)
+	}
+}
+
+// launch gives f a place. Called with mu held.
+func (c *Cache) launch(f *fetch) {
+	c.requests++
+	f.queued, f.hasPlace = nil, true
+	go c.run(f)
+}
+
+// leavePlace gives the place of f, if it has one, to what queues. Called with mu held.
+func (c *Cache) leavePlace(f *fetch) {
+	if f.hasPlace {
+		f.hasPlace = false
+		c.next()
+	}
+}
+
+// next gives a place that is free to what queues. Called with mu held.
+func (c *Cache) next() {
+	c.requests--
+	if c.queue.Len() == 0 || c.closed {
+		return
+	}
+	switch queued := c.queue.Remove(c.queue.Front()).(type) {
+	case *fetch:
+		queued.began = c.now()
+		c.launch(queued)
+	case chan struct{}:
+		c.requests++
+		close(queued)
+	}
+}
+
+// takePlace waits for a place for one request of a FetchMany, and returns what frees it. It
+// reports false if the Cache was closed.
+func (c *Cache) takePlace() (leave func(), ok bool) {
+	c.mu.Lock()
+	ready := make(chan struct{})
+	if c.requests < maxRequests {
+		c.requests++
+		close(ready)
+	} else {
+		c.queue.PushBack(ready)
+	}
+	c.mu.Unlock()
+	select {
+	case <-ready:
+		return func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.next()
+		}, true
+	case <-c.done.Done():
+		return nil, false
+	}
+}
+
+// join adds a reader that waits for f, and part takes it away. A fetch that still queues is
+// given up when its last reader leaves, unless it is to refresh a value.
+func (c *Cache) join(f *fetch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.waiters++
+}
+
+func (c *Cache) part(f *fetch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f.waiters--; f.waiters > 0 || f.queued == nil || f.entry.snap.Load() != nil {
+		return
+	}
+	c.queue.Remove(f.queued)
+	c.giveUp(f)
+}
+
+// giveUp ends a fetch that has not begun. Called with mu held.
+func (c *Cache) giveUp(f *fetch) {
+	f.queued, f.concluded = nil, true
+	e := f.entry
+	e.ends(e.failure(), false)
+	c.settle(e)
+	close(f.done)
+	c.running.Done()
+}
+
+// emptyQueue gives up all that queues, when the Cache is closed. Called with mu held.
+func (c *Cache) emptyQueue() {
+	for at := c.queue.Front(); at != nil; at = c.queue.Front() {
+		if f, isFetch := c.queue.Remove(at).(*fetch); isFetch {
+			c.giveUp(f)
+		}
+	}
+}

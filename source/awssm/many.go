@@ -1,0 +1,152 @@
+package awssm
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+var _ cache.ManySource = (*Source)(nil)
+
+// maxBatch is how many secrets one request may name, from the reference page of the
+// BatchGetSecretValue action: its SecretIdList.
+const maxBatch = 20
+
+// singlyFor is for how long there are no batches after one was refused.
+const singlyFor = 5 * time.Minute
+
+// FetchMany gets secrets of the stage AWSCURRENT by BatchGetSecretValue, twenty a request.
+// That needs the permission secretsmanager:BatchGetSecretValue beside
+// secretsmanager:GetSecretValue on each secret. It gets the others by Fetch, and so what the
+// answer to a batch lacks. If a batch is refused, as it is without the permission or when
+// there are too many of them, FetchMany gets all by Fetch for five minutes. Errors are those
+// of Fetch.
+//
+// If the client is no *secretsmanager.Client, there are no batches: what stands in for one, or
+// only embeds it, may have given GetSecretValue a meaning of its own.
+func (s *Source) FetchMany(ctx context.Context, refs []cache.Ref, answer func(cache.Ref, cache.Value, error)) {
+	var running sync.WaitGroup
+	defer running.Wait()
+	singly := func(refs []cache.Ref) {
+		running.Go(func() { cache.FetchMany(ctx, cache.SourceFunc(s.Fetch), refs, answer) })
+	}
+	var batched, others []cache.Ref
+	for _, ref := range refs {
+		if ref.VersionID == "" && (ref.Stage == "" || ref.Stage == cache.DefaultStage) {
+			batched = append(batched, ref)
+		} else {
+			others = append(others, ref)
+		}
+	}
+	batches := func(yield func([]cache.Ref) bool) {
+		for len(batched) > 1 && s.hasBatches() {
+			n := min(len(batched), maxBatch)
+			if !yield(batched[:n]) {
+				return
+			}
+			batched = batched[n:]
+		}
+		singly(append(others, batched...))
+	}
+	cache.MakeRequests(ctx, batches, answer, func(ctx context.Context, refs []cache.Ref) error {
+		in := &secretsmanager.BatchGetSecretValueInput{}
+		for _, ref := range refs {
+			in.SecretIdList = append(in.SecretIdList, ref.ID)
+		}
+		out, err := s.batch(ctx, in, s.option)
+		if err != nil {
+			err = sortError(ctx, err)
+			if ctx.Err() != nil || errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) {
+				return err
+			}
+			now := time.Now()
+			s.refused.Store(&now)
+			singly(refs)
+			return nil
+		}
+		var lacking []cache.Ref
+		for _, ref := range refs {
+			if v, err, has := find(out, ref.ID); has {
+				answer(ref, v, err)
+			} else {
+				lacking = append(lacking, ref)
+			}
+		}
+		singly(lacking)
+		return nil
+	})
+}
+
+// hasBatches reports whether secrets may come by batches now.
+func (s *Source) hasBatches() bool {
+	if s == nil || s.batch == nil {
+		return false
+	}
+	refused := s.refused.Load()
+	return refused == nil || time.Since(*refused) >= singlyFor
+}
+
+// find returns what a batch has about the secret id, if it has anything. More than one ID may
+// name the same secret, which then is there once; and an answer that would get too long is cut
+// short.
+func find(out *secretsmanager.BatchGetSecretValueOutput, id string) (_ cache.Value, err error, has bool) {
+	for i := range out.SecretValues {
+		if v := &out.SecretValues[i]; names(id, v) {
+			value, err := newValue(&secretsmanager.GetSecretValueOutput{
+				ARN: v.ARN, Name: v.Name, VersionId: v.VersionId, VersionStages: v.VersionStages, CreatedDate: v.CreatedDate,
+				SecretString: v.SecretString, SecretBinary: v.SecretBinary,
+			})
+			return value, err, true
+		}
+	}
+	for _, e := range out.Errors {
+		if aws.ToString(e.SecretId) == id {
+			return cache.Value{}, ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message), http.StatusBadRequest), true
+		}
+	}
+	return cache.Value{}, nil, false
+}
+
+// names reports whether id finds v: as its name, its ARN, or its ARN without the hyphen
+// and six characters.
+func names(id string, v *types.SecretValueEntry) bool {
+	const suffix = 7
+	name, arn := aws.ToString(v.Name), aws.ToString(v.ARN)
+	return id == name || id == arn ||
+		strings.HasPrefix(id, "arn:") && len(arn) == len(id)+suffix && strings.HasPrefix(arn, id) && arn[len(id)] == '-'
+}
+
+// ErrorOf returns what Fetch would for an error of Secrets Manager that was met elsewhere:
+// in a batch, or handed on by an agent. The HTTP status sorts a code that is not known.
+func ErrorOf(code, message string, status int) error {
+	cause := entryError(code, message)
+	sorts, advice := sortCode(code, message, status)
+	return &fetchError{text: apiText(sorts[0], advice, cause, cause, false), sorts: sorts, cause: cause}
+}
+
+// entryError returns the SDK's error for a code, as GetSecretValue returns it.
+func entryError(code, message string) smithy.APIError {
+	switch code {
+	case "ResourceNotFoundException":
+		return &types.ResourceNotFoundException{Message: &message}
+	case "InvalidRequestException":
+		return &types.InvalidRequestException{Message: &message}
+	case "InvalidParameterException":
+		return &types.InvalidParameterException{Message: &message}
+	case "DecryptionFailure":
+		return &types.DecryptionFailure{Message: &message}
+	case "InternalServiceError":
+		return &types.InternalServiceError{Message: &message}
+	}
+	return &smithy.GenericAPIError{Code: code, Message: message}
+}

@@ -1,0 +1,128 @@
+package failover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+var _ cache.ManySource = (*Source)(nil)
+
+// FetchMany answers each Ref as Fetch would. It asks a region for all that those before it had
+// no answer about, by the FetchMany of its Source; but for no more if the first fail, or three
+// in a row. Each request to a region but the last has half of FetchTimeout.
+func (s *Source) FetchMany(ctx context.Context, refs []cache.Ref, answer func(cache.Ref, cache.Value, error)) {
+	m := &many{s: s, answer: answer, said: map[cache.Ref]attempts{}}
+	for _, ref := range refs {
+		err := s.begin(ctx)
+		if err == nil {
+			err = s.check(ref)
+		}
+		if err != nil {
+			answer(ref, cache.Value{}, err)
+		} else {
+			m.open = append(m.open, ref)
+		}
+	}
+	if len(m.open) == 0 {
+		return
+	}
+	s.try(ctx, m.ask)
+	for _, ref := range m.open {
+		answer(ref, cache.Value{}, m.said[ref].sorted().err())
+	}
+}
+
+// many is one FetchMany.
+type many struct {
+	s      *Source
+	answer func(cache.Ref, cache.Value, error)
+	open   []cache.Ref            // those without an answer
+	said   map[cache.Ref]attempts // about them
+}
+
+var (
+	// errPartly says that a region answered some of what it was asked for.
+	errPartly = errors.New("some have no answer")
+	// errSilent is said about a Ref for which there was no request, or no answer.
+	errSilent = fmt.Errorf("%w: it was not asked, or has not answered", cache.ErrUnavailable)
+)
+
+// ask asks r for what is open. If some of it stays open, the error is errPartly, or what r
+// said.
+func (m *many) ask(ctx context.Context, r *region, part int) error {
+	var refs []cache.Ref
+	asked := map[cache.Ref][]cache.Ref{} // by what r is asked for
+	for _, ref := range m.open {
+		to := r.rewrite(ref)
+		if asked[to] == nil {
+			refs = append(refs, to)
+		}
+		asked[to] = append(asked[to], ref)
+	}
+	m.open = nil
+	var mu sync.Mutex // guards m, asked, from which goes what is answered, and what follows
+	said, failures, isUp, began := errSilent, 0, false, time.Now()
+	hears := func(to cache.Ref, v cache.Value, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, ref := range asked[to] {
+			if errors.Is(err, cache.ErrNotAsked) {
+				m.answer(ref, cache.Value{}, err)
+				continue
+			}
+			v, one := v, attempt{r, sorted(ctx, err, began, false)}
+			if err == nil {
+				one.err = m.s.accept(ref, &v, r)
+			}
+			if one.err == nil || one.isFinal() {
+				m.answer(ref, v, one.err)
+			} else {
+				m.open, m.said[ref] = append(m.open, ref), append(m.said[ref], one)
+			}
+			if failures, said = failures+1, err; verdictOf(ctx, one.err) == up {
+				failures, isUp = 0, true
+			}
+		}
+		delete(asked, to)
+	}
+	isDown := func() bool { return failures >= opensAfter || failures > 0 && !isUp }
+	mayAsk := func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		if isDown() {
+			return errSilent
+		}
+		return nil
+	}
+	failed := guard.Call(r.what(), func() error {
+		cache.FetchMany(cache.Via(ctx, part, mayAsk), r.source, refs, func(to cache.Ref, v cache.Value, err error) {
+			hears(to, v, guard.Call(r.what(), func() error { return err }))
+		})
+		return nil
+	})
+	mu.Lock()
+	verdict, left := said, errSilent
+	switch {
+	case failed != nil:
+		verdict, left = failed, failed
+	case isDown():
+		left = said
+	}
+	if isUp {
+		verdict = errPartly
+	}
+	mu.Unlock()
+	for _, to := range refs {
+		hears(to, cache.Value{}, left)
+	}
+	if len(m.open) == 0 {
+		return nil
+	}
+	return verdict
+}
