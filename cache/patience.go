@@ -10,17 +10,18 @@ import (
 // A wait bounds how long one reader waits for a refresh, if there is a last good value that
 // the reader may be given instead. The zero wait has not begun.
 type wait struct {
-	timer *time.Timer      // nil while there is nothing that could be given instead
-	limit time.Time        // by the reader's context; zero if it has no deadline
-	until time.Time        // by Config.MaxRefreshWait
-	early <-chan time.Time // until the sealed file was looked into; nil before that
-	over  bool             // the reader waits for the fetch, however long it takes
+	timer  *time.Timer      // nil while there is nothing that could be given instead
+	limit  time.Time        // by the reader's context; zero if it has no deadline
+	until  time.Time        // by Config.MaxRefreshWait
+	latest time.Time        // that until may become
+	early  <-chan time.Time // until the sealed file was looked into; nil before that
+	over   bool             // the reader waits for the fetch, however long it takes
 }
 
 // begin sets the timer for the fetch that d asks for. The reader waits for at most
 // MaxRefreshWait, counted from the beginning of the fetch, so that a reader which comes
 // later in the fetch waits less or not at all. For a fetch that may not begin yet, the
-// reader also waits for its beginning, for at most another MaxRefreshWait. In all it waits
+// reader also waits for its beginning, and for at most twice MaxRefreshWait in all. It waits
 // for at most a third of the time that its context has left, so that it has time to use the
 // value.
 func (w *wait) begin(c *Cache, ctx context.Context, d *decision, last *Snapshot) {
@@ -33,7 +34,7 @@ func (w *wait) begin(c *Cache, ctx context.Context, d *decision, last *Snapshot)
 	now := time.Now()
 	w.start(c, ctx, now)
 	if d.under == nil && d.startIn > 0 {
-		w.until = now.Add(min(d.startIn, c.cfg.MaxRefreshWait)).Add(c.cfg.MaxRefreshWait)
+		w.until = earlier(w.latest, now.Add(min(d.startIn, c.cfg.MaxRefreshWait)).Add(c.cfg.MaxRefreshWait))
 	}
 	end := w.end()
 	if d.under != nil {
@@ -52,6 +53,7 @@ func (w *wait) start(c *Cache, ctx context.Context, now time.Time) {
 		return
 	}
 	w.until = now.Add(c.cfg.MaxRefreshWait)
+	w.latest = w.until.Add(c.cfg.MaxRefreshWait)
 	if deadline, has := ctx.Deadline(); has {
 		w.limit = now.Add(deadline.Sub(now) / 3)
 	}
