@@ -57,6 +57,7 @@ func TestACallThatIsRefusedAloneHoldsUpNoOther(t *testing.T) {
 		})
 	}
 }
+
 // TestAfterARotationACallThatIsRefusedAloneHoldsUpNoOther: that the version before was
 // refused says nothing of the version that was accepted since.
 func TestAfterARotationACallThatIsRefusedAloneHoldsUpNoOther(t *testing.T) {

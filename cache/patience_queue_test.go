@@ -108,3 +108,21 @@ func TestNoReaderWaitsForTheEndOfALongInterval(t *testing.T) {
 		wantCalls(t, s, 3)
 	})
 }
+
+// A reader that first joins a fetch, and is told by Invalidate to wait for another one, has
+// waited for the two together.
+func TestAReaderWaitsForTwoMaxRefreshWaitsInAll(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{MinRefreshInterval: 5 * time.Second})
+		get(t, c, "db")
+		invalidate(t, c, "db")
+		s.take(700 * time.Millisecond)
+		go c.Get(t.Context(), ref("db"))
+		settle()
+		invalidate(t, c, "db")
+		if waited := took(func() { wantGet(t, c, "db", "db v1") }); waited != 2*time.Second {
+			t.Errorf("waited %v", waited)
+		}
+	})
+}

@@ -77,11 +77,12 @@ func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 		return (failed || r.waitedEnough(k, d)) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick }) && r.allowed(d, f)
 	}
 	past := func(m moment) bool {
-		return r.arrived(f).to(m) >= r.ttl() || k.wasReplaced(f, m) || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
+		return r.arrived(f).to(m) >= r.ttl() || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
 			return in.began.tick > f.began.tick && in.ended.tick < m.tick
 		})
 	}
-	return !past(d.began) || r.wasTried(k, d, past) && r.allowed(d, f)
+	mayBePast := func(m moment) bool { return past(m) || r.cameBack(k, f, m) }
+	return !past(d.began) || r.wasTried(k, d, mayBePast) && r.allowed(d, f)
 }
 
 // allowed reports whether StaleIfError may have allowed what f brought. It was asked when

@@ -83,19 +83,17 @@ func (r *run) knownOf(id string) *known {
 	return k
 }
 
-// wasReplaced reports whether a later value than that of f was there before m, and was
-// evicted. A handle that kept the value of f may give it back, as one that is out of date,
-// also if the later one was of the same version.
-func (k *known) wasReplaced(f *fetch, m moment) bool {
-	for _, g := range slices.Backward(k.fetches) {
-		switch {
-		case g == f:
+// cameBack reports whether the value of f may have been evicted before m and have come back
+// as one that counts as past its TTL: from the sealed file, or from a handle that kept it
+// when a later value was there, perhaps of the same version.
+func (r *run) cameBack(k *known, f *fetch, m moment) bool {
+	later := slices.Index(k.fetches, f) + 1
+	return slices.ContainsFunc(k.evicted, func(e moment) bool {
+		if !f.toldBefore(e) || e.tick >= m.tick {
 			return false
-		case g.brought(m) && slices.ContainsFunc(k.evicted, func(e moment) bool { return g.told.tick < e.tick && e.tick < m.tick }):
-			return true
 		}
-	}
-	return false
+		return r.saved != nil || slices.ContainsFunc(k.fetches[later:], func(g *fetch) bool { return g.brought(e) })
+	})
 }
 
 // begins notes a fetch that begins, and checks that it may.
@@ -146,9 +144,16 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 		return
 	}
 	r.checked(apart)
-	for _, before := range k.fetches {
+	since, next := time.Duration(0), f.began
+	for _, before := range slices.Backward(k.fetches) {
+		if !before.forced || before.batch {
+			continue
+		}
+		// From one to the next: a clock may have been set back, and forward later.
+		since += before.began.to(next)
+		next = before.began
 		isOther := (f.owed || k.mayBeOwed || r.inInvalidate > 0) && !before.owed // for Invalidate, and that for Refresh
-		if since := before.began.to(f.began); before.forced && !before.batch && before.brought(f.began) && since < r.minRefresh() && !isOther {
+		if before.brought(f.began) && since < r.minRefresh() && !isOther {
 			r.violated(apart, fmt.Sprintf("those of %s are %v", id, since))
 		}
 	}
