@@ -54,6 +54,8 @@ type Cache struct {
 	fetched   uint64    // counts the values published
 	requests  int       // fetches that have a place
 	queue     list.List // fetches that wait for one
+	held      int       // requests of FetchMany that wait for a pace
+	turned    instant   // when the last request ended, or stopped waiting for a pace
 	abandoned int       // calls of the source that have not returned in time
 	backup    *backup   // nil: none
 

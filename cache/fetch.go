@@ -22,6 +22,7 @@ type fetch struct {
 	ctx    context.Context // of the caller that began it; for its values
 	number uint64          // counts the fetches of the Cache
 	began  instant
+	sent   instant // when its last request began: a FetchMany may make a second one
 	forced bool
 	renews bool // Invalidate had asked for it
 
@@ -41,6 +42,7 @@ type fetch struct {
 	waiters   int            // readers that wait for it
 	queued    *list.Element  // in Cache.queue, until there is a place for it
 	hasPlace  bool           // it is one of Cache.requests
+	isListed  bool           // a FetchMany has not asked for it yet
 	concluded bool           // its result is settled
 	abandoned bool           // the source ignores its context
 }
@@ -73,7 +75,7 @@ func (c *Cache) begin(ctx context.Context, e *Entry, forced bool, now instant) *
 
 // register makes the fetch of e and notes that it is under way. Called with mu held.
 func (c *Cache) register(ctx context.Context, e *Entry, forced bool, now instant) *fetch {
-	f := &fetch{entry: e, ctx: ctx, began: now, awaited: now, done: make(chan struct{})}
+	f := &fetch{entry: e, ctx: ctx, began: now, sent: now, awaited: now, done: make(chan struct{})}
 	s, fail := e.snap.Load(), e.failure()
 	f.renews = e.isInvalid() || s != nil && s.invalid
 	f.forced = forced || f.renews || fail != nil && fail.forced
@@ -171,7 +173,9 @@ func (c *Cache) conclude(t *trip) {
 	f := t.fetch
 	c.mu.Lock()
 	if f.concluded {
-		c.abandoned--
+		if f.abandoned {
+			c.abandoned--
+		}
 		c.mu.Unlock()
 		return
 	}
@@ -254,8 +258,8 @@ func (c *Cache) transform(ctx context.Context, ref Ref, v *Value) error {
 func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
 	e, now := t.entry, c.now()
 	// An answer later than FetchTimeout was delayed by a suspend; it is dated at most
-	// FetchTimeout after the fetch began.
-	at := now.atMost(c.cfg.FetchTimeout, t.began)
+	// FetchTimeout after its request began.
+	at := now.atMost(c.cfg.FetchTimeout, t.sent)
 	s := &Snapshot{entry: e, at: at, due: uint32(world.Uint64())}
 	s.own(t.v, e.snap.Load())
 	c.mu.Lock()

@@ -15,6 +15,9 @@ type query struct {
 	ref   Ref
 	held  *Entry // of the handle that asks; nil for a read by ID
 	hasty bool   // the reader has waited long enough, or for a fetch that failed
+
+	isListed bool // the reader is one of GetAll
+	isGone   bool // the reader's context has ended: it begins no fetch of what has no value
 }
 
 // A decision is a ruling with what it is about.
@@ -78,7 +81,8 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 	}
 	var asked instant
 	var p patience
-	var failed error // of the fetch that the reader waited for
+	var failed error  // of the fetch that the reader waited for
+	var isEnough bool // the reader has waited long enough
 	defer p.stop()
 	for first := true; ; first = false {
 		d := c.look(ctx, &q)
@@ -104,15 +108,15 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 			p.over = true
 		case failed != nil:
 			return nil, failed
+		case isEnough && d.verdict == absent:
+			p.goOn(c, ctx, d.fetch)
 		}
 		p.begin(c, ctx, &d)
-		switch err := c.await(ctx, &d, q.ref, p.enough()); {
-		case err == errLongEnough:
-			if d.verdict == absent {
-				p.goOn(c, ctx, d.fetch)
-			} else {
-				q.hasty = true
-			}
+		err := c.await(ctx, &d, q.ref, p.enough())
+		isEnough = err == errLongEnough
+		switch {
+		case isEnough:
+			q.hasty = true
 		case err != nil:
 			return c.lastGood(ctx, q, err)
 		case d.fetch == nil:
@@ -120,6 +124,8 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 			failed, q.hasty = d.fetch.err, true
 		case d.fetch.answers(asked, c.cfg.TTL):
 			return d.fetch.snap, nil
+		case d.fetch.snap == nil && ctx.Err() != nil:
+			return c.lastGood(ctx, q, gaveUp(ctx, q.ref, "the fetch"))
 		}
 	}
 }
@@ -127,7 +133,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 // lastGood returns the last good value to a reader whose context has ended, if there is one
 // that StaleIfError allows, else err.
 func (c *Cache) lastGood(ctx context.Context, q query, err error) (*Snapshot, error) {
-	q.hasty = true
+	q.hasty, q.isGone = true, true
 	d := c.look(ctx, &q)
 	if d.verdict == fresh || d.verdict == stale && c.refusesStale(ctx, &d) == nil {
 		return d.snap, nil
@@ -154,12 +160,16 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 	st := c.stateOf(e, now)
 	d := decision{ruling: c.policy.read(st, q.hasty), at: now, failure: e.failure(), resting: st.isResting()}
 	switch {
-	case d.fetchIn <= 0:
+	case d.fetchIn <= 0 && !(q.isGone && d.verdict == absent):
 		d.fetch = c.begin(ctx, e, false, now)
-	case d.fetchIn < never && !d.resting && d.verdict != fresh:
+	case d.fetchIn > 0 && d.fetchIn < never && !d.resting && d.verdict != fresh:
 		d.pause = c.pauseFor(ctx, e, read, d.fetchIn)
 	default:
 		d.fetch = e.inFlight()
+	}
+	if f := d.fetch; f != nil && f.isListed && !q.isListed {
+		c.queueUp(f) // the pace is for those who asked for it
+		f.isListed = false
 	}
 	switch d.verdict {
 	case refused:
@@ -193,7 +203,10 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	st.isInvalid = st.isInvalid || st.isAsked
 	st.forcedIn = p.forced.left(c.cfg.MinRefreshInterval, now)
 	if p.fetch != nil {
-		st.inFlight, st.awaited = true, max(0, now.since(p.fetch.awaited))
+		st.inFlight = true
+		if p.fetch.hasTurn() {
+			st.awaited = max(0, now.since(p.fetch.awaited))
+		}
 	}
 	switch f := p.failure; {
 	case f != nil:

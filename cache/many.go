@@ -38,6 +38,7 @@ func (c *Cache) GetAll(ctx context.Context, entries []*Entry, pace func(context.
 			continue
 		}
 		errs[i] = &Error{Ref: q.ref, Err: errBrokenOff} // until it is known
+		q.isListed = true
 		readers.Go(func() { snaps[i], errs[i] = c.get(ctx, q) })
 	}
 	readers.Wait()
@@ -61,18 +62,21 @@ func (g *group) begin(entries []*Entry) {
 	if _, isMany := c.source.(ManySource); !isMany && g.pace == nil {
 		return // each reader begins its own
 	}
+	var needed []*Entry
+	for _, e := range entries {
+		if g.needsFetch(e) {
+			needed = append(needed, e)
+		}
+	}
 	now := c.now()
 	g.waiting = map[Ref]*fetch{}
 	var refs []Ref
 	c.mu.Lock()
-	for _, e := range entries {
-		if c.closed {
-			break
-		}
-		r := c.policy.read(c.stateOf(e, now), false)
-		if r.fetchIn <= 0 && (r.verdict == absent || r.verdict == expired) {
-			ref := e.ref()
-			g.waiting[ref] = c.register(g.ctx, e, false, now)
+	for _, e := range needed {
+		if ref := e.ref(); !c.closed && e.inFlight() == nil {
+			f := c.register(g.ctx, e, false, now)
+			f.isListed = true
+			g.waiting[ref] = f
 			refs = append(refs, ref)
 		}
 	}
@@ -83,6 +87,21 @@ func (g *group) begin(entries []*Entry) {
 	if len(refs) > 0 {
 		go g.run(refs)
 	}
+}
+
+// needsFetch reports whether a read of e would begin a fetch and wait for it.
+func (g *group) needsFetch(e *Entry) bool {
+	c, now := g.c, g.c.now()
+	c.mu.Lock()
+	d := decision{ruling: c.policy.read(c.stateOf(e, now), false), snap: e.snap.Load(), failure: e.failure()}
+	c.mu.Unlock()
+	switch d.verdict {
+	case absent, expired:
+		return d.fetchIn <= 0
+	case stale:
+		return d.fetchIn <= 0 && d.failure != nil && c.allowsStale(&d, now.since(d.snap.at)) != nil
+	}
+	return false
 }
 
 // run is the goroutine of the FetchMany, each of whose requests takes a place.
@@ -98,22 +117,8 @@ func (g *group) run(refs []Ref) {
 	pacing, cancel := context.WithCancel(g.ctx)
 	defer cancel()
 	defer context.AfterFunc(c.done, cancel)()
-	requests := &requests{timeout: c.cfg.FetchTimeout, begin: func() (func(), error) {
-		g.unwatch() // what follows is no fault of the source
-		defer g.watch()
-		leave, ok := c.takePlace()
-		if !ok {
-			return nil, ErrClosed
-		}
-		err := pacing.Err()
-		if err == nil && g.pace != nil {
-			err = guard.Call("pace", func() error { return g.pace(pacing) })
-		}
-		if err != nil {
-			leave()
-			return nil, fmt.Errorf("%w: %w", ErrNotAsked, err)
-		}
-		return leave, nil
+	requests := &requests{timeout: c.cfg.FetchTimeout, begin: func(refs []Ref) ([]Ref, func(), error) {
+		return g.request(pacing, refs)
 	}}
 	g.watch()
 	defer g.unwatch()
@@ -122,6 +127,57 @@ func (g *group) run(refs []Ref) {
 		FetchMany(ctx, c.source, refs, g.answer)
 		return errUnanswered
 	})
+}
+
+// request waits until a request for refs may begin, and returns those that are still to be
+// asked for, and what ends the request.
+func (g *group) request(pacing context.Context, refs []Ref) ([]Ref, func(), error) {
+	c := g.c
+	g.unwatch() // what follows is no fault of the source
+	defer g.watch()
+	leave, ok := c.takePlace()
+	if !ok {
+		return nil, nil, ErrClosed
+	}
+	err := pacing.Err()
+	if err == nil && g.pace != nil {
+		g.hold(1)
+		err = guard.Call("pace", func() error { return g.pace(pacing) })
+		g.hold(-1)
+	}
+	if err != nil {
+		leave()
+		return nil, nil, fmt.Errorf("%w: %w", ErrNotAsked, err)
+	}
+	now := c.now()
+	var asked []Ref
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, ref := range refs {
+		switch f := g.waiting[ref]; {
+		case f == nil:
+		case f.isTaken(): // a reader did not wait for this
+			delete(g.waiting, ref)
+		default:
+			if f.isListed {
+				f.began, f.awaited, f.isListed = now, now, false
+			}
+			f.sent = now
+			asked = append(asked, ref)
+		}
+	}
+	return asked, leave, nil
+}
+
+// hold notes that so many requests more wait for the pace.
+func (g *group) hold(n int) {
+	now := g.c.now()
+	g.c.mu.Lock()
+	defer g.c.mu.Unlock()
+	g.c.held += n
+	g.c.turned = now
 }
 
 var errUnanswered = fmt.Errorf("%w: the source's FetchMany has returned without an answer", ErrUnavailable)
@@ -147,13 +203,19 @@ func (g *group) unwatch() {
 	g.late.Stop()
 }
 
-// answerAll answers what has no answer yet.
+// answerAll answers what has no answer yet, and is not fetched otherwise.
 func (g *group) answerAll(err error) {
-	g.mu.Lock()
 	var refs []Ref
-	for ref := range g.waiting {
-		refs = append(refs, ref)
+	g.mu.Lock()
+	g.c.mu.Lock()
+	for ref, f := range g.waiting {
+		if f.isTaken() {
+			delete(g.waiting, ref)
+		} else {
+			refs = append(refs, ref)
+		}
 	}
+	g.c.mu.Unlock()
 	g.mu.Unlock()
 	for _, ref := range refs {
 		g.answer(ref, Value{}, err)
@@ -163,17 +225,26 @@ func (g *group) answerAll(err error) {
 // answer ends the fetch of ref, if it has not ended. It waits for no hook and no observer.
 func (g *group) answer(ref Ref, v Value, err error) {
 	g.mu.Lock()
-	f := g.waiting[ref]
+	f, c := g.waiting[ref], g.c
 	delete(g.waiting, ref)
 	g.mu.Unlock()
 	if f == nil {
 		return
 	}
-	c := g.c
+	c.mu.Lock()
+	isTaken := f.isTaken()
+	c.mu.Unlock()
+	if isTaken {
+		return
+	}
 	if errors.Is(err, ErrNotAsked) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if !f.concluded {
+		switch {
+		case f.isTaken():
+		case f.entry.snap.Load() != nil: // it is refreshed in the background
+			c.queueUp(f)
+		default:
 			c.giveUp(f)
 		}
 		return
@@ -221,11 +292,16 @@ func MakeRequests(ctx context.Context, parts iter.Seq[[]Ref], answer func(Ref, V
 	var running sync.WaitGroup
 	defer running.Wait()
 	for refs := range parts {
-		timed, end, err := by.next(ctx)
+		timed, asked, end, err := by.next(ctx, refs)
 		if err != nil {
 			for _, ref := range refs {
 				answer(ref, Value{}, err)
 			}
+			continue
+		}
+		refs := asked
+		if len(refs) == 0 {
+			end()
 			continue
 		}
 		running.Go(func() {
@@ -248,40 +324,51 @@ func MakeRequests(ctx context.Context, parts iter.Seq[[]Ref], answer func(Ref, V
 
 // Via returns a context for the FetchMany of another Source, which a ManySource calls in its
 // own: each request may take one part of Config.FetchTimeout, such as half of it if parts is
-// 2, and is made only if may returns nil. If it returns an error, that is the answer.
-func Via(ctx context.Context, parts int, may func() error) context.Context {
+// 2. A request for a Ref begins the fetch of what originals returns for it; if that is
+// nothing, the Ref is not asked for.
+func Via(ctx context.Context, parts int, originals func(Ref) []Ref) context.Context {
 	by, _ := ctx.Value(requestsKey{}).(*requests)
 	if by == nil {
-		by = &requests{begin: func() (func(), error) { return func() {}, nil }}
+		by = &requests{begin: func(refs []Ref) ([]Ref, func(), error) { return refs, func() {}, nil }}
 	}
-	return context.WithValue(ctx, requestsKey{}, &requests{by.timeout / time.Duration(parts), func() (func(), error) {
-		end, err := by.begin()
-		if err == nil {
-			if err = may(); err != nil {
-				end()
+	return context.WithValue(ctx, requestsKey{}, &requests{by.timeout / time.Duration(parts), func(refs []Ref) ([]Ref, func(), error) {
+		var all []Ref
+		of := map[Ref]Ref{} // of each original, in refs
+		for _, ref := range refs {
+			for _, original := range originals(ref) {
+				all, of[original] = append(all, original), ref
 			}
 		}
-		return end, err
+		all, end, err := by.begin(all)
+		var asked []Ref
+		for _, original := range all {
+			if ref := of[original]; !slices.Contains(asked, ref) {
+				asked = append(asked, ref)
+			}
+		}
+		return asked, end, err
 	}})
 }
 
 // requests says how a FetchMany makes its requests.
 type requests struct {
-	timeout time.Duration          // 0: none
-	begin   func() (func(), error) // waits until the next one may begin, and returns what ends it
+	timeout time.Duration // 0: none
+	// begin waits until a request may begin. It returns the Refs that are still to be asked
+	// for, and what ends the request.
+	begin func(refs []Ref) ([]Ref, func(), error)
 }
 
 type requestsKey struct{}
 
-// next waits until the next request may begin, and returns its context and what ends it.
-func (by *requests) next(ctx context.Context) (context.Context, func(), error) {
+// next is begin, and returns the context of the request too.
+func (by *requests) next(ctx context.Context, refs []Ref) (context.Context, []Ref, func(), error) {
 	if by == nil {
-		return ctx, func() {}, ctx.Err()
+		return ctx, refs, func() {}, ctx.Err()
 	}
-	end, err := by.begin()
+	asked, end, err := by.begin(refs)
 	if err != nil || by.timeout == 0 {
-		return ctx, end, err
+		return ctx, asked, end, err
 	}
 	timed, cancel := context.WithTimeout(ctx, by.timeout)
-	return timed, func() { cancel(); end() }, nil
+	return timed, asked, func() { cancel(); end() }, nil
 }

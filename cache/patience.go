@@ -35,7 +35,7 @@ func (p *patience) begin(c *Cache, ctx context.Context, d *decision) {
 	}
 	end := p.end()
 	if d.fetch != nil {
-		end = earlier(end, now.Add(c.cfg.MaxRefreshWait-max(0, d.at.since(d.fetch.waitedSince(c)))))
+		end = earlier(end, now.Add(c.cfg.MaxRefreshWait-d.fetch.awaitedFor(c, d.at)))
 	}
 	if left := end.Sub(now); p.timer == nil {
 		p.timer = time.NewTimer(left)
@@ -44,11 +44,14 @@ func (p *patience) begin(c *Cache, ctx context.Context, d *decision) {
 	}
 }
 
-// waitedSince returns since when readers wait for f.
-func (f *fetch) waitedSince(c *Cache) instant {
+// awaitedFor returns for how long readers have been waiting for f since it was its turn.
+func (f *fetch) awaitedFor(c *Cache, now instant) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return f.awaited
+	if !f.hasTurn() {
+		return 0
+	}
+	return max(0, now.since(f.awaited))
 }
 
 // start sets the bounds of a wait that begins now, unless they are set.
@@ -91,13 +94,27 @@ func (p *patience) enough() <-chan time.Time {
 
 // goOn is for a reader that has waited long enough and for which there is no last good
 // value. It has the reader wait until the sealed file was looked into, and after that for
-// the fetch.
+// the fetch. A fetch that only waits for its turn is no reason to look into the file.
 func (p *patience) goOn(c *Cache, ctx context.Context, f *fetch) {
-	if p.early == nil && c.backup != nil {
-		p.early = c.restoreEarly(ctx, f)
-	} else {
+	now := time.Now()
+	more := c.cfg.MaxRefreshWait - f.awaitedFor(c, c.now())
+	switch {
+	case p.early != nil || c.backup == nil:
 		p.over = true
+	case more > 0 && c.progresses(f) && (p.limit.IsZero() || now.Before(p.limit)):
+		p.until = now.Add(more)
+	default:
+		p.early = c.restoreEarly(ctx, f)
 	}
+}
+
+// progresses reports whether f has its turn, or waits for it while other requests have ended
+// lately, or wait for a pace.
+func (c *Cache) progresses(f *fetch) bool {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return f.hasTurn() || c.held > 0 || now.since(c.turned) < c.cfg.MaxRefreshWait
 }
 
 func (p *patience) stop() {

@@ -165,26 +165,3 @@ func TestCloseEndsTheWaitForASlowRefresh(t *testing.T) {
 		}
 	})
 }
-
-// Secrets that FetchMany refreshes are no exception.
-func TestGetAllReturnsTheLastGoodValuesIfFetchManyHangs(t *testing.T) {
-	virtual(t, func(t *testing.T) {
-		s := &batching{service: serving("a", "b", "c")}
-		c := open(t, s, cache.Config{TTL: time.Hour, NoRefreshAhead: true})
-		refs := refs("a", "b", "c")
-		getAll(t.Context(), c, refs, nil)
-		time.Sleep(time.Hour)
-		s.hang()
-		waited := took(func() {
-			snaps, errs := getAll(t.Context(), c, refs, nil)
-			for i := range refs {
-				if errs[i] != nil || snaps[i] == nil || !snaps[i].Expired() {
-					t.Errorf("%v: %v, %v", refs[i], snaps[i], errs[i])
-				}
-			}
-		})
-		if waited != time.Second {
-			t.Errorf("waited %v", waited)
-		}
-	})
-}

@@ -14,10 +14,17 @@ func (c *Cache) queueUp(f *fetch) {
 	}
 }
 
+// hasTurn reports whether f does not wait for its turn any more. Called with mu held.
+func (f *fetch) hasTurn() bool { return f.queued == nil && !f.isListed }
+
+// isTaken reports whether f is fetched by itself, and not by a FetchMany, or was. Called with
+// mu held.
+func (f *fetch) isTaken() bool { return f.hasPlace || f.queued != nil || f.concluded }
+
 // launch gives f a place. Called with mu held.
 func (c *Cache) launch(f *fetch) {
 	c.requests++
-	f.queued, f.hasPlace = nil, true
+	f.queued, f.hasPlace, f.isListed = nil, true, false
 	go c.run(f)
 }
 
@@ -32,12 +39,13 @@ func (c *Cache) leavePlace(f *fetch) {
 // next gives a place that is free to what queues. Called with mu held.
 func (c *Cache) next() {
 	c.requests--
+	c.turned = c.now()
 	if c.queue.Len() == 0 || c.closed {
 		return
 	}
 	switch queued := c.queue.Remove(c.queue.Front()).(type) {
 	case *fetch:
-		queued.began = c.now()
+		queued.began, queued.sent, queued.awaited = c.turned, c.turned, c.turned
 		c.launch(queued)
 	case chan struct{}:
 		c.requests++

@@ -132,7 +132,10 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks request, since ui
 			c.use(e)
 		}
 	case d.fetchIn == never:
-		d.fetch = e.inFlight()
+		if d.fetch = e.inFlight(); d.fetch != nil && d.fetch.isListed {
+			c.queueUp(d.fetch)
+			d.fetch.isListed = false
+		}
 	case d.fetchIn <= 0:
 		d.fetch = c.begin(ctx, e, true, now)
 	case d.fetchIn <= c.cfg.FetchTimeout:

@@ -199,7 +199,10 @@ func entryOf(c *cache.Cache, r cache.Ref) *cache.Entry {
 func getAll(ctx context.Context, c *cache.Cache, refs []cache.Ref, pace func(context.Context) error) ([]*cache.Snapshot, []error) {
 	entries := make([]*cache.Entry, len(refs))
 	for i, r := range refs {
-		entries[i] = entryOf(c, r)
+		var err error
+		if entries[i], err = c.Entry(r); err != nil {
+			return make([]*cache.Snapshot, len(refs)), []error{err}
+		}
 	}
 	return c.GetAll(ctx, entries, pace)
 }

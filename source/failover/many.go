@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,13 +93,13 @@ func (m *many) ask(ctx context.Context, r *region, part int) error {
 		delete(asked, to)
 	}
 	isDown := func() bool { return failures >= opensAfter || failures > 0 && !isUp }
-	mayAsk := func() error {
+	mayAsk := func(to cache.Ref) []cache.Ref {
 		mu.Lock()
 		defer mu.Unlock()
 		if isDown() {
-			return errSilent
+			return nil
 		}
-		return nil
+		return slices.Clone(asked[to])
 	}
 	failed := guard.Call(r.what(), func() error {
 		cache.FetchMany(cache.Via(ctx, part, mayAsk), r.source, refs, func(to cache.Ref, v cache.Value, err error) {
