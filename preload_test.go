@@ -215,6 +215,20 @@ func TestAPreloaderKeepsItsPace(t *testing.T) {
 		if took := time.Since(start); took != 4*time.Second {
 			t.Errorf("five requests a second apart took %v", took)
 		}
+		server.Fail(t, secrettest.Fault{Operation: "BatchGetSecretValue", Effect: secrettest.AccessDenied()})
+		server.ResetCalls()
+		start = time.Now()
+		for _, h := range handles {
+			if err := h.(*typedsecret.Secret[string]).Invalidate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := (typedsecret.Preloader{Interval: time.Second}).Preload(t.Context(), handles...); err != nil {
+			t.Fatal(err)
+		}
+		if b, s, took := server.Calls("BatchGetSecretValue"), server.Calls("GetSecretValue"), time.Since(start); s != 100 || took != time.Duration(b+s-1)*time.Second {
+			t.Errorf("%d batches that were refused and %d single requests, a second apart, took %v", b, s, took)
+		}
 		held := map[time.Duration]bool{}
 		for i := range 20 {
 			h := typedsecret.New[string](fmt.Sprint("many/", i), typedsecret.WithCache(open(t, source, cache.Config{})))

@@ -105,6 +105,7 @@ type failure struct {
 	count  int
 	delay  time.Duration
 	tried  bool // the fetch began when the value was already past its TTL
+	isNo   bool // the source refused the secret
 	forced bool // one of them was a forced fetch, so the next is too
 	asked  int  // how many in a row were forced fetches
 
@@ -129,7 +130,7 @@ func (f *failure) refuse(err error) *Error {
 func (f *failure) with(err *Error, tried bool) *failure {
 	return &failure{
 		err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried,
-		forced: f.forced, asked: f.asked, refusal: f.refusal,
+		isNo: f.isNo, forced: f.forced, asked: f.asked, refusal: f.refusal,
 	}
 }
 
@@ -194,6 +195,11 @@ func (e *Entry) begins(f *fetch) {
 	p := e.remembered()
 	f.wasInvalid, f.wasMoved = p.invalid, p.moved
 	p.fetch, p.invalid, p.moved = f, false, false
+	f.note(p)
+}
+
+// note notes f as the last one of its kinds.
+func (f *fetch) note(p *past) {
 	if f.forced {
 		p.forced = lastFetch{f.number, f.began}
 	}

@@ -321,7 +321,7 @@ func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leavePlace(t.fetch)
-	fail := &failure{began: t.began, at: now, first: now, count: 1, forced: t.forced}
+	fail := &failure{began: t.began, at: now, first: now, count: 1, isNo: kindsOf(t.fail) != 0, forced: t.forced}
 	if before := e.failure(); before != nil {
 		fail.first = before.first
 		fail.count += before.count
@@ -342,7 +342,7 @@ func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
 	s := e.snap.Load()
 	fail.tried = !e.past.invalid && (s == nil || s.invalid || t.began.since(s.at) >= c.cfg.TTL)
 	c.recall(t, fail, s != nil)
-	e.ends(fail, kindsOf(t.fail) != 0)
+	e.ends(fail, fail.isNo)
 	var evicted *Snapshot
 	switch {
 	case s != nil:

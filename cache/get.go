@@ -169,7 +169,6 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 	}
 	if f := d.fetch; f != nil && f.isListed && !q.isListed {
 		c.queueUp(f) // the pace is for those who asked for it
-		f.isListed = false
 	}
 	switch d.verdict {
 	case refused:
@@ -210,7 +209,7 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	}
 	switch f := p.failure; {
 	case f != nil:
-		st.failed, st.isTried, st.isRefusal = true, f.tried, kindsOf(f.err.Err) != 0
+		st.failed, st.isTried, st.isRefusal = true, f.tried, f.isNo
 		st.delay = f.delay - now.since(f.at)
 		st.forcedDelay = ownDelay(f.asked) - now.since(p.forced.at)
 	case st.isInvalid:

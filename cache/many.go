@@ -110,19 +110,15 @@ func (g *group) run(refs []Ref) {
 	defer c.running.Done()
 	err := errBrokenOff
 	defer func() { g.answerAll(err) }()
-	forced := false
-	for _, f := range g.waiting {
-		forced = forced || f.forced
-	}
 	pacing, cancel := context.WithCancel(g.ctx)
 	defer cancel()
 	defer context.AfterFunc(c.done, cancel)()
-	requests := &requests{timeout: c.cfg.FetchTimeout, begin: func(refs []Ref) ([]Ref, func(), error) {
+	requests := &requests{timeout: c.cfg.FetchTimeout, begin: func(refs []Ref) (request, error) {
 		return g.request(pacing, refs)
 	}}
 	g.watch()
 	defer g.unwatch()
-	ctx := context.WithValue(&detached{c.done, g.ctx, forced}, requestsKey{}, requests)
+	ctx := context.WithValue(&detached{c.done, g.ctx, false}, requestsKey{}, requests)
 	err = guard.Call("source", func() error {
 		FetchMany(ctx, c.source, refs, g.answer)
 		return errUnanswered
@@ -130,14 +126,15 @@ func (g *group) run(refs []Ref) {
 }
 
 // request waits until a request for refs may begin, and returns those that are still to be
-// asked for, and what ends the request.
-func (g *group) request(pacing context.Context, refs []Ref) ([]Ref, func(), error) {
+// asked for, and what ends the request. If the caller has given up, these are only those that
+// were asked for before.
+func (g *group) request(pacing context.Context, refs []Ref) (request, error) {
 	c := g.c
 	g.unwatch() // what follows is no fault of the source
 	defer g.watch()
 	leave, ok := c.takePlace()
 	if !ok {
-		return nil, nil, ErrClosed
+		return request{}, ErrClosed
 	}
 	err := pacing.Err()
 	if err == nil && g.pace != nil {
@@ -145,30 +142,33 @@ func (g *group) request(pacing context.Context, refs []Ref) ([]Ref, func(), erro
 		err = guard.Call("pace", func() error { return g.pace(pacing) })
 		g.hold(-1)
 	}
-	if err != nil {
-		leave()
-		return nil, nil, fmt.Errorf("%w: %w", ErrNotAsked, err)
-	}
 	now := c.now()
-	var asked []Ref
+	var asked, left []Ref
+	forced := false
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, ref := range refs {
 		switch f := g.waiting[ref]; {
 		case f == nil:
 		case f.isTaken(): // a reader did not wait for this
 			delete(g.waiting, ref)
+		case f.isListed && err != nil:
+			left = append(left, ref)
 		default:
 			if f.isListed {
-				f.began, f.awaited, f.isListed = now, now, false
+				c.beginsNow(f, now)
 			}
 			f.sent = now
+			forced = forced || f.forced
 			asked = append(asked, ref)
 		}
 	}
-	return asked, leave, nil
+	c.mu.Unlock()
+	g.mu.Unlock()
+	for _, ref := range left {
+		g.answer(ref, Value{}, fmt.Errorf("%w: %w", ErrNotAsked, err))
+	}
+	return request{asked, forced, leave}, nil
 }
 
 // hold notes that so many requests more wait for the pace.
@@ -292,20 +292,20 @@ func MakeRequests(ctx context.Context, parts iter.Seq[[]Ref], answer func(Ref, V
 	var running sync.WaitGroup
 	defer running.Wait()
 	for refs := range parts {
-		timed, asked, end, err := by.next(ctx, refs)
+		timed, next, err := by.next(ctx, refs)
 		if err != nil {
 			for _, ref := range refs {
 				answer(ref, Value{}, err)
 			}
 			continue
 		}
-		refs := asked
+		refs := next.refs
 		if len(refs) == 0 {
-			end()
+			next.end()
 			continue
 		}
 		running.Go(func() {
-			defer end()
+			defer next.end()
 			err := errBrokenOff
 			defer func() {
 				for _, ref := range refs {
@@ -329,9 +329,9 @@ func MakeRequests(ctx context.Context, parts iter.Seq[[]Ref], answer func(Ref, V
 func Via(ctx context.Context, parts int, originals func(Ref) []Ref) context.Context {
 	by, _ := ctx.Value(requestsKey{}).(*requests)
 	if by == nil {
-		by = &requests{begin: func(refs []Ref) ([]Ref, func(), error) { return refs, func() {}, nil }}
+		by = &requests{begin: func(refs []Ref) (request, error) { return request{refs: refs, end: func() {}}, nil }}
 	}
-	return context.WithValue(ctx, requestsKey{}, &requests{by.timeout / time.Duration(parts), func(refs []Ref) ([]Ref, func(), error) {
+	return context.WithValue(ctx, requestsKey{}, &requests{by.timeout / time.Duration(parts), func(refs []Ref) (request, error) {
 		var all []Ref
 		of := map[Ref]Ref{} // of each original, in refs
 		for _, ref := range refs {
@@ -339,36 +339,44 @@ func Via(ctx context.Context, parts int, originals func(Ref) []Ref) context.Cont
 				all, of[original] = append(all, original), ref
 			}
 		}
-		all, end, err := by.begin(all)
-		var asked []Ref
+		next, err := by.begin(all)
+		all, next.refs = next.refs, nil
 		for _, original := range all {
-			if ref := of[original]; !slices.Contains(asked, ref) {
-				asked = append(asked, ref)
+			if ref := of[original]; !slices.Contains(next.refs, ref) {
+				next.refs = append(next.refs, ref)
 			}
 		}
-		return asked, end, err
+		return next, err
 	}})
 }
 
 // requests says how a FetchMany makes its requests.
 type requests struct {
 	timeout time.Duration // 0: none
-	// begin waits until a request may begin. It returns the Refs that are still to be asked
-	// for, and what ends the request.
-	begin func(refs []Ref) ([]Ref, func(), error)
+	// begin waits until a request for refs may begin.
+	begin func(refs []Ref) (request, error)
+}
+
+// A request is one of a FetchMany.
+type request struct {
+	refs   []Ref // that are still to be asked for
+	forced bool  // the fetch of one of them is
+	end    func()
 }
 
 type requestsKey struct{}
 
 // next is begin, and returns the context of the request too.
-func (by *requests) next(ctx context.Context, refs []Ref) (context.Context, []Ref, func(), error) {
+func (by *requests) next(ctx context.Context, refs []Ref) (context.Context, request, error) {
 	if by == nil {
-		return ctx, refs, func() {}, ctx.Err()
+		return ctx, request{refs: refs, end: func() {}}, ctx.Err()
 	}
-	asked, end, err := by.begin(refs)
+	r, err := by.begin(refs)
 	if err != nil || by.timeout == 0 {
-		return ctx, asked, end, err
+		return ctx, r, err
 	}
-	timed, cancel := context.WithTimeout(ctx, by.timeout)
-	return timed, asked, func() { cancel(); end() }, nil
+	timed, cancel := context.WithTimeout(context.WithValue(ctx, forcedKey{}, r.forced), by.timeout)
+	end := r.end
+	r.end = func() { cancel(); end() }
+	return timed, r, nil
 }

@@ -7,6 +7,9 @@ const maxRequests = 64
 
 // queueUp starts f, or queues it if there is no place. Called with mu held.
 func (c *Cache) queueUp(f *fetch) {
+	if f.isListed {
+		c.beginsNow(f, c.now())
+	}
 	if c.requests < maxRequests {
 		c.launch(f)
 	} else {
@@ -21,10 +24,23 @@ func (f *fetch) hasTurn() bool { return f.queued == nil && !f.isListed }
 // mu held.
 func (f *fetch) isTaken() bool { return f.hasPlace || f.queued != nil || f.concluded }
 
+// beginsNow has f, which waited for its turn, count as one that begins now: so it is a forced
+// one if Invalidate was called meanwhile. Called with mu held.
+func (c *Cache) beginsNow(f *fetch, now instant) {
+	c.begun++
+	f.number, f.began, f.sent, f.awaited, f.isListed = c.begun, now, now, now, false
+	p := f.entry.past
+	if p.invalid {
+		f.renews, f.forced, p.invalid = true, true, false
+		f.wasInvalid = true
+	}
+	f.note(p)
+}
+
 // launch gives f a place. Called with mu held.
 func (c *Cache) launch(f *fetch) {
 	c.requests++
-	f.queued, f.hasPlace, f.isListed = nil, true, false
+	f.queued, f.hasPlace = nil, true
 	go c.run(f)
 }
 
@@ -45,7 +61,7 @@ func (c *Cache) next() {
 	}
 	switch queued := c.queue.Remove(c.queue.Front()).(type) {
 	case *fetch:
-		queued.began, queued.sent, queued.awaited = c.turned, c.turned, c.turned
+		c.beginsNow(queued, c.turned)
 		c.launch(queued)
 	case chan struct{}:
 		c.requests++

@@ -107,18 +107,18 @@ func (p *policy) whileInFlight(s state) time.Duration {
 	return 0
 }
 
-// A request says which fetch a caller asks for.
-type request int
+// A kind says which fetch a caller asks for.
+type kind int
 
 const (
-	read    request = iota // one that makes the value good for a Get
-	recent                 // a forced one, or what another brought within MinRefreshInterval
-	renewal                // a forced one that begins after the call
+	read    kind = iota // one that makes the value good for a Get
+	recent              // a forced one, or what another brought within MinRefreshInterval
+	renewal             // a forced one that begins after the call
 )
 
 // forced says what a caller gets that asks for a forced fetch: fresh, refused, or else a
 // fetch. IsDone says that another caller's forced fetch has begun since, and ended.
-func (p *policy) forced(s state, asks request, isDone bool) ruling {
+func (p *policy) forced(s state, asks kind, isDone bool) ruling {
 	resting := s.failed && s.delay > 0
 	if asks == renewal && s.isRefusal {
 		resting = resting && s.forcedDelay > 0

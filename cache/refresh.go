@@ -40,7 +40,7 @@ func (c *Cache) LookupRecent(ctx context.Context, ref Ref) (*Snapshot, error) {
 	return c.lookupForced(ctx, ref, recent)
 }
 
-func (c *Cache) lookupForced(ctx context.Context, ref Ref, asks request) (*Snapshot, error) {
+func (c *Cache) lookupForced(ctx context.Context, ref Ref, asks kind) (*Snapshot, error) {
 	if c == nil || c.source == nil {
 		return nil, &Error{Ref: ref, Err: ErrNilCache}
 	}
@@ -58,7 +58,7 @@ func (e *Entry) RefreshRecent(ctx context.Context) (*Snapshot, error) {
 }
 
 // force is a read that wants a forced fetch.
-func (c *Cache) force(ctx context.Context, q query, asks request) (*Snapshot, error) {
+func (c *Cache) force(ctx context.Context, q query, asks kind) (*Snapshot, error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -95,7 +95,7 @@ func (c *Cache) force(ctx context.Context, q query, asks request) (*Snapshot, er
 
 // isFor reports whether a fetch that succeeded is what a forced refresh asked for. A fetch
 // that began before the call may have missed a rotation.
-func (f *fetch) isFor(asked instant, since uint64, asks request, cfg *Config) bool {
+func (f *fetch) isFor(asked instant, since uint64, asks kind, cfg *Config) bool {
 	if !f.forced || f.snap == nil {
 		return false
 	}
@@ -107,7 +107,7 @@ func (f *fetch) isFor(asked instant, since uint64, asks request, cfg *Config) bo
 
 // lookForced is look for a forced refresh. It also returns how many fetches have begun
 // before this look.
-func (c *Cache) lookForced(ctx context.Context, q *query, asks request, since uint64) (decision, uint64) {
+func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint64) (decision, uint64) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,7 +134,6 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks request, since ui
 	case d.fetchIn == never:
 		if d.fetch = e.inFlight(); d.fetch != nil && d.fetch.isListed {
 			c.queueUp(d.fetch)
-			d.fetch.isListed = false
 		}
 	case d.fetchIn <= 0:
 		d.fetch = c.begin(ctx, e, true, now)
@@ -147,41 +146,41 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks request, since ui
 // pauseFor returns a channel that is closed after d, when the fetch may begin that the
 // interval of e held back. All that ask meanwhile get the same channel. The fetch begins
 // then, also if all callers have given up. Called with mu held.
-func (c *Cache) pauseFor(ctx context.Context, e *Entry, asks request, d time.Duration) <-chan struct{} {
-	kind := 0
+func (c *Cache) pauseFor(ctx context.Context, e *Entry, asks kind, d time.Duration) <-chan struct{} {
+	which := 0
 	if asks == renewal {
-		kind = 1
+		which = 1
 	}
 	p := e.remembered()
-	if p.pauses[kind] == nil {
+	if p.pauses[which] == nil {
 		over := make(chan struct{})
-		p.pauses[kind] = over
+		p.pauses[which] = over
 		c.running.Go(func() {
 			timer := time.NewTimer(d)
 			defer timer.Stop()
 			select {
 			case <-timer.C:
-				c.endPause(ctx, e, kind)
+				c.endPause(ctx, e, which)
 			case <-c.done.Done():
 			}
 			close(over)
 		})
 	}
-	return p.pauses[kind]
+	return p.pauses[which]
 }
 
-func (c *Cache) endPause(ctx context.Context, e *Entry, kind int) {
+func (c *Cache) endPause(ctx context.Context, e *Entry, which int) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e.past.pauses[kind] = nil
+	e.past.pauses[which] = nil
 	st := c.stateOf(e, now)
 	r := c.policy.read(st, false)
-	if kind == 1 {
+	if which == 1 {
 		r = c.policy.forced(st, renewal, false)
 	}
 	if !c.closed && r.fetchIn <= 0 {
-		c.begin(context.WithoutCancel(ctx), e, kind == 1, now)
+		c.begin(context.WithoutCancel(ctx), e, which == 1, now)
 	}
 }
 

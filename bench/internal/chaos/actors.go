@@ -57,7 +57,7 @@ func (r *run) act(a *actor) {
 			}
 		}
 		op := a.rng.IntN(12)
-		for range 1 + a.rng.IntN(2)*12 { // twelve in a row earn a lease
+		for range 1 + a.rng.IntN(2)*12 {
 			r.read(ctx, a, h, op, timeout)
 		}
 		cancel()
@@ -202,7 +202,8 @@ func (r *run) preload(a *actor) {
 	}
 	r.check(noneBegun)
 	began := time.Now()
-	err := typedsecret.Preload(ctx, handles...)
+	pace := typedsecret.Preloader{Interval: []time.Duration{0, time.Millisecond, time.Second, time.Minute}[a.rng.IntN(4)]}
+	err := pace.Preload(ctx, handles...)
 	r.trace(a.name, "Preload")
 	if err != nil {
 		r.silent(err)

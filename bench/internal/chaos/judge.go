@@ -11,7 +11,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 )
 
-// slack is for how long a lease lasts at most.
+// slack is how long a read may go without a look at the clock.
 const slack = 100 * time.Millisecond
 
 // A reading is one call that returned.
@@ -68,8 +68,8 @@ func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 	}
 	replaced := r.replacement(k, d, f)
 	switch {
-	case replaced != nil && r.cfg.MaxSize == 0:
-		return false // nothing is evicted
+	case replaced != nil && r.saved == nil:
+		return false // an evicted value comes back from the sealed file alone
 	case replaced != nil:
 		failed := slices.ContainsFunc(k.fetches, func(x *fetch) bool {
 			return x.failedBefore(d.ended) && x.ended.tick > replaced.told.tick
@@ -125,7 +125,7 @@ func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
 			return true // it was waited for
 		}
 	}
-	if last != nil && (last.told.tick == 0 || last.told.to(d.began) < last.retryIn+slack || past(last.began)) {
+	if last != nil && (last.told.tick == 0 || last.told.to(d.began) < last.retryIn+slack || past(last.requested())) {
 		return true
 	}
 	return r.waitedEnough(k, d)

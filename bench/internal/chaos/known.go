@@ -1,7 +1,9 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -24,10 +26,12 @@ func (m moment) to(later moment) time.Duration {
 // A fetch is one that the source saw.
 type fetch struct {
 	began, ended moment // ended has the tick 0 before
+	again        moment // when a second request for it began; tick 0: none did
 	version      int    // that the source gave; 0: none
 	forced       bool
+	abandoned    bool // the cache told that it failed before the source returned
 	owed         bool // Invalidate had asked for a forced one
-	batch        bool // forced, if one of them is
+	many         bool // forced, if one of them is
 
 	told    moment // when the cache had told of it; tick 0: not yet
 	failed  bool   // so it told
@@ -44,11 +48,19 @@ func (f *fetch) failedBefore(m moment) bool { return f.endedBefore(m) && (f.fail
 // brought reports whether the cache has told that it brought a value before m.
 func (f *fetch) brought(m moment) bool { return f.toldBefore(m) && !f.failed }
 
+// requested is when the last request for it began, but before all that came after the first.
+func (f *fetch) requested() moment {
+	if f.again.tick == 0 {
+		return f.began
+	}
+	return moment{f.began.tick, f.again.clocks}
+}
+
 // arrived is when what f brought counts as new: when it ended, but no more than a
-// FetchTimeout after it began, since the clocks may have been set meanwhile.
+// FetchTimeout after its request began, since the clocks may have been set meanwhile.
 func (r *run) arrived(f *fetch) moment {
 	m := f.ended
-	for i, began := range f.began.clocks {
+	for i, began := range f.requested().clocks {
 		m.clocks[i] = min(m.clocks[i], began+int64(r.fetchTimeout()))
 	}
 	return m
@@ -84,25 +96,20 @@ func (r *run) knownOf(id string) *known {
 }
 
 // cameBack reports whether the value of f may have been evicted before m and have come back
-// as one that counts as past its TTL: from the sealed file, or from a handle that kept it
-// when a later value was there, perhaps of the same version.
+// from the sealed file, as one that counts as past its TTL.
 func (r *run) cameBack(k *known, f *fetch, m moment) bool {
-	later := slices.Index(k.fetches, f) + 1
-	return slices.ContainsFunc(k.evicted, func(e moment) bool {
-		if !f.toldBefore(e) || e.tick >= m.tick {
-			return false
-		}
-		return r.saved != nil || slices.ContainsFunc(k.fetches[later:], func(g *fetch) bool { return g.brought(e) })
+	return r.saved != nil && slices.ContainsFunc(k.evicted, func(e moment) bool {
+		return f.toldBefore(e) && e.tick < m.tick
 	})
 }
 
 // begins notes a fetch that begins, and checks that it may.
-func (r *run) begins(ctx context.Context, id string, batch bool) *fetch {
+func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	r.trace("service", "fetch %s", id)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := r.knownOf(id)
-	f := &fetch{began: r.moment(), forced: cache.IsForced(ctx) && r.mutated != Unforced, owed: k.owed, batch: batch}
+	f := &fetch{began: r.moment(), forced: cache.IsForced(ctx) && r.mutated != Unforced, owed: k.owed, many: many}
 	r.judgePace(id, k, f)
 	k.mayBeOwed = false
 	if k.owed {
@@ -126,6 +133,33 @@ func (r *run) begins(ctx context.Context, id string, batch bool) *fetch {
 	return f
 }
 
+// mayPass reports whether a forced fetch passes the back-off of a refusal: the first does, and
+// then one after 1 s, 2 s and so on up to 30 s.
+func (k *known) mayPass(f *fetch) bool {
+	refused, asked := false, 0
+	var last *fetch // the last forced one
+	for _, before := range slices.Backward(k.fetches) {
+		if !before.failed {
+			break
+		}
+		if !refused && !isRefusal(before.err) {
+			return false
+		}
+		if refused = true; before.forced {
+			asked++
+			last = cmp.Or(last, before)
+		}
+	}
+	return refused && (last == nil || last.began.to(f.began) >= min(time.Second<<min(asked-1, 10), 30*time.Second))
+}
+
+func isRefusal(err error) bool {
+	if errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) || errors.Is(err, cache.ErrThrottled) {
+		return false
+	}
+	return slices.ContainsFunc([]error{cache.ErrNotFound, cache.ErrDeleted, cache.ErrAccessDenied, cache.ErrDecryption, cache.ErrInvalidRequest}, func(kind error) bool { return errors.Is(err, kind) })
+}
+
 // judgePace checks that a fetch comes neither too soon after another nor beside one.
 func (r *run) judgePace(id string, k *known, f *fetch) {
 	r.checked(withBackoff)
@@ -134,19 +168,19 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 			r.violated(withBackoff, fmt.Sprintf("two fetches of %v at a time", id))
 		}
 		if before.told.tick > 0 {
-			if since := before.told.to(f.began); before.failed && since < before.retryIn {
+			if since := before.told.to(f.began); before.failed && since < before.retryIn && !(f.forced && k.mayPass(f)) {
 				r.violated(withBackoff, fmt.Sprintf("%v was fetched %v after a failure, which said %v", id, since, before.retryIn))
 			}
 			break
 		}
 	}
-	if !f.forced || f.batch || r.cfg.MaxSize != 0 {
+	if !f.forced || f.many || r.cfg.MaxSize != 0 {
 		return
 	}
 	r.checked(apart)
 	since, next := time.Duration(0), f.began
 	for _, before := range slices.Backward(k.fetches) {
-		if !before.forced || before.batch {
+		if !before.forced || before.many {
 			continue
 		}
 		// From one to the next: a clock may have been set back, and forward later.
@@ -163,16 +197,16 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 func (r *run) ends(f *fetch, version int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	f.ended, f.version = r.moment(), version
+	if !f.abandoned {
+		f.ended, f.version = r.moment(), version
+	}
 }
 
-// unanswered notes that a batch had no answer for f, of which the cache does not tell.
-func (r *run) unanswered(id string, f *fetch) {
+// goesOn notes that another request begins for f.
+func (r *run) goesOn(f *fetch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	k := r.knownOf(id)
-	k.owed = k.owed || f.owed
-	k.fetches = slices.DeleteFunc(k.fetches, func(other *fetch) bool { return other == f })
+	f.again = r.moment()
 }
 
 // tells notes what the cache tells of the last fetch that it did not tell of yet: how it
@@ -181,9 +215,13 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 	failed := err != nil
 	k := r.knownOf(id)
 	now := r.moment()
+	isAbandoned := !slices.ContainsFunc(k.fetches, func(f *fetch) bool { return f.told.tick == 0 && f.ended.tick > 0 })
 	for _, f := range k.fetches {
-		if f.told.tick > 0 || f.ended.tick == 0 {
+		if f.told.tick > 0 || f.ended.tick == 0 && !isAbandoned {
 			continue
+		}
+		if isAbandoned { // its source goes on though its context is done
+			f.ended, f.abandoned = now, true
 		}
 		f.told, f.failed, f.err, f.retryIn = now, failed, err, retryIn
 		switch {

@@ -198,7 +198,7 @@ func (r *run) configure() {
 	}
 	var source cache.Source = &watched{r, from}
 	if r.rng.IntN(2) == 0 {
-		source = batching{&watched{r, from}}
+		source = fetchingMany{&watched{r, from}}
 	}
 	if r.rng.IntN(8) == 0 {
 		r.save()

@@ -65,52 +65,6 @@ func (w *watched) fetch(ctx context.Context, ref cache.Ref) (v cache.Value, err 
 	return v, err
 }
 
-// batching is a watched that can do batches.
-type batching struct{ *watched }
-
-func (b batching) FetchBatch(ctx context.Context, refs []cache.Ref) ([]cache.Result, error) {
-	r := b.r
-	results := make([]cache.Result, len(refs))
-	seen := make([]*fetch, len(refs))
-	for i, ref := range refs {
-		seen[i] = r.begins(ctx, ref.ID, true)
-	}
-	left := func(int) bool { return false } // to single requests
-	defer func() {
-		for i, f := range seen {
-			if left(i) {
-				r.unanswered(refs[i].ID, f)
-			} else {
-				r.ends(f, numberOf(results[i].Value))
-			}
-		}
-	}()
-	defer r.lasts(ctx, time.Now())
-	draw := r.stream("batch of " + refs[0].ID)
-	time.Sleep(1 + time.Duration(draw.Int64N(int64(50*time.Millisecond))))
-	f := none
-	if draw.IntN(16) < r.rough {
-		f = fault(1 + draw.IntN(int(faults)-1))
-		r.fault("batch: " + faultNames[f])
-	}
-	if err := f.do(ctx, time.Duration(draw.Int64N(int64(5*time.Second)))); err != nil {
-		left = func(int) bool {
-			return ctx.Err() == nil && !errors.Is(err, cache.ErrUnavailable) && !errors.Is(err, cache.ErrTimeout)
-		}
-		return nil, err
-	}
-	left = func(i int) bool { return errors.Is(results[i].Err, cache.ErrNotInBatch) }
-	for i, ref := range refs {
-		results[i].Value, results[i].Err = b.inner.Fetch(ctx, ref)
-		if draw.IntN(16) < r.rough {
-			partial := []error{cache.ErrNotInBatch, cache.ErrAccessDenied, cache.ErrUnavailable}
-			results[i] = cache.Result{Err: partial[draw.IntN(len(partial))]}
-			r.fault("batch: " + results[i].Err.Error())
-		}
-	}
-	return results, nil
-}
-
 // numberOf returns the number of the version of a value; 0 if there is none.
 func numberOf(v cache.Value) (n int) {
 	fmt.Sscanf(v.VersionID, "version-%d", &n)

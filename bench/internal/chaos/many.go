@@ -1,0 +1,119 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// fetchingMany is a watched that has a FetchMany.
+type fetchingMany struct{ *watched }
+
+type answerFunc = func(cache.Ref, cache.Value, error)
+
+// FetchMany makes requests for some of refs each. What a request is refused, or does not
+// answer, comes by another one, or not at all.
+func (m fetchingMany) FetchMany(ctx context.Context, refs []cache.Ref, answer answerFunc) {
+	r := m.r
+	draw := r.stream("many of " + refs[0].ID)
+	size, twice, breaks := 1+draw.IntN(len(refs)), draw.IntN(16) < r.rough, draw.IntN(32) < r.rough
+	if twice {
+		r.fault("many: two answers")
+		once := answer
+		answer = func(ref cache.Ref, v cache.Value, err error) {
+			once(ref, v, err)
+			once(ref, cache.Value{}, errors.New(mark))
+		}
+	}
+	var again sync.WaitGroup
+	alone := func(ref cache.Ref, f *fetch) {
+		again.Go(func() {
+			cache.MakeRequests(ctx, slices.Values([][]cache.Ref{{ref}}), answer, func(ctx context.Context, _ []cache.Ref) (err error) {
+				var v cache.Value
+				r.goesOn(f)
+				defer func() {
+					if r.ends(f, numberOf(v)); err == nil && v.VersionID != "" {
+						answer(ref, v, nil)
+					}
+				}()
+				defer r.lasts(ctx, time.Now())
+				v, err = m.fetch(ctx, ref)
+				return err
+			})
+		})
+	}
+	defer again.Wait()
+	cache.MakeRequests(ctx, slices.Chunk(refs, size), answer, func(ctx context.Context, refs []cache.Ref) error {
+		return m.request(ctx, refs, answer, alone)
+	})
+	if breaks {
+		r.fault("many: broken off")
+		if draw.IntN(2) == 0 {
+			runtime.Goexit()
+		}
+		panic(mark)
+	}
+}
+
+// request is one of FetchMany. It leaves some to alone.
+func (m fetchingMany) request(ctx context.Context, refs []cache.Ref, answer answerFunc, alone func(cache.Ref, *fetch)) error {
+	r := m.r
+	open := map[cache.Ref]*fetch{}
+	for _, ref := range refs {
+		open[ref] = r.begins(ctx, ref.ID, true)
+	}
+	defer func() {
+		for _, f := range open {
+			r.ends(f, 0)
+		}
+	}()
+	take := func(ref cache.Ref) *fetch {
+		f := open[ref]
+		delete(open, ref)
+		return f
+	}
+	defer r.lasts(ctx, time.Now())
+	draw := r.stream("request for " + refs[0].ID)
+	time.Sleep(1 + time.Duration(draw.Int64N(int64(50*time.Millisecond))))
+	f := none
+	if draw.IntN(16) < r.rough {
+		f = fault(1 + draw.IntN(int(faults)-1))
+		r.fault("many: " + faultNames[f])
+	}
+	if err := f.do(ctx, time.Duration(draw.Int64N(int64(5*time.Second)))); err != nil {
+		if ctx.Err() != nil || errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) {
+			return err
+		}
+		for _, ref := range refs {
+			alone(ref, take(ref))
+		}
+		return nil
+	}
+	for _, ref := range refs {
+		v, err := m.inner.Fetch(ctx, ref)
+		if draw.IntN(16) < r.rough {
+			switch draw.IntN(4) {
+			case 0:
+				r.fault("many: one by another request")
+				alone(ref, take(ref))
+				continue
+			case 1:
+				r.fault("many: no answer about one")
+				continue
+			case 2:
+				v, err = cache.Value{}, cache.ErrAccessDenied
+			case 3:
+				v, err = cache.Value{}, cache.ErrUnavailable
+			}
+			r.fault("many: " + err.Error())
+		}
+		r.ends(take(ref), numberOf(v))
+		answer(ref, v, err)
+	}
+	return nil
+}
