@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -182,9 +183,9 @@ func TestAnIdleCacheHasNoTimerAfterTwoTicksAndTheNextReadStartsIt(t *testing.T) 
 	virtual(t, func(t *testing.T) {
 		s := serving("db")
 		var cfg cache.Config
-		reads := 0 // of the system's clock
+		var reads atomic.Int64 // of the system's clock
 		cfg.SetClock(func(start time.Time) (int64, int64) {
-			reads++
+			reads.Add(1)
 			now := time.Now()
 			return now.UnixNano(), int64(now.Sub(start))
 		})
@@ -206,11 +207,11 @@ func TestAnIdleCacheHasNoTimerAfterTwoTicksAndTheNextReadStartsIt(t *testing.T) 
 		if snap.Fresh() || c.ClockRuns() {
 			t.Error("the clock runs though nobody reads")
 		}
-		before := reads
+		before := reads.Load()
 		time.Sleep(1000 * time.Hour)
 		settle()
-		if reads != before || c.ClockRuns() {
-			t.Errorf("the clock was read %d times", reads-before)
+		if n := reads.Load() - before; n != 0 || c.ClockRuns() {
+			t.Errorf("the clock was read %d times", n)
 		}
 		get(t, c, "db")
 		if !snap.Fresh() || !c.ClockRuns() {

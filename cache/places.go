@@ -10,9 +10,12 @@ func (c *Cache) queueUp(f *fetch) {
 	if f.isListed {
 		c.beginsNow(f, c.now())
 	}
-	if c.requests < maxRequests {
+	switch {
+	case c.closed:
+		c.giveUp(f)
+	case c.requests < maxRequests:
 		c.launch(f)
-	} else {
+	default:
 		f.queued = c.queue.PushBack(f)
 	}
 }
