@@ -289,6 +289,9 @@ func FetchMany(ctx context.Context, source Source, refs []Ref, answer func(Ref, 
 // MakeRequests. Before each request MakeRequests keeps the pace of a Preloader.
 func MakeRequests(ctx context.Context, parts iter.Seq[[]Ref], answer func(Ref, Value, error), request func(ctx context.Context, refs []Ref) error) {
 	by, _ := ctx.Value(requestsKey{}).(*requests)
+	if by == nil {
+		by = withoutCache()
+	}
 	var running sync.WaitGroup
 	defer running.Wait()
 	for refs := range parts {
@@ -329,7 +332,7 @@ func MakeRequests(ctx context.Context, parts iter.Seq[[]Ref], answer func(Ref, V
 func Via(ctx context.Context, parts int, originals func(Ref) []Ref) context.Context {
 	by, _ := ctx.Value(requestsKey{}).(*requests)
 	if by == nil {
-		by = &requests{begin: func(refs []Ref) (request, error) { return request{refs: refs, end: func() {}}, nil }}
+		by = withoutCache()
 	}
 	return context.WithValue(ctx, requestsKey{}, &requests{by.timeout / time.Duration(parts), func(refs []Ref) (request, error) {
 		var all []Ref
@@ -366,11 +369,17 @@ type request struct {
 
 type requestsKey struct{}
 
+// withoutCache is for a FetchMany that no Cache calls.
+func withoutCache() *requests {
+	places := make(chan struct{}, maxRequests)
+	return &requests{begin: func(refs []Ref) (request, error) {
+		places <- struct{}{}
+		return request{refs: refs, end: func() { <-places }}, nil
+	}}
+}
+
 // next is begin, and returns the context of the request too.
 func (by *requests) next(ctx context.Context, refs []Ref) (context.Context, request, error) {
-	if by == nil {
-		return ctx, request{refs: refs, end: func() {}}, ctx.Err()
-	}
 	r, err := by.begin(refs)
 	if err != nil || by.timeout == 0 {
 		return ctx, r, err

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -389,11 +390,14 @@ func TestARequestMayTakeAPartOfFetchTimeout(t *testing.T) {
 
 func TestFetchManyWithoutACache(t *testing.T) {
 	for _, source := range []cache.Source{serving("a", "b"), &manyService{service: serving("a", "b")}} {
+		var mu sync.Mutex // guards got
 		got := map[cache.Ref]bool{}
 		cache.FetchMany(t.Context(), source, refs("a", "b"), func(ref cache.Ref, v cache.Value, err error) {
 			if err != nil || v.VersionID != "v1" {
 				t.Errorf("%v: %+v, %v", ref, v, err)
 			}
+			mu.Lock()
+			defer mu.Unlock()
 			got[ref] = true
 		})
 		if len(got) != 2 {
