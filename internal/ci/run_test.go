@@ -113,6 +113,19 @@ func TestAFailureInAPartFailsTheRun(t *testing.T) {
 	}
 }
 
+func TestAPersonsEnvironmentStaysOutside(t *testing.T) {
+	t.Parallel()
+	c := newCheckout(t)
+	c.env = append(c.env, "GOFLAGS=-mod=mod", "GOWORK=/nowhere", "TYPEDSECRET_SOURCE=mine", "AWS_PROFILE=mine", "CDPATH=/nowhere")
+	c.step(`shows() { env | grep -E '^(GIT_DIR|GIT_INDEX_FILE|GOFLAGS|GOWORK|TYPEDSECRET_|AWS_|CDPATH)' | sort; }
+part shows shows
+`)
+	const want = "AWS_EC2_METADATA_DISABLED=true\nGOFLAGS=-buildvcs=false -count=1\nGOWORK=off\n"
+	if said, _ := c.run("x"); !strings.Contains(said, "=== x: shows\n"+want+"---") {
+		t.Errorf("want\n%s\nin\n%s", want, said)
+	}
+}
+
 func TestTheEndSaysWhatFailed(t *testing.T) {
 	t.Parallel()
 	passed := strings.Repeat("ok  \texample.com/m/p\t0.1s\n", 2000)
