@@ -113,6 +113,17 @@ func TestAFailureInAPartFailsTheRun(t *testing.T) {
 	}
 }
 
+func TestWhatCanNotBeInstalledIsToBeInstalledByHand(t *testing.T) {
+	t.Parallel()
+	c := newCheckout(t)
+	c.step("install_no_such() { sh -c 'exit 3'; }\nneed no_such\nneed no_such\n")
+	said, status := c.run("x")
+	_, why, _ := strings.Cut(said, "=== why x: install no such failed\n")
+	if status != 1 || !strings.HasPrefix(why, "Install by hand what install_no_such ") || !strings.HasSuffix(why, "\n0 passed, 1 failed\n") {
+		t.Errorf("exit status %d\n%s", status, said)
+	}
+}
+
 func TestAPersonsEnvironmentStaysOutside(t *testing.T) {
 	t.Parallel()
 	c := newCheckout(t)
