@@ -61,7 +61,7 @@ func TestReportShowsWhatWasMeasured(t *testing.T) {
 }
 
 func TestRunSelectsWorkloads(t *testing.T) {
-	for expression, want := range map[string]int{"": 15, "1": 1, "warm.*": 2, "1|by-id": 2} {
+	for expression, want := range map[string]int{"": 16, "1": 1, "16": 1, "warm.*": 2, "1|by-id": 2} {
 		if some, err := matching(expression); err != nil || len(some) != want {
 			t.Errorf("%q selects %d, error %v, want %d", expression, len(some), err, want)
 		}
