@@ -10,7 +10,6 @@ import (
 )
 
 type leaf struct {
-	name string
 	mu   sync.Mutex
 	back *tree
 }
@@ -23,11 +22,10 @@ type tree struct {
 	shared  sync.Map
 	swapped atomic.Pointer[leaf]
 	any     any
-	none    *leaf
 }
 
 func TestInFindsEveryMutex(t *testing.T) {
-	root := &tree{listed: []*leaf{{}, {}}, mapped: map[string]*leaf{"a": {}}, any: &leaf{}}
+	root := &tree{listed: []*leaf{{}, {}, nil}, mapped: map[string]*leaf{"a": {}}, any: &leaf{}}
 	root.shared.Store("b", &leaf{})
 	root.swapped.Store(&leaf{back: root})
 	root.any.(*leaf).back = root

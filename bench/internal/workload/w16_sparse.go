@@ -114,7 +114,7 @@ func measureSparse(ctx context.Context, env *Env, s contender.Store, by string, 
 // burstsTogether returns how many nanoseconds the bursts took: the mean of each two
 // neighbours that ran on all cores at once. If few did, it goes on for a while.
 func burstsTogether(env *Env, every time.Duration, n int, bursts []measure.Burst) (pairs measure.Samples, err error) {
-	for tries := 0; tries < 8 && len(pairs) < n/4; tries++ {
+	for tries := 0; tries < 8 && len(pairs) < max(1, n/4); tries++ {
 		spans, err := measure.Bursts(every, n, bursts...)
 		if err != nil {
 			return nil, err
