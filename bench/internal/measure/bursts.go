@@ -22,7 +22,8 @@ func (s Span) Together() bool { return s.Apart <= s.Took/10 }
 
 // Bursts does each of the bursts n times, one a core, beginning together every so
 // often. Before each time all Prepare; then those who are ready spin until the last one
-// is, so that waking up is not timed. GOMAXPROCS is as many as bursts meanwhile.
+// is, so that waking up is not timed. On Linux each has a processor to itself, as far as the
+// process has so many. GOMAXPROCS is as many as bursts meanwhile.
 func Bursts(every time.Duration, n int, bursts ...Burst) ([]Span, error) {
 	cores := len(bursts)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
@@ -36,6 +37,7 @@ func Bursts(every time.Duration, n int, bursts ...Burst) ([]Span, error) {
 	for core, b := range bursts {
 		measured[core] = make([]times, n)
 		done.Go(func() {
+			pin(core)
 			for i := range n {
 				time.Sleep(time.Duration(i+1)*every - time.Since(start))
 				err := b.Prepare()
