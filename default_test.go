@@ -22,11 +22,11 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// nowhere clears the environment of all that the SDK makes a client of.
+// nowhere clears the environment of all that the default cache and the SDK read.
 func nowhere(t *testing.T) {
 	t.Helper()
 	for _, entry := range os.Environ() {
-		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "TYPEDSECRET_") {
 			t.Setenv(name, "") // so that it is restored
 			os.Unsetenv(name)
 		}

@@ -10,12 +10,24 @@ needed=' '
 need() {
 	if [[ $needed != *" $1 "* ]]; then
 		needed+="$1 "
-		part "install ${1//_/ }" "install_$1"
+		part "install ${1//_/ }" install "$1"
 	fi
 }
 
-# The race detector is linked with a C compiler.
-install_c_compiler() { command -v "${CC:-gcc}" || debian gcc libc6-dev; }
+# install calls a function of this file, and says what to do if that fails.
+install() {
+	installer=install_$1
+	trap '[ "$?" -eq 0 ] || echo "Install by hand what $installer in .ci/install.sh asks for, and run the step again."' EXIT
+	"$installer"
+}
+
+# The race detector is linked with a C compiler. Debian's package gcc may be there without
+# the C library's headers.
+install_c_compiler() {
+	local program='#include <stdlib.h>
+int main(void) { return 0; }'
+	${CC:-gcc} -x c -o "$WORK/compiled" - <<<"$program" || debian gcc libc6-dev
+}
 
 install_redis() { command -v redis-server || debian redis-server; }
 
@@ -33,7 +45,7 @@ install_zizmor() { python zizmor==1.32.0 zizmor; }
 # python installs a package of PyPI below $WORK/python, and tries its program.
 python() {
 	local package=$1 program=$2
-	command -v python3 || debian python3 python3-pip python3-venv
+	python3 -c 'import ensurepip' || python3 -m pip --version || debian python3 python3-pip python3-venv
 	if python3 -m venv "$WORK/python"; then
 		"$WORK/python/bin/pip" install -q "$package"
 	else # Debian without its package python3-venv
@@ -44,7 +56,8 @@ python() {
 
 # debian installs packages of Debian.
 debian() {
-	local sudo=()
+	local sudo=() retry=(-o Acquire::Retries=3)
+	echo "Debian's packages: $*"
 	if [ "$(id -u)" -ne 0 ]; then
 		if ! sudo -n true 2>/dev/null; then
 			unpack "$@"
@@ -52,8 +65,8 @@ debian() {
 		fi
 		sudo=(sudo -n)
 	fi
-	"${sudo[@]}" apt-get update -q
-	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+	"${sudo[@]}" apt-get "${retry[@]}" update -q
+	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "${retry[@]}" install -qy --no-install-recommends "$@"
 }
 
 # unpack unpacks packages into a directory of ours, if the user may not install them.
@@ -66,7 +79,7 @@ unpack() {
 	local opts=(
 		-o "Dir::State::status=$dir/status"
 		-o "Dir::State::lists=$dir/lists" -o "Dir::Cache=$dir" -o "Dir::Cache::archives=$dir/archives"
-		-o Debug::NoLocking=true -o APT::Sandbox::User=
+		-o Debug::NoLocking=true -o APT::Sandbox::User= -o Acquire::Retries=3
 	)
 	apt-get "${opts[@]}" update -q
 	apt-get "${opts[@]}" install -qy --no-install-recommends --download-only "$@"

@@ -6,13 +6,20 @@ git() { command git -c safe.directory="$ROOT" "$@"; }
 # modules prints the directory of each module.
 modules() { git ls-files 'go.mod' '*/go.mod' | while read -r f; do dirname "$f"; done; }
 
-# in_modules runs a command in the directory of each module.
+# in_modules runs a command in the directory of each module, also after it failed in one.
 in_modules() {
-	local dir
+	local dir status=0
 	modules >"$WORK/modules"
 	while read -r dir; do
-		in_module "$dir" "$@"
+		set +e
+		(
+			set -e
+			in_module "$dir" "$@"
+		)
+		status=$((status | $?))
+		set -e
 	done <"$WORK/modules"
+	return "$status"
 }
 
 # in_module runs a command in a directory.
@@ -23,10 +30,10 @@ in_module() {
 	(cd "$dir" && "$@") </dev/null
 }
 
-# needs_servers reports whether the tests of the module in a directory start a server
-# that the step servers installs. The step race leaves these modules to the step servers.
+# needs_servers reports whether the tests of the module in the current directory start a
+# server that the step servers installs. The step race leaves these modules to that step.
 needs_servers() {
-	case $1 in
+	case ${PWD#"$ROOT/"} in
 	integration | recipes/redissecret) return 0 ;;
 	*) return 1 ;;
 	esac

@@ -14,6 +14,7 @@ require (
 	github.com/typedsecret/typedsecret v0.0.0
 	github.com/viccon/sturdyc v1.1.5
 	golang.org/x/sync v0.24.0
+	golang.org/x/sys v0.39.0
 )
 
 require (
@@ -35,7 +36,6 @@ require (
 	go4.org/mem v0.0.0-20240501181205-ae6ca9944745 // indirect
 	golang.org/x/crypto v0.45.0 // indirect
 	golang.org/x/exp v0.0.0-20250620022241-b7579e27df2b // indirect
-	golang.org/x/sys v0.39.0 // indirect
 	tailscale.com v1.92.1 // indirect
 )
 

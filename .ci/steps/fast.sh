@@ -6,9 +6,7 @@ gofumpt=mvdan.cc/gofumpt@v0.12.0
 
 quickstart() { go run ./examples/quickstart; }
 
-# Never from Go's test cache: some tests run the go command, and the cache doesn't know
-# which files that reads.
-tests() { GOFLAGS="$GOFLAGS -count=1" go test ./...; }
+tests() { go test ./...; }
 
 formatted() {
 	git ls-files -z '*.go' >"$WORK/files"

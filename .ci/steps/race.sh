@@ -10,8 +10,8 @@
 # file of a module that it is not built from, as the README's test reads examples, a
 # change of that file is not noticed here; the step fast always runs that test.
 #
-# Go's own test cache does not serve here: CI checks out each change into a new
-# directory, and the paths of the files that a test reads are a part of that cache's key.
+# Go's own test cache is off (.ci/run). It would not serve: CI checks out each change into
+# a new directory, and the paths of the files that a test reads are in that cache's key.
 passed=${XDG_CACHE_HOME:-$HOME/.cache}/typedsecret-ci/race
 
 # environment prints the variables that the tests see, a line each.
@@ -34,18 +34,23 @@ sources() {
 	go list -deps -test -f "$here" ./... | sort -u
 }
 
-# files prints the hash and the path of each file of the module in a directory, without
-# those of the modules below it. A file that was removed is a line too: sha256sum's
-# complaint.
+# files prints the path and the hash of each file of the module in a directory, without
+# those of the modules below it.
 files() {
-	local dir=$1 other below=()
+	local dir=$1 other file below=() present=()
 	while read -r other; do
 		if [[ $other != . && $ROOT/$other == "$dir"/* ]]; then
 			below+=(":(exclude)$ROOT/$other")
 		fi
 	done <"$WORK/modules"
-	git -C "$ROOT" ls-files -z --cached --others --exclude-standard -- "$dir" "${below[@]}" |
-		(cd "$ROOT" && xargs -0 sha256sum 2>&1) || true
+	git -C "$ROOT" ls-files -z --cached --others --exclude-standard -- "$dir" "${below[@]}" >"$WORK/files"
+	while IFS= read -r -d '' file; do
+		if [ -f "$ROOT/$file" ]; then # not removed since
+			present+=("$file")
+		fi
+	done <"$WORK/files"
+	printf '%s\n' "${present[@]}"
+	printf '%s\n' "${present[@]}" | git -C "$ROOT" hash-object --no-filters --stdin-paths
 }
 
 # fingerprint prints what decides whether the tests of the module in the current
@@ -56,41 +61,40 @@ fingerprint() {
 	{
 		go version
 		go env GOOS GOARCH GOAMD64 GOARM64 GOFLAGS GOEXPERIMENT GODEBUG CGO_CFLAGS CGO_LDFLAGS
-		"${CC:-gcc}" --version
+		${CC:-gcc} --version # CC may have flags
 		uname -srm
 		environment | sed "s|$WORK|WORK|g"
 		while read -r dir; do
 			files "$dir"
 		done <<<"$list"
-	} | sha256sum | cut -d' ' -f1
+	} | git hash-object --stdin
 }
 
 # race races the module in the current directory.
 race() {
 	local key variables
+	if needs_servers; then
+		echo 'left to the step servers'
+		return
+	fi
 	go mod download
 	key=$(fingerprint)
-	if [ -z "$LONG" ] && [ -n "$(find "$passed/$key" -mtime -7 2>/dev/null)" ]; then
-		echo "not raced anew: it is what passed on $(date -r "$passed/$key" +%F)"
+	mkdir -p "$passed"
+	find "$passed" -type f -mtime +6 -delete || true # another run may delete them too
+	if [ -z "$LONG" ] && [ -e "$passed/$key" ]; then
+		echo "not raced anew: it is what passed on $(cat "$passed/$key")"
 		return
 	fi
 	mapfile -t variables < <(environment)
 	env -i "${variables[@]}" go test -race ./...
 	if [ "$key" = "$(fingerprint)" ]; then
-		mkdir -p "$passed"
-		touch "$passed/$key"
+		date +%F >"$passed/$key"
 	fi
 }
 
 race_all() {
-	local dir
 	export CGO_ENABLED=1
-	modules >"$WORK/modules"
-	while read -r dir; do
-		if ! needs_servers "$dir"; then
-			in_module "$dir" race
-		fi
-	done <"$WORK/modules"
+	in_modules race
 }
 
 need c_compiler

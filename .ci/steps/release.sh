@@ -3,13 +3,7 @@
 
 # Makes a release in a clone, and uses its modules from outside the tree. The examples
 # that it runs there need redis-server.
-release_as_an_outsider_sees_it() {
-	if [ ! -d internal/release ]; then
-		echo 'internal/release is missing, so nothing has checked what a release holds.'
-		return 1
-	fi
-	go run ./internal/release check
-}
+release_as_an_outsider_sees_it() { go run ./internal/release check; }
 
 # The go line of go.mod is the oldest Go that is promised. The go command gets that
 # version from the module proxy.

@@ -77,14 +77,27 @@ func (r *release) untagged() error {
 	return nil
 }
 
-// closeNotes commits the changelog in which the release has its section.
-func (r *release) closeNotes(ctx context.Context) (err error) {
-	today := time.Now().UTC().Format(time.DateOnly)
-	if err := closeChangelog(filepath.Join(r.tree, "CHANGELOG.md"), r.version, today, r.playing); err != nil {
+// closeNotes commits the changelog in which the release has its section. A prerelease
+// leaves its changes under Unreleased, for the release. A check may have none.
+func (r *release) closeNotes(ctx context.Context) error {
+	file := filepath.Join(r.tree, "CHANGELOG.md")
+	text, err := os.ReadFile(file)
+	if err != nil {
 		return err
 	}
-	if _, err := r.tools.git(ctx, r.tree, "commit", "--quiet", "-m", "changelog: "+r.version, "--", "CHANGELOG.md"); err != nil {
+	closed, err := closed(string(text), r.version, time.Now().UTC().Format(time.DateOnly), r.playing)
+	if err != nil {
+		return fmt.Errorf("CHANGELOG.md: %w", err)
+	}
+	if v, err := parse(r.version); err != nil {
 		return err
+	} else if v.pre == "" || r.playing {
+		if err := os.WriteFile(file, []byte(closed), 0o644); err != nil {
+			return err
+		}
+		if _, err := r.tools.git(ctx, r.tree, "commit", "--quiet", "-m", "changelog: "+r.version, "--", "CHANGELOG.md"); err != nil {
+			return err
+		}
 	}
 	r.notes, err = r.tools.git(ctx, r.tree, "rev-parse", "HEAD")
 	r.tagged = r.notes
@@ -95,14 +108,18 @@ func (r *release) closeNotes(ctx context.Context) (err error) {
 // clone, so that the modules that require it can be tidied next.
 func (r *release) buildModule(ctx context.Context, m module) error {
 	dir := filepath.Join(r.tree, m.dir)
-	if siblings := m.siblings(r.modules); len(siblings) > 0 {
-		edit := []string{"mod", "edit"}
-		for _, s := range siblings {
-			edit = append(edit, "-require="+s.path()+"@"+r.version)
+	edit := []string{"mod", "edit"}
+	for _, s := range m.siblings(r.modules) {
+		edit = append(edit, "-require="+s.path()+"@"+r.version)
+	}
+	for _, replaced := range m.file.Replace {
+		old := replaced.Old.Path
+		if replaced.Old.Version != "" {
+			old += "@" + replaced.Old.Version
 		}
-		for _, replaced := range m.file.Replace {
-			edit = append(edit, "-dropreplace="+replaced.Old.Path)
-		}
+		edit = append(edit, "-dropreplace="+old)
+	}
+	if len(edit) > 2 {
 		for _, args := range [][]string{edit, {"mod", "tidy"}} {
 			if _, err := r.tools.goIn(ctx, dir, r.building(), args...); err != nil {
 				return err
@@ -113,18 +130,19 @@ func (r *release) buildModule(ctx context.Context, m module) error {
 		}
 	}
 	if r.compare != nil {
-		if err := r.compare(ctx, r, m, base(r.repo.tags, m)); err != nil {
+		if err := r.compare(ctx, r, m, base(r.repo.tags, m, r.suffix)); err != nil {
 			return err
 		}
 	}
-	_, err := r.tools.git(ctx, r.tree, "tag", m.tag(r.version))
+	_, err := r.tools.git(ctx, r.tree, "tag", "--no-sign", m.tag(r.version))
 	return err
 }
 
-// base returns the version of the module's last release, or "none".
-func base(tags []string, m module) string {
+// base returns the version of the last release of the module, with the suffix that its
+// path has, or "none".
+func base(tags []string, m module, suffix string) string {
 	last := latest(tags, strings.TrimSuffix(m.tag("v"), "v"))
-	if last == (version{}) {
+	if last == (version{}) || last.suffix() != suffix {
 		return "none"
 	}
 	return last.String()
@@ -144,7 +162,7 @@ func (r *release) others() string {
 
 // commit puts go.mod and go.sum of a directory into the commit that is to bear the tags.
 func (r *release) commit(ctx context.Context, dir string) (err error) {
-	if _, err := r.tools.git(ctx, dir, "add", "--", "go.mod", "go.sum"); err != nil {
+	if _, err := r.tools.git(ctx, dir, "add", "--", "."); err != nil {
 		return err
 	}
 	args := []string{"commit", "--quiet", "-m", "release " + r.version}
@@ -161,7 +179,7 @@ func (r *release) commit(ctx context.Context, dir string) (err error) {
 // join puts all tags on one commit, and merges it.
 func (r *release) join(ctx context.Context) (err error) {
 	for _, m := range r.modules {
-		if _, err := r.tools.git(ctx, r.tree, "tag", "--force", m.tag(r.version), r.tagged); err != nil {
+		if _, err := r.tools.git(ctx, r.tree, "tag", "--no-sign", "--force", m.tag(r.version), r.tagged); err != nil {
 			return err
 		}
 		r.say("%s", m.tag(r.version))

@@ -3,25 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
+	"regexp"
 	"strings"
 )
 
 // unreleased is the heading of what the next release brings.
 const unreleased = "## [Unreleased]"
 
-// closeChangelog closes the changelog in a file. A check may have nothing to close.
-func closeChangelog(file, version, date string, mayBeEmpty bool) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	closed, err := closed(string(text), version, date, mayBeEmpty)
-	if err != nil {
-		return fmt.Errorf("CHANGELOG.md: %w", err)
-	}
-	return os.WriteFile(file, []byte(closed), 0o644)
-}
+// headings are lines that say nothing by themselves: headings, and the targets of links.
+var headings = regexp.MustCompile(`(?m)^(#|\[[^]]+\]:).*$`)
 
 // closed returns a changelog in which the section Unreleased has become that of a
 // version.
@@ -35,7 +25,7 @@ func closed(text, version, date string, mayBeEmpty bool) (string, error) {
 		return "", fmt.Errorf("it has a section %s already", heading)
 	}
 	section, _, _ := strings.Cut("\n"+after, "\n## ")
-	if strings.TrimSpace(section) == "" && !mayBeEmpty {
+	if strings.TrimSpace(headings.ReplaceAllString(section, "")) == "" && !mayBeEmpty {
 		return "", errors.New("its section Unreleased is empty: say what this release brings")
 	}
 	return strings.TrimPrefix(before, "\n") + "\n" + unreleased + "\n\n" + heading + " - " + date + "\n" + after, nil

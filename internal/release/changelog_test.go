@@ -28,6 +28,7 @@ func TestTheChangelogIsClosed(t *testing.T) {
 		{"two headings", unreleased + "\n- a\n" + unreleased + "\n- b\n", "v0.2.0", "one line must be", false},
 		{"a version that has its section", head + unreleased + tail, "v0.1.0", "section ## [0.1.0] already", false},
 		{"nothing to release", head + unreleased + "\n\n## [0.1.0] - 2026-01-01\n- a\n", "v0.2.0", "empty", false},
+		{"headings and links alone", unreleased + "\n\n### Added\n\n[Unreleased]: https://example.com\n", "v0.2.0", "empty", false},
 		{"nothing to release, in a check", head + unreleased + "\n\n## [0.1.0] - 2026-01-01\n- a\n", "v0.2.0", "", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -125,6 +126,9 @@ func (r *release) readModFile(ctx context.Context, file string) (f modFile, err 
 	return f, json.Unmarshal([]byte(text), &f)
 }
 
+// major is what the path of a module of version 2 or later ends with.
+var major = regexp.MustCompile(`/v([2-9]|[1-9]\d+)$`)
+
 // judge reports why the modules could not be released: a path that does not fit the
 // directory, another Go than the root's, a requirement on a sibling that is not
 // released, or a replacement of another module.
@@ -132,16 +136,24 @@ func (r *release) judge(released, kept []module) error {
 	var oldest string
 	for _, m := range released {
 		if m.dir == "." {
-			r.root, oldest = m.path(), m.file.Go
+			r.root, oldest = major.ReplaceAllString(m.path(), ""), m.file.Go
+			r.suffix = strings.TrimPrefix(m.path(), r.root)
 		}
+	}
+	if r.playing && r.suffix != "" && r.suffix != r.repo.last.suffix() {
+		r.version = r.suffix[1:] + ".0.0-check"
+	}
+	v, err := parse(r.version)
+	if err != nil {
+		return err
 	}
 	var errs []error
 	for _, m := range released {
 		if m.file.Go != oldest {
 			errs = append(errs, fmt.Errorf("%s/go.mod says go %s, and the root's go %s: the oldest Go that is promised is the same for all", m.dir, m.file.Go, oldest))
 		}
-		if want := path.Join(r.root, m.dir); m.path() != want {
-			errs = append(errs, fmt.Errorf("%s/go.mod: the module is %s, which users look for elsewhere: call it %s", m.dir, m.path(), want))
+		if want := path.Join(r.root, m.dir) + v.suffix(); m.path() != want {
+			errs = append(errs, fmt.Errorf("%s/go.mod: the module is %s, where users do not find %s: call it %s, in import declarations too", m.dir, m.path(), r.version, want))
 		}
 		for _, s := range m.siblings(kept) {
 			errs = append(errs, fmt.Errorf("%s/go.mod requires %s, which %s does not release", m.dir, s.path(), list))

@@ -83,7 +83,7 @@ func (o outsider) require(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	args := []string{"mod", "edit", "-require=" + o.r.root + "@" + o.r.version}
+	args := []string{"mod", "edit", "-require=" + o.r.root + o.r.suffix + "@" + o.r.version}
 	for _, q := range f.Require {
 		switch {
 		case slices.ContainsFunc(o.r.modules, func(m module) bool { return m.path() == q.Path }):

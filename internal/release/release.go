@@ -22,7 +22,8 @@ type release struct {
 	playing bool     // a check, whose commits and tags end with the clone
 	tree    string   // the clone
 	modules []module // those that are released, each after those that it requires
-	root    string   // path of the module in the root directory
+	root    string   // path of the repository
+	suffix  string   // what the paths of the modules end with: "", or "/v2" and so on
 
 	notes  string // commit that closes the changelog
 	tagged string // commit that bears the tags
@@ -71,10 +72,14 @@ func (r *release) prepare(ctx context.Context, dir, version string) error {
 		return fmt.Errorf("the branch %s is checked out: a release is made from main", r.repo.branch)
 	}
 	r.version = version
-	if err := r.make(ctx); err != nil {
+	err = r.make(ctx)
+	if err == nil {
+		err = r.publish(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("%w\n(the repository is as it was)", err)
 	}
-	return r.publish(ctx)
+	return nil
 }
 
 // make makes the release in a clone, and uses it.

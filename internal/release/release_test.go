@@ -78,7 +78,7 @@ func TestPrepareRefusesAndLeavesTheRepositoryAsItWas(t *testing.T) {
 		want    string
 	}{
 		{"no version", "0.1.0", nil, `"0.1.0" is no version`},
-		{"a major version that the paths lack", "v2.0.0", nil, "must end with the major version"},
+		{"a major version that the paths lack", "v2.0.0", func(r tiny) { r.git("tag", "v1.0.0") }, "call it github.com/example/tiny/sub/v2"},
 		{"a version that skips one", "v0.2.0", nil, "use one of [v0.0.1 v0.1.0 v1.0.0]"},
 		{"a version that is there", "v0.1.0", func(r tiny) { r.git("tag", "sub/v0.1.0") }, "the tag sub/v0.1.0 is there"},
 		{"a file that is not committed", "v0.1.0", func(r tiny) { r.write("new.go", "package tiny\n") }, "not committed"},
@@ -109,6 +109,10 @@ func TestPrepareRefusesAndLeavesTheRepositoryAsItWas(t *testing.T) {
 			r.write("sub/go.mod", strings.Replace(nested("sub", "../"), "1.25.0", "1.25.1", 1))
 			r.commit("c")
 		}, "sub/go.mod says go 1.25.1, and the root's go 1.25.0"},
+		{"tags that can't be signed", "v0.1.0", func(r tiny) {
+			r.git("config", "tag.gpgSign", "true")
+			r.git("config", "gpg.program", "false")
+		}, "git tag --annotate"},
 		{"a module path of elsewhere", "v0.1.0", func(r tiny) {
 			r.write("sub/go.mod", nested("elsewhere", "../"))
 			r.commit("c")
@@ -141,6 +145,11 @@ func TestCheckFindsWhatAStrangerWouldMeet(t *testing.T) {
 		want   string
 	}{
 		{"nothing", func(tiny) {}, ""},
+		{"a replacement that nothing needs", func(r tiny) {
+			r.write("more/go.mod", strings.Replace(nested("more", "../"), "require github.com/example/tiny v0.0.0\n", "", 1))
+			r.write("more/more.go", "package more\n")
+			r.write(list, tinyFiles[list]+"release more\n")
+		}, ""},
 		{"an example that reads a file of another module", func(r tiny) {
 			r.write("sub/example_test.go", "package sub_test\n\nimport (\n\t\"fmt\"\n\t\"os\"\n)\n\nfunc Example() {\n\t_, err := os.Stat(\"../README.md\")\n\tfmt.Println(err)\n\t// Output: <nil>\n}\n")
 		}, "../README.md: no such file"},
@@ -164,9 +173,9 @@ func TestCheckFindsWhatAStrangerWouldMeet(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			repo := newTiny(t)
-			if tt.change(repo); tt.want != "" {
-				repo.commit("c")
-			}
+			tt.change(repo)
+			repo.git("add", "--all")
+			repo.git("commit", "--quiet", "--allow-empty", "--message", "c")
 			r, out, _ := repo.release()
 			err := r.check(t.Context(), repo.dir)
 			switch {

@@ -63,7 +63,8 @@ func (r *release) open(ctx context.Context, dir string) error {
 }
 
 // writeConfig writes git's configuration, which trusts the directories that safe names.
-// It has the person's own in it, but not in a check, which must do the same everywhere.
+// It has the person's own in it, without the hooks, but not in a check, which must do the
+// same everywhere.
 func (r *release) writeConfig(file, safe string) error {
 	var text strings.Builder
 	if !r.playing {
@@ -71,7 +72,7 @@ func (r *release) writeConfig(file, safe string) error {
 			fmt.Fprintf(&text, "[include]\n\tpath = %q\n", own)
 		}
 	}
-	fmt.Fprintf(&text, "[safe]\n\tdirectory = %q\n", safe)
+	fmt.Fprintf(&text, "[safe]\n\tdirectory = %q\n[core]\n\thooksPath = %q\n", safe, os.DevNull)
 	return os.WriteFile(file, []byte(text.String()), 0o600)
 }
 

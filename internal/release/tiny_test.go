@@ -12,9 +12,15 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The tests need no module of others, and no settings of the person who runs them.
+	// The tests need no module of others, no settings of the person who runs them, and no
+	// variables of a hook, with which git would work in the repository that has the hook.
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "GIT_") {
+			os.Unsetenv(name)
+		}
+	}
 	for name, value := range map[string]string{
-		"GOPROXY": "off", "GIT_CONFIG_GLOBAL": os.DevNull,
+		"GOPROXY": "off", "GIT_CONFIG_GLOBAL": os.DevNull, "LC_ALL": "C",
 		"GIT_AUTHOR_NAME": "A", "GIT_AUTHOR_EMAIL": "a@example.com",
 		"GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@example.com",
 	} {
@@ -104,7 +110,7 @@ type tiny struct {
 
 func newTiny(t *testing.T) tiny {
 	t.Helper()
-	r := tiny{t, filepath.Join(t.TempDir(), "tiny")}
+	r := tiny{t, filepath.Join(t.TempDir(), "a tiny")}
 	for name, text := range tinyFiles {
 		r.write(name, text)
 	}
@@ -148,10 +154,15 @@ type compared struct{ Module, Base string }
 // release returns a release of the repository, what it will print, and what it will
 // compare.
 func (r tiny) release() (*release, *bytes.Buffer, *[]compared) {
+	r.t.Helper()
+	work := filepath.Join(r.t.TempDir(), "the work")
+	if err := os.Mkdir(work, 0o777); err != nil {
+		r.t.Fatal(err)
+	}
 	var out bytes.Buffer
 	var seen []compared
 	return &release{
-		work: r.t.TempDir(), out: &out, start: time.Now(),
+		work: work, out: &out, start: time.Now(),
 		compare: func(_ context.Context, _ *release, m module, base string) error {
 			seen = append(seen, compared{m.dir, base})
 			return nil

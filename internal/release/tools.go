@@ -9,11 +9,12 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 )
 
 // tools runs git and the go command.
 type tools struct {
-	env []string // of this process, less what would lead git and go elsewhere
+	env []string // of this process, less what would lead git, go and the examples elsewhere
 
 	proxy    string // GOPROXY of the machine
 	modcache string // GOMODCACHE of the machine
@@ -24,16 +25,18 @@ type tools struct {
 // another order.
 var settings = []string{"GOCACHE", "GOSUMDB", "GOTOOLCHAIN"}
 
-// misleading are variables that git sets for its hooks.
-var misleading = []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}
+// misleading reports whether a variable is not for the programs that run here: git sets
+// some for its hooks, the go command gets its own, and the examples would obey the rest.
+func misleading(variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"}, name) ||
+		strings.HasPrefix(name, "GO") || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "TYPEDSECRET_")
+}
 
 // newTools asks the go command for the machine's settings. Git reads its configuration
 // from a file, as does the git that go runs.
 func newTools(ctx context.Context, gitConfig string) (t tools, err error) {
-	t.env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
-		name, _, _ := strings.Cut(variable, "=")
-		return strings.HasPrefix(name, "GO") || slices.Contains(misleading, name)
-	})
+	t.env = slices.DeleteFunc(os.Environ(), misleading)
 	for _, name := range append(settings, "GOPROXY", "GOMODCACHE") {
 		value, err := t.run(ctx, "", os.Environ(), "go", "env", name)
 		if err != nil {
@@ -75,6 +78,7 @@ func (t tools) run(ctx context.Context, dir string, env []string, name string, a
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &stdout, &stderr
+	cmd.WaitDelay = 5 * time.Second // after an interrupt its children may still write
 	if err := cmd.Run(); err != nil {
 		return "", errors.Join(
 			fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err),

@@ -13,10 +13,12 @@ type version struct {
 	pre                 string // what follows the hyphen
 }
 
-var semantic = regexp.MustCompile(`^v(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$`)
+var semantic = regexp.MustCompile(`^v(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-(` + identifier + `(?:\.` + identifier + `)*))?$`)
 
-// parse returns the version that s is. The paths of the modules allow versions below 2
-// alone.
+// identifier is a part of what follows the hyphen: a number, or a word with a letter.
+const identifier = `(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)`
+
+// parse returns the version that s is.
 func parse(s string) (version, error) {
 	m := semantic.FindStringSubmatch(s)
 	if m == nil {
@@ -25,9 +27,6 @@ func parse(s string) (version, error) {
 	v := version{pre: m[4]}
 	for i, n := range []*int{&v.major, &v.minor, &v.patch} {
 		*n, _ = strconv.Atoi(m[1+i]) // a number of six digits at most
-	}
-	if v.major > 1 {
-		return version{}, fmt.Errorf("%s: from v2 on the paths of the modules must end with the major version, and they do not", s)
 	}
 	return v, nil
 }
@@ -47,11 +46,15 @@ func (v version) compare(w version) int {
 
 // followers returns the releases that may follow v.
 func (v version) followers() []version {
-	f := []version{{major: v.major, minor: v.minor, patch: v.patch + 1}, {major: v.major, minor: v.minor + 1}}
-	if v.major == 0 {
-		f = append(f, version{major: 1})
+	return []version{{major: v.major, minor: v.minor, patch: v.patch + 1}, {major: v.major, minor: v.minor + 1}, {major: v.major + 1}}
+}
+
+// suffix returns what the paths of modules of this version end with.
+func (v version) suffix() string {
+	if v.major < 2 {
+		return ""
 	}
-	return f
+	return fmt.Sprintf("/v%d", v.major)
 }
 
 // follows reports whether v, or the release that v is a prerelease of, may follow last.

@@ -22,7 +22,7 @@ import (
 func main() {
 	run.Child()
 	short := flag.Bool("short", false, "end within 4 minutes: ours, the floor, and the peers that a target names; no report is written")
-	only := flag.String("run", "", "run the workloads whose number or name this regular `expression` matches")
+	only := flag.String("run", "", "run the workloads whose number or name this regular `expression` matches, and print them in full")
 	repeats := flag.Int("repeats", 0, "how often to run each case; 6, or 8 without -short, by default")
 	profile := flag.String("profile", "", "write pprof files of our own cases to this `folder`")
 	out := flag.String("out", "", "the `folder` to write REPORT.md and plots to; the present one, or none with -short or -run")
@@ -52,6 +52,11 @@ func main() {
 		*out = "."
 	}
 	fmt.Print(doc.head(), "\n", doc.overview(), "\n", doc.targets())
+	if *only != "" {
+		for _, w := range all {
+			fmt.Print("\n", doc.section(w))
+		}
+	}
 	if *out != "" {
 		doc.explain(ctx, &r)
 		if err := doc.write(*out); err != nil {

@@ -172,7 +172,7 @@ func (r report) section(w workload.Workload) string {
 		t.Head[i+2] = m + ", " + w.Units[m]
 	}
 	for _, row := range r.results.Rows[w.Number] {
-		for _, name := range r.namesIn(w, row) {
+		for _, name := range r.namesIn(w, row, metrics...) {
 			cells := []string{row, name}
 			for _, m := range metrics {
 				s := r.results.Samples[workload.Key{Workload: w.Number, Row: row, Contender: name, Metric: m}]
@@ -203,13 +203,15 @@ func metricsOf(w workload.Workload) []string {
 	return metrics
 }
 
-// namesIn are those who have figures in a row, ours first.
-func (r report) namesIn(w workload.Workload, row string) []string {
+// namesIn are those who have one of these figures in a row, ours first.
+func (r report) namesIn(w workload.Workload, row string, metrics ...string) []string {
 	var names []string
 	for _, c := range w.Cases(&workload.Env{}) {
-		key := workload.Key{Workload: w.Number, Row: row, Contender: c.Contender, Metric: w.Main}
-		if len(r.results.Samples[key]) > 0 && !contains(names, c.Contender) {
-			names = append(names, c.Contender)
+		for _, m := range metrics {
+			key := workload.Key{Workload: w.Number, Row: row, Contender: c.Contender, Metric: m}
+			if len(r.results.Samples[key]) > 0 && !contains(names, c.Contender) {
+				names = append(names, c.Contender)
+			}
 		}
 	}
 	return names

@@ -60,8 +60,28 @@ func TestReportShowsWhatWasMeasured(t *testing.T) {
 	}
 }
 
+// TestSectionShowsRowsWithoutTheMainFigure: a workload may have rows that only its other
+// figures are of.
+func TestSectionShowsRowsWithoutTheMainFigure(t *testing.T) {
+	all, err := matching("outage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const row = "price,fails,by=handle"
+	results := &run.Results{Rows: map[int][]string{7: {row}}, Samples: map[workload.Key]measure.Samples{
+		{Workload: 7, Row: row, Contender: contender.Ours, Metric: "stale"}: {12.5},
+	}}
+	r := report{all: all, results: results, repeats: 1}
+	if text := r.section(all[0]); !strings.Contains(text, "12.5") {
+		t.Errorf("the section lacks the stale price:\n%s", text)
+	}
+	if figures := r.figures(all[0]); len(figures) != 0 {
+		t.Errorf("%d plots are made of a figure that the row lacks", len(figures))
+	}
+}
+
 func TestRunSelectsWorkloads(t *testing.T) {
-	for expression, want := range map[string]int{"": 15, "1": 1, "warm.*": 2, "1|by-id": 2} {
+	for expression, want := range map[string]int{"": 16, "1": 1, "16": 1, "warm.*": 2, "1|by-id": 2} {
 		if some, err := matching(expression); err != nil || len(some) != want {
 			t.Errorf("%q selects %d, error %v, want %d", expression, len(some), err, want)
 		}

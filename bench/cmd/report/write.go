@@ -60,7 +60,7 @@ func (r report) figures(w workload.Workload) []figure {
 		title := fmt.Sprintf("%s, %s: %s", w.Name, row, w.Units[w.Main])
 		bars := plot.Bars{Title: title, Unit: w.Units[w.Main]}
 		least, most := 0.0, 0.0
-		for _, name := range r.namesIn(w, row) {
+		for _, name := range r.namesIn(w, row, w.Main) {
 			s := r.results.Samples[workload.Key{Workload: w.Number, Row: row, Contender: name, Metric: w.Main}]
 			bars.Bars = append(bars.Bars, plot.Bar{
 				Name: name, Value: s.Median(), Low: s.Quantile(0.25), High: s.Quantile(0.75),

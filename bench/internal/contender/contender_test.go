@@ -46,6 +46,7 @@ func TestEveryContenderDoesTheWholeJob(t *testing.T) {
 			}
 			check(0)
 			checkByID(t, ctx, s, ids)
+			checkRounds(t, ctx, s, h, ids)
 			version := src.Rotate()
 			if err := s.Refresh(ctx, ids[0]); err == nil {
 				check(version)
@@ -71,6 +72,22 @@ func checkByID(t *testing.T, ctx context.Context, s contender.Store, ids []strin
 	must(t, err)
 	if sum != len(ids)*source.Sum {
 		t.Errorf("the loop over IDs summed up to %d, want %d", sum, len(ids)*source.Sum)
+	}
+}
+
+func checkRounds(t *testing.T, ctx context.Context, s contender.Store, h contender.Handle, ids []string) {
+	t.Helper()
+	rounds := []contender.Round{contender.RoundByID(s, ids)}
+	if r, err := contender.RoundByHandle([]contender.Handle{h, h, h}); err == nil {
+		rounds = append(rounds, r)
+	}
+	for _, r := range rounds {
+		r.Shuffle()
+		sum, err := r.Loop(ctx)
+		must(t, err)
+		if err == nil && sum != len(ids)*source.Sum {
+			t.Errorf("a round over %d secrets summed up to %d, want %d", len(ids), sum, len(ids)*source.Sum)
+		}
 	}
 }
 

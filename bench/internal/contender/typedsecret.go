@@ -26,6 +26,12 @@ var typed = Contender{
 	},
 }
 
+// IsOurs reports whether s is that of the contender Ours.
+func IsOurs(s Store) bool {
+	_, ok := s.(*typedStore)
+	return ok
+}
+
 type typedStore struct {
 	cache *cache.Cache
 	byID  *typedsecret.ByID[source.Creds]

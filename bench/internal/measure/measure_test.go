@@ -1,6 +1,7 @@
 package measure_test
 
 import (
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -118,6 +119,46 @@ func TestPerOpCountsTheWorkOfAllCores(t *testing.T) {
 			})
 			if want := 10_000 / float64(cores); err != nil || ns != want {
 				t.Errorf("on %d cores %v ns/op and error %v, want %v", cores, ns, err, want)
+			}
+		})
+	}
+}
+
+// TestBurstsBeginTogether: a slow Prepare, and one that is late, is no part of what is
+// timed; and the longest of those that began together is.
+func TestBurstsBeginTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		burst := func(do time.Duration) measure.Burst {
+			return measure.Burst{
+				Prepare: func() error { time.Sleep(time.Millisecond); return nil },
+				Do:      func() error { time.Sleep(do); return nil },
+			}
+		}
+		spans, err := measure.Bursts(50*time.Millisecond, 3, burst(2*time.Millisecond), burst(5*time.Millisecond))
+		want := measure.Span{Took: 5 * time.Millisecond}
+		if err != nil || !slices.Equal(spans, []measure.Span{want, want, want}) || !want.Together() {
+			t.Errorf("spans are %v, error %v, want three of %v", spans, err, want)
+		}
+		if took := time.Since(began); took != 156*time.Millisecond {
+			t.Errorf("three bursts took %v, want one every 50 ms", took)
+		}
+	})
+	if (measure.Span{Took: 10 * time.Microsecond, Apart: 5 * time.Microsecond}).Together() {
+		t.Error("bursts are called together of which one began when the other ended")
+	}
+}
+
+func TestBurstsEndWithAnError(t *testing.T) {
+	wrong := errors.New("wrong values")
+	nothing := func() error { return nil }
+	for name, b := range map[string]measure.Burst{
+		"prepare": {Prepare: func() error { return wrong }, Do: nothing},
+		"do":      {Prepare: nothing, Do: func() error { return wrong }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := measure.Bursts(time.Millisecond, 3, b, measure.Burst{Prepare: nothing, Do: nothing}); !errors.Is(err, wrong) {
+				t.Errorf("error %v, want %v", err, wrong)
 			}
 		})
 	}

@@ -31,6 +31,9 @@ func (r *Results) judge(t workload.Target) Judgement {
 	if t.Over != nil {
 		j.Samples = j.Samples.Over(r.Samples[*t.Over])
 	}
+	if t.Beside != nil {
+		j.Samples = j.Samples.Over(r.Samples[t.Beside.Of].Over(r.Samples[t.Beside.Over]))
+	}
 	if t.AtLeast != 0 {
 		j.Verdict = j.Samples.AtLeast(t.AtLeast)
 	} else {

@@ -119,11 +119,10 @@ func needed(w workload.Workload, cases []workload.Case) []workload.Case {
 	named[contender.Ours] = true
 	for _, other := range workload.All() {
 		for _, t := range other.Targets {
-			if t.Of.Workload == w.Number {
-				named[t.Of.Contender] = true
-			}
-			if t.Over != nil && t.Over.Workload == w.Number {
-				named[t.Over.Contender] = true
+			for _, k := range t.Keys() {
+				if k.Workload == w.Number {
+					named[k.Contender] = true
+				}
 			}
 		}
 	}

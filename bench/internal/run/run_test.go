@@ -97,10 +97,7 @@ func TestTargetsNameWhatIsMeasured(t *testing.T) {
 			continue // its rows come out of one case
 		}
 		for _, target := range w.Targets {
-			for _, k := range []*workload.Key{&target.Of, target.Over} {
-				if k == nil {
-					continue
-				}
+			for _, k := range target.Keys() {
 				if at := *k; !rows[workload.Key{Workload: at.Workload, Row: at.Row, Contender: at.Contender}] {
 					t.Errorf("target %q is about %s, which is not measured", target.Text, k)
 				}
@@ -122,8 +119,12 @@ func TestJudgementsArePaired(t *testing.T) {
 		{Of: peer, Over: &ours, AtLeast: 2},
 		{Of: ours, AtMost: 12},
 		{Of: workload.Key{Metric: "none"}, AtMost: 1},
+		{Of: ours, Over: &peer, Beside: &workload.Ratio{Of: peer, Over: ours}, AtMost: 0.25},
+		{Of: ours, Over: &peer, Beside: &workload.Ratio{Of: peer, Over: ours}, AtMost: 0.2},
 	}}
-	want := []measure.Verdict{measure.Met, measure.Missed, measure.Met, measure.Close, measure.NoData}
+	want := []measure.Verdict{
+		measure.Met, measure.Missed, measure.Met, measure.Close, measure.NoData, measure.Met, measure.Missed,
+	}
 	for i, j := range r.Judge([]workload.Workload{w}) {
 		if j.Verdict != want[i] {
 			t.Errorf("target %d: %v by %s, want %v", i, j.Verdict, j.By(), want[i])

@@ -9,7 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-// byID are the ways to a view from an ID, each with the check of fresh.
+// byID are the ways to a view from an ID, each with the checks of mark.
 func byID() []Variant {
 	const id = "bench/tenant-0000000"
 	v := newHandle().view.Load()
@@ -26,7 +26,7 @@ func byID() []Variant {
 			sum := 0
 			for range n {
 				v := find(id)
-				if v == nil || v.snap.lease.Load() != v.snap.cache.epoch.Load() {
+				if v == nil || !v.isWarm() && !v.mark() {
 					return 0
 				}
 				value := v.value
@@ -36,20 +36,20 @@ func byID() []Variant {
 		}
 	}
 	return []Variant{
-		{"id-syncmap-ref", "by ID: sync.Map of a struct of three strings, as cache.Ref, then fresh", through(func(id string) *view {
+		{"id-syncmap-ref", "by ID: sync.Map of a struct of three strings, as cache.Ref, then mark", through(func(id string) *view {
 			found, _ := byRef.Load(cache.Ref{ID: id, Stage: "AWSCURRENT"})
 			v, _ := found.(*view)
 			return v
 		})},
-		{"id-syncmap-string", "by ID: sync.Map of string, then fresh", through(func(id string) *view {
+		{"id-syncmap-string", "by ID: sync.Map of string, then mark", through(func(id string) *view {
 			found, _ := byString.Load(id)
 			v, _ := found.(*view)
 			return v
 		})},
-		{"id-map-frozen", "by ID: a map[string] behind an atomic pointer, copied to be changed, then fresh", through(func(id string) *view {
+		{"id-map-frozen", "by ID: a map[string] behind an atomic pointer, copied to be changed, then mark", through(func(id string) *view {
 			return (*frozen.Load())[id]
 		})},
-		{"id-map-rwmutex", "by ID: a map[string] behind a sync.RWMutex, then fresh", through(func(id string) *view {
+		{"id-map-rwmutex", "by ID: a map[string] behind a sync.RWMutex, then mark", through(func(id string) *view {
 			mu.RLock()
 			v := locked[id]
 			mu.RUnlock()

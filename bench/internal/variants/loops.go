@@ -69,10 +69,34 @@ func (h *handle) markLoop(_ context.Context, n int) int {
 	return sum
 }
 
-func (h *handle) clockLoop(_ context.Context, n int) int {
+func (h *handle) markNearLoop(_ context.Context, n int) int {
 	sum := 0
 	for range n {
-		v, err := h.clock()
+		v, err := h.markNear()
+		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
+
+func (h *handle) markAlwaysLoop(_ context.Context, n int) int {
+	sum := 0
+	for range n {
+		v, err := h.markAlways()
+		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
+
+func (h *handle) sinceLoop(_ context.Context, n int) int {
+	sum := 0
+	for range n {
+		v, err := h.since()
 		if err != nil {
 			return 0
 		}
@@ -100,6 +124,18 @@ func (h *handle) cancelLoop(ctx context.Context, n int) int {
 	for range n {
 		v, err := h.cancel(ctx)
 		if err != nil {
+			return 0
+		}
+		sum += source.Use(&v)
+	}
+	return sum
+}
+
+func (h *handle) infoLoop(_ context.Context, n int) int {
+	sum := 0
+	for range n {
+		v, i, err := h.withInfo()
+		if err != nil || i.Stale {
 			return 0
 		}
 		sum += source.Use(&v)

@@ -17,8 +17,8 @@ func promises() Workload {
 	return Workload{
 		Number: Promises, Name: "promises", Main: "ns", Units: map[string]string{"ns": "ns/op"},
 		What: "What each promise costs on the warm path, on one core: the path built by hand in bench/internal/variants with one " +
-			"promise more each time, and the library's own beside it. A warm Get looks at freshness alone: a lease tells of a use without a mark, " +
-			"and what needs no wait needs neither the context nor a clock.",
+			"promise more each time, and the library's own beside it. A warm Get compares two words, the snapshot's deadline and the cache's " +
+			"tick, and marks its use once a tick; what needs no wait needs neither the context nor the system's clock.",
 		Targets: []Target{{
 			Text: "≤ 2.2 × the bare pointer load, written out in the loop", AtMost: 2.2, Why: whyBareLoad,
 			Of:   Key{Row: "cores=1", Contender: "Secret.Get", Metric: "ns"},
@@ -44,7 +44,7 @@ func promises() Workload {
 
 const whyBareLoad = "The compiler's: a struct of more than four fields that a function returns is copied twice, also where the function is " +
 	"inlined. The same load in such a function takes most of the time of a Get (its row: get), and no API that returns a T can do without; " +
-	"that is the floor of workload 1. Ours is the rest: the call that finds the view, and its check of freshness."
+	"that is the floor of workload 1. Ours is the rest: the call that finds the view, and its checks of freshness and of the mark."
 
 func libraryLoop(cfg cache.Config, info bool) func(ctx context.Context, n int) (int, error) {
 	c, err := cache.New(source.ForCache(new(source.Source)), cfg)

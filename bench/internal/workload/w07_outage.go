@@ -26,11 +26,12 @@ func outage() Workload {
 		Number: 7, Name: "outage", Main: "rate",
 		Units: map[string]string{
 			"rate": "calls/s, first 10 s", "later": "calls/s, last 30 s", "failed": "Gets", "failed-old": "Gets past the TTL",
-			"wait": "s, longest Get",
+			"wait": "s, longest Get", "warm": "ns/op", "stale": "ns/op", "allocs": "allocs/op, stale",
 		},
 		What: "A minute of virtual time (testing/synctest) from the first call that fails: 64 goroutines read a value every 20 ms " +
 			"that has to be refreshed, and each waits up to 30 s. Then, when it is past its TTL of 10 min and nobody has asked for that " +
-			"long, another minute.",
+			"long, another minute. The rows of prices are in real time: what a read takes before the outage (warm), and past the TTL of 1 s " +
+			"after a refresh failed or took long (stale).",
 		Cases: func(*Env) (cases []Case) {
 			for _, row := range rows {
 				for _, c := range contender.Named(contender.Names("floor-pointer", "floor-syncmap")...) {
@@ -46,7 +47,7 @@ func outage() Workload {
 					})
 				}
 			}
-			return cases
+			return append(cases, priceCases()...)
 		},
 	}
 	for _, row := range rows {
@@ -57,6 +58,7 @@ func outage() Workload {
 			Target{Text: "no Get fails, " + row.name, AtMost: 0, Of: key("failed")},
 			Target{Text: "nor past the TTL, " + row.name, AtMost: 0, Of: key("failed-old")})
 	}
+	w.Targets = append(w.Targets, priceTargets()...)
 	return w
 }
 

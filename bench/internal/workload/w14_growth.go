@@ -9,7 +9,14 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/measure"
 )
 
-var goroutineSteps = []int{1, 2, 4, 8, 16, 32, 64}
+var (
+	growthSizes    = []int{10, 1000, 100_000, 1_000_000}
+	goroutineSteps = []int{1, 2, 4, 8, 16, 32, 64}
+)
+
+// besideOtter bounds our time by ID as a share of otter's, by how many secrets are
+// read alike.
+var besideOtter = map[int]float64{100_000: 0.8, 1_000_000: 1.1}
 
 // growing are the contenders of the growth curves: ours, the two fastest peers by
 // ID, and the floor, by which the machine's share is known.
@@ -22,7 +29,7 @@ func growth() Workload {
 			"the cache is full and evicts), with 10 to 1,000,000 secrets held; and the warm Get by ID of 1,000 secrets from 1 to 64 goroutines.",
 	}
 	w.Cases = func(env *Env) (cases []Case) {
-		sizes := []int{10, 1000, 100_000, 1_000_000}
+		sizes := growthSizes
 		switch {
 		case env.Tiny:
 			sizes = []int{10, 20}
@@ -44,13 +51,27 @@ func growth() Workload {
 		}
 		return cases
 	}
-	for _, kind := range []string{"handle", "hot", "id"} {
-		for _, n := range []int{1000, 100_000, 1_000_000} {
+	for _, n := range growthSizes[1:] {
+		for _, kind := range []string{"handle", "hot"} {
 			w.Targets = append(w.Targets, Target{
 				Text: fmt.Sprintf("hits by %s are flat within 2 × up to %d entries", kind, n), AtMost: 2,
 				Of:   Key{Row: growthRow(kind, n), Metric: "ns"},
 				Over: &Key{Row: growthRow(kind, 10), Metric: "ns"},
-				Why:  whyGrowth[kind],
+			})
+		}
+		of := func(contender string, n int) Key {
+			return Key{Row: growthRow("id", n), Contender: contender, Metric: "ns"}
+		}
+		few := of("", 10)
+		w.Targets = append(w.Targets, Target{
+			Text: fmt.Sprintf("hits by id grow by ≤ 1.5 × what sync.Map's do, up to %d entries", n), AtMost: 1.5,
+			Of: of("", n), Over: &few, Beside: &Ratio{of("floor-syncmap", n), of("floor-syncmap", 10)},
+		})
+		if most, ok := besideOtter[n]; ok {
+			otter := of("otter", n)
+			w.Targets = append(w.Targets, Target{
+				Text: fmt.Sprintf("hits by id ≤ %g × otter, %d entries read alike", most, n), AtMost: most,
+				Of: of("", n), Over: &otter,
 			})
 		}
 	}
@@ -62,13 +83,6 @@ func growth() Workload {
 		})
 	}
 	return w
-}
-
-var whyGrowth = map[string]string{
-	"id": "The machine's: read alike, the secrets are not in the processor's caches, and each pointer followed waits for the memory; the sync.Map, " +
-		"which does nothing but find the value, grows as much (its row). Ours: a secret read less than 8 times in 100 ms has no lease, so " +
-		"each read takes the lock, looks at the clock and moves the secret to the young end of the LRU order: that is the promise about " +
-		"freezes and that of exact eviction, and takes some ten pointers more. The hot row is what services see: some secrets are read more than others.",
 }
 
 func growthRow(kind string, n int) string { return fmt.Sprintf("%s=%d", kind, n) }

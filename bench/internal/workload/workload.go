@@ -1,4 +1,4 @@
-// Package workload has what is measured: fourteen workloads, a file each, with
+// Package workload has what is measured: fifteen workloads, a file each, with
 // their targets as data, and the price of each promise of the warm path. A
 // workload is a set of cases, one a contender and row; whoever runs them (package
 // run) alternates between the contenders and repeats.
@@ -73,11 +73,28 @@ type Target struct {
 	Text string
 	Of   Key  // an empty Contender is ours, a Workload of 0 the target's own
 	Over *Key // nil if the metric itself is bounded
+	// Beside, if not nil, is another ratio, by which that of Of to Over is divided.
+	Beside *Ratio
 	// Exactly one of them is used: AtLeast if it is not 0.
 	AtMost, AtLeast float64
 	// Why the target is missed, if it is known to be: what is the machine's
 	// limit and what is ours.
 	Why string
+}
+
+// A Ratio is one figure over another.
+type Ratio struct{ Of, Over Key }
+
+// Keys returns the figures that the target is about.
+func (t *Target) Keys() []*Key {
+	keys := []*Key{&t.Of}
+	if t.Over != nil {
+		keys = append(keys, t.Over)
+	}
+	if t.Beside != nil {
+		keys = append(keys, &t.Beside.Of, &t.Beside.Over)
+	}
+	return keys
 }
 
 // A Key names a figure.
@@ -95,15 +112,12 @@ func (k Key) String() string {
 func All() []Workload {
 	all := []Workload{
 		warm(), warmCores(), byIDs(), latency(), stampede(), cancelled(), outage(),
-		memory(), allocations(), storm(), start(), idle(), collector(), growth(), promises(),
+		memory(), allocations(), storm(), start(), idle(), collector(), growth(), sparse(), promises(),
 	}
-	for i, w := range all {
-		for j := range w.Targets {
-			t := &all[i].Targets[j]
-			t.Of = w.complete(t.Of)
-			if t.Over != nil {
-				over := w.complete(*t.Over)
-				t.Over = &over
+	for _, w := range all {
+		for i := range w.Targets {
+			for _, k := range w.Targets[i].Keys() {
+				*k = w.complete(*k)
 			}
 		}
 	}

@@ -54,6 +54,11 @@ func TestTheCommandServesItsSeedsUntilASignal(t *testing.T) {
 				k, v, _ := strings.Cut(kv, "=")
 				t.Setenv(k, strings.Trim(v, "'"))
 			}
+			if names, ok := strings.CutPrefix(lines.Text(), "unset "); ok {
+				for _, k := range strings.Fields(names) {
+					t.Setenv(k, "")
+				}
+			}
 		}
 		const unset = "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN AWS_CA_BUNDLE AWS_MAX_ATTEMPTS AWS_RETRY_MODE AWS_DEFAULTS_MODE\n"
 		if !strings.Contains(printed.String(), unset) {
