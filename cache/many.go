@@ -113,7 +113,7 @@ func (g *group) run(refs []Ref) {
 	pacing, cancel := context.WithCancel(g.ctx)
 	defer cancel()
 	defer context.AfterFunc(c.done, cancel)()
-	requests := &requests{timeout: c.cfg.FetchTimeout, begin: func(refs []Ref) (request, error) {
+	requests := &requests{timeout: c.cfg.FetchTimeout, begin: func(refs func() []Ref) (request, error) {
 		return g.request(pacing, refs)
 	}}
 	g.watch()
@@ -128,7 +128,7 @@ func (g *group) run(refs []Ref) {
 // request waits until a request for refs may begin, and returns those that are still to be
 // asked for, and what ends the request. If the caller has given up, these are only those that
 // were asked for before.
-func (g *group) request(pacing context.Context, refs []Ref) (request, error) {
+func (g *group) request(pacing context.Context, refs func() []Ref) (request, error) {
 	c := g.c
 	g.unwatch() // what follows is no fault of the source
 	defer g.watch()
@@ -142,12 +142,12 @@ func (g *group) request(pacing context.Context, refs []Ref) (request, error) {
 		err = guard.Call("pace", func() error { return g.pace(pacing) })
 		g.hold(-1)
 	}
-	now := c.now()
+	all, now := refs(), c.now()
 	var asked, left []Ref
 	forced := false
 	g.mu.Lock()
 	c.mu.Lock()
-	for _, ref := range refs {
+	for _, ref := range all {
 		switch f := g.waiting[ref]; {
 		case f == nil:
 		case f.isTaken(): // a reader did not wait for this
@@ -334,16 +334,18 @@ func Via(ctx context.Context, parts int, originals func(Ref) []Ref) context.Cont
 	if by == nil {
 		by = withoutCache()
 	}
-	return context.WithValue(ctx, requestsKey{}, &requests{by.timeout / time.Duration(parts), func(refs []Ref) (request, error) {
-		var all []Ref
+	return context.WithValue(ctx, requestsKey{}, &requests{by.timeout / time.Duration(parts), func(refs func() []Ref) (request, error) {
 		of := map[Ref]Ref{} // of each original, in refs
-		for _, ref := range refs {
-			for _, original := range originals(ref) {
-				all, of[original] = append(all, original), ref
+		next, err := by.begin(func() (all []Ref) {
+			for _, ref := range refs() {
+				for _, original := range originals(ref) {
+					all, of[original] = append(all, original), ref
+				}
 			}
-		}
-		next, err := by.begin(all)
-		all, next.refs = next.refs, nil
+			return all
+		})
+		all := next.refs
+		next.refs = nil
 		for _, original := range all {
 			if ref := of[original]; !slices.Contains(next.refs, ref) {
 				next.refs = append(next.refs, ref)
@@ -356,8 +358,8 @@ func Via(ctx context.Context, parts int, originals func(Ref) []Ref) context.Cont
 // requests says how a FetchMany makes its requests.
 type requests struct {
 	timeout time.Duration // 0: none
-	// begin waits until a request for refs may begin.
-	begin func(refs []Ref) (request, error)
+	// begin waits until a request may begin for refs, which are those of that moment.
+	begin func(refs func() []Ref) (request, error)
 }
 
 // A request is one of a FetchMany.
@@ -372,15 +374,15 @@ type requestsKey struct{}
 // withoutCache is for a FetchMany that no Cache calls.
 func withoutCache() *requests {
 	places := make(chan struct{}, maxRequests)
-	return &requests{begin: func(refs []Ref) (request, error) {
+	return &requests{begin: func(refs func() []Ref) (request, error) {
 		places <- struct{}{}
-		return request{refs: refs, end: func() { <-places }}, nil
+		return request{refs: refs(), end: func() { <-places }}, nil
 	}}
 }
 
 // next is begin, and returns the context of the request too.
 func (by *requests) next(ctx context.Context, refs []Ref) (context.Context, request, error) {
-	r, err := by.begin(refs)
+	r, err := by.begin(func() []Ref { return refs })
 	if err != nil || by.timeout == 0 {
 		return ctx, r, err
 	}
