@@ -60,9 +60,9 @@ func (s *scripted) FetchMany(ctx context.Context, refs []cache.Ref, answer answe
 		}
 		for _, ref := range refs {
 			v, err := s.Fetch(ctx, ref)
+			s.set(func() { s.asked, s.calls = refs, s.calls-1 })
 			answer(ref, v, err)
 		}
-		s.set(func() { s.asked, s.calls = refs, s.calls-len(refs) })
 		return nil
 	})
 }
