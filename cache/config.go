@@ -89,11 +89,12 @@ type Config struct {
 	// FetchTimeout, and its error says what has not ended.
 	FetchTimeout time.Duration
 
-	// MinRefreshInterval keeps forced fetches of one secret apart: a fetch that [Cache.Refresh]
-	// forces begins no sooner after the last forced one, nor one that [Cache.Invalidate] asks
-	// for after the last that it asked for. Both wait for the interval's end. It is 1 s by
-	// default and at least 1 ms; a negative one turns it off, for tests say. A secret that is
-	// evicted takes its interval with it, unless its last fetch failed.
+	// MinRefreshInterval is the least time from the start of a forced fetch of a secret to that
+	// of the next one which [Cache.Refresh] forces, and between the starts of two fetches which
+	// [Cache.Invalidate] asks for; 1 s by default and at least 1 ms. Refresh waits for its end,
+	// and a Get after Invalidate as long as MaxRefreshWait says. A negative one turns it off,
+	// for tests say. If a secret is evicted, its interval is forgotten, unless its last fetch
+	// failed.
 	MinRefreshInterval time.Duration
 
 	// StaleIfError decides whether the last good value, whose age is given, may be returned

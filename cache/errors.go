@@ -12,8 +12,8 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// What a caller branches on with errors.Is. A Source sorts the service's
-// errors into these; the error of the service stays reachable by errors.As.
+// A caller branches on these with errors.Is. A Source sorts the service's
+// errors into them; the error of the service stays reachable by errors.As.
 var (
 	// ErrNotFound: the secret, the version or the version stage does not exist.
 	ErrNotFound = errors.New("secret not found")

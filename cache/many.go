@@ -125,9 +125,9 @@ func (g *group) run(refs []Ref) {
 	})
 }
 
-// request waits until a request for refs may begin, and returns those that are still to be
-// asked for, and what ends the request. If the caller has given up, these are only those that
-// were asked for before.
+// request waits until a request for refs may begin. It returns the Refs that are still to be
+// asked for, and a function that ends the request. If the caller has given up, it returns only
+// Refs that were asked for before.
 func (g *group) request(pacing context.Context, refs func() []Ref) (request, error) {
 	c := g.c
 	g.unwatch() // what follows is no fault of the source
@@ -150,7 +150,7 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (request, err
 	for _, ref := range all {
 		switch f := g.waiting[ref]; {
 		case f == nil:
-		case f.isTaken(): // a reader did not wait for this
+		case f.isTaken(): // a reader has it fetched by itself
 			delete(g.waiting, ref)
 		case f.isListed && err != nil:
 			left = append(left, ref)
@@ -182,8 +182,8 @@ func (g *group) hold(n int) {
 
 var errUnanswered = fmt.Errorf("%w: the source's FetchMany has returned without an answer", ErrUnavailable)
 
-// watch abandons what has no answer yet if the source does nothing for longer than a request
-// may take.
+// watch abandons the fetches that have no answer FetchTimeout and the grace after the last
+// request began.
 func (g *group) watch() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -203,7 +203,7 @@ func (g *group) unwatch() {
 	g.late.Stop()
 }
 
-// answerAll answers what has no answer yet, and is not fetched otherwise.
+// answerAll answers the Refs that have no answer yet and are not fetched by themselves.
 func (g *group) answerAll(err error) {
 	var refs []Ref
 	g.mu.Lock()

@@ -14,7 +14,7 @@ import "context"
 // must return soon after ctx is done. Put shares the fetch's FetchTimeout; a Put that has not
 // returned 100 ms after it is abandoned with its fetch. Get has a FetchTimeout of its own,
 // within the reader's context. Nothing abandons a Get: one that ignores its context holds up
-// its reader, or all readers of a version that is being decoded, and Close.
+// its readers, and Close for one FetchTimeout.
 //
 // An error or a panic of Put makes the fetch fail, one of Get the read; neither
 // is shown in an error's text beyond its type, since it could quote the secret.
