@@ -59,8 +59,9 @@ var (
 // get the same one, so nobody modifies it.
 type Error struct {
 	Ref Ref
-	// RetryIn is how long after the failure no other fetch is made; 0 if no
-	// fetch failed (a cancelled wait, a closed cache).
+	// RetryIn is how long after the failure no other fetch is made, unless Refresh or
+	// Invalidate asks for one after a refusal; 0 if no fetch failed (a cancelled wait, a closed
+	// cache).
 	RetryIn time.Duration
 	// Err is the cause; it wraps the sentinel that fits.
 	Err error

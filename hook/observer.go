@@ -53,7 +53,7 @@ type FetchFailed struct {
 	Secret
 	Err      error
 	Failures int           // how many in a row, this one included
-	RetryIn  time.Duration // no other fetch before this has passed
+	RetryIn  time.Duration // no read fetches again before this has passed
 	Took     time.Duration
 }
 
