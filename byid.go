@@ -11,10 +11,11 @@ import (
 )
 
 // A ByID reads secrets as Ts whose IDs are known only at run time: one for each
-// tenant, say. What was decoded is kept with the cached bytes and evicted with
-// them, the last good version too, and which version was returned last. In all else it
-// is as a [Secret]. It is safe for concurrent use. Make one with [NewByID], once, as a
-// package variable say: each adds what it decodes to what is cached.
+// tenant, say. It keeps a decoded value with the cached bytes. When the cache evicts a secret,
+// to keep to its MaxSize, it drops both, the last good version too, and what it knows of the
+// version that was returned last. In all else a ByID is like a [Secret], which keeps its value.
+// It is safe for concurrent use. Make one with [NewByID], once, as a package variable say:
+// each adds what it decodes to what is cached.
 type ByID[T any] struct {
 	owner cache.Owner
 	dec   *decoder[T] // nil if NewByID did not make the ByID
@@ -142,8 +143,8 @@ func (b *ByID[T]) see(ctx context.Context, snap *cache.Snapshot) (*view[T], erro
 	return s.see(ctx, b.dec, snap)
 }
 
-// ref names the secret id. What can't be one is refused before a cache is built for
-// it; otherwise the cache does that.
+// ref names the secret id. It refuses an ID that can't be one before a default cache is built
+// for it; a cache that is there does that itself.
 func (b *ByID[T]) ref(id string) (cache.Ref, error) {
 	if b.isZero() {
 		return cache.Ref{}, ErrZeroHandle

@@ -64,8 +64,8 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // Do calls f with the present value, to log in somewhere, say. If f's error says that the
 // credential was refused ([Rejected], or what [WithRejected] was given), Do refreshes the
 // secret and calls f again. Calls that are refused at the same time share one fetch. There
-// is never more than one such fetch in MinRefreshInterval, unless the secret is evicted in
-// between. While fetches fail, they keep to the cache's Backoff.
+// is never more than one such fetch in MinRefreshInterval. While fetches fail, they keep to
+// the cache's Backoff, also after a refusal.
 //
 // If the refresh brings nothing new, a rotation may be under way, in which the service
 // knows the new credential before Secrets Manager gives it out. Then Do waits for another

@@ -33,8 +33,8 @@ type Handle interface {
 // needs the permission secretsmanager:BatchGetSecretValue beside the usual one; without
 // it, and for other stages and versions, each secret is a request of its own.
 //
-// A done ctx ends the wait, not the fetches, and begins none of what is not kept yet. What
-// is more than the cache's MaxSize is fetched and checked, but not kept.
+// A done ctx ends the wait, not the fetches, and begins none of what is not kept yet. The
+// cache keeps what the handles name, also beyond its MaxSize.
 func Preload(ctx context.Context, handles ...Handle) error {
 	return Preloader{}.Preload(ctx, handles...)
 }

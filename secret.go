@@ -30,7 +30,7 @@ import (
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
-// What a caller branches on with errors.Is. They are those of package cache,
+// A caller branches on these with errors.Is. They are those of package cache,
 // where each is explained; errors of decoding are a [*codec.Error] in what
 // errors.As finds, and bear the sentinels of package codec.
 var (

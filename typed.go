@@ -23,6 +23,8 @@ import (
 // The strings of such a T may be parts of the secret as it is cached. One that is kept
 // longer than the secret is best kept as a strings.Clone.
 //
+// The cache evicts no secret that a living handle names.
+//
 // Printing a Secret in any way shows its ID and [REDACTED].
 type Secret[T any] struct {
 	slot  slot[T]
@@ -134,9 +136,10 @@ func (s *Secret[T]) GetWithInfo(ctx context.Context) (T, Info, error) {
 // Refresh fetches the secret and returns what came, decoded; all other readers get it
 // too. The fetch begins after the call of Refresh: it waits for the end of the cache's
 // MinRefreshInterval after the last forced fetch, together with all other callers, but for no
-// longer than FetchTimeout. While a back-off delay runs, Refresh returns the error that
-// began it. If the fetch or the decoding fails, Refresh returns that error, and Get goes on
-// to return the last good value.
+// longer than FetchTimeout. While a back-off delay runs because Secrets Manager can't answer,
+// Refresh returns the error that began it; after a refusal Refresh has a back-off of its own,
+// of 1 s to 30 s. If the fetch or the decoding fails, Refresh returns that error, and Get goes
+// on to return the last good value.
 func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
 	if s.isZero() {
 		return *new(T), ErrZeroHandle

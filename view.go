@@ -49,8 +49,8 @@ func (v *view[T]) err() error {
 	return v.trouble.err
 }
 
-// isUnsettled reports whether the next reader should try to decode snap again. Of a
-// codec that panicked, who has a good value doesn't.
+// isUnsettled reports whether the next reader should try to decode snap again: if the hook
+// failed, or if the codec panicked and no earlier value decodes.
 func (v *view[T]) isUnsettled() bool {
 	t := v.trouble
 	return t != nil && t.again && (t.good == nil || t.hook)
@@ -63,7 +63,7 @@ func (v *view[T]) isOfVersion(snap *cache.Snapshot) bool {
 }
 
 // newest joins what two views of one cache know: the newer snapshot, and the newer
-// value that is good. Which of two versions decodes sooner is chance.
+// value that is good. Two versions may finish decoding in either order.
 func newest[T any](a, b *view[T]) *view[T] {
 	if a.snap.Before(b.snap) {
 		a, b = b, a
@@ -101,8 +101,8 @@ type slot[T any] struct {
 	next atomic.Pointer[decoding[T]]
 }
 
-// A decoding is the one run of the codec for a snapshot, which all readers wait
-// for who met that snapshot.
+// A decoding is the one run of the codec for a snapshot, shared by every reader that meets
+// the snapshot.
 type decoding[T any] struct {
 	snap *cache.Snapshot
 	done chan struct{} // closed when what follows is written
@@ -180,7 +180,7 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 		}
 	}()
 	if v != nil && v.err() != nil && !before.toldOf(v.snap) {
-		// Told when nobody waits any more, so that the observer may read s.
+		// Reported after the waiters are released, so that the observer may call Get on this handle.
 		d.snap.Observe(ctx, hook.DecodeFailed{
 			Secret: hook.Secret{ID: d.snap.Ref().ID, Stage: d.snap.Ref().Stage, VersionID: d.snap.VersionID()},
 			Err:    v.err(),
@@ -188,7 +188,7 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 	}
 }
 
-// toldOf reports whether it was told that this version does not decode.
+// toldOf reports whether v says already that the version of snap does not decode.
 func (v *view[T]) toldOf(snap *cache.Snapshot) bool {
 	return v != nil && v.err() != nil && v.snap.Cache() == snap.Cache() && v.snap.Same(snap)
 }
@@ -230,7 +230,7 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 		v := *before
 		v.snap = snap
 		if v.kept && v.trouble == nil {
-			d.reuse(ctx, &v) // the old payload is gone if it was evicted meanwhile
+			d.reuse(ctx, &v) // snap may hold a copy of its own, if other versions came in between
 		}
 		return &v, nil
 	}
@@ -319,8 +319,8 @@ func (d *decoder[T]) refreshed(ctx context.Context, v *view[T], err error) (T, e
 	return *value, err
 }
 
-// decode decodes the payload of snap. Of the two errors, the first is the codec's about
-// the payload, the second about getting at it.
+// decode decodes the payload of snap. Undecodable: the codec or Validate refused the payload.
+// Err: the hook could not produce it.
 func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T, undecodable, err error) {
 	if ctx == nil {
 		ctx = context.Background() // for the hook

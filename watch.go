@@ -16,7 +16,7 @@ import (
 //
 //	for creds, err := range db.Watch(ctx) {
 //
-// Who takes its time is given the latest value next, and misses those between. While
+// A slow consumer gets the latest value and skips those between. While
 // a value is waited for, the secret is refreshed as if it were read, so a watched
 // secret stays fresh although nobody calls Get. A refresh that failed, or brought what
 // does not decode, is seen once, as an error with a zero T; the value before stays what

@@ -249,8 +249,8 @@ func TestWhatOthersDoIsSeenAtOnce(t *testing.T) {
 	})
 }
 
-// TestTwoWatchedSecretsInACacheOfOneDoNotFetchInTurns: that the one's fetch evicts the
-// other says nothing of how old it is.
+// TestTwoWatchedSecretsInACacheOfOneDoNotFetchInTurns: the fetch of one does not evict the
+// other, which a handle names.
 func TestTwoWatchedSecretsInACacheOfOneDoNotFetchInTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, cfg := storing("a", "a1", "b", "b1"), hourly

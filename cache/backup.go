@@ -34,7 +34,8 @@ import (
 //
 // The file is written after a successful fetch and a refusal, in the background, once a
 // second at most, and by Close if this Cache has something that it did not write yet. It
-// holds the newest MaxSize values. A value that another process wrote stays in the file
+// holds the newest MaxSize values, or as many as the cache keeps with those of handles, if
+// these are more. A value that another process wrote stays in the file
 // until 90 days after it was fetched. So processes of one service may share a file; for
 // each secret, the latest news that any of them had counts. If two processes write at the
 // same moment, the file lacks the news of one of them until its next write, so processes

@@ -21,11 +21,12 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// A Cache is safe for concurrent use. It starts no goroutine but for fetches,
-// and one timer that runs only while secrets are being read. One that is used in a
-// testing/synctest bubble has to be made, used and closed in there alone. Make one with
-// [New]; those methods of a nil or zero Cache that can fail return [ErrNilCache],
-// but for Close.
+// A Cache is safe for concurrent use. At most 64 requests are under way at a time; fetches
+// beyond that wait for their turn, and one that nobody waits for any more is given up before
+// it begins. A Cache has goroutines for what is under way alone, and one timer that runs only
+// while secrets are read. A Cache that is used in a testing/synctest bubble has to be made,
+// used and closed in there alone. Make one with [New]; those methods of a nil or zero Cache
+// that can fail return [ErrNilCache], but for Close.
 type Cache struct {
 	cfg    Config // resolved
 	policy policy
@@ -40,10 +41,11 @@ type Cache struct {
 	clock  coarseClock
 
 	// mu guards the fields below, and what says so in Entry, fetch and Snapshot. It is
-	// never held across I/O or a call of the user's code.
+	// never held across I/O or a call of the user's code. Docs/architecture.md has the order
+	// of locks.
 	mu      sync.Mutex
 	closed  bool
-	running sync.WaitGroup // fetches, pauses and Snapshot.Go; added to only while not closed
+	running sync.WaitGroup // all goroutines but Close's; added to only while not closed, or by one of them
 
 	recent  *table                         // entries with a value that are read by ID
 	without *table                         // entries that have none, but a past; nil until there is one
@@ -92,7 +94,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 
 // Invalidate makes the next Get of ref fetch, and wait for that fetch, as if the value were
 // past its TTL; if the fetch fails or takes long, Config.StaleIfError decides whether Get
-// returns the last good value. The fetch is a forced one, as IsForced tells the Source. It
+// returns the last good value. The fetch is a forced one, as IsForced reports to the Source. It
 // begins at once if the last one that Invalidate asked for began Config.MinRefreshInterval
 // ago or earlier, else at the end of that interval, for which a Get waits for at most
 // Config.MaxRefreshWait.
@@ -114,7 +116,8 @@ func (c *Cache) Invalidate(ref Ref) error {
 	return nil
 }
 
-// Len returns how many secrets are kept.
+// Len returns how many secrets are kept for reads by ID, at most Config.MaxSize. A secret that
+// a handle names counts until others have taken its place; its value stays all the same.
 func (c *Cache) Len() int {
 	if c == nil || c.source == nil {
 		return 0

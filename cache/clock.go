@@ -68,10 +68,10 @@ type coarseClock struct {
 	now  atomic.Uint32 // in ticks, or stopped
 	used atomic.Bool   // a secret was read since the last tick
 
-	mu      sync.Mutex // guards the fields below; held for no call but that of read
+	mu      sync.Mutex // guards the fields below; held across no call but that of read
 	read    func() instant
 	at      instant       // when time was computed
-	time    time.Duration // what now is the ticks of
+	time    time.Duration // since the arbitrary moment; now counts its ticks
 	idle    int           // ticks without a reader
 	running bool
 	closed  bool
@@ -102,7 +102,7 @@ func (k *coarseClock) wake() {
 	k.timer.Reset(tick)
 }
 
-// onTick is what the timer runs.
+// onTick advances the clock, or stops it after two ticks without a reader. The timer calls it.
 func (k *coarseClock) onTick() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -36,8 +36,11 @@ const maxMaxSize = 1 << 24
 // so is the zero value of each field. [Config.WithSnapshot] adds a file that outlives
 // the process.
 type Config struct {
-	// MaxSize is how many secrets are kept, 1,024 by default and at most
-	// 16,777,216. If one more is fetched, the least recently used is evicted.
+	// MaxSize is how many of the secrets that are read by ID are kept, 1,024 by default and
+	// at most 16,777,216. If one more is read, one of those whose last use is the longest ago
+	// is evicted. The order is that of CLOCK: an eviction spares what was read since it
+	// took its place in the order, but no more than 16 secrets. A secret that a living handle
+	// names is not evicted, however many there are.
 	MaxSize int
 
 	// TTL is the age from which a value is refreshed before it is returned,
@@ -70,18 +73,28 @@ type Config struct {
 	// no longer than [backoff.Policy.DelayAfter] has it for the outage so far. If
 	// its Max is 0, the bound is 40 s in place of 1 h while the source can't answer
 	// ([ErrUnavailable], [ErrTimeout], [ErrThrottled]), and a full jitter an equal one, so
-	// that a fleet has recovered 40 s after an outage, however long that was. What is
-	// refused ([ErrNotFound], [ErrAccessDenied] and so on) seldom mends itself.
+	// that a fleet has recovered 40 s after an outage, however long that was. A refusal
+	// ([ErrNotFound], [ErrAccessDenied] and so on) seldom mends itself, but somebody may have
+	// mended it: so [Cache.Refresh] and [Cache.Invalidate] pass the delay of a refusal. Their
+	// fetches have a delay of their own, of 1 s after the first that was refused, doubling up
+	// to 30 s.
 	Backoff backoff.Policy
 
 	// FetchTimeout bounds one fetch, whatever the callers' contexts say; 10 s
-	// by default and at least 1 ms.
+	// by default and at least 1 ms. A call of the source or of the hook's Put that has not
+	// returned 100 ms after it is abandoned: the fetch fails with [ErrTimeout], another one may
+	// begin, and what the call still returns is dropped. While 64 abandoned calls have not
+	// returned, no more are made; the error says so and names the source's type. A sealer
+	// that hangs holds a fetch up for one FetchTimeout more. Close waits for at most
+	// FetchTimeout, and its error says what has not ended.
 	FetchTimeout time.Duration
 
-	// MinRefreshInterval is the least time between the starts of two fetches of one secret
-	// that [Cache.Refresh] forces, and of two that [Cache.Invalidate] asks for; 1 s by
-	// default and at least 1 ms. A negative one turns it off, for tests say. The interval
-	// is forgotten if the secret is evicted.
+	// MinRefreshInterval is the least time from the start of a forced fetch of a secret to that
+	// of the next one which [Cache.Refresh] forces, and between the starts of two fetches which
+	// [Cache.Invalidate] asks for; 1 s by default and at least 1 ms. Refresh waits for its end,
+	// and a Get after Invalidate as long as MaxRefreshWait says. A negative one turns it off,
+	// for tests say. If a secret is evicted, its interval is forgotten, unless its last fetch
+	// failed.
 	MinRefreshInterval time.Duration
 
 	// StaleIfError decides whether the last good value, whose age is given, may be returned
@@ -96,18 +109,18 @@ type Config struct {
 	StaleIfError func(err error, age time.Duration) bool
 
 	// CheckClock has each read look at the wall clock and the monotonic
-	// clock. Without it, a value that is read often is looked at ten times a
-	// second of running time or more, and its TTL is watched by a timer in between:
-	// after the process was stopped and resumed or the machine suspended, or
-	// after the wall clock was set forward, reads may get it for up to 100 ms
-	// of running time before that is noticed. CheckClock is always on in AWS
-	// Lambda, where freezing between two requests is the rule.
+	// clock. Without it, a timer looks at them every 100 ms while secrets are read: after the
+	// process was stopped and resumed or the machine suspended, or after the wall clock was
+	// set forward, reads may get a value past its TTL for up to 100 ms of running time
+	// before that is noticed. CheckClock is always on in AWS Lambda, where freezing
+	// between two requests is the rule.
 	CheckClock bool
 
-	// Hook transforms what is kept in memory; none by default.
+	// Hook transforms what is kept in memory; none by default. Its Get must return when its
+	// context ends, since nothing else ends it.
 	Hook hook.Hook
 
-	// Observer is told what happens; none by default.
+	// Observer learns what happens; none by default.
 	Observer hook.Observer
 
 	snapshot  func(maxSize int) (*sealed.File, error) // by WithSnapshot; nil: none

@@ -24,7 +24,7 @@ const (
 
 const arnSuffix = 7
 
-// detailsOf writes what v, fetched by id, tells. If that is what old says, it is old.
+// detailsOf packs v, which was fetched by id. If old says the same, it returns old.
 func detailsOf(v Value, id string, old details) details {
 	b := make([]byte, 0, 256)
 	b = appendText(b, v.VersionID)

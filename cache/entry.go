@@ -83,7 +83,7 @@ type past struct {
 
 // A lastFetch is when the last fetch of a kind began, if there was one.
 type lastFetch struct {
-	number uint64 // of its outcome; 0 if there was none
+	number uint64 // of the fetch; 0 if there was none
 	at     instant
 }
 
@@ -96,7 +96,7 @@ func (l lastFetch) left(interval time.Duration, now instant) time.Duration {
 }
 
 // A failure is what is remembered of the fetches that failed since the last
-// success. It does not change but for told and refused.
+// success. Only told and refused change.
 type failure struct {
 	err    *Error
 	began  instant
@@ -112,10 +112,10 @@ type failure struct {
 	refusal *refusal // by the source, the last of them; nil: none
 
 	told    atomic.Bool           // a stale value was returned because of it
-	refused atomic.Pointer[Error] // for readers whom StaleIfError refuses the value; one for all
+	refused atomic.Pointer[Error] // the error when StaleIfError refuses the value; one for all readers
 }
 
-// refuse returns the error of a reader who is refused the last good value because of err.
+// refuse returns the error of a reader that does not get the last good value because of err.
 func (f *failure) refuse(err error) *Error {
 	if known := f.refused.Load(); known != nil {
 		return known
@@ -208,8 +208,8 @@ func (f *fetch) note(p *past) {
 	}
 }
 
-// ends notes how the fetch under way ends: with fail, or nil. One that brought no answer
-// did not do what Invalidate had asked for.
+// ends notes how the fetch under way ends: with fail, or nil. If the source gave no answer,
+// the fetch did not do what Invalidate had asked for, and the next one is to.
 func (e *Entry) ends(fail *failure, answered bool) {
 	p := e.past
 	if !answered && p.fetch.wasInvalid {
@@ -221,8 +221,8 @@ func (e *Entry) ends(fail *failure, answered bool) {
 	}
 }
 
-// An Owner is who keeps something with secrets, by [Snapshot.Keep]. Its address is
-// its identity, which variables of no size might have in common.
+// An Owner keeps something with secrets, by [Snapshot.Keep]. Its address is its identity; it
+// has a size, since variables of no size might share an address.
 type Owner struct{ _ byte }
 
 // A Memo is what makes a struct that embeds it a [Kept]. It does not change once

@@ -12,8 +12,8 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// What a caller branches on with errors.Is. A Source sorts the service's
-// errors into these; the error of the service stays reachable by errors.As.
+// A caller branches on these with errors.Is. A Source sorts the service's
+// errors into them; the error of the service stays reachable by errors.As.
 var (
 	// ErrNotFound: the secret, the version or the version stage does not exist.
 	ErrNotFound = errors.New("secret not found")
@@ -59,8 +59,9 @@ var (
 // get the same one, so nobody modifies it.
 type Error struct {
 	Ref Ref
-	// RetryIn is how long after the failure no other fetch is made; 0 if no
-	// fetch failed (a cancelled wait, a closed cache).
+	// RetryIn is how long after the failure no other fetch is made, unless Refresh or
+	// Invalidate asks for one after a refusal; 0 if no fetch failed (a cancelled wait, a closed
+	// cache).
 	RetryIn time.Duration
 	// Err is the cause; it wraps the sentinel that fits.
 	Err error

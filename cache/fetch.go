@@ -26,7 +26,7 @@ type fetch struct {
 	forced bool
 	renews bool // Invalidate had asked for it
 
-	// What the entry remembered when the fetch began.
+	// Entry.past had these when the fetch began.
 	wasInvalid, wasMoved bool
 
 	done chan struct{} // closed when snap, err and invalid are written
@@ -148,8 +148,8 @@ func (c *Cache) tooManyAbandoned() error {
 		ErrUnavailable, c.abandoned, c.source)
 }
 
-// abandon ends a fetch whose source, hook or sealer has not returned in time. What it still
-// returns is dropped.
+// abandon ends a fetch whose source or hook has not returned in time. A late answer is
+// dropped.
 func (c *Cache) abandon(f *fetch) {
 	c.mu.Lock()
 	if f.concluded || c.closed {
@@ -165,10 +165,10 @@ func (c *Cache) abandon(f *fetch) {
 		"%w after %v: the source (a %T) or the hook has not returned, though its context has ended", ErrTimeout, c.cfg.FetchTimeout, c.source)})
 }
 
-// conclude settles the result of a fetch: it publishes the value or notes the failure, tells
-// the observer, and lets the waiters go on. Callers that wait for the fetch so wait for
-// Observe too. Of two calls, for a source that returns after it was abandoned, the second
-// does nothing.
+// conclude settles the result of a fetch: it publishes the value or notes the failure, calls
+// the observer, and releases the waiters. So callers that wait for the fetch also wait for
+// Observe. A source that returns after it was abandoned causes a second call, which does
+// nothing.
 func (c *Cache) conclude(t *trip) {
 	f := t.fetch
 	c.mu.Lock()
@@ -233,13 +233,13 @@ func (d *detached) Value(key any) any {
 	return d.values.Value(key)
 }
 
-// transform has the hook make of the payload what is kept.
+// transform replaces the payload of v by what the hook's Put returns.
 func (c *Cache) transform(ctx context.Context, ref Ref, v *Value) error {
 	h := c.cfg.Hook
 	if h == nil {
 		return nil
 	}
-	v.VersionID = strings.Clone(v.VersionID) // lest a hook that keeps it keep the secret too
+	v.VersionID = strings.Clone(v.VersionID) // so that a hook which keeps it does not keep the secret
 	plain := v.Payload.Bytes()
 	defer clear(plain)
 	var stored []byte
@@ -346,7 +346,7 @@ func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
 	var evicted *Snapshot
 	switch {
 	case s != nil:
-		s.expire() // the next reader is to learn of it
+		s.expire() // so that the next reader looks
 		c.settle(e)
 	case t.kept != nil:
 		evicted = c.adopt(e, t.kept, now)

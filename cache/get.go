@@ -30,15 +30,15 @@ type decision struct {
 	resting bool            // for stale: no fetch may begin now
 	fetch   *fetch          // to wait for, if it is not nil
 	pause   <-chan struct{} // to wait for, if there is no fetch
-	evicted *Snapshot       // for whose place snap was needed; to be observed
+	evicted *Snapshot       // dropped for the place of snap; to be observed
 }
 
 // Get returns the secret's value: from memory if it is younger than its TTL,
-// else from the source. If refreshing it fails, it is the last good value, as
-// far as Config.StaleIfError allows. Errors are of type [*Error].
+// else from the source. If refreshing it fails or takes long, Get returns the last good
+// value, as far as Config.StaleIfError allows. Errors are of type [*Error].
 //
 // A done ctx ends the wait of this caller and nothing else: a fetch goes on for
-// the others and for the cache. What needs no wait is returned although ctx is
+// the others and for the cache. A value that needs no wait is returned although ctx is
 // done.
 func (c *Cache) Get(ctx context.Context, ref Ref) (Value, error) {
 	s, err := c.Lookup(ctx, ref)
@@ -168,7 +168,7 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 		d.fetch = e.inFlight()
 	}
 	if f := d.fetch; f != nil && f.isListed && !q.isListed {
-		c.queueUp(f) // the pace is for those who asked for it
+		c.queueUp(f) // the pace of a Preloader holds back its own readers alone
 	}
 	switch d.verdict {
 	case refused:
@@ -226,9 +226,9 @@ func (c *Cache) mayReadUntil(s *Snapshot, may time.Duration) {
 	}
 }
 
-// refusesStale asks whether the value of a stale decision may be returned; nil means yes.
-// Then it calls the Observer, once for each fetch that failed or was slow. Else the error
-// says so, and what failed.
+// refusesStale returns nil if the value of a stale decision may be returned. Then it calls the
+// Observer, once for each fetch that failed or was slow. If the value may not be returned, the
+// error says so, and what failed.
 func (c *Cache) refusesStale(ctx context.Context, d *decision) error {
 	age := c.now().since(d.snap.at)
 	if err := c.allowsStale(d, age); err != nil {

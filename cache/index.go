@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// An index finds entries by their Ref, for readers without a lock. What changes it
-// holds Cache.mu. A reader may miss an entry while others come and go, never find a
-// wrong one; who holds Cache.mu misses none.
+// An index finds entries by their Ref, for readers without a lock. Its writers hold Cache.mu.
+// A reader may miss an entry while others come and go, but never finds a wrong one; a reader
+// that holds Cache.mu misses none.
 //
 // It is a hash table of linked lists, and not a sync.Map, since a look-up by ID is
 // most of what reading a secret by ID costs: here it is a hash and two loads.
@@ -64,7 +64,7 @@ func link(buckets []bucket, e *Entry) {
 	first.Store(e)
 }
 
-// remove takes e away, if it is there. Readers who stand on it miss those behind it.
+// remove takes e away, if it is there. Readers that stand on it miss those behind it.
 func (x *index) remove(e *Entry) {
 	at := x.place(e)
 	if at == nil {
@@ -75,8 +75,8 @@ func (x *index) remove(e *Entry) {
 	e.next.Store(nil) // whoever keeps e keeps nothing else
 }
 
-// grow doubles the number of buckets. Readers who are in a list whose entries move
-// end in another one and miss.
+// grow doubles the number of buckets. Readers in a list whose entries move end in another one
+// and miss.
 func (x *index) grow() {
 	old := *x.buckets.Load()
 	buckets := make([]bucket, 2*len(old))

@@ -13,8 +13,8 @@ import (
 )
 
 // GetAll gets the values of all entries, which are of one Cache, and returns for each a
-// Snapshot or an error of type [*Error]. What has to be fetched comes by one FetchMany, if
-// the Source is a [ManySource] and there is more than one.
+// Snapshot or an error of type [*Error]. If the Source is a [ManySource], one FetchMany
+// fetches those that a read would wait for.
 //
 // Pace, unless it is nil, is called before each request of that and may hold it back. It
 // fails only when its context ends, which is with ctx or the Cache.
@@ -104,7 +104,7 @@ func (g *group) needsFetch(e *Entry) bool {
 	return false
 }
 
-// run is the goroutine of the FetchMany, each of whose requests takes a place.
+// run is the goroutine of the FetchMany. Each request in it takes a place.
 func (g *group) run(refs []Ref) {
 	c := g.c
 	defer c.running.Done()
@@ -125,9 +125,9 @@ func (g *group) run(refs []Ref) {
 	})
 }
 
-// request waits until a request for refs may begin, and returns those that are still to be
-// asked for, and what ends the request. If the caller has given up, these are only those that
-// were asked for before.
+// request waits until a request for refs may begin. It returns the Refs that are still to be
+// asked for, and a function that ends the request. If the caller has given up, it returns only
+// Refs that were asked for before.
 func (g *group) request(pacing context.Context, refs func() []Ref) (request, error) {
 	c := g.c
 	g.unwatch() // what follows is no fault of the source
@@ -150,7 +150,7 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (request, err
 	for _, ref := range all {
 		switch f := g.waiting[ref]; {
 		case f == nil:
-		case f.isTaken(): // a reader did not wait for this
+		case f.isTaken(): // a reader has it fetched by itself
 			delete(g.waiting, ref)
 		case f.isListed && err != nil:
 			left = append(left, ref)
@@ -182,8 +182,8 @@ func (g *group) hold(n int) {
 
 var errUnanswered = fmt.Errorf("%w: the source's FetchMany has returned without an answer", ErrUnavailable)
 
-// watch abandons what has no answer yet if the source does nothing for longer than a request
-// may take.
+// watch abandons the fetches that have no answer FetchTimeout and the grace after the last
+// request began.
 func (g *group) watch() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -203,7 +203,7 @@ func (g *group) unwatch() {
 	g.late.Stop()
 }
 
-// answerAll answers what has no answer yet, and is not fetched otherwise.
+// answerAll answers the Refs that have no answer yet and are not fetched by themselves.
 func (g *group) answerAll(err error) {
 	var refs []Ref
 	g.mu.Lock()
@@ -280,8 +280,9 @@ func FetchMany(ctx context.Context, source Source, refs []Ref, answer func(Ref, 
 }
 
 // MakeRequests makes the requests of a [ManySource]'s FetchMany: for each of parts, such as
-// those of [slices.Chunk], it calls request, in goroutines of their own. Of all requests of a
-// Cache, 64 are under way at a time. MakeRequests returns when all have ended. Ctx and answer are those of FetchMany.
+// those of [slices.Chunk], it calls request, in goroutines of their own. It waits before each
+// while 64 requests of the Cache are under way, and returns when all have ended. Ctx and
+// answer are those of FetchMany.
 //
 // Each request gets a context of its own, which ends after Config.FetchTimeout. A request
 // answers the Refs of its part; if it returns an error, or panics, that is the answer for
@@ -364,7 +365,7 @@ type requests struct {
 
 // A request is one of a FetchMany.
 type request struct {
-	refs   []Ref // that are still to be asked for
+	refs   []Ref // still to be asked for
 	forced bool  // the fetch of one of them is
 	end    func()
 }

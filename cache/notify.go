@@ -8,7 +8,7 @@ import (
 // Notify has a value sent to ch whenever there may be something new to be seen of
 // the secret by Get: after each of its fetches, failed ones too, after
 // [Cache.Invalidate] and [Cache.CheckNow], and when the Cache is closed. A send that
-// would block is dropped, so ch should have a buffer of one: who takes its time sees
+// would block is dropped, so ch should have a buffer of one: a slow receiver sees
 // the latest, and no queue. Notify fetches nothing by itself; see Quiet.
 // After stop, nothing is sent any more; before, ch must not be closed.
 func (e *Entry) Notify(ch chan<- struct{}) (stop func()) {
@@ -37,7 +37,7 @@ func (e *Entry) Notify(ch chan<- struct{}) (stop func()) {
 	}
 }
 
-// notify tells those who watch the entry of this key. Called with mu held.
+// notify sends to the watchers of the entry with this key. Called with mu held.
 func (c *Cache) notify(key string) {
 	for _, ch := range c.watchers[key] {
 		select {
@@ -47,15 +47,15 @@ func (c *Cache) notify(key string) {
 	}
 }
 
-// notifyAll tells all who watch. Called with mu held.
+// notifyAll sends to all watchers. Called with mu held.
 func (c *Cache) notifyAll() {
 	for key := range c.watchers {
 		c.notify(key)
 	}
 }
 
-// Quiet returns for how long there is nothing to be done about the secret, unless Notify
-// tells otherwise: when it is over, Get refreshes the secret, or tries to.
+// Quiet returns for how long nothing is to be done about the secret, unless Notify sends
+// before: after that time Get refreshes the secret, or tries to.
 func (e *Entry) Quiet() time.Duration {
 	c := e.cache
 	now := c.now()

@@ -102,8 +102,8 @@ func (c *Cache) use(e *Entry) (evicted *Snapshot) {
 	return nil
 }
 
-// evict lets go of e, which the order has dropped. What is known of its fetches lives on,
-// so that the back-off does, and so does the value if e is of a handle. Called with mu held.
+// evict drops the value of e, which has left the order; if e is of a handle, the value stays.
+// The past of e stays in any case, and with it the back-off. Called with mu held.
 func (c *Cache) evict(e *Entry) *Snapshot {
 	e.memos.Store(nil)
 	if e.named {
@@ -116,8 +116,8 @@ func (c *Cache) evict(e *Entry) *Snapshot {
 	return s
 }
 
-// settle puts e where it is kept, and takes it out of the index if nothing here keeps it.
-// Called with mu held.
+// settle puts e where it is kept, and takes it out of the index if it is in no table and has no
+// fetch under way. Called with mu held.
 func (c *Cache) settle(e *Entry) {
 	if e.snap.Load() == nil && e.hasPast() {
 		c.noteWithout(e)

@@ -27,8 +27,8 @@ func (f *fetch) hasTurn() bool { return f.queued == nil && !f.isListed }
 // mu held.
 func (f *fetch) isTaken() bool { return f.hasPlace || f.queued != nil || f.concluded }
 
-// beginsNow has f, which waited for its turn, count as one that begins now: so it is a forced
-// one if Invalidate was called meanwhile. Called with mu held.
+// beginsNow counts f, which waited for its turn, as a fetch that begins now. It is a forced one
+// if Invalidate was called meanwhile. Called with mu held.
 func (c *Cache) beginsNow(f *fetch, now instant) {
 	c.begun++
 	f.number, f.began, f.sent, f.awaited, f.isListed = c.begun, now, now, now, false
@@ -47,7 +47,7 @@ func (c *Cache) launch(f *fetch) {
 	go c.run(f)
 }
 
-// leavePlace gives the place of f, if it has one, to what queues. Called with mu held.
+// leavePlace frees the place of f, if it has one. Called with mu held.
 func (c *Cache) leavePlace(f *fetch) {
 	if f.hasPlace {
 		f.hasPlace = false
@@ -55,7 +55,7 @@ func (c *Cache) leavePlace(f *fetch) {
 	}
 }
 
-// next gives a place that is free to what queues. Called with mu held.
+// next frees a place, and gives it to the first in the queue. Called with mu held.
 func (c *Cache) next() {
 	c.requests--
 	c.turned = c.now()
@@ -96,14 +96,15 @@ func (c *Cache) takePlace() (leave func(), ok bool) {
 	}
 }
 
-// join adds a reader that waits for f, and part takes it away. A fetch that still queues is
-// given up when its last reader leaves, unless it is to refresh a value.
+// join adds a reader that waits for f.
 func (c *Cache) join(f *fetch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f.waiters++
 }
 
+// part takes away a reader that join added. A fetch that still queues is given up when its last
+// reader leaves, unless it is to refresh a value.
 func (c *Cache) part(f *fetch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -114,7 +115,8 @@ func (c *Cache) part(f *fetch) {
 	c.giveUp(f)
 }
 
-// giveUp ends a fetch that has not begun. Called with mu held.
+// giveUp ends a fetch that has not begun: it has neither a value nor an error. Called with mu
+// held.
 func (c *Cache) giveUp(f *fetch) {
 	f.queued, f.concluded = nil, true
 	e := f.entry

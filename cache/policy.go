@@ -9,7 +9,7 @@ import (
 type state struct {
 	hasValue  bool
 	isInvalid bool          // Invalidate was called, or another stage has moved, since it was fetched
-	isAsked   bool          // so since the last fetch began
+	isAsked   bool          // the same, since the last fetch began
 	age       time.Duration // of the value
 	due       time.Duration // the age at which refresh-ahead begins
 
@@ -51,8 +51,8 @@ type policy struct {
 	ttl, maxWait, fetchTimeout time.Duration
 }
 
-// read says what a reader gets. Hasty is of a reader that has waited long enough, or for a
-// fetch that failed.
+// read says what a reader gets. A reader is hasty if it has waited long enough, or for a fetch
+// that failed.
 func (p *policy) read(s state, hasty bool) ruling {
 	switch {
 	case s.hasValue && !s.isInvalid && s.age < p.ttl:
@@ -78,7 +78,7 @@ func (s *state) isResting() bool {
 	return s.delay > 0 && !(s.isRefusal && s.isAsked && s.forcedDelay <= 0)
 }
 
-// fetchIn returns when the fetch that is to begin in d begins: never if one is under way.
+// fetchIn returns d, the time until a fetch is to begin, or never if one is under way.
 func (s *state) fetchIn(d time.Duration) time.Duration {
 	if s.inFlight {
 		return never
@@ -86,7 +86,7 @@ func (s *state) fetchIn(d time.Duration) time.Duration {
 	return d
 }
 
-// lookIn returns until when a fresh value may be read without another look.
+// lookIn returns for how long a fresh value may be read without another look.
 func (p *policy) lookIn(s state) time.Duration {
 	left := p.ttl - s.age
 	switch {
@@ -98,8 +98,8 @@ func (p *policy) lookIn(s state) time.Duration {
 	return min(left, s.delay)
 }
 
-// whileInFlight returns for how long a stale value may be read without another look: until
-// the end of the fetch that is under way, which is looked at anew.
+// whileInFlight returns for how long a stale value may be read without another look: until the
+// fetch under way ends, which expires the value at once; without a fetch, not at all.
 func (p *policy) whileInFlight(s state) time.Duration {
 	if s.inFlight {
 		return p.fetchTimeout
@@ -116,8 +116,9 @@ const (
 	renewal             // a forced one that begins after the call
 )
 
-// forced says what a caller gets that asks for a forced fetch: fresh, refused, or else a
-// fetch. IsDone says that another caller's forced fetch has begun since, and ended.
+// forced says what a caller of a forced refresh gets: the value (fresh), an error (refused),
+// or a fetch to wait for (expired). If isDone, another caller's forced fetch began after the
+// call and has ended.
 func (p *policy) forced(s state, asks kind, isDone bool) ruling {
 	resting := s.failed && s.delay > 0
 	if asks == renewal && s.isRefusal {

@@ -143,9 +143,9 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 	return d, begun
 }
 
-// pauseFor returns a channel that is closed after d, when the fetch may begin that the
-// interval of e held back. All that ask meanwhile get the same channel. The fetch begins
-// then, also if all callers have given up. Called with mu held.
+// pauseFor returns a channel that is closed after d, at the end of an interval of e. The fetch
+// that the interval held back begins then, also if all callers have given up. All callers in
+// the interval get the same channel. Called with mu held.
 func (c *Cache) pauseFor(ctx context.Context, e *Entry, asks kind, d time.Duration) <-chan struct{} {
 	which := 0
 	if asks == renewal {
@@ -169,6 +169,7 @@ func (c *Cache) pauseFor(ctx context.Context, e *Entry, asks kind, d time.Durati
 	return p.pauses[which]
 }
 
+// endPause begins the fetch that an interval held back, if the policy still wants one.
 func (c *Cache) endPause(ctx context.Context, e *Entry, which int) {
 	now := c.now()
 	c.mu.Lock()

@@ -36,8 +36,8 @@ type Snapshot struct {
 // Fresh reports whether the Snapshot may be returned at once, without a call to
 // [Cache.Lookup]: it is the newest of its secret and neither expired, evicted
 // nor invalidated. Fresh costs two atomic loads, and some more for the first reader in a
-// tenth of a second. If it is false, Lookup says the truth: it is false, for example, if
-// nobody has read a secret of the Cache for some 200 ms.
+// tenth of a second. If it is false, only Lookup knows: it is also false if nobody has read a
+// secret of the Cache for some 200 ms.
 func (s *Snapshot) Fresh() bool {
 	return s.seen.Load() == s.entry.cache.clock.now.Load() || s.check()
 }
@@ -141,7 +141,7 @@ func (s *Snapshot) Same(other *Snapshot) bool {
 	if s == nil || other == nil || s.VersionID() != other.VersionID() {
 		return false
 	}
-	// What a hook stored may differ each time, so there the version decides.
+	// A hook may store other bytes each time, so there the version decides.
 	if s.Hooked() {
 		return s.VersionID() != ""
 	}
@@ -272,7 +272,7 @@ func (s *Snapshot) Go(f func()) bool {
 	return true
 }
 
-// Observe tells the cache's Observer, if there is one, of an event. Handles
+// Observe reports an event to the cache's Observer, if there is one. Handles
 // use it for what only they can know.
 func (s *Snapshot) Observe(ctx context.Context, e hook.Event) {
 	if ctx == nil {

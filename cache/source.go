@@ -3,14 +3,16 @@ package cache
 import "context"
 
 // A Source fetches one version of one secret. The Cache calls it from several
-// goroutines at once, never twice at a time for one Ref.
+// goroutines at once, for 64 Refs at most, and never twice at a time for one Ref unless it
+// abandoned the first call.
 //
 // Fetch makes at most one request that counts against the service's quota: when
-// to try again is the Cache's to decide. It returns soon after ctx is done. The Ref
-// it gets is valid and has a Stage or a VersionID. Where the service says why it
-// refuses, the error wraps the sentinel for it, [ErrNotFound] or one of its
-// neighbours; that of a ctx whose deadline has passed [ErrTimeout], that of a cancelled one
-// its ctx.Err() alone. No error holds secret bytes, in its text or in what it wraps.
+// to try again is the Cache's to decide. It returns soon after ctx is done; a call that has
+// not returned 100 ms after Config.FetchTimeout is abandoned. The Ref that Fetch gets is valid
+// and has a Stage or a VersionID. Where the service says why it refuses, the error wraps the
+// sentinel for it, [ErrNotFound] or one of its neighbours. The error for a ctx whose deadline
+// has passed wraps [ErrTimeout], that for a cancelled one its ctx.Err() alone. No error holds
+// secret bytes, in its text or in what it wraps.
 //
 // The Cache copies what it keeps of the Value, whose strings may be parts of larger
 // ones, and sets FetchedAt.

@@ -7,7 +7,7 @@ import (
 
 // moveStages expires the other stages of a secret of which one has moved to another version,
 // under each spelling of its ID: Secrets Manager moves AWSCURRENT and AWSPREVIOUS in one
-// step. What was fetched since is left alone, and so are pinned versions. Called with mu
+// step. Values that were fetched since and pinned versions stay as they are. Called with mu
 // held, for a fetch that began at began and brought s.
 func (c *Cache) moveStages(s *Snapshot, began instant) {
 	ref, v := s.Ref(), s.details.value(s.entry.id())

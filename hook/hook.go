@@ -1,6 +1,6 @@
 // Package hook lets a program see and change what a cache of secrets does,
 // without being in its way: a [Hook] transforms the bytes that are kept in
-// memory, an [Observer] is told what happened.
+// memory, an [Observer] learns what happened.
 package hook
 
 import "context"
@@ -11,8 +11,11 @@ import "context"
 // kept: each read calls Get.
 //
 // Both methods are called from several goroutines at once, with no lock held, and
-// should return soon after ctx is done: Put shares the fetch's FetchTimeout, Get has
-// one of its own, within the reader's context.
+// must return soon after ctx is done. Put shares the fetch's FetchTimeout; a Put that has not
+// returned 100 ms after it is abandoned with its fetch. Get has a FetchTimeout of its own,
+// within the reader's context. Nothing abandons a Get: one that ignores its context holds up
+// its readers, and Close for one FetchTimeout.
+//
 // An error or a panic of Put makes the fetch fail, one of Get the read; neither
 // is shown in an error's text beyond its type, since it could quote the secret.
 type Hook interface {

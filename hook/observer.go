@@ -5,12 +5,11 @@ import (
 	"time"
 )
 
-// An Observer is told what a cache does: for logs, metrics and alarms. Observe
-// is called synchronously by the goroutine in which the event happened, from
-// several at once and with no lock held; who waits for the fetch that an event is
-// about waits for its Observe too, so what takes long belongs elsewhere, and so does
-// what itself waits for a fetch. Reading what the cache has is fine. A panic in it is caught and
-// dropped. The context carries the values of the Get that caused the event.
+// An Observer learns what a cache does: for logs, metrics and alarms. Observe is called
+// synchronously by the goroutine in which the event happened, from several at once and with
+// no lock held. Callers that wait for the fetch also wait for Observe: return quickly, and
+// don't wait for a fetch in it. Reading what the cache has is fine. A panic in Observe is
+// caught and dropped. The context carries the values of the Get that caused the event.
 type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
@@ -54,25 +53,26 @@ type FetchFailed struct {
 	Secret
 	Err      error
 	Failures int           // how many in a row, this one included
-	RetryIn  time.Duration // no other fetch before this has passed
+	RetryIn  time.Duration // no read fetches again before this has passed
 	Took     time.Duration
 }
 
-// ServedStale: a value older than its TTL was returned because refreshing it
-// fails. It is told once for each failed fetch, not for each Get.
+// ServedStale: a value older than its TTL was returned because refreshing it fails or takes
+// long. There is one for each such fetch, not for each Get.
 type ServedStale struct {
 	Secret
 	Age time.Duration // math.MaxInt64 if it is unknown
 	Err error         // why the last refresh failed
 }
 
-// Evicted: the cache was full and dropped this secret, the least recently used.
+// Evicted: the cache was full and dropped this secret, which is read by ID alone and was not
+// read for the longest time.
 type Evicted struct {
 	Secret
 }
 
 // DecodeFailed: a typed handle could not decode or validate a version; the last
-// good one stays in use if there is one. It is told once for a version and
+// good one stays in use if there is one. There is one event for a version and
 // handle.
 type DecodeFailed struct {
 	Secret
@@ -80,7 +80,7 @@ type DecodeFailed struct {
 }
 
 // Rejected: a service refused the credential in this version, as the function given to
-// a typed handle's Do said. It is told each time.
+// a typed handle's Do said. There is one each time.
 type Rejected struct {
 	Secret
 }
