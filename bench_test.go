@@ -109,3 +109,10 @@ func BenchmarkDo(b *testing.B) {
 		})
 	})
 }
+
+func BenchmarkNew(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		typedsecret.New[fiveFields]("prod/db")
+	}
+}

@@ -34,6 +34,9 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 	ref := set.ref
 	ref.ID = "any" // the others come with each call
 	set.fail(ref.Validate())
+	if set.set != nil {
+		set.refuse("WithSet is for New; a ByID is not of one secret that could be preloaded")
+	}
 	if set.isForDo() {
 		set.refuse("WithRejected, WithRetryBudget, WithMaxRejections and WithPending are for Secret.Do; a ByID has none")
 	}

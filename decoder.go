@@ -34,7 +34,14 @@ func decoderOf[T any](set settings) *decoder[T] {
 	if set.cache != nil {
 		return set.cache.Common(key{}, func() any { return &decoder[T]{set: set} }).(*decoder[T])
 	}
-	d, _ := plainDecoders.LoadOrStore(key{}, &decoder[T]{set: set})
+	if d, known := plainDecoders.Load(key{}); known {
+		return d.(*decoder[T])
+	}
+	return newPlainDecoder[T](key{}, set)
+}
+
+func newPlainDecoder[T any](key any, set settings) *decoder[T] {
+	d, _ := plainDecoders.LoadOrStore(key, &decoder[T]{set: set})
 	return d.(*decoder[T])
 }
 

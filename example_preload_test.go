@@ -42,14 +42,18 @@ func ExamplePreloader() {
 	// Output: hunter2 <nil>
 }
 
-var serviceKey = typedsecret.New[string]("prod/service-key") // a package variable
+// A Set is a package variable, as its handles are.
+var service typedsecret.Set
 
-func ExamplePreloadAll() {
+var serviceKey = typedsecret.New[string]("prod/service-key", typedsecret.WithSet(&service))
+
+func ExampleSet() {
 	server := serve("prod/service-key", "hunter2")
 	defer server.Close()
 
-	// Here the error is about the variables of the other examples.
-	_ = typedsecret.PreloadAll(context.Background())
+	if err := service.Preload(context.Background()); err != nil {
+		fmt.Println(err)
+	}
 	fmt.Println(serviceKey.Get(context.Background()))
 	fmt.Println("requests:", server.CallsFor("prod/service-key"))
 	// Output:

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -39,12 +36,8 @@ func Preload(ctx context.Context, handles ...Handle) error {
 	return Preloader{}.Preload(ctx, handles...)
 }
 
-// PreloadAll is [Preload] for all handles that were declared as package variables, or
-// made by init functions, in whatever package of the program.
-func PreloadAll(ctx context.Context) error { return Preloader{}.PreloadAll(ctx) }
-
 // A Preloader preloads at a pace that suits a fleet whose processes start together. The
-// zero Preloader preloads at once, as [Preload] and [PreloadAll] do.
+// zero Preloader preloads at once, as the function [Preload] does.
 type Preloader struct {
 	// Jitter holds the first request back for a time that is drawn at random, at most this;
 	// 0 by default, and a negative one counts as 0. A positive one must be at least 1 ms.
@@ -101,14 +94,6 @@ func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 }
 
 var errNotSettled = errors.New("a codec or a method of the type ended the goroutine that decoded it, by runtime.Goexit")
-
-// PreloadAll is like the function [PreloadAll].
-func (p Preloader) PreloadAll(ctx context.Context) error {
-	declared.mu.Lock()
-	handles := slices.Clone(declared.handles)
-	declared.mu.Unlock()
-	return p.Preload(ctx, handles...)
-}
 
 // A pace keeps requests apart.
 type pace struct {
@@ -167,49 +152,4 @@ func (s *Secret[T]) settle(ctx context.Context, snap *cache.Snapshot, err error)
 	}
 	_, err = s.dec.pointer(ctx, v)
 	return err
-}
-
-// declared are the handles that PreloadAll preloads.
-var declared struct {
-	mu      sync.Mutex // guards handles
-	handles []Handle
-}
-
-// declare notes h if it is made while the program is initialised.
-func declare(h Handle) {
-	if !initialising() {
-		return
-	}
-	declared.mu.Lock()
-	defer declared.mu.Unlock()
-	declared.handles = append(declared.handles, h)
-}
-
-// initialising reports whether a package is being initialised further up on the stack of
-// this goroutine: the linker calls what assigns its variables PACKAGE.init, and its init
-// functions PACKAGE.init.0, PACKAGE.init.1 and so on.
-func initialising() bool {
-	pcs := make([]uintptr, 64)
-	n := runtime.Callers(3, pcs)
-	for n == len(pcs) {
-		pcs = make([]uintptr, 2*n)
-		n = runtime.Callers(3, pcs)
-	}
-	frames := runtime.CallersFrames(pcs[:n])
-	for {
-		f, more := frames.Next()
-		name := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
-		if _, name, found := strings.Cut(name, "."); found && (name == "init" || isNumbered(name, "init.")) {
-			return true
-		}
-		if !more {
-			return false
-		}
-	}
-}
-
-// isNumbered reports whether name is prefix and a number.
-func isNumbered(name, prefix string) bool {
-	number, found := strings.CutPrefix(name, prefix)
-	return found && number != "" && strings.Trim(number, "0123456789") == ""
 }

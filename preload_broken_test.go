@@ -32,24 +32,6 @@ func TestPreloadIsNotContentWithWhatEndedItsGoroutine(t *testing.T) {
 	}
 }
 
-// preloadedDeep is made far down in the initialisation of the package.
-var preloadedDeep = deep(200)
-
-func deep(n int) *typedsecret.Secret[string] {
-	if n > 0 {
-		return deep(n - 1)
-	}
-	return typedsecret.New[string]("preloaded/deep")
-}
-
-func TestPreloadAllFindsAHandleThatWasMadeFarDown(t *testing.T) {
-	setDefault(t, open(t, storing("preloaded/var", "value"), cache.Config{}))
-	err := typedsecret.PreloadAll(t.Context())
-	if err == nil || !strings.Contains(err.Error(), preloadedDeep.ID()) {
-		t.Errorf("PreloadAll: %v", err)
-	}
-}
-
 func TestAPreloadEndsWhenItsCacheIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, storing("k", "value"), cache.Config{})

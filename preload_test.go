@@ -19,14 +19,6 @@ import (
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
-// Two handles for PreloadAll, one of each way to declare one.
-var (
-	preloadedVar  = typedsecret.New[string]("preloaded/var")
-	preloadedInit *typedsecret.Secret[string]
-)
-
-func init() { preloadedInit = typedsecret.New[string]("preloaded/init") }
-
 // manyHandles seeds n secrets and makes a handle on each.
 func manyHandles(t testing.TB, server *secrettest.Server, n int, opts ...typedsecret.Option) (handles []typedsecret.Handle) {
 	for i := range n {
@@ -178,28 +170,6 @@ func TestPreloadTakesAValueThatIsStaleForOneThatIsThere(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-func TestPreloadAllFindsTheHandlesDeclaredAsPackageVariables(t *testing.T) {
-	server := secrettest.New(t)
-	setDefault(t, over(t, server, cache.Config{}))
-	server.Seed(t, "preloaded/var", "a")
-	server.Seed(t, "elsewhere", "b")
-	typedsecret.New[string]("elsewhere") // is no package variable
-	err := typedsecret.PreloadAll(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "preloaded/init") || strings.Contains(err.Error(), "preloaded/var") {
-		t.Errorf("one of the two secrets doesn't exist, and the error is %v", err)
-	}
-	if n := server.CallsFor("elsewhere"); n != 0 {
-		t.Error("a handle was preloaded that was made in a function")
-	}
-	before := server.Calls()
-	if v, err := preloadedVar.Get(t.Context()); v != "a" || err != nil {
-		t.Errorf("%q, %v", v, err)
-	}
-	if server.Calls() != before || preloadedInit.ID() == "" {
-		t.Error("Get fetched what was preloaded")
-	}
 }
 
 func TestAPreloaderKeepsItsPace(t *testing.T) {

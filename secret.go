@@ -100,6 +100,7 @@ type settings struct {
 	client *cache.Cache // that of WithClient, which becomes cache
 	codec  codec.Codec
 	shared bool
+	set    *Set
 
 	// For Do.
 	rejected func(error) bool
@@ -111,6 +112,14 @@ type settings struct {
 }
 
 func newSettings(opts []Option) settings {
+	if len(opts) == 0 {
+		return settings{budget: DefaultRetryBudget}
+	}
+	return settingsBy(opts)
+}
+
+// settingsBy is newSettings in a function of its own, since its settings are allocated.
+func settingsBy(opts []Option) settings {
 	set := settings{budget: DefaultRetryBudget}
 	for _, opt := range opts {
 		if opt != nil {

@@ -45,7 +45,9 @@ func New[T any](id string, opts ...Option) *Secret[T] {
 	ref.ID = id
 	set.fail(ref.Validate())
 	s := &Secret[T]{id: id, dec: decoderOf[T](set)}
-	declare(s)
+	if set.set != nil {
+		set.set.add(s)
+	}
 	return s
 }
 

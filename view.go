@@ -119,10 +119,9 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if v := s.view.Load(); snap.Hooked() && v.isOfVersion(snap) {
-		next := *v // not in a goroutine: a reader whose ctx is done would not wait for it
-		next.snap = snap
-		return s.publish(v, &next), nil
+	if v := s.view.Load(); v.isOfVersion(snap) {
+		next, _ := dec.view(ctx, v, snap) // there is nothing to decode
+		return s.publish(v, next), nil
 	}
 	d, first := s.join(snap)
 	switch forAll := context.WithoutCancel(ctx); {
