@@ -150,6 +150,11 @@ func (e *Entry) inFlight() *fetch {
 	return e.past.fetch
 }
 
+// isBusy reports whether a fetch is under way, or begins when a pause is over.
+func (e *Entry) isBusy() bool {
+	return e.past != nil && (e.past.fetch != nil || e.past.pauses != [2]<-chan struct{}{})
+}
+
 // remembered returns e.past, which it makes if there is none.
 func (e *Entry) remembered() *past {
 	if e.past == nil {
@@ -195,11 +200,11 @@ func (e *Entry) begins(f *fetch) {
 	p := e.remembered()
 	f.wasInvalid, f.wasMoved = p.invalid, p.moved
 	p.fetch, p.invalid, p.moved = f, false, false
-	f.note(p)
 }
 
-// note notes f as the last one of its kinds.
-func (f *fetch) note(p *past) {
+// noteBegin notes f, whose turn it is, as the last one of its kinds.
+func (f *fetch) noteBegin() {
+	p := f.entry.past
 	if f.forced {
 		p.forced = lastFetch{f.number, f.began}
 	}
@@ -216,7 +221,7 @@ func (e *Entry) ends(fail *failure, answered bool) {
 		p.invalid = true
 	}
 	p.fetch, p.failure = nil, fail
-	if !e.hasPast() && p.forced.number == 0 && p.pauses == [2]<-chan struct{}{} {
+	if !e.hasPast() && p.forced.number == 0 && !e.isBusy() {
 		e.past = nil
 	}
 }

@@ -161,6 +161,7 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (request, err
 		default:
 			if f.isListed {
 				c.beginsNow(f, now)
+				f.noteBegin()
 			}
 			f.sent = now
 			forced = forced || f.forced
@@ -247,6 +248,7 @@ func (g *group) answer(ref Ref, v Value, err error) {
 	case f.isTaken():
 	case !isNotAsked:
 		f.isListed = false
+		f.noteBegin() // if no request was made
 		go g.conclude(&trip{fetch: f, ref: ref, v: v}, err)
 	case f.entry.snap.Load() != nil: // it is refreshed in the background
 		c.queueUp(f)
