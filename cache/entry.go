@@ -75,7 +75,6 @@ type past struct {
 	fetch   *fetch             // the one under way; nil if there is none
 	pauses  [2]<-chan struct{} // by kind of pause; nil if there is none
 	invalid bool               // the next fetch is to be a forced one
-	moved   bool               // because another stage of the secret has moved
 	failure *failure           // nil unless the last fetch failed
 	forced  lastFetch          // the last one that Refresh or Invalidate asked for
 	renewed lastFetch          // the last one that Invalidate asked for
@@ -181,7 +180,6 @@ func (e *Entry) isInvalid() bool { return e.past != nil && e.past.invalid }
 // with Cache.mu held.
 func (e *Entry) invalidate(now instant) {
 	e.remembered().invalid = true
-	e.past.moved = false
 	if f := e.past.fetch; f != nil {
 		f.awaited = now
 	}
@@ -198,8 +196,7 @@ func (e *Entry) hasPast() bool { return e.failure() != nil || e.isInvalid() }
 // begins notes a fetch that begins.
 func (e *Entry) begins(f *fetch) {
 	p := e.remembered()
-	f.wasInvalid, f.wasMoved = p.invalid, p.moved
-	p.fetch, p.invalid, p.moved = f, false, false
+	f.wasInvalid, p.fetch, p.invalid = p.invalid, f, false
 }
 
 // noteBegin notes f, whose turn it is, as the last one of its kinds.

@@ -26,8 +26,7 @@ type fetch struct {
 	forced bool
 	renews bool // Invalidate had asked for it
 
-	// What the entry remembered when the fetch began.
-	wasInvalid, wasMoved bool
+	wasInvalid bool // the entry was, when the fetch began
 
 	done chan struct{} // closed when snap, err and invalid are written
 
@@ -82,6 +81,7 @@ func (c *Cache) register(ctx context.Context, e *Entry, forced bool, now instant
 	f.number = c.begun
 	e.begins(f)
 	c.index.add(e)
+	c.noteStage(e)
 	c.running.Add(1)
 	return f
 }
@@ -297,8 +297,8 @@ func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
 		c.mayReadUntil(s, s.dueAt()-now.since(at))
 	}
 	isMoved := old != nil && old.VersionID() != t.v.VersionID
-	if isMoved && !t.wasMoved {
-		c.moveStages(s, t.began)
+	if isMoved {
+		c.moveStages(s)
 	}
 	c.outdateBackup()
 	c.notify(e.key)

@@ -55,11 +55,11 @@ func (c *Cache) entry(ref Ref) (*Entry, error) {
 	if c.closed {
 		return nil, &Error{Ref: ref, Err: ErrClosed}
 	}
+	if err := ref.Validate(); err != nil { // before the key, which has no place for such a Ref
+		return nil, &Error{Ref: ref, Err: err}
+	}
 	if e := c.known(ref); e != nil {
 		return e, nil
-	}
-	if err := ref.Validate(); err != nil {
-		return nil, &Error{Ref: ref, Err: err}
 	}
 	return c.newEntry(ref), nil
 }
@@ -78,7 +78,6 @@ func (c *Cache) replace(e *Entry, s *Snapshot) (evicted *Snapshot) {
 	old := e.snap.Swap(s)
 	c.without.remove(e)
 	if old == nil {
-		c.noteStage(e)
 		return c.use(e)
 	}
 	old.expire()
