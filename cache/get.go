@@ -201,10 +201,13 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	st.isAsked = p.invalid && p.fetch == nil
 	st.isInvalid = st.isInvalid || st.isAsked
 	st.forcedIn = p.forced.left(c.cfg.MinRefreshInterval, now)
-	if p.fetch != nil {
+	if f := p.fetch; f != nil {
 		st.inFlight = true
-		if p.fetch.hasTurn() {
-			st.awaited = max(0, now.since(p.fetch.awaited))
+		if f.hasTurn() {
+			if late := c.late(); now.since(f.awaited) > late && now.since(f.sent) > late {
+				f.awaited = now // the machine was suspended, and nobody waited meanwhile
+			}
+			st.awaited = max(0, now.since(f.awaited))
 		}
 	}
 	switch f := p.failure; {
