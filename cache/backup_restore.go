@@ -28,14 +28,32 @@ func (c *Cache) restore(e *Entry, t *trip) (events []hook.Event) {
 		t.fail = fmt.Errorf("%w; the sealed file has no value, since the source said at %s: %v", t.fail, v.refusal.when(), v.refusal.Kinds.cause())
 		return nil
 	}
-	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
-	defer cancel()
-	if err := c.transform(&detached{timed, t.ctx, false}, t.ref, &v.Value); err != nil {
+	if err := c.transformKept(t, &v.Value); err != nil {
 		t.fail = fmt.Errorf("%w; %w: %w", t.fail, ErrSnapshot, err)
 		return nil
 	}
 	t.kept = &v
 	return nil
+}
+
+// transformKept is transform for a value of the file, in a goroutine of its own: a hook that
+// ignores its context, or ends its goroutine, does not keep the fetch from ending.
+func (c *Cache) transformKept(t *trip, v *Value) error {
+	result := make(chan error, 2)
+	c.running.Go(func() {
+		err := errBrokenOff
+		inTime := c.limit(func() {
+			result <- c.lateError("can't answer, and the hook has not returned, though its context has ended")
+		})
+		defer func() {
+			inTime()
+			result <- err
+		}()
+		timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
+		defer cancel()
+		err = c.transform(&detached{timed, t.ctx, false}, t.ref, v)
+	})
+	return <-result
 }
 
 // restoreEarly begins to look into the file for a secret whose first fetch, f, takes long,

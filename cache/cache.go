@@ -61,8 +61,10 @@ type Cache struct {
 	abandoned int       // calls of the source that have not returned in time
 	backup    *backup   // nil: none
 
-	staged   map[weak.Pointer[Entry]]struct{} // entries with a value that are of another stage than the default
-	watchers map[string][]chan<- struct{}     // for Notify, by the key of an entry
+	staged        map[weak.Pointer[Entry]]struct{} // entries with a value, or a fetch, that are of another stage than the default
+	sweepStagedAt int                              // as sweepAt is of named
+
+	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry
 }
 
 // New makes a Cache over source. A Config that makes no sense, or no source, is an error
@@ -78,7 +80,8 @@ func New(source Source, cfg Config) (*Cache, error) {
 	}
 	c := &Cache{
 		cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed(),
-		named: map[string]weak.Pointer[Entry]{}, sweepAt: minSweep, staged: map[weak.Pointer[Entry]]struct{}{},
+		named: map[string]weak.Pointer[Entry]{}, sweepAt: minSweep,
+		staged: map[weak.Pointer[Entry]]struct{}{}, sweepStagedAt: minSweep,
 	}
 	c.policy = policy{c.cfg.TTL, c.cfg.MaxRefreshWait, c.cfg.FetchTimeout}
 	var err error

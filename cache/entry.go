@@ -75,7 +75,6 @@ type past struct {
 	fetch   *fetch             // the one under way; nil if there is none
 	pauses  [2]<-chan struct{} // by kind of pause; nil if there is none
 	invalid bool               // the next fetch is to be a forced one
-	moved   bool               // because another stage of the secret has moved
 	failure *failure           // nil unless the last fetch failed
 	forced  lastFetch          // the last one that Refresh or Invalidate asked for
 	renewed lastFetch          // the last one that Invalidate asked for
@@ -150,6 +149,11 @@ func (e *Entry) inFlight() *fetch {
 	return e.past.fetch
 }
 
+// isBusy reports whether a fetch is under way, or begins when a pause is over.
+func (e *Entry) isBusy() bool {
+	return e.past != nil && (e.past.fetch != nil || e.past.pauses != [2]<-chan struct{}{})
+}
+
 // remembered returns e.past, which it makes if there is none.
 func (e *Entry) remembered() *past {
 	if e.past == nil {
@@ -176,7 +180,6 @@ func (e *Entry) isInvalid() bool { return e.past != nil && e.past.invalid }
 // with Cache.mu held.
 func (e *Entry) invalidate(now instant) {
 	e.remembered().invalid = true
-	e.past.moved = false
 	if f := e.past.fetch; f != nil {
 		f.awaited = now
 	}
@@ -193,13 +196,12 @@ func (e *Entry) hasPast() bool { return e.failure() != nil || e.isInvalid() }
 // begins notes a fetch that begins.
 func (e *Entry) begins(f *fetch) {
 	p := e.remembered()
-	f.wasInvalid, f.wasMoved = p.invalid, p.moved
-	p.fetch, p.invalid, p.moved = f, false, false
-	f.note(p)
+	f.wasInvalid, p.fetch, p.invalid = p.invalid, f, false
 }
 
-// note notes f as the last one of its kinds.
-func (f *fetch) note(p *past) {
+// noteBegin notes f, whose turn it is, as the last one of its kinds.
+func (f *fetch) noteBegin() {
+	p := f.entry.past
 	if f.forced {
 		p.forced = lastFetch{f.number, f.began}
 	}
@@ -216,7 +218,7 @@ func (e *Entry) ends(fail *failure, answered bool) {
 		p.invalid = true
 	}
 	p.fetch, p.failure = nil, fail
-	if !e.hasPast() && p.forced.number == 0 && p.pauses == [2]<-chan struct{}{} {
+	if !e.hasPast() && p.forced.number == 0 && !e.isBusy() {
 		e.past = nil
 	}
 }

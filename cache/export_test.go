@@ -43,3 +43,10 @@ func (c *Cache) Watched() int {
 	defer c.mu.Unlock()
 	return len(c.watchers)
 }
+
+// Staged returns how many secrets are noted since a move of another stage concerns them.
+func (c *Cache) Staged() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.staged)
+}

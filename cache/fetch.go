@@ -26,8 +26,7 @@ type fetch struct {
 	forced bool
 	renews bool // Invalidate had asked for it
 
-	// Entry.past had these when the fetch began.
-	wasInvalid, wasMoved bool
+	wasInvalid bool // the entry was, when the fetch began
 
 	done chan struct{} // closed when snap, err and invalid are written
 
@@ -43,8 +42,7 @@ type fetch struct {
 	queued    *list.Element  // in Cache.queue, until there is a place for it
 	hasPlace  bool           // it is one of Cache.requests
 	isListed  bool           // a FetchMany has not asked for it yet
-	concluded bool           // its result is settled
-	abandoned bool           // the source ignores its context
+	concluded bool           // its result is being settled
 }
 
 // answers reports whether a fetch that succeeded answers a reader that asked at that time. A
@@ -83,6 +81,7 @@ func (c *Cache) register(ctx context.Context, e *Entry, forced bool, now instant
 	f.number = c.begun
 	e.begins(f)
 	c.index.add(e)
+	c.noteStage(e)
 	c.running.Add(1)
 	return f
 }
@@ -101,17 +100,62 @@ type trip struct {
 // errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
 var errBrokenOff = fmt.Errorf("%w in the source, hook or sealer: it ended its goroutine", ErrPanic)
 
-// run is the goroutine of a fetch. The deferred call also serves a source that ends the
-// goroutine, by runtime.Goexit.
+// run is the goroutine of a fetch that makes a request of its own.
 func (c *Cache) run(f *fetch) {
-	defer c.running.Done()
 	t := &trip{fetch: f, ref: f.entry.ref(), fail: errBrokenOff}
-	defer c.conclude(t)
-	if c.cfg.FetchTimeout < math.MaxInt64-grace {
-		abandon := time.AfterFunc(c.cfg.FetchTimeout+grace, func() { c.abandon(f) })
-		defer abandon.Stop()
+	c.carryOut(t, func() { c.ask(t) })
+}
+
+// carryOut does what a fetch needs the source or the hook for, and concludes the fetch.
+// Cache.running counts the calling goroutine already. The deferred call also serves a source
+// that ends the goroutine, by runtime.Goexit.
+func (c *Cache) carryOut(t *trip, do func()) {
+	defer c.running.Done()
+	inTime := c.limit(func() {
+		c.conclude(&trip{fetch: t.fetch, ref: t.ref, took: c.cfg.FetchTimeout, fail: c.lateError("or the hook has not returned, though its context has ended")})
+	})
+	defer func() {
+		if inTime() {
+			c.conclude(t)
+		}
+	}()
+	do()
+}
+
+// limit bounds a call of the user's code that begins now and has FetchTimeout. If the call
+// takes longer, it is abandoned: limit calls late. What limit returns is to be called when
+// the call has ended, and reports whether that was in time.
+func (c *Cache) limit(late func()) (inTime func() bool) {
+	var isOver, isLate bool // guarded by mu
+	timer := time.AfterFunc(c.late(), func() {
+		c.mu.Lock()
+		if isLate = !isOver && !c.closed; isLate {
+			c.abandoned++
+			c.running.Add(1)
+		}
+		c.mu.Unlock()
+		if isLate {
+			defer c.running.Done()
+			late()
+		}
+	})
+	return func() bool {
+		timer.Stop()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if isOver = true; isLate {
+			c.abandoned--
+		}
+		return !isLate
 	}
-	c.ask(t)
+}
+
+// late returns after how long a call that has FetchTimeout is abandoned.
+func (c *Cache) late() time.Duration { return min(c.cfg.FetchTimeout, math.MaxInt64-grace) + grace }
+
+// lateError returns an error that names the source, and says that it or the hook is late.
+func (c *Cache) lateError(what string) error {
+	return fmt.Errorf("%w after %v: the source (a %T) %s", ErrTimeout, c.cfg.FetchTimeout, c.source, what)
 }
 
 // ask asks the source and gives what it brought to the hook, within FetchTimeout and the
@@ -148,37 +192,12 @@ func (c *Cache) tooManyAbandoned() error {
 		ErrUnavailable, c.abandoned, c.source)
 }
 
-// abandon ends a fetch whose source or hook has not returned in time. A late answer is
-// dropped.
-func (c *Cache) abandon(f *fetch) {
-	c.mu.Lock()
-	if f.concluded || c.closed {
-		c.mu.Unlock()
-		return
-	}
-	f.abandoned = true
-	c.abandoned++
-	c.running.Add(1)
-	c.mu.Unlock()
-	defer c.running.Done()
-	c.conclude(&trip{fetch: f, ref: f.entry.ref(), took: c.cfg.FetchTimeout, fail: fmt.Errorf(
-		"%w after %v: the source (a %T) or the hook has not returned, though its context has ended", ErrTimeout, c.cfg.FetchTimeout, c.source)})
-}
-
-// conclude settles the result of a fetch: it publishes the value or notes the failure, calls
-// the observer, and releases the waiters. So callers that wait for the fetch also wait for
-// Observe. A source that returns after it was abandoned causes a second call, which does
-// nothing.
+// conclude settles the result of a fetch: it publishes the value or notes the failure, tells
+// the observer, and lets the waiters go on. Callers that wait for the fetch so wait for
+// Observe too.
 func (c *Cache) conclude(t *trip) {
 	f := t.fetch
 	c.mu.Lock()
-	if f.concluded {
-		if f.abandoned {
-			c.abandoned--
-		}
-		c.mu.Unlock()
-		return
-	}
 	f.concluded = true
 	isClosed := c.closed
 	c.mu.Unlock()
@@ -278,8 +297,8 @@ func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
 		c.mayReadUntil(s, s.dueAt()-now.since(at))
 	}
 	isMoved := old != nil && old.VersionID() != t.v.VersionID
-	if isMoved && !t.wasMoved {
-		c.moveStages(s, t.began)
+	if isMoved {
+		c.moveStages(s)
 	}
 	c.outdateBackup()
 	c.notify(e.key)

@@ -151,3 +151,22 @@ func TestInLambdaEachReadLooksAtTheClock(t *testing.T) {
 		wantTried(t, c, s, true)
 	})
 }
+
+// TestAfterTheMachineWasSuspendedInAFetchReadersWaitForIt: nobody has waited while it slept.
+func TestAfterTheMachineWasSuspendedInAFetchReadersWaitForIt(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, k := serving("db"), &clock{}
+		c := open(t, s, k.config(cache.Config{NoRefreshAhead: true}))
+		wantGet(t, c, "db", "db v1")
+		time.Sleep(time.Minute)
+		s.rotate("db", "v2")
+		s.take(2500 * time.Millisecond)
+		go c.Refresh(t.Context(), ref("db"))
+		time.Sleep(2 * time.Second)
+		k.suspend(8 * time.Hour)
+		time.Sleep(cache.Tick)
+		if d := took(func() { wantGet(t, c, "db", "db v2") }); d > time.Second {
+			t.Errorf("took %v", d)
+		}
+	})
+}

@@ -158,7 +158,7 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 		return decision{ruling: ruling{verdict: refused}, err: err, at: now}
 	}
 	st := c.stateOf(e, now)
-	d := decision{ruling: c.policy.read(st, q.hasty), at: now, failure: e.failure(), resting: st.isResting()}
+	d := decision{ruling: c.policy.read(st, q.hasty), at: now, failure: e.failure(), resting: st.rest() > 0}
 	switch {
 	case d.fetchIn <= 0 && !(q.isGone && d.verdict == absent):
 		d.fetch = c.begin(ctx, e, false, now)
@@ -201,10 +201,13 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	st.isAsked = p.invalid && p.fetch == nil
 	st.isInvalid = st.isInvalid || st.isAsked
 	st.forcedIn = p.forced.left(c.cfg.MinRefreshInterval, now)
-	if p.fetch != nil {
+	if f := p.fetch; f != nil {
 		st.inFlight = true
-		if p.fetch.hasTurn() {
-			st.awaited = max(0, now.since(p.fetch.awaited))
+		if f.hasTurn() {
+			if late := c.late(); now.since(f.awaited) > late && now.since(f.sent) > late {
+				f.awaited = now // the machine was suspended, and nobody waited meanwhile
+			}
+			st.awaited = max(0, now.since(f.awaited))
 		}
 	}
 	switch f := p.failure; {

@@ -136,6 +136,10 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (request, err
 	if !ok {
 		return request{}, ErrClosed
 	}
+	if err := c.tooManyAbandoned(); err != nil {
+		leave()
+		return request{}, err
+	}
 	err := pacing.Err()
 	if err == nil && g.pace != nil {
 		g.hold(1)
@@ -157,6 +161,7 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (request, err
 		default:
 			if f.isListed {
 				c.beginsNow(f, now)
+				f.noteBegin()
 			}
 			f.sent = now
 			forced = forced || f.forced
@@ -168,7 +173,12 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (request, err
 	for _, ref := range left {
 		g.answer(ref, Value{}, fmt.Errorf("%w: %w", ErrNotAsked, err))
 	}
-	return request{asked, forced, leave}, nil
+	inTime := c.limit(leave)
+	return request{asked, forced, func() {
+		if inTime() {
+			leave()
+		}
+	}}, nil
 }
 
 // hold notes that so many requests more wait for the pace.
@@ -188,13 +198,12 @@ func (g *group) watch() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.late == nil {
-		g.late = time.AfterFunc(g.c.cfg.FetchTimeout+grace, func() {
-			g.answerAll(fmt.Errorf("%w after %v: the source (a %T) has not returned, though the context of its request has ended",
-				ErrTimeout, g.c.cfg.FetchTimeout, g.c.source))
+		g.late = time.AfterFunc(g.c.late(), func() {
+			g.answerAll(g.c.lateError("has not returned, though the context of its request has ended"))
 		})
 		return
 	}
-	g.late.Reset(g.c.cfg.FetchTimeout + grace)
+	g.late.Reset(g.c.late())
 }
 
 func (g *group) unwatch() {
@@ -224,6 +233,8 @@ func (g *group) answerAll(err error) {
 
 // answer ends the fetch of ref, if it has not ended. It waits for no hook and no observer.
 func (g *group) answer(ref Ref, v Value, err error) {
+	err = guard.Call("source", func() error { return err })
+	isNotAsked := errors.Is(err, ErrNotAsked)
 	g.mu.Lock()
 	f, c := g.waiting[ref], g.c
 	delete(g.waiting, ref)
@@ -232,35 +243,32 @@ func (g *group) answer(ref Ref, v Value, err error) {
 		return
 	}
 	c.mu.Lock()
-	isTaken := f.isTaken()
-	c.mu.Unlock()
-	if isTaken {
-		return
+	defer c.mu.Unlock()
+	switch {
+	case f.isTaken():
+	case !isNotAsked:
+		f.isListed = false
+		f.noteBegin() // if no request was made
+		go g.conclude(&trip{fetch: f, ref: ref, v: v}, err)
+	case f.entry.snap.Load() != nil: // it is refreshed in the background
+		c.queueUp(f)
+	default:
+		c.giveUp(f)
 	}
-	if errors.Is(err, ErrNotAsked) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		switch {
-		case f.isTaken():
-		case f.entry.snap.Load() != nil: // it is refreshed in the background
-			c.queueUp(f)
-		default:
-			c.giveUp(f)
-		}
-		return
-	}
-	err = guard.Call("source", func() error { return err })
-	go func() { // Cache.running counts it already, by register
-		defer c.running.Done()
-		t := &trip{fetch: f, ref: ref, v: v, took: c.now().since(f.began), fail: errBrokenOff}
-		defer c.conclude(t)
+}
+
+// conclude is the goroutine that gives an answer to the hook, and to those who wait for it.
+func (g *group) conclude(t *trip, err error) {
+	c := g.c
+	t.took, t.fail = c.now().since(t.began), errBrokenOff
+	c.carryOut(t, func() {
 		if t.fail = err; err == nil {
 			t.fail = errBrokenOff
 			timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 			defer cancel()
-			t.fail = c.inTime(timed, c.transform(&detached{timed, f.ctx, false}, ref, &t.v))
+			t.fail = c.inTime(timed, c.transform(&detached{timed, t.ctx, false}, t.ref, &t.v))
 		}
-	}()
+	})
 }
 
 // FetchMany fetches refs from source: by its FetchMany, if it is a [ManySource], else each by

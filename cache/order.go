@@ -10,7 +10,7 @@ import "weak"
 //     remembered;
 //   - a handle holds its own entry. Named finds it for others, and does not keep it.
 //
-// The index finds the entries of the two tables, and those that have a fetch under way.
+// The index finds the entries of the two tables, and those that have a fetch under way, or a pause before one.
 
 // Entry returns the entry of ref, for a caller that keeps it: a handle. Errors are those of
 // [Ref.Validate], [ErrClosed] and [ErrNilCache].
@@ -55,11 +55,11 @@ func (c *Cache) entry(ref Ref) (*Entry, error) {
 	if c.closed {
 		return nil, &Error{Ref: ref, Err: ErrClosed}
 	}
+	if err := ref.Validate(); err != nil { // before the key, which has no place for such a Ref
+		return nil, &Error{Ref: ref, Err: err}
+	}
 	if e := c.known(ref); e != nil {
 		return e, nil
-	}
-	if err := ref.Validate(); err != nil {
-		return nil, &Error{Ref: ref, Err: err}
 	}
 	return c.newEntry(ref), nil
 }
@@ -78,7 +78,6 @@ func (c *Cache) replace(e *Entry, s *Snapshot) (evicted *Snapshot) {
 	old := e.snap.Swap(s)
 	c.without.remove(e)
 	if old == nil {
-		c.noteStage(e)
 		return c.use(e)
 	}
 	old.expire()
@@ -122,7 +121,7 @@ func (c *Cache) settle(e *Entry) {
 	if e.snap.Load() == nil && e.hasPast() {
 		c.noteWithout(e)
 	}
-	if e.inFlight() == nil && !c.recent.has(e) && !c.without.has(e) {
+	if !e.isBusy() && !c.recent.has(e) && !c.without.has(e) {
 		c.index.remove(e)
 	}
 }
@@ -137,7 +136,7 @@ func (c *Cache) noteWithout(e *Entry) {
 		c.without = newTable(min(max(c.cfg.MaxSize, DefaultMaxSize), maxWithout))
 	}
 	c.index.add(e)
-	if out := c.without.add(e); out != nil && out.inFlight() == nil {
+	if out := c.without.add(e); out != nil && !out.isBusy() {
 		c.index.remove(out)
 	}
 }

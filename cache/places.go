@@ -37,13 +37,13 @@ func (c *Cache) beginsNow(f *fetch, now instant) {
 		f.renews, f.forced, p.invalid = true, true, false
 		f.wasInvalid = true
 	}
-	f.note(p)
 }
 
 // launch gives f a place. Called with mu held.
 func (c *Cache) launch(f *fetch) {
 	c.requests++
 	f.queued, f.hasPlace = nil, true
+	f.noteBegin()
 	go c.run(f)
 }
 

@@ -155,6 +155,7 @@ func (c *Cache) pauseFor(ctx context.Context, e *Entry, asks kind, d time.Durati
 	if p.pauses[which] == nil {
 		over := make(chan struct{})
 		p.pauses[which] = over
+		c.index.add(e)
 		c.running.Go(func() {
 			timer := time.NewTimer(d)
 			defer timer.Stop()
@@ -174,15 +175,19 @@ func (c *Cache) endPause(ctx context.Context, e *Entry, which int) {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
 	e.past.pauses[which] = nil
 	st := c.stateOf(e, now)
 	r := c.policy.read(st, false)
 	if which == 1 {
 		r = c.policy.forced(st, renewal, false)
 	}
-	if !c.closed && r.fetchIn <= 0 {
+	if r.fetchIn <= 0 {
 		c.begin(context.WithoutCancel(ctx), e, which == 1, now)
 	}
+	c.settle(e)
 }
 
 // ownDelay is the least time between forced fetches of a secret that the source refuses,

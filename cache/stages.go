@@ -1,35 +1,29 @@
 package cache
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"weak"
 )
 
 // moveStages expires the other stages of a secret of which one has moved to another version,
 // under each spelling of its ID: Secrets Manager moves AWSCURRENT and AWSPREVIOUS in one
-// step. Values that were fetched since and pinned versions stay as they are. Called with mu
-// held, for a fetch that began at began and brought s.
-func (c *Cache) moveStages(s *Snapshot, began instant) {
+// step. It also expires what is being fetched, which may have been read before the move.
+// Pinned versions are left alone. Called with mu held, for a fetch that brought s.
+func (c *Cache) moveStages(s *Snapshot) {
 	ref, v := s.Ref(), s.details.value(s.entry.id())
 	if ref.VersionID != "" || ref.Stage != DefaultStage && ref.Stage != previousStage {
 		return
 	}
-	isOther := func(e *Entry) bool {
-		at := e.snap.Load()
-		return e != s.entry && at != nil && began.since(at.at) > 0 && e.ref().VersionID == ""
-	}
-	for _, id := range spellings(ref.ID, v) {
-		if e := c.known(c.resolve(Ref{ID: id})); e != nil && isOther(e) && e.ref().Stage != ref.Stage {
+	ids := spellings(ref.ID, v)
+	for _, id := range ids {
+		if e := c.known(c.resolve(Ref{ID: id})); e != nil && e.ref().Stage != ref.Stage {
 			c.move(e)
 		}
 	}
 	for held := range c.staged {
-		e := held.Value()
-		if e == nil || e.snap.Load() == nil {
-			delete(c.staged, held)
-			continue
-		}
-		if isOther(e) && e.ref().Stage != ref.Stage && isSame(e, ref.ID, v) {
+		if e := held.Value(); e != nil && e.ref().Stage != ref.Stage && isSame(e, ids, v) {
 			c.move(e)
 		}
 	}
@@ -39,9 +33,10 @@ const previousStage = "AWSPREVIOUS"
 
 // move expires e because another stage of its secret has moved.
 func (c *Cache) move(e *Entry) {
-	e.invalidate(c.now())
-	e.past.moved = true
-	c.notify(e.key)
+	if e.snap.Load() != nil || e.inFlight() != nil {
+		e.invalidate(c.now())
+		c.notify(e.key)
+	}
 }
 
 // spellings returns the IDs by which a secret may be asked for.
@@ -53,18 +48,28 @@ func spellings(id string, v Value) []string {
 	return ids
 }
 
-// isSame reports whether e is of the secret that was asked for by id and is v.
-func isSame(e *Entry, id string, v Value) bool {
-	if v.ARN == "" {
-		return e.id() == id
+// isSame reports whether e is of the secret that is v, whose IDs are given.
+func isSame(e *Entry, ids []string, v Value) bool {
+	if slices.Contains(ids, e.id()) {
+		return true
 	}
-	return strings.EqualFold(e.snap.Load().details.value(e.id()).ARN, v.ARN)
+	s := e.snap.Load()
+	return s != nil && v.ARN != "" && strings.EqualFold(s.details.value(e.id()).ARN, v.ARN)
 }
 
-// noteStage notes e, which gets a value, if a move of another stage concerns it. Called with
-// mu held.
+// noteStage notes e, which is fetched, if a move of another stage concerns it. Those that are
+// of no use any more are forgotten each time their number has doubled. Called with mu held.
 func (c *Cache) noteStage(e *Entry) {
-	if ref := e.ref(); ref.VersionID == "" && ref.Stage != c.cfg.DefaultStage {
-		c.staged[weak.Make(e)] = struct{}{}
+	ref := e.ref()
+	if ref.VersionID != "" || ref.Stage == c.cfg.DefaultStage {
+		return
 	}
+	if len(c.staged) >= c.sweepStagedAt {
+		maps.DeleteFunc(c.staged, func(held weak.Pointer[Entry], _ struct{}) bool {
+			e := held.Value()
+			return e == nil || e.snap.Load() == nil && e.inFlight() == nil
+		})
+		c.sweepStagedAt = max(minSweep, 2*len(c.staged))
+	}
+	c.staged[weak.Make(e)] = struct{}{}
 }

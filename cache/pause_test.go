@@ -1,0 +1,109 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/cache"
+)
+
+// busiest is a Source that notes how many of its calls for one ID ran at a time.
+type busiest struct {
+	*service
+	now, most map[string]int
+}
+
+func (b *busiest) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	b.set(func(*service) {
+		b.now[ref.ID]++
+		b.most[ref.ID] = max(b.most[ref.ID], b.now[ref.ID])
+	})
+	defer b.set(func(*service) { b.now[ref.ID]-- })
+	return b.service.Fetch(ctx, ref)
+}
+
+// TestASecretThatIsEvictedWhileARefreshWaitsHasOneFetchAtATime: the fetch that begins at the
+// end of MinRefreshInterval is that of all who ask for the secret then.
+func TestASecretThatIsEvictedWhileARefreshWaitsHasOneFetchAtATime(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		b := &busiest{serving("a", "b"), map[string]int{}, map[string]int{}}
+		c := open(t, b, cache.Config{MaxSize: 1})
+		refresh(t, c, "a", "a v1")
+		go c.Refresh(t.Context(), ref("a")) // a second from now
+		settle()
+		get(t, c, "b")
+		b.take(3 * time.Second)
+		go c.Get(t.Context(), ref("a"))
+		time.Sleep(2 * time.Second)
+		settle()
+		b.rotate("a", "v2")
+		time.Sleep(time.Second)
+		wantGet(t, c, "a", "a v1")
+		time.Sleep(5 * time.Second)
+		if b.most["a"] != 1 {
+			t.Errorf("%d fetches at a time", b.most["a"])
+		}
+		if n := c.Entries(); n != 1 {
+			t.Errorf("%d entries", n)
+		}
+	})
+}
+
+// TestInvalidateOfWhatIsRefusedIsNotForgottenByReaders: the fetch that it asks for begins
+// when the back-off of forced fetches is over, and not at the end of the refusal's.
+func TestInvalidateOfWhatIsRefusedIsNotForgottenByReaders(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{Backoff: every(30 * time.Minute)})
+		get(t, c, "db")
+		s.fail(cache.ErrAccessDenied)
+		invalidate := func() {
+			if err := c.Invalidate(ref("db")); err != nil {
+				t.Fatal(err)
+			}
+			wantGet(t, c, "db", "db v1")
+		}
+		invalidate()
+		time.Sleep(500 * time.Millisecond)
+		invalidate()
+		s.mend()
+		s.rotate("db", "v2")
+		if quiet := entryOf(c, ref("db")).Quiet(); quiet > time.Second {
+			t.Errorf("Quiet says %v", quiet)
+		}
+		for range 8 {
+			time.Sleep(100 * time.Millisecond)
+			get(t, c, "db")
+		}
+		wantGet(t, c, "db", "db v2")
+	})
+}
+
+// TestAForcedFetchThatNeverBeganIsNoReasonToWait: nobody waited for it any more before there
+// was a place for it.
+func TestAForcedFetchThatNeverBeganIsNoReasonToWait(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		s.hang()
+		c := open(t, s, cache.Config{MinRefreshInterval: 8 * time.Second})
+		for i := range 64 {
+			go c.Get(t.Context(), ref(nameOf(i)))
+		}
+		settle()
+		time.Sleep(9 * time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		e := entryOf(c, ref("db"))
+		if _, err := e.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		s.mend()
+		time.Sleep(time.Second)
+		began := time.Now()
+		if _, err := e.Refresh(t.Context()); err != nil || time.Since(began) > 0 {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
