@@ -158,7 +158,7 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 		return decision{ruling: ruling{verdict: refused}, err: err, at: now}
 	}
 	st := c.stateOf(e, now)
-	d := decision{ruling: c.policy.read(st, q.hasty), at: now, failure: e.failure(), resting: st.isResting()}
+	d := decision{ruling: c.policy.read(st, q.hasty), at: now, failure: e.failure(), resting: st.rest() > 0}
 	switch {
 	case d.fetchIn <= 0 && !(q.isGone && d.verdict == absent):
 		d.fetch = c.begin(ctx, e, false, now)

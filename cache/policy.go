@@ -57,11 +57,11 @@ func (p *policy) read(s state, hasty bool) ruling {
 	switch {
 	case s.hasValue && !s.isInvalid && s.age < p.ttl:
 		return ruling{fresh, p.lookIn(s), s.fetchIn(max(s.delay, s.due-s.age))}
-	case s.isResting():
+	case s.rest() > 0:
 		if s.hasValue {
-			return ruling{stale, s.delay, s.fetchIn(s.delay)}
+			return ruling{stale, s.rest(), s.fetchIn(s.rest())}
 		}
-		return ruling{refused, 0, s.fetchIn(s.delay)}
+		return ruling{refused, 0, s.fetchIn(s.rest())}
 	case !s.hasValue:
 		return ruling{absent, 0, s.fetchIn(0)}
 	case s.failed && s.isTried, s.inFlight && s.awaited >= p.maxWait:
@@ -72,10 +72,13 @@ func (p *policy) read(s state, hasty bool) ruling {
 	return ruling{expired, 0, s.fetchIn(s.renewIn)}
 }
 
-// isResting reports whether a back-off delay runs. The one fetch that Invalidate asked for
-// passes the delay of a refusal.
-func (s *state) isResting() bool {
-	return s.delay > 0 && !(s.isRefusal && s.isAsked && s.forcedDelay <= 0)
+// rest returns what is left of the back-off delay for the next read; 0 or less: nothing. The
+// one fetch that Invalidate asked for passes the delay of a refusal.
+func (s *state) rest() time.Duration {
+	if s.isRefusal && s.isAsked {
+		return min(s.delay, s.forcedDelay)
+	}
+	return s.delay
 }
 
 // fetchIn returns when the fetch that is to begin in d begins: never if one is under way.
