@@ -24,9 +24,12 @@ const (
 	DefaultMinRefreshInterval = time.Second
 )
 
-// maxOutageDelay is what the back-off of a Config without a Backoff.Max grows to while
-// the source can't answer.
-const maxOutageDelay = 40 * time.Second
+// What the back-off of a Config without a Backoff.Max grows to.
+const (
+	maxOutageDelay   = 40 * time.Second // while the source can't answer
+	maxDeniedDelay   = time.Minute      // while the source refuses what a policy may allow
+	maxNotFoundDelay = 5 * time.Minute  // while there is no such secret
+)
 
 // maxMaxSize is a bound against slips: go-freelru allocates its table whole,
 // about 44 bytes an entry.
@@ -68,16 +71,19 @@ type Config struct {
 	// version, AWSCURRENT by default.
 	DefaultStage string
 
-	// Backoff says how long after a failed fetch no other fetch of that Ref
-	// is made: at first 1 s at most, doubling up to 1 h, with full jitter, and
-	// no longer than [backoff.Policy.DelayAfter] has it for the outage so far. If
-	// its Max is 0, the bound is 40 s in place of 1 h while the source can't answer
-	// ([ErrUnavailable], [ErrTimeout], [ErrThrottled]), and a full jitter an equal one, so
-	// that a fleet has recovered 40 s after an outage, however long that was. A refusal
-	// ([ErrNotFound], [ErrAccessDenied] and so on) seldom mends itself, but somebody may have
-	// mended it: so [Cache.Refresh] and [Cache.Invalidate] pass the delay of a refusal. Their
-	// fetches have a delay of their own, of 1 s after the first that was refused, doubling up
-	// to 30 s.
+	// Backoff says how long after a failed fetch no other fetch of that Ref is made: at
+	// first 1 s at most, doubling up to 1 h, with full jitter, and no longer than
+	// [backoff.Policy.DelayAfter] has it for the outage so far. If its Max is 0, some
+	// failures have a bound of their own in place of 1 h:
+	//   - 40 s while the source can't answer ([ErrUnavailable], [ErrTimeout],
+	//     [ErrThrottled]); a full jitter is an equal one then, so that a fleet has recovered
+	//     40 s after an outage, however long that was
+	//   - 1 min for [ErrAccessDenied] and [ErrDecryption]
+	//   - 5 min for [ErrNotFound]
+	//
+	// A refusal seldom mends itself, but somebody may have mended it: so [Cache.Refresh] and
+	// [Cache.Invalidate] pass its delay. Their fetches have one of their own, of 1 s after
+	// the first that was refused, doubling up to 30 s.
 	Backoff backoff.Policy
 
 	// FetchTimeout bounds one fetch, whatever the callers' contexts say; 10 s
@@ -173,11 +179,17 @@ func (c Config) Validate() error {
 // backoffAfter returns the back-off for a fetch that failed with err.
 func (c *Config) backoffAfter(err error) backoff.Policy {
 	p := c.Backoff
-	if p.Max == 0 && isOutage(err) {
+	switch {
+	case p.Max != 0:
+	case isOutage(err):
 		p.Max = max(maxOutageDelay, p.Base)
 		if p.Jitter == backoff.FullJitter {
 			p.Jitter = backoff.EqualJitter // as many calls as with a full one up to 60 s, and none so late
 		}
+	case errors.Is(err, ErrAccessDenied), errors.Is(err, ErrDecryption):
+		p.Max = max(maxDeniedDelay, p.Base)
+	case errors.Is(err, ErrNotFound):
+		p.Max = max(maxNotFoundDelay, p.Base)
 	}
 	return p
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-func TestWhileTheSourceCantAnswerTriesAre40SecondsApartAtMost(t *testing.T) {
+func TestTheDelaysGrowToABoundThatTheFailureHas(t *testing.T) {
 	long := backoff.Policy{Max: time.Hour, Jitter: backoff.NoJitter}
 	for name, test := range map[string]struct {
 		err     error
@@ -19,8 +19,13 @@ func TestWhileTheSourceCantAnswerTriesAre40SecondsApartAtMost(t *testing.T) {
 		"unavailable":                     {cache.ErrUnavailable, backoff.Policy{Jitter: backoff.NoJitter}, 40 * time.Second},
 		"timed out":                       {cache.ErrTimeout, backoff.Policy{Jitter: backoff.NoJitter}, 40 * time.Second},
 		"throttled":                       {cache.ErrThrottled, backoff.Policy{Jitter: backoff.NoJitter}, 40 * time.Second},
-		"denied":                          {cache.ErrAccessDenied, backoff.Policy{Jitter: backoff.NoJitter}, time.Hour},
-		"not found":                       {cache.ErrNotFound, backoff.Policy{Jitter: backoff.NoJitter}, time.Hour},
+		"denied":                          {cache.ErrAccessDenied, backoff.Policy{Jitter: backoff.NoJitter}, time.Minute},
+		"undecryptable":                   {cache.ErrDecryption, backoff.Policy{Jitter: backoff.NoJitter}, time.Minute},
+		"not found":                       {cache.ErrNotFound, backoff.Policy{Jitter: backoff.NoJitter}, 5 * time.Minute},
+		"deleted":                         {cache.ErrDeleted, backoff.Policy{Jitter: backoff.NoJitter}, time.Hour},
+		"denied, with a Max":              {cache.ErrAccessDenied, long, time.Hour},
+		"not found, with a Max":           {cache.ErrNotFound, long, time.Hour},
+		"denied, with a longer Base":      {cache.ErrAccessDenied, backoff.Policy{Base: 2 * time.Minute, Jitter: backoff.NoJitter}, 2 * time.Minute},
 		"of a kind unknown":               {errors.New("strange"), backoff.Policy{Jitter: backoff.NoJitter}, time.Hour},
 		"unavailable, with a Max":         {cache.ErrUnavailable, long, time.Hour},
 		"unavailable, with a longer Base": {cache.ErrUnavailable, backoff.Policy{Base: 2 * time.Minute, Jitter: backoff.NoJitter}, 2 * time.Minute},

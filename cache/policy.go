@@ -72,8 +72,8 @@ func (p *policy) read(s state, hasty bool) ruling {
 	return ruling{expired, 0, s.fetchIn(s.renewIn)}
 }
 
-// rest returns what is left of the back-off. The one fetch that Invalidate asked for passes
-// the delay of a refusal, but not the user's own.
+// rest returns what is left of the back-off delay for the next read; 0 or less: nothing. The
+// one fetch that Invalidate asked for passes the delay of a refusal.
 func (s *state) rest() time.Duration {
 	if s.isRefusal && s.isAsked {
 		return min(s.delay, s.forcedDelay)

@@ -3,133 +3,207 @@ package cache_test
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-func previousOf(id string) cache.Ref { return cache.Ref{ID: id, Stage: "AWSPREVIOUS"} }
-
-// A staging is a Source of one secret, whose version n is AWSCURRENT and n-1 AWSPREVIOUS. It
-// reads the version when its call begins, and answers after what takes says.
-type staging struct {
-	*service
-	version int
-	takes   map[string]time.Duration // by stage
+// A signer is the keys of a token service. The last two have AWSCURRENT and AWSPREVIOUS.
+type signer struct {
+	mu    sync.Mutex // guards the fields below
+	keys  int        // how many there were
+	calls []call
+	fail  bool
+	asked []bool // whether each call was forced
 }
 
-func (s *staging) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
-	var n int
-	var takes time.Duration
-	s.set(func(service *service) {
-		service.calls = append(service.calls, call{ref, time.Now()})
-		n, takes = s.version, s.takes[ref.Stage]
-	})
-	if ref.Stage == "AWSPREVIOUS" {
+const (
+	signerName = "prod/signing"
+	signerARN  = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/signing-a1B2c3"
+)
+
+// signerIDs are the spellings of its ID.
+var signerIDs = map[string]string{
+	"name": signerName, "ARN": signerARN, "ARN without suffix": strings.TrimSuffix(signerARN, "-a1B2c3"),
+}
+
+// keyID is the version ID of the nth key.
+func keyID(n int) string { return fmt.Sprintf("key-%032d", n) }
+
+func (s *signer) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls, s.asked = append(s.calls, call{ref, time.Now()}), append(s.asked, cache.IsForced(ctx))
+	n := s.keys
+	switch {
+	case s.fail:
+		return cache.Value{}, cache.ErrUnavailable
+	case ref.VersionID != "":
+		_, _ = fmt.Sscanf(ref.VersionID, "key-%d", &n)
+	case ref.Stage == "AWSPREVIOUS":
 		n--
 	}
-	time.Sleep(takes)
-	v := fmt.Sprint("k", n)
-	return cache.Value{Payload: cache.StringPayload(v), Name: ref.ID, VersionID: v, Stages: []string{ref.Stage}}, nil
+	return cache.Value{Payload: cache.StringPayload(fmt.Sprint("k", n)), VersionID: keyID(n), ARN: signerARN, Name: signerName}, nil
 }
 
-func (s *staging) rotate(takes map[string]time.Duration) {
-	s.set(func(*service) { s.version++; s.takes = takes })
+func (s *signer) rotate() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys++
 }
 
-// wantStages gets both stages.
-func wantStages(t *testing.T, c *cache.Cache, current, previous string) {
+// fetches returns how many calls there were since the last time that it was asked.
+func (s *signer) fetches() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.calls, s.asked = nil, nil }()
+	return len(s.calls)
+}
+
+func wantEntry(t testing.TB, e *cache.Entry, want string) {
 	t.Helper()
-	for ref, want := range map[cache.Ref]string{ref("db"): current, previousOf("db"): previous} {
-		v, err := c.Get(t.Context(), ref)
-		if got := v.Payload.Reveal(); err != nil || string(got) != want {
-			t.Errorf("%v is %s, %v, want %s", ref, got, err, want)
-		}
+	s, err := e.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := s.Value(t.Context())
+	if got := v.Payload.Reveal(); got != want || err != nil {
+		t.Errorf("%v is %s (%v), want %s", s.Ref(), got, err, want)
 	}
 }
 
-// TestAStageThatWasReadBeforeTheMoveMovesToo: its answer may have been on its way while the
-// other stage was seen to move.
-func TestAStageThatWasReadBeforeTheMoveMovesToo(t *testing.T) {
-	for name, row := range map[string]struct {
-		isKnown bool
-		takes   time.Duration // the fetch of AWSPREVIOUS; that of AWSCURRENT takes 3 s
-	}{
-		"refresh, before the other's answer": {true, 2 * time.Second},
-		"refresh, after the other's answer":  {true, 9 * time.Second},
-		"first, before the other's answer":   {false, 2 * time.Second},
-		"first, after the other's answer":    {false, 9 * time.Second},
-	} {
-		t.Run(name, func(t *testing.T) {
-			virtual(t, func(t *testing.T) {
-				s := &staging{service: serving(), version: 1}
-				c := open(t, s, cache.Config{NoRefreshAhead: true})
-				get(t, c, "db")
-				if row.isKnown {
-					wantStages(t, c, "k1", "k0")
+// TestTheStagesOfASecretMoveTogether whichever is refreshed, and under each spelling of the
+// secret's ID. A signer of tokens must know the former key as soon as it has the new one.
+func TestTheStagesOfASecretMoveTogether(t *testing.T) {
+	for _, maxSize := range []int{0, 1} {
+		for name, id := range signerIDs {
+			for otherName, otherID := range signerIDs {
+				for _, refreshed := range []string{"AWSCURRENT", "AWSPREVIOUS"} {
+					t.Run(fmt.Sprintf("MaxSize %d/current by %s, previous by %s/%s refreshed", maxSize, name, otherName, refreshed), func(t *testing.T) {
+						virtual(t, func(t *testing.T) {
+							s := &signer{keys: 1}
+							c := open(t, s, cache.Config{MaxSize: maxSize})
+							current := entryOf(c, cache.Ref{ID: id})
+							previous := entryOf(c, cache.Ref{ID: otherID, Stage: "AWSPREVIOUS"})
+							pinned := entryOf(c, cache.Ref{ID: id, VersionID: keyID(0)})
+							for n := 1; n < 5; n++ {
+								time.Sleep(5 * time.Second)
+								wantEntry(t, current, fmt.Sprint("k", n))
+								wantEntry(t, previous, fmt.Sprint("k", n-1))
+								wantEntry(t, pinned, "k0")
+								s.rotate()
+								s.fetches()
+								time.Sleep(time.Second)
+								which := current
+								if refreshed == "AWSPREVIOUS" {
+									which = previous
+								}
+								if _, err := which.Refresh(t.Context()); err != nil {
+									t.Fatal(err)
+								}
+								for range 100 { // and no stage makes the other one move again
+									wantEntry(t, current, fmt.Sprint("k", n+1))
+									wantEntry(t, previous, fmt.Sprint("k", n))
+									wantEntry(t, pinned, "k0")
+									time.Sleep(10 * time.Millisecond)
+								}
+								if n := s.fetches(); n != 2 {
+									t.Errorf("the move took %d fetches, want one for each stage", n)
+								}
+							}
+						})
+					})
 				}
-				s.set(func(*service) { s.takes = map[string]time.Duration{"AWSPREVIOUS": row.takes} })
-				go c.Refresh(t.Context(), previousOf("db"))
-				time.Sleep(time.Second)
-				s.rotate(map[string]time.Duration{"AWSCURRENT": 3 * time.Second})
-				go c.Refresh(t.Context(), ref("db"))
-				time.Sleep(9 * time.Second)
-				wantStages(t, c, "k2", "k1")
-				wantStages(t, c, "k2", "k1") // one look more at what moved first, if it was read first
-				calls := s.count()
-				time.Sleep(10 * time.Minute)
-				wantStages(t, c, "k2", "k1")
-				wantCalls(t, s.service, calls)
-			})
-		})
+			}
+		}
 	}
 }
 
-// TestASecondMoveIsSeenByBothStages: also if one of them was not read since the first move.
-func TestASecondMoveIsSeenByBothStages(t *testing.T) {
+// TestAMoveIsSeenByReadersByIDToo and by handles that began in the middle of it.
+func TestAMoveIsSeenByReadersByIDToo(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := &staging{service: serving(), version: 1}
+		s := &signer{keys: 1}
 		c := open(t, s, cache.Config{})
-		wantStages(t, c, "k1", "k0")
-		time.Sleep(time.Second)
-		s.rotate(nil)
-		refresh(t, c, "db", "k2")
-		s.rotate(nil)
-		for range 2 {
-			if _, err := c.Get(t.Context(), previousOf("db")); err != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Second)
+		var all []cache.Ref
+		for _, id := range signerIDs {
+			all = append(all, cache.Ref{ID: id}, cache.Ref{ID: id, Stage: "AWSPREVIOUS"})
 		}
-		wantStages(t, c, "k3", "k2")
+		want := func(r cache.Ref, n int) {
+			t.Helper()
+			if r.Stage == "AWSPREVIOUS" {
+				n--
+			}
+			v, err := c.Get(t.Context(), r)
+			if got := v.Payload.Reveal(); got != fmt.Sprint("k", n) || err != nil {
+				t.Errorf("%v is %s (%v), want k%d", r, got, err, n)
+			}
+		}
+		for _, r := range all {
+			want(r, 1)
+		}
+		s.rotate()
+		s.fetches()
+		time.Sleep(time.Second)
+		if _, err := c.Refresh(t.Context(), all[0]); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range all {
+			if r.Stage == "AWSPREVIOUS" {
+				want(r, 2)
+			}
+		}
+		time.Sleep(time.Minute)
+		if n := s.fetches(); n != 1+len(all)/2 {
+			t.Errorf("the move took %d fetches", n)
+		}
 	})
 }
 
-// TestStagesThatWereEvictedTakeNoMemory: also if none of the secrets ever moves.
-func TestStagesThatWereEvictedTakeNoMemory(t *testing.T) {
-	s := serving()
-	c := open(t, s, cache.Config{MaxSize: 4})
-	for i := range 10_000 {
-		s.set(func(s *service) { s.versions = map[string]string{nameOf(i): "v1"} })
-		if _, err := c.Get(t.Context(), previousOf(nameOf(i))); err != nil {
-			t.Fatal(err)
+// TestTheFetchAfterAMoveIsForced so that a source with a cache of its own, such as the agent,
+// does not answer from that.
+func TestTheFetchAfterAMoveIsForced(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &signer{keys: 1}
+		c := open(t, s, cache.Config{})
+		current, previous := entryOf(c, cache.Ref{ID: signerName}), entryOf(c, cache.Ref{ID: signerName, Stage: "AWSPREVIOUS"})
+		wantEntry(t, current, "k1")
+		wantEntry(t, previous, "k0")
+		s.rotate()
+		time.Sleep(time.Hour) // the refresh that sees the move is not forced
+		wantEntry(t, current, "k2")
+		wantEntry(t, previous, "k1")
+		if want := []bool{false, false, false, true}; !slices.Equal(s.asked, want) {
+			t.Errorf("forced were %v, want %v", s.asked, want)
 		}
-	}
-	if n := c.Staged(); n > 128 {
-		t.Errorf("%d are noted", n)
-	}
+	})
 }
 
-// TestAnIDIsNeverReadAsAnIDAndAStage: whatever is in it.
-func TestAnIDIsNeverReadAsAnIDAndAStage(t *testing.T) {
-	c := open(t, serving("db"), cache.Config{MaxSize: 1})
-	e := entryOf(c, previousOf("db"))
-	if _, err := e.Get(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	wantErr(t, c, "db\x00AWSPREVIOUS\x00", cache.ErrInvalidRef)
-	if _, err := c.Entry(ref("db\x00AWSPREVIOUS\x00")); err == nil {
-		t.Error("it is a handle's")
-	}
+// TestAMoveDuringAnOutageIsNotForgotten though the other stage can't be fetched at once.
+func TestAMoveDuringAnOutageIsNotForgotten(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &signer{keys: 1}
+		c := open(t, s, cache.Config{Backoff: every(time.Second)})
+		current, previous := entryOf(c, cache.Ref{ID: signerName}), entryOf(c, cache.Ref{ID: signerName, Stage: "AWSPREVIOUS"})
+		wantEntry(t, current, "k1")
+		wantEntry(t, previous, "k0")
+		s.rotate()
+		time.Sleep(time.Second)
+		if _, err := current.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.fail = true
+		wantEntry(t, previous, "k0")
+		time.Sleep(10 * time.Minute)
+		s.fail = false
+		wantEntry(t, previous, "k0") // nobody waits after a try that failed
+		settle()
+		wantEntry(t, previous, "k1")
+		if !s.asked[len(s.asked)-1] {
+			t.Error("the fetch was not forced")
+		}
+	})
 }

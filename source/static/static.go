@@ -90,7 +90,10 @@ func parseJSON(data []byte) (map[string]string, error) {
 	return secrets, nil
 }
 
-// read reads the file at path.
+// maxSize is how large a file may be: room for 1,000 secrets of the largest kind.
+const maxSize = 64 << 20
+
+// read reads the file at path, which is a regular one.
 func read(path string) (map[string]string, error) {
 	format, known := formats[filepath.Ext(path)]
 	if !known {
@@ -100,7 +103,7 @@ func read(path string) (map[string]string, error) {
 		}
 		return nil, fmt.Errorf("%s ends in neither .json nor .env", what)
 	}
-	data, err := os.ReadFile(path)
+	data, err := local.ReadFile(path, maxSize)
 	defer clear(data)
 	if err != nil {
 		return nil, fmt.Errorf("%w; the file is to hold %s", local.PathError(err), format.like)

@@ -116,9 +116,7 @@ func (r *run) failed(e hook.FetchFailed) {
 	}
 	k := r.tells(e.ID, e.Err, retryIn)
 	p := r.cfg.Backoff
-	if errors.Is(e.Err, cache.ErrUnavailable) || errors.Is(e.Err, cache.ErrTimeout) || errors.Is(e.Err, cache.ErrThrottled) {
-		p.Max = 40 * time.Second
-	}
+	p.Max = longestDelay(e.Err)
 	p.Jitter = backoff.NoJitter
 	most := p.DelayAfter(k.failures, k.firstFailed.to(moment{clocks: r.clocks()}))
 	if r.mutated == Rush {
@@ -128,6 +126,22 @@ func (r *run) failed(e hook.FetchFailed) {
 	if e.Failures != k.failures || e.RetryIn > most || r.cfg.Backoff.Jitter == backoff.NoJitter && e.RetryIn != most {
 		r.violated(delays, fmt.Sprintf("failure %d of %s is told as failure %d, with a delay of %v of %v", k.failures, e.ID, e.Failures, e.RetryIn, most))
 	}
+}
+
+// longestDelay returns what the delays after a failure grow to.
+func longestDelay(err error) time.Duration {
+	for _, row := range []struct {
+		kind error
+		most time.Duration
+	}{
+		{cache.ErrUnavailable, 40 * time.Second}, {cache.ErrTimeout, 40 * time.Second}, {cache.ErrThrottled, 40 * time.Second},
+		{cache.ErrAccessDenied, time.Minute}, {cache.ErrDecryption, time.Minute}, {cache.ErrNotFound, 5 * time.Minute},
+	} {
+		if errors.Is(err, row.kind) {
+			return row.most
+		}
+	}
+	return backoff.DefaultMax
 }
 
 // A scrambler is a Hook that turns all bits, and sometimes fails.
