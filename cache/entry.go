@@ -75,6 +75,7 @@ type past struct {
 	fetch   *fetch             // the one under way; nil if there is none
 	pauses  [2]<-chan struct{} // by kind of pause; nil if there is none
 	invalid bool               // the next fetch is to be a forced one
+	moved   bool               // because another stage of the secret has moved
 	failure *failure           // nil unless the last fetch failed
 	forced  lastFetch          // the last one that Refresh or Invalidate asked for
 	renewed lastFetch          // the last one that Invalidate asked for
@@ -179,8 +180,9 @@ func (e *Entry) isInvalid() bool { return e.past != nil && e.past.invalid }
 // invalidate makes the next read fetch. Readers wait anew for the fetch under way. Called
 // with Cache.mu held.
 func (e *Entry) invalidate(now instant) {
-	e.remembered().invalid = true
-	if f := e.past.fetch; f != nil {
+	p := e.remembered()
+	p.invalid, p.moved = true, false
+	if f := p.fetch; f != nil {
 		f.awaited = now
 	}
 	e.forgetTry()
@@ -196,7 +198,8 @@ func (e *Entry) hasPast() bool { return e.failure() != nil || e.isInvalid() }
 // begins notes a fetch that begins.
 func (e *Entry) begins(f *fetch) {
 	p := e.remembered()
-	f.wasInvalid, p.fetch, p.invalid = p.invalid, f, false
+	f.wasInvalid, f.wasMoved = p.invalid, p.moved
+	p.fetch, p.invalid, p.moved = f, false, false
 }
 
 // noteBegin notes f, whose turn it is, as the last one of its kinds.
@@ -215,7 +218,7 @@ func (f *fetch) noteBegin() {
 func (e *Entry) ends(fail *failure, answered bool) {
 	p := e.past
 	if !answered && p.fetch.wasInvalid {
-		p.invalid = true
+		p.invalid, p.moved = true, p.fetch.wasMoved
 	}
 	p.fetch, p.failure = nil, fail
 	if !e.hasPast() && p.forced.number == 0 && !e.isBusy() {

@@ -27,6 +27,7 @@ type fetch struct {
 	renews bool // Invalidate had asked for it
 
 	wasInvalid bool // the entry was, when the fetch began
+	wasMoved   bool // because another stage of the secret had moved
 
 	done chan struct{} // closed when snap, err and invalid are written
 
@@ -298,7 +299,7 @@ func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
 	}
 	isMoved := old != nil && old.VersionID() != t.v.VersionID
 	if isMoved {
-		c.moveStages(s)
+		c.moveStages(s, t.wasMoved)
 	}
 	c.outdateBackup()
 	c.notify(e.key)

@@ -34,8 +34,8 @@ func (c *Cache) beginsNow(f *fetch, now instant) {
 	f.number, f.began, f.sent, f.awaited, f.isListed = c.begun, now, now, now, false
 	p := f.entry.past
 	if p.invalid {
-		f.renews, f.forced, p.invalid = true, true, false
-		f.wasInvalid = true
+		f.renews, f.forced, f.wasInvalid, f.wasMoved = true, true, true, p.moved
+		p.invalid, p.moved = false, false
 	}
 }
 

@@ -10,20 +10,29 @@ import (
 // moveStages expires the other stages of a secret of which one has moved to another version,
 // under each spelling of its ID: Secrets Manager moves AWSCURRENT and AWSPREVIOUS in one
 // step. It also expires what is being fetched, which may have been read before the move.
-// Pinned versions are left alone. Called with mu held, for a fetch that brought s.
-func (c *Cache) moveStages(s *Snapshot) {
+// Pinned versions are left alone. If s was fetched because another stage had moved, a stage is
+// expired only if it has the version of s, which shows that it has moved once more. Called
+// with mu held, for a fetch that brought s.
+func (c *Cache) moveStages(s *Snapshot, wasMoved bool) {
 	ref, v := s.Ref(), s.details.value(s.entry.id())
 	if ref.VersionID != "" || ref.Stage != DefaultStage && ref.Stage != previousStage {
 		return
 	}
+	isOther := func(e *Entry) bool {
+		if e == nil || e.ref().Stage == ref.Stage {
+			return false
+		}
+		at := e.snap.Load()
+		return !wasMoved || e.inFlight() != nil || at != nil && at.VersionID() == v.VersionID
+	}
 	ids := spellings(ref.ID, v)
 	for _, id := range ids {
-		if e := c.known(c.resolve(Ref{ID: id})); e != nil && e.ref().Stage != ref.Stage {
+		if e := c.known(c.resolve(Ref{ID: id})); isOther(e) {
 			c.move(e)
 		}
 	}
 	for held := range c.staged {
-		if e := held.Value(); e != nil && e.ref().Stage != ref.Stage && isSame(e, ids, v) {
+		if e := held.Value(); isOther(e) && isSame(e, ids, v) {
 			c.move(e)
 		}
 	}
@@ -35,6 +44,7 @@ const previousStage = "AWSPREVIOUS"
 func (c *Cache) move(e *Entry) {
 	if e.snap.Load() != nil || e.inFlight() != nil {
 		e.invalidate(c.now())
+		e.past.moved = true
 		c.notify(e.key)
 	}
 }
