@@ -75,8 +75,8 @@ func TestALongOutageCostsWhatTheBackoffSays(t *testing.T) {
 		err         error
 		few, enough int
 	}{
-		// About 20 until the delays have grown to an hour at most, then 2 an hour.
-		"a refusal": {cache.ErrAccessDenied, 2 * 24 * 5, 2 * 24 * 9},
+		// About 12 until the delays have grown to a minute at most, then 2 a minute.
+		"a refusal": {cache.ErrAccessDenied, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
 		// About 12 until the delays have grown to a minute at most, then 2 a minute.
 		"no answer": {cache.ErrUnavailable, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
 	} {

@@ -105,8 +105,8 @@ func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
 	if t.kept != nil {
 		fail.refusal = t.kept.refusal // refuseKept has compared the two
 	}
-	if ks := kindsOf(t.fail); ks != 0 {
-		r := &refusal{Kinds: ks, At: time.Unix(0, fail.at.wall), Number: c.fetched}
+	if t.kinds != 0 {
+		r := &refusal{Kinds: t.kinds, At: time.Unix(0, fail.at.wall), Number: c.fetched}
 		if !r.isGone() {
 			r.before = fail.refusal.lastGone() // a denial does not say that the secret exists
 		}

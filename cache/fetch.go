@@ -95,7 +95,8 @@ type trip struct {
 	took time.Duration // of the source alone
 	fail error         // errBrokenOff until all else is done
 
-	kept *kept // what the sealed file has, if the source could not answer
+	kinds kinds // of fail
+	kept  *kept // what the sealed file has, if the source could not answer
 }
 
 // errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
@@ -338,10 +339,12 @@ func (s *Snapshot) own(v Value, old *Snapshot) {
 // fail remembers that a fetch failed, and returns the error for all.
 func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
 	e, now := t.entry, c.now()
+	t.kinds = kindsOf(t.fail) // not with mu held: the methods of a source's error may do anything
+	backoff := c.cfg.backoffAfter(t.fail)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leavePlace(t.fetch)
-	fail := &failure{began: t.began, at: now, first: now, count: 1, isNo: kindsOf(t.fail) != 0, forced: t.forced}
+	fail := &failure{began: t.began, at: now, first: now, count: 1, isNo: t.kinds != 0, forced: t.forced}
 	if before := e.failure(); before != nil {
 		fail.first = before.first
 		fail.count += before.count
@@ -354,7 +357,7 @@ func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
 	if t.forced {
 		fail.asked++
 	}
-	fail.delay = c.cfg.backoffAfter(t.fail).DelayAfter(fail.count, now.since(fail.first))
+	fail.delay = backoff.DelayAfter(fail.count, now.since(fail.first))
 	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.fail}
 	if c.closed {
 		return fail.err, nil

@@ -73,8 +73,12 @@ func (p *policy) read(s state, hasty bool) ruling {
 }
 
 // rest returns what is left of the back-off delay for the next read; 0 or less: nothing. The
-// one fetch that Invalidate asked for passes the delay of a refusal.
+// one fetch that Invalidate asked for passes the delay of a refusal. While a fetch is under
+// way, readers wait for that.
 func (s *state) rest() time.Duration {
+	if s.inFlight {
+		return 0
+	}
 	if s.isRefusal && s.isAsked {
 		return min(s.delay, s.forcedDelay)
 	}

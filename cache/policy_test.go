@@ -45,13 +45,13 @@ func TestThePolicyOfEveryState(t *testing.T) {
 	}{
 		{"absent", none, "absent now", "absent now", "fetch now", "fetch now", "absent", "absent", "absent"},
 		{"absent, MinRefreshInterval", paused(none), "absent now", "absent now", "fetch in 4", "fetch in 4", "absent", "absent", "absent"},
-		{"absent, down", down(none), "refused in 5", "refused in 5", "refused", "refused", "refused", "refused", "refused"},
+		{"absent, down", down(none), "refused in 5", "refused in 5", "refused", "refused", "absent", "absent", "absent"},
 		{"absent, was down", over(down(none)), "absent now", "absent now", "fetch now", "fetch now", "absent", "absent", "absent"},
-		{"absent, refused", refused(none), "refused in 5", "refused in 5", "fetch now", "refused", "refused", "refused", "refused"},
-		{"absent, refused and so Refresh", held(refused(none)), "refused in 5", "refused in 5", "refused", "refused", "refused", "refused", "refused"},
+		{"absent, refused", refused(none), "refused in 5", "refused in 5", "fetch now", "refused", "absent", "absent", "absent"},
+		{"absent, refused and so Refresh", held(refused(none)), "refused in 5", "refused in 5", "refused", "refused", "absent", "absent", "absent"},
 		{"absent, refused, Invalidate", asked(refused(none)), "absent now", "absent now", "fetch now", "refused", "absent", "absent", "absent"},
-		{"absent, refused and so Invalidate", asked(held(refused(none))), "refused in 3", "refused in 3", "refused", "refused", "refused", "refused", "refused"},
-		{"absent, down, Invalidate", asked(down(none)), "refused in 5", "refused in 5", "refused", "refused", "refused", "refused", "refused"},
+		{"absent, refused and so Invalidate", asked(held(refused(none))), "refused in 3", "refused in 3", "refused", "refused", "absent", "absent", "absent"},
+		{"absent, down, Invalidate", asked(down(none)), "refused in 5", "refused in 5", "refused", "refused", "absent", "absent", "absent"},
 
 		{"fresh", fresh, "fresh for 70 in 70", "fresh for 70 in 70", "fetch now", "fetch now", "fresh for 70", "fresh for 70", "fresh for 70"},
 		{"fresh, MinRefreshInterval", paused(fresh), "fresh for 70 in 70", "fresh for 70 in 70", "fetch in 4", "fresh", "fresh for 70", "fresh for 70", "fresh for 70"},
@@ -64,18 +64,18 @@ func TestThePolicyOfEveryState(t *testing.T) {
 		{"due, refused", early(refused(due)), "fresh for 5 in 5", "fresh for 5 in 5", "fetch now", "refused", "fresh for 10", "fresh for 10", "fresh for 10"},
 
 		{"expired", past, "expired now", "stale now", "fetch now", "fetch now", "expired", "stale", "stale for 50"},
-		{"expired, down before that", early(down(past)), "stale for 5 in 5", "stale for 5 in 5", "refused", "refused", "stale for 5", "stale for 5", "stale for 5"},
+		{"expired, down before that", early(down(past)), "stale for 5 in 5", "stale for 5 in 5", "refused", "refused", "expired", "stale", "stale for 50"},
 		{"expired, was down before that", over(early(down(past))), "expired now", "stale now", "fetch now", "fetch now", "expired", "stale", "stale for 50"},
-		{"expired, down", down(past), "stale for 5 in 5", "stale for 5 in 5", "refused", "refused", "stale for 5", "stale for 5", "stale for 5"},
+		{"expired, down", down(past), "stale for 5 in 5", "stale for 5 in 5", "refused", "refused", "stale for 50", "stale for 50", "stale for 50"},
 		{"expired, was down", over(down(past)), "stale now", "stale now", "fetch now", "fetch now", "stale for 50", "stale for 50", "stale for 50"},
-		{"expired, refused", refused(past), "stale for 5 in 5", "stale for 5 in 5", "fetch now", "refused", "stale for 5", "stale for 5", "stale for 5"},
-		{"expired, refused and so Refresh", held(refused(past)), "stale for 5 in 5", "stale for 5 in 5", "refused", "refused", "stale for 5", "stale for 5", "stale for 5"},
+		{"expired, refused", refused(past), "stale for 5 in 5", "stale for 5 in 5", "fetch now", "refused", "stale for 50", "stale for 50", "stale for 50"},
+		{"expired, refused and so Refresh", held(refused(past)), "stale for 5 in 5", "stale for 5 in 5", "refused", "refused", "stale for 50", "stale for 50", "stale for 50"},
 
 		{"invalid", invalid, "expired now", "stale now", "fetch now", "fetch now", "expired", "stale", "stale for 50"},
 		{"invalid, MinRefreshInterval", paused(invalid), "expired in 4", "stale in 4", "fetch in 4", "fetch in 4", "expired", "stale", "stale for 50"},
-		{"invalid, down", down(invalid), "stale for 5 in 5", "stale for 5 in 5", "refused", "refused", "stale for 5", "stale for 5", "stale for 5"},
+		{"invalid, down", down(invalid), "stale for 5 in 5", "stale for 5 in 5", "refused", "refused", "stale for 50", "stale for 50", "stale for 50"},
 		{"invalid, refused before that", early(refused(invalid)), "expired now", "stale now", "fetch now", "refused", "expired", "stale", "stale for 50"},
-		{"invalid, refused and so Invalidate", held(refused(invalid)), "stale for 3 in 3", "stale for 3 in 3", "refused", "refused", "stale for 3", "stale for 3", "stale for 3"},
+		{"invalid, refused and so Invalidate", held(refused(invalid)), "stale for 3 in 3", "stale for 3 in 3", "refused", "refused", "stale for 50", "stale for 50", "stale for 50"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			p, s := testPolicy, row.state
