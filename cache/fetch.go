@@ -203,7 +203,10 @@ func (c *Cache) conclude(t *trip) {
 	f.concluded = true
 	isClosed := c.closed
 	c.mu.Unlock()
-	defer close(f.done) // also if the observer ends this goroutine
+	defer func() { // also if the observer ends this goroutine
+		f.invalid = f.snap != nil && c.isInvalid(f.snap)
+		close(f.done)
+	}()
 	if isClosed {
 		f.err = &Error{Ref: t.ref, Err: ErrClosed}
 		return
@@ -220,7 +223,6 @@ func (c *Cache) conclude(t *trip) {
 		events = append(events, failed...)
 	}
 	c.observe(context.WithoutCancel(f.ctx), events...)
-	f.invalid = f.snap != nil && c.isInvalid(f.snap)
 }
 
 // inTime wraps err in ErrTimeout if the deadline had passed.

@@ -126,6 +126,8 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 			return d.fetch.snap, nil
 		case d.fetch.snap == nil && ctx.Err() != nil:
 			return c.lastGood(ctx, q, gaveUp(ctx, q.ref, "the fetch"))
+		default:
+			q.hasty, p.over = false, false // the next fetch has what is left of the reader's time
 		}
 	}
 }

@@ -165,3 +165,27 @@ func TestCloseEndsTheWaitForASlowRefresh(t *testing.T) {
 		}
 	})
 }
+
+// TestAReaderWhomStaleIfErrorRefusedWaitsForTheFetchAfterInvalidateToo: the value that came
+// meanwhile was fetched before.
+func TestAReaderWhomStaleIfErrorRefusedWaitsForTheFetchAfterInvalidateToo(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, cache.Config{StaleIfError: func(_ error, age time.Duration) bool { return age < 5*time.Second }})
+		wantGet(t, c, "db", "db v1")
+		time.Sleep(10 * time.Second)
+		s.rotate("db", "v2")
+		s.take(2 * time.Second)
+		go c.Refresh(t.Context(), ref("db"))
+		time.Sleep(500 * time.Millisecond)
+		s.rotate("db", "v3")
+		s.take(100 * time.Millisecond)
+		if err := c.Invalidate(ref("db")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(700 * time.Millisecond)
+		if d := took(func() { wantGet(t, c, "db", "db v3") }); d != 900*time.Millisecond {
+			t.Errorf("took %v", d)
+		}
+	})
+}

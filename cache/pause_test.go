@@ -3,10 +3,12 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
 )
 
 // busiest is a Source that notes how many of its calls for one ID ran at a time.
@@ -105,5 +107,58 @@ func TestAForcedFetchThatNeverBeganIsNoReasonToWait(t *testing.T) {
 		if _, err := e.Refresh(t.Context()); err != nil || time.Since(began) > 0 {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
+	})
+}
+
+// TestAFetchThatIsGivenUpIsTold: who sleeps until it ends would sleep for ever.
+func TestAFetchThatIsGivenUpIsTold(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		s.hang()
+		c := open(t, s, cache.Config{})
+		for i := range 64 {
+			go c.Get(t.Context(), ref(nameOf(i)))
+		}
+		settle()
+		e := entryOf(c, ref("db"))
+		changed := make(chan struct{}, 1)
+		defer e.Notify(changed)()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go e.Get(ctx)
+		settle()
+		if e.Quiet() < time.Hour {
+			t.Fatal("no fetch is under way")
+		}
+		select {
+		case <-changed:
+		case <-time.After(time.Minute):
+			t.Error("nothing was told")
+		}
+	})
+}
+
+// A quitter is an Observer that ends the goroutine in which it is told of a Fetched.
+type quitter struct{}
+
+func (quitter) Observe(_ context.Context, e hook.Event) {
+	if _, is := e.(hook.Fetched); is {
+		runtime.Goexit()
+	}
+}
+
+// TestWhatIsInvalidatedInAFetchIsFetchedAgain: also if the observer ends its goroutine.
+func TestWhatIsInvalidatedInAFetchIsFetchedAgain(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		s.take(100 * time.Millisecond)
+		c := open(t, s, cache.Config{Observer: quitter{}})
+		go c.Get(t.Context(), ref("db"))
+		settle()
+		if err := c.Invalidate(ref("db")); err != nil {
+			t.Fatal(err)
+		}
+		s.rotate("db", "v2")
+		wantGet(t, c, "db", "db v2")
 	})
 }

@@ -122,6 +122,7 @@ func (c *Cache) giveUp(f *fetch) {
 	e := f.entry
 	e.ends(e.failure(), false)
 	c.settle(e)
+	c.notify(e.key)
 	close(f.done)
 	c.running.Done()
 }

@@ -132,7 +132,7 @@ func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
 }
 
 // waitedEnough reports whether a reading has waited as long as a reader has to, for a fetch
-// under way or for one that begins at the end of MinRefreshInterval.
+// under way, for one that was, or for one that begins at the end of MinRefreshInterval.
 func (r *run) waitedEnough(k *known, d *reading) bool {
 	var flying *fetch // under way when the reading ended
 	for _, x := range k.fetches {
@@ -151,7 +151,8 @@ func (r *run) waitedEnough(k *known, d *reading) bool {
 		return d.took >= min(needed, r.patience()-flying.began.to(d.began)) || len(k.invalidated) > 0 && d.took >= needed
 	}
 	return d.took >= needed && slices.ContainsFunc(k.fetches, func(x *fetch) bool {
-		return x.forced && x.began.to(d.began) < r.minRefresh()
+		isAwaited := x.ended.tick > d.began.tick && x.endedBefore(d.ended) // and another is about to begin
+		return isAwaited || x.forced && x.began.to(d.began) < r.minRefresh()
 	})
 }
 

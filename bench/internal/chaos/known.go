@@ -225,7 +225,7 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 		}
 		f.told, f.failed, f.err, f.retryIn = now, failed, err, retryIn
 		switch {
-		case failed && f.owed:
+		case failed && f.owed && !isRefusal(err): // a refusal is an answer
 			k.owed = true
 		case !failed && f.forced && f.began.tick > k.last.ended.tick:
 			k.owed = false
