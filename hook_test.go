@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -141,7 +142,7 @@ func TestCloseEndsADecodingThatWaitsForTheHook(t *testing.T) {
 	})
 }
 
-// hanging is a hook that gives back the first values it is asked for at once, and then
+// hanging is a hook that gives back the first value it is asked for at once, and then
 // nothing until its context ends.
 type hanging struct{ gets atomic.Int64 }
 
@@ -150,7 +151,7 @@ func (*hanging) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
 }
 
 func (h *hanging) Get(ctx context.Context, _ hook.Item, b []byte) ([]byte, error) {
-	if h.gets.Add(1) > 2 {
+	if h.gets.Add(1) > 1 {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
@@ -204,4 +205,109 @@ func TestAPanicOfTheCodecIsNotRepeatedForEachReaderWithAHook(t *testing.T) {
 	if panics != 1 {
 		t.Errorf("the codec was asked %d times for the version at which it panics", panics)
 	}
+}
+
+// callsOf is a Hook that counts the calls of Get for each version.
+type callsOf struct {
+	moody
+	mu   sync.Mutex // guards gets
+	gets map[string]int
+}
+
+func (h *callsOf) Get(_ context.Context, item hook.Item, b []byte) ([]byte, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.gets[item.VersionID]++
+	return bytes.Clone(b), nil
+}
+
+func (h *callsOf) want(t testing.TB, n int) {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gets["v1"] != n {
+		t.Errorf("the hook's Get was called %d times, want %d", h.gets["v1"], n)
+	}
+}
+
+// TestTheFirstReadOfAVersionCallsTheHookOnce, which may be a request to KMS.
+func TestTheFirstReadOfAVersionCallsTheHookOnce(t *testing.T) {
+	for name, read := range map[string]func(context.Context, typedsecret.Option) (string, error){
+		"Get": func(ctx context.Context, with typedsecret.Option) (string, error) {
+			return typedsecret.New[string]("db", with).Get(ctx)
+		},
+		"GetWithInfo": func(ctx context.Context, with typedsecret.Option) (string, error) {
+			v, _, err := typedsecret.New[string]("db", with).GetWithInfo(ctx)
+			return v, err
+		},
+		"Refresh": func(ctx context.Context, with typedsecret.Option) (string, error) {
+			return typedsecret.New[string]("db", with).Refresh(ctx)
+		},
+		"ByID": func(ctx context.Context, with typedsecret.Option) (string, error) {
+			return typedsecret.NewByID[string](with).Get(ctx, "db")
+		},
+		"Do": func(ctx context.Context, with typedsecret.Option) (got string, err error) {
+			err = typedsecret.New[string]("db", with).Do(ctx, func(_ context.Context, v string) error { got = v; return nil })
+			return got, err
+		},
+		"Watch": func(ctx context.Context, with typedsecret.Option) (string, error) {
+			for v, err := range typedsecret.New[string]("db", with).Watch(ctx) {
+				return v, err
+			}
+			return "", errors.New("Watch ended")
+		},
+		"Preload": func(ctx context.Context, with typedsecret.Option) (string, error) {
+			return "one", typedsecret.Preload(ctx, typedsecret.New[string]("db", with))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &callsOf{gets: map[string]int{}}
+				c := open(t, storing("db", "one"), cache.Config{Hook: h})
+				if v, err := read(t.Context(), typedsecret.WithCache(c)); v != "one" || err != nil {
+					t.Errorf("%q, %v", v, err)
+				}
+				h.want(t, 1)
+			})
+		})
+	}
+}
+
+// TestEachReadWithAHookDerivesAValueOfItsOwn, also the one after the first.
+func TestEachReadWithAHookDerivesAValueOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &callsOf{gets: map[string]int{}}
+		c := open(t, storing("db", "one"), cache.Config{Hook: h})
+		handle := typedsecret.New[[]byte]("db", typedsecret.WithCache(c))
+		var readers sync.WaitGroup
+		for range 10 {
+			readers.Go(func() {
+				v, err := handle.Get(t.Context())
+				if string(v) != "one" || err != nil {
+					t.Errorf("%q, %v", v, err)
+				}
+				clear(v) // it is the reader's own
+			})
+		}
+		readers.Wait()
+		h.want(t, 10)
+	})
+}
+
+// TestAFirstReaderThatGivesUpLeavesNoValueBehind for the next, which derives its own.
+func TestAFirstReaderThatGivesUpLeavesNoValueBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &callsOf{gets: map[string]int{}}
+		c := open(t, storing("db", "one"), cache.Config{Hook: h})
+		handle := typedsecret.New[string]("db", typedsecret.WithCache(c))
+		if _, err := c.Lookup(t.Context(), cache.Ref{ID: "db"}); err != nil {
+			t.Fatal(err)
+		}
+		done, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, _ = handle.Get(done)
+		synctest.Wait()
+		wantGet(t, handle, "one")
+		h.want(t, 2)
+	})
 }

@@ -20,6 +20,7 @@ type view[T any] struct {
 	kept    bool            // value is good's decoded form
 	direct  bool            // kept, and may be returned as it is
 	fixed   bool            // the handle does not follow the default cache
+	own     bool            // value is for the one reader that has the view, which is not published
 }
 
 // trouble is what there is to know of a view whose snap does not decode.
@@ -108,6 +109,16 @@ type decoding[T any] struct {
 	done chan struct{} // closed when what follows is written
 	view *view[T]      // nil if err is set
 	err  error         // nothing is known about snap: its payload could not be had, say
+	own  *view[T]      // for the reader that began it, if the view does not keep what was decoded
+}
+
+// result returns the view for the reader that began the decoding, or for another one. Others
+// decode for themselves what the view does not keep.
+func (d *decoding[T]) result(isFirst bool) (*view[T], error) {
+	if isFirst && d.own != nil {
+		return d.own, nil
+	}
+	return d.view, d.err
 }
 
 // see returns the view of snap, or of a newer one that the slot has seen, so that
@@ -123,26 +134,26 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 		next, _ := dec.view(ctx, v, snap) // there is nothing to decode
 		return s.publish(v, next), nil
 	}
-	d, first := s.join(snap)
+	d, isFirst := s.join(snap)
 	switch forAll := context.WithoutCancel(ctx); {
-	case first && snap.Hooked():
+	case isFirst && snap.Hooked():
 		// A hook may take its time.
 		if !snap.Go(func() { s.run(forAll, dec, d) }) {
 			d.err = &Error{Ref: snap.Ref(), Err: ErrClosed}
 			s.finish(d)
 		}
-	case first:
+	case isFirst:
 		s.run(forAll, dec, d)
-		return d.view, d.err
+		return d.result(isFirst)
 	}
 	select {
 	case <-d.done: // what is there is returned although ctx is done
-		return d.view, d.err
+		return d.result(isFirst)
 	default:
 	}
 	select {
 	case <-d.done:
-		return d.view, d.err
+		return d.result(isFirst)
 	case <-ctx.Done():
 		return nil, &Error{Ref: snap.Ref(), Err: fmt.Errorf("gave up waiting for the decoding: %w", ended(ctx))}
 	}
@@ -175,7 +186,14 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 		}
 		d.err = &Error{Ref: d.snap.Ref(), Err: errUnfinished}
 		if v, d.err = dec.view(ctx, before, d.snap); d.err == nil {
-			d.view = s.publish(before, v)
+			var own *view[T]
+			if v.own {
+				copied := *v
+				own, v.value, v.own = &copied, *new(T), false
+			}
+			if d.view = s.publish(before, v); d.view == v {
+				d.own = own
+			}
 		}
 	}()
 	if v != nil && v.err() != nil && !before.toldOf(v.snap) {
@@ -250,6 +268,8 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snap
 	if sharing := d.prepare().sharing; sharing != decodeEach && !snap.Hooked() {
 		v.value, v.kept, v.direct = value, true, sharing == share
 		d.reuse(ctx, v)
+	} else {
+		v.value, v.own = value, true
 	}
 	return v, nil
 }
@@ -261,13 +281,18 @@ func (d *decoder[T]) reuse(ctx context.Context, v *view[T]) {
 	}
 }
 
-// pointer returns where one caller may read the value of v, which is never nil.
+// pointer returns where one caller may read the value of v, which is never nil. The first
+// call for a view that is one reader's own returns what was decoded for that.
 func (d *decoder[T]) pointer(ctx context.Context, v *view[T]) (*T, error) {
 	switch {
 	case v.good() == nil:
 		return new(T), v.err()
 	case v.direct:
 		return &v.value, nil
+	case v.own:
+		value := v.value
+		v.value, v.own = *new(T), false
+		return &value, nil
 	case v.kept:
 		clone, err := cloneOf(v.value)
 		if err != nil {

@@ -75,8 +75,12 @@ func TestALongOutageCostsWhatTheBackoffSays(t *testing.T) {
 		err         error
 		few, enough int
 	}{
+		// About 20 until the delays have grown to an hour at most, then 2 an hour.
+		"a deletion": {cache.ErrDeleted, 2 * 24 * 5, 2 * 24 * 9},
 		// About 12 until the delays have grown to a minute at most, then 2 a minute.
 		"a refusal": {cache.ErrAccessDenied, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
+		// About 15 until the delays have grown to 5 minutes at most, then 24 an hour.
+		"no secret": {cache.ErrNotFound, 24 * 24 * 6, 24 * 24 * 8},
 		// About 12 until the delays have grown to a minute at most, then 2 a minute.
 		"no answer": {cache.ErrUnavailable, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
 	} {
@@ -335,14 +339,18 @@ func (h *sullen) Get(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
 // TestAHookThatFailsForAWhileHidesNoValue: the next Get would return it, so a watcher
 // gets it soon, and not with the next refresh.
 func TestAHookThatFailsForAWhileHidesNoValue(t *testing.T) {
-	for _, gives := range []int64{0, 1} { // to the decoding for all, to the one for the watcher
+	for _, gives := range []int64{0, 1} { // to the watcher, which decodes for all, or to another reader before
 		for _, fails := range []int64{1, 4} {
 			synctest.Test(t, func(t *testing.T) {
 				h, cfg := &sullen{}, hourly
 				h.gives.Store(gives)
 				h.fails.Store(fails)
 				cfg.Hook = h
-				w := watch(watchOver(t, storing("k", "one"), cfg).Watch(t.Context()))
+				handle := watchOver(t, storing("k", "one"), cfg)
+				if gives > 0 {
+					wantGet(t, handle, "one")
+				}
+				w := watch(handle.Watch(t.Context()))
 				time.Sleep(time.Minute)
 				w.want(t, "error", "one") // the failures in a row are one
 				for _, err := range w.failures() {
