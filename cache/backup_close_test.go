@@ -3,8 +3,10 @@ package cache_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -110,5 +112,33 @@ func TestAWriteThatFailsIsTriedOnceASecondAtMost(t *testing.T) {
 		if n := len(observed.Of[hook.SnapshotFailed](j)); n > 3 {
 			t.Errorf("%d writes were tried in a minute without a fetch", n)
 		}
+	})
+}
+
+// TestCloseWaitsForASealerNoLongerThanFetchTimeout, and says that the file is not written.
+func TestCloseWaitsForASealerNoLongerThanFetchTimeout(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		var hangs atomic.Bool
+		sealer := willful{AEAD: gcm(t, "key"), seal: func() {
+			if hangs.Load() {
+				time.Sleep(time.Minute)
+			}
+		}}
+		c := open(t, s, cache.Config{}.WithSnapshot(filepath.Join(t.TempDir(), "secrets.sealed"), sealer))
+		get(t, c, "db")
+		settle()
+		s.rotate("db", "v2")
+		hangs.Store(true)
+		refresh(t, c, "db", "db v2")
+		var err error
+		if d := took(func() { err = c.Close() }); d > 2*cache.DefaultFetchTimeout+time.Second {
+			t.Errorf("Close took %v", d)
+		}
+		if !errors.Is(err, cache.ErrSnapshot) || !strings.Contains(err.Error(), "secrets.sealed") {
+			t.Errorf("Close says %v", err)
+		}
+		wantErr(t, c, "db", cache.ErrClosed)
+		time.Sleep(2 * time.Minute)
 	})
 }

@@ -11,6 +11,7 @@ package cache
 import (
 	"container/list"
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"sync"
@@ -148,13 +149,16 @@ func (c *Cache) CheckNow() {
 // it is nil. After Close, reads and refreshes return [ErrClosed], and no goroutine and no
 // timer of the Cache is left but those that the error speaks of. Close may be called more
 // than once, but not from a hook, an observer or a source, for whose end it waits. A sealed
-// snapshot that is out of date is written first.
+// snapshot that is out of date is written first, for which Close also waits for at most
+// Config.FetchTimeout.
 func (c *Cache) Close() error {
 	if c == nil || c.source == nil {
 		return nil
 	}
-	if c.backup != nil {
-		c.writeBackup(true)
+	var unwritten error
+	if c.backup != nil && !within(c.late(), func() { c.writeBackup(true) }) {
+		unwritten = fmt.Errorf("%w: writing %s has not ended after %v; the disk, the sealer or the hook hangs",
+			ErrSnapshot, c.backup.file.Path(), c.cfg.FetchTimeout)
 	}
 	c.mu.Lock()
 	if !c.closed {
@@ -169,19 +173,27 @@ func (c *Cache) Close() error {
 		c.notifyAll()
 	}
 	c.mu.Unlock()
+	if within(c.cfg.FetchTimeout, c.running.Wait) {
+		return unwritten
+	}
+	return errors.Join(unwritten, fmt.Errorf("%w: after Close has waited for %v, a call of the source (a %T), the hook or the observer has not returned, though its context has ended",
+		ErrTimeout, c.cfg.FetchTimeout, c.source))
+}
+
+// within runs f, and reports whether it ended in time. If not, it goes on.
+func within(d time.Duration, f func()) bool {
 	ended := make(chan struct{})
 	go func() {
-		c.running.Wait()
-		close(ended)
+		defer close(ended)
+		f()
 	}()
-	timer := time.NewTimer(c.cfg.FetchTimeout)
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ended:
-		return nil
+		return true
 	case <-timer.C:
-		return fmt.Errorf("%w: after Close has waited for %v, a call of the source (a %T), the hook or the observer has not returned, though its context has ended",
-			ErrTimeout, c.cfg.FetchTimeout, c.source)
+		return false
 	}
 }
 
