@@ -170,6 +170,8 @@ func momentOf(d time.Duration, s state) string {
 		return "until its TTL"
 	case s.delay:
 		return "until the delay's end"
+	case aOwn:
+		return "until the user's own delay's end"
 	case aTimeout:
 		return "for `FetchTimeout`"
 	case aRenew, aForced:
