@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
@@ -174,4 +175,31 @@ func TestAnErrorWhoseMethodsPanicIsNoRefusal(t *testing.T) {
 	if err := handle.Do(t.Context(), func(context.Context, string) error { return broken }); err != error(broken) {
 		t.Errorf("got a %T", err)
 	}
+}
+
+// TestDoKeepsTheBackOffOfARefusedSecret, since thousands of processes may have the same
+// trouble at the same time. A Refresh of the user's own passes it.
+func TestDoKeepsTheBackOffOfARefusedSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := storing("db", "old")
+		c := open(t, source, cache.Config{Backoff: backoff.Policy{Base: time.Minute, Max: time.Minute, Jitter: backoff.NoJitter}})
+		handle := typedsecret.New[string]("db", typedsecret.WithCache(c))
+		wantGet(t, handle, "old")
+		time.Sleep(time.Second)
+		source.fail(cache.ErrAccessDenied)
+		for began := time.Now(); time.Since(began) < 10*time.Minute+20*time.Second; time.Sleep(time.Second) {
+			err := handle.Do(t.Context(), func(context.Context, string) error {
+				return typedsecret.Rejected(errors.New("login failed"))
+			})
+			if !errors.Is(err, typedsecret.ErrRejected) {
+				t.Fatal(err)
+			}
+		}
+		if n := source.count() - 1; n > 11 {
+			t.Errorf("Do made %d calls in 10 minutes of a delay of one", n)
+		}
+		source.put("db", "new")
+		source.fail(nil)
+		wantRefresh(t, handle, "new")
+	})
 }

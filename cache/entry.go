@@ -107,7 +107,9 @@ type failure struct {
 	tried  bool // the fetch began when the value was already past its TTL
 	isNo   bool // the source refused the secret
 	forced bool // one of them was a forced fetch, so the next is too
-	asked  int  // how many in a row were forced fetches
+
+	asked   int     // for how many of them the user's own Refresh or Invalidate asked
+	askedAt instant // when the last of these began
 
 	refusal *refusal // by the source, the last of them; nil: none
 
@@ -130,7 +132,7 @@ func (f *failure) refuse(err error) *Error {
 func (f *failure) with(err *Error, tried bool) *failure {
 	return &failure{
 		err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried,
-		isNo: f.isNo, forced: f.forced, asked: f.asked, refusal: f.refusal,
+		isNo: f.isNo, forced: f.forced, asked: f.asked, askedAt: f.askedAt, refusal: f.refusal,
 	}
 }
 

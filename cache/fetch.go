@@ -25,6 +25,7 @@ type fetch struct {
 	sent   instant // when its last request began: a FetchMany may make a second one
 	forced bool
 	renews bool // Invalidate had asked for it
+	asks   kind // of the caller that began it
 
 	wasInvalid bool // the entry was, when the fetch began
 	wasMoved   bool // because another stage of the secret had moved
@@ -66,18 +67,18 @@ const grace = 100 * time.Millisecond
 
 // begin begins the fetch of e, or queues it if there are too many. Called with mu held,
 // while no fetch of e is under way.
-func (c *Cache) begin(ctx context.Context, e *Entry, forced bool, now instant) *fetch {
-	f := c.register(ctx, e, forced, now)
+func (c *Cache) begin(ctx context.Context, e *Entry, asks kind, now instant) *fetch {
+	f := c.register(ctx, e, asks, now)
 	c.queueUp(f)
 	return f
 }
 
 // register makes the fetch of e and notes that it is under way. Called with mu held.
-func (c *Cache) register(ctx context.Context, e *Entry, forced bool, now instant) *fetch {
-	f := &fetch{entry: e, ctx: ctx, began: now, sent: now, awaited: now, done: make(chan struct{})}
+func (c *Cache) register(ctx context.Context, e *Entry, asks kind, now instant) *fetch {
+	f := &fetch{entry: e, ctx: ctx, asks: asks, began: now, sent: now, awaited: now, done: make(chan struct{})}
 	s, fail := e.snap.Load(), e.failure()
 	f.renews = e.isInvalid() || s != nil && s.invalid
-	f.forced = forced || f.renews || fail != nil && fail.forced
+	f.forced = asks != read || f.renews || fail != nil && fail.forced
 	c.begun++
 	f.number = c.begun
 	e.begins(f)
@@ -86,6 +87,9 @@ func (c *Cache) register(ctx context.Context, e *Entry, forced bool, now instant
 	c.running.Add(1)
 	return f
 }
+
+// isOwn reports whether the user's own Refresh or Invalidate asked for f.
+func (f *fetch) isOwn() bool { return f.asks == renewal || f.wasInvalid && !f.wasMoved }
 
 // A trip is what the source and the hook do for one fetch.
 type trip struct {
@@ -350,14 +354,15 @@ func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
 	if before := e.failure(); before != nil {
 		fail.first = before.first
 		fail.count += before.count
-		fail.asked = before.asked
+		fail.asked, fail.askedAt = before.asked, before.askedAt
 		fail.refusal = before.refusal
 	}
 	if slow := t.slow; slow != nil {
 		fail.refusal = slow.refusal // from the sealed file
 	}
-	if t.forced {
+	if t.isOwn() {
 		fail.asked++
+		fail.askedAt = t.began
 	}
 	fail.delay = backoff.DelayAfter(fail.count, now.since(fail.first))
 	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.fail}

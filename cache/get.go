@@ -163,7 +163,7 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 	d := decision{ruling: c.policy.read(st, q.hasty), at: now, failure: e.failure(), resting: st.rest() > 0}
 	switch {
 	case d.fetchIn <= 0 && !(q.isGone && d.verdict == absent):
-		d.fetch = c.begin(ctx, e, false, now)
+		d.fetch = c.begin(ctx, e, read, now)
 	case d.fetchIn > 0 && d.fetchIn < never && !d.resting && d.verdict != fresh:
 		d.pause = c.pauseFor(ctx, e, read, d.fetchIn)
 	default:
@@ -216,7 +216,7 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	case f != nil:
 		st.failed, st.isTried, st.isRefusal = true, f.tried, f.isNo
 		st.delay = f.delay - now.since(f.at)
-		st.forcedDelay = ownDelay(f.asked) - now.since(p.forced.at)
+		st.forcedDelay = ownDelay(f.asked) - now.since(f.askedAt)
 	case st.isInvalid:
 		st.renewIn = p.renewed.left(c.cfg.MinRefreshInterval, now)
 	}

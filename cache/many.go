@@ -74,7 +74,7 @@ func (g *group) begin(entries []*Entry) {
 	c.mu.Lock()
 	for _, e := range needed {
 		if ref := e.ref(); !c.closed && e.inFlight() == nil {
-			f := c.register(g.ctx, e, false, now)
+			f := c.register(g.ctx, e, read, now)
 			f.isListed = true
 			g.waiting[ref] = f
 			refs = append(refs, ref)

@@ -33,7 +33,8 @@ type remembered struct {
 	firstAt   time.Duration // when the first of them was
 	refused   bool          // the last failure was no outage
 	forcing   bool          // one of the failures was of a forced fetch
-	asked     int           // how many were
+	asked     int           // how many Refresh or Invalidate asked for
+	askedAt   time.Duration // when the last of these began
 	tried     bool          // a failure came after the value's end
 	retryAt   time.Duration // if failures > 0
 	forcedAt  time.Duration // when the last forced fetch began; -1: never
@@ -100,7 +101,7 @@ func (m *model) passes(r *remembered) bool {
 	if r.asked > 0 {
 		own = min(time.Second<<min(r.asked-1, 10), 30*time.Second)
 	}
-	return r.refused && (r.asked == 0 || m.now >= r.forcedAt+own)
+	return r.refused && (r.asked == 0 || m.now >= r.askedAt+own)
 }
 
 func (m *model) invalidate(id string) {
@@ -113,6 +114,7 @@ func (m *model) invalidate(id string) {
 func (m *model) fetched(id, there string, forced, isOutage bool) (evicted string) {
 	r := m.of(id)
 	m.secrets[id] = r
+	isOwn := forced || r.wanted
 	forced = forced || r.invalid || r.forcing
 	if forced {
 		r.forcedAt = m.now
@@ -128,8 +130,9 @@ func (m *model) fetched(id, there string, forced, isOutage bool) (evicted string
 		r.failures++
 		r.retryAt = m.now + m.backoff.DelayAfter(r.failures, m.now-r.firstAt)
 		r.refused, r.forcing = !isOutage, forced
-		if forced {
+		if isOwn {
 			r.asked++
+			r.askedAt = m.now
 		}
 		r.wanted = r.wanted && isOutage
 		return ""

@@ -136,7 +136,7 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 			c.queueUp(d.fetch)
 		}
 	case d.fetchIn <= 0:
-		d.fetch = c.begin(ctx, e, true, now)
+		d.fetch = c.begin(ctx, e, asks, now)
 	case d.fetchIn <= c.cfg.FetchTimeout:
 		d.pause = c.pauseFor(ctx, e, asks, d.fetchIn)
 	}
@@ -180,18 +180,19 @@ func (c *Cache) endPause(ctx context.Context, e *Entry, which int) {
 	}
 	e.past.pauses[which] = nil
 	st := c.stateOf(e, now)
-	r := c.policy.read(st, false)
+	asks, r := read, c.policy.read(st, false)
 	if which == 1 {
-		r = c.policy.forced(st, renewal, false)
+		asks, r = renewal, c.policy.forced(st, renewal, false)
 	}
 	if r.fetchIn <= 0 {
-		c.begin(context.WithoutCancel(ctx), e, which == 1, now)
+		c.begin(context.WithoutCancel(ctx), e, asks, now)
 	}
 	c.settle(e)
 }
 
-// ownDelay is the least time between forced fetches of a secret that the source refuses,
-// after n of them were refused in a row: 1 s, doubling up to 30 s.
+// ownDelay is the least time between fetches of a secret that the source refuses and that the
+// user's own Refresh or Invalidate asks for, after n of them were refused in a row: 1 s,
+// doubling up to 30 s.
 func ownDelay(n int) time.Duration {
 	if n == 0 {
 		return 0

@@ -177,6 +177,41 @@ func TestWhatAsksAgainAndAgainKeepsTheBackOffOfARefusal(t *testing.T) {
 	})
 }
 
+// TestTheUsersRefreshIsHeldBackByNoOtherFetchOfARefusedSecret: by none of those that Do asks
+// for, and by none that follows the delays, forced as they may be.
+func TestTheUsersRefreshIsHeldBackByNoOtherFetchOfARefusedSecret(t *testing.T) {
+	for name, ask := range map[string]func(ctx context.Context, c *cache.Cache) error{
+		"of Do": func(ctx context.Context, c *cache.Cache) error {
+			_, err := c.LookupRecent(ctx, ref("db"))
+			return err
+		},
+		"of Get": func(ctx context.Context, c *cache.Cache) error {
+			_, err := c.Get(ctx, ref("db"))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving("db")
+				s.fail(cache.ErrAccessDenied)
+				c := open(t, s, cache.Config{Backoff: every(time.Minute)})
+				_, _ = c.Refresh(t.Context(), ref("db")) // from now on all fetches are forced
+				for range 10*60 + 20 {
+					if err := ask(t.Context(), c); !errors.Is(err, cache.ErrAccessDenied) {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Second)
+				}
+				s.mend()
+				wantErr(t, c, "db", cache.ErrAccessDenied)
+				if v, err := c.Refresh(t.Context(), ref("db")); err != nil || v.Payload.Reveal() != "db v1" {
+					t.Errorf("Refresh: %q, %v", v.Payload.Reveal(), err)
+				}
+			})
+		})
+	}
+}
+
 // TestARefreshOfAServiceThatCantAnswerKeepsTheBackOff, since the source is not asked more for
 // the asking.
 func TestARefreshOfAServiceThatCantAnswerKeepsTheBackOff(t *testing.T) {
