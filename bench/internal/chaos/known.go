@@ -145,7 +145,7 @@ func (k *known) mayPass(f *fetch) bool {
 		if !refused && !isRefusal(before.err) {
 			return false
 		}
-		if refused = true; before.forced {
+		if refused = true; before.forced && !before.many { // of a FetchMany, another may be the forced one
 			asked++
 			last = cmp.Or(last, before)
 		}
