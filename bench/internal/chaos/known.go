@@ -145,7 +145,7 @@ func (k *known) mayPass(f *fetch) bool {
 		if !refused && !isRefusal(before.err) {
 			return false
 		}
-		if refused = true; before.forced {
+		if refused = true; before.forced && !before.many { // which of many was forced is not known
 			asked++
 			last = cmp.Or(last, before)
 		}
