@@ -134,8 +134,12 @@ func longestDelay(err error) time.Duration {
 		kind error
 		most time.Duration
 	}{
-		{cache.ErrUnavailable, 40 * time.Second}, {cache.ErrTimeout, 40 * time.Second}, {cache.ErrThrottled, 40 * time.Second},
-		{cache.ErrAccessDenied, time.Minute}, {cache.ErrDecryption, time.Minute}, {cache.ErrNotFound, 5 * time.Minute},
+		{cache.ErrUnavailable, 40 * time.Second},
+		{cache.ErrTimeout, 40 * time.Second},
+		{cache.ErrThrottled, 40 * time.Second},
+		{cache.ErrAccessDenied, time.Minute},
+		{cache.ErrDecryption, time.Minute},
+		{cache.ErrNotFound, 5 * time.Minute},
 	} {
 		if errors.Is(err, row.kind) {
 			return row.most
