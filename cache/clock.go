@@ -123,8 +123,9 @@ func (k *coarseClock) onTick() {
 
 // advance sets the time to the present. At the end of the scale the clock stands still just
 // before stopped, where no deadline lies ahead. Called with mu held.
-func (k *coarseClock) advance() {
-	at := k.read()
+func (k *coarseClock) advance() { k.advanceTo(k.read()) }
+
+func (k *coarseClock) advanceTo(at instant) {
 	step := min(max(0, at.since(k.at)), farthest+tick)
 	k.at, k.time = at, min(k.time+step, (stopped-1)*tick)
 	k.now.Store(uint32(k.time / tick))
@@ -136,6 +137,17 @@ func (k *coarseClock) advanceNow() {
 	defer k.mu.Unlock()
 	if k.running {
 		k.advance()
+	}
+}
+
+// follow notes that the wall clock was set back since the last tick, as now says. What is
+// dated by now may be read until a deadline; if the wall clock is then set forward, all of
+// that step counts.
+func (k *coarseClock) follow(now instant) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if elapsed := now.mono - k.at.mono; k.running && elapsed >= 0 && now.wall-k.at.wall < elapsed {
+		k.advanceTo(now)
 	}
 }
 

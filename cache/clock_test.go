@@ -123,3 +123,20 @@ func TestAReaderThatIsSlowBringsNoDeadlineBack(t *testing.T) {
 		}
 	}
 }
+
+// TestAClockThatIsSetBackAndForwardWithinATickPassesDeadlines that were set in between: what
+// is read until then is dated by the clock as it was in between.
+func TestAClockThatIsSetBackAndForwardWithinATickPassesDeadlines(t *testing.T) {
+	k, wall, mono := testClock(t)
+	k.wake()
+	wall.Add(-int64(3 * time.Hour))
+	mono.Add(int64(tick / 4))
+	k.follow(instant{wall.Load(), mono.Load()})
+	end := k.deadline(time.Minute)
+	wall.Add(int64(time.Hour))
+	mono.Add(int64(tick / 4))
+	k.advanceNow()
+	if now := k.now.Load(); now < end {
+		t.Errorf("it reads %d, and an hour ended at %d", now, end)
+	}
+}

@@ -302,7 +302,7 @@ func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
 	e.ends(nil, true)
 	evicted := c.replace(e, s)
 	if !s.invalid {
-		c.mayReadUntil(s, s.dueAt()-now.since(at))
+		c.mayReadUntil(s, now, s.dueAt()-now.since(at))
 	}
 	isMoved := old != nil && old.VersionID() != t.v.VersionID
 	if isMoved {

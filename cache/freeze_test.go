@@ -170,3 +170,19 @@ func TestAfterTheMachineWasSuspendedInAFetchReadersWaitForIt(t *testing.T) {
 		}
 	})
 }
+
+// TestAValueThatWasFetchedWhileTheClockWasBackExpires when the clock is set forward again,
+// also within a tick.
+func TestAValueThatWasFetchedWhileTheClockWasBackExpires(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, k := serving("db", "key"), &clock{}
+		c := open(t, s, k.config(cache.Config{TTL: time.Minute}))
+		get(t, c, "key") // starts the coarse clock
+		time.Sleep(cache.Tick / 4)
+		k.set(-3 * time.Hour)
+		get(t, c, "db")
+		time.Sleep(cache.Tick / 4)
+		k.set(time.Hour)
+		wantTried(t, c, s, false)
+	})
+}

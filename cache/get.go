@@ -184,7 +184,7 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 			d.failure = slowFailure(d.fetch, q.ref)
 		}
 		if d.verdict == fresh || c.cfg.StaleIfError == nil {
-			c.mayReadUntil(d.snap, d.lookIn)
+			c.mayReadUntil(d.snap, now, d.lookIn)
 		}
 	}
 	return d
@@ -223,10 +223,11 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	return st
 }
 
-// mayReadUntil lets s be read without a look for a time. Called with mu held; s is the
-// present snapshot of its entry.
-func (c *Cache) mayReadUntil(s *Snapshot, may time.Duration) {
+// mayReadUntil lets s be read without a look for a time, from now on. Called with mu held; s
+// is the present snapshot of its entry.
+func (c *Cache) mayReadUntil(s *Snapshot, now instant, may time.Duration) {
 	if !c.cfg.CheckClock {
+		c.clock.follow(now)
 		s.until.Store(c.clock.deadline(may))
 	}
 }

@@ -183,7 +183,11 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 		if !before.forced || before.many {
 			continue
 		}
-		// From one to the next: a clock may have been set back, and forward later.
+		// From one moment to the next: a clock may have been set back, and forward later.
+		if before.endedBefore(next) {
+			since += before.ended.to(next)
+			next = before.ended
+		}
 		since += before.began.to(next)
 		next = before.began
 		isOther := (f.owed || k.mayBeOwed || r.inInvalidate > 0) && !before.owed // for Invalidate, and that for Refresh
