@@ -33,11 +33,14 @@ func (a *actor) pause() {
 func (r *run) act(a *actor) {
 	for range 5 + a.rng.IntN(15) {
 		a.pause()
-		switch a.rng.IntN(16) {
-		case 0, 1, 2, 3:
+		switch op := a.rng.IntN(16); {
+		case op == 5 && r.hasCrowds:
+			r.crowd(a)
+			continue
+		case op < 4:
 			r.burst(a)
 			continue
-		case 4:
+		case op == 4:
 			r.preload(a)
 			continue
 		}
@@ -92,7 +95,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	d := &reading{h: h}
 	r.mu.Lock()
 	floor, wasClosed, began, jumped := h.newest, r.closed, time.Since(r.start), r.jumped
-	d.began, d.wasGood = r.moment(), h.good
+	d.began, d.wasGood, d.latest = r.moment(), h.good, h.latest
 	if op == 1 {
 		r.inInvalidate++
 	}
@@ -103,7 +106,11 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 		d.left = max(0, time.Until(deadline))
 	}
 	left := max(0, min(timeout, time.Until(deadline)))
-	what, got, info, err := h.ask(ctx, op)
+	asks := ctx
+	if op == 0 {
+		asks = context.WithValue(ctx, refreshKey{}, true)
+	}
+	what, got, info, err := h.ask(asks, op)
 	took := time.Since(r.start) - began
 	d.what, d.took = what, took
 	if op == 1 {
@@ -121,6 +128,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	r.count()
 	r.judgeDo(ctx, d, err)
 	r.judgeGiven(d, err)
+	r.judgeRefresh(d, jumped, err)
 	if err != nil {
 		r.silent(err)
 		r.trace(a.name, "%s %s: %s", what, h.name, class(err))
@@ -134,7 +142,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	}
 	if what == "Invalidate" {
 		r.trace(a.name, "%s %s", what, h.name)
-		r.invalidate(h.id, d.began)
+		r.invalidate(h.key, d.began)
 		return
 	}
 	if r.mutated == Older && h.name[:5] != "bytes" && r.hits("older", 2) {
@@ -242,7 +250,7 @@ func callOf(ctx context.Context) int {
 // move floor.
 func (r *run) checkValue(h *handle, got creds, what string, floor int) {
 	r.check(rightValue)
-	moves := r.svc.history(h.id)
+	moves := r.historyOf(h)
 	if moves.first(got.N) < 0 || got != credsOf(h.id, got.N) || isBroken(got.N) && h.name[:5] != "bytes" {
 		r.violate(rightValue, fmt.Sprintf("%s of %s returned version %d, ID %q, sum %q", what, h.name, got.N, got.ID, got.Sum))
 		return

@@ -43,3 +43,18 @@ func TestTheModelNoticesWhatIsBroken(t *testing.T) {
 		}
 	}
 }
+
+// TestAPromiseIsNoticedByItsName and not by a promise that another judge keeps.
+func TestAPromiseIsNoticedByItsName(t *testing.T) {
+	for mutation, promise := range map[chaos.Mutation]string{
+		chaos.Throng:   "no more than 64 requests are under way",
+		chaos.Earlier:  "never a value that was fetched before one that was returned",
+		chaos.Stray:    "the stages of a secret move together",
+		chaos.HoldBack: "a Refresh of what is refused is held back by the delay of its own kind alone",
+	} {
+		rep := chaos.Run(t, 3, 0, 400, mutation)
+		if rep.Failed < 0 || !strings.HasPrefix(rep.Violations[0], promise+": ") {
+			t.Errorf("%q: %q", mutation, rep.Violations)
+		}
+	}
+}

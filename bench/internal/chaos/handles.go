@@ -20,10 +20,13 @@ type handle struct {
 	invalidate func(context.Context) error
 	do         func(ctx context.Context, refuse bool) (creds, error) // nil if it has none
 	byID       bool
+	isPrevious bool               // of AWSPREVIOUS
+	key        string             // under which the model knows its secret
 	preload    typedsecret.Handle // nil if it can't be preloaded
 
 	// Guarded by run.mu:
 	newest int  // the move of the label before which nothing may be returned any more
+	latest int  // the tick at which the fetch ended of what it returned last, at least
 	good   bool // it has returned a value
 }
 
@@ -78,7 +81,7 @@ func (r *run) makeHandles() {
 				return got
 			}),
 			&handle{
-				name: "byid " + id, id: id, byID: true,
+				name: "byid " + id, id: id, key: id, byID: true,
 				get:        func(ctx context.Context) (creds, error) { return byID.Get(ctx, id) },
 				withInfo:   func(ctx context.Context) (creds, typedsecret.Info, error) { return byID.GetWithInfo(ctx, id) },
 				refresh:    func(ctx context.Context) (creds, error) { return byID.Refresh(ctx, id) },
@@ -106,7 +109,7 @@ func handleOf[T any](r *run, name string, s *typedsecret.Secret[T], show func(*T
 	}
 	r.silent(s)
 	return &handle{
-		name: name, id: s.ID(),
+		name: name, id: s.ID(), key: s.ID(),
 		get: func(ctx context.Context) (creds, error) { return shown(s.Get(ctx)) },
 		withInfo: func(ctx context.Context) (creds, typedsecret.Info, error) {
 			v, info, err := s.GetWithInfo(ctx)

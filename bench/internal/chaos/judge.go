@@ -18,6 +18,7 @@ const slack = 100 * time.Millisecond
 type reading struct {
 	h            *handle
 	wasGood      bool // the handle had returned a value before
+	latest       int  // of the handle, when it began
 	what         string
 	began, ended moment
 	took         time.Duration
@@ -44,21 +45,60 @@ func (r *run) judge(d *reading, n int) {
 	if r.closed {
 		return
 	}
-	k := r.knownOf(d.h.id)
+	k := r.knownOf(d.h.key)
 	r.judgeWait(k, d)
+	r.judgeEarlier(k, d, n)
 	if r.mutated == Forget {
 		n = -1
 	}
-	r.checked(freshOrTried)
-	for _, f := range slices.Backward(k.fetches) {
-		if f.version == 0 || !f.endedBefore(d.ended) || f.failed {
-			continue
-		}
-		if (f.version == n || !r.decodes(d.h, f.version)) && r.mayReturn(k, d, f) {
-			return
+	promise := freshOrTried
+	r.checked(promise)
+	if slices.ContainsFunc(k.invalidated, func(in invalidated) bool { return in.isMove }) {
+		r.checked(moveTogether)
+		if r.mutated == Stray {
+			n = k.stray(n)
 		}
 	}
-	r.violated(freshOrTried, fmt.Sprintf("%s of %s returned version %d", d.what, d.h.name, n))
+	mayReturn := func() bool {
+		return slices.ContainsFunc(k.fetches, func(f *fetch) bool {
+			return r.mayBe(d, f, n) && r.mayReturn(k, d, f)
+		})
+	}
+	if mayReturn() {
+		return
+	}
+	if r.movesAside(mayReturn) {
+		promise = moveTogether
+	}
+	r.violated(promise, fmt.Sprintf("%s of %s returned version %d", d.what, d.h.name, n))
+}
+
+// mayBe reports whether version n, which a reading returned, may have come from f.
+func (r *run) mayBe(d *reading, f *fetch, n int) bool {
+	return f.version != 0 && f.endedBefore(d.ended) && !f.failed && (f.version == n || !r.decodes(d.h, f.version))
+}
+
+// judgeEarlier checks that what a reading returned was not fetched before what its handle had
+// returned when the reading began. A reader by ID may get an evicted value from the sealed file.
+func (r *run) judgeEarlier(k *known, d *reading, n int) {
+	if d.h.byID && r.saved != nil {
+		return
+	}
+	r.checked(neverEarlier)
+	least, from := d.latest, 0
+	if r.mutated == Earlier {
+		least = d.ended.tick
+	}
+	for _, f := range k.fetches {
+		if f.version == n && !f.failed && f.endedBefore(d.ended) && f.ended.tick >= least && (from == 0 || f.ended.tick < from) {
+			from = f.ended.tick
+		}
+	}
+	if from == 0 {
+		r.violated(neverEarlier, fmt.Sprintf("%s of %s returned version %d", d.what, d.h.name, n))
+		return
+	}
+	d.h.latest = max(d.h.latest, from)
 }
 
 // mayReturn reports whether a reading may return what f brought.
@@ -76,12 +116,8 @@ func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 		})
 		return (failed || r.waitedEnough(k, d)) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick }) && r.allowed(d, f)
 	}
-	past := func(m moment) bool {
-		return r.arrived(f).to(m) >= r.ttl() || slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
-			return in.began.tick > f.began.tick && in.ended.tick < m.tick
-		})
-	}
-	mayBePast := func(m moment) bool { return past(m) || r.cameBack(k, f, m) }
+	past := func(m moment) bool { return r.arrived(f).to(m) >= r.ttl() || k.invalid(f, m, r.counts) }
+	mayBePast := func(m moment) bool { return past(m) || r.cameBack(k, f, m) || k.invalid(f, m, invalidated.isAny) }
 	return !past(d.began) || r.wasTried(k, d, mayBePast) && r.allowed(d, f)
 }
 
@@ -150,6 +186,9 @@ func (r *run) waitedEnough(k *known, d *reading) bool {
 	case flying != nil:
 		return d.took >= min(needed, r.patience()-flying.began.to(d.began)) || len(k.invalidated) > 0 && d.took >= needed
 	}
+	if r.full.tick > d.began.tick && d.took >= needed {
+		return true // the fetch queues
+	}
 	return d.took >= needed && slices.ContainsFunc(k.fetches, func(x *fetch) bool {
 		isAwaited := x.ended.tick > d.began.tick && x.endedBefore(d.ended) // and another is about to begin
 		return isAwaited || x.forced && x.began.to(d.began) < r.minRefresh()
@@ -205,7 +244,7 @@ func (r *run) judgeGiven(d *reading, err error) {
 		return // a Do may wait for what becomes of another's call
 	}
 	most := r.patience()
-	if len(r.knownOf(d.h.id).invalidated) > 0 || r.inInvalidate > 0 {
+	if len(r.knownOf(d.h.key).invalidated) > 0 || r.inInvalidate > 0 {
 		most += min(r.minRefresh(), r.patience())
 	}
 	if d.left >= 0 {

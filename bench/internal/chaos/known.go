@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +30,11 @@ type fetch struct {
 	forced       bool
 	abandoned    bool // the cache told that it failed before the source returned
 	owed         bool // Invalidate had asked for a forced one
+	mayBeOwed    bool // or perhaps had, or another stage had moved
 	many         bool // forced, if one of them is
+	isOwn        bool // the user's own Refresh or Invalidate asked for it
+	mayBeOwn     bool // or perhaps did
+	mayFollow    bool // it may be made because another stage has moved
 
 	told    moment // when the cache had told of it; tick 0: not yet
 	failed  bool   // so it told
@@ -73,13 +76,18 @@ type known struct {
 	evicted     []moment
 	last        invalidated
 	owed        bool // the next fetch has to be a forced one
-	mayBeOwed   bool // that is not known, as a fetch began during the Invalidate
+	mayBeOwed   bool // that is not known, as a fetch began during the Invalidate, or another stage has moved
+	mayFollow   bool // another stage has moved since the last success
 	failures    int  // since the last success, as the cache told
 	firstFailed moment
 }
 
 // invalidated is one call of Invalidate.
-type invalidated struct{ began, ended moment }
+type invalidated struct {
+	began, ended moment
+	isMove       bool // of another stage, in place of a call
+	isUnsure     bool // the cache need not have followed it
+}
 
 func (r *run) moment() moment {
 	r.tick++
@@ -109,7 +117,10 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := r.knownOf(id)
-	f := &fetch{began: r.moment(), forced: cache.IsForced(ctx) && r.mutated != Unforced, owed: k.owed, many: many}
+	f := &fetch{began: r.moment(), forced: cache.IsForced(ctx) && r.mutated != Unforced, owed: k.owed, mayBeOwed: k.mayBeOwed, many: many}
+	f.mayFollow = k.mayFollow
+	f.isOwn = isOfRefresh(ctx) || f.owed && !f.mayBeOwed && !f.mayFollow
+	f.mayBeOwn = f.isOwn || f.owed || f.mayBeOwed || r.inInvalidate > 0
 	r.judgePace(id, k, f)
 	k.mayBeOwed = false
 	if k.owed {
@@ -120,7 +131,7 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 		k.owed = false
 	}
 	// What is kept may be refreshed in the background.
-	kept := slices.ContainsFunc(k.fetches, func(f *fetch) bool { return f.told.tick > 0 && !f.failed })
+	kept := k.hasValue()
 	by := callOf(ctx)
 	r.checked(itsValues)
 	if by == 0 || r.mutated == Blank {
@@ -131,26 +142,6 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	}
 	k.fetches = append(k.fetches, f)
 	return f
-}
-
-// mayPass reports whether a forced fetch passes the back-off of a refusal: the first does, and
-// then one after 1 s, 2 s and so on up to 30 s.
-func (k *known) mayPass(f *fetch) bool {
-	refused, asked := false, 0
-	var last *fetch // the last forced one
-	for _, before := range slices.Backward(k.fetches) {
-		if !before.failed {
-			break
-		}
-		if !refused && !isRefusal(before.err) {
-			return false
-		}
-		if refused = true; before.forced && !before.many { // of a FetchMany, another may be the forced one
-			asked++
-			last = cmp.Or(last, before)
-		}
-	}
-	return refused && (last == nil || last.began.to(f.began) >= min(time.Second<<min(asked-1, 10), 30*time.Second))
 }
 
 func isRefusal(err error) bool {
@@ -168,13 +159,15 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 			r.violated(withBackoff, fmt.Sprintf("two fetches of %v at a time", id))
 		}
 		if before.told.tick > 0 {
-			if since := before.told.to(f.began); before.failed && since < before.retryIn && !(f.forced && k.mayPass(f)) {
+			if since := before.told.to(f.began); before.failed && since < before.retryIn && !k.mayPass(f) {
 				r.violated(withBackoff, fmt.Sprintf("%v was fetched %v after a failure, which said %v", id, since, before.retryIn))
 			}
 			break
 		}
 	}
-	if !f.forced || f.many || r.cfg.MaxSize != 0 {
+	failed := k.lastFailure()
+	isStill := failed != nil && failed.forced // until one succeeds, whatever began it
+	if !f.forced || f.many || isStill && !f.isOwn || r.cfg.MaxSize != 0 {
 		return
 	}
 	r.checked(apart)
@@ -231,13 +224,15 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 		switch {
 		case failed && f.owed && !isRefusal(err): // a refusal is an answer
 			k.owed = true
+		case failed && f.mayBeOwed && !isRefusal(err):
+			k.mayBeOwed = true
 		case !failed && f.forced && f.began.tick > k.last.ended.tick:
 			k.owed = false
 		}
 		break
 	}
 	if !failed {
-		k.failures = 0
+		k.failures, k.mayFollow = 0, false
 		return k
 	}
 	if k.failures++; k.failures == 1 {
@@ -251,7 +246,7 @@ func (r *run) invalidate(id string, began moment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := r.knownOf(id)
-	in := invalidated{began, r.moment()}
+	in := invalidated{began: began, ended: r.moment()}
 	k.last = in
 	since := false // a fetch has begun since
 	for _, f := range slices.Backward(k.fetches) {
@@ -260,6 +255,15 @@ func (r *run) invalidate(id string, began moment) {
 	k.invalidated = append(k.invalidated, in)
 	k.owed = k.owed || !since
 	k.mayBeOwed = k.mayBeOwed || since
+}
+
+func (invalidated) isAny() bool { return true }
+
+// invalid reports whether what f brought has been invalidated before m, by what counts.
+func (k *known) invalid(f *fetch, m moment, counts func(invalidated) bool) bool {
+	return slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
+		return counts(in) && in.began.tick > f.began.tick && in.ended.tick < m.tick
+	})
 }
 
 func (r *run) minRefresh() time.Duration {

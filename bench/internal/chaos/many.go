@@ -35,6 +35,7 @@ func (m fetchingMany) FetchMany(ctx context.Context, refs []cache.Ref, answer an
 		again.Go(func() {
 			cache.MakeRequests(ctx, slices.Values([][]cache.Ref{{ref}}), answer, func(ctx context.Context, _ []cache.Ref) (err error) {
 				var v cache.Value
+				defer r.arrives(ctx)()
 				r.goesOn(f)
 				defer func() {
 					if r.ends(f, numberOf(v)); err == nil && v.VersionID != "" {
@@ -63,9 +64,10 @@ func (m fetchingMany) FetchMany(ctx context.Context, refs []cache.Ref, answer an
 // request is one of FetchMany. It leaves some to alone.
 func (m fetchingMany) request(ctx context.Context, refs []cache.Ref, answer answerFunc, alone func(cache.Ref, *fetch)) error {
 	r := m.r
+	defer r.arrives(ctx)()
 	open := map[cache.Ref]*fetch{}
 	for _, ref := range refs {
-		open[ref] = r.begins(ctx, ref.ID, true)
+		open[ref] = r.begins(ctx, keyOf(ref.ID, ref.Stage), true)
 	}
 	defer func() {
 		for _, f := range open {

@@ -53,12 +53,16 @@ const (
 	staleLimited = "past its TTL no value that StaleIfError refuses"
 	itsValues    = "a fetch has the values of its caller"
 	triesAgain   = "Do tries again within its budget"
+	fewRequests  = "no more than 64 requests are under way"
+	neverEarlier = "never a value that was fetched before one that was returned"
+	moveTogether = "the stages of a secret move together"
+	ownBackoff   = "a Refresh of what is refused is held back by the delay of its own kind alone"
 )
 
 // Promises are those that are checked.
 var Promises = []string{
 	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, isGiven, forcedAfter, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
-	bounded, staleLimited, itsValues, triesAgain,
+	bounded, staleLimited, itsValues, triesAgain, fewRequests, neverEarlier, moveTogether, ownBackoff,
 }
 
 // A Mutation breaks the system on purpose, to see that the model notices.
@@ -85,11 +89,15 @@ const (
 	GiveUp     Mutation = "Do gives up at once"
 	Resurrect  Mutation = "a sealed snapshot has what was deleted"
 	Unmarked   Mutation = "a sealed snapshot does not know what was refused"
+	Throng     Mutation = "more requests than there are places for"
+	Earlier    Mutation = "a handle returns a value that was fetched before the last one"
+	Stray      Mutation = "a stage stays where it is when another one moves"
+	HoldBack   Mutation = "a Refresh is held back by the delays of others"
 	NoMutation Mutation = ""
 )
 
 // Mutations are all of them.
-var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Dawdle, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp, Resurrect, Unmarked}
+var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Dawdle, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp, Resurrect, Unmarked, Throng, Earlier, Stray, HoldBack}
 
 // run is one sequence that is being played.
 type run struct {
@@ -108,6 +116,8 @@ type run struct {
 
 	saved      *saved        // nil: there is no sealed snapshot
 	staleLimit time.Duration // of StaleIfError; 0: there is none
+	hasCrowds  bool          // actors read many secrets at a time
+	hasStages  bool          // there are handles of AWSPREVIOUS
 
 	mu           sync.Mutex // guards what follows
 	res          *Result
@@ -118,6 +128,9 @@ type run struct {
 	calls        int            // of the handles
 	dead         map[int]bool   // those calls that must begin no fetch
 	inInvalidate int            // calls of Invalidate that have not returned
+	requests     int            // under way at the source
+	full         moment         // when all places were taken, last
+	ignoresMoves bool           // while a judgement is made without them
 	jumped       time.Duration  // when a clock was last set
 	noticed      time.Duration  // jumped at the last CheckNow
 	closed       bool
@@ -157,6 +170,10 @@ func (r *run) play() {
 	r.rough = []int{0, 2, 6, 12}[r.rng.IntN(4)]
 	r.configure()
 	r.makeHandles()
+	r.hasCrowds = r.hits("crowds", 6)
+	if r.hasStages = r.saved == nil && r.hits("stages", 3); r.hasStages {
+		r.makeStages()
+	}
 	var actors sync.WaitGroup
 	for a := range 2 + r.rng.IntN(3) {
 		actors.Go(func() { r.act(r.actor(fmt.Sprint("actor ", a))) })

@@ -123,12 +123,17 @@ func (s *service) Fetch(_ context.Context, ref cache.Ref) (cache.Value, error) {
 	case s.deleted[ref.ID]:
 		return cache.Value{}, cache.ErrDeleted
 	}
+	if ref.Stage == previous {
+		if h = h.previous(); len(h) == 0 {
+			return cache.Value{}, cache.ErrNotFound
+		}
+	}
 	n := h[len(h)-1]
 	answer := payloadOf(ref.ID, n) + ref.ID + versionID(n)
 	size := len(payloadOf(ref.ID, n))
 	return cache.Value{
 		Payload: cache.StringPayload(answer[:size]), Name: answer[size : size+len(ref.ID)],
-		VersionID: answer[size+len(ref.ID):], Stages: []string{"AWSCURRENT"},
+		VersionID: answer[size+len(ref.ID):], Stages: []string{ref.Stage},
 	}, nil
 }
 

@@ -25,7 +25,8 @@ type watched struct {
 
 func (w *watched) Fetch(ctx context.Context, ref cache.Ref) (v cache.Value, err error) {
 	r := w.r
-	seen := r.begins(ctx, ref.ID, false)
+	defer r.arrives(ctx)()
+	seen := r.begins(ctx, keyOf(ref.ID, ref.Stage), false)
 	defer func() { r.ends(seen, numberOf(v)) }()
 	defer r.lasts(ctx, time.Now())
 	return w.fetch(ctx, ref)
@@ -44,7 +45,7 @@ func (r *run) lasts(ctx context.Context, began time.Time) {
 func (w *watched) fetch(ctx context.Context, ref cache.Ref) (v cache.Value, err error) {
 	r := w.r
 	f := none
-	draw := r.stream("fetch " + ref.ID)
+	draw := r.stream("fetch " + keyOf(ref.ID, ref.Stage))
 	if draw.IntN(16) < r.rough {
 		f = fault(1 + draw.IntN(int(faults)-1))
 		r.fault(faultNames[f])
@@ -83,12 +84,14 @@ func (r *run) observe(_ context.Context, e hook.Event) {
 		r.failed(e)
 	case hook.Fetched:
 		r.mu.Lock()
-		r.tells(e.ID, nil, 0)
+		r.tells(keyOf(e.ID, e.Stage), nil, 0)
 		r.mu.Unlock()
+	case hook.Rotated:
+		r.moves(e)
 	case hook.Evicted:
 		r.fault("eviction")
 		r.mu.Lock()
-		k := r.knownOf(e.ID)
+		k := r.knownOf(keyOf(e.ID, e.Stage))
 		k.evicted = append(k.evicted, r.moment())
 		r.mu.Unlock()
 	case hook.DecodeFailed:
@@ -114,7 +117,7 @@ func (r *run) failed(e hook.FetchFailed) {
 	if r.mutated == Hammer {
 		retryIn += time.Minute
 	}
-	k := r.tells(e.ID, e.Err, retryIn)
+	k := r.tells(keyOf(e.ID, e.Stage), e.Err, retryIn)
 	p := r.cfg.Backoff
 	p.Max = longestDelay(e.Err)
 	p.Jitter = backoff.NoJitter
@@ -172,11 +175,11 @@ func turned(data []byte) []byte {
 }
 
 func (s *scrambler) Put(_ context.Context, item hook.Item, plain []byte) ([]byte, error) {
-	return turned(plain), s.trouble("put " + item.ID)
+	return turned(plain), s.trouble("put " + keyOf(item.ID, item.Stage))
 }
 
 func (s *scrambler) Get(_ context.Context, item hook.Item, stored []byte) ([]byte, error) {
-	return turned(stored), s.trouble("get " + item.ID)
+	return turned(stored), s.trouble("get " + keyOf(item.ID, item.Stage))
 }
 
 // effects are faults of the service and of the way to it.
@@ -207,7 +210,7 @@ func (r *run) sdk() cache.Source {
 		if _, err := server.Create(name, v.Payload.Reveal()); err != nil && server.Calls() == 0 {
 			return cache.Value{}, err
 		}
-		draw := r.stream("sdk " + ref.ID)
+		draw := r.stream("sdk " + keyOf(ref.ID, ref.Stage))
 		if draw.IntN(16) < r.rough {
 			names := sortedKeys(effects)
 			kind := names[draw.IntN(len(names))]
@@ -218,7 +221,7 @@ func (r *run) sdk() cache.Source {
 			}
 			defer stop()
 		}
-		got, err := source.Fetch(ctx, cache.Ref{ID: name, Stage: ref.Stage})
+		got, err := source.Fetch(ctx, cache.Ref{ID: name, Stage: cache.DefaultStage})
 		got.Name, got.VersionID, got.ARN = v.Name, v.VersionID, ""
 		return got, err
 	})
