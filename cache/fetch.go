@@ -306,7 +306,7 @@ func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
 	}
 	isMoved := old != nil && old.VersionID() != t.v.VersionID
 	if isMoved {
-		c.moveStages(s, t.wasMoved)
+		c.moveStages(s, t.fetch)
 	}
 	c.outdateBackup()
 	c.notify(e.key)

@@ -4,16 +4,17 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"weak"
 )
 
 // moveStages expires the other stages of a secret of which one has moved to another version,
 // under each spelling of its ID: Secrets Manager moves AWSCURRENT and AWSPREVIOUS in one
 // step. It also expires what is being fetched, which may have been read before the move.
-// Pinned versions are left alone. If s was fetched because another stage had moved, a stage is
-// expired only if it has the version of s, which shows that it has moved once more. Called
-// with mu held, for a fetch that brought s.
-func (c *Cache) moveStages(s *Snapshot, wasMoved bool) {
+// Pinned versions are left alone. If s was fetched because another stage had moved, that stage
+// is expired only if it may have moved once more since: it has the version of s, or it was
+// fetched more than a second before s. Called with mu held, for a fetch f that brought s.
+func (c *Cache) moveStages(s *Snapshot, f *fetch) {
 	ref, v := s.Ref(), s.details.value(s.entry.id())
 	if ref.VersionID != "" || ref.Stage != DefaultStage && ref.Stage != previousStage {
 		return
@@ -23,7 +24,8 @@ func (c *Cache) moveStages(s *Snapshot, wasMoved bool) {
 			return false
 		}
 		at := e.snap.Load()
-		return !wasMoved || e.inFlight() != nil || at != nil && at.VersionID() == v.VersionID
+		return !f.wasMoved || e.inFlight() != nil ||
+			at != nil && (at.VersionID() == v.VersionID || f.began.since(at.at) > time.Second)
 	}
 	ids := spellings(ref.ID, v)
 	for _, id := range ids {

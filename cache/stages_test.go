@@ -207,3 +207,37 @@ func TestAMoveDuringAnOutageIsNotForgotten(t *testing.T) {
 		}
 	})
 }
+
+// TestAStageThatFollowsLateShowsThatTheOtherHasMovedOnceMore, in an outage between the two
+// fetches.
+func TestAStageThatFollowsLateShowsThatTheOtherHasMovedOnceMore(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &signer{keys: 1}
+		c := open(t, s, cache.Config{Backoff: every(time.Second)})
+		current, previous := entryOf(c, cache.Ref{ID: signerName}), entryOf(c, cache.Ref{ID: signerName, Stage: "AWSPREVIOUS"})
+		wantEntry(t, current, "k1")
+		wantEntry(t, previous, "k0")
+		s.rotate()
+		time.Sleep(time.Second)
+		if _, err := current.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.fail = true
+		wantEntry(t, previous, "k0")
+		s.fail = false
+		s.rotate()
+		s.rotate()
+		time.Sleep(2 * time.Second)
+		wantEntry(t, previous, "k0") // nobody waits after a try that failed
+		settle()
+		s.fetches()
+		wantEntry(t, previous, "k3")
+		wantEntry(t, current, "k4")
+		wantEntry(t, previous, "k3")
+		time.Sleep(time.Minute)
+		wantEntry(t, current, "k4")
+		if n := s.fetches(); n > 2 {
+			t.Errorf("the move took %d more fetches", n)
+		}
+	})
+}

@@ -131,7 +131,7 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 		k.owed = false
 	}
 	// What is kept may be refreshed in the background.
-	kept := k.hasValue()
+	kept := k.lastGood() != nil
 	by := callOf(ctx)
 	r.checked(itsValues)
 	if by == 0 || r.mutated == Blank {

@@ -86,9 +86,14 @@ func (r *run) judgeRefresh(d *reading, jumped time.Duration, err error) {
 	}
 }
 
-// hasValue reports whether the cache has told of a value.
-func (k *known) hasValue() bool {
-	return slices.ContainsFunc(k.fetches, func(f *fetch) bool { return f.told.tick > 0 && !f.failed })
+// lastGood returns the last fetch that brought a value, as the cache has told, or nil.
+func (k *known) lastGood() *fetch {
+	for _, f := range slices.Backward(k.fetches) {
+		if f.told.tick > 0 && !f.failed {
+			return f
+		}
+	}
+	return nil
 }
 
 // keyOf is the name under which the model knows a Ref.

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"slices"
+	"time"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/hook"
@@ -32,8 +33,8 @@ func (r *run) historyOf(h *handle) history {
 }
 
 // moves notes that the cache has seen a stage move: so the other stage counts as invalidated
-// since the fetch ended that saw it. Of a fetch that was itself made because the other stage
-// had moved, that is not known.
+// since the fetch ended that saw it. That is not sure if the fetch was itself made because the
+// other stage had moved, a moment before.
 func (r *run) moves(e hook.Rotated) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -41,18 +42,14 @@ func (r *run) moves(e hook.Rotated) {
 	if e.Stage == previous {
 		other = e.ID
 	}
-	var seen *fetch
-	for _, f := range slices.Backward(r.knownOf(keyOf(e.ID, e.Stage)).fetches) {
-		if f.told.tick > 0 && !f.failed {
-			seen = f
-			break
-		}
-	}
+	seen := r.knownOf(keyOf(e.ID, e.Stage)).lastGood()
 	if seen == nil || !r.hasStages {
 		return
 	}
 	k := r.knownOf(other)
-	in := invalidated{began: seen.ended, ended: r.moment(), isMove: true, isUnsure: seen.mayFollow}
+	had := k.lastGood()
+	follows := seen.mayFollow && had != nil && r.arrived(had).to(seen.began) <= time.Second
+	in := invalidated{began: seen.ended, ended: r.moment(), isMove: true, isUnsure: follows}
 	k.last = in
 	k.invalidated = append(k.invalidated, in)
 	k.mayBeOwed, k.mayFollow = true, true
