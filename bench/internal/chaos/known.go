@@ -77,7 +77,8 @@ type known struct {
 	last        invalidated
 	owed        bool // the next fetch has to be a forced one
 	mayBeOwed   bool // that is not known, as a fetch began during the Invalidate, or another stage has moved
-	mayFollow   bool // another stage has moved since the last success
+	mayFollow   bool // another stage has moved since the last fetch began that succeeded
+	movedTick   int  // when it moved last
 	failures    int  // since the last success, as the cache told
 	firstFailed moment
 }
@@ -213,6 +214,7 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 	k := r.knownOf(id)
 	now := r.moment()
 	isAbandoned := !slices.ContainsFunc(k.fetches, func(f *fetch) bool { return f.told.tick == 0 && f.ended.tick > 0 })
+	var told *fetch
 	for _, f := range k.fetches {
 		if f.told.tick > 0 || f.ended.tick == 0 && !isAbandoned {
 			continue
@@ -220,6 +222,7 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 		if isAbandoned { // its source goes on though its context is done
 			f.ended, f.abandoned = now, true
 		}
+		told = f
 		f.told, f.failed, f.err, f.retryIn = now, failed, err, retryIn
 		switch {
 		case failed && f.owed && !isRefusal(err): // a refusal is an answer
@@ -232,7 +235,8 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 		break
 	}
 	if !failed {
-		k.failures, k.mayFollow = 0, false
+		k.failures = 0
+		k.mayFollow = k.mayFollow && told != nil && told.began.tick < k.movedTick
 		return k
 	}
 	if k.failures++; k.failures == 1 {

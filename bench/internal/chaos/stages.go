@@ -52,7 +52,7 @@ func (r *run) moves(e hook.Rotated) {
 	in := invalidated{began: seen.ended, ended: r.moment(), isMove: true, isUnsure: follows}
 	k.last = in
 	k.invalidated = append(k.invalidated, in)
-	k.mayBeOwed, k.mayFollow = true, true
+	k.mayBeOwed, k.mayFollow, k.movedTick = true, true, in.ended.tick
 }
 
 // movesAside calls f as if no stage had moved. Called with r.mu held.
