@@ -285,7 +285,7 @@ func (r *run) checkFreshness(h *handle, info typedsecret.Info, jumped time.Durat
 // one was, nor so shortly before the moment at that the cache may not have noticed. Called
 // with r.mu held.
 func (r *run) steady(jumped, at time.Duration) bool {
-	return r.jumped == jumped && (jumped == 0 || r.cfg.CheckClock || r.noticed == jumped || at-jumped >= 2*slack)
+	return r.jumped == jumped && (jumped == 0 || r.cfg.CheckClock || r.noticed == jumped && r.noticedAt <= at || at-jumped >= 2*slack)
 }
 
 // class is what the trace shows of an error, whose text may hold what is drawn elsewhere.
@@ -350,7 +350,7 @@ func (r *run) checkNow() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.c.CheckNow() // calls nothing of ours
-	r.noticed = r.jumped
+	r.noticed, r.noticedAt = r.jumped, time.Since(r.start)
 }
 
 // jump sets the clocks.

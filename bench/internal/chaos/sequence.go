@@ -133,6 +133,7 @@ type run struct {
 	ignoresMoves bool           // while a judgement is made without them
 	jumped       time.Duration  // when a clock was last set
 	noticed      time.Duration  // jumped at the last CheckNow
+	noticedAt    time.Duration  // when that was
 	closed       bool
 	closing      moment // when Close was called
 }
