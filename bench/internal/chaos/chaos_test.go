@@ -22,18 +22,6 @@ func TestRandomSequencesBreakNoPromise(t *testing.T) {
 	}
 }
 
-// TestSequencesThatOnceBrokeAPromiseBreakNone: of the library, or of a model that was wrong.
-func TestSequencesThatOnceBrokeAPromiseBreakNone(t *testing.T) {
-	for _, s := range []struct {
-		seed uint64
-		i    int
-	}{{2, 724}, {5, 8188}, {1401, 890}, {1404, 19085}, {1404, 4666}, {1406, 3891}, {1406, 11801}, {1420, 4953}, {1420, 12189}, {1420, 16802}, {1430, 14177}, {1432, 1266}, {1432, 8311}} {
-		if rep := chaos.Run(t, s.seed, s.i, 1, chaos.NoMutation); rep.Failed >= 0 {
-			t.Error(rep.Failure(s.seed))
-		}
-	}
-}
-
 func TestTheModelNoticesWhatIsBroken(t *testing.T) {
 	for _, m := range chaos.Mutations {
 		if rep := chaos.Run(t, 3, 0, 400, m); rep.Failed < 0 {
