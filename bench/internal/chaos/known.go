@@ -168,7 +168,7 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 	}
 	failed := k.lastFailure()
 	isStill := failed != nil && failed.forced // until one succeeds, whatever began it
-	if !f.forced || f.many || isStill && !f.isOwn || r.cfg.MaxSize != 0 {
+	if !f.forced || f.many || (isStill || f.mayFollow) && !f.isOwn || r.cfg.MaxSize != 0 {
 		return
 	}
 	r.checked(apart)
