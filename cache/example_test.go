@@ -229,8 +229,12 @@ func ExampleEntry_Notify() {
 	defer c.Close()
 	ctx, ref := context.Background(), cache.Ref{ID: "prod/db"}
 
+	entry, err := c.Entry(ref) // as long as it is kept, the secret is not evicted
+	if err != nil {
+		panic(err)
+	}
 	changed := make(chan struct{}, 1)
-	defer entryOf(c, ref).Notify(changed)()
+	defer entry.Notify(changed)()
 	v, _ := c.Get(ctx, ref)
 	<-changed // by the fetch of that
 	fmt.Println(v.Payload.Reveal())
@@ -239,7 +243,7 @@ func ExampleEntry_Notify() {
 	go c.Refresh(ctx, ref) // somewhere else in the program
 	select {
 	case <-changed:
-	case <-time.After(entryOf(c, ref).Quiet()): // else a Get is due by then, which refreshes
+	case <-time.After(entry.Quiet()): // else a Get is due by then, which refreshes
 	}
 	v, _ = c.Get(ctx, ref)
 	fmt.Println(v.Payload.Reveal())
