@@ -185,6 +185,8 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 		since += before.began.to(next)
 		next = before.began
 		isOther := (f.owed || k.mayBeOwed || r.inInvalidate > 0) && !before.owed // for Invalidate, and that for Refresh
+		// After a failure only its back-off keeps the fetch for Invalidate apart.
+		isOther = isOther || f.owed && failed != nil && failed.began.tick > before.began.tick
 		if before.brought(f.began) && since < r.minRefresh() && !isOther {
 			r.violated(apart, fmt.Sprintf("those of %s are %v", id, since))
 		}
