@@ -23,6 +23,14 @@ func servingMany(n int) *service {
 	return s
 }
 
+// refsOfMany returns the Refs of the secrets of servingMany.
+func refsOfMany(n int) (refs []cache.Ref) {
+	for i := range n {
+		refs = append(refs, ref(nameOf(i)))
+	}
+	return refs
+}
+
 func TestExactlyMaxSizeSecretsAreKept(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 100, 1024} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
@@ -255,6 +263,27 @@ func TestAReadInAnOutageIsAUse(t *testing.T) {
 		get(t, c, "b")
 		if n := s.countOf()["b"]; n != 2 {
 			t.Errorf("b was fetched %d times", n)
+		}
+	})
+}
+
+// TestARefreshThatNeedsAPlaceTellsOfTheSecretThatLosesIt: a handle's secret that had left the
+// order takes a place there when it is read by ID.
+func TestARefreshThatNeedsAPlaceTellsOfTheSecretThatLosesIt(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		j := &observed.Journal{}
+		c := open(t, serving("a", "b"), cache.Config{MaxSize: 1, MinRefreshInterval: time.Minute, Observer: j})
+		e := entryOf(c, ref("a"))
+		if _, err := e.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		get(t, c, "b") // takes the place of a, which its handle keeps
+		if _, err := c.LookupRecent(t.Context(), ref("a")); err != nil {
+			t.Error(err)
+		}
+		want := []hook.Evicted{{Secret: hook.Secret{ID: "b", Stage: "AWSCURRENT", VersionID: "v1"}}}
+		if diff := cmp.Diff(want, observed.Of[hook.Evicted](j)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }

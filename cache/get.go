@@ -89,9 +89,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 		if first {
 			asked = d.at
 		}
-		if d.evicted != nil {
-			c.observe(ctx, hook.Evicted{Secret: d.evicted.event()})
-		}
+		c.observeEviction(ctx, &d)
 		switch {
 		case d.verdict == fresh:
 			return d.snap, nil
@@ -132,11 +130,19 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 	}
 }
 
+// observeEviction reports the secret that a read by ID has put out of the order, if any.
+func (c *Cache) observeEviction(ctx context.Context, d *decision) {
+	if d.evicted != nil {
+		c.observe(ctx, hook.Evicted{Secret: d.evicted.event()})
+	}
+}
+
 // lastGood returns the last good value to a reader whose context has ended, if there is one
 // that StaleIfError allows, else err.
 func (c *Cache) lastGood(ctx context.Context, q query, err error) (*Snapshot, error) {
 	q.hasty, q.isGone = true, true
 	d := c.look(ctx, &q)
+	c.observeEviction(ctx, &d)
 	if d.verdict == fresh || d.verdict == stale && c.refusesStale(ctx, &d) == nil {
 		return d.snap, nil
 	}
@@ -149,13 +155,7 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, err := q.held, error(nil)
-	switch {
-	case c.closed:
-		err = &Error{Ref: q.ref, Err: ErrClosed}
-	case e == nil:
-		e, err = c.entry(q.ref)
-	}
+	e, err := c.entryFor(q)
 	if err != nil {
 		return decision{ruling: ruling{verdict: refused}, err: err, at: now}
 	}
@@ -188,6 +188,14 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 		}
 	}
 	return d
+}
+
+// entryFor returns the entry that a query is about. Called with mu held.
+func (c *Cache) entryFor(q *query) (*Entry, error) {
+	if q.held != nil && !c.closed {
+		return q.held, nil
+	}
+	return c.entry(q.ref)
 }
 
 // stateOf returns what is known of e. Called with mu held.

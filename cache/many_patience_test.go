@@ -79,12 +79,7 @@ func TestGetAllOfManyThatHangReturnsWhatThereIs(t *testing.T) {
 		for name, interval := range map[string]time.Duration{"at once": 0, "at a pace": time.Millisecond} {
 			t.Run(fmt.Sprintf("%s, at a start: %v", name, start), func(t *testing.T) {
 				virtual(t, func(t *testing.T) {
-					s := serving()
-					var all []cache.Ref
-					for i := range 300 {
-						s.versions[nameOf(i)] = "v1"
-						all = append(all, ref(nameOf(i)))
-					}
+					s, all := servingMany(300), refsOfMany(300)
 					cfg := cache.Config{TTL: time.Hour, NoRefreshAhead: true}
 					if start {
 						cfg = cfg.WithSnapshot(filepath.Join(t.TempDir(), "secrets.sealed"), gcm(t, "key"))
@@ -122,12 +117,7 @@ func TestGetAllAtAStartTakesNothingFromTheFileThatCanBeFetched(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T) {
-				s := serving()
-				var all []cache.Ref
-				for i := range 300 {
-					s.versions[nameOf(i)] = "v1"
-					all = append(all, ref(nameOf(i)))
-				}
+				s, all := servingMany(300), refsOfMany(300)
 				cfg := cache.Config{}.WithSnapshot(filepath.Join(t.TempDir(), "secrets.sealed"), gcm(t, "key"))
 				c := open(t, s, cfg)
 				getAll(t.Context(), c, all, nil)

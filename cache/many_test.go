@@ -229,12 +229,7 @@ func TestAllThatHasToBeFetchedIsInOneList(t *testing.T) {
 
 func TestASourceWithoutFetchManyIsAskedForEach(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := serving()
-		var all []cache.Ref
-		for i := range 200 {
-			s.versions[nameOf(i)] = "v1"
-			all = append(all, ref(nameOf(i)))
-		}
+		s, all := servingMany(200), refsOfMany(200)
 		s.take(time.Second)
 		c := open(t, s, cache.Config{})
 		go getAll(t.Context(), c, all, nil)

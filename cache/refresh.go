@@ -69,6 +69,7 @@ func (c *Cache) force(ctx context.Context, q query, asks kind) (*Snapshot, error
 		if first {
 			asked, since = d.at, begun
 		}
+		c.observeEviction(ctx, &d)
 		switch d.verdict {
 		case fresh:
 			return d.snap, nil
@@ -112,13 +113,7 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	begun := c.begun
-	e, err := q.held, error(nil)
-	switch {
-	case c.closed:
-		err = &Error{Ref: q.ref, Err: ErrClosed}
-	case e == nil:
-		e, err = c.entry(q.ref)
-	}
+	e, err := c.entryFor(q)
 	if err != nil {
 		return decision{ruling: ruling{verdict: refused}, err: err, at: now}, begun
 	}
@@ -129,7 +124,7 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 		d.err = e.failure().err
 	case d.verdict == fresh:
 		if d.snap = e.snap.Load(); q.held == nil {
-			c.use(e)
+			d.evicted = c.use(e)
 		}
 	case d.fetchIn == never:
 		if d.fetch = e.inFlight(); d.fetch != nil && d.fetch.isListed {
