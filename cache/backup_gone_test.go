@@ -16,7 +16,7 @@ func TestWhatIsGoneStaysOutOfTheSealedFileWhateverIsSaidAfterIt(t *testing.T) {
 	for _, gone := range []error{cache.ErrNotFound, cache.ErrDeleted} {
 		for _, then := range []error{cache.ErrAccessDenied, cache.ErrDecryption, cache.ErrInvalidRequest} {
 			for name, row := range map[string]struct {
-				held      bool          // by the process that is told
+				held      bool          // the process that gets the refusals has the value
 				between   time.Duration // the two refusals
 				mayVanish bool          // the file is lost and written anew
 			}{
@@ -144,8 +144,8 @@ func TestWhoWasToldThatItIsGoneMayWriteLater(t *testing.T) {
 	})
 }
 
-// TestWhatAnotherProcessFetchedAfterItWasGoneIsDenied, and stays in the sealed file: the
-// process that was told of both does not take it for gone.
+// TestWhatAnotherProcessFetchedAfterItWasGoneIsDenied, and stays in the sealed file: a process
+// that got both refusals does not take the secret for gone.
 func TestWhatAnotherProcessFetchedAfterItWasGoneIsDenied(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		path := snapshotOf(t, serving("db"), "db")
@@ -208,7 +208,7 @@ func TestAValueFromTheSealedFileThatIsNewerThanARefusalIsNotRefused(t *testing.T
 // been refused the secret since, or have fetched it.
 func TestWhatTheFileSaysInAnOutageThatHangsReplacesWhatWasKnownBefore(t *testing.T) {
 	for name, row := range map[string]struct {
-		before, since error // what this process and then the other are told; nil: the value
+		before, since error // that this process gets, and then the other one; nil: the value
 	}{
 		"another was refused the secret": {cache.ErrUnavailable, cache.ErrAccessDenied},
 		"another has fetched the secret": {cache.ErrAccessDenied, nil},

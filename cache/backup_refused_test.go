@@ -50,7 +50,7 @@ func refuse(t *testing.T, path, id string, err error) {
 func TestWhatTheSourceSaysIsGoneLeavesTheSealedFile(t *testing.T) {
 	for _, gone := range []error{cache.ErrNotFound, cache.ErrDeleted} {
 		for name, row := range map[string]struct {
-			held    bool // by the process that is told
+			held    bool // the process that gets the refusal has the value
 			ids     []string
 			hook    hook.Hook
 			keyless *keyless // loses its key before

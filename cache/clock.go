@@ -140,9 +140,9 @@ func (k *coarseClock) advanceNow() {
 	}
 }
 
-// follow notes that the wall clock was set back since the last tick, as now says. What is
-// dated by now may be read until a deadline; if the wall clock is then set forward, all of
-// that step counts.
+// follow advances the clock if the wall clock was set back since the last tick, as now shows.
+// A value that is dated by now has a deadline. If the wall clock is set forward later, all of
+// that step counts toward the deadline.
 func (k *coarseClock) follow(now instant) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -129,8 +129,8 @@ func (c *Cache) carryOut(t *trip, do func()) {
 }
 
 // limit bounds a call of the user's code that begins now and has FetchTimeout. If the call
-// takes longer, it is abandoned: limit calls late. What limit returns is to be called when
-// the call has ended, and reports whether that was in time.
+// takes longer, limit abandons it, and calls late. The caller of limit calls inTime when the
+// call has ended; inTime reports whether that was before limit abandoned it.
 func (c *Cache) limit(late func()) (inTime func() bool) {
 	var isOver, isLate bool // guarded by mu
 	timer := time.AfterFunc(c.late(), func() {
@@ -198,9 +198,9 @@ func (c *Cache) tooManyAbandoned() error {
 		ErrUnavailable, c.abandoned, c.source)
 }
 
-// conclude settles the result of a fetch: it publishes the value or notes the failure, tells
-// the observer, and lets the waiters go on. Callers that wait for the fetch so wait for
-// Observe too.
+// conclude settles the result of a fetch: it publishes the value or notes the failure, calls
+// the observer, and releases the waiters. So callers that wait for the fetch also wait for
+// Observe.
 func (c *Cache) conclude(t *trip) {
 	f := t.fetch
 	c.mu.Lock()

@@ -16,8 +16,8 @@ import (
 // Snapshot or an error of type [*Error]. If the Source is a [ManySource], one FetchMany
 // fetches those that a read would wait for.
 //
-// Pace, unless it is nil, is called before each request of that and may hold it back. It
-// fails only when its context ends, which is with ctx or the Cache.
+// GetAll calls pace before each request of that FetchMany, unless pace is nil. Pace may hold
+// the request back. It fails only when its context ends, which is with ctx or the Cache.
 //
 // A done ctx ends the wait of this caller and nothing else, as for Get, and begins no
 // request, but for the refresh in the background of what is kept and due.
@@ -181,7 +181,7 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (request, err
 	}}, nil
 }
 
-// hold notes that so many requests more wait for the pace.
+// hold adds n to the number of requests that wait for the pace.
 func (g *group) hold(n int) {
 	now := g.c.now()
 	g.c.mu.Lock()

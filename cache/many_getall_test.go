@@ -99,7 +99,7 @@ func pace(interval time.Duration) func(context.Context) error {
 	}
 }
 
-// A pace is for those who asked for it.
+// The pace of a GetAll holds back no other reader.
 func TestAReaderDoesNotWaitForARequestThatHasNotBegun(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := &manyService{service: serving("a", "b", "c")}

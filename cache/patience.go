@@ -108,8 +108,8 @@ func (p *patience) goOn(c *Cache, ctx context.Context, f *fetch) {
 	}
 }
 
-// progresses reports whether f has its turn, or waits for it while other requests have ended
-// lately, or wait for a pace.
+// progresses reports whether f has its turn, or may have it soon: other requests have ended
+// lately, or the pace of a Preloader holds requests back.
 func (c *Cache) progresses(f *fetch) bool {
 	now := c.now()
 	c.mu.Lock()

@@ -109,8 +109,8 @@ func TestNoReaderWaitsForTheEndOfALongInterval(t *testing.T) {
 	})
 }
 
-// A reader that first joins a fetch, and is told by Invalidate to wait for another one, has
-// waited for the two together.
+// A reader joins a fetch. Invalidate then makes it wait for another one. Its two waits count
+// together.
 func TestAReaderWaitsForTwoMaxRefreshWaitsInAll(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")

@@ -140,7 +140,7 @@ func TestAFetchThatIsGivenUpIsTold(t *testing.T) {
 	})
 }
 
-// A quitter is an Observer that ends the goroutine in which it is told of a Fetched.
+// A quitter is an Observer that ends its goroutine at a Fetched event.
 type quitter struct{}
 
 func (quitter) Observe(_ context.Context, e hook.Event) {

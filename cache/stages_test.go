@@ -182,21 +182,28 @@ func TestTheFetchAfterAMoveIsForced(t *testing.T) {
 	})
 }
 
+// movedInAnOutage returns a signer that fails, and the stages of its secret: the current one was
+// seen to move to k2, and the first try to fetch the previous one, which has k0, has failed.
+func movedInAnOutage(t *testing.T) (s *signer, current, previous *cache.Entry) {
+	s = &signer{keys: 1}
+	c := open(t, s, cache.Config{Backoff: every(time.Second)})
+	current, previous = entryOf(c, cache.Ref{ID: signerName}), entryOf(c, cache.Ref{ID: signerName, Stage: "AWSPREVIOUS"})
+	wantEntry(t, current, "k1")
+	wantEntry(t, previous, "k0")
+	s.rotate()
+	time.Sleep(time.Second)
+	if _, err := current.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.fail = true
+	wantEntry(t, previous, "k0")
+	return s, current, previous
+}
+
 // TestAMoveDuringAnOutageIsNotForgotten though the other stage can't be fetched at once.
 func TestAMoveDuringAnOutageIsNotForgotten(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := &signer{keys: 1}
-		c := open(t, s, cache.Config{Backoff: every(time.Second)})
-		current, previous := entryOf(c, cache.Ref{ID: signerName}), entryOf(c, cache.Ref{ID: signerName, Stage: "AWSPREVIOUS"})
-		wantEntry(t, current, "k1")
-		wantEntry(t, previous, "k0")
-		s.rotate()
-		time.Sleep(time.Second)
-		if _, err := current.Refresh(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		s.fail = true
-		wantEntry(t, previous, "k0")
+		s, _, previous := movedInAnOutage(t)
 		time.Sleep(10 * time.Minute)
 		s.fail = false
 		wantEntry(t, previous, "k0") // nobody waits after a try that failed
@@ -212,18 +219,7 @@ func TestAMoveDuringAnOutageIsNotForgotten(t *testing.T) {
 // fetches.
 func TestAStageThatFollowsLateShowsThatTheOtherHasMovedOnceMore(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		s := &signer{keys: 1}
-		c := open(t, s, cache.Config{Backoff: every(time.Second)})
-		current, previous := entryOf(c, cache.Ref{ID: signerName}), entryOf(c, cache.Ref{ID: signerName, Stage: "AWSPREVIOUS"})
-		wantEntry(t, current, "k1")
-		wantEntry(t, previous, "k0")
-		s.rotate()
-		time.Sleep(time.Second)
-		if _, err := current.Refresh(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		s.fail = true
-		wantEntry(t, previous, "k0")
+		s, current, previous := movedInAnOutage(t)
 		s.fail = false
 		s.rotate()
 		s.rotate()

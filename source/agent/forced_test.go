@@ -135,7 +135,7 @@ func TestAfterAForcedRefreshThatFailedTheAgentsOldCopyIsNotTaken(t *testing.T) {
 		t.Errorf("Refresh: %q", v)
 	}
 	mend()
-	for began := time.Now(); time.Since(began) < 10*time.Second; {
+	for { // each read of a value past its TTL begins a refresh
 		v, info, err := db.GetWithInfo(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -147,5 +147,4 @@ func TestAfterAForcedRefreshThatFailedTheAgentsOldCopyIsNotTaken(t *testing.T) {
 			return
 		}
 	}
-	t.Error("the new version did not come")
 }

@@ -16,8 +16,8 @@ type fetchingMany struct{ *watched }
 
 type answerFunc = func(cache.Ref, cache.Value, error)
 
-// FetchMany makes requests for some of refs each. What a request is refused, or does not
-// answer, comes by another one, or not at all.
+// FetchMany makes requests, each for some of refs. If a request is refused, or leaves a Ref
+// out, another request gets that Ref, or none does.
 func (m fetchingMany) FetchMany(ctx context.Context, refs []cache.Ref, answer answerFunc) {
 	r := m.r
 	draw := r.stream("many of " + refs[0].ID)
