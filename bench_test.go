@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
@@ -21,8 +22,8 @@ type fiveFields struct {
 const rdsSecret = `{"username":"app","password":"hunter2","host":"db.internal","port":5432,"dbname":"orders"}`
 
 func benchCache(b *testing.B) *cache.Cache {
-	source := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
-		return cache.Value{Payload: cache.StringPayload(rdsSecret), VersionID: "1"}, nil
+	source := secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
+		return secret.Value{Payload: secret.StringPayload(rdsSecret), VersionID: "1"}, nil
 	})
 	c, err := cache.New(source, cache.Config{})
 	if err != nil {

@@ -6,8 +6,9 @@ import (
 	"log/slog"
 	"reflect"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/internal/redact"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A ByID reads secrets as Ts whose IDs are known only at run time: one for each
@@ -17,13 +18,13 @@ import (
 // It is safe for concurrent use. Make one with [NewByID], once, as a package variable say:
 // each adds what it decodes to what is cached.
 type ByID[T any] struct {
-	owner cache.Owner
+	owner engine.Owner
 	dec   *decoder[T] // nil if NewByID did not make the ByID
 }
 
 // A keptSlot is the slot of one secret.
 type keptSlot[T any] struct {
-	cache.Memo
+	engine.Memo
 	slot[T]
 }
 
@@ -63,7 +64,7 @@ func (b *ByID[T]) Get(ctx context.Context, id string) (T, error) {
 func (b *ByID[T]) pointer(ctx context.Context, id string) (*T, error) {
 	if !b.isZero() {
 		set := &b.dec.set
-		s, _ := set.present().Kept(&b.owner, cache.Ref{ID: id, Stage: set.ref.Stage, VersionID: set.ref.VersionID}).(*keptSlot[T])
+		s, _ := set.present().Kept(&b.owner, secret.Ref{ID: id, Stage: set.ref.Stage, VersionID: set.ref.VersionID}).(*keptSlot[T])
 		if s != nil {
 			if v := s.view.Load(); v != nil && v.direct && v.snap.Fresh() {
 				return &v.value, nil
@@ -101,7 +102,7 @@ func (b *ByID[T]) Refresh(ctx context.Context, id string) (T, error) {
 	if err := b.dec.ready(ref); err != nil {
 		return *new(T), err
 	}
-	v, err := follow(ctx, &b.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
+	v, err := follow(ctx, &b.dec.set, ref, func(c *engine.Cache) (*view[T], error) {
 		snap, err := c.LookupNow(ctx, ref)
 		if err != nil {
 			return nil, err
@@ -132,7 +133,7 @@ func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
 	if err := b.dec.ready(ref); err != nil {
 		return nil, err
 	}
-	return follow(ctx, &b.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
+	return follow(ctx, &b.dec.set, ref, func(c *engine.Cache) (*view[T], error) {
 		snap, err := c.Lookup(ctx, ref)
 		if err != nil {
 			return nil, err
@@ -141,16 +142,16 @@ func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
 	})
 }
 
-func (b *ByID[T]) see(ctx context.Context, snap *cache.Snapshot) (*view[T], error) {
-	s := snap.Keep(&b.owner, func() cache.Kept { return new(keptSlot[T]) }).(*keptSlot[T])
+func (b *ByID[T]) see(ctx context.Context, snap *engine.Snapshot) (*view[T], error) {
+	s := snap.Keep(&b.owner, func() engine.Kept { return new(keptSlot[T]) }).(*keptSlot[T])
 	return s.see(ctx, b.dec, snap)
 }
 
 // ref names the secret id. It refuses an ID that can't be one before a default cache is built
 // for it; a cache that is there does that itself.
-func (b *ByID[T]) ref(id string) (cache.Ref, error) {
+func (b *ByID[T]) ref(id string) (secret.Ref, error) {
 	if b.isZero() {
-		return cache.Ref{}, ErrZeroHandle
+		return secret.Ref{}, ErrZeroHandle
 	}
 	set := &b.dec.set
 	ref := set.ref

@@ -12,6 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
@@ -101,7 +102,7 @@ func TestDecodedIsEvictedWithItsBytes(t *testing.T) {
 		must[int](t)(keys.Get(t.Context(), "b"))
 	}
 	decodes.want(t, 6)
-	source.fail(cache.ErrUnavailable)
+	source.fail(secret.ErrUnavailable)
 	if got := must[int](t)(keys.Get(t.Context(), "b")); got != 2 {
 		t.Errorf("Get(b) = %d", got)
 	}
@@ -143,7 +144,7 @@ func TestASecretThatAHandleNamesIsNotEvicted(t *testing.T) {
 			t.Errorf("fetched anew by ID, though a handle names it")
 		}
 		decodes.want(t, 10)
-		source.fail(cache.ErrUnavailable)
+		source.fail(secret.ErrUnavailable)
 		time.Sleep(time.Hour)
 		for i, handle := range handles {
 			wantGet(t, handle, i)

@@ -22,6 +22,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/observed"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 func TestVersionIsDecodedOncePerHandle(t *testing.T) {
@@ -226,9 +227,9 @@ func TestObserverMayReadTheHandleThatFailed(t *testing.T) {
 // rising is a source whose versions are 1, 2, 3, …
 type rising struct{ n atomic.Int64 }
 
-func (r *rising) Fetch(context.Context, cache.Ref) (cache.Value, error) {
+func (r *rising) Fetch(context.Context, secret.Ref) (secret.Value, error) {
 	n := strconv.FormatInt(r.n.Add(1), 10)
-	return cache.Value{Payload: cache.StringPayload(n), VersionID: n}, nil
+	return secret.Value{Payload: secret.StringPayload(n), VersionID: n}, nil
 }
 
 // TestNoOlderVersionAfterANewer is what each goroutine sees, while many refresh.

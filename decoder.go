@@ -4,8 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A decoder makes views of snapshots, and values of views. All handles on one T without
@@ -86,7 +86,7 @@ func (d *decoder[T]) err() error {
 }
 
 // ready prepares the decoder for reading ref, and returns why it can't.
-func (d *decoder[T]) ready(ref cache.Ref) error {
+func (d *decoder[T]) ready(ref secret.Ref) error {
 	err := d.set.err
 	if err == nil {
 		err = d.prepare().unfit

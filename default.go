@@ -11,15 +11,17 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
 // The default cache, and the caches that WithClient makes.
 var (
-	defaultCache atomic.Pointer[cache.Cache]
+	defaultCache atomic.Pointer[engine.Cache]
 	building     singleflight.Group // of the default cache
-	byClient     sync.Map           // awssm.Client to *cache.Cache
+	byClient     sync.Map           // awssm.Client to *engine.Cache
 )
 
 // buildTimeout bounds the making of the default cache, which may ask the
@@ -34,7 +36,7 @@ const buildTimeout = 10 * time.Second
 // As it wakes those who watch, it must be called from within a testing/synctest bubble
 // in which such a handle is watched.
 func SetDefault(c *cache.Cache) {
-	defaultCache.Store(c)
+	defaultCache.Store((*engine.Cache)(c))
 	notifyOfDefault()
 }
 
@@ -58,6 +60,12 @@ var defaultWatchers sync.Map
 // says: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_SECRETS_MANAGER and so on. A failure is
 // not remembered: the next call tries again.
 func Default(ctx context.Context) (*cache.Cache, error) {
+	c, err := defaultNow(ctx)
+	return (*cache.Cache)(c), err
+}
+
+// defaultNow is Default for the handles.
+func defaultNow(ctx context.Context) (*engine.Cache, error) {
 	if c := defaultCache.Load(); c != nil {
 		return c, nil
 	}
@@ -71,7 +79,7 @@ func Default(ctx context.Context) (*cache.Cache, error) {
 		if r.Err != nil {
 			return nil, r.Err
 		}
-		return r.Val.(*cache.Cache), nil
+		return r.Val.(*engine.Cache), nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("gave up waiting for the default cache: %w", ended(ctx))
 	}
@@ -86,14 +94,14 @@ func ended(ctx context.Context) error {
 	return err
 }
 
-func buildDefault(ctx context.Context) (*cache.Cache, error) {
+func buildDefault(ctx context.Context) (*engine.Cache, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	from, err := source.FromEnvironment(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("default cache: %w", err)
 	}
-	c, err := cache.New(from, cache.Config{})
+	c, err := engine.New(from, engine.Config{})
 	if err != nil {
 		return nil, err
 	}
@@ -107,20 +115,20 @@ func buildDefault(ctx context.Context) (*cache.Cache, error) {
 }
 
 // bind returns the cache that handles of these settings read from now.
-func (set *settings) bind(ctx context.Context) (*cache.Cache, error) {
+func (set *settings) bind(ctx context.Context) (*engine.Cache, error) {
 	switch {
 	case set.err != nil:
 		return nil, set.err
 	case set.cache != nil:
 		return set.cache, nil
 	default:
-		return Default(ctx)
+		return defaultNow(ctx)
 	}
 }
 
 // present returns the cache that bind would return; nil if that is a default one which is
 // not built yet.
-func (set *settings) present() *cache.Cache {
+func (set *settings) present() *engine.Cache {
 	if set.followsDefault() {
 		return defaultCache.Load()
 	}
@@ -129,7 +137,7 @@ func (set *settings) present() *cache.Cache {
 
 // follow returns what read makes of the cache that handles of these settings read
 // from; if SetDefault changed that meanwhile, it starts anew with the new one.
-func follow[T any](ctx context.Context, set *settings, ref cache.Ref, read func(*cache.Cache) (*view[T], error)) (*view[T], error) {
+func follow[T any](ctx context.Context, set *settings, ref secret.Ref, read func(*engine.Cache) (*view[T], error)) (*view[T], error) {
 	for {
 		c, err := set.bind(ctx)
 		if err != nil {
@@ -146,22 +154,22 @@ func follow[T any](ctx context.Context, set *settings, ref cache.Ref, read func(
 func (set *settings) followsDefault() bool { return set.cache == nil }
 
 // bound reports whether c is still the cache that bind would return.
-func (set *settings) bound(c *cache.Cache) bool {
+func (set *settings) bound(c *engine.Cache) bool {
 	return !set.followsDefault() || defaultCache.Load() == c
 }
 
-func clientCache(client awssm.Client) (*cache.Cache, error) {
+func clientCache(client awssm.Client) (*engine.Cache, error) {
 	if c, ok := byClient.Load(client); ok {
-		return c.(*cache.Cache), nil
+		return c.(*engine.Cache), nil
 	}
 	from, err := awssm.New(client)
 	if err != nil {
 		return nil, err
 	}
-	c, err := cache.New(from, cache.Config{})
+	c, err := engine.New(from, engine.Config{})
 	if err != nil {
 		return nil, err
 	}
 	winner, _ := byClient.LoadOrStore(client, c)
-	return winner.(*cache.Cache), nil
+	return winner.(*engine.Cache), nil
 }

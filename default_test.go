@@ -19,6 +19,7 @@ import (
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/internal/version"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
@@ -284,9 +285,9 @@ func TestADecodingForTheCacheBeforeDoesNotDisplaceWhatTheNewOneBrought(t *testin
 
 func TestReadersOfACacheThatIsReplacedAndClosedGetTheNewOnesValue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow := cache.SourceFunc(func(ctx context.Context, _ cache.Ref) (cache.Value, error) {
+		slow := secret.SourceFunc(func(ctx context.Context, _ secret.Ref) (secret.Value, error) {
 			<-ctx.Done()
-			return cache.Value{}, ctx.Err()
+			return secret.Value{}, ctx.Err()
 		})
 		old := open(t, slow, cache.Config{})
 		setDefault(t, old)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/backoff"
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/internal/units"
 )
 
@@ -290,7 +290,7 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 		return refused // one refresh is all, and none if it can bring no other version
 	}
 	t.asked = true
-	v, err := t.secret.renew(patient, (*cache.Entry).RefreshRecent)
+	v, err := t.secret.renew(patient, (*engine.Entry).RefreshRecent)
 	if err == nil {
 		err = v.err()
 	}
@@ -335,7 +335,7 @@ func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 	ref.Stage = "AWSPENDING"
 	patient, cancel := t.patient(within)
 	defer cancel()
-	pending, err := follow(patient, &dec.set, ref, func(c *cache.Cache) (*view[T], error) {
+	pending, err := follow(patient, &dec.set, ref, func(c *engine.Cache) (*view[T], error) {
 		snap, err := c.LookupRecent(patient, ref)
 		if err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/observed"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 func TestErrorsOfGetAreReturnedWithoutACall(t *testing.T) {
@@ -186,7 +187,7 @@ func TestDoKeepsTheBackOffOfARefusedSecret(t *testing.T) {
 		handle := typedsecret.New[string]("db", typedsecret.WithCache(c))
 		wantGet(t, handle, "old")
 		time.Sleep(time.Second)
-		source.fail(cache.ErrAccessDenied)
+		source.fail(secret.ErrAccessDenied)
 		for began := time.Now(); time.Since(began) < 10*time.Minute+20*time.Second; time.Sleep(time.Second) {
 			err := handle.Do(t.Context(), func(context.Context, string) error {
 				return typedsecret.Rejected(errors.New("login failed"))

@@ -16,6 +16,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/observed"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A postgres lets in who has its password, and knows what was tried.
@@ -174,12 +175,12 @@ type slowStore struct {
 	takes time.Duration
 }
 
-func (s *slowStore) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+func (s *slowStore) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	select {
 	case <-time.After(s.takes):
 		return s.store.Fetch(ctx, ref)
 	case <-ctx.Done():
-		return cache.Value{}, ctx.Err()
+		return secret.Value{}, ctx.Err()
 	}
 }
 

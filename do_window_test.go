@@ -12,6 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A vault is a Source of one secret, whose versions bear stages as the test says. A
@@ -29,7 +30,7 @@ func rotating() *vault {
 	return &vault{stages: map[string]string{"AWSCURRENT": "one", "AWSPENDING": "two"}, calls: map[string]int{}}
 }
 
-func (v *vault) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+func (v *vault) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	v.mu.Lock()
 	v.calls[ref.Stage]++
 	stage := ref.Stage
@@ -42,13 +43,13 @@ func (v *vault) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
 	switch {
 	case hangs:
 		<-ctx.Done()
-		return cache.Value{}, ctx.Err()
+		return secret.Value{}, ctx.Err()
 	case err != nil:
-		return cache.Value{}, err
+		return secret.Value{}, err
 	case !known:
-		return cache.Value{}, cache.ErrNotFound
+		return secret.Value{}, secret.ErrNotFound
 	}
-	return cache.Value{Payload: cache.StringPayload(payload), VersionID: "version-" + payload, Stages: []string{ref.Stage}}, nil
+	return secret.Value{Payload: secret.StringPayload(payload), VersionID: "version-" + payload, Stages: []string{ref.Stage}}, nil
 }
 
 // after changes what the vault does, at once or later.
@@ -72,7 +73,7 @@ func (v *vault) count(stage string) int {
 }
 
 func finishSecret(v *vault) { v.stages = map[string]string{"AWSCURRENT": "two", "AWSPREVIOUS": "one"} }
-func outage(v *vault)       { v.err = cache.ErrUnavailable }
+func outage(v *vault)       { v.err = secret.ErrUnavailable }
 func hang(v *vault)         { v.hangs = true }
 
 // A window is a Do in the midst of a rotation by the single-user strategy: the

@@ -16,6 +16,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -234,8 +235,8 @@ func ExampleShared() {
 
 func ExampleWithCache() {
 	// Any Source will do; this one has a secret of its own.
-	source := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
-		return cache.Value{Payload: cache.BinaryPayload([]byte{0xca, 0xfe}), VersionID: "1"}, nil
+	source := secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
+		return secret.Value{Payload: secret.BinaryPayload([]byte{0xca, 0xfe}), VersionID: "1"}, nil
 	})
 	c, err := cache.New(source, cache.Config{})
 	if err != nil {

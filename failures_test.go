@@ -27,6 +27,7 @@ import (
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/internal/world"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/agent"
 	"github.com/typedsecret/typedsecret/source/awssm"
@@ -41,29 +42,29 @@ type failure struct {
 	deadline     time.Duration // of each caller's context; 0: it has none
 	virtual      bool          // played in virtual time
 	// begin returns a source that has the secret prod/db, and what makes that fail.
-	begin func(t *testing.T) (source cache.Source, fail func())
+	begin func(t *testing.T) (source secret.Source, fail func())
 }
 
 // ofService is a failure of Secrets Manager or of what is in it.
-func ofService(fail func(t *testing.T, server *secrettest.Server)) func(*testing.T) (cache.Source, func()) {
-	return func(t *testing.T) (cache.Source, func()) {
+func ofService(fail func(t *testing.T, server *secrettest.Server)) func(*testing.T) (secret.Source, func()) {
+	return func(t *testing.T) (secret.Source, func()) {
 		server := secrettest.New(t)
 		server.Seed(t, "prod/db", credsV1JSON)
 		return must[*awssm.Source](t)(awssm.New(client(server))), func() { fail(t, server) }
 	}
 }
 
-func injecting(effect secrettest.Effect) func(*testing.T) (cache.Source, func()) {
+func injecting(effect secrettest.Effect) func(*testing.T) (secret.Source, func()) {
 	return ofService(func(t *testing.T, server *secrettest.Server) { server.Fail(t, secrettest.Fault{Effect: effect}) })
 }
 
-func rotatedTo(value string) func(*testing.T) (cache.Source, func()) {
+func rotatedTo(value string) func(*testing.T) (secret.Source, func()) {
 	return ofService(func(t *testing.T, server *secrettest.Server) { server.Rotate(t, "prod/db", value) })
 }
 
 // ofAgent is a failure of the agent on this machine.
-func ofAgent(fail func(server *httptest.Server, bad *atomic.Bool)) func(*testing.T) (cache.Source, func()) {
-	return func(t *testing.T) (cache.Source, func()) {
+func ofAgent(fail func(server *httptest.Server, bad *atomic.Bool)) func(*testing.T) (secret.Source, func()) {
+	return func(t *testing.T) (secret.Source, func()) {
 		var bad atomic.Bool
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if bad.Load() {
@@ -89,7 +90,7 @@ const hangAdvice = "Check network, VPC endpoint and security groups: something d
 
 // hangs has the service leave all requests unanswered, in memory: in virtual time nothing may
 // wait for a socket.
-func hangs(t *testing.T) (cache.Source, func()) {
+func hangs(t *testing.T) (secret.Source, func()) {
 	server := secrettest.New(t)
 	server.Seed(t, "prod/db", credsV1JSON)
 	inMemory := secretsmanager.New(secretsmanager.Options{Region: "us-east-1", HTTPClient: server.Client(), Credentials: credentials})
@@ -210,11 +211,11 @@ func (f failure) context(t *testing.T) (context.Context, context.CancelFunc) {
 
 // counted counts what a source is asked.
 type counted struct {
-	cache.Source
+	secret.Source
 	calls *atomic.Int64
 }
 
-func (c counted) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+func (c counted) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	c.calls.Add(1)
 	return c.Source.Fetch(ctx, ref)
 }
@@ -236,11 +237,11 @@ Each row is what a test has seen, whose name is in the last column: ` + "`go tes
 | --- | --- | --- | --- | --- | --- | --- |
 `
 
-const failuresFoot = `| disk full for the snapshot | none: Get returns the value | the value | ` + "`SnapshotFailed`" + `: ` + "`sealed snapshot can't be used: writing /var/lib/app/secrets.sealed: no space left on device`" + ` | none more | Make room. The snapshot before stays as it was, and each later fetch, and Close, tries again. | ` + "`TestAFullDiskSaysSoInTheWordsOfTheDocument`" + ` in internal/sealed |
-| directory of the sealed file missing or not writable | ` + "`cache.New`" + ` returns ` + "`invalid cache configuration: WithSnapshot: sealed snapshot can't be used: creating a file beside /var/lib/app/secrets.sealed: no such file or directory; make the directory, or give the path of a file in one where this process may create files`" + ` | – | none | none | Make the directory, or give another path. ` + "`cache.New`" + ` does not make it, since its owner and mode are yours to choose. | ` + "`TestNewSaysThatTheSealedFileCanNotBeWritten`" + ` in cache |
-| sealed file too large, at a start in an outage | ` + "`secret prod/db@AWSCURRENT: service unavailable; sealed snapshot can't be used: reading /var/lib/app/secrets.sealed: the file is too large: it has 1073741824 bytes, and 134217728 are the most that are read; give the path of another file, a larger MaxSize, or remove it, and the next write makes a new one`" + ` | the value | ` + "`FetchFailed`, `SnapshotFailed`" + ` | 1, then 1 a back-off delay | Find out what made it so large. It is neither read nor replaced, since it may be another program's. | ` + "`TestAHugeSealedFileIsRefusedBeforeItIsRead`" + ` in cache |
-| secret denied, then a start in an outage from the sealed file | none: Get returns the value of the file. If ` + "`StaleIfError`" + ` refuses it: ` + "`secret prod/db@AWSCURRENT: service unavailable; the sealed file remembers that the source refused this secret at 2000-01-01T00:00:00Z: access denied; StaleIfError refuses the last good value`" + ` | the value | ` + "`FetchFailed`, `ServedStale`" + ` | 1, then 1 a back-off delay | Allow the role to read the secret. A secret that was deleted or not found is not in the file any more. | ` + "`TestAStaleIfErrorThatRefusesWhatWasDeniedSaysWhy`" + ` in cache |
-| clock behind that of the sealed file, at a start in an outage | none: Get returns the value of the file, unless ` + "`StaleIfError`" + ` limits the age. The age is unknown, so ` + "`StaleIfError` and `Info.Age`" + ` get the largest Duration | the value | ` + "`FetchFailed`, `ServedStale`" + ` | 1, then 1 a back-off delay | Set the clock. | ` + "`TestOfAClockThatIsBehindTheSealedFileTheAgeIsUnknown`" + ` in cache |
+const failuresFoot = `| disk full for the snapshot | none: Get returns the value | the value | ` + "`SealedFileFailed`" + `: ` + "`sealed file can't be used: writing /var/lib/app/secrets.sealed: no space left on device`" + ` | none more | Make room. The snapshot before stays as it was, and each later fetch, and Close, tries again. | ` + "`TestAFullDiskSaysSoInTheWordsOfTheDocument`" + ` in internal/sealed |
+| directory of the sealed file missing or not writable | ` + "`cache.New`" + ` returns ` + "`invalid cache configuration: WithSealedFile: sealed file can't be used: creating a file beside /var/lib/app/secrets.sealed: no such file or directory; make the directory, or give the path of a file in one where this process may create files`" + ` | – | none | none | Make the directory, or give another path. ` + "`cache.New`" + ` does not make it, since its owner and mode are yours to choose. | ` + "`TestNewSaysThatTheSealedFileCanNotBeWritten`" + ` in internal/engine |
+| sealed file too large, at a start in an outage | ` + "`secret prod/db@AWSCURRENT: service unavailable; sealed file can't be used: reading /var/lib/app/secrets.sealed: the file is too large: it has 1073741824 bytes, and 134217728 are the most that are read; give the path of another file, a larger MaxSize, or remove it, and the next write makes a new one`" + ` | the value | ` + "`FetchFailed`, `SealedFileFailed`" + ` | 1, then 1 a back-off delay | Find out what made it so large. It is neither read nor replaced, since it may be another program's. | ` + "`TestAHugeSealedFileIsRefusedBeforeItIsRead`" + ` in internal/engine |
+| secret denied, then a start in an outage from the sealed file | none: Get returns the value of the file. If ` + "`StaleIfError`" + ` refuses it: ` + "`secret prod/db@AWSCURRENT: service unavailable; the sealed file remembers that the source refused this secret at 2000-01-01T00:00:00Z: access denied; StaleIfError refuses the last good value`" + ` | the value | ` + "`FetchFailed`, `ServedStale`" + ` | 1, then 1 a back-off delay | Allow the role to read the secret. A secret that was deleted or not found is not in the file any more. | ` + "`TestAStaleIfErrorThatRefusesWhatWasDeniedSaysWhy`" + ` in internal/engine |
+| clock behind that of the sealed file, at a start in an outage | none: Get returns the value of the file, unless ` + "`StaleIfError`" + ` limits the age. The age is unknown, so ` + "`StaleIfError` and `Info.Age`" + ` get the largest Duration | the value | ` + "`FetchFailed`, `ServedStale`" + ` | 1, then 1 a back-off delay | Set the clock. | ` + "`TestOfAClockThatIsBehindTheSealedFileTheAgeIsUnknown`" + ` in internal/engine |
 | clock set back | none: Get returns the value | the value, no younger than before: the monotonic clock counts on | none | none more | Nothing. If the clock is off by more than four minutes, AWS refuses a signature; the SDK corrects itself, once. | ` + "`TestAClockSetBackChangesNothing`" + ` |
 `
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/backoff"
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/engine"
 )
 
 // WithMaxRejections bounds how many wrong logins in a row a service sees, for services that
@@ -71,8 +71,8 @@ type gate struct {
 	closed atomic.Bool // some version is held; read without the lock
 	vain   atomic.Bool // some version is hopeless; read without the lock
 
-	mu       sync.Mutex      // guards the rest
-	current  *cache.Snapshot // the newest that a call was made with, or wanted to be
+	mu       sync.Mutex       // guards the rest
+	current  *engine.Snapshot // the newest that a call was made with, or wanted to be
 	versions []*standing
 	changed  chan struct{} // closed when a waiting call may get further; nil if none waits
 
@@ -99,7 +99,7 @@ func (s *Secret[T]) theGate() *gate {
 
 // A standing is what a gate knows of one version.
 type standing struct {
-	snap     *cache.Snapshot
+	snap     *engine.Snapshot
 	held     bool
 	lone     bool      // one call was refused, and another may try at once
 	hopeless bool      // the budget of a call has ended without another version
@@ -123,7 +123,7 @@ const mostVersions = 8
 
 // A request is a call that wants to try a version.
 type request struct {
-	snap      *cache.Snapshot
+	snap      *engine.Snapshot
 	pending   bool // the version bears AWSPENDING
 	refusedAt int  // the gate's count of refusals when the call was last refused with it; or 0
 	alternate bool // the handle tries both AWSCURRENT and AWSPENDING
@@ -376,7 +376,7 @@ func (g *gate) isolate(s *standing) {
 }
 
 // giveUp notes that a call's budget has ended without another version.
-func (g *gate) giveUp(snap *cache.Snapshot) {
+func (g *gate) giveUp(snap *engine.Snapshot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if s := g.find(snap); s != nil && s.refusals > 0 {
@@ -386,7 +386,7 @@ func (g *gate) giveUp(snap *cache.Snapshot) {
 }
 
 // knows returns the standing of a version; the zero standing if the gate has none.
-func (g *gate) knows(snap *cache.Snapshot) standing {
+func (g *gate) knows(snap *engine.Snapshot) standing {
 	if g == nil {
 		return standing{}
 	}
@@ -402,7 +402,7 @@ func (g *gate) knows(snap *cache.Snapshot) standing {
 func (s *standing) isHopeless() bool { return s.hopeless && time.Since(s.last) <= lapse }
 
 // find returns what is known of a version, or nil. Called with mu held.
-func (g *gate) find(snap *cache.Snapshot) *standing {
+func (g *gate) find(snap *engine.Snapshot) *standing {
 	for _, s := range g.versions {
 		if s.snap.Same(snap) {
 			return s

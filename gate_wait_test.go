@@ -10,6 +10,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // TestACallThatWaitedAtTheGateTriesWhatIsCurrentThen: the version that it read before the
@@ -83,9 +84,9 @@ func TestACallThatWaitedAtTheGateIsGivenNoValueThatStaleIfErrorRefuses(t *testin
 			return nil
 		})
 		synctest.Wait()
-		w.after(0, func(v *vault) { v.err = cache.ErrUnavailable })
+		w.after(0, func(v *vault) { v.err = secret.ErrUnavailable })
 		took, err := w.do(t.Context())
-		if !errors.Is(err, cache.ErrUnavailable) || took != 5*time.Second {
+		if !errors.Is(err, secret.ErrUnavailable) || took != 5*time.Second {
 			t.Errorf("after %v: %v", took, err)
 		}
 		w.db.wantTries(t)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/failover"
 )
 
@@ -26,11 +27,11 @@ func thatHangs(s *store) *hangingStore { return &hangingStore{store: s, hung: ma
 
 func (h *hangingStore) hang() { close(h.hung) }
 
-func (h *hangingStore) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+func (h *hangingStore) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	select {
 	case <-h.hung:
 		<-ctx.Done()
-		return cache.Value{}, ctx.Err()
+		return secret.Value{}, ctx.Err()
 	default:
 		return h.store.Fetch(ctx, ref)
 	}
@@ -187,10 +188,10 @@ func TestAStartInAHangingOutageReadsTheSealedFile(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cfg := cache.Config{}.WithSnapshot(filepath.Join(t.TempDir(), "secrets.sealed"), sealerOf(t))
+				cfg := cache.Config{}.WithSealedFile(filepath.Join(t.TempDir(), "secrets.sealed"), sealerOf(t))
 				source := thatHangs(storing("db", "good"))
 				before := open(t, source, cfg)
-				if _, err := before.Get(t.Context(), cache.Ref{ID: "db"}); err != nil {
+				if _, err := before.Get(t.Context(), secret.Ref{ID: "db"}); err != nil {
 					t.Fatal(err)
 				}
 				before.Close()

@@ -14,6 +14,8 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A stuck hook gives nothing back before its context is done.
@@ -300,7 +302,7 @@ func TestAFirstReaderThatGivesUpLeavesNoValueBehind(t *testing.T) {
 		h := &callsOf{gets: map[string]int{}}
 		c := open(t, storing("db", "one"), cache.Config{Hook: h})
 		handle := typedsecret.New[string]("db", typedsecret.WithCache(c))
-		if _, err := c.Lookup(t.Context(), cache.Ref{ID: "db"}); err != nil {
+		if _, err := (*engine.Cache)(c).Lookup(t.Context(), secret.Ref{ID: "db"}); err != nil {
 			t.Fatal(err)
 		}
 		done, cancel := context.WithCancel(t.Context())

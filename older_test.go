@@ -11,6 +11,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // TestAHandleNeverReturnsAnOlderVersion in a cache that has room for one secret read by ID,
@@ -50,11 +51,11 @@ func TestAHandleNeverReturnsAnOlderVersion(t *testing.T) {
 						version++
 						source.put(ids[rng.IntN(len(ids))], strconv.Itoa(version))
 					case 1:
-						source.fail([]error{nil, cache.ErrUnavailable, cache.ErrAccessDenied}[rng.IntN(3)])
+						source.fail([]error{nil, secret.ErrUnavailable, secret.ErrAccessDenied}[rng.IntN(3)])
 					case 2:
 						time.Sleep(time.Duration(rng.Int64N(int64(2 * time.Minute))))
 					case 3:
-						if err := c.Invalidate(cache.Ref{ID: r.id}); err != nil {
+						if err := c.Invalidate(secret.Ref{ID: r.id}); err != nil {
 							t.Fatal(err)
 						}
 					case 4:

@@ -7,9 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/internal/units"
 	"github.com/typedsecret/typedsecret/internal/world"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A Handle is what [Preload] takes: a *Secret of whatever T.
@@ -17,8 +18,8 @@ type Handle interface {
 	ID() string
 	Err() error
 
-	place(ctx context.Context, byDefault func() (*cache.Cache, error)) (*cache.Entry, error)
-	settle(ctx context.Context, snap *cache.Snapshot, err error) error
+	place(ctx context.Context, byDefault func() (*engine.Cache, error)) (*engine.Entry, error)
+	settle(ctx context.Context, snap *engine.Snapshot, err error) error
 }
 
 // Preload gets the secrets of all handles, in as few requests as Secrets Manager allows,
@@ -56,9 +57,9 @@ func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 	}
 	errs := make([]error, len(handles))
-	of := map[*cache.Cache][]int{} // indices of handles
-	entries := make([]*cache.Entry, len(handles))
-	byDefault := sync.OnceValues(func() (*cache.Cache, error) { return Default(ctx) })
+	of := map[*engine.Cache][]int{} // indices of handles
+	entries := make([]*engine.Entry, len(handles))
+	byDefault := sync.OnceValues(func() (*engine.Cache, error) { return defaultNow(ctx) })
 	for i, h := range handles {
 		if h == nil {
 			errs[i] = ErrZeroHandle
@@ -76,13 +77,13 @@ func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 	var running sync.WaitGroup
 	for c, indices := range of {
 		running.Go(func() {
-			same := make([]*cache.Entry, len(indices))
+			same := make([]*engine.Entry, len(indices))
 			for at, i := range indices {
 				same[at] = entries[i]
 			}
 			snaps, failures := c.GetAll(ctx, same, pace.wait)
 			for at, i := range indices {
-				errs[i] = &Error{Ref: cache.Ref{ID: handles[i].ID()}, Err: errNotSettled}
+				errs[i] = &Error{Ref: secret.Ref{ID: handles[i].ID()}, Err: errNotSettled}
 				var settled sync.WaitGroup // in a goroutine that the user's code may end
 				settled.Go(func() { errs[i] = handles[i].settle(ctx, snaps[at], failures[at]) })
 				settled.Wait()
@@ -126,13 +127,13 @@ func (p *pace) wait(ctx context.Context) error {
 }
 
 // place returns the entry that s reads, of byDefault's cache if s follows the default one.
-func (s *Secret[T]) place(ctx context.Context, byDefault func() (*cache.Cache, error)) (*cache.Entry, error) {
+func (s *Secret[T]) place(ctx context.Context, byDefault func() (*engine.Cache, error)) (*engine.Entry, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
 	bind := byDefault
 	if !s.dec.set.followsDefault() {
-		bind = func() (*cache.Cache, error) { return s.dec.set.bind(ctx) }
+		bind = func() (*engine.Cache, error) { return s.dec.set.bind(ctx) }
 	}
 	c, err := bind()
 	if err != nil {
@@ -142,7 +143,7 @@ func (s *Secret[T]) place(ctx context.Context, byDefault func() (*cache.Cache, e
 }
 
 // settle decodes what was looked up for s, and returns the error that Get would.
-func (s *Secret[T]) settle(ctx context.Context, snap *cache.Snapshot, err error) error {
+func (s *Secret[T]) settle(ctx context.Context, snap *engine.Snapshot, err error) error {
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -165,7 +166,7 @@ func TestPreloadTakesAValueThatIsStaleForOneThatIsThere(t *testing.T) {
 		h := typedsecret.New[string]("a", typedsecret.WithCache(open(t, source, cache.Config{})))
 		must[string](t)(h.Get(t.Context()))
 		time.Sleep(2 * time.Hour)
-		source.fail(cache.ErrUnavailable)
+		source.fail(secret.ErrUnavailable)
 		if err := typedsecret.Preload(t.Context(), h); err != nil {
 			t.Error(err)
 		}

@@ -12,7 +12,9 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/internal/observed"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -22,69 +24,69 @@ import (
 func TestDiffsShowNoSecret(t *testing.T) {
 	other := strings.ToLower(hidden) + "2"
 	everything := cmp.Exporter(func(reflect.Type) bool { return true })
-	for name, build := range map[string]func(t *testing.T, secret string) any{
-		"Secret": func(t *testing.T, secret string) any {
-			handle := typedsecret.New[string]("k", typedsecret.WithCache(open(t, storing("k", secret), cache.Config{})))
+	for name, build := range map[string]func(t *testing.T, hidden string) any{
+		"Secret": func(t *testing.T, hidden string) any {
+			handle := typedsecret.New[string]("k", typedsecret.WithCache(open(t, storing("k", hidden), cache.Config{})))
 			readAll(t, handle)
 			return handle
 		},
-		"Secret in a struct": func(t *testing.T, secret string) any {
-			handle := typedsecret.New[[]byte]("k", typedsecret.WithCache(open(t, storing("k", secret), cache.Config{})))
+		"Secret in a struct": func(t *testing.T, hidden string) any {
+			handle := typedsecret.New[[]byte]("k", typedsecret.WithCache(open(t, storing("k", hidden), cache.Config{})))
 			readAll(t, handle)
 			return struct{ handle *typedsecret.Secret[[]byte] }{handle}
 		},
-		"ByID": func(t *testing.T, secret string) any {
-			byID := typedsecret.NewByID[string](typedsecret.WithCache(open(t, storing("k", secret), cache.Config{})))
+		"ByID": func(t *testing.T, hidden string) any {
+			byID := typedsecret.NewByID[string](typedsecret.WithCache(open(t, storing("k", hidden), cache.Config{})))
 			must[string](t)(byID.Get(t.Context(), "k"))
 			return byID
 		},
-		"Cache": func(t *testing.T, secret string) any {
-			c := open(t, storing("k", secret), cache.Config{})
-			must[cache.Value](t)(c.Get(t.Context(), cache.Ref{ID: "k"}))
+		"Cache": func(t *testing.T, hidden string) any {
+			c := open(t, storing("k", hidden), cache.Config{})
+			must[secret.Value](t)(c.Get(t.Context(), secret.Ref{ID: "k"}))
 			return c
 		},
-		"Snapshot": func(t *testing.T, secret string) any {
-			s, err := open(t, storing("k", secret), cache.Config{}).Lookup(t.Context(), cache.Ref{ID: "k"})
+		"Snapshot": func(t *testing.T, hidden string) any {
+			s, err := (*engine.Cache)(open(t, storing("k", hidden), cache.Config{})).Lookup(t.Context(), secret.Ref{ID: "k"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return s
 		},
-		"Value": func(t *testing.T, secret string) any {
-			return must[cache.Value](t)(open(t, storing("k", secret), cache.Config{}).Get(t.Context(), cache.Ref{ID: "k"}))
+		"Value": func(t *testing.T, hidden string) any {
+			return must[secret.Value](t)(open(t, storing("k", hidden), cache.Config{}).Get(t.Context(), secret.Ref{ID: "k"}))
 		},
-		"Payload": func(t *testing.T, secret string) any { return cache.BinaryPayload([]byte(secret)) },
-		"Source": func(t *testing.T, secret string) any {
+		"Payload": func(t *testing.T, hidden string) any { return secret.BinaryPayload([]byte(hidden)) },
+		"Source": func(t *testing.T, hidden string) any {
 			server := secrettest.New(t)
-			server.Seed(t, "k", secret)
+			server.Seed(t, "k", hidden)
 			source, err := awssm.New(inMemory(server))
 			if err != nil {
 				t.Fatal(err)
 			}
-			must[cache.Value](t)(source.Fetch(t.Context(), cache.Ref{ID: "k"}))
+			must[secret.Value](t)(source.Fetch(t.Context(), secret.Ref{ID: "k"}))
 			return source
 		},
-		"Secret WithClient": func(t *testing.T, secret string) any {
+		"Secret WithClient": func(t *testing.T, hidden string) any {
 			server := secrettest.New(t)
-			server.Seed(t, "k", secret)
+			server.Seed(t, "k", hidden)
 			handle := typedsecret.New[string]("k", typedsecret.WithClient(inMemory(server)))
 			readAll(t, handle)
 			return handle
 		},
-		"Server": func(t *testing.T, secret string) any {
+		"Server": func(t *testing.T, hidden string) any {
 			server := secrettest.New(t)
-			server.Seed(t, "k", secret)
+			server.Seed(t, "k", hidden)
 			return server
 		},
-		"error of decoding": func(t *testing.T, secret string) any {
+		"error of decoding": func(t *testing.T, hidden string) any {
 			events := &observed.Journal{}
 			handle := typedsecret.New[password]("k",
-				typedsecret.WithCache(open(t, storing("k", `{"user":"`+secret), cache.Config{Observer: events})))
+				typedsecret.WithCache(open(t, storing("k", `{"user":"`+hidden), cache.Config{Observer: events})))
 			_, err := handle.Get(t.Context())
 			return []any{err, observed.Of[hook.DecodeFailed](events)}
 		},
-		"error of a key": func(t *testing.T, secret string) any {
-			_, err := codec.Decode[password](codec.JSON{Strict: true}, []byte(`{"user":"`+secret+`"}`))
+		"error of a key": func(t *testing.T, hidden string) any {
+			_, err := codec.Decode[password](codec.JSON{Strict: true}, []byte(`{"user":"`+hidden+`"}`))
 			return err
 		},
 	} {

@@ -15,7 +15,9 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/internal/observed"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -152,19 +154,19 @@ func TestCacheShowsNoSecret(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			still(t, func(t *testing.T) {
 				source := storing("text", hidden, "json", hiddenJSON)
-				binary := cache.BinaryPayload([]byte(hidden))
-				text := cache.StringPayload(hidden)
+				binary := secret.BinaryPayload([]byte(hidden))
+				text := secret.StringPayload(hidden)
 				cfg := cache.Config{Hook: h, Observer: &observed.Journal{}, MaxSize: 1}
 				c := open(t, source, cfg)
-				value, err := c.Get(t.Context(), cache.Ref{ID: "text"})
+				value, err := c.Get(t.Context(), secret.Ref{ID: "text"})
 				if err != nil || value.Payload.Reveal() != hidden {
 					t.Fatal(err)
 				}
-				snap, err := c.Lookup(t.Context(), cache.Ref{ID: "text"})
+				snap, err := (*engine.Cache)(c).Lookup(t.Context(), secret.Ref{ID: "text"})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := c.Get(t.Context(), cache.Ref{ID: "json"}); err != nil { // evicts the other
+				if _, err := c.Get(t.Context(), secret.Ref{ID: "json"}); err != nil { // evicts the other
 					t.Fatal(err)
 				}
 				metadata := snap.Metadata()
@@ -172,7 +174,7 @@ func TestCacheShowsNoSecret(t *testing.T) {
 				for _, things := range [][]any{
 					wrapped(&value), wrapped(&value.Payload), wrapped(&binary), wrapped(&text), wrapped(c), wrapped(snap),
 					wrapped(&metadata), wrapped(&cfg),
-					{struct{ cache.Value }{value}, struct{ cache.Payload }{text}, struct{ *cache.Cache }{c}, struct{ *cache.Snapshot }{snap}},
+					{struct{ secret.Value }{value}, struct{ secret.Payload }{text}, struct{ *cache.Cache }{c}, struct{ *engine.Snapshot }{snap}},
 					{value.Payload.Reveal, value.Payload.Bytes, snap.Value, text.Equal},
 				} {
 					wantSilent(t, hidden, things...)
@@ -195,7 +197,7 @@ func TestRestOfTheAPIShowsNoSecret(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		value, err := source.Fetch(t.Context(), cache.Ref{ID: "text"})
+		value, err := source.Fetch(t.Context(), secret.Ref{ID: "text"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +206,7 @@ func TestRestOfTheAPIShowsNoSecret(t *testing.T) {
 		call := codec.Func(func([]byte) (string, error) { return hidden, nil })
 		for _, things := range [][]any{
 			wrapped(source), wrapped(&value), wrapped(&requests), wrapped(&policy), wrapped(&fault), wrapped(&call),
-			{codec.JSON{}, codec.Text{}, codec.Bytes{}, codec.PEM{}, codec.For[password](), cache.Ref{ID: "text"}, cache.ARN{}},
+			{codec.JSON{}, codec.Text{}, codec.Bytes{}, codec.PEM{}, codec.For[password](), secret.Ref{ID: "text"}, secret.ARN{}},
 		} {
 			wantSilent(t, hidden, things...)
 		}
@@ -257,15 +259,15 @@ func TestErrorsOfHooksAndSourcesShowNoSecret(t *testing.T) {
 			continue // a source vouches for the errors that it returns
 		}
 		t.Run("source "+name, func(t *testing.T) {
-			source := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
-				return cache.Value{}, f(hidden)
+			source := secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
+				return secret.Value{}, f(hidden)
 			})
 			still(t, func(t *testing.T) { wantSilentFailure(t, source, cache.Config{}) })
 		})
 	}
 }
 
-func wantSilentFailure(t *testing.T, source cache.Source, cfg cache.Config) {
+func wantSilentFailure(t *testing.T, source secret.Source, cfg cache.Config) {
 	t.Helper()
 	events := &observed.Journal{}
 	cfg.Observer = events

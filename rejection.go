@@ -10,8 +10,8 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
@@ -103,7 +103,7 @@ func (h *hold) text() string {
 }
 
 // versionName is what an error calls the version of snap.
-func versionName(snap *cache.Snapshot) string {
+func versionName(snap *engine.Snapshot) string {
 	id := snap.VersionID()
 	switch {
 	case id == "":
@@ -139,7 +139,7 @@ func (t *trial[T]) attempt(ctx context.Context, value T, v *view[T], p pass) boo
 }
 
 // request asks for a try of a version.
-func (t *trial[T]) request(snap *cache.Snapshot, pending bool) request {
+func (t *trial[T]) request(snap *engine.Snapshot, pending bool) request {
 	set := &t.secret.dec.set
 	r := request{snap: snap, pending: pending, alternate: set.pending, most: set.most}
 	for _, before := range t.refused {
@@ -154,7 +154,7 @@ func (t *trial[T]) request(snap *cache.Snapshot, pending bool) request {
 // next round asks again. Otherwise the call waits for a place, or for at most a second for
 // the first result of a version that no call has tried before, and asks again. Neither wait
 // counts against the budget.
-func (t *trial[T]) ask(snap *cache.Snapshot, pending bool) (pass, *hold) {
+func (t *trial[T]) ask(snap *engine.Snapshot, pending bool) (pass, *hold) {
 	r := t.request(snap, pending)
 	if r.refusedAt == 0 && t.secret.isOpen() {
 		return pass{request: r}, nil

@@ -26,7 +26,9 @@ import (
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
@@ -34,21 +36,21 @@ import (
 // where each is explained; errors of decoding are a [*codec.Error] in what
 // errors.As finds, and bear the sentinels of package codec.
 var (
-	ErrNotFound       = cache.ErrNotFound
-	ErrDeleted        = cache.ErrDeleted
-	ErrAccessDenied   = cache.ErrAccessDenied
-	ErrDecryption     = cache.ErrDecryption
-	ErrThrottled      = cache.ErrThrottled
-	ErrInvalidRequest = cache.ErrInvalidRequest
-	ErrUnavailable    = cache.ErrUnavailable
-	ErrTimeout        = cache.ErrTimeout
-	ErrInvalidRef     = cache.ErrInvalidRef
+	ErrNotFound       = secret.ErrNotFound
+	ErrDeleted        = secret.ErrDeleted
+	ErrAccessDenied   = secret.ErrAccessDenied
+	ErrDecryption     = secret.ErrDecryption
+	ErrThrottled      = secret.ErrThrottled
+	ErrInvalidRequest = secret.ErrInvalidRequest
+	ErrUnavailable    = secret.ErrUnavailable
+	ErrTimeout        = secret.ErrTimeout
+	ErrInvalidRef     = secret.ErrInvalidRef
 	ErrInvalidConfig  = cache.ErrInvalidConfig
 	ErrClosed         = cache.ErrClosed
 	ErrNilCache       = cache.ErrNilCache
 	ErrPanic          = cache.ErrPanic
 	ErrHook           = cache.ErrHook
-	ErrSnapshot       = cache.ErrSnapshot
+	ErrSealedFile     = cache.ErrSealedFile
 
 	// ErrZeroHandle: a handle was used that New or NewByID did not make.
 	ErrZeroHandle = errors.New("handle is nil or was not made by typedsecret.New or NewByID")
@@ -57,7 +59,7 @@ var (
 // An Error says which secret could not be had, why, and when it is asked for
 // again. Errors of handles are of type *Error, but for [ErrZeroHandle] and what
 // [ByID.Err] returns, which are about no secret, and for a nil function given to Do or Inject.
-type Error = cache.Error
+type Error = secret.Error
 
 // Info tells about a value that a handle returned. It holds no secret.
 type Info struct {
@@ -71,7 +73,7 @@ type Info struct {
 	// Age is how long ago FetchedAt was; longer than by the wall clock if that was set back
 	// since. Age is math.MaxInt64, the largest Duration, if it is unknown, since the value
 	// is from a sealed file that was written in the future of the wall clock: see
-	// [cache.Config.WithSnapshot].
+	// [cache.Config.WithSealedFile].
 	Age time.Duration
 	// Replica is the replica region that the value came from, if the secret could not
 	// be had from its primary region; else it is empty.
@@ -95,9 +97,9 @@ type Option func(*settings)
 
 // settings are what a handle was made with. They don't change.
 type settings struct {
-	ref    cache.Ref // without an ID
-	cache  *cache.Cache
-	client *cache.Cache // that of WithClient, which becomes cache
+	ref    secret.Ref // without an ID
+	cache  *engine.Cache
+	client *engine.Cache // that of WithClient, which becomes cache
 	codec  codec.Codec
 	shared bool
 	set    *Set
@@ -130,7 +132,7 @@ func settingsBy(opts []Option) settings {
 		set.refuse("WithCache and WithClient exclude each other; give the client to the cache's source")
 	}
 	set.cache = cmp.Or(set.cache, set.client)
-	if set.pending && set.ref != (cache.Ref{}) {
+	if set.pending && set.ref != (secret.Ref{}) {
 		set.refuse("WithPending excludes WithStage and WithVersionID; leave it out, or them")
 	}
 	return set
@@ -138,7 +140,7 @@ func settingsBy(opts []Option) settings {
 
 // isPlain reports whether they say nothing but, perhaps, the cache.
 func (set *settings) isPlain() bool {
-	return set.ref == (cache.Ref{}) && set.codec == nil && !set.shared && set.err == nil && !set.isForDo()
+	return set.ref == (secret.Ref{}) && set.codec == nil && !set.shared && set.err == nil && !set.isForDo()
 }
 
 // isForDo reports whether they say something about Do.
@@ -166,7 +168,7 @@ func WithCache(c *cache.Cache) Option {
 		if c == nil {
 			set.fail(ErrNilCache)
 		}
-		set.cache = c
+		set.cache = (*engine.Cache)(c)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -21,7 +22,7 @@ import (
 // in which they were put, whatever the secret.
 type store struct {
 	mu     sync.Mutex // guards the fields below
-	values map[string]cache.Value
+	values map[string]secret.Value
 	err    error
 	puts   int
 	calls  int
@@ -30,7 +31,7 @@ type store struct {
 
 // storing makes a store that holds these IDs and payloads.
 func storing(idsAndPayloads ...string) *store {
-	s := &store{values: map[string]cache.Value{}, asked: map[string]int{}}
+	s := &store{values: map[string]secret.Value{}, asked: map[string]int{}}
 	for i := 0; i < len(idsAndPayloads); i += 2 {
 		s.put(idsAndPayloads[i], idsAndPayloads[i+1])
 	}
@@ -42,8 +43,8 @@ func (s *store) put(id, payload string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.puts++
-	s.values[id] = cache.Value{
-		Payload: cache.StringPayload(payload), Name: id,
+	s.values[id] = secret.Value{
+		Payload: secret.StringPayload(payload), Name: id,
 		VersionID: fmt.Sprint("v", s.puts), Stages: []string{"AWSCURRENT"},
 	}
 }
@@ -55,17 +56,17 @@ func (s *store) fail(err error) {
 	s.err = err
 }
 
-func (s *store) Fetch(_ context.Context, ref cache.Ref) (cache.Value, error) {
+func (s *store) Fetch(_ context.Context, ref secret.Ref) (secret.Value, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
 	s.asked[ref.ID]++
 	if s.err != nil {
-		return cache.Value{}, s.err
+		return secret.Value{}, s.err
 	}
 	v, ok := s.values[ref.ID]
 	if !ok {
-		return cache.Value{}, cache.ErrNotFound
+		return secret.Value{}, secret.ErrNotFound
 	}
 	return v, nil
 }
@@ -90,7 +91,7 @@ var eager = cache.Config{
 }
 
 // open makes a Cache that the end of the test closes.
-func open(t testing.TB, source cache.Source, cfg cache.Config) *cache.Cache {
+func open(t testing.TB, source secret.Source, cfg cache.Config) *cache.Cache {
 	t.Helper()
 	c, err := cache.New(source, cfg)
 	if err != nil {

@@ -6,8 +6,9 @@ import (
 	"log/slog"
 	"sync/atomic"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/internal/redact"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A Secret is a handle on one secret, read as a T. It is safe for concurrent use
@@ -28,7 +29,7 @@ import (
 // Printing a Secret in any way shows its ID and [REDACTED].
 type Secret[T any] struct {
 	slot  slot[T]
-	entry atomic.Pointer[cache.Entry] // of the cache that was last read from; kept, so that it is not evicted
+	entry atomic.Pointer[engine.Entry] // of the cache that was last read from; kept, so that it is not evicted
 	id    string
 	dec   *decoder[T] // nil if New did not make the Secret
 	gate  atomic.Pointer[gate]
@@ -75,7 +76,7 @@ func (s *Secret[T]) ID() string {
 
 func (s *Secret[T]) isZero() bool { return s == nil || s.dec == nil }
 
-func (s *Secret[T]) ref() cache.Ref {
+func (s *Secret[T]) ref() secret.Ref {
 	ref := s.dec.set.ref
 	ref.ID = s.id
 	return ref
@@ -146,17 +147,17 @@ func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
 	if s.isZero() {
 		return *new(T), ErrZeroHandle
 	}
-	v, err := s.renew(ctx, (*cache.Entry).Refresh)
+	v, err := s.renew(ctx, (*engine.Entry).Refresh)
 	return s.dec.refreshed(ctx, v, err)
 }
 
 // renew returns the view that a forced refresh brings.
-func (s *Secret[T]) renew(ctx context.Context, refresh func(*cache.Entry, context.Context) (*cache.Snapshot, error)) (*view[T], error) {
+func (s *Secret[T]) renew(ctx context.Context, refresh func(*engine.Entry, context.Context) (*engine.Snapshot, error)) (*view[T], error) {
 	ref := s.ref()
 	if err := s.dec.ready(ref); err != nil {
 		return nil, err
 	}
-	return follow(ctx, &s.dec.set, ref, func(c *cache.Cache) (*view[T], error) {
+	return follow(ctx, &s.dec.set, ref, func(c *engine.Cache) (*view[T], error) {
 		e, err := s.entryIn(c)
 		if err != nil {
 			return nil, err
@@ -170,7 +171,7 @@ func (s *Secret[T]) renew(ctx context.Context, refresh func(*cache.Entry, contex
 }
 
 // entryIn returns the entry of the secret in c, which the handle keeps from now on.
-func (s *Secret[T]) entryIn(c *cache.Cache) (*cache.Entry, error) {
+func (s *Secret[T]) entryIn(c *engine.Cache) (*engine.Entry, error) {
 	if e := s.entry.Load(); e != nil && e.Cache() == c {
 		return e, nil
 	}
@@ -202,7 +203,7 @@ func (s *Secret[T]) look(ctx context.Context) (*view[T], error) {
 	if s.isZero() {
 		return nil, ErrZeroHandle
 	}
-	return s.renew(ctx, (*cache.Entry).Get)
+	return s.renew(ctx, (*engine.Entry).Get)
 }
 
 // String returns the secret's ID and [REDACTED].

@@ -17,6 +17,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
@@ -163,7 +164,7 @@ func TestInfoTellsOfAFailingRefresh(t *testing.T) {
 		source := storing("k", "good")
 		handle := typedsecret.New[string]("k", typedsecret.WithCache(open(t, source, cache.Config{TTL: time.Hour})))
 		wantGet(t, handle, "good")
-		source.fail(cache.ErrUnavailable)
+		source.fail(secret.ErrUnavailable)
 		time.Sleep(time.Hour)
 		for range 2 {
 			got, info, err := handle.GetWithInfo(t.Context())
@@ -251,7 +252,7 @@ func TestWarmGetIgnoresTheContext(t *testing.T) {
 		cancel()
 
 		// What has to wait does not.
-		if _, err := typedsecret.New[int]("other", with).Get(done); !errors.Is(err, context.Canceled) && !errors.Is(err, cache.ErrNotFound) {
+		if _, err := typedsecret.New[int]("other", with).Get(done); !errors.Is(err, context.Canceled) && !errors.Is(err, secret.ErrNotFound) {
 			t.Errorf("cold Get: %v", err)
 		}
 		for name, ctx := range map[string]context.Context{"nil": nil, "background": t.Context(), "done": done} {
@@ -330,8 +331,8 @@ func TestCodecRegisteredInInitIsUsedByPackageVariables(t *testing.T) {
 
 func TestInfoTellsOfAReplicaAndOfTheAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
-			return cache.Value{Payload: cache.StringPayload("hunter2"), Replica: "eu-central-1"}, nil
+		source := secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
+			return secret.Value{Payload: secret.StringPayload("hunter2"), Replica: "eu-central-1"}, nil
 		})
 		handle := typedsecret.New[string]("prod/key", typedsecret.WithCache(open(t, source, cache.Config{})))
 		must[string](t)(handle.Get(t.Context()))

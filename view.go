@@ -7,32 +7,32 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/engine"
 )
 
 // A view is what a handle knows of one secret. It is immutable once published.
 type view[T any] struct {
-	snap    *cache.Snapshot // the newest
-	trouble *trouble        // nil if snap decodes
-	value   T               // zero if no decoded form is kept
-	kept    bool            // value is good's decoded form
-	direct  bool            // kept, and may be returned as it is
-	fixed   bool            // the handle does not follow the default cache
-	own     bool            // value is for the one reader that has the view, which is not published
+	snap    *engine.Snapshot // the newest
+	trouble *trouble         // nil if snap decodes
+	value   T                // zero if no decoded form is kept
+	kept    bool             // value is good's decoded form
+	direct  bool             // kept, and may be returned as it is
+	fixed   bool             // the handle does not follow the default cache
+	own     bool             // value is for the one reader that has the view, which is not published
 }
 
 // trouble is what there is to know of a view whose snap does not decode.
 type trouble struct {
-	good  *cache.Snapshot // what does decode; nil if nothing ever did
-	err   error           // why snap does not
-	again bool            // snap's version may decode yet: err is a panic or of the hook
-	hook  bool            // err is of the hook
+	good  *engine.Snapshot // what does decode; nil if nothing ever did
+	err   error            // why snap does not
+	again bool             // snap's version may decode yet: err is a panic or of the hook
+	hook  bool             // err is of the hook
 }
 
 // good returns the snapshot that value is of, or nil.
-func (v *view[T]) good() *cache.Snapshot {
+func (v *view[T]) good() *engine.Snapshot {
 	switch {
 	case v == nil:
 		return nil
@@ -59,7 +59,7 @@ func (v *view[T]) isUnsettled() bool {
 
 // isOfVersion reports whether v says all that there is to know of snap, another one of the
 // same version.
-func (v *view[T]) isOfVersion(snap *cache.Snapshot) bool {
+func (v *view[T]) isOfVersion(snap *engine.Snapshot) bool {
 	return v != nil && v.snap.Cache() == snap.Cache() && (v.trouble == nil || !v.trouble.again) && snap.Same(v.snap)
 }
 
@@ -105,7 +105,7 @@ type slot[T any] struct {
 // A decoding is the one run of the codec for a snapshot, shared by every reader that meets
 // the snapshot.
 type decoding[T any] struct {
-	snap *cache.Snapshot
+	snap *engine.Snapshot
 	done chan struct{} // closed when what follows is written
 	view *view[T]      // nil if err is set
 	err  error         // nothing is known about snap: its payload could not be had, say
@@ -123,7 +123,7 @@ func (d *decoding[T]) result(isFirst bool) (*view[T], error) {
 
 // see returns the view of snap, or of a newer one that the slot has seen, so that
 // a reader who was slow brings nobody an older version.
-func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot) (*view[T], error) {
+func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *engine.Snapshot) (*view[T], error) {
 	if v := s.view.Load(); v != nil && (v.snap == snap || snap.Before(v.snap)) && !v.isUnsettled() {
 		return v, nil
 	}
@@ -161,7 +161,7 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *cache.Snapshot
 
 // join returns the decoding of snap, of another one of the same version or of a newer
 // one, and whether it is new.
-func (s *slot[T]) join(snap *cache.Snapshot) (d *decoding[T], first bool) {
+func (s *slot[T]) join(snap *engine.Snapshot) (d *decoding[T], first bool) {
 	for {
 		d = s.next.Load()
 		if d != nil && d.snap.Cache() == snap.Cache() && (d.snap.Same(snap) || snap.Before(d.snap)) {
@@ -206,7 +206,7 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
 }
 
 // toldOf reports whether v says already that the version of snap does not decode.
-func (v *view[T]) toldOf(snap *cache.Snapshot) bool {
+func (v *view[T]) toldOf(snap *engine.Snapshot) bool {
 	return v != nil && v.err() != nil && v.snap.Cache() == snap.Cache() && v.snap.Same(snap)
 }
 
@@ -239,7 +239,7 @@ func (s *slot[T]) publish(before, v *view[T]) *view[T] {
 // view makes the view of snap that follows before, the handle's last one, or nil.
 // It decodes only if snap brings another version. An error says that the payload
 // could not be had from the hook, and that there is no good one before it.
-func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *cache.Snapshot) (*view[T], error) {
+func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *engine.Snapshot) (*view[T], error) {
 	if before != nil && before.snap.Cache() != snap.Cache() {
 		before = nil // SetDefault: what another cache holds says nothing here
 	}
@@ -305,7 +305,7 @@ func (d *decoder[T]) pointer(ctx context.Context, v *view[T]) (*T, error) {
 
 // decodeFor decodes for one caller. A hook may take its time; if ctx ends meanwhile, so
 // does the wait.
-func (d *decoder[T]) decodeFor(ctx context.Context, snap *cache.Snapshot) (*T, error) {
+func (d *decoder[T]) decodeFor(ctx context.Context, snap *engine.Snapshot) (*T, error) {
 	if !snap.Hooked() || ctx == nil || ctx.Done() == nil || ctx.Err() != nil {
 		value, undecodable, err := d.decode(ctx, snap)
 		return &value, cmp.Or(err, undecodable)
@@ -345,7 +345,7 @@ func (d *decoder[T]) refreshed(ctx context.Context, v *view[T], err error) (T, e
 
 // decode decodes the payload of snap. Undecodable: the codec or Validate refused the payload.
 // Err: the hook could not produce it.
-func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T, undecodable, err error) {
+func (d *decoder[T]) decode(ctx context.Context, snap *engine.Snapshot) (value T, undecodable, err error) {
 	if ctx == nil {
 		ctx = context.Background() // for the hook
 	}
@@ -365,7 +365,7 @@ func (d *decoder[T]) decode(ctx context.Context, snap *cache.Snapshot) (value T,
 }
 
 // decodeError says which secret and version did not decode.
-func decodeError(snap *cache.Snapshot, err error) error {
+func decodeError(snap *engine.Snapshot, err error) error {
 	if snap.VersionID() != "" {
 		err = fmt.Errorf("%s: %w", versionName(snap), err)
 	}

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/observed"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // slowly makes a codec that takes a second for one payload, two for another.
@@ -110,7 +110,7 @@ func TestAVersionIsDecodedOnceAlsoIfItIsRefreshedMeanwhile(t *testing.T) {
 		handle := typedsecret.New[int]("k", typedsecret.WithCache(held), typedsecret.WithCodec(c))
 		go handle.Get(t.Context())
 		synctest.Wait()
-		if _, err := held.Refresh(t.Context(), cache.Ref{ID: "k"}); err != nil {
+		if _, err := held.Refresh(t.Context(), secret.Ref{ID: "k"}); err != nil {
 			t.Fatal(err)
 		}
 		wantGet(t, handle, 1)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/backoff"
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/engine"
 )
 
 // Watch returns a sequence of the present value, at once, and then of each that
@@ -56,13 +56,13 @@ type watcher[T any] struct {
 	yield   func(T, error) bool
 	changed chan struct{} // has a value when there may be something new
 
-	entry *cache.Entry // that changed is notified by; nil if there is none yet
+	entry *engine.Entry // that changed is notified by; nil if there is none yet
 	stop  func()
 
-	shown   *cache.Snapshot // what was last yielded
-	last    *view[T]        // of the last look that brought one, and its error yielded
-	refresh error           // of the last look, and yielded
-	retries int             // how often in a row it failed at what no fetch mends
+	shown   *engine.Snapshot // what was last yielded
+	last    *view[T]         // of the last look that brought one, and its error yielded
+	refresh error            // of the last look, and yielded
+	retries int              // how often in a row it failed at what no fetch mends
 }
 
 func (w *watcher[T]) leave() {

@@ -16,6 +16,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/observed"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // each10min is hourly, and tries again 10 minutes after a failure.
@@ -37,7 +38,7 @@ func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
 				handle := watchOver(t, source, each10min)
 				w := watch(handle.Watch(t.Context()))
 				w.want(t, "one")
-				source.fail(cache.ErrUnavailable)
+				source.fail(secret.ErrUnavailable)
 				time.Sleep(59 * time.Minute)
 				w.want(t)
 				for range 12 { // after 1 h, 1 h 10 min, …
@@ -49,7 +50,7 @@ func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
 					t.Errorf("%d fetches", n)
 				}
 				for _, err := range w.failures() {
-					if failed, ok := errors.AsType[*typedsecret.Error](err); !ok || failed.RetryIn != 10*time.Minute || !errors.Is(err, cache.ErrUnavailable) {
+					if failed, ok := errors.AsType[*typedsecret.Error](err); !ok || failed.RetryIn != 10*time.Minute || !errors.Is(err, secret.ErrUnavailable) {
 						t.Errorf("got %v", err)
 					}
 				}
@@ -61,7 +62,7 @@ func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
 				w.want(t, ends.want...)
 				time.Sleep(50 * time.Minute) // of 60 since the recovery, 9 are over
 				w.want(t)
-				source.fail(cache.ErrUnavailable) // what was told is told anew
+				source.fail(secret.ErrUnavailable) // what was told is told anew
 				time.Sleep(time.Minute)
 				w.want(t, "error")
 			})
@@ -76,13 +77,13 @@ func TestALongOutageCostsWhatTheBackoffSays(t *testing.T) {
 		few, enough int
 	}{
 		// About 20 until the delays have grown to an hour at most, then 2 an hour.
-		"a deletion": {cache.ErrDeleted, 2 * 24 * 5, 2 * 24 * 9},
+		"a deletion": {secret.ErrDeleted, 2 * 24 * 5, 2 * 24 * 9},
 		// About 12 until the delays have grown to a minute at most, then 2 a minute.
-		"a refusal": {cache.ErrAccessDenied, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
+		"a refusal": {secret.ErrAccessDenied, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
 		// About 15 until the delays have grown to 5 minutes at most, then 24 an hour.
-		"no secret": {cache.ErrNotFound, 24 * 24 * 6, 24 * 24 * 8},
+		"no secret": {secret.ErrNotFound, 24 * 24 * 6, 24 * 24 * 8},
 		// About 12 until the delays have grown to a minute at most, then 2 a minute.
-		"no answer": {cache.ErrUnavailable, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
+		"no answer": {secret.ErrUnavailable, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -112,7 +113,7 @@ func TestTwoWatchedSecretsInACacheOfOneOutlastAnOutage(t *testing.T) {
 		with := typedsecret.WithCache(open(t, source, cfg))
 		a := watch(typedsecret.New[string]("a", with).Watch(t.Context()))
 		b := watch(typedsecret.New[string]("b", with).Watch(t.Context()))
-		source.fail(cache.ErrUnavailable)
+		source.fail(secret.ErrUnavailable)
 		time.Sleep(24*time.Hour + time.Second)
 		// Each after 1 h, 1 h 10 min, …, 24 h.
 		if n := source.count(); n != 2*(1+23*6+1) {
@@ -136,7 +137,7 @@ func TestAForcedRefreshThatFailsIsSeenWhileTheValueIsYoung(t *testing.T) {
 		source := storing("k", "one")
 		handle := watchOver(t, source, hourly)
 		w := watch(handle.Watch(t.Context()))
-		source.fail(cache.ErrThrottled)
+		source.fail(secret.ErrThrottled)
 		for range 3 {
 			time.Sleep(time.Minute)
 			handle.Refresh(t.Context())
@@ -161,7 +162,7 @@ func TestStaleIfErrorThatSaysNoIsAnErrorEachTry(t *testing.T) {
 		}
 		handle := watchOver(t, source, cfg)
 		w := watch(handle.Watch(t.Context()))
-		source.fail(cache.ErrUnavailable)
+		source.fail(secret.ErrUnavailable)
 		time.Sleep(61 * time.Minute)
 		w.want(t, "one", "error")
 		time.Sleep(time.Hour)
@@ -284,7 +285,7 @@ func TestAWatchFollowsSetDefault(t *testing.T) {
 		w.want(t) // the same version of the same bytes
 		first.put("k", "old")
 		second.put("k", "new")
-		old.Refresh(t.Context(), cache.Ref{ID: "k"})
+		old.Refresh(t.Context(), secret.Ref{ID: "k"})
 		w.want(t)
 		time.Sleep(time.Hour)
 		w.want(t, "new")

@@ -16,6 +16,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/observed"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A watching is somebody who ranges over a Watch, and notes what it yields.
@@ -93,7 +94,7 @@ func (w *watching) wantEnd(t testing.TB) {
 var hourly = cache.Config{NoRefreshAhead: true, MinRefreshInterval: -1, Backoff: eager.Backoff}
 
 // watchOver opens a cache over source, with a handle on "k".
-func watchOver(t testing.TB, source cache.Source, cfg cache.Config) *typedsecret.Secret[string] {
+func watchOver(t testing.TB, source secret.Source, cfg cache.Config) *typedsecret.Secret[string] {
 	t.Helper()
 	return typedsecret.New[string]("k", typedsecret.WithCache(open(t, source, cfg)))
 }
@@ -227,9 +228,9 @@ func TestWhatOthersDoIsSeenAtOnce(t *testing.T) {
 			"Refresh":           func() error { _, err := handle.Refresh(t.Context()); return err },
 			"another's Refresh": func() error { _, err := other.Refresh(t.Context()); return err },
 			"ByID.Refresh":      func() error { _, err := byID.Refresh(t.Context(), "k"); return err },
-			"Cache.Refresh":     func() error { _, err := c.Refresh(t.Context(), cache.Ref{ID: "k"}); return err },
+			"Cache.Refresh":     func() error { _, err := c.Refresh(t.Context(), secret.Ref{ID: "k"}); return err },
 			"Invalidate":        func() error { return handle.Invalidate(t.Context()) },
-			"Cache.Invalidate":  func() error { return c.Invalidate(cache.Ref{ID: "k"}) },
+			"Cache.Invalidate":  func() error { return c.Invalidate(secret.Ref{ID: "k"}) },
 			"a Do": func() error {
 				return other.Do(t.Context(), func(_ context.Context, v string) error {
 					if v != "a Do" {
@@ -299,7 +300,7 @@ func TestWhoBreaksOffIsAskedNoMore(t *testing.T) {
 		for range handle.Watch(t.Context()) {
 			break
 		}
-		source.fail(cache.ErrUnavailable)
+		source.fail(secret.ErrUnavailable)
 		handle.Refresh(t.Context())
 		for _, err := range handle.Watch(t.Context()) {
 			if err != nil {

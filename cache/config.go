@@ -1,16 +1,12 @@
 package cache
 
 import (
-	"errors"
-	"fmt"
-	"os"
+	"crypto/cipher"
 	"time"
 
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/hook"
-	"github.com/typedsecret/typedsecret/internal/guard"
-	"github.com/typedsecret/typedsecret/internal/sealed"
-	"github.com/typedsecret/typedsecret/internal/units"
+	"github.com/typedsecret/typedsecret/internal/engine"
 )
 
 // The defaults of a Config. Those that the AWS caching clients have too are
@@ -24,19 +20,8 @@ const (
 	DefaultMinRefreshInterval = time.Second
 )
 
-// What the back-off of a Config without a Backoff.Max grows to.
-const (
-	maxOutageDelay   = 40 * time.Second // while the source can't answer
-	maxDeniedDelay   = time.Minute      // while the source refuses what a policy may allow
-	maxNotFoundDelay = 5 * time.Minute  // while there is no such secret
-)
-
-// maxMaxSize is a bound against slips: go-freelru allocates its table whole,
-// about 44 bytes an entry.
-const maxMaxSize = 1 << 24
-
 // Config says how a Cache works. Its zero value is the default configuration;
-// so is the zero value of each field. [Config.WithSnapshot] adds a file that outlives
+// so is the zero value of each field. [Config.WithSealedFile] adds a file that outlives
 // the process.
 type Config struct {
 	// MaxSize is how many of the secrets that are read by ID are kept, 1,024 by default and
@@ -111,7 +96,7 @@ type Config struct {
 	// panics, the answer is no. If it refuses, the error of the read says so, and wraps
 	// [ErrPanic] if it panicked. If the source can't answer now, and refused the secret
 	// after it last gave it, err wraps that refusal too. The age is math.MaxInt64 if it is
-	// unknown, which [Config.WithSnapshot] explains.
+	// unknown, which [Config.WithSealedFile] explains.
 	StaleIfError func(err error, age time.Duration) bool
 
 	// CheckClock has each read look at the wall clock and the monotonic
@@ -129,106 +114,83 @@ type Config struct {
 	// Observer learns what happens; none by default.
 	Observer hook.Observer
 
-	snapshot  func(maxSize int) (*sealed.File, error) // by WithSnapshot; nil: none
-	readClock func(start time.Time) instant           // set by tests only
+	sealedFile *engine.SealedFile // nil: none
+}
+
+// WithSealedFile returns c with a sealed file at path, that holds the values of
+// the cache, encrypted by sealer, so that a process that starts while the source can't
+// answer ([ErrUnavailable], [ErrTimeout], [ErrThrottled]) has those of an earlier one.
+// They are returned as stale, with the age that they have by then, as far as
+// Config.StaleIfError allows, and refreshed when the back-off lets a fetch through.
+//
+// The file follows the refusals of the source. If the source says that a secret does not
+// exist ([ErrNotFound]) or is deleted ([ErrDeleted]), the next write takes the secret out
+// of the file, until the source gives the secret again. If the source refuses a secret
+// otherwise ([ErrAccessDenied], [ErrDecryption], [ErrInvalidRequest]), its value stays, since
+// a mistake in a policy may be mended soon. The file remembers that refusal until the source
+// gives the secret again. In an outage StaleIfError then gets an error that wraps both the
+// outage and the refusal, and that says when the refusal was.
+//
+// If the file was written more than 5 s in the future of the wall clock, the age of its
+// values is unknown. StaleIfError then gets the largest Duration (math.MaxInt64), so that a
+// limit on the age refuses them.
+//
+// The file is written after a successful fetch and a refusal, in the background, once a
+// second at most, and by Close if this Cache has something that it did not write yet. It
+// holds the newest MaxSize values, or as many as the cache keeps with those of handles, if
+// these are more. A value that another process wrote stays in the file
+// until 90 days after it was fetched. So processes of one service may share a file; for
+// each secret, the latest news that any of them had counts. If two processes write at the
+// same moment, the file lacks the news of one of them until its next write, so processes
+// that start together had better have a file each. The file is replaced as a whole: after a
+// crash at any moment the old or the new one is there. Only its owner may read it. A
+// symbolic link at path is itself replaced.
+//
+// The directory must exist. [New] tries to create a file in it, and returns an error that
+// wraps [ErrSealedFile] if that fails.
+//
+// Sealer is an authenticated cipher such as AES-GCM, with a key that is kept elsewhere: in
+// KMS, say. It is called by several goroutines at once, and must not wait for anything, as
+// Close waits for it. A file that is truncated, was tampered with, was sealed with another
+// key or is of another format is refused: no part of it is used, and the next write
+// replaces it. A file that this library did not write stays as it is. So does a file that
+// is too large, which is not even read; the limit is 128 KiB for each of MaxSize secrets,
+// but at least 128 MiB and at most 1 GiB. In each of these cases the Observer gets
+// [hook.SealedFileFailed], and the error of a Get that needed the file wraps [ErrSealedFile].
+// If a write fails, the file stays as it was, the Observer gets the same event, and the
+// next fetch, or Close, tries again. With a Hook, a value is derived for the time of the
+// writing, if the file does not have it yet.
+func (c Config) WithSealedFile(path string, sealer cipher.AEAD) Config {
+	c.sealedFile = &engine.SealedFile{Path: path, Sealer: sealer}
+	return c
 }
 
 // Validate reports the first setting that makes no sense, and what would, as an
 // error that wraps [ErrInvalidConfig].
-func (c Config) Validate() error {
-	for _, d := range []struct {
-		name         string
-		value, usual time.Duration
-		canBeOff     bool
-	}{
-		{"TTL", c.TTL, DefaultTTL, false},
-		{"FetchTimeout", c.FetchTimeout, DefaultFetchTimeout, false},
-		{"MaxRefreshWait", c.MaxRefreshWait, DefaultMaxRefreshWait, true},
-		{"MinRefreshInterval", c.MinRefreshInterval, DefaultMinRefreshInterval, true},
-	} {
-		if d.value < 0 && !d.canBeOff {
-			return fmt.Errorf("%w: %s is %v; it must be positive, or 0 for %v", ErrInvalidConfig, d.name, d.value, d.usual)
-		}
-		if err := units.Check(d.name, d.value); err != nil {
-			return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
-		}
-	}
-	if c.MaxSize < 0 || c.MaxSize > maxMaxSize {
-		return fmt.Errorf("%w: MaxSize is %d; it must be 1 to %d, or 0 for %d", ErrInvalidConfig, c.MaxSize, maxMaxSize, DefaultMaxSize)
-	}
-	if err := c.Backoff.Validate(); err != nil {
-		return fmt.Errorf("%w: Backoff: %w", ErrInvalidConfig, err)
-	}
-	if err := (Ref{ID: "any", Stage: c.DefaultStage}).Validate(); err != nil {
-		return fmt.Errorf("%w: DefaultStage: %w", ErrInvalidConfig, err)
-	}
-	switch {
-	case c.Hook != nil && guard.IsNil(c.Hook):
-		return fmt.Errorf("%w: Hook is a nil %T; leave it out for none", ErrInvalidConfig, c.Hook)
-	case c.Observer != nil && guard.IsNil(c.Observer):
-		return fmt.Errorf("%w: Observer is a nil %T; leave it out for none", ErrInvalidConfig, c.Observer)
-	}
-	if c.snapshot != nil {
-		if _, err := c.snapshot(c.MaxSize); err != nil {
-			return fmt.Errorf("%w: WithSnapshot: %w", ErrInvalidConfig, err)
-		}
-	}
-	return nil
+func (c Config) Validate() error { return c.engine().Validate() }
+
+// MaxStale is a [Config].StaleIfError that allows the last good value for this long after it was
+// fetched, whatever the error. The age counts from the fetch and not from the end of the TTL, so
+// a MaxStale under the TTL allows no stale value at all.
+func MaxStale(age time.Duration) func(err error, age time.Duration) bool {
+	return func(_ error, since time.Duration) bool { return since <= age }
 }
 
-// backoffAfter returns the back-off for a fetch that failed with err.
-func (c *Config) backoffAfter(err error) backoff.Policy {
-	p := c.Backoff
-	switch {
-	case p.Max != 0:
-	case isOutage(err):
-		p.Max = max(maxOutageDelay, p.Base)
-		if p.Jitter == backoff.FullJitter {
-			p.Jitter = backoff.EqualJitter // as many calls as with a full one up to 60 s, and none so late
-		}
-	case errors.Is(err, ErrAccessDenied), errors.Is(err, ErrDecryption):
-		p.Max = max(maxDeniedDelay, p.Base)
-	case errors.Is(err, ErrNotFound):
-		p.Max = max(maxNotFoundDelay, p.Base)
+// engine returns the same settings for the engine.
+func (c Config) engine() engine.Config {
+	return engine.Config{
+		MaxSize:            c.MaxSize,
+		TTL:                c.TTL,
+		MaxRefreshWait:     c.MaxRefreshWait,
+		NoRefreshAhead:     c.NoRefreshAhead,
+		DefaultStage:       c.DefaultStage,
+		Backoff:            c.Backoff,
+		FetchTimeout:       c.FetchTimeout,
+		MinRefreshInterval: c.MinRefreshInterval,
+		StaleIfError:       c.StaleIfError,
+		CheckClock:         c.CheckClock,
+		Hook:               c.Hook,
+		Observer:           c.Observer,
+		SealedFile:         c.sealedFile,
 	}
-	return p
-}
-
-// isOutage reports whether err says that the source could not answer, rather than what
-// its answer is.
-func isOutage(err error) bool {
-	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrThrottled)
-}
-
-// resolved puts the defaults in place of zero values.
-func (c Config) resolved() Config {
-	if c.MaxSize == 0 {
-		c.MaxSize = DefaultMaxSize
-	}
-	if c.TTL == 0 {
-		c.TTL = DefaultTTL
-	}
-	if c.DefaultStage == "" {
-		c.DefaultStage = DefaultStage
-	}
-	if c.FetchTimeout == 0 {
-		c.FetchTimeout = DefaultFetchTimeout
-	}
-	c.MaxRefreshWait = orDefault(c.MaxRefreshWait, DefaultMaxRefreshWait)
-	c.MinRefreshInterval = orDefault(c.MinRefreshInterval, DefaultMinRefreshInterval)
-	if os.Getenv("AWS_LAMBDA_FUNCTION_NAME") != "" {
-		c.CheckClock = true
-	}
-	if c.readClock == nil {
-		c.readClock = readClocks
-	}
-	return c
-}
-
-// orDefault returns the default for 0, and 0 for a negative setting, which turns it off.
-func orDefault(d, usual time.Duration) time.Duration {
-	if d == 0 {
-		return usual
-	}
-	return max(0, d)
 }

@@ -12,21 +12,22 @@ import (
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A vault is a Source over a map of IDs to secrets. One named down has the
 // service be down.
 type vault map[string]string
 
-func (v vault) Fetch(_ context.Context, ref cache.Ref) (cache.Value, error) {
+func (v vault) Fetch(_ context.Context, ref secret.Ref) (secret.Value, error) {
 	if v["down"] != "" {
-		return cache.Value{}, cache.ErrUnavailable
+		return secret.Value{}, secret.ErrUnavailable
 	}
-	secret, ok := v[ref.ID]
+	text, ok := v[ref.ID]
 	if !ok {
-		return cache.Value{}, cache.ErrNotFound
+		return secret.Value{}, secret.ErrNotFound
 	}
-	return cache.Value{Payload: cache.StringPayload(secret), Name: ref.ID, VersionID: "version of " + secret}, nil
+	return secret.Value{Payload: secret.StringPayload(text), Name: ref.ID, VersionID: "version of " + text}, nil
 }
 
 func ExampleNew() {
@@ -36,7 +37,7 @@ func ExampleNew() {
 	}
 	defer c.Close()
 
-	v, err := c.Get(context.Background(), cache.Ref{ID: "prod/db"})
+	v, err := c.Get(context.Background(), secret.Ref{ID: "prod/db"})
 	if err != nil {
 		panic(err)
 	}
@@ -56,10 +57,10 @@ func ExampleCache_Get_error() {
 	}
 	defer c.Close()
 
-	_, err = c.Get(context.Background(), cache.Ref{ID: "prod/typo"})
+	_, err = c.Get(context.Background(), secret.Ref{ID: "prod/typo"})
 	fmt.Println(err)
-	fmt.Println("not found:", errors.Is(err, cache.ErrNotFound))
-	var e *cache.Error
+	fmt.Println("not found:", errors.Is(err, secret.ErrNotFound))
+	var e *secret.Error
 	if errors.As(err, &e) {
 		fmt.Println("asked for again in", e.RetryIn)
 	}
@@ -76,7 +77,7 @@ func ExampleCache_Refresh() {
 		panic(err)
 	}
 	defer c.Close()
-	ctx, ref := context.Background(), cache.Ref{ID: "prod/db"}
+	ctx, ref := context.Background(), secret.Ref{ID: "prod/db"}
 
 	before, _ := c.Get(ctx, ref)
 	source["prod/db"] = "new"
@@ -94,7 +95,7 @@ func ExampleCache_Invalidate() {
 		panic(err)
 	}
 	defer c.Close()
-	ctx, ref := context.Background(), cache.Ref{ID: "prod/db"}
+	ctx, ref := context.Background(), secret.Ref{ID: "prod/db"}
 
 	before, _ := c.Get(ctx, ref)
 	source["prod/db"] = "new"
@@ -105,7 +106,7 @@ func ExampleCache_Invalidate() {
 }
 
 func ExampleParseARN() {
-	arn, err := cache.ParseARN("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3")
+	arn, err := secret.ParseARN("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3")
 	fmt.Println(arn.Region, arn.Account, arn.Name, err)
 
 	arn.Region = "eu-central-1" // of a replica
@@ -116,15 +117,15 @@ func ExampleParseARN() {
 }
 
 func ExampleSourceFunc() {
-	source := cache.SourceFunc(func(_ context.Context, ref cache.Ref) (cache.Value, error) {
-		return cache.Value{Payload: cache.StringPayload("secret of " + ref.ID), VersionID: "1"}, nil
+	source := secret.SourceFunc(func(_ context.Context, ref secret.Ref) (secret.Value, error) {
+		return secret.Value{Payload: secret.StringPayload("secret of " + ref.ID), VersionID: "1"}, nil
 	})
 	c, err := cache.New(source, cache.Config{})
 	if err != nil {
 		panic(err)
 	}
 	defer c.Close()
-	v, err := c.Get(context.Background(), cache.Ref{ID: "prod/db"})
+	v, err := c.Get(context.Background(), secret.Ref{ID: "prod/db"})
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: secret of prod/db <nil>
 }
@@ -149,10 +150,10 @@ func ExampleConfig_observer() {
 	defer c.Close()
 
 	ctx := context.Background()
-	c.Get(ctx, cache.Ref{ID: "prod/db"})
+	c.Get(ctx, secret.Ref{ID: "prod/db"})
 	source["prod/db"] = "new"
-	c.Refresh(ctx, cache.Ref{ID: "prod/db"})
-	c.Get(ctx, cache.Ref{ID: "prod/typo"})
+	c.Refresh(ctx, secret.Ref{ID: "prod/db"})
+	c.Get(ctx, secret.Ref{ID: "prod/typo"})
 	// Output:
 	// fetched prod/db version of old
 	// fetched prod/db version of new
@@ -189,7 +190,7 @@ func ExampleConfig_hook() {
 	}
 	defer c.Close()
 
-	v, err := c.Get(context.Background(), cache.Ref{ID: "prod/db"})
+	v, err := c.Get(context.Background(), secret.Ref{ID: "prod/db"})
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: pa55word <nil>
 }
@@ -200,7 +201,7 @@ func ExampleConfig_staleIfError() {
 		// The last good value is good enough for a day, unless the secret
 		// is gone or was taken from us.
 		StaleIfError: func(err error, age time.Duration) bool {
-			gone := errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrAccessDenied)
+			gone := errors.Is(err, secret.ErrNotFound) || errors.Is(err, secret.ErrAccessDenied)
 			return !gone && age < 24*time.Hour
 		},
 	})
@@ -208,7 +209,7 @@ func ExampleConfig_staleIfError() {
 		panic(err)
 	}
 	defer c.Close()
-	ctx, ref := context.Background(), cache.Ref{ID: "prod/db"}
+	ctx, ref := context.Background(), secret.Ref{ID: "prod/db"}
 
 	c.Get(ctx, ref)
 	source["down"] = "yes"
@@ -216,38 +217,4 @@ func ExampleConfig_staleIfError() {
 	v, err := c.Get(ctx, ref)
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: pa55word <nil>
-}
-
-// What a program that keeps something made of a secret up to date does; typed handles
-// have it as Watch.
-func ExampleEntry_Notify() {
-	source := vault{"prod/db": "old"}
-	c, err := cache.New(source, cache.Config{})
-	if err != nil {
-		panic(err)
-	}
-	defer c.Close()
-	ctx, ref := context.Background(), cache.Ref{ID: "prod/db"}
-
-	entry, err := c.Entry(ref) // as long as it is kept, the secret is not evicted
-	if err != nil {
-		panic(err)
-	}
-	changed := make(chan struct{}, 1)
-	defer entry.Notify(changed)()
-	v, _ := c.Get(ctx, ref)
-	<-changed // by the fetch of that
-	fmt.Println(v.Payload.Reveal())
-
-	source["prod/db"] = "new"
-	go c.Refresh(ctx, ref) // somewhere else in the program
-	select {
-	case <-changed:
-	case <-time.After(entry.Quiet()): // else a Get is due by then, which refreshes
-	}
-	v, _ = c.Get(ctx, ref)
-	fmt.Println(v.Payload.Reveal())
-	// Output:
-	// old
-	// new
 }

@@ -21,7 +21,7 @@ type ObserverFunc func(ctx context.Context, e Event)
 func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
 
 // An Event is one of [Fetched], [Rotated], [FetchFailed], [ServedStale],
-// [Evicted], [DecodeFailed], [Rejected] and [SnapshotFailed]. More may be added; an Observer ignores
+// [Evicted], [DecodeFailed], [Rejected] and [SealedFileFailed]. More may be added; an Observer ignores
 // what it doesn't know. None holds secret bytes.
 type Event interface {
 	event()
@@ -85,18 +85,18 @@ type Rejected struct {
 	Secret
 }
 
-// SnapshotFailed: the sealed snapshot, a file that keeps the values for the next start,
+// SealedFileFailed: the sealed snapshot, a file that keeps the values for the next start,
 // could not be read or written.
-type SnapshotFailed struct {
+type SealedFileFailed struct {
 	Path string
 	Err  error
 }
 
-func (Fetched) event()        {}
-func (Rotated) event()        {}
-func (FetchFailed) event()    {}
-func (ServedStale) event()    {}
-func (Evicted) event()        {}
-func (DecodeFailed) event()   {}
-func (Rejected) event()       {}
-func (SnapshotFailed) event() {}
+func (Fetched) event()          {}
+func (Rotated) event()          {}
+func (FetchFailed) event()      {}
+func (ServedStale) event()      {}
+func (Evicted) event()          {}
+func (DecodeFailed) event()     {}
+func (Rejected) event()         {}
+func (SealedFileFailed) event() {}

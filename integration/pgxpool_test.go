@@ -15,24 +15,25 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/integration/pgtest"
 	"github.com/typedsecret/typedsecret/recipes/pgxsecret"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A label is a secret that a test sets as it likes, and may fetch as often.
 type label struct {
 	mu    sync.Mutex // guards value
-	value cache.Value
+	value secret.Value
 }
 
 func (l *label) set(version, user, password string) {
 	payload, _ := json.Marshal(creds{user, password})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.value = cache.Value{Payload: cache.StringPayload(string(payload)), VersionID: version}
+	l.value = secret.Value{Payload: secret.StringPayload(string(payload)), VersionID: version}
 }
 
 func (l *label) handle(t *testing.T, opts ...typedsecret.Option) *typedsecret.Secret[creds] {
 	t.Helper()
-	secrets, err := cache.New(cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+	secrets, err := cache.New(secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return l.value, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/agent"
 	"github.com/typedsecret/typedsecret/source/awssm"
@@ -31,28 +32,28 @@ var held = map[string]string{
 }
 
 // sources makes each kind of source over the secrets held.
-var sources = map[string]func(t *testing.T) cache.Source{
-	"file": func(t *testing.T) cache.Source {
+var sources = map[string]func(t *testing.T) secret.Source{
+	"file": func(t *testing.T) secret.Source {
 		return opened(t, file.New, writeFiles(t, func(id string) string { return filepath.FromSlash(id) }))
 	},
-	"file, as the AWS provider names them": func(t *testing.T) cache.Source {
+	"file, as the AWS provider names them": func(t *testing.T) secret.Source {
 		return opened(t, file.New, writeFiles(t, func(id string) string { return strings.ReplaceAll(id, "/", "_") }))
 	},
-	"env": func(t *testing.T) cache.Source {
+	"env": func(t *testing.T) secret.Source {
 		s := env.New("HELD_")
 		for id, secret := range held {
 			t.Setenv(s.Variable(id), secret)
 		}
 		return s
 	},
-	"static": func(*testing.T) cache.Source { return static.New(held) },
-	"static, in JSON": func(t *testing.T) cache.Source {
+	"static": func(*testing.T) secret.Source { return static.New(held) },
+	"static, in JSON": func(t *testing.T) secret.Source {
 		return opened(t, static.Open, writeStatic(t, "x.json", "{%s}", `"%s":"%s"`, ","))
 	},
-	"static, in lines": func(t *testing.T) cache.Source {
+	"static, in lines": func(t *testing.T) secret.Source {
 		return opened(t, static.Open, writeStatic(t, "x.env", "%s", "%s=%s", "\n"))
 	},
-	"awssm": func(t *testing.T) cache.Source {
+	"awssm": func(t *testing.T) secret.Source {
 		server := secrettest.New(t)
 		for id, secret := range held {
 			server.Seed(t, id, secret)
@@ -64,7 +65,7 @@ var sources = map[string]func(t *testing.T) cache.Source{
 			}),
 		})))
 	},
-	"agent": func(t *testing.T) cache.Source {
+	"agent": func(t *testing.T) secret.Source {
 		t.Setenv("AWS_TOKEN", "token")
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			query := r.URL.Query()
@@ -85,7 +86,7 @@ var sources = map[string]func(t *testing.T) cache.Source{
 	},
 }
 
-func opened[S cache.Source, C any](t *testing.T, open func(C) (S, error), with C) cache.Source {
+func opened[S secret.Source, C any](t *testing.T, open func(C) (S, error), with C) secret.Source {
 	t.Helper()
 	s, err := open(with)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source"
 	"github.com/typedsecret/typedsecret/source/env"
 	"github.com/typedsecret/typedsecret/source/file"
@@ -19,14 +19,14 @@ import (
 var planted = []string{"Zq7!Xw9@Kv3#Jp5$", `Zq7"Xw9\Kv3{Jp5'`, "Zq7:Xw9=Kv3/Jp5,"}
 
 // quoted returns four bytes of a secret that an error shows, if it does.
-func quoted(err error, secret string) (piece string) {
+func quoted(err error, hidden string) (piece string) {
 	if err == nil {
 		return ""
 	}
 	text := fmt.Sprintf("%v %+v %#v %q", err, err, err, err)
-	for i := range len(secret) - 3 {
-		if strings.Contains(text, secret[i:i+4]) {
-			return secret[i : i+4]
+	for i := range len(hidden) - 3 {
+		if strings.Contains(text, hidden[i:i+4]) {
+			return hidden[i : i+4]
 		}
 	}
 	return ""
@@ -34,12 +34,12 @@ func quoted(err error, secret string) (piece string) {
 
 // mutants are what becomes of a document by a slip of the hand: a secret at each
 // position, in place of what was there or beside it, and the end cut off.
-func mutants(document, secret string) (all []string) {
+func mutants(document, hidden string) (all []string) {
 	for i := range len(document) + 1 {
-		all = append(all, document[:i]+secret, document[:i]+secret+document[i:])
+		all = append(all, document[:i]+hidden, document[:i]+hidden+document[i:])
 		for _, n := range []int{1, 2} {
 			if i+n <= len(document) {
-				all = append(all, document[:i]+secret+document[i+n:])
+				all = append(all, document[:i]+hidden+document[i+n:])
 			}
 		}
 	}
@@ -53,17 +53,17 @@ func TestNoErrorQuotesWhatASettingMayHold(t *testing.T) {
 		"agent:http://user:pass@localhost:2773/path?query=x#f", "agent:https://agent.internal", "failover:eu-west-1,eu-central-1",
 		"failover:eu-west-1,eu-west-1", "vault:kv/db", "prod/db",
 	} {
-		for _, secret := range planted {
-			for _, mutant := range mutants(setting, secret) {
+		for _, hidden := range planted {
+			for _, mutant := range mutants(setting, hidden) {
 				s, err := source.Open(t.Context(), mutant)
-				if piece := quoted(err, secret); piece != "" {
+				if piece := quoted(err, hidden); piece != "" {
 					t.Errorf("%s: the error quotes %q: %v", mutant, piece, err)
 				}
 				if err != nil || strings.HasPrefix(mutant, "agent:") || strings.HasPrefix(mutant, "aws:") || strings.HasPrefix(mutant, "failover:") {
 					continue // there would be requests
 				}
-				_, err = s.Fetch(t.Context(), cache.Ref{ID: "prod/db"})
-				if piece := quoted(err, secret); piece != "" {
+				_, err = s.Fetch(t.Context(), secret.Ref{ID: "prod/db"})
+				if piece := quoted(err, hidden); piece != "" {
 					t.Errorf("%s: the error of Fetch quotes %q: %v", mutant, piece, err)
 				}
 			}
@@ -78,16 +78,16 @@ func TestNoErrorQuotesWhatAFileMayHold(t *testing.T) {
 		"dev.env":  "# dev\nexport prod/db=one\nB='two' # 2\n\nC=\"th\\nree\"\n",
 	} {
 		path := filepath.Join(dir, name)
-		for _, secret := range planted {
-			for _, mutant := range mutants(document, secret) {
+		for _, hidden := range planted {
+			for _, mutant := range mutants(document, hidden) {
 				if err := os.WriteFile(path, []byte(mutant), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				s, err := static.Open(path)
 				if err == nil {
-					_, err = s.Fetch(t.Context(), cache.Ref{ID: "none"})
+					_, err = s.Fetch(t.Context(), secret.Ref{ID: "none"})
 				}
-				if piece := quoted(err, secret); piece != "" {
+				if piece := quoted(err, hidden); piece != "" {
 					t.Errorf("%q: the error quotes %q: %v", mutant, piece, err)
 				}
 			}
@@ -101,17 +101,17 @@ func TestNoErrorQuotesWhatAVariableOrAFileOfOneSecretHolds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range planted {
-		t.Setenv("SECRET_DB", secret)
-		for name, content := range map[string]string{"db": secret, "huge": strings.Repeat(secret, file.MaxSize/len(secret)+1)} {
+	for _, hidden := range planted {
+		t.Setenv("SECRET_DB", hidden)
+		for name, content := range map[string]string{"db": hidden, "huge": strings.Repeat(hidden, file.MaxSize/len(hidden)+1)} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for name, s := range map[string]cache.Source{"env": env.New("SECRET_"), "file": files} {
-			for _, ref := range []cache.Ref{{ID: "db"}, {ID: "db/x"}, {ID: "huge"}, {ID: "db", Stage: "AWSPREVIOUS"}, {ID: "DB"}, {ID: "db/.."}} {
+		for name, s := range map[string]secret.Source{"env": env.New("SECRET_"), "file": files} {
+			for _, ref := range []secret.Ref{{ID: "db"}, {ID: "db/x"}, {ID: "huge"}, {ID: "db", Stage: "AWSPREVIOUS"}, {ID: "DB"}, {ID: "db/.."}} {
 				_, err := s.Fetch(t.Context(), ref)
-				if piece := quoted(err, secret); piece != "" {
+				if piece := quoted(err, hidden); piece != "" {
 					t.Errorf("%s, %v: the error quotes %q: %v", name, ref, piece, err)
 				}
 			}

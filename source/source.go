@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/agent"
 	"github.com/typedsecret/typedsecret/source/awssm"
 	"github.com/typedsecret/typedsecret/source/env"
@@ -31,11 +32,11 @@ const Variable = "TYPEDSECRET_SOURCE"
 // A kind is one that a setting may name.
 type kind struct {
 	scheme, form string
-	open         func(ctx context.Context, rest string) (cache.Source, error)
+	open         func(ctx context.Context, rest string) (secret.Source, error)
 }
 
 var kinds = []kind{
-	{"aws", "aws: or aws:eu-west-1", func(ctx context.Context, region string) (cache.Source, error) {
+	{"aws", "aws: or aws:eu-west-1", func(ctx context.Context, region string) (secret.Source, error) {
 		if region == "" {
 			return awssm.FromEnvironment(ctx)
 		}
@@ -44,21 +45,21 @@ var kinds = []kind{
 		}
 		return awssm.FromEnvironment(ctx, config.WithRegion(region))
 	}},
-	{"agent", "agent: or agent:http://localhost:2773", func(_ context.Context, url string) (cache.Source, error) {
+	{"agent", "agent: or agent:http://localhost:2773", func(_ context.Context, url string) (secret.Source, error) {
 		return agent.New(agent.Config{URL: url})
 	}},
 	{"failover", "failover:eu-west-1,eu-central-1", openFailover},
-	{"file", "file:/mnt/secrets", func(_ context.Context, dir string) (cache.Source, error) { return file.New(dir) }},
-	{"env", "env: or env:PREFIX_", func(_ context.Context, prefix string) (cache.Source, error) {
+	{"file", "file:/mnt/secrets", func(_ context.Context, dir string) (secret.Source, error) { return file.New(dir) }},
+	{"env", "env: or env:PREFIX_", func(_ context.Context, prefix string) (secret.Source, error) {
 		if at := firstOutside(prefix, letters+digits+"_.-"); at >= 0 {
 			return nil, fmt.Errorf("env: character %d of the prefix is in no variable's name; a prefix looks like SECRET_", at+1)
 		}
 		return env.New(prefix), nil
 	}},
-	{"static", "static:dev.json", func(_ context.Context, path string) (cache.Source, error) { return static.Open(path) }},
+	{"static", "static:dev.json", func(_ context.Context, path string) (secret.Source, error) { return static.Open(path) }},
 }
 
-func openFailover(ctx context.Context, regions string) (cache.Source, error) {
+func openFailover(ctx context.Context, regions string) (secret.Source, error) {
 	names := strings.Split(regions, ",")
 	for i, name := range names {
 		names[i] = strings.TrimSpace(name)
@@ -109,7 +110,7 @@ func firstOutside(text, these string) int {
 // An unknown scheme is an error that lists the known. Errors wrap [cache.ErrInvalidConfig].
 // A person may have given a secret in place of a setting, so an error quotes no part of the
 // setting, except a path of letters, digits and the usual marks.
-func Open(ctx context.Context, setting string) (cache.Source, error) {
+func Open(ctx context.Context, setting string) (secret.Source, error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -137,7 +138,7 @@ func Open(ctx context.Context, setting string) (cache.Source, error) {
 
 // FromEnvironment opens the source that the variable TYPEDSECRET_SOURCE names; if it is
 // not set or empty, aws:.
-func FromEnvironment(ctx context.Context) (cache.Source, error) {
+func FromEnvironment(ctx context.Context) (secret.Source, error) {
 	setting := os.Getenv(Variable)
 	if setting == "" {
 		return Open(ctx, "aws:")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source"
 )
@@ -36,7 +37,7 @@ func TestASettingNamesASource(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			v, err := s.Fetch(t.Context(), cache.Ref{ID: "db", Stage: "AWSCURRENT"})
+			v, err := s.Fetch(t.Context(), secret.Ref{ID: "db", Stage: "AWSCURRENT"})
 			if got := v.Payload.Reveal(); got != want || err != nil {
 				t.Errorf("%q, %v", got, err)
 			}
@@ -93,7 +94,7 @@ func ExampleOpen() {
 	if err != nil {
 		panic(err)
 	}
-	v, err := s.Fetch(context.Background(), cache.Ref{ID: "prod/api-key"})
+	v, err := s.Fetch(context.Background(), secret.Ref{ID: "prod/api-key"})
 	fmt.Println(v.Payload.Reveal(), err)
 
 	_, err = source.Open(context.Background(), "vault:kv/db")

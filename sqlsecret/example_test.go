@@ -9,6 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/fakedb"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
@@ -29,9 +30,9 @@ func begin() *rotation {
 	r := &rotation{server: fakedb.New()}
 	r.set("first")
 	var err error
-	r.secrets, err = cache.New(cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
-		return cache.Value{
-			Payload:   cache.StringPayload(`{"username":"app","password":"` + r.password + `"}`),
+	r.secrets, err = cache.New(secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
+		return secret.Value{
+			Payload:   secret.StringPayload(`{"username":"app","password":"` + r.password + `"}`),
 			VersionID: "version " + r.password,
 		}, nil
 	}), cache.Config{})

@@ -7,9 +7,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/typedsecret/typedsecret/cache/sourcetest"
 	"github.com/typedsecret/typedsecret/integration/mototest"
 	"github.com/typedsecret/typedsecret/source/awssm"
+	"github.com/typedsecret/typedsecret/source/sourcetest"
 )
 
 // counted is an HTTP client that counts its requests.

@@ -9,6 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/integration/mototest"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
@@ -79,7 +80,7 @@ func TestStagesAndPinnedVersionsAreRead(t *testing.T) {
 		wantGet(t, typedsecret.New[string]("s", with, typedsecret.WithVersionID(version)), want)
 	}
 	_, err := typedsecret.New[string]("s", with, typedsecret.WithStage("blue")).Get(t.Context())
-	if !errors.Is(err, cache.ErrNotFound) {
+	if !errors.Is(err, secret.ErrNotFound) {
 		t.Errorf("a stage that no version bears: %v", err)
 	}
 }
@@ -91,12 +92,12 @@ func TestADeletedSecretIsServedFromTheCacheOnly(t *testing.T) {
 	wantGet(t, s, "one")
 	_, err := c.DeleteSecret(t.Context(), &secretsmanager.DeleteSecretInput{SecretId: new("s")})
 	must(t, err)
-	if _, err := s.Refresh(t.Context()); !errors.Is(err, cache.ErrDeleted) {
+	if _, err := s.Refresh(t.Context()); !errors.Is(err, secret.ErrDeleted) {
 		t.Errorf("Refresh of a deleted secret: %v", err)
 	}
 	wantGet(t, s, "one") // the last good value
 	_, err = typedsecret.New[string]("s", with, typedsecret.WithStage("AWSPREVIOUS")).Get(t.Context())
-	if !errors.Is(err, cache.ErrDeleted) && !errors.Is(err, cache.ErrNotFound) {
+	if !errors.Is(err, secret.ErrDeleted) && !errors.Is(err, secret.ErrNotFound) {
 		t.Errorf("Get of what is not cached: %v", err)
 	}
 }

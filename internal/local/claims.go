@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // Claims notes which secret was read from each place, such as a file or a variable. Several
@@ -25,7 +25,7 @@ type claim struct {
 	suffix  string // what Secrets Manager adds to the name in a full ARN; empty if unknown
 }
 
-// Take reports an error that wraps [cache.ErrInvalidRef] if place was read for another
+// Take reports an error that wraps [secret.ErrInvalidRef] if place was read for another
 // secret than id, whose name is one of [Keys]. The argument what names the place in errors:
 // "the file db", say.
 func (c *Claims) Take(place, id, name, what string) error {
@@ -42,7 +42,7 @@ func (c *Claims) Take(place, id, name, what string) error {
 	if taken && !was.agrees(next) {
 		return fmt.Errorf("%w: the ID %.200q leads to %s, which was read for the ID %.200q; "+
 			"Secrets Manager would take these for two secrets, so give one of them another name",
-			cache.ErrInvalidRef, id, what, was.id)
+			secret.ErrInvalidRef, id, what, was.id)
 	}
 	if taken {
 		was.account = either(was.account, next.account)

@@ -11,32 +11,32 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // Check reports why a fetch of ref can't even begin: ctx is done, or ref asks for a
 // version that what, such as "a file", doesn't have.
-func Check(ctx context.Context, ref cache.Ref, what string) error {
+func Check(ctx context.Context, ref secret.Ref, what string) error {
 	switch err := ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%w: %w", cache.ErrTimeout, err)
+		return fmt.Errorf("%w: %w", secret.ErrTimeout, err)
 	case err != nil:
 		return fmt.Errorf("the fetch was cancelled: %w", err)
 	}
-	if ref.VersionID != "" || ref.Stage != "" && ref.Stage != cache.DefaultStage {
-		return fmt.Errorf("%w: %s has the current version alone; leave the version ID and the stage out", cache.ErrNotFound, what)
+	if ref.VersionID != "" || ref.Stage != "" && ref.Stage != secret.CurrentStage {
+		return fmt.Errorf("%w: %s has the current version alone; leave the version ID and the stage out", secret.ErrNotFound, what)
 	}
 	return nil
 }
 
 // Value makes the current version of a secret: a SecretString of what is text, and a
 // SecretBinary of all else. An ARN as its name is left out.
-func Value(name string, data []byte) cache.Value {
-	v := cache.Value{Stages: []string{cache.DefaultStage}}
+func Value(name string, data []byte) secret.Value {
+	v := secret.Value{Stages: []string{secret.CurrentStage}}
 	if utf8.Valid(data) {
-		v.Payload = cache.StringPayload(string(data))
+		v.Payload = secret.StringPayload(string(data))
 	} else {
-		v.Payload = cache.BinaryPayload(data)
+		v.Payload = secret.BinaryPayload(data)
 	}
 	if !strings.HasPrefix(name, "arn:") {
 		v.Name = name
@@ -52,7 +52,7 @@ var suffix = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
 // these from a name that ends alike, so the longer goes first: the ARN of db-master is
 // not that of db.
 func Names(id string) []string {
-	arn, err := cache.ParseARN(id)
+	arn, err := secret.ParseARN(id)
 	if err != nil {
 		return []string{id}
 	}

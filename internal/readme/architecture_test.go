@@ -26,7 +26,7 @@ func TestArchitectureNamesWhatIsThere(t *testing.T) {
 	for _, match := range reference.FindAllStringSubmatch(string(text), -1) {
 		file := match[1]
 		if strings.HasSuffix(file, "_test.go") && !strings.Contains(file, "/") {
-			file = "cache/" + file
+			file = "internal/engine/" + file
 		}
 		code, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {

@@ -348,7 +348,7 @@ func TestAFullDiskSaysSoInTheWordsOfTheDocument(t *testing.T) {
 	}
 	err = f.Write([]byte(text))
 	page, readErr := os.ReadFile("../../docs/failures.md")
-	if err == nil || readErr != nil || !strings.Contains(string(page), "sealed snapshot can't be used: "+err.Error()+"`") {
+	if err == nil || readErr != nil || !strings.Contains(string(page), "sealed file can't be used: "+err.Error()+"`") {
 		t.Errorf("docs/failures.md does not say: %v (%v)", err, readErr)
 	}
 }

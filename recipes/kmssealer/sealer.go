@@ -3,7 +3,7 @@
 // plain one.
 //
 //	sealer, err := kmssealer.New(ctx, kms.NewFromConfig(cfg), "alias/snapshot", "/var/lib/app/snapshot.key")
-//	c, err := cache.New(source, cache.Config{}.WithSnapshot("/var/lib/app/secrets.sealed", sealer))
+//	c, err := cache.New(source, cache.Config{}.WithSealedFile("/var/lib/app/secrets.sealed", sealer))
 //
 // A start calls KMS once, so a snapshot sealed this way helps against outages of Secrets
 // Manager and not of KMS. The service's role needs kms:Decrypt, and kms:GenerateDataKey

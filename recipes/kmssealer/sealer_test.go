@@ -165,7 +165,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cfg := cache.Config{}.WithSnapshot(filepath.Join(dir, "secrets.sealed"), sealer)
+	cfg := cache.Config{}.WithSealedFile(filepath.Join(dir, "secrets.sealed"), sealer)
 	fmt.Println(cfg.Validate())
 	// Output: <nil>
 }

@@ -1,6 +1,6 @@
 // Package agent fetches secrets from the AWS Workload Credentials Provider, formerly the
 // AWS Secrets Manager Agent, or from the AWS Parameters and Secrets Lambda Extension, as
-// a [cache.Source]: HTTP on this machine, at port 2773, instead of the AWS SDK.
+// a [secret.Source]: HTTP on this machine, at port 2773, instead of the AWS SDK.
 //
 // The agent has a cache of its own, for 300 s by default, so a rotation may be noticed
 // that much later. A fetch that the program asks for, by Refresh or after the refusal of a
@@ -27,7 +27,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // DefaultURL is where the agent and the extension listen. Where a URL says localhost, a
@@ -69,7 +69,7 @@ type Source struct {
 	old atomic.Bool // the agent doesn't know refreshNow
 }
 
-var _ cache.Source = (*Source)(nil)
+var _ secret.Source = (*Source)(nil)
 
 // New makes a Source. A URL that can't be the agent's is an error. It does no I/O.
 func New(cfg Config) (*Source, error) {
@@ -117,13 +117,13 @@ func baseURL(text string) (*url.URL, error) {
 // and there is a new one by now, and if it does not know refreshNow, once.
 //
 // Errors wrap the sentinel that fits: those that the agent has from Secrets Manager are
-// as source/awssm's; [cache.ErrAccessDenied] if it does not accept the token or that
-// can't be read; [cache.ErrThrottled] if it has too many connections; and
-// [cache.ErrUnavailable] if it isn't there, or can't reach Secrets Manager. The extension
-// does not say what Secrets Manager answered, so that is always cache.ErrUnavailable.
-func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+// as source/awssm's; [secret.ErrAccessDenied] if it does not accept the token or that
+// can't be read; [secret.ErrThrottled] if it has too many connections; and
+// [secret.ErrUnavailable] if it isn't there, or can't reach Secrets Manager. The extension
+// does not say what Secrets Manager answered, so that is always secret.ErrUnavailable.
+func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	if s == nil || s.client == nil {
-		return cache.Value{}, errors.New("agent: the Source is nil or was not made by New")
+		return secret.Value{}, errors.New("agent: the Source is nil or was not made by New")
 	}
 	query := url.Values{"secretId": {ref.ID}}
 	if ref.Stage != "" {
@@ -132,7 +132,7 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	if ref.VersionID != "" {
 		query.Set("versionId", ref.VersionID)
 	}
-	if cache.IsForced(ctx) && !s.old.Load() {
+	if secret.IsForced(ctx) && !s.old.Load() {
 		query.Set("refreshNow", "true")
 		v, err := s.get(ctx, query)
 		if !errors.Is(err, errUnknownParameter) {
@@ -145,10 +145,10 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 }
 
 // get makes a request, and another if the agent was started again just now.
-func (s *Source) get(ctx context.Context, query url.Values) (cache.Value, error) {
+func (s *Source) get(ctx context.Context, query url.Values) (secret.Value, error) {
 	token, whence, err := s.token()
 	if err != nil {
-		return cache.Value{}, err
+		return secret.Value{}, err
 	}
 	v, err := s.send(ctx, query, token, whence)
 	if errors.Is(err, errBadToken) {
@@ -160,28 +160,28 @@ func (s *Source) get(ctx context.Context, query url.Values) (cache.Value, error)
 }
 
 // send makes one request.
-func (s *Source) send(ctx context.Context, query url.Values, token, whence string) (cache.Value, error) {
+func (s *Source) send(ctx context.Context, query url.Values, token, whence string) (secret.Value, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"?"+query.Encode(), nil)
 	if err != nil {
-		return cache.Value{}, fmt.Errorf("%w: the request for the agent can't be made", cache.ErrInvalidRequest)
+		return secret.Value{}, fmt.Errorf("%w: the request for the agent can't be made", secret.ErrInvalidRequest)
 	}
 	req.Header.Set(tokenHeader, token)
 	resp, err := s.client(req)
 	if err != nil {
-		return cache.Value{}, s.sendError(ctx, err)
+		return secret.Value{}, s.sendError(ctx, err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	defer clear(body)
 	switch {
 	case err != nil:
-		return cache.Value{}, s.sendError(ctx, err)
+		return secret.Value{}, s.sendError(ctx, err)
 	case len(body) > maxAnswer:
-		return cache.Value{}, fmt.Errorf("%w: the agent's answer has more than %d bytes", cache.ErrUnavailable, maxAnswer)
+		return secret.Value{}, fmt.Errorf("%w: the agent's answer has more than %d bytes", secret.ErrUnavailable, maxAnswer)
 	case resp.StatusCode == http.StatusOK:
 		return parse(body)
 	}
-	return cache.Value{}, answerError(resp.StatusCode, body, whence)
+	return secret.Value{}, answerError(resp.StatusCode, body, whence)
 }
 
 // sendError says why there is no answer. The cause is named without the URL, in which
@@ -192,17 +192,17 @@ func (s *Source) sendError(ctx context.Context, err error) error {
 	}
 	switch ended := ctx.Err(); {
 	case errors.Is(ended, context.DeadlineExceeded):
-		return fmt.Errorf("%w: no answer from the agent in time: %w", cache.ErrTimeout, ended)
+		return fmt.Errorf("%w: no answer from the agent in time: %w", secret.ErrTimeout, ended)
 	case ended != nil:
 		return fmt.Errorf("the fetch was cancelled: %w", ended)
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("%w: the agent can't be reached at %s; is it running? (%w)", cache.ErrUnavailable, s.url, e)
+		return fmt.Errorf("%w: the agent can't be reached at %s; is it running? (%w)", secret.ErrUnavailable, s.url, e)
 	}
 	if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return fmt.Errorf("%w: what answers at %s is not known to be the agent (%w)", cache.ErrUnavailable, s.url, e)
+		return fmt.Errorf("%w: what answers at %s is not known to be the agent (%w)", secret.ErrUnavailable, s.url, e)
 	}
-	return fmt.Errorf("%w: the agent at %s broke its answer off (a %T)", cache.ErrUnavailable, s.url, err)
+	return fmt.Errorf("%w: the agent at %s broke its answer off (a %T)", secret.ErrUnavailable, s.url, err)
 }
 
 // Format shows where the agent is.

@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret/cache"
-	"github.com/typedsecret/typedsecret/cache/sourcetest"
 	"github.com/typedsecret/typedsecret/source/agent"
+	"github.com/typedsecret/typedsecret/source/sourcetest"
 )
 
 func open(t testing.TB, cfg agent.Config) *agent.Source {

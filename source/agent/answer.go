@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/local"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
@@ -28,25 +28,25 @@ type answer struct {
 	CreatedDate   json.RawMessage
 }
 
-func parse(body []byte) (cache.Value, error) {
+func parse(body []byte) (secret.Value, error) {
 	var a answer
 	if _, what := local.Replaced(body); what != "" {
-		return cache.Value{}, fmt.Errorf("%w: the agent's answer holds %s", cache.ErrUnavailable, what)
+		return secret.Value{}, fmt.Errorf("%w: the agent's answer holds %s", secret.ErrUnavailable, what)
 	}
 	if json.Unmarshal(body, &a) != nil { // the error may quote the secret
-		return cache.Value{}, fmt.Errorf("%w: the agent's answer is not JSON, or cut off", cache.ErrUnavailable)
+		return secret.Value{}, fmt.Errorf("%w: the agent's answer is not JSON, or cut off", secret.ErrUnavailable)
 	}
-	v := cache.Value{ARN: a.ARN, Name: a.Name, VersionID: a.VersionId, Stages: a.VersionStages, Created: created(a.CreatedDate)}
+	v := secret.Value{ARN: a.ARN, Name: a.Name, VersionID: a.VersionId, Stages: a.VersionStages, Created: created(a.CreatedDate)}
 	switch {
 	case a.SecretString != nil && a.SecretBinary != nil:
-		return cache.Value{}, fmt.Errorf("%w: the agent's answer has both a SecretString and a SecretBinary", cache.ErrUnavailable)
+		return secret.Value{}, fmt.Errorf("%w: the agent's answer has both a SecretString and a SecretBinary", secret.ErrUnavailable)
 	case a.SecretString != nil:
-		v.Payload = cache.StringPayload(*a.SecretString)
+		v.Payload = secret.StringPayload(*a.SecretString)
 	case a.SecretBinary != nil:
-		v.Payload = cache.BinaryPayload(a.SecretBinary)
+		v.Payload = secret.BinaryPayload(a.SecretBinary)
 		clear(a.SecretBinary)
 	default:
-		return cache.Value{}, fmt.Errorf("%w: the agent's answer has neither a SecretString nor a SecretBinary", cache.ErrUnavailable)
+		return secret.Value{}, fmt.Errorf("%w: the agent's answer has neither a SecretString nor a SecretBinary", secret.ErrUnavailable)
 	}
 	return v, nil
 }
@@ -79,21 +79,21 @@ var (
 func answerError(status int, body []byte, whence string) error {
 	if code, message := serviceError(body); code != "" {
 		if status == http.StatusBadGateway || status == http.StatusGatewayTimeout || code == "InternalFailure" {
-			return fmt.Errorf("%w: the agent has no answer from Secrets Manager (HTTP %d)", cache.ErrUnavailable, status)
+			return fmt.Errorf("%w: the agent has no answer from Secrets Manager (HTTP %d)", secret.ErrUnavailable, status)
 		}
 		return awssm.ErrorOf(code, message, status)
 	}
 	switch status {
 	case http.StatusForbidden, http.StatusUnauthorized:
-		return fmt.Errorf("%w: %w in %s; is it of another agent, or of before its restart?", cache.ErrAccessDenied, errBadToken, whence)
+		return fmt.Errorf("%w: %w in %s; is it of another agent, or of before its restart?", secret.ErrAccessDenied, errBadToken, whence)
 	case http.StatusTooManyRequests:
-		return fmt.Errorf("%w: the agent has as many connections as its max_conn allows", cache.ErrThrottled)
+		return fmt.Errorf("%w: the agent has as many connections as its max_conn allows", secret.ErrThrottled)
 	case http.StatusBadRequest:
 		return refusal(string(body))
 	case http.StatusNotFound:
-		return fmt.Errorf("%w: what answers is no agent: it does not know /secretsmanager/get (HTTP 404)", cache.ErrUnavailable)
+		return fmt.Errorf("%w: what answers is no agent: it does not know /secretsmanager/get (HTTP 404)", secret.ErrUnavailable)
 	}
-	return fmt.Errorf("%w: the agent answered HTTP %d", cache.ErrUnavailable, status)
+	return fmt.Errorf("%w: the agent answered HTTP %d", secret.ErrUnavailable, status)
 }
 
 // serviceError returns the error of Secrets Manager that an agent hands on, if it is one.
@@ -120,14 +120,14 @@ func serviceError(body []byte) (code, message string) {
 func refusal(text string) error {
 	switch {
 	case text == "Forwarded":
-		return fmt.Errorf("%w: the agent refuses what a proxy has forwarded (X-Forwarded-For)", cache.ErrInvalidRequest)
+		return fmt.Errorf("%w: the agent refuses what a proxy has forwarded (X-Forwarded-For)", secret.ErrInvalidRequest)
 	case strings.HasPrefix(text, "unknown parameter: refreshNow"):
-		return fmt.Errorf("%w: %w", cache.ErrInvalidRequest, errUnknownParameter)
+		return fmt.Errorf("%w: %w", secret.ErrInvalidRequest, errUnknownParameter)
 	case strings.HasPrefix(text, "unknown parameter"), strings.HasPrefix(text, "missing parameter"), strings.HasPrefix(text, "invalid"):
-		return fmt.Errorf("%w: the agent does not understand the request (HTTP 400)", cache.ErrInvalidRequest)
+		return fmt.Errorf("%w: the agent does not understand the request (HTTP 400)", secret.ErrInvalidRequest)
 	case strings.HasPrefix(text, "not ready"):
-		return fmt.Errorf("%w: the extension is not ready yet, as during the function's init", cache.ErrUnavailable)
+		return fmt.Errorf("%w: the extension is not ready yet, as during the function's init", secret.ErrUnavailable)
 	}
 	return fmt.Errorf("%w: HTTP 400 without a reason, which is what the Lambda extension answers if the secret does not exist, "+
-		"the function's role may not read it, or Secrets Manager fails; its log says which", cache.ErrUnavailable)
+		"the function's role may not read it, or Secrets Manager fails; its log says which", secret.ErrUnavailable)
 }

@@ -11,40 +11,40 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/agent"
 )
 
 // fetchAnswered fetches from an agent that gives one answer to everything.
-func fetchAnswered(t *testing.T, a *fakeAgent, source *agent.Source, status int, body string) (cache.Value, error) {
+func fetchAnswered(t *testing.T, a *fakeAgent, source *agent.Source, status int, body string) (secret.Value, error) {
 	t.Helper()
 	defer a.failing(func(w http.ResponseWriter) {
 		w.WriteHeader(status)
 		io.WriteString(w, body)
 	})()
-	return source.Fetch(t.Context(), cache.Ref{ID: "db"})
+	return source.Fetch(t.Context(), secret.Ref{ID: "db"})
 }
 
 func TestAnswersOfTheAgentAndOfTheExtension(t *testing.T) {
 	a := newAgent(t)
 	source := open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")})
-	want := func(p cache.Payload, created time.Time) cache.Value {
-		return cache.Value{Payload: p, ARN: "arn:db", Name: "db", VersionID: "v1", Stages: []string{"AWSCURRENT"}, Created: created}
+	want := func(p secret.Payload, created time.Time) secret.Value {
+		return secret.Value{Payload: p, ARN: "arn:db", Name: "db", VersionID: "v1", Stages: []string{"AWSCURRENT"}, Created: created}
 	}
-	text, at := cache.StringPayload("hunter2"), time.Date(2022, 11, 16, 8, 22, 40, 499e6, time.UTC)
+	text, at := secret.StringPayload("hunter2"), time.Date(2022, 11, 16, 8, 22, 40, 499e6, time.UTC)
 	const head = `{"ARN":"arn:db","Name":"db","VersionId":"v1","VersionStages":["AWSCURRENT"],`
-	pair := cache.StringPayload("\\ud800 \\ \U0001F600")
+	pair := secret.StringPayload("\\ud800 \\ \U0001F600")
 	for name, row := range map[string]struct {
 		body string
-		want cache.Value
+		want secret.Value
 	}{
 		"the agent's":           {head + `"SecretString":"hunter2","CreatedDate":"1668586960.499"}`, want(text, at)},
-		"the agent's, binary":   {head + `"SecretBinary":"AP8=","CreatedDate":"1668586960.499"}`, want(cache.BinaryPayload([]byte{0, 255}), at)},
+		"the agent's, binary":   {head + `"SecretBinary":"AP8=","CreatedDate":"1668586960.499"}`, want(secret.BinaryPayload([]byte{0, 255}), at)},
 		"the service's":         {head + `"SecretString":"hunter2","CreatedDate":1668586960.499}`, want(text, at)},
 		"a full second":         {head + `"SecretString":"hunter2","CreatedDate":"1668586960"}`, want(text, at.Truncate(time.Second))},
 		"the extension's":       {head + `"SecretString":"hunter2","SecretBinary":null,"CreatedDate":"2022-11-16T08:22:40.499Z","ResultMetadata":{}}`, want(text, at)},
 		"the extension's, late": {head + `"SecretString":"hunter2","CreatedDate":"2022-11-16T09:22:40.4990004+01:00"}`, want(text, at)},
-		"its binary":            {head + `"SecretString":null,"SecretBinary":"AP8=","CreatedDate":"2022-11-16T08:22:40.499Z"}`, want(cache.BinaryPayload([]byte{0, 255}), at)},
+		"its binary":            {head + `"SecretString":null,"SecretBinary":"AP8=","CreatedDate":"2022-11-16T08:22:40.499Z"}`, want(secret.BinaryPayload([]byte{0, 255}), at)},
 		"a whole pair":          {head + `"SecretString":"\\ud800 \\ \uD83d\ude00","CreatedDate":"1668586960.499"}`, want(pair, at)},
 		"no date":               {head + `"SecretString":"hunter2","CreatedDate":null}`, want(text, time.Time{})},
 		"a date that is none":   {head + `"SecretString":"hunter2","CreatedDate":{"a":[1]}}`, want(text, time.Time{})},
@@ -70,7 +70,7 @@ func TestTheLargestSecretFits(t *testing.T) {
 	a := newAgent(t)
 	largest := strings.Repeat("\x01", 65_536) // each is \u0001 in JSON
 	a.upstream.Seed(t, "db", largest)
-	v, err := open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")}).Fetch(t.Context(), cache.Ref{ID: "db"})
+	v, err := open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")}).Fetch(t.Context(), secret.Ref{ID: "db"})
 	if err != nil || v.Payload.Reveal() != largest {
 		t.Errorf("%d bytes, %v", len(v.Payload.Reveal()), err)
 	}
@@ -98,7 +98,7 @@ func TestHostileAnswersAreErrorsThatShowNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			v, err := fetchAnswered(t, a, source, 200, body)
-			if !errors.Is(err, cache.ErrUnavailable) || v.Payload.Reveal() != "" {
+			if !errors.Is(err, secret.ErrUnavailable) || v.Payload.Reveal() != "" {
 				t.Errorf("got %d bytes, %v", len(v.Payload.Reveal()), err)
 			}
 			for e := err; e != nil; e = errors.Unwrap(e) {
@@ -134,8 +134,8 @@ func TestAnAnswerWithoutEndIsNotReadToIt(t *testing.T) {
 		}
 		written <- n
 	})()
-	_, err := source.Fetch(t.Context(), cache.Ref{ID: "db"})
-	if !errors.Is(err, cache.ErrUnavailable) || !strings.Contains(err.Error(), "more than 524288 bytes") {
+	_, err := source.Fetch(t.Context(), secret.Ref{ID: "db"})
+	if !errors.Is(err, secret.ErrUnavailable) || !strings.Contains(err.Error(), "more than 524288 bytes") {
 		t.Fatalf("got %v", err)
 	}
 	if n := <-written; n >= most {
@@ -153,24 +153,24 @@ func TestWhatTheAgentRefuses(t *testing.T) {
 		want   error
 		says   string
 	}{
-		"wrong token":             {403, "Bad Token", cache.ErrAccessDenied, file},
-		"no token":                {401, "hunter2", cache.ErrAccessDenied, file},
-		"too many connections":    {429, "Connection limit exceeded", cache.ErrThrottled, "max_conn"},
-		"forwarded":               {400, "Forwarded", cache.ErrInvalidRequest, "proxy"},
-		"unknown parameter":       {400, "unknown parameter: versionStage", cache.ErrInvalidRequest, "does not understand"},
-		"another server":          {404, "Not found", cache.ErrUnavailable, "no agent"},
-		"Secrets Manager is away": {502, `{"__type":"ConnectionError","message":"Read Error"}`, cache.ErrUnavailable, "no answer from Secrets Manager"},
-		"Secrets Manager hangs":   {504, `{"__type":"TimeoutError","message":"Timeout"}`, cache.ErrUnavailable, "no answer from Secrets Manager"},
-		"it can't say why":        {400, `{"__type":"InternalFailure"}`, cache.ErrUnavailable, "no answer from Secrets Manager"},
-		"a code not known yet":    {400, `{"__type":"NewException","message":"m"}`, cache.ErrInvalidRequest, "NewException"},
-		"a failure not known yet": {500, `{"__type":"NewException","message":"m"}`, cache.ErrUnavailable, "NewException"},
-		"a message not escaped":   {400, `{"__type":"AccessDeniedException", "message":"of "x" by [\w]"}`, cache.ErrAccessDenied, `of "x" by [\w]`},
-		"half a message":          {400, `{"__type":"AccessDeniedException", "mess`, cache.ErrUnavailable, "HTTP 400"},
-		"Lambda's init":           {400, "not ready to serve traffic, please wait", cache.ErrUnavailable, "not ready yet"},
-		"the extension":           {400, "an unexpected error occurred while executing request", cache.ErrUnavailable, "does not exist"},
-		"not serving yet":         {503, "Serving not enabled.", cache.ErrUnavailable, "HTTP 503"},
-		"a redirect":              {302, "", cache.ErrUnavailable, "HTTP 302"},
-		"no content":              {204, "", cache.ErrUnavailable, "HTTP 204"},
+		"wrong token":             {403, "Bad Token", secret.ErrAccessDenied, file},
+		"no token":                {401, "hunter2", secret.ErrAccessDenied, file},
+		"too many connections":    {429, "Connection limit exceeded", secret.ErrThrottled, "max_conn"},
+		"forwarded":               {400, "Forwarded", secret.ErrInvalidRequest, "proxy"},
+		"unknown parameter":       {400, "unknown parameter: versionStage", secret.ErrInvalidRequest, "does not understand"},
+		"another server":          {404, "Not found", secret.ErrUnavailable, "no agent"},
+		"Secrets Manager is away": {502, `{"__type":"ConnectionError","message":"Read Error"}`, secret.ErrUnavailable, "no answer from Secrets Manager"},
+		"Secrets Manager hangs":   {504, `{"__type":"TimeoutError","message":"Timeout"}`, secret.ErrUnavailable, "no answer from Secrets Manager"},
+		"it can't say why":        {400, `{"__type":"InternalFailure"}`, secret.ErrUnavailable, "no answer from Secrets Manager"},
+		"a code not known yet":    {400, `{"__type":"NewException","message":"m"}`, secret.ErrInvalidRequest, "NewException"},
+		"a failure not known yet": {500, `{"__type":"NewException","message":"m"}`, secret.ErrUnavailable, "NewException"},
+		"a message not escaped":   {400, `{"__type":"AccessDeniedException", "message":"of "x" by [\w]"}`, secret.ErrAccessDenied, `of "x" by [\w]`},
+		"half a message":          {400, `{"__type":"AccessDeniedException", "mess`, secret.ErrUnavailable, "HTTP 400"},
+		"Lambda's init":           {400, "not ready to serve traffic, please wait", secret.ErrUnavailable, "not ready yet"},
+		"the extension":           {400, "an unexpected error occurred while executing request", secret.ErrUnavailable, "does not exist"},
+		"not serving yet":         {503, "Serving not enabled.", secret.ErrUnavailable, "HTTP 503"},
+		"a redirect":              {302, "", secret.ErrUnavailable, "HTTP 302"},
+		"no content":              {204, "", secret.ErrUnavailable, "HTTP 204"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fetchAnswered(t, a, source, row.status, row.body)
@@ -179,8 +179,8 @@ func TestWhatTheAgentRefuses(t *testing.T) {
 			}
 		})
 	}
-	_, err := source.Fetch(t.Context(), cache.Ref{ID: "no-such"})
-	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); !ok || !errors.Is(err, cache.ErrNotFound) {
+	_, err := source.Fetch(t.Context(), secret.Ref{ID: "no-such"})
+	if _, ok := errors.AsType[*types.ResourceNotFoundException](err); !ok || !errors.Is(err, secret.ErrNotFound) {
 		t.Errorf("the service's error is out of reach: %v", err)
 	}
 }

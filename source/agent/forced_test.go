@@ -12,6 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/agent"
 )
 
@@ -26,11 +27,11 @@ func TestAForcedFetchGoesPastTheAgentsCache(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if v, err := c.Get(t.Context(), cache.Ref{ID: "db"}); v.Payload.Reveal() != "one" || err != nil {
+		if v, err := c.Get(t.Context(), secret.Ref{ID: "db"}); v.Payload.Reveal() != "one" || err != nil {
 			t.Errorf("%q, %v", v.Payload.Reveal(), err)
 		}
 		a.upstream.Rotate(t, "db", "two")
-		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db", Stage: cache.DefaultStage}); v.Payload.Reveal() != "one" || err != nil {
+		if v, err := source.Fetch(t.Context(), secret.Ref{ID: "db", Stage: cache.DefaultStage}); v.Payload.Reveal() != "one" || err != nil {
 			t.Errorf("a fetch that is not forced: %q, %v", v.Payload.Reveal(), err)
 		}
 		want, requests := "two", int64(4)
@@ -38,7 +39,7 @@ func TestAForcedFetchGoesPastTheAgentsCache(t *testing.T) {
 			want, requests = "one", 5 // one of them refused
 		}
 		for range 2 {
-			if v, err := c.Refresh(t.Context(), cache.Ref{ID: "db"}); v.Payload.Reveal() != want || err != nil {
+			if v, err := c.Refresh(t.Context(), secret.Ref{ID: "db"}); v.Payload.Reveal() != want || err != nil {
 				t.Errorf("old %v: %q, %v", old, v.Payload.Reveal(), err)
 			}
 		}

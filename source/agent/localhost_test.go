@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/agent"
 )
 
@@ -118,7 +118,7 @@ func TestLocalhostIsTheAddressThatTheAgentListensOn(t *testing.T) {
 			source := open(t, agent.Config{URL: strings.ReplaceAll(url, "PORT", p.port)})
 			fetch := func() (string, error) {
 				ctx, seen := traced(t.Context())
-				v, err := source.Fetch(ctx, cache.Ref{ID: "db"})
+				v, err := source.Fetch(ctx, secret.Ref{ID: "db"})
 				if want := "connect 127.0.0.1:" + p.port; seen() != want {
 					t.Errorf("the fetch did %q, want %q", seen(), want)
 				}
@@ -131,11 +131,11 @@ func TestLocalhostIsTheAddressThatTheAgentListensOn(t *testing.T) {
 				t.Errorf("got %q, %v", got, err)
 			}
 			p.redirect.Store(true)
-			if got, err := fetch(); got != "" || !errors.Is(err, cache.ErrUnavailable) {
+			if got, err := fetch(); got != "" || !errors.Is(err, secret.ErrUnavailable) {
 				t.Errorf("redirected: %q, %v", got, err)
 			}
 			p.agent.Close()
-			if got, err := fetch(); got != "" || !errors.Is(err, cache.ErrUnavailable) {
+			if got, err := fetch(); got != "" || !errors.Is(err, secret.ErrUnavailable) {
 				t.Errorf("the agent is down: %q, %v", got, err)
 			}
 		})
@@ -145,7 +145,7 @@ func TestLocalhostIsTheAddressThatTheAgentListensOn(t *testing.T) {
 func TestAnAddressThatTheUserGivesIsTaken(t *testing.T) {
 	p := newPair(t)
 	source := open(t, agent.Config{URL: "http://[::1]:" + p.port, TokenFile: tokenFile(t, "token-1")})
-	if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); v.Payload.Reveal() != "forged" || err != nil {
+	if v, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); v.Payload.Reveal() != "forged" || err != nil {
 		t.Errorf("got %q, %v", v.Payload.Reveal(), err)
 	}
 }
@@ -172,7 +172,7 @@ func TestLocalhostOverTLSIsTheSameAddress(t *testing.T) {
 	_, port, _ := net.SplitHostPort(four.Addr().String())
 	source := open(t, agent.Config{URL: "https://localhost:" + port, TokenFile: tokenFile(t, "token-1")})
 	ctx, seen := traced(t.Context())
-	if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrUnavailable) {
+	if _, err := source.Fetch(ctx, secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	if want := "connect 127.0.0.1:" + port; seen() != want {

@@ -16,7 +16,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/agent"
 )
 
@@ -38,9 +38,9 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 			w.Header().Set("Location", url+"/secretsmanager/get")
 			w.WriteHeader(status)
 		})
-		_, err := source.Fetch(t.Context(), cache.Ref{ID: "db"})
+		_, err := source.Fetch(t.Context(), secret.Ref{ID: "db"})
 		stop()
-		if !errors.Is(err, cache.ErrUnavailable) || asked.Load() != 0 {
+		if !errors.Is(err, secret.ErrUnavailable) || asked.Load() != 0 {
 			t.Errorf("%d: %v, and %d requests went elsewhere", status, err, asked.Load())
 		}
 	}
@@ -62,7 +62,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	_, err = source.Fetch(context.Background(), cache.Ref{ID: "db"})
+	_, err = source.Fetch(context.Background(), secret.Ref{ID: "db"})
 	fmt.Println(err)
 }
 
@@ -91,8 +91,8 @@ func TestAnAgentThatCantBeReached(t *testing.T) {
 	stranger.StartTLS()
 	defer stranger.Close()
 	for url, says := range map[string]string{a.URL: "is it running?", stranger.URL: "is not known to be the agent"} {
-		_, err := open(t, agent.Config{URL: url, TokenFile: token}).Fetch(t.Context(), cache.Ref{ID: "db"})
-		if !errors.Is(err, cache.ErrUnavailable) || !strings.Contains(err.Error(), url) || !strings.Contains(err.Error(), says) {
+		_, err := open(t, agent.Config{URL: url, TokenFile: token}).Fetch(t.Context(), secret.Ref{ID: "db"})
+		if !errors.Is(err, secret.ErrUnavailable) || !strings.Contains(err.Error(), url) || !strings.Contains(err.Error(), says) {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/local"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // defaultTokenFile is where the agent's own installation puts the token.
@@ -68,7 +68,7 @@ func tokenIn(path string) (token, whence string, err error) {
 	data, err := local.ReadFile(path, maxToken)
 	if err != nil {
 		return "", "", fmt.Errorf("%w: the agent's token can't be read (%w); is the agent installed, and is this user in its group, "+
-			"aws-wcp-token or awssmatokenreader? AWS_TOKEN=file:///path names another file", cache.ErrAccessDenied, local.PathError(err))
+			"aws-wcp-token or awssmatokenreader? AWS_TOKEN=file:///path names another file", secret.ErrAccessDenied, local.PathError(err))
 	}
 	return usable(strings.TrimSpace(string(data)), "the file "+path)
 }
@@ -76,7 +76,7 @@ func tokenIn(path string) (token, whence string, err error) {
 // usable refuses what can't be sent in a header.
 func usable(token, whence string) (string, string, error) {
 	if token == "" || strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "", "", fmt.Errorf("%w: %s holds no token of an agent", cache.ErrAccessDenied, whence)
+		return "", "", fmt.Errorf("%w: %s holds no token of an agent", secret.ErrAccessDenied, whence)
 	}
 	return token, whence, nil
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/agent"
 )
 
@@ -43,7 +43,7 @@ func TestAnAgentStartedAgainDuringAFetchIsAskedWithItsNewToken(t *testing.T) {
 		io.WriteString(w, "Bad Token")
 	}
 	stop = a.failing(restart)
-	if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil || v.Payload.Reveal() != "hunter2" {
+	if v, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); err != nil || v.Payload.Reveal() != "hunter2" {
 		t.Errorf("restarted once: %v", err)
 	}
 	if n := a.requests.Load(); n != 2 {
@@ -53,7 +53,7 @@ func TestAnAgentStartedAgainDuringAFetchIsAskedWithItsNewToken(t *testing.T) {
 		restart(w)
 		stop = a.failing(restart)
 	})
-	if _, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrAccessDenied) {
+	if _, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrAccessDenied) {
 		t.Errorf("restarted twice: %v", err)
 	}
 	if n := a.requests.Load(); n != 4 {
@@ -64,7 +64,7 @@ func TestAnAgentStartedAgainDuringAFetchIsAskedWithItsNewToken(t *testing.T) {
 func TestATokenThatIsRefusedAndTheSameIsNotSentAgain(t *testing.T) {
 	a := newAgent(t)
 	source := open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-9")})
-	if _, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrAccessDenied) {
+	if _, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrAccessDenied) {
 		t.Errorf("got %v", err)
 	}
 	if n := a.requests.Load(); n != 1 {
@@ -78,7 +78,7 @@ func TestTheTokenIsReadAnewAndNeverShown(t *testing.T) {
 	file := tokenFile(t, "token-1")
 	source := open(t, agent.Config{URL: a.URL, TokenFile: file})
 	fetch := func() error {
-		_, err := source.Fetch(t.Context(), cache.Ref{ID: "db"})
+		_, err := source.Fetch(t.Context(), secret.Ref{ID: "db"})
 		var logged strings.Builder
 		slog.New(slog.NewJSONHandler(&logged, nil)).Info("", "source", source, "error", err)
 		text := fmt.Sprintf("%v %+v %#v %s %+v %#v %d", err, err, err, source, source, source, source)
@@ -91,7 +91,7 @@ func TestTheTokenIsReadAnewAndNeverShown(t *testing.T) {
 		t.Error(err)
 	}
 	a.setToken("token-2") // it was started again
-	if err := fetch(); !errors.Is(err, cache.ErrAccessDenied) {
+	if err := fetch(); !errors.Is(err, secret.ErrAccessDenied) {
 		t.Errorf("got %v", err)
 	}
 	for content, usable := range map[string]bool{"token-2": true, "": false, "\n": false, "token-\x00": false, "token-\n2": false} {
@@ -99,13 +99,13 @@ func TestTheTokenIsReadAnewAndNeverShown(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := fetch()
-		refused := errors.Is(err, cache.ErrAccessDenied) && strings.Contains(err.Error(), file+" holds no token")
+		refused := errors.Is(err, secret.ErrAccessDenied) && strings.Contains(err.Error(), file+" holds no token")
 		if usable && err != nil || !usable && !refused {
 			t.Errorf("the file holds %q: %v", content, err)
 		}
 	}
 	os.Remove(file)
-	if err := fetch(); !errors.Is(err, cache.ErrAccessDenied) || !errors.Is(err, os.ErrNotExist) {
+	if err := fetch(); !errors.Is(err, secret.ErrAccessDenied) || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
 }
@@ -129,7 +129,7 @@ func TestWhereTheTokenComesFromByDefault(t *testing.T) {
 			set(t)
 			port := a.URL[strings.LastIndexByte(a.URL, ':')+1:]
 			t.Setenv("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", port)
-			if _, err := open(t, agent.Config{}).Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil {
+			if _, err := open(t, agent.Config{}).Fetch(t.Context(), secret.Ref{ID: "db"}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -138,16 +138,16 @@ func TestWhereTheTokenComesFromByDefault(t *testing.T) {
 
 func TestAVariableThatHoldsNoTokenIsNamed(t *testing.T) {
 	t.Setenv("AWS_TOKEN", "token-\n")
-	_, err := open(t, agent.Config{}).Fetch(t.Context(), cache.Ref{ID: "db"})
-	if !errors.Is(err, cache.ErrAccessDenied) || !strings.Contains(err.Error(), "the variable AWS_TOKEN") || strings.Contains(err.Error(), "token-") {
+	_, err := open(t, agent.Config{}).Fetch(t.Context(), secret.Ref{ID: "db"})
+	if !errors.Is(err, secret.ErrAccessDenied) || !strings.Contains(err.Error(), "the variable AWS_TOKEN") || strings.Contains(err.Error(), "token-") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestATokenThatStandsInPlaceOfItsFileIsNotShown(t *testing.T) {
 	t.Setenv("AWS_TOKEN", "file://token-1!x")
-	_, err := open(t, agent.Config{}).Fetch(t.Context(), cache.Ref{ID: "db"})
-	if !errors.Is(err, cache.ErrAccessDenied) || !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "token-1") {
+	_, err := open(t, agent.Config{}).Fetch(t.Context(), secret.Ref{ID: "db"})
+	if !errors.Is(err, secret.ErrAccessDenied) || !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "token-1") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -171,8 +171,8 @@ func TestATokenFileThatCanBeNoneIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, says := range map[string]string{large: "has more than 65536 bytes", t.TempDir(): "no regular file"} {
-		_, err := open(t, agent.Config{TokenFile: path}).Fetch(t.Context(), cache.Ref{ID: "db"})
-		if !errors.Is(err, cache.ErrAccessDenied) || !strings.Contains(err.Error(), says) {
+		_, err := open(t, agent.Config{TokenFile: path}).Fetch(t.Context(), secret.Ref{ID: "db"})
+		if !errors.Is(err, secret.ErrAccessDenied) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/agent"
 )
 
@@ -17,7 +17,7 @@ func TestATokenFileThatIsANamedPipeHoldsNobodyUp(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(t, agent.Config{TokenFile: path}).Fetch(t.Context(), cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrAccessDenied) {
+	if _, err := open(t, agent.Config{TokenFile: path}).Fetch(t.Context(), secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrAccessDenied) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-// Package awssm fetches secrets from AWS Secrets Manager, as a [cache.Source]
+// Package awssm fetches secrets from AWS Secrets Manager, as a [secret.Source]
 // over the AWS SDK's own client.
 //
 // # What a Fetch costs
@@ -43,9 +43,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/internal/version"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A Client is what a Source calls: a *secretsmanager.Client, or whatever stands
@@ -96,13 +96,13 @@ func New(client Client) (*Source, error) {
 //
 // An empty SecretString or SecretBinary is a value like any other; whether it
 // makes sense is the decoder's to say. An answer with neither is an error that
-// wraps [cache.ErrUnavailable].
+// wraps [secret.ErrUnavailable].
 //
 // The Value's strings may be parts of the answer as a whole, which they keep alive; a
 // cache copies what it keeps.
-func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	if s == nil || s.get == nil {
-		return cache.Value{}, errors.New("awssm: the Source is nil or was not made by New or FromEnvironment")
+		return secret.Value{}, errors.New("awssm: the Source is nil or was not made by New or FromEnvironment")
 	}
 	in := &secretsmanager.GetSecretValueInput{SecretId: &ref.ID}
 	if ref.Stage != "" {
@@ -113,27 +113,27 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	}
 	out, err := s.get(ctx, in, s.option)
 	if err != nil {
-		return cache.Value{}, sortError(ctx, err)
+		return secret.Value{}, sortError(ctx, err)
 	}
 	return newValue(out)
 }
 
-func newValue(out *secretsmanager.GetSecretValueOutput) (cache.Value, error) {
+func newValue(out *secretsmanager.GetSecretValueOutput) (secret.Value, error) {
 	if out == nil {
-		return cache.Value{}, unreadable("the client returned neither a secret nor an error")
+		return secret.Value{}, unreadable("the client returned neither a secret nor an error")
 	}
-	var payload cache.Payload
+	var payload secret.Payload
 	switch {
 	case out.SecretString != nil && len(out.SecretBinary) > 0:
-		return cache.Value{}, unreadable("the answer has both a SecretString and a SecretBinary")
+		return secret.Value{}, unreadable("the answer has both a SecretString and a SecretBinary")
 	case out.SecretString != nil:
-		payload = cache.StringPayload(*out.SecretString)
+		payload = secret.StringPayload(*out.SecretString)
 	case out.SecretBinary != nil:
-		payload = cache.BinaryPayload(out.SecretBinary)
+		payload = secret.BinaryPayload(out.SecretBinary)
 	default:
-		return cache.Value{}, unreadable("the answer has neither a SecretString nor a SecretBinary")
+		return secret.Value{}, unreadable("the answer has neither a SecretString nor a SecretBinary")
 	}
-	return cache.Value{
+	return secret.Value{
 		Payload:   payload,
 		ARN:       aws.ToString(out.ARN),
 		Name:      aws.ToString(out.Name),
@@ -180,5 +180,5 @@ func isClockSkew(err error) bool {
 }
 
 func unreadable(what string) error {
-	return fmt.Errorf("%w: %s", cache.ErrUnavailable, what)
+	return fmt.Errorf("%w: %s", secret.ErrUnavailable, what)
 }

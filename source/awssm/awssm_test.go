@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -62,7 +62,7 @@ func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
 	return srv
 }
 
-var current = cache.Ref{ID: "prod/db", Stage: "AWSCURRENT"}
+var current = secret.Ref{ID: "prod/db", Stage: "AWSCURRENT"}
 
 func TestFetchMapsTheAnswer(t *testing.T) {
 	srv := secrettest.New(t)
@@ -102,13 +102,13 @@ func (r *recorder) GetSecretValue(
 func TestRefBecomesTheInput(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		ref  cache.Ref
+		ref  secret.Ref
 		want [3]string // ID, stage, version
 	}{
-		{"stage", cache.Ref{ID: "a", Stage: "AWSPREVIOUS"}, [3]string{"a", "AWSPREVIOUS", "-"}},
-		{"version alone is sent without a stage", cache.Ref{ID: "a", VersionID: "v"}, [3]string{"a", "-", "v"}},
-		{"both", cache.Ref{ID: "a", Stage: "S", VersionID: "v"}, [3]string{"a", "S", "v"}},
-		{"neither", cache.Ref{ID: "a"}, [3]string{"a", "-", "-"}},
+		{"stage", secret.Ref{ID: "a", Stage: "AWSPREVIOUS"}, [3]string{"a", "AWSPREVIOUS", "-"}},
+		{"version alone is sent without a stage", secret.Ref{ID: "a", VersionID: "v"}, [3]string{"a", "-", "v"}},
+		{"both", secret.Ref{ID: "a", Stage: "S", VersionID: "v"}, [3]string{"a", "S", "v"}},
+		{"neither", secret.Ref{ID: "a"}, [3]string{"a", "-", "-"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client := &recorder{out: &secretsmanager.GetSecretValueOutput{SecretString: aws.String("s")}}
@@ -156,7 +156,7 @@ func TestPayloadOfAnswer(t *testing.T) {
 			}
 			v, err := s.Fetch(t.Context(), current)
 			if c.fails != "" {
-				if !errors.Is(err, cache.ErrUnavailable) || !strings.Contains(err.Error(), c.fails) {
+				if !errors.Is(err, secret.ErrUnavailable) || !strings.Contains(err.Error(), c.fails) {
 					t.Errorf("error is %v", err)
 				}
 				return
@@ -237,7 +237,7 @@ func TestCancelledContext(t *testing.T) {
 		cancel()
 	}()
 	_, err := newSource(t, srv.URL()).Fetch(ctx, current)
-	if !errors.Is(err, context.Canceled) || errors.Is(err, cache.ErrTimeout) || errors.Is(err, cache.ErrUnavailable) {
+	if !errors.Is(err, context.Canceled) || errors.Is(err, secret.ErrTimeout) || errors.Is(err, secret.ErrUnavailable) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -252,7 +252,7 @@ func TestDeadlineWhileTheBodyIsRead(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := newSource(t, srv.URL).Fetch(ctx, current)
-	if !errors.Is(err, cache.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+	if !errors.Is(err, secret.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -265,7 +265,7 @@ func TestValueKeepsNothingOfTheResponse(t *testing.T) {
 	srv := secrettest.New(t)
 	srv.Seed(t, "prod/db", strings.Repeat("s", 97))
 	s := newSource(t, srv.URL())
-	values := make([]cache.Value, n)
+	values := make([]secret.Value, n)
 	fetch := func(i int) {
 		v, err := s.Fetch(t.Context(), current)
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
@@ -186,7 +186,7 @@ func TestErrorsOfCredentialProvidersShowNoCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Fetch(t.Context(), current)
-	if !errors.Is(err, cache.ErrAccessDenied) || !strings.Contains(err.Error(), "AWS_PROFILE") {
+	if !errors.Is(err, secret.ErrAccessDenied) || !strings.Contains(err.Error(), "AWS_PROFILE") {
 		t.Errorf("error is %v", err)
 	}
 	checkNoSecret(t, err, marker)

@@ -12,7 +12,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A fetchError is a failed Fetch, sorted. It leads to what a caller branches on
@@ -57,90 +57,90 @@ func sortError(ctx context.Context, err error) error {
 		if noLogin {
 			whose = "credentials"
 		}
-		return fail(fmt.Sprintf("%v: no %s in time", cache.ErrTimeout, whose), cache.ErrTimeout)
+		return fail(fmt.Sprintf("%v: no %s in time", secret.ErrTimeout, whose), secret.ErrTimeout)
 	case noLogin && !isLastResort(err) && isTimeout(err):
-		return fail(fmt.Sprintf("%v: the AWS SDK got no credentials in time (%v)", cache.ErrTimeout, innermost(cause)), cache.ErrTimeout)
+		return fail(fmt.Sprintf("%v: the AWS SDK got no credentials in time (%v)", secret.ErrTimeout, innermost(cause)), secret.ErrTimeout)
 	case noLogin && !isLastResort(err) && isNetError(cause):
 		return fail(fmt.Sprintf("%v: where the AWS SDK gets its credentials can't be reached (%v)",
-			cache.ErrUnavailable, innermost(cause)), cache.ErrUnavailable)
+			secret.ErrUnavailable, innermost(cause)), secret.ErrUnavailable)
 	case noLogin:
 		return fail(fmt.Sprintf("%v: the AWS SDK found no usable credentials (%v); set AWS_ACCESS_KEY_ID and "+
 			"AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (after aws sso login, if it uses SSO), or give the workload a role",
-			cache.ErrAccessDenied, innermost(cause)), cache.ErrAccessDenied)
+			secret.ErrAccessDenied, innermost(cause)), secret.ErrAccessDenied)
 	case isMissingRegion(err):
-		return fail(fmt.Sprintf("%v: %v", cache.ErrUnavailable, errNoRegion), cache.ErrUnavailable)
+		return fail(fmt.Sprintf("%v: %v", secret.ErrUnavailable, errNoRegion), secret.ErrUnavailable)
 	case isTimeout(err):
-		return fail(fmt.Sprintf("%v: %v", cache.ErrTimeout, innermost(cause)), cache.ErrTimeout)
+		return fail(fmt.Sprintf("%v: %v", secret.ErrTimeout, innermost(cause)), secret.ErrTimeout)
 	case errors.As(cause, &unread):
-		sort := cache.ErrUnavailable
+		sort := secret.ErrUnavailable
 		if status(cause) == http.StatusTooManyRequests {
-			sort = cache.ErrThrottled
+			sort = secret.ErrThrottled
 		}
 		return fail(fmt.Sprintf("%v: the answer can't be read, it is cut off or not Secrets Manager's; "+
 			"is there a proxy between? (%v%s)", sort, innermost(cause), whence(cause)), sort)
 	case isSendError(cause):
 		return fail(fmt.Sprintf("%v: Secrets Manager can't be reached; check the network, AWS_REGION and the endpoint (%v)",
-			cache.ErrUnavailable, innermost(cause)), cache.ErrUnavailable)
+			secret.ErrUnavailable, innermost(cause)), secret.ErrUnavailable)
 	}
-	return fail(fmt.Sprintf("%v: %v%s", cache.ErrUnavailable, innermost(cause), whence(cause)), cache.ErrUnavailable)
+	return fail(fmt.Sprintf("%v: %v%s", secret.ErrUnavailable, innermost(cause), whence(cause)), secret.ErrUnavailable)
 }
 
 // codes sorts the error codes of GetSecretValue and those of "Common Error
 // Types" in the Secrets Manager API Reference, with their older and shorter
 // names, which other services and emulators use, and those of STS.
 var codes = map[string]error{
-	"ResourceNotFoundException": cache.ErrNotFound,
+	"ResourceNotFoundException": secret.ErrNotFound,
 
-	"AccessDenied":                cache.ErrAccessDenied,
-	"AuthFailure":                 cache.ErrAccessDenied,
-	"ExpiredToken":                cache.ErrAccessDenied,
-	"IncompleteSignature":         cache.ErrAccessDenied,
-	"InvalidClientTokenId":        cache.ErrAccessDenied,
-	"InvalidIdentityToken":        cache.ErrAccessDenied,
-	"InvalidSignatureException":   cache.ErrAccessDenied,
-	"MissingAuthenticationToken":  cache.ErrAccessDenied,
-	"NotAuthorized":               cache.ErrAccessDenied,
-	"OptInRequired":               cache.ErrAccessDenied,
-	"RequestExpired":              cache.ErrAccessDenied,
-	"RequestTimeTooSkewed":        cache.ErrAccessDenied,
-	"SignatureDoesNotMatch":       cache.ErrAccessDenied,
-	"SubscriptionRequired":        cache.ErrAccessDenied,
-	"UnauthorizedException":       cache.ErrAccessDenied,
-	"UnrecognizedClientException": cache.ErrAccessDenied,
-	"RegionDisabledException":     cache.ErrAccessDenied,
-	"IDPRejectedClaim":            cache.ErrAccessDenied,
+	"AccessDenied":                secret.ErrAccessDenied,
+	"AuthFailure":                 secret.ErrAccessDenied,
+	"ExpiredToken":                secret.ErrAccessDenied,
+	"IncompleteSignature":         secret.ErrAccessDenied,
+	"InvalidClientTokenId":        secret.ErrAccessDenied,
+	"InvalidIdentityToken":        secret.ErrAccessDenied,
+	"InvalidSignatureException":   secret.ErrAccessDenied,
+	"MissingAuthenticationToken":  secret.ErrAccessDenied,
+	"NotAuthorized":               secret.ErrAccessDenied,
+	"OptInRequired":               secret.ErrAccessDenied,
+	"RequestExpired":              secret.ErrAccessDenied,
+	"RequestTimeTooSkewed":        secret.ErrAccessDenied,
+	"SignatureDoesNotMatch":       secret.ErrAccessDenied,
+	"SubscriptionRequired":        secret.ErrAccessDenied,
+	"UnauthorizedException":       secret.ErrAccessDenied,
+	"UnrecognizedClientException": secret.ErrAccessDenied,
+	"RegionDisabledException":     secret.ErrAccessDenied,
+	"IDPRejectedClaim":            secret.ErrAccessDenied,
 
-	"DecryptionFailure": cache.ErrDecryption,
+	"DecryptionFailure": secret.ErrDecryption,
 
-	"LimitExceededException":                 cache.ErrThrottled,
-	"ProvisionedThroughputExceededException": cache.ErrThrottled,
-	"RequestLimitExceeded":                   cache.ErrThrottled,
-	"RequestThrottled":                       cache.ErrThrottled,
-	"SlowDown":                               cache.ErrThrottled,
-	"ThrottledException":                     cache.ErrThrottled,
-	"Throttling":                             cache.ErrThrottled,
-	"TooManyRequestsException":               cache.ErrThrottled,
+	"LimitExceededException":                 secret.ErrThrottled,
+	"ProvisionedThroughputExceededException": secret.ErrThrottled,
+	"RequestLimitExceeded":                   secret.ErrThrottled,
+	"RequestThrottled":                       secret.ErrThrottled,
+	"SlowDown":                               secret.ErrThrottled,
+	"ThrottledException":                     secret.ErrThrottled,
+	"Throttling":                             secret.ErrThrottled,
+	"TooManyRequestsException":               secret.ErrThrottled,
 
-	"InvalidAction":                   cache.ErrInvalidRequest,
-	"InvalidParameterException":       cache.ErrInvalidRequest,
-	"InvalidParameterValue":           cache.ErrInvalidRequest,
-	"InvalidRequestException":         cache.ErrInvalidRequest,
-	"MalformedHttpRequestException":   cache.ErrInvalidRequest,
-	"RequestEntityTooLargeException":  cache.ErrInvalidRequest,
-	"SerializationException":          cache.ErrInvalidRequest,
-	"UnknownOperationException":       cache.ErrInvalidRequest,
-	"ValidationError":                 cache.ErrInvalidRequest,
-	"ValidationException":             cache.ErrInvalidRequest,
-	"IDPCommunicationError":           cache.ErrUnavailable,
-	"InternalFailure":                 cache.ErrUnavailable,
-	"InternalServerError":             cache.ErrUnavailable,
-	"InternalServiceError":            cache.ErrUnavailable,
-	"RequestAbortedException":         cache.ErrUnavailable,
-	"RequestTimeout":                  cache.ErrUnavailable,
-	"ServiceUnavailable":              cache.ErrUnavailable,
-	"TransactionInProgressException":  cache.ErrUnavailable,
-	"PriorRequestNotComplete":         cache.ErrUnavailable,
-	"InsufficientCapabilityException": cache.ErrUnavailable,
+	"InvalidAction":                   secret.ErrInvalidRequest,
+	"InvalidParameterException":       secret.ErrInvalidRequest,
+	"InvalidParameterValue":           secret.ErrInvalidRequest,
+	"InvalidRequestException":         secret.ErrInvalidRequest,
+	"MalformedHttpRequestException":   secret.ErrInvalidRequest,
+	"RequestEntityTooLargeException":  secret.ErrInvalidRequest,
+	"SerializationException":          secret.ErrInvalidRequest,
+	"UnknownOperationException":       secret.ErrInvalidRequest,
+	"ValidationError":                 secret.ErrInvalidRequest,
+	"ValidationException":             secret.ErrInvalidRequest,
+	"IDPCommunicationError":           secret.ErrUnavailable,
+	"InternalFailure":                 secret.ErrUnavailable,
+	"InternalServerError":             secret.ErrUnavailable,
+	"InternalServiceError":            secret.ErrUnavailable,
+	"RequestAbortedException":         secret.ErrUnavailable,
+	"RequestTimeout":                  secret.ErrUnavailable,
+	"ServiceUnavailable":              secret.ErrUnavailable,
+	"TransactionInProgressException":  secret.ErrUnavailable,
+	"PriorRequestNotComplete":         secret.ErrUnavailable,
+	"InsufficientCapabilityException": secret.ErrUnavailable,
 }
 
 // sortCode sorts an error code, a code it doesn't know by the HTTP status. It
@@ -149,26 +149,26 @@ func sortCode(code, message string, status int) (sorts []error, advice string) {
 	code, sort, known := knownCode(code)
 	switch {
 	case code == "InvalidRequestException" && isDeletion(message):
-		return []error{cache.ErrDeleted}, "it can be brought back with RestoreSecret"
+		return []error{secret.ErrDeleted}, "it can be brought back with RestoreSecret"
 	case code == "InvalidRequestException" && strings.Contains(message, "not associated"):
-		return []error{cache.ErrInvalidRequest}, "leave the version stage out, a version ID alone names the version"
-	case sort == cache.ErrAccessDenied && strings.Contains(message, "KMS"):
+		return []error{secret.ErrInvalidRequest}, "leave the version stage out, a version ID alone names the version"
+	case sort == secret.ErrAccessDenied && strings.Contains(message, "KMS"):
 		// Reading the secret is allowed, using its key is not.
-		return []error{cache.ErrAccessDenied, cache.ErrDecryption}, "allow kms:Decrypt on the secret's key"
+		return []error{secret.ErrAccessDenied, secret.ErrDecryption}, "allow kms:Decrypt on the secret's key"
 	case known:
 		return []error{sort}, codeAdvice[code]
 	case strings.HasPrefix(code, "KMS"):
-		return []error{cache.ErrDecryption}, ""
+		return []error{secret.ErrDecryption}, ""
 	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusProxyAuthRequired:
-		return []error{cache.ErrAccessDenied}, ""
+		return []error{secret.ErrAccessDenied}, ""
 	case status == http.StatusTooManyRequests:
-		return []error{cache.ErrThrottled}, ""
+		return []error{secret.ErrThrottled}, ""
 	case status == http.StatusRequestTimeout:
-		return []error{cache.ErrUnavailable}, ""
+		return []error{secret.ErrUnavailable}, ""
 	case status >= 400 && status < 500:
-		return []error{cache.ErrInvalidRequest}, ""
+		return []error{secret.ErrInvalidRequest}, ""
 	}
-	return []error{cache.ErrUnavailable}, ""
+	return []error{secret.ErrUnavailable}, ""
 }
 
 // knownCode finds a code in codes, with or without the "Exception" at its end: the

@@ -24,7 +24,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -37,8 +37,8 @@ func answerError(w http.ResponseWriter, status int, code, message string) {
 }
 
 var sentinels = []error{
-	cache.ErrNotFound, cache.ErrDeleted, cache.ErrAccessDenied, cache.ErrDecryption,
-	cache.ErrThrottled, cache.ErrInvalidRequest, cache.ErrUnavailable, cache.ErrTimeout,
+	secret.ErrNotFound, secret.ErrDeleted, secret.ErrAccessDenied, secret.ErrDecryption,
+	secret.ErrThrottled, secret.ErrInvalidRequest, secret.ErrUnavailable, secret.ErrTimeout,
 }
 
 func TestCodesAreSorted(t *testing.T) {
@@ -50,35 +50,35 @@ func TestCodesAreSorted(t *testing.T) {
 		want    error
 		says    string
 	}{
-		{400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.", cache.ErrNotFound, "can't find the specified secret"},
-		{404, "ResourceNotFoundException", noMessage, cache.ErrNotFound, "404"},
-		{400, "InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.", cache.ErrDeleted, "RestoreSecret"},
-		{400, "InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.", cache.ErrDeleted, "scheduled"},
-		{400, "InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId.", cache.ErrInvalidRequest, "leave the version stage out"},
-		{400, "InvalidParameterException", noMessage, cache.ErrInvalidRequest, "InvalidParameterException"},
-		{400, "ValidationException", "Invalid name.", cache.ErrInvalidRequest, "Invalid name"},
-		{400, "UnknownOperationException", noMessage, cache.ErrInvalidRequest, ""},
-		{400, "AccessDeniedException", "User: arn:aws:iam::1:user/u is not authorized to perform: secretsmanager:GetSecretValue", cache.ErrAccessDenied, "allow secretsmanager:GetSecretValue"},
-		{400, "UnrecognizedClientException", "The security token included in the request is invalid.", cache.ErrAccessDenied, "AWS_SESSION_TOKEN"},
-		{400, "ExpiredTokenException", "The security token included in the request is expired", cache.ErrAccessDenied, "aws sso login"},
-		{403, "InvalidSignatureException", "Signature expired", cache.ErrAccessDenied, "clock"},
-		{400, "MissingAuthenticationTokenException", noMessage, cache.ErrAccessDenied, "not signed"},
-		{403, "MissingAuthenticationToken", noMessage, cache.ErrAccessDenied, "not signed"},
-		{400, "IncompleteSignatureException", noMessage, cache.ErrAccessDenied, ""},
-		{400, "OptInRequiredException", noMessage, cache.ErrAccessDenied, "enable the region"},
-		{400, "SubscriptionRequiredException", noMessage, cache.ErrAccessDenied, ""},
-		{400, "Throttled", noMessage, cache.ErrThrottled, ""},
-		{403, "SomethingNew", noMessage, cache.ErrAccessDenied, "SomethingNew"},
-		{400, "DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.", cache.ErrDecryption, "KMS key is enabled"},
-		{400, "KMSInvalidStateException", noMessage, cache.ErrDecryption, ""},
-		{400, "ThrottlingException", "Rate exceeded", cache.ErrThrottled, "Rate exceeded"},
-		{429, "SomethingNew", noMessage, cache.ErrThrottled, ""},
-		{400, "SomethingNew", "no\nsuch\tthing", cache.ErrInvalidRequest, "no such thing"},
-		{500, "InternalServiceError", "An error occurred on the server side.", cache.ErrUnavailable, "HTTP 500"},
-		{503, "ServiceUnavailableException", noMessage, cache.ErrUnavailable, "HTTP 503"},
-		{408, "RequestTimeoutException", noMessage, cache.ErrUnavailable, ""},
-		{502, "SomethingNew", noMessage, cache.ErrUnavailable, ""},
-		{400, "com.amazonaws.secretsmanager#ResourceNotFoundException", noMessage, cache.ErrNotFound, ""},
+		{400, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.", secret.ErrNotFound, "can't find the specified secret"},
+		{404, "ResourceNotFoundException", noMessage, secret.ErrNotFound, "404"},
+		{400, "InvalidRequestException", "You can't perform this operation on the secret because it was marked for deletion.", secret.ErrDeleted, "RestoreSecret"},
+		{400, "InvalidRequestException", "You can't create this secret because a secret with this name is already scheduled for deletion.", secret.ErrDeleted, "scheduled"},
+		{400, "InvalidRequestException", "You provided a VersionStage that is not associated to the provided VersionId.", secret.ErrInvalidRequest, "leave the version stage out"},
+		{400, "InvalidParameterException", noMessage, secret.ErrInvalidRequest, "InvalidParameterException"},
+		{400, "ValidationException", "Invalid name.", secret.ErrInvalidRequest, "Invalid name"},
+		{400, "UnknownOperationException", noMessage, secret.ErrInvalidRequest, ""},
+		{400, "AccessDeniedException", "User: arn:aws:iam::1:user/u is not authorized to perform: secretsmanager:GetSecretValue", secret.ErrAccessDenied, "allow secretsmanager:GetSecretValue"},
+		{400, "UnrecognizedClientException", "The security token included in the request is invalid.", secret.ErrAccessDenied, "AWS_SESSION_TOKEN"},
+		{400, "ExpiredTokenException", "The security token included in the request is expired", secret.ErrAccessDenied, "aws sso login"},
+		{403, "InvalidSignatureException", "Signature expired", secret.ErrAccessDenied, "clock"},
+		{400, "MissingAuthenticationTokenException", noMessage, secret.ErrAccessDenied, "not signed"},
+		{403, "MissingAuthenticationToken", noMessage, secret.ErrAccessDenied, "not signed"},
+		{400, "IncompleteSignatureException", noMessage, secret.ErrAccessDenied, ""},
+		{400, "OptInRequiredException", noMessage, secret.ErrAccessDenied, "enable the region"},
+		{400, "SubscriptionRequiredException", noMessage, secret.ErrAccessDenied, ""},
+		{400, "Throttled", noMessage, secret.ErrThrottled, ""},
+		{403, "SomethingNew", noMessage, secret.ErrAccessDenied, "SomethingNew"},
+		{400, "DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.", secret.ErrDecryption, "KMS key is enabled"},
+		{400, "KMSInvalidStateException", noMessage, secret.ErrDecryption, ""},
+		{400, "ThrottlingException", "Rate exceeded", secret.ErrThrottled, "Rate exceeded"},
+		{429, "SomethingNew", noMessage, secret.ErrThrottled, ""},
+		{400, "SomethingNew", "no\nsuch\tthing", secret.ErrInvalidRequest, "no such thing"},
+		{500, "InternalServiceError", "An error occurred on the server side.", secret.ErrUnavailable, "HTTP 500"},
+		{503, "ServiceUnavailableException", noMessage, secret.ErrUnavailable, "HTTP 503"},
+		{408, "RequestTimeoutException", noMessage, secret.ErrUnavailable, ""},
+		{502, "SomethingNew", noMessage, secret.ErrUnavailable, ""},
+		{400, "com.amazonaws.secretsmanager#ResourceNotFoundException", noMessage, secret.ErrNotFound, ""},
 	} {
 		t.Run(fmt.Sprint(c.status, " ", c.code, " ", c.message), func(t *testing.T) {
 			srv := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -105,7 +105,7 @@ func TestRefusalOfTheKeyIsBoth(t *testing.T) {
 		answerError(w, 400, "AccessDeniedException", "Access to KMS is not allowed")
 	})
 	_, err := newSource(t, srv.URL).Fetch(t.Context(), current)
-	if !errors.Is(err, cache.ErrAccessDenied) || !errors.Is(err, cache.ErrDecryption) || !strings.Contains(err.Error(), "kms:Decrypt") {
+	if !errors.Is(err, secret.ErrAccessDenied) || !errors.Is(err, secret.ErrDecryption) || !strings.Contains(err.Error(), "kms:Decrypt") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -126,21 +126,21 @@ func TestFailuresWithoutACodeAreSorted(t *testing.T) {
 		want error
 		says string
 	}{
-		{"refused", func(*testing.T) string { return "http://127.0.0.1:1" }, cache.ErrUnavailable, "connection refused"},
-		{"no such host", func(*testing.T) string { return "http://no-such-host.invalid" }, cache.ErrUnavailable, "no-such-host.invalid"},
-		{"a proxy's page, 200", html(200), cache.ErrUnavailable, "proxy"},
-		{"a proxy's page, 403", html(403), cache.ErrUnavailable, "HTTP 403"},
-		{"a proxy's page, 429", html(429), cache.ErrThrottled, "HTTP 429"},
+		{"refused", func(*testing.T) string { return "http://127.0.0.1:1" }, secret.ErrUnavailable, "connection refused"},
+		{"no such host", func(*testing.T) string { return "http://no-such-host.invalid" }, secret.ErrUnavailable, "no-such-host.invalid"},
+		{"a proxy's page, 200", html(200), secret.ErrUnavailable, "proxy"},
+		{"a proxy's page, 403", html(403), secret.ErrUnavailable, "HTTP 403"},
+		{"a proxy's page, 429", html(429), secret.ErrThrottled, "HTTP 429"},
 		{"TLS where none is", func(t *testing.T) string {
 			return strings.Replace(html(200)(t), "http:", "https:", 1)
-		}, cache.ErrUnavailable, "HTTP response to HTTPS client"},
+		}, secret.ErrUnavailable, "HTTP response to HTTPS client"},
 		{"a certificate of nobody's", func(t *testing.T) string {
 			srv := httptest.NewUnstartedServer(http.NotFoundHandler())
 			srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 			srv.StartTLS()
 			t.Cleanup(srv.Close)
 			return srv.URL
-		}, cache.ErrUnavailable, "certificate"},
+		}, secret.ErrUnavailable, "certificate"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := newSource(t, c.url(t)).Fetch(t.Context(), current)
@@ -196,12 +196,12 @@ func TestErrorsOfOtherClients(t *testing.T) {
 		err  error
 		want error
 	}{
-		{"of an unknown type", errors.New(marker), cache.ErrUnavailable},
-		{"joined", errors.Join(errors.New(marker), fmt.Errorf("%s: %w", marker, &types.ResourceNotFoundException{})), cache.ErrNotFound},
-		{"an API error of their own", ownError{}, cache.ErrThrottled},
-		{"a typed timeout", fmt.Errorf("%s: %w", marker, timeoutError{}), cache.ErrTimeout},
-		{"a deadline of their own", fmt.Errorf("%s: %w", marker, context.DeadlineExceeded), cache.ErrTimeout},
-		{"cancelled by themselves", fmt.Errorf("%s: %w", marker, context.Canceled), cache.ErrUnavailable},
+		{"of an unknown type", errors.New(marker), secret.ErrUnavailable},
+		{"joined", errors.Join(errors.New(marker), fmt.Errorf("%s: %w", marker, &types.ResourceNotFoundException{})), secret.ErrNotFound},
+		{"an API error of their own", ownError{}, secret.ErrThrottled},
+		{"a typed timeout", fmt.Errorf("%s: %w", marker, timeoutError{}), secret.ErrTimeout},
+		{"a deadline of their own", fmt.Errorf("%s: %w", marker, context.DeadlineExceeded), secret.ErrTimeout},
+		{"cancelled by themselves", fmt.Errorf("%s: %w", marker, context.Canceled), secret.ErrUnavailable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, err := awssm.New(&recorder{err: c.err})
@@ -240,11 +240,11 @@ func TestCredentialsThatCanNotBeReachedAreNoDenial(t *testing.T) {
 		want error
 		says string
 	}{
-		{"refused", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, cache.ErrUnavailable, "credentials can't be reached"},
-		{"no such host", &net.DNSError{Err: "no such host", Name: "sts.invalid", IsNotFound: true}, cache.ErrUnavailable, "sts.invalid"},
-		{"a time-out", fmt.Errorf("%s: %w", marker, timeoutError{}), cache.ErrTimeout, "no credentials in time"},
-		{"a deadline of its own", fmt.Errorf("%s: %w", marker, context.DeadlineExceeded), cache.ErrTimeout, "no credentials in time"},
-		{"none configured", errors.New(marker), cache.ErrAccessDenied, "AWS_PROFILE"},
+		{"refused", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}, secret.ErrUnavailable, "credentials can't be reached"},
+		{"no such host", &net.DNSError{Err: "no such host", Name: "sts.invalid", IsNotFound: true}, secret.ErrUnavailable, "sts.invalid"},
+		{"a time-out", fmt.Errorf("%s: %w", marker, timeoutError{}), secret.ErrTimeout, "no credentials in time"},
+		{"a deadline of its own", fmt.Errorf("%s: %w", marker, context.DeadlineExceeded), secret.ErrTimeout, "no credentials in time"},
+		{"none configured", errors.New(marker), secret.ErrAccessDenied, "AWS_PROFILE"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSource(t, "http://127.0.0.1:1", func(o *secretsmanager.Options) {
@@ -275,7 +275,7 @@ func TestCredentialsThatCanNotBeReachedAreNoDenial(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			_, err := s.Fetch(ctx, current)
-			if !errors.Is(err, cache.ErrTimeout) || !strings.Contains(err.Error(), "no credentials") {
+			if !errors.Is(err, secret.ErrTimeout) || !strings.Contains(err.Error(), "no credentials") {
 				t.Errorf("error is %v", err)
 			}
 		})

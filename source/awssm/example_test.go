@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -44,11 +45,11 @@ func ExampleFromEnvironment() {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	value, err := c.Get(ctx, cache.Ref{ID: "prod/api-key"})
+	value, err := c.Get(ctx, secret.Ref{ID: "prod/api-key"})
 	fmt.Println(len(value.Payload.Reveal()), value.Stages, err)
 
-	_, err = source.Fetch(ctx, cache.Ref{ID: "prod/other"})
-	fmt.Println(errors.Is(err, cache.ErrNotFound))
+	_, err = source.Fetch(ctx, secret.Ref{ID: "prod/other"})
+	fmt.Println(errors.Is(err, secret.ErrNotFound))
 	// Output:
 	// 8 [AWSCURRENT] <nil>
 	// true
@@ -83,7 +84,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	value, err := source.Fetch(ctx, cache.Ref{ID: "prod/api-key", Stage: "AWSCURRENT"})
+	value, err := source.Fetch(ctx, secret.Ref{ID: "prod/api-key", Stage: "AWSCURRENT"})
 	fmt.Println(value.Name, client.calls, err)
 	// Output: prod/api-key 1 <nil>
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
-var _ cache.ManySource = (*Source)(nil)
+var _ secret.ManySource = (*Source)(nil)
 
 // maxBatch is how many secrets one request may name, from the reference page of the
 // BatchGetSecretValue action: its SecretIdList.
@@ -34,21 +34,21 @@ const singlyFor = 5 * time.Minute
 //
 // If the client is no *secretsmanager.Client, there are no batches: what stands in for one, or
 // only embeds it, may have given GetSecretValue a meaning of its own.
-func (s *Source) FetchMany(ctx context.Context, refs []cache.Ref, answer func(cache.Ref, cache.Value, error)) {
+func (s *Source) FetchMany(ctx context.Context, refs []secret.Ref, answer func(secret.Ref, secret.Value, error)) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	singly := func(refs []cache.Ref) {
-		running.Go(func() { cache.FetchMany(ctx, cache.SourceFunc(s.Fetch), refs, answer) })
+	singly := func(refs []secret.Ref) {
+		running.Go(func() { secret.FetchMany(ctx, secret.SourceFunc(s.Fetch), refs, answer) })
 	}
-	var batched, others []cache.Ref
+	var batched, others []secret.Ref
 	for _, ref := range refs {
-		if ref.VersionID == "" && (ref.Stage == "" || ref.Stage == cache.DefaultStage) {
+		if ref.VersionID == "" && (ref.Stage == "" || ref.Stage == secret.CurrentStage) {
 			batched = append(batched, ref)
 		} else {
 			others = append(others, ref)
 		}
 	}
-	batches := func(yield func([]cache.Ref) bool) {
+	batches := func(yield func([]secret.Ref) bool) {
 		for len(batched) > 1 && s.hasBatches() {
 			n := min(len(batched), maxBatch)
 			if !yield(batched[:n]) {
@@ -58,7 +58,7 @@ func (s *Source) FetchMany(ctx context.Context, refs []cache.Ref, answer func(ca
 		}
 		singly(append(others, batched...))
 	}
-	cache.MakeRequests(ctx, batches, answer, func(ctx context.Context, refs []cache.Ref) error {
+	secret.MakeRequests(ctx, batches, answer, func(ctx context.Context, refs []secret.Ref) error {
 		in := &secretsmanager.BatchGetSecretValueInput{}
 		for _, ref := range refs {
 			in.SecretIdList = append(in.SecretIdList, ref.ID)
@@ -66,7 +66,7 @@ func (s *Source) FetchMany(ctx context.Context, refs []cache.Ref, answer func(ca
 		out, err := s.batch(ctx, in, s.option)
 		if err != nil {
 			err = sortError(ctx, err)
-			if ctx.Err() != nil || errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) {
+			if ctx.Err() != nil || errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrTimeout) {
 				return err
 			}
 			now := time.Now()
@@ -74,7 +74,7 @@ func (s *Source) FetchMany(ctx context.Context, refs []cache.Ref, answer func(ca
 			singly(refs)
 			return nil
 		}
-		var lacking []cache.Ref
+		var lacking []secret.Ref
 		for _, ref := range refs {
 			if v, err, has := find(out, ref.ID); has {
 				answer(ref, v, err)
@@ -99,7 +99,7 @@ func (s *Source) hasBatches() bool {
 // find returns what a batch has about the secret id, if it has anything. More than one ID may
 // name the same secret, which then is there once; and an answer that would get too long is cut
 // short.
-func find(out *secretsmanager.BatchGetSecretValueOutput, id string) (_ cache.Value, err error, has bool) {
+func find(out *secretsmanager.BatchGetSecretValueOutput, id string) (_ secret.Value, err error, has bool) {
 	for i := range out.SecretValues {
 		if v := &out.SecretValues[i]; names(id, v) {
 			value, err := newValue(&secretsmanager.GetSecretValueOutput{
@@ -111,10 +111,10 @@ func find(out *secretsmanager.BatchGetSecretValueOutput, id string) (_ cache.Val
 	}
 	for _, e := range out.Errors {
 		if aws.ToString(e.SecretId) == id {
-			return cache.Value{}, ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message), http.StatusBadRequest), true
+			return secret.Value{}, ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message), http.StatusBadRequest), true
 		}
 	}
-	return cache.Value{}, nil, false
+	return secret.Value{}, nil, false
 }
 
 // names reports whether id finds v: as its name, its ARN, or its ARN without the hyphen

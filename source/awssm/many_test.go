@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -25,22 +27,22 @@ func overMemory(t testing.TB, server *secrettest.Server) *awssm.Source {
 }
 
 // seed makes n secrets.
-func seed(t testing.TB, server *secrettest.Server, n int) (refs []cache.Ref) {
+func seed(t testing.TB, server *secrettest.Server, n int) (refs []secret.Ref) {
 	for i := range n {
 		id := fmt.Sprint("many/", i)
 		server.Seed(t, id, "value of "+id)
-		refs = append(refs, cache.Ref{ID: id, Stage: "AWSCURRENT"})
+		refs = append(refs, secret.Ref{ID: id, Stage: "AWSCURRENT"})
 	}
 	return refs
 }
 
 // fetchMany returns the error of each of refs, about which there must be one answer, with the
 // value of its ID.
-func fetchMany(ctx context.Context, t testing.TB, source *awssm.Source, refs []cache.Ref) map[cache.Ref]error {
+func fetchMany(ctx context.Context, t testing.TB, source *awssm.Source, refs []secret.Ref) map[secret.Ref]error {
 	t.Helper()
 	var mu sync.Mutex
-	errs := map[cache.Ref]error{}
-	source.FetchMany(ctx, refs, func(ref cache.Ref, v cache.Value, err error) {
+	errs := map[secret.Ref]error{}
+	source.FetchMany(ctx, refs, func(ref secret.Ref, v secret.Value, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if _, twice := errs[ref]; twice || !slices.Contains(refs, ref) {
@@ -65,7 +67,7 @@ func wantRequests(t testing.TB, server *secrettest.Server, batches, single int) 
 	server.ResetCalls()
 }
 
-func wantAll(t testing.TB, errs map[cache.Ref]error) {
+func wantAll(t testing.TB, errs map[secret.Ref]error) {
 	t.Helper()
 	for ref, err := range errs {
 		if err != nil {
@@ -89,17 +91,17 @@ func TestWhatABatchCantAnswerComesSingly(t *testing.T) {
 	source := newSource(t, server.URL())
 	refs := seed(t, server, 2)
 	arn := server.Seed(t, "renamed", "value of renamed")
-	v, err := source.Fetch(t.Context(), cache.Ref{ID: "renamed"})
+	v, err := source.Fetch(t.Context(), secret.Ref{ID: "renamed"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server.ResetCalls()
 	refs = append(refs,
-		cache.Ref{ID: arn}, cache.Ref{ID: arn[:len(arn)-7]}, cache.Ref{ID: "renamed", VersionID: v.VersionID},
-		cache.Ref{ID: "many/0", Stage: "AWSPREVIOUS"}, cache.Ref{ID: "unknown"})
+		secret.Ref{ID: arn}, secret.Ref{ID: arn[:len(arn)-7]}, secret.Ref{ID: "renamed", VersionID: v.VersionID},
+		secret.Ref{ID: "many/0", Stage: "AWSPREVIOUS"}, secret.Ref{ID: "unknown"})
 	errs := fetchMany(t.Context(), t, source, refs)
 	for ref, err := range errs {
-		if missing := ref.ID == "unknown" || ref.Stage == "AWSPREVIOUS"; missing != errors.Is(err, cache.ErrNotFound) || !missing && err != nil {
+		if missing := ref.ID == "unknown" || ref.Stage == "AWSPREVIOUS"; missing != errors.Is(err, secret.ErrNotFound) || !missing && err != nil {
 			t.Errorf("%v: %v", ref, err)
 		}
 	}
@@ -126,7 +128,7 @@ func TestARefusedBatchIsRememberedForFiveMinutes(t *testing.T) {
 				errs := fetchMany(t.Context(), t, source, refs)
 				if !row.refuses {
 					for ref, err := range errs {
-						if !errors.Is(err, cache.ErrUnavailable) {
+						if !errors.Is(err, secret.ErrUnavailable) {
 							t.Errorf("%v: %v", ref, err)
 						}
 					}
@@ -165,7 +167,7 @@ func TestAnotherClientIsAskedForNoBatches(t *testing.T) {
 }
 
 func TestASourceThatIsNoneAnswersEach(t *testing.T) {
-	for ref, err := range fetchMany(t.Context(), t, nil, []cache.Ref{{ID: "a"}, {ID: "b"}}) {
+	for ref, err := range fetchMany(t.Context(), t, nil, []secret.Ref{{ID: "a"}, {ID: "b"}}) {
 		if err == nil {
 			t.Errorf("%v: no error", ref)
 		}
@@ -178,7 +180,7 @@ func TestEachRequestHasFetchTimeout(t *testing.T) {
 		latency time.Duration
 		want    error
 		takes   time.Duration
-	}{{9 * time.Second, nil, 4 * 9 * time.Second}, {time.Hour, cache.ErrTimeout, 40 * time.Second}} {
+	}{{9 * time.Second, nil, 4 * 9 * time.Second}, {time.Hour, secret.ErrTimeout, 40 * time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
 			server := secrettest.New(t)
 			refs := seed(t, server, 200)
@@ -222,7 +224,7 @@ func TestABatchThatHangsDelaysNoOther(t *testing.T) {
 			}
 		}
 		for _, ref := range refs[:20] {
-			if _, err := c.Get(t.Context(), ref); !errors.Is(err, cache.ErrTimeout) || time.Since(began) != cache.DefaultFetchTimeout {
+			if _, err := c.Get(t.Context(), ref); !errors.Is(err, secret.ErrTimeout) || time.Since(began) != cache.DefaultFetchTimeout {
 				t.Errorf("%v: %v after %v", ref, err, time.Since(began))
 			}
 		}
@@ -231,13 +233,13 @@ func TestABatchThatHangsDelaysNoOther(t *testing.T) {
 }
 
 // lookupAll gets all that refs name, as Preload does.
-func lookupAll(t *testing.T, c *cache.Cache, refs []cache.Ref) ([]*cache.Snapshot, []error) {
-	entries := make([]*cache.Entry, len(refs))
+func lookupAll(t *testing.T, c *cache.Cache, refs []secret.Ref) ([]*engine.Snapshot, []error) {
+	entries := make([]*engine.Entry, len(refs))
 	for i, ref := range refs {
 		var err error
-		if entries[i], err = c.Entry(ref); err != nil {
+		if entries[i], err = (*engine.Cache)(c).Entry(ref); err != nil {
 			t.Error(err)
 		}
 	}
-	return c.GetAll(t.Context(), entries, nil)
+	return (*engine.Cache)(c).GetAll(t.Context(), entries, nil)
 }

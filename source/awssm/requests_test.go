@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/version"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
@@ -56,17 +56,17 @@ func TestOneFetchIsOneRequest(t *testing.T) {
 		calls  int
 	}{
 		{"success", secrettest.Effect{}, nil, 1},
-		{"500", secrettest.InternalError(), cache.ErrUnavailable, 1},
-		{"503", secrettest.Unavailable(), cache.ErrUnavailable, 1},
-		{"throttling", secrettest.Throttling(), cache.ErrThrottled, 1},
-		{"access denied", secrettest.AccessDenied(), cache.ErrAccessDenied, 1},
-		{"decryption failure", secrettest.DecryptionFailure(), cache.ErrDecryption, 1},
-		{"dropped connection", secrettest.DropConnection(), cache.ErrUnavailable, 1},
-		{"dropped after the headers", secrettest.DropAfterHeaders(), cache.ErrUnavailable, 1},
-		{"truncated body", secrettest.TruncateBody(), cache.ErrUnavailable, 1},
-		{"corrupt body", secrettest.CorruptBody(), cache.ErrUnavailable, 1},
-		{"wrong types", secrettest.WrongTypes(), cache.ErrUnavailable, 1},
-		{"hang", secrettest.Hang(), cache.ErrTimeout, 1},
+		{"500", secrettest.InternalError(), secret.ErrUnavailable, 1},
+		{"503", secrettest.Unavailable(), secret.ErrUnavailable, 1},
+		{"throttling", secrettest.Throttling(), secret.ErrThrottled, 1},
+		{"access denied", secrettest.AccessDenied(), secret.ErrAccessDenied, 1},
+		{"decryption failure", secrettest.DecryptionFailure(), secret.ErrDecryption, 1},
+		{"dropped connection", secrettest.DropConnection(), secret.ErrUnavailable, 1},
+		{"dropped after the headers", secrettest.DropAfterHeaders(), secret.ErrUnavailable, 1},
+		{"truncated body", secrettest.TruncateBody(), secret.ErrUnavailable, 1},
+		{"corrupt body", secrettest.CorruptBody(), secret.ErrUnavailable, 1},
+		{"wrong types", secrettest.WrongTypes(), secret.ErrUnavailable, 1},
+		{"hang", secrettest.Hang(), secret.ErrTimeout, 1},
 		{"clock five minutes and a half ahead", secrettest.ClockSkew(330 * time.Second), nil, 2},
 		{"clock an hour behind", secrettest.ClockSkew(-time.Hour), nil, 2},
 	} {
@@ -93,7 +93,7 @@ func TestOneFetchIsOneRequest(t *testing.T) {
 					srv.Fail(t, secrettest.Fault{Effect: c.effect})
 				}
 				ctx := t.Context()
-				if c.want == cache.ErrTimeout {
+				if c.want == secret.ErrTimeout {
 					short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 					defer cancel()
 					ctx = short
@@ -137,7 +137,7 @@ func TestSkewThatStays(t *testing.T) {
 		answerError(w, 400, "InvalidSignatureException", "Signature expired")
 	})
 	_, err := newSource(t, srv.URL, patient).Fetch(t.Context(), current)
-	if !errors.Is(err, cache.ErrAccessDenied) || !strings.Contains(err.Error(), "clock") {
+	if !errors.Is(err, secret.ErrAccessDenied) || !strings.Contains(err.Error(), "clock") {
 		t.Errorf("error is %v", err)
 	}
 	if n := calls.Load(); n != 2 {
@@ -195,7 +195,7 @@ func TestDeadIdleConnection(t *testing.T) {
 			t.Fatalf("a fetch made %d requests", n)
 		}
 		if killed.Load() > 0 {
-			if !errors.Is(err, cache.ErrUnavailable) {
+			if !errors.Is(err, secret.ErrUnavailable) {
 				t.Errorf("error is %v", err)
 			}
 			return

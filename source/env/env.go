@@ -1,4 +1,4 @@
-// Package env reads secrets from environment variables, as a [cache.Source]: for
+// Package env reads secrets from environment variables, as a [secret.Source]: for
 // containers whose platform puts secrets there, and for CI.
 //
 // The secret prod/db-admin is in the variable PROD_DB_ADMIN, after a prefix if one is
@@ -10,7 +10,7 @@
 // The IDs prod/db, prod-db and Prod/DB lead to one variable, and so do ARNs of two accounts
 // that have one name. In Secrets Manager these are different secrets. A Source gives a
 // variable to the first ID that leads to it. From then on it refuses the other IDs, with an
-// error that wraps [cache.ErrInvalidRef] and names both.
+// error that wraps [secret.ErrInvalidRef] and names both.
 //
 // The program decides which ID is first. So if a part of an ID comes from a request, a
 // tenant's name say, accept only names that the program knows. And give a prefix: without
@@ -24,8 +24,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/local"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A Source reads the environment of the process. It is safe for concurrent use.
@@ -34,21 +34,21 @@ type Source struct {
 	claims local.Claims // of variables
 }
 
-var _ cache.Source = (*Source)(nil)
+var _ secret.Source = (*Source)(nil)
 
 // New makes a Source of the variables whose names begin with prefix, which may be empty
 // and is taken as it is: SECRET_, say.
 func New(prefix string) *Source { return &Source{prefix: prefix} }
 
 // Fetch returns the variable's value. There is no version ID, and the current version
-// only. A variable that is not set, or empty, is [cache.ErrNotFound]; one that was read for
-// another ID is [cache.ErrInvalidRef].
-func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+// only. A variable that is not set, or empty, is [secret.ErrNotFound]; one that was read for
+// another ID is [secret.ErrInvalidRef].
+func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	if s == nil {
-		return cache.Value{}, errors.New("env: the Source is nil")
+		return secret.Value{}, errors.New("env: the Source is nil")
 	}
 	if err := local.Check(ctx, ref, "an environment variable"); err != nil {
-		return cache.Value{}, err
+		return secret.Value{}, err
 	}
 	var tried []string
 	for _, name := range local.Names(ref.ID) {
@@ -57,7 +57,7 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 		switch {
 		case value != "":
 			if err := s.claims.Take(variable, ref.ID, name, "the variable "+variable); err != nil {
-				return cache.Value{}, err
+				return secret.Value{}, err
 			}
 			return local.Value(name, []byte(value)), nil
 		case set:
@@ -66,7 +66,7 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 			tried = append(tried, variable+" is not set")
 		}
 	}
-	return cache.Value{}, fmt.Errorf("%w: the environment variable %s", cache.ErrNotFound, strings.Join(tried, ", and "))
+	return secret.Value{}, fmt.Errorf("%w: the environment variable %s", secret.ErrNotFound, strings.Join(tried, ", and "))
 }
 
 // Variable returns the name of the variable for a secret's name.

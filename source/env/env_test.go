@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/typedsecret/typedsecret/cache"
-	"github.com/typedsecret/typedsecret/cache/sourcetest"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/env"
+	"github.com/typedsecret/typedsecret/source/sourcetest"
 )
 
 // A variable can't hold a NUL, so the suite's exact bytes don't all fit.
@@ -33,13 +33,13 @@ func TestConformance(t *testing.T) {
 }
 
 // withNUL stands in for the variables that can't be.
-type withNUL struct{ cache.Source }
+type withNUL struct{ secret.Source }
 
 var nul = map[string]string{}
 
-func (s withNUL) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+func (s withNUL) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	if value, ok := nul[ref.ID]; ok {
-		return cache.Value{Payload: cache.StringPayload(value), Name: ref.ID}, nil
+		return secret.Value{Payload: secret.StringPayload(value), Name: ref.ID}, nil
 	}
 	return s.Source.Fetch(ctx, ref)
 }
@@ -50,8 +50,8 @@ func TestTheErrorNamesTheVariable(t *testing.T) {
 		"prod/db-admin": "SECRET_PROD_DB_ADMIN is not set", "empty": "SECRET_EMPTY is empty", "pässwörd": "SECRET_P_SSW_RD is not set",
 		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3": "SECRET_PROD_DB_A1B2C3 is not set, and SECRET_PROD_DB is not set",
 	} {
-		_, err := env.New("SECRET_").Fetch(t.Context(), cache.Ref{ID: id})
-		if !errors.Is(err, cache.ErrNotFound) || !strings.Contains(err.Error(), says) {
+		_, err := env.New("SECRET_").Fetch(t.Context(), secret.Ref{ID: id})
+		if !errors.Is(err, secret.ErrNotFound) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
@@ -60,7 +60,7 @@ func TestTheErrorNamesTheVariable(t *testing.T) {
 func TestAnARNIsOfTheSecretWhoseWholeNameItHas(t *testing.T) {
 	t.Setenv("SECRET_DB", "not this")
 	t.Setenv("SECRET_DB_MASTER", "this")
-	v, err := env.New("SECRET_").Fetch(t.Context(), cache.Ref{ID: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-master"})
+	v, err := env.New("SECRET_").Fetch(t.Context(), secret.Ref{ID: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-master"})
 	if v.Payload.Reveal() != "this" || v.Name != "db-master" || err != nil {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -69,7 +69,7 @@ func TestAnARNIsOfTheSecretWhoseWholeNameItHas(t *testing.T) {
 func Example() {
 	os.Setenv("SECRET_PROD_API_KEY", "hunter2") // the platform does that
 	defer os.Unsetenv("SECRET_PROD_API_KEY")
-	v, err := env.New("SECRET_").Fetch(context.Background(), cache.Ref{ID: "prod/api-key"})
+	v, err := env.New("SECRET_").Fetch(context.Background(), secret.Ref{ID: "prod/api-key"})
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: hunter2 <nil>
 }
@@ -94,12 +94,12 @@ func TestAVariableIsOfOneID(t *testing.T) {
 			source := env.New("SECRET_")
 			for range 2 {
 				for _, id := range row.read {
-					if v, err := source.Fetch(t.Context(), cache.Ref{ID: id}); v.Payload.Reveal() != "hunter2" || err != nil {
+					if v, err := source.Fetch(t.Context(), secret.Ref{ID: id}); v.Payload.Reveal() != "hunter2" || err != nil {
 						t.Errorf("%s: %v", id, err)
 					}
 				}
-				v, err := source.Fetch(t.Context(), cache.Ref{ID: row.refused})
-				if !errors.Is(err, cache.ErrInvalidRef) || v.Payload.Reveal() != "" {
+				v, err := source.Fetch(t.Context(), secret.Ref{ID: row.refused})
+				if !errors.Is(err, secret.ErrInvalidRef) || v.Payload.Reveal() != "" {
 					t.Fatalf("%s: %v", row.refused, err)
 				}
 				for _, says := range []string{fmt.Sprintf("%q", row.refused), fmt.Sprintf("%q", row.read[0]), "SECRET_PROD_DB", "another name"} {

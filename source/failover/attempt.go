@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // An attempt is what a region said that was asked: an error, or nil for an answer.
@@ -18,8 +18,8 @@ type attempt struct {
 
 // refusals are said with authority: by a region that could answer.
 var refusals = []error{
-	cache.ErrNotFound, cache.ErrDeleted, cache.ErrAccessDenied, cache.ErrDecryption,
-	cache.ErrInvalidRequest, cache.ErrInvalidRef,
+	secret.ErrNotFound, secret.ErrDeleted, secret.ErrAccessDenied, secret.ErrDecryption,
+	secret.ErrInvalidRequest, secret.ErrInvalidRef,
 }
 
 func isRefusal(err error) bool {
@@ -28,12 +28,12 @@ func isRefusal(err error) bool {
 
 // isOutage reports whether err says that the region could not answer.
 func isOutage(err error) bool {
-	return errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) || errors.Is(err, cache.ErrThrottled)
+	return errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrTimeout) || errors.Is(err, secret.ErrThrottled)
 }
 
 // isFinal reports whether no other region need be asked: each has a KMS key of its own.
 func (a attempt) isFinal() bool {
-	return a.region.isPrimary() && isRefusal(a.err) && !isOutage(a.err) && !errors.Is(a.err, cache.ErrDecryption)
+	return a.region.isPrimary() && isRefusal(a.err) && !isOutage(a.err) && !errors.Is(a.err, secret.ErrDecryption)
 }
 
 // attempts are those of one fetch, which failed.
@@ -56,7 +56,7 @@ func (a attempts) err() error {
 	var args []any
 	if !a[0].region.isPrimary() {
 		format.WriteString("%w: the primary region was left out; ")
-		args = append(args, cache.ErrUnavailable)
+		args = append(args, secret.ErrUnavailable)
 	}
 	for i, one := range a {
 		verb := "%v"

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/failover"
 )
 
@@ -20,40 +20,40 @@ type scripted struct {
 	hang     bool
 	version  string
 	created  time.Time
-	calls    int                                                   // of Fetch
-	requests int                                                   // by FetchMany
-	lists    int                                                   // calls of FetchMany
-	fetch    func(context.Context, cache.Ref) (cache.Value, error) // nil: as the fields say
-	request  func(refs []cache.Ref, answer answerFunc) error       // nil: answers each as Fetch
-	asked    []cache.Ref                                           // by the last request
+	calls    int                                                     // of Fetch
+	requests int                                                     // by FetchMany
+	lists    int                                                     // calls of FetchMany
+	fetch    func(context.Context, secret.Ref) (secret.Value, error) // nil: as the fields say
+	request  func(refs []secret.Ref, answer answerFunc) error        // nil: answers each as Fetch
+	asked    []secret.Ref                                            // by the last request
 }
 
 func (s *scripted) set(f func()) { s.mu.Lock(); defer s.mu.Unlock(); f() }
 
 func (s *scripted) count() int { s.mu.Lock(); defer s.mu.Unlock(); return s.calls }
 
-func (s *scripted) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+func (s *scripted) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	s.mu.Lock()
 	s.calls++
-	s.asked = []cache.Ref{ref}
-	fetch, err, hang, v := s.fetch, s.err, s.hang, cache.Value{VersionID: s.version, Created: s.created}
+	s.asked = []secret.Ref{ref}
+	fetch, err, hang, v := s.fetch, s.err, s.hang, secret.Value{VersionID: s.version, Created: s.created}
 	s.mu.Unlock()
 	if fetch != nil {
 		return fetch(ctx, ref)
 	}
 	if hang {
 		<-ctx.Done()
-		return cache.Value{}, ctx.Err()
+		return secret.Value{}, ctx.Err()
 	}
 	return v, err
 }
 
-type answerFunc = func(cache.Ref, cache.Value, error)
+type answerFunc = func(secret.Ref, secret.Value, error)
 
 // FetchMany makes requests for up to twenty secrets.
-func (s *scripted) FetchMany(ctx context.Context, refs []cache.Ref, answer answerFunc) {
+func (s *scripted) FetchMany(ctx context.Context, refs []secret.Ref, answer answerFunc) {
 	s.set(func() { s.lists++ })
-	cache.MakeRequests(ctx, slices.Chunk(refs, 20), answer, func(ctx context.Context, refs []cache.Ref) error {
+	secret.MakeRequests(ctx, slices.Chunk(refs, 20), answer, func(ctx context.Context, refs []secret.Ref) error {
 		s.set(func() { s.requests++ })
 		if s.request != nil {
 			return s.request(refs, answer)
@@ -68,15 +68,15 @@ func (s *scripted) FetchMany(ctx context.Context, refs []cache.Ref, answer answe
 }
 
 // fetchMany returns the answers of a FetchMany, of which there is one for each of refs.
-func fetchMany(ctx context.Context, t testing.TB, source cache.ManySource, ids ...string) (answers []answered) {
+func fetchMany(ctx context.Context, t testing.TB, source secret.ManySource, ids ...string) (answers []answered) {
 	t.Helper()
-	var refs []cache.Ref
+	var refs []secret.Ref
 	for _, id := range ids {
-		refs = append(refs, cache.Ref{ID: id})
+		refs = append(refs, secret.Ref{ID: id})
 	}
 	answers = make([]answered, len(refs))
 	var mu sync.Mutex
-	source.FetchMany(ctx, refs, func(ref cache.Ref, v cache.Value, err error) {
+	source.FetchMany(ctx, refs, func(ref secret.Ref, v secret.Value, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		answers[slices.Index(refs, ref)].times++
@@ -91,7 +91,7 @@ func fetchMany(ctx context.Context, t testing.TB, source cache.ManySource, ids .
 }
 
 type answered struct {
-	cache.Value
+	secret.Value
 	err   error
 	times int
 }
@@ -104,9 +104,9 @@ func two(t testing.TB) (first, second *scripted, source *failover.Source) {
 func TestACircuitOpensAndOneFetchAtATimeProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)
-		first.set(func() { first.err = cache.ErrUnavailable })
+		first.set(func() { first.err = secret.ErrUnavailable })
 		fetch := func() string {
-			v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"})
+			v, err := source.Fetch(t.Context(), secret.Ref{ID: "db"})
 			if err != nil {
 				t.Error(err)
 			}
@@ -137,7 +137,7 @@ func TestACircuitOpensAndOneFetchAtATimeProbes(t *testing.T) {
 		for i := range 100 {
 			fetches.Go(func() {
 				start := time.Now()
-				if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); err != nil {
+				if _, err := source.Fetch(ctx, secret.Ref{ID: "db"}); err != nil {
 					t.Error(err)
 				}
 				if took := time.Since(start); took != 0 && took != 10*time.Second/4 {
@@ -167,13 +167,13 @@ func TestACircuitOpensAndOneFetchAtATimeProbes(t *testing.T) {
 func TestWhenAllCircuitsAreOpenAllAreAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)
-		first.set(func() { first.err = cache.ErrUnavailable })
-		second.set(func() { second.err = cache.ErrUnavailable })
+		first.set(func() { first.err = secret.ErrUnavailable })
+		second.set(func() { second.err = secret.ErrUnavailable })
 		for range 10 {
-			source.Fetch(t.Context(), cache.Ref{ID: "db"})
+			source.Fetch(t.Context(), secret.Ref{ID: "db"})
 		}
 		second.set(func() { second.err = nil })
-		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil || v.Replica != "b" {
+		if v, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); err != nil || v.Replica != "b" {
 			t.Errorf("%+v, %v", v, err)
 		}
 	})
@@ -186,7 +186,7 @@ func TestACancelledFetchIsNoFailureOfTheRegion(t *testing.T) {
 		for range 10 {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(time.Second, cancel)
-			if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); !errors.Is(err, context.Canceled) {
+			if _, err := source.Fetch(ctx, secret.Ref{ID: "db"}); !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v", err)
 			}
 		}
@@ -194,7 +194,7 @@ func TestACancelledFetchIsNoFailureOfTheRegion(t *testing.T) {
 			t.Errorf("the replica was asked %d times", n)
 		}
 		first.set(func() { first.hang = false })
-		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil || v.Replica != "" {
+		if v, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); err != nil || v.Replica != "" {
 			t.Errorf("%+v, %v", v, err)
 		}
 	})
@@ -208,7 +208,7 @@ func TestAProbeIsTheOnlyOneWhateverElseEnds(t *testing.T) {
 		fetch := func(limit time.Duration) {
 			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
-			if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); err != nil {
+			if _, err := source.Fetch(ctx, secret.Ref{ID: "db"}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -239,7 +239,7 @@ func TestFetchesThatFailTogetherOpenTheCircuitForNoLonger(t *testing.T) {
 			fetches.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
-				if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); err != nil {
+				if _, err := source.Fetch(ctx, secret.Ref{ID: "db"}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -247,7 +247,7 @@ func TestFetchesThatFailTogetherOpenTheCircuitForNoLonger(t *testing.T) {
 		fetches.Wait()
 		first.set(func() { first.hang = false })
 		time.Sleep(time.Second) // the first delay
-		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil || v.Replica != "" {
+		if v, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); err != nil || v.Replica != "" {
 			t.Errorf("%+v, %v: the primary is well again", v, err)
 		}
 	})
@@ -264,7 +264,7 @@ func TestASourceThatReturnsTheErrorOfAContextCouldNotAnswer(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 					defer cancel()
 					for range 5 {
-						v, err := source.Fetch(ctx, cache.Ref{ID: "db"})
+						v, err := source.Fetch(ctx, secret.Ref{ID: "db"})
 						if err != nil || v.Replica != "b" {
 							t.Errorf("%+v, %v", v, err)
 						}
@@ -273,7 +273,7 @@ func TestASourceThatReturnsTheErrorOfAContextCouldNotAnswer(t *testing.T) {
 						t.Errorf("the primary was asked %d times, want 3", n)
 					}
 					second.set(func() { second.hang = true })
-					if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrTimeout) {
+					if _, err := source.Fetch(ctx, secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrTimeout) {
 						t.Errorf("got %v", err)
 					}
 				})

@@ -1,19 +1,19 @@
 // Package failover reads secrets from their primary region and, while that can't answer,
-// from the regions where they are replicated, as a [cache.Source] over one Source for
+// from the regions where they are replicated, as a [secret.Source] over one Source for
 // each region. How a secret gets there is told in "Replicate AWS Secrets Manager secrets
 // across Regions" of the Secrets Manager user guide.
 //
 // # When the next region is asked
 //
 // If a region can't answer, or can't use the KMS key that it has for the secret
-// ([cache.ErrDecryption]), the next one is asked, until the caller's context is done. Each
+// ([secret.ErrDecryption]), the next one is asked, until the caller's context is done. Each
 // but the last has half of the time until the context's deadline, so that one which hangs
-// leaves some. What the primary region says with authority ([cache.ErrNotFound],
-// [cache.ErrDeleted], [cache.ErrAccessDenied], [cache.ErrInvalidRequest]) is the answer.
+// leaves some. What the primary region says with authority ([secret.ErrNotFound],
+// [secret.ErrDeleted], [secret.ErrAccessDenied], [secret.ErrInvalidRequest]) is the answer.
 // That a replica says so is none: it may not have the secret yet, or other policies.
 //
-// A region that could not answer ([cache.ErrUnavailable], [cache.ErrTimeout],
-// [cache.ErrThrottled]) three times in a row is left out for a delay that grows from 1 s
+// A region that could not answer ([secret.ErrUnavailable], [secret.ErrTimeout],
+// [secret.ErrThrottled]) three times in a row is left out for a delay that grows from 1 s
 // to 1 min; then one fetch probes it, for a quarter of the time that it has, while the
 // others go on without it. If no other region has an answer, those left out are asked too.
 //
@@ -21,7 +21,7 @@
 //
 // A value from a replica names its region in Value.Replica. Replication takes time, so it
 // may be older than one that was there before, or of a version that was rolled back; such
-// a value is refused with [cache.ErrUnavailable], and the cache goes on with what it has.
+// a value is refused with [secret.ErrUnavailable], and the cache goes on with what it has.
 // That is known of the 1,024 secrets used last, and the eight versions that each had last.
 package failover
 
@@ -33,15 +33,15 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
 // A Region is where a secret may be read.
 type Region struct {
 	Name   string // such as eu-west-1
-	Source cache.Source
+	Source secret.Source
 }
 
 // A Source reads from the first of its regions that can answer. It is safe for
@@ -113,17 +113,17 @@ func (s *Source) region(name string) *region {
 // Fetch makes one request to each region that it asks.
 //
 // An ID that is an ARN is that of the secret in any of the regions; for each it is
-// rewritten. The ARN of another region is [cache.ErrInvalidRef]. If every region fails,
+// rewritten. The ARN of another region is [secret.ErrInvalidRef]. If every region fails,
 // the error says what each said, and wraps what the primary one said, and of the others
 // that they could not answer.
-func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	if err := s.begin(ctx); err != nil {
-		return cache.Value{}, err
+		return secret.Value{}, err
 	}
 	if err := s.check(ref); err != nil {
-		return cache.Value{}, err
+		return secret.Value{}, err
 	}
-	var v cache.Value
+	var v secret.Value
 	failed := s.try(ctx, func(ctx context.Context, r *region, _ int) (err error) {
 		v, err = r.source.Fetch(ctx, r.rewrite(ref))
 		if err == nil {
@@ -132,7 +132,7 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 		return err
 	})
 	if failed != nil {
-		return cache.Value{}, failed.err()
+		return secret.Value{}, failed.err()
 	}
 	return v, nil
 }
@@ -144,14 +144,14 @@ func (s *Source) begin(ctx context.Context) error {
 	}
 	err := ctx.Err()
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%w: no time is left to ask a region: %w", cache.ErrTimeout, err)
+		return fmt.Errorf("%w: no time is left to ask a region: %w", secret.ErrTimeout, err)
 	}
 	return err
 }
 
 // check refuses the ARN of another region.
-func (s *Source) check(ref cache.Ref) error {
-	arn, err := cache.ParseARN(ref.ID)
+func (s *Source) check(ref secret.Ref) error {
+	arn, err := secret.ParseARN(ref.ID)
 	if err != nil || s.region(arn.Region) != nil {
 		return nil // mostly a name
 	}
@@ -159,7 +159,7 @@ func (s *Source) check(ref cache.Ref) error {
 	for _, r := range s.regions {
 		names = append(names, r.name)
 	}
-	return fmt.Errorf("%w: the ARN is of the region %s, and this source reads from %s", cache.ErrInvalidRef, arn.Region, strings.Join(names, ", "))
+	return fmt.Errorf("%w: the ARN is of the region %s, and this source reads from %s", secret.ErrInvalidRef, arn.Region, strings.Join(names, ", "))
 }
 
 // try calls ask for one region after the other until one has an answer: then it returns

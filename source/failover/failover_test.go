@@ -10,11 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/typedsecret/typedsecret/cache"
-	"github.com/typedsecret/typedsecret/cache/sourcetest"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 	"github.com/typedsecret/typedsecret/source/failover"
+	"github.com/typedsecret/typedsecret/source/sourcetest"
 )
 
 // A site is a region with a fake Secrets Manager.
@@ -98,16 +98,16 @@ func TestAReplicaIsReadWhileThePrimaryCantAnswer(t *testing.T) {
 			second.server.Seed(t, "db", "one")
 			source := open(t, first.Region, second.Region)
 			for _, id := range []string{"db", arn[:len(arn)-7]} {
-				if v, err := source.Fetch(t.Context(), cache.Ref{ID: id}); err != nil || v.Replica != "" || !strings.Contains(v.ARN, ":eu-west-1:") {
+				if v, err := source.Fetch(t.Context(), secret.Ref{ID: id}); err != nil || v.Replica != "" || !strings.Contains(v.ARN, ":eu-west-1:") {
 					t.Errorf("%+v, %v", v, err)
 				}
 				stop := first.server.Fail(t, secrettest.Fault{Effect: effect})
-				v, err := source.Fetch(t.Context(), cache.Ref{ID: id})
+				v, err := source.Fetch(t.Context(), secret.Ref{ID: id})
 				if err != nil || v.Replica != "eu-central-1" || !strings.Contains(v.ARN, ":eu-central-1:") || v.Payload.Reveal() != "one" {
 					t.Errorf("%+v, %v", v, err)
 				}
 				many := fetchMany(t.Context(), t, source, id, "none")
-				if many[0].err != nil || many[0].Replica != "eu-central-1" || many[0].Payload.Reveal() != "one" || errors.Is(many[1].err, cache.ErrNotFound) {
+				if many[0].err != nil || many[0].Replica != "eu-central-1" || many[0].Payload.Reveal() != "one" || errors.Is(many[1].err, secret.ErrNotFound) {
 					t.Errorf("%+v", many)
 				}
 				stop()
@@ -120,11 +120,11 @@ func TestWhatThePrimarySaysWithAuthorityIsTheAnswer(t *testing.T) {
 	first, second := newSite(t, "eu-west-1"), newSite(t, "eu-central-1")
 	second.server.Seed(t, "db", "one")
 	source := open(t, first.Region, second.Region)
-	if _, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrNotFound) {
+	if _, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 	first.server.Fail(t, secrettest.Fault{Effect: secrettest.AccessDenied()})
-	if _, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrAccessDenied) {
+	if _, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrAccessDenied) {
 		t.Errorf("got %v", err)
 	}
 	if n := second.server.Calls(); n != 0 {
@@ -136,18 +136,18 @@ func TestTheErrorSaysWhatEachRegionSaid(t *testing.T) {
 	first, second := newSite(t, "eu-west-1"), newSite(t, "eu-central-1")
 	first.server.Fail(t, secrettest.Fault{Effect: secrettest.InternalError()})
 	source := open(t, first.Region, second.Region)
-	_, err := source.Fetch(t.Context(), cache.Ref{ID: "db"})
+	_, err := source.Fetch(t.Context(), secret.Ref{ID: "db"})
 	// That the replica has no such secret says nothing about the primary.
-	if !errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrNotFound) ||
+	if !errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrNotFound) ||
 		!strings.Contains(err.Error(), "region eu-west-1: service unavailable") || !strings.Contains(err.Error(), "region eu-central-1: secret not found") {
 		t.Errorf("got %v", err)
 	}
 	second.server.Fail(t, secrettest.Fault{Effect: secrettest.Throttling()})
-	if _, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrUnavailable) || !errors.Is(err, cache.ErrThrottled) {
+	if _, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrUnavailable) || !errors.Is(err, secret.ErrThrottled) {
 		t.Errorf("got %v", err)
 	}
-	_, err = source.Fetch(t.Context(), cache.Ref{ID: "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-a1B2c3"})
-	if !errors.Is(err, cache.ErrInvalidRef) || !strings.Contains(err.Error(), "eu-west-1, eu-central-1") {
+	_, err = source.Fetch(t.Context(), secret.Ref{ID: "arn:aws:secretsmanager:us-east-1:123456789012:secret:db-a1B2c3"})
+	if !errors.Is(err, secret.ErrInvalidRef) || !strings.Contains(err.Error(), "eu-west-1, eu-central-1") {
 		t.Errorf("the ARN of another region: %v", err)
 	}
 }
@@ -168,11 +168,11 @@ func TestNewRefusesRegionsThatCantBe(t *testing.T) {
 }
 
 func ExampleNew() {
-	down := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
-		return cache.Value{}, cache.ErrUnavailable
+	down := secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
+		return secret.Value{}, secret.ErrUnavailable
 	})
-	up := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
-		return cache.Value{Payload: cache.StringPayload("hunter2")}, nil
+	up := secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
+		return secret.Value{Payload: secret.StringPayload("hunter2")}, nil
 	})
 	// In earnest: failover.FromEnvironment(ctx, "eu-west-1", "eu-central-1").
 	source, err := failover.New(
@@ -182,7 +182,7 @@ func ExampleNew() {
 	if err != nil {
 		panic(err)
 	}
-	v, err := source.Fetch(context.Background(), cache.Ref{ID: "prod/db"})
+	v, err := source.Fetch(context.Background(), secret.Ref{ID: "prod/db"})
 	fmt.Println(v.Payload.Reveal(), v.Replica, err)
 	// Output: hunter2 eu-central-1 <nil>
 }

@@ -8,24 +8,24 @@ import (
 	"sync"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
-var _ cache.ManySource = (*Source)(nil)
+var _ secret.ManySource = (*Source)(nil)
 
 // FetchMany answers each Ref as Fetch would. It asks a region for all that those before it had
 // no answer about, by the FetchMany of its Source; but for no more if the first fail, or three
 // in a row. Each request to a region but the last has half of FetchTimeout.
-func (s *Source) FetchMany(ctx context.Context, refs []cache.Ref, answer func(cache.Ref, cache.Value, error)) {
-	m := &many{s: s, answer: answer, said: map[cache.Ref]attempts{}}
+func (s *Source) FetchMany(ctx context.Context, refs []secret.Ref, answer func(secret.Ref, secret.Value, error)) {
+	m := &many{s: s, answer: answer, said: map[secret.Ref]attempts{}}
 	for _, ref := range refs {
 		err := s.begin(ctx)
 		if err == nil {
 			err = s.check(ref)
 		}
 		if err != nil {
-			answer(ref, cache.Value{}, err)
+			answer(ref, secret.Value{}, err)
 		} else {
 			m.open = append(m.open, ref)
 		}
@@ -35,30 +35,30 @@ func (s *Source) FetchMany(ctx context.Context, refs []cache.Ref, answer func(ca
 	}
 	s.try(ctx, m.ask)
 	for _, ref := range m.open {
-		answer(ref, cache.Value{}, m.said[ref].sorted().err())
+		answer(ref, secret.Value{}, m.said[ref].sorted().err())
 	}
 }
 
 // many is one FetchMany.
 type many struct {
 	s      *Source
-	answer func(cache.Ref, cache.Value, error)
-	open   []cache.Ref            // those without an answer
-	said   map[cache.Ref]attempts // about them
+	answer func(secret.Ref, secret.Value, error)
+	open   []secret.Ref            // those without an answer
+	said   map[secret.Ref]attempts // about them
 }
 
 var (
 	// errPartly says that a region answered some of what it was asked for.
 	errPartly = errors.New("some have no answer")
 	// errSilent is said about a Ref for which there was no request, or no answer.
-	errSilent = fmt.Errorf("%w: it was not asked, or has not answered", cache.ErrUnavailable)
+	errSilent = fmt.Errorf("%w: it was not asked, or has not answered", secret.ErrUnavailable)
 )
 
 // ask asks r for what is open. If some of it stays open, the error is errPartly, or what r
 // said.
 func (m *many) ask(ctx context.Context, r *region, part int) error {
-	var refs []cache.Ref
-	asked := map[cache.Ref][]cache.Ref{} // by what r is asked for
+	var refs []secret.Ref
+	asked := map[secret.Ref][]secret.Ref{} // by what r is asked for
 	for _, ref := range m.open {
 		to := r.rewrite(ref)
 		if asked[to] == nil {
@@ -69,12 +69,12 @@ func (m *many) ask(ctx context.Context, r *region, part int) error {
 	m.open = nil
 	var mu sync.Mutex // guards m, asked, from which goes what is answered, and what follows
 	said, failures, isUp, began := errSilent, 0, false, time.Now()
-	hears := func(to cache.Ref, v cache.Value, err error) {
+	hears := func(to secret.Ref, v secret.Value, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, ref := range asked[to] {
-			if errors.Is(err, cache.ErrNotAsked) {
-				m.answer(ref, cache.Value{}, err)
+			if errors.Is(err, secret.ErrNotAsked) {
+				m.answer(ref, secret.Value{}, err)
 				continue
 			}
 			v, one := v, attempt{r, sorted(ctx, err, began, false)}
@@ -93,7 +93,7 @@ func (m *many) ask(ctx context.Context, r *region, part int) error {
 		delete(asked, to)
 	}
 	isDown := func() bool { return failures >= opensAfter || failures > 0 && !isUp }
-	mayAsk := func(to cache.Ref) []cache.Ref {
+	mayAsk := func(to secret.Ref) []secret.Ref {
 		mu.Lock()
 		defer mu.Unlock()
 		if isDown() {
@@ -102,7 +102,7 @@ func (m *many) ask(ctx context.Context, r *region, part int) error {
 		return slices.Clone(asked[to])
 	}
 	failed := guard.Call(r.what(), func() error {
-		cache.FetchMany(cache.Via(ctx, part, mayAsk), r.source, refs, func(to cache.Ref, v cache.Value, err error) {
+		secret.FetchMany(secret.Via(ctx, part, mayAsk), r.source, refs, func(to secret.Ref, v secret.Value, err error) {
 			hears(to, v, guard.Call(r.what(), func() error { return err }))
 		})
 		return nil
@@ -120,7 +120,7 @@ func (m *many) ask(ctx context.Context, r *region, part int) error {
 	}
 	mu.Unlock()
 	for _, to := range refs {
-		hears(to, cache.Value{}, left)
+		hears(to, secret.Value{}, left)
 	}
 	if len(m.open) == 0 {
 		return nil

@@ -12,36 +12,38 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/failover"
 )
 
-func forAll(err error) func([]cache.Ref, answerFunc) error {
-	return func([]cache.Ref, answerFunc) error { return err }
+func forAll(err error) func([]secret.Ref, answerFunc) error {
+	return func([]secret.Ref, answerFunc) error { return err }
 }
 
 // As Fetch has it: what a replica says while the primary is down does not say that a secret
 // is missing.
 func TestWhatAReplicaRefusesIsNotRefused(t *testing.T) {
-	for name, request := range map[string]func([]cache.Ref, answerFunc) error{
-		"denied":       forAll(cache.ErrAccessDenied),
-		"throttled":    forAll(cache.ErrThrottled),
+	for name, request := range map[string]func([]secret.Ref, answerFunc) error{
+		"denied":       forAll(secret.ErrAccessDenied),
+		"throttled":    forAll(secret.ErrThrottled),
 		"unknown":      forAll(errors.New("no such operation")),
-		"panics":       func([]cache.Ref, answerFunc) error { panic("request") },
+		"panics":       func([]secret.Ref, answerFunc) error { panic("request") },
 		"answers none": forAll(nil),
-		"refuses each": func(refs []cache.Ref, answer answerFunc) error {
-			answer(refs[0], cache.Value{}, cache.ErrNotFound)
-			answer(refs[1], cache.Value{}, cache.ErrAccessDenied)
+		"refuses each": func(refs []secret.Ref, answer answerFunc) error {
+			answer(refs[0], secret.Value{}, secret.ErrNotFound)
+			answer(refs[1], secret.Value{}, secret.ErrAccessDenied)
 			return nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				first, second, source := two(t)
-				first.set(func() { first.err = cache.ErrUnavailable })
+				first.set(func() { first.err = secret.ErrUnavailable })
 				second.set(func() { second.request = request })
 				for range 5 {
 					for _, one := range fetchMany(t.Context(), t, source, "one", "two") {
-						if !errors.Is(one.err, cache.ErrUnavailable) || errors.Is(one.err, cache.ErrNotFound) || errors.Is(one.err, cache.ErrAccessDenied) {
+						if !errors.Is(one.err, secret.ErrUnavailable) || errors.Is(one.err, secret.ErrNotFound) || errors.Is(one.err, secret.ErrAccessDenied) {
 							t.Errorf("got %v", one.err)
 						}
 					}
@@ -60,12 +62,12 @@ func TestWhatAReplicaRefusesIsNotRefused(t *testing.T) {
 func TestWhatThePrimarySaysOfOneOfManyIsTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)
-		first.set(func() { first.request = forAll(cache.ErrAccessDenied) })
-		if err := fetchMany(t.Context(), t, source, "one")[0].err; !errors.Is(err, cache.ErrAccessDenied) {
+		first.set(func() { first.request = forAll(secret.ErrAccessDenied) })
+		if err := fetchMany(t.Context(), t, source, "one")[0].err; !errors.Is(err, secret.ErrAccessDenied) {
 			t.Errorf("got %v", err)
 		}
-		first.set(func() { first.request = nil; first.err = cache.ErrNotFound })
-		if err := fetchMany(t.Context(), t, source, "one")[0].err; !errors.Is(err, cache.ErrNotFound) {
+		first.set(func() { first.request = nil; first.err = secret.ErrNotFound })
+		if err := fetchMany(t.Context(), t, source, "one")[0].err; !errors.Is(err, secret.ErrNotFound) {
 			t.Errorf("got %v", err)
 		}
 		if second.lists+second.count() != 0 {
@@ -81,24 +83,24 @@ func TestARegionIsAskedForARNsOfItsOwn(t *testing.T) {
 		return "arn:aws:secretsmanager:" + region + ":123456789012:secret:db-a1B2c3"
 	}
 	ids := []string{arn("us-east-1"), "one", arn("eu-central-1"), arn("eu-west-1")}
-	want := func(region, stage string, asked []cache.Ref) {
+	want := func(region, stage string, asked []secret.Ref) {
 		t.Helper()
-		if diff := cmp.Diff([]cache.Ref{{ID: "one", Stage: stage}, {ID: arn(region), Stage: stage}}, asked); diff != "" {
+		if diff := cmp.Diff([]secret.Ref{{ID: "one", Stage: stage}, {ID: arn(region), Stage: stage}}, asked); diff != "" {
 			t.Errorf("asked for (-want +got):\n%s", diff)
 		}
 	}
 	many := fetchMany(t.Context(), t, source, ids...)
-	if !errors.Is(many[0].err, cache.ErrInvalidRef) || many[1].err != nil || many[2].err != nil || many[3].err != nil {
+	if !errors.Is(many[0].err, secret.ErrInvalidRef) || many[1].err != nil || many[2].err != nil || many[3].err != nil {
 		t.Errorf("%+v", many)
 	}
 	want("eu-west-1", "", first.asked)
-	first.set(func() { first.request = forAll(cache.ErrUnavailable) })
+	first.set(func() { first.request = forAll(secret.ErrUnavailable) })
 	c, err := cache.New(source, cache.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	snaps, errs := lookupAll(t, c, []cache.Ref{{ID: ids[1]}, {ID: ids[2]}, {ID: ids[3]}})
+	snaps, errs := lookupAll(t, c, []secret.Ref{{ID: ids[1]}, {ID: ids[2]}, {ID: ids[3]}})
 	for i, err := range errs {
 		if err != nil || snaps[i].Metadata().Replica != "eu-central-1" {
 			t.Errorf("%v, %v", snaps[i], err)
@@ -106,16 +108,16 @@ func TestARegionIsAskedForARNsOfItsOwn(t *testing.T) {
 	}
 	want("eu-central-1", "AWSCURRENT", second.asked)
 	before := first.lists
-	if err := fetchMany(t.Context(), t, source, arn("us-east-1"))[0].err; !errors.Is(err, cache.ErrInvalidRef) || first.lists != before {
+	if err := fetchMany(t.Context(), t, source, arn("us-east-1"))[0].err; !errors.Is(err, secret.ErrInvalidRef) || first.lists != before {
 		t.Errorf("%v; the primary was asked for nothing", err)
 	}
 }
 
 func TestAPrimaryWithoutFetchManyIsAskedForEach(t *testing.T) {
 	asked := 0
-	single := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
+	single := secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
 		asked++
-		return cache.Value{VersionID: "v"}, nil
+		return secret.Value{VersionID: "v"}, nil
 	})
 	second := &scripted{}
 	source := open(t, failover.Region{Name: "a", Source: single}, failover.Region{Name: "b", Source: second})
@@ -146,11 +148,11 @@ func TestACancelledFetchManySaysNothingOfTheRegion(t *testing.T) {
 func TestManyMayBeAnsweredInPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)
-		errs := []error{nil, cache.ErrNotFound, cache.ErrUnavailable, cache.ErrDecryption, (*fs.PathError)(nil), context.DeadlineExceeded, context.Canceled, cache.ErrThrottled}
+		errs := []error{nil, secret.ErrNotFound, secret.ErrUnavailable, secret.ErrDecryption, (*fs.PathError)(nil), context.DeadlineExceeded, context.Canceled, secret.ErrThrottled}
 		first.set(func() {
-			first.request = func(refs []cache.Ref, answer answerFunc) error {
+			first.request = func(refs []secret.Ref, answer answerFunc) error {
 				for i, ref := range refs {
-					answer(ref, cache.Value{}, errs[i])
+					answer(ref, secret.Value{}, errs[i])
 				}
 				return nil
 			}
@@ -160,7 +162,7 @@ func TestManyMayBeAnsweredInPart(t *testing.T) {
 			ids = append(ids, fmt.Sprint(i))
 		}
 		many := fetchMany(t.Context(), t, source, ids...)
-		if many[0].err != nil || many[0].Replica != "" || !errors.Is(many[1].err, cache.ErrNotFound) {
+		if many[0].err != nil || many[0].Replica != "" || !errors.Is(many[1].err, secret.ErrNotFound) {
 			t.Errorf("%+v", many[:2])
 		}
 		for i, one := range many[2:] {
@@ -171,14 +173,14 @@ func TestManyMayBeAnsweredInPart(t *testing.T) {
 		if len(second.asked) != len(errs)-2 {
 			t.Errorf("the replica was asked for %v", second.asked)
 		}
-		second.set(func() { second.err = cache.ErrThrottled })
+		second.set(func() { second.err = secret.ErrThrottled })
 		for i, one := range fetchMany(t.Context(), t, source, ids...)[2:] {
-			if !errors.Is(one.err, cache.ErrThrottled) || i == 0 && !errors.Is(one.err, cache.ErrUnavailable) {
+			if !errors.Is(one.err, secret.ErrThrottled) || i == 0 && !errors.Is(one.err, secret.ErrUnavailable) {
 				t.Errorf("%d: %v", i+2, one.err)
 			}
 		}
 		first.set(func() { first.request = nil })
-		if v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil || v.Replica != "" {
+		if v, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); err != nil || v.Replica != "" {
 			t.Errorf("%+v, %v: it is not left out", v, err)
 		}
 	})
@@ -193,7 +195,7 @@ func hundreds() (ids []string) {
 }
 
 // singly is a source without FetchMany.
-type singly struct{ cache.Source }
+type singly struct{ secret.Source }
 
 func TestARegionThatHangsDelaysManyOnce(t *testing.T) {
 	for _, row := range []struct {
@@ -203,16 +205,16 @@ func TestARegionThatHangsDelaysManyOnce(t *testing.T) {
 	}{{"hangs", true, 5 * time.Second}, {"fails", false, 0}} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				first, second := &scripted{hang: row.hangs, err: cache.ErrUnavailable}, &scripted{}
+				first, second := &scripted{hang: row.hangs, err: secret.ErrUnavailable}, &scripted{}
 				source := open(t, failover.Region{Name: "a", Source: singly{first}}, failover.Region{Name: "b", Source: second})
 				c, err := cache.New(source, cache.Config{})
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer c.Close()
-				var refs []cache.Ref
+				var refs []secret.Ref
 				for _, id := range hundreds() {
-					refs = append(refs, cache.Ref{ID: id})
+					refs = append(refs, secret.Ref{ID: id})
 				}
 				began := time.Now()
 				snaps, errs := lookupAll(t, c, refs)
@@ -235,7 +237,7 @@ func TestARegionThatHangsDelaysManyOnce(t *testing.T) {
 func TestAFetchManyThatFailsIsOneFailureOfTheRegion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)
-		first.set(func() { first.request = forAll(cache.ErrUnavailable) })
+		first.set(func() { first.request = forAll(secret.ErrUnavailable) })
 		for range 5 {
 			for _, one := range fetchMany(t.Context(), t, source, "one", "two") {
 				if one.err != nil || one.Replica != "b" {
@@ -254,7 +256,7 @@ func TestAFetchManyProbes(t *testing.T) {
 		first, second, source := two(t)
 		leaveOut(t, first, second, source)
 		time.Sleep(time.Minute)
-		first.set(func() { first.request = forAll(cache.ErrUnavailable) })
+		first.set(func() { first.request = forAll(secret.ErrUnavailable) })
 		fetchMany(t.Context(), t, source, hundreds()...)
 		if n := first.requests; n == 0 || n > 64 {
 			t.Errorf("the probe made %d requests", n)
@@ -274,13 +276,13 @@ func TestAFetchManyProbes(t *testing.T) {
 }
 
 // lookupAll gets all that refs name, as Preload does.
-func lookupAll(t *testing.T, c *cache.Cache, refs []cache.Ref) ([]*cache.Snapshot, []error) {
-	entries := make([]*cache.Entry, len(refs))
+func lookupAll(t *testing.T, c *cache.Cache, refs []secret.Ref) ([]*engine.Snapshot, []error) {
+	entries := make([]*engine.Entry, len(refs))
 	for i, ref := range refs {
 		var err error
-		if entries[i], err = c.Entry(ref); err != nil {
+		if entries[i], err = (*engine.Cache)(c).Entry(ref); err != nil {
 			t.Error(err)
 		}
 	}
-	return c.GetAll(t.Context(), entries, nil)
+	return (*engine.Cache)(c).GetAll(t.Context(), entries, nil)
 }

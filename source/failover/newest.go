@@ -11,7 +11,7 @@ import (
 
 	"github.com/elastic/go-freelru"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // What is remembered: of how many secrets, and how many of the versions that one had before.
@@ -26,7 +26,7 @@ var errLags = errors.New("the replica lags")
 // which lags takes none back.
 type newest struct {
 	mu    sync.Mutex // guards known and what it holds
-	known *freelru.LRU[cache.Ref, *reading]
+	known *freelru.LRU[secret.Ref, *reading]
 }
 
 // A reading is what was last read of a secret.
@@ -38,7 +38,7 @@ type reading struct {
 
 func newNewest() *newest {
 	seed := maphash.MakeSeed()
-	known, err := freelru.New[cache.Ref, *reading](rememberedSecrets, func(ref cache.Ref) uint32 {
+	known, err := freelru.New[secret.Ref, *reading](rememberedSecrets, func(ref secret.Ref) uint32 {
 		return uint32(maphash.Comparable(seed, ref))
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ func newNewest() *newest {
 // accept says of a value from r that it is from there, and refuses one from a replica
 // that was replaced, or was created before the last that is known. In the primary region a
 // label may have been moved back.
-func (s *Source) accept(ref cache.Ref, v *cache.Value, r *region) error {
+func (s *Source) accept(ref secret.Ref, v *secret.Value, r *region) error {
 	if !r.isPrimary() {
 		v.Replica = r.name
 	}
@@ -74,21 +74,21 @@ func (s *Source) accept(ref cache.Ref, v *cache.Value, r *region) error {
 }
 
 // check refuses v, from a replica, if it is older than what is known.
-func (l *reading) check(v *cache.Value) error {
+func (l *reading) check(v *secret.Value) error {
 	switch {
 	case v.VersionID != "" && v.VersionID == l.version:
 		return nil // its CreatedDate may be that of the replica
 	case slices.Contains(l.before, v.VersionID):
-		return fmt.Errorf("%w: %w: its version %s was replaced by %s", cache.ErrUnavailable, errLags, v.VersionID, l.version)
+		return fmt.Errorf("%w: %w: its version %s was replaced by %s", secret.ErrUnavailable, errLags, v.VersionID, l.version)
 	case v.Created.Before(l.latest):
-		return fmt.Errorf("%w: %w: its version was created at %s, and there is one of %s", cache.ErrUnavailable, errLags,
+		return fmt.Errorf("%w: %w: its version was created at %s, and there is one of %s", secret.ErrUnavailable, errLags,
 			v.Created.UTC().Format(time.RFC3339), l.latest.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
 
 // note remembers that v is the version now. What has no version is known by its date.
-func (l *reading) note(v *cache.Value) {
+func (l *reading) note(v *secret.Value) {
 	if v.VersionID == "" {
 		l.latest = v.Created
 		return

@@ -11,7 +11,7 @@ import (
 	"unsafe"
 	"weak"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/failover"
 )
 
@@ -29,9 +29,9 @@ func TestAReplicaBringsNoVersionFromBeforeOneThatWasReplaced(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		first.set(func() { first.err = cache.ErrUnavailable })
+		first.set(func() { first.err = secret.ErrUnavailable })
 		second.set(func() { second.version, second.created = "between", time.Now().Add(-2*time.Hour) })
-		if v, err := within(t, source); !errors.Is(err, cache.ErrUnavailable) {
+		if v, err := within(t, source); !errors.Is(err, secret.ErrUnavailable) {
 			t.Errorf("%+v, %v", v, err)
 		}
 		second.set(func() { second.version, second.created = "good", time.Now().Add(-3*time.Hour) })
@@ -52,7 +52,7 @@ func TestADateOfTheSameVersionInAReplicaChangesNothing(t *testing.T) {
 			want string
 		}{{nil, ""}, {first, "b"}, {second, "c"}} {
 			if step.down != nil {
-				step.down.set(func() { step.down.err = cache.ErrUnavailable })
+				step.down.set(func() { step.down.err = secret.ErrUnavailable })
 			}
 			if v, err := within(t, source); err != nil || v.Replica != step.want {
 				t.Errorf("%+v, %v", v, err)
@@ -70,12 +70,12 @@ func TestTheLastEightVersionsThatWereReplacedAreKnown(t *testing.T) {
 			if _, err := within(t, source); err != nil {
 				t.Error(err)
 			}
-			first.set(func() { first.err = cache.ErrUnavailable })
+			first.set(func() { first.err = secret.ErrUnavailable })
 		}
 		isRefused := func(version string) bool {
 			second.set(func() { second.version = version })
 			_, err := within(t, source)
-			return errors.Is(err, cache.ErrUnavailable)
+			return errors.Is(err, secret.ErrUnavailable)
 		}
 		read("v0")
 		if isRefused("") {
@@ -106,15 +106,15 @@ func TestTheVersionsOf1024SecretsAreKnown(t *testing.T) {
 		for _, version := range []string{"v1", "v2"} {
 			first.set(func() { first.version = version })
 			for i := range 1024 {
-				if _, err := source.Fetch(t.Context(), cache.Ref{ID: fmt.Sprint(i)}); err != nil {
+				if _, err := source.Fetch(t.Context(), secret.Ref{ID: fmt.Sprint(i)}); err != nil {
 					t.Error(err)
 				}
 			}
 		}
-		first.set(func() { first.err = cache.ErrUnavailable })
+		first.set(func() { first.err = secret.ErrUnavailable })
 		second.set(func() { second.version = "v1" })
 		for i := range 1024 {
-			if v, err := source.Fetch(t.Context(), cache.Ref{ID: fmt.Sprint(i)}); !errors.Is(err, cache.ErrUnavailable) {
+			if v, err := source.Fetch(t.Context(), secret.Ref{ID: fmt.Sprint(i)}); !errors.Is(err, secret.ErrUnavailable) {
 				t.Errorf("%d: %+v, %v", i, v, err)
 			}
 		}
@@ -125,12 +125,12 @@ func TestTheVersionsOf1024SecretsAreKnown(t *testing.T) {
 func TestAVersionThatIsAskedForByItsIDDoesNotLag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)
-		ref := cache.Ref{ID: "db", VersionID: "0123456789abcdef0123456789abcdef"}
+		ref := secret.Ref{ID: "db", VersionID: "0123456789abcdef0123456789abcdef"}
 		first.set(func() { first.created = time.Now() })
 		if _, err := source.Fetch(t.Context(), ref); err != nil {
 			t.Error(err)
 		}
-		first.set(func() { first.err = cache.ErrUnavailable })
+		first.set(func() { first.err = secret.ErrUnavailable })
 		second.set(func() { second.created = time.Now().Add(-time.Hour) })
 		if v, err := source.Fetch(t.Context(), ref); err != nil || v.Replica != "b" {
 			t.Errorf("%+v, %v", v, err)
@@ -147,7 +147,7 @@ func TestWhatIsRememberedKeepsNoAnswerAlive(t *testing.T) {
 		copy(answer[:], strings.Repeat(fmt.Sprint(i), 36))
 		answers[i] = weak.Make(answer)
 		first.set(func() { first.version = unsafe.String(&answer[0], 36) })
-		if _, err := source.Fetch(t.Context(), cache.Ref{ID: "db"}); err != nil {
+		if _, err := source.Fetch(t.Context(), secret.Ref{ID: "db"}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/backoff"
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // opensAfter is how many failures in a row open a region's circuit.
@@ -22,7 +22,7 @@ var probes = backoff.Policy{Base: time.Second, Max: time.Minute, Jitter: backoff
 // A region is a Source and its circuit.
 type region struct {
 	name   string
-	source cache.Source
+	source secret.Source
 	rank   int // 0: the primary one
 
 	mu       sync.Mutex // guards what follows; not held while the source is asked
@@ -146,9 +146,9 @@ func sorted(ctx context.Context, err error, began time.Time, isLate bool) error 
 	case err == nil || isOutage(err) || isRefusal(err) || isCancelled(ctx):
 		return err
 	case isLate || errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%w after %v: %w", cache.ErrTimeout, time.Since(began), err)
+		return fmt.Errorf("%w after %v: %w", secret.ErrTimeout, time.Since(began), err)
 	case errors.Is(err, context.Canceled): // by none of those who may
-		return fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", secret.ErrUnavailable, err)
 	}
 	return err
 }
@@ -159,8 +159,8 @@ func (r *region) what() string { return "source of the region " + r.name }
 func isCancelled(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
 // rewrite returns what finds in this region what ref finds in another.
-func (r *region) rewrite(ref cache.Ref) cache.Ref {
-	if arn, err := cache.ParseARN(ref.ID); err == nil {
+func (r *region) rewrite(ref secret.Ref) secret.Ref {
+	if arn, err := secret.ParseARN(ref.ID); err == nil {
 		arn.Region = r.name
 		ref.ID = arn.String()
 	}

@@ -9,24 +9,25 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/failover"
 )
 
 // within is a Fetch that has 10 s.
-func within(t testing.TB, source *failover.Source) (cache.Value, error) {
+func within(t testing.TB, source *failover.Source) (secret.Value, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	return source.Fetch(ctx, cache.Ref{ID: "db"})
+	return source.Fetch(ctx, secret.Ref{ID: "db"})
 }
 
 // slowly answers after a time.
-func slowly(d time.Duration, err error) func(context.Context, cache.Ref) (cache.Value, error) {
-	return func(ctx context.Context, _ cache.Ref) (cache.Value, error) {
+func slowly(d time.Duration, err error) func(context.Context, secret.Ref) (secret.Value, error) {
+	return func(ctx context.Context, _ secret.Ref) (secret.Value, error) {
 		select {
 		case <-time.After(d):
-			return cache.Value{}, err
+			return secret.Value{}, err
 		case <-ctx.Done():
-			return cache.Value{}, ctx.Err()
+			return secret.Value{}, ctx.Err()
 		}
 	}
 }
@@ -34,7 +35,7 @@ func slowly(d time.Duration, err error) func(context.Context, cache.Ref) (cache.
 // leaveOut has the circuit of a region open, while the other answers.
 func leaveOut(t testing.TB, out, other *scripted, source *failover.Source) {
 	t.Helper()
-	out.set(func() { out.err = cache.ErrUnavailable })
+	out.set(func() { out.err = secret.ErrUnavailable })
 	for range 3 {
 		if _, err := within(t, source); err != nil {
 			t.Error(err)
@@ -51,7 +52,7 @@ func TestTheLastRegionThatIsAskedHasAllOfTheTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)
 		leaveOut(t, first, second, source)
-		second.set(func() { second.err = cache.ErrNotFound })
+		second.set(func() { second.err = secret.ErrNotFound })
 		first.set(func() { first.fetch = slowly(9*time.Second, nil) })
 		if v, err := within(t, source); err != nil || v.Replica != "" {
 			t.Errorf("%+v, %v", v, err)
@@ -70,9 +71,9 @@ func TestARegionThatHangsLeavesTimeForThoseThatWereLeftOut(t *testing.T) {
 					leaveOut(t, first, second, source)
 					hangs, well = second, first
 				} else {
-					second.set(func() { second.err = cache.ErrUnavailable })
+					second.set(func() { second.err = secret.ErrUnavailable })
 					for range 3 { // so that the replica's circuit alone opens
-						first.set(func() { first.err = cache.ErrUnavailable })
+						first.set(func() { first.err = secret.ErrUnavailable })
 						within(t, source)
 						first.set(func() { first.err = nil })
 						within(t, source)
@@ -90,22 +91,22 @@ func TestARegionThatHangsLeavesTimeForThoseThatWereLeftOut(t *testing.T) {
 }
 
 func TestARefusalThatComesLateIsNoTimeout(t *testing.T) {
-	late := func(context.Context, cache.Ref) (cache.Value, error) {
+	late := func(context.Context, secret.Ref) (secret.Value, error) {
 		time.Sleep(6 * time.Second)
-		return cache.Value{}, cache.ErrNotFound
+		return secret.Value{}, secret.ErrNotFound
 	}
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)
-		first.set(func() { first.err = cache.ErrUnavailable })
+		first.set(func() { first.err = secret.ErrUnavailable })
 		second.set(func() { second.fetch = late })
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		if _, err := source.Fetch(ctx, cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrNotFound) {
+		if _, err := source.Fetch(ctx, secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrNotFound) {
 			t.Errorf("of the replica: %v", err)
 		}
 		first.set(func() { first.fetch = late })
 		before := second.count()
-		if _, err := within(t, source); !errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrTimeout) || second.count() != before {
+		if _, err := within(t, source); !errors.Is(err, secret.ErrNotFound) || errors.Is(err, secret.ErrTimeout) || second.count() != before {
 			t.Errorf("of the primary: %v", err)
 		}
 	})
@@ -113,17 +114,17 @@ func TestARefusalThatComesLateIsNoTimeout(t *testing.T) {
 
 // It would be blamed for what it is not.
 func TestAnErrorThatComesLateIsATimeoutOnlyIfNobodyKnowsWhatItSays(t *testing.T) {
-	for err, timeout := range map[error]bool{cache.ErrThrottled: false, errors.New("connection closed"): true} {
+	for err, timeout := range map[error]bool{secret.ErrThrottled: false, errors.New("connection closed"): true} {
 		synctest.Test(t, func(t *testing.T) {
 			first, second, source := two(t)
 			first.set(func() {
-				first.fetch = func(context.Context, cache.Ref) (cache.Value, error) {
+				first.fetch = func(context.Context, secret.Ref) (secret.Value, error) {
 					time.Sleep(6 * time.Second)
-					return cache.Value{}, err
+					return secret.Value{}, err
 				}
 			})
-			second.set(func() { second.err = cache.ErrNotFound })
-			if _, got := within(t, source); !errors.Is(got, err) || errors.Is(got, cache.ErrTimeout) != timeout {
+			second.set(func() { second.err = secret.ErrNotFound })
+			if _, got := within(t, source); !errors.Is(got, err) || errors.Is(got, secret.ErrTimeout) != timeout {
 				t.Errorf("got %v", got)
 			}
 		})
@@ -139,10 +140,10 @@ func TestAFetchWithoutTimeAsksNobody(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		for range 5 {
-			if _, err := source.Fetch(over, cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := source.Fetch(over, secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v", err)
 			}
-			if err := fetchMany(over, t, source, "db")[0].err; !errors.Is(err, cache.ErrTimeout) {
+			if err := fetchMany(over, t, source, "db")[0].err; !errors.Is(err, secret.ErrTimeout) {
 				t.Errorf("of many: %v", err)
 			}
 		}
@@ -151,7 +152,7 @@ func TestAFetchWithoutTimeAsksNobody(t *testing.T) {
 		}
 		cancelled, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := source.Fetch(cancelled, cache.Ref{ID: "db"}); !errors.Is(err, context.Canceled) || errors.Is(err, cache.ErrTimeout) {
+		if _, err := source.Fetch(cancelled, secret.Ref{ID: "db"}); !errors.Is(err, context.Canceled) || errors.Is(err, secret.ErrTimeout) {
 			t.Errorf("got %v", err)
 		}
 		if n := first.count() + second.count(); n != 0 {
@@ -164,8 +165,8 @@ func TestAPrimaryThatPanicsSaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)
 		first.set(func() {
-			first.fetch = func(context.Context, cache.Ref) (cache.Value, error) { panic("bug") }
-			first.request = func([]cache.Ref, answerFunc) error { panic("bug") }
+			first.fetch = func(context.Context, secret.Ref) (secret.Value, error) { panic("bug") }
+			first.request = func([]secret.Ref, answerFunc) error { panic("bug") }
 		})
 		for range 5 {
 			if v, err := within(t, source); err != nil || v.Replica != "b" {
@@ -175,8 +176,8 @@ func TestAPrimaryThatPanicsSaysNothing(t *testing.T) {
 				t.Errorf("%+v", one)
 			}
 		}
-		second.set(func() { second.err = cache.ErrNotFound })
-		if _, err := within(t, source); !errors.Is(err, cache.ErrPanic) || errors.Is(err, cache.ErrNotFound) {
+		second.set(func() { second.err = secret.ErrNotFound })
+		if _, err := within(t, source); !errors.Is(err, cache.ErrPanic) || errors.Is(err, secret.ErrNotFound) {
 			t.Errorf("got %v", err)
 		}
 		first.set(func() { first.fetch, first.request = nil, nil })
@@ -193,12 +194,12 @@ func TestAProbeThatEndsItsGoroutineIsNotTheLast(t *testing.T) {
 		leaveOut(t, first, second, source)
 		time.Sleep(time.Minute)
 		first.set(func() {
-			first.fetch = func(context.Context, cache.Ref) (cache.Value, error) { runtime.Goexit(); panic("not reached") }
+			first.fetch = func(context.Context, secret.Ref) (secret.Value, error) { runtime.Goexit(); panic("not reached") }
 		})
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)
-			source.Fetch(t.Context(), cache.Ref{ID: "db"})
+			source.Fetch(t.Context(), secret.Ref{ID: "db"})
 		}()
 		<-ended
 		first.set(func() { first.fetch = nil })

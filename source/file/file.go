@@ -1,4 +1,4 @@
-// Package file reads secrets from files, as a [cache.Source]: those that Kubernetes'
+// Package file reads secrets from files, as a [secret.Source]: those that Kubernetes'
 // Secrets Store CSI driver mounts for the AWS provider, say, one file a secret.
 //
 // # Which file
@@ -14,7 +14,7 @@
 //
 // A program may make an ID from a part of a request, "tenant/" + name + "/db" say. So a
 // Source refuses an ID that the system would take for the path of another ID's file, with
-// [cache.ErrInvalidRef]:
+// [secret.ErrInvalidRef]:
 //   - an ID that has an empty step (a//b, a/), the step ".", a step that begins with "..",
 //     or a NUL
 //   - on Windows, a step with one of \ : * ? " < > |, a step that ends in a dot or a space,
@@ -53,8 +53,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/local"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // MaxSize is how large a file may be: 1 MiB, the limit of a Secret in Kubernetes.
@@ -66,10 +66,10 @@ type Source struct {
 	claims local.Claims // of paths below dir
 }
 
-var _ cache.Source = (*Source)(nil)
+var _ secret.Source = (*Source)(nil)
 
 // New makes a Source over a directory, which may be mounted later: while it isn't there,
-// fetches fail with [cache.ErrUnavailable]. It does no I/O.
+// fetches fail with [secret.ErrUnavailable]. It does no I/O.
 func New(dir string) (*Source, error) {
 	if dir == "" {
 		return nil, errors.New("file: the directory is empty; give the one where the secrets are mounted, such as /mnt/secrets")
@@ -87,22 +87,22 @@ func New(dir string) (*Source, error) {
 // Fetch reads the file of a secret. A file that is text is a SecretString, one that is
 // not valid UTF-8 a SecretBinary, both with every byte of it, also a newline at the end.
 // A file has the current version only: asked for another version or stage, Fetch returns
-// [cache.ErrNotFound].
+// [secret.ErrNotFound].
 //
 // The version ID is the time when the file was written and, where the driver wrote it,
 // the directory that ..data led to. So each swap makes new versions, also of secrets that
 // it leaves as they were: the driver writes all files anew when one changes.
-func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	if s == nil || s.dir == "" {
-		return cache.Value{}, errors.New("file: the Source is nil or was not made by New")
+		return secret.Value{}, errors.New("file: the Source is nil or was not made by New")
 	}
 	for {
 		if err := local.Check(ctx, ref, "a file"); err != nil {
-			return cache.Value{}, err
+			return secret.Value{}, err
 		}
 		places, err := candidates(ref.ID, runtime.GOOS == "windows")
 		if err != nil {
-			return cache.Value{}, err
+			return secret.Value{}, err
 		}
 		v, swapped, err := s.attempt(ref.ID, places)
 		if !swapped {
@@ -113,22 +113,22 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 
 // attempt reads the file of a secret once. If all files were swapped meanwhile, a file
 // that isn't there was perhaps removed with those before it.
-func (s *Source) attempt(id string, places []candidate) (v cache.Value, swapped bool, err error) {
+func (s *Source) attempt(id string, places []candidate) (v secret.Value, swapped bool, err error) {
 	if info, err := os.Stat(s.dir); err == nil && !info.IsDir() {
-		return cache.Value{}, false, fmt.Errorf("%w: %s is no directory", cache.ErrUnavailable, s.dir)
+		return secret.Value{}, false, fmt.Errorf("%w: %s is no directory", secret.ErrUnavailable, s.dir)
 	}
 	root, err := os.OpenRoot(s.dir)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened (%w)", cache.ErrAccessDenied, local.PathError(err))
+		return secret.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened (%w)", secret.ErrAccessDenied, local.PathError(err))
 	case err != nil:
-		return cache.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened, is it mounted? (%w)", cache.ErrUnavailable, local.PathError(err))
+		return secret.Value{}, false, fmt.Errorf("%w: the directory of secrets can't be opened, is it mounted? (%w)", secret.ErrUnavailable, local.PathError(err))
 	}
 	defer root.Close()
 	before, _ := root.Readlink("..data") // empty where no driver is at work
 	v, err = s.find(root, id, places)
 	if after, _ := root.Readlink("..data"); after != before {
-		return cache.Value{}, true, nil
+		return secret.Value{}, true, nil
 	}
 	if err == nil && before != "" {
 		v.VersionID += " " + before
@@ -137,7 +137,7 @@ func (s *Source) attempt(id string, places []candidate) (v cache.Value, swapped 
 }
 
 // find reads the first file there is among those that a secret may be in.
-func (s *Source) find(root *os.Root, id string, places []candidate) (cache.Value, error) {
+func (s *Source) find(root *os.Root, id string, places []candidate) (secret.Value, error) {
 	var tried []string
 	for _, place := range places {
 		full := s.dir + string(filepath.Separator) + place.path
@@ -149,7 +149,7 @@ func (s *Source) find(root *os.Root, id string, places []candidate) (cache.Value
 			v.VersionID, v.Created = written.Format(time.RFC3339Nano), written
 			if place.isShared(id) {
 				if err := s.claims.Take(place.path, id, place.name, "the file "+full); err != nil {
-					return cache.Value{}, err
+					return secret.Value{}, err
 				}
 			}
 			return v, nil
@@ -157,14 +157,14 @@ func (s *Source) find(root *os.Root, id string, places []candidate) (cache.Value
 			tried = append(tried, fmt.Sprintf("%s leads out of %s", place.path, s.dir))
 		case errors.Is(err, errNotRegular):
 			tried = append(tried, fmt.Sprintf("%s is no regular file", full))
-		case errors.Is(err, cache.ErrNotFound):
+		case errors.Is(err, secret.ErrNotFound):
 			s.claims.Drop(place.path)
 			tried = append(tried, fmt.Sprintf("there is no file %s", full))
 		default:
-			return cache.Value{}, err
+			return secret.Value{}, err
 		}
 	}
-	return cache.Value{}, fmt.Errorf("%w: %s", cache.ErrNotFound, strings.Join(tried, ", and "))
+	return secret.Value{}, fmt.Errorf("%w: %s", secret.ErrNotFound, strings.Join(tried, ", and "))
 }
 
 // errLeadsOut is what os.Root says of paths and links that leave it, for which it has no
@@ -183,24 +183,24 @@ func read(root *os.Root, path string) ([]byte, time.Time, error) {
 	defer f.Close()
 	before, err := f.Stat()
 	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
+		return nil, time.Time{}, fmt.Errorf("%w: %w", secret.ErrUnavailable, err)
 	}
 	if !before.Mode().IsRegular() {
-		return nil, time.Time{}, fmt.Errorf("%w: %w", cache.ErrNotFound, errNotRegular)
+		return nil, time.Time{}, fmt.Errorf("%w: %w", secret.ErrNotFound, errNotRegular)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		clear(data)
-		return nil, time.Time{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
+		return nil, time.Time{}, fmt.Errorf("%w: %w", secret.ErrUnavailable, err)
 	}
 	if len(data) > MaxSize {
 		clear(data)
-		return nil, time.Time{}, fmt.Errorf("%w: the file %s has more than the %d bytes that are allowed", cache.ErrInvalidRequest, path, MaxSize)
+		return nil, time.Time{}, fmt.Errorf("%w: the file %s has more than the %d bytes that are allowed", secret.ErrInvalidRequest, path, MaxSize)
 	}
 	after, err := f.Stat()
 	if err != nil || !after.ModTime().Equal(before.ModTime()) || after.Size() != int64(len(data)) {
 		clear(data)
-		return nil, time.Time{}, fmt.Errorf("%w: the file %s is being written; rename files into place", cache.ErrUnavailable, path)
+		return nil, time.Time{}, fmt.Errorf("%w: the file %s is being written; rename files into place", secret.ErrUnavailable, path)
 	}
 	return data, after.ModTime().UTC(), nil
 }
@@ -211,13 +211,13 @@ func refusal(err error) error {
 	var errno syscall.Errno
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: %w", cache.ErrAccessDenied, err)
+		return fmt.Errorf("%w: %w", secret.ErrAccessDenied, err)
 	case !errors.As(err, &errno): // not the system's but that of os.Root itself
 		return fmt.Errorf("%w: %w", errLeadsOut, err)
 	case errors.Is(err, fs.ErrNotExist), errno == syscall.ENOTDIR, errno == syscall.ELOOP, errno == syscall.ENAMETOOLONG:
-		return fmt.Errorf("%w: %w", cache.ErrNotFound, err)
+		return fmt.Errorf("%w: %w", secret.ErrNotFound, err)
 	}
-	return fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", secret.ErrUnavailable, err)
 }
 
 // String returns the directory.

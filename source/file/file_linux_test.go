@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 func TestAPipeHoldsNobodyUp(t *testing.T) {
@@ -21,12 +21,12 @@ func TestAPipeHoldsNobodyUp(t *testing.T) {
 	defer cancel()
 	failed := make(chan error, 1)
 	go func() {
-		_, err := open(t, dir).Fetch(ctx, cache.Ref{ID: "pipe"})
+		_, err := open(t, dir).Fetch(ctx, secret.Ref{ID: "pipe"})
 		failed <- err
 	}()
 	select {
 	case err := <-failed:
-		if !errors.Is(err, cache.ErrNotFound) {
+		if !errors.Is(err, secret.ErrNotFound) {
 			t.Error(err)
 		}
 	case <-time.After(10 * time.Second):
@@ -42,9 +42,9 @@ func TestWhatIsForbiddenIsNotCalledMissing(t *testing.T) {
 	for name, path := range map[string]string{"file": filepath.Join(dir, "db"), "directory": dir} {
 		check(t, os.Chmod(path, 0))
 		if err := fetchAsNobody(t, func() error {
-			_, err := source.Fetch(t.Context(), cache.Ref{ID: "db"})
+			_, err := source.Fetch(t.Context(), secret.Ref{ID: "db"})
 			return err
-		}); !errors.Is(err, cache.ErrAccessDenied) || (name == "file") == strings.Contains(err.Error(), "directory") {
+		}); !errors.Is(err, secret.ErrAccessDenied) || (name == "file") == strings.Contains(err.Error(), "directory") {
 			t.Errorf("%s: %v", name, err)
 		}
 		check(t, os.Chmod(path, 0o755))
@@ -82,8 +82,8 @@ func TestNoFileDescriptorsLeftIsNoMissingSecret(t *testing.T) {
 	free := uint64(f.Fd()) // the lowest number that is free, so the directory gets it, and the file none
 	check(t, f.Close())
 	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: free + 1, Max: limit.Max}))
-	_, err = source.Fetch(t.Context(), cache.Ref{ID: "db"})
-	if !errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrNotFound) {
+	_, err = source.Fetch(t.Context(), secret.Ref{ID: "db"})
+	if !errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrNotFound) {
 		t.Error(err)
 	}
 }

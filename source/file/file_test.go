@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
-	"github.com/typedsecret/typedsecret/cache/sourcetest"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/file"
+	"github.com/typedsecret/typedsecret/source/sourcetest"
 )
 
 // A mount is a directory as the CSI driver lays it out: db is a link to ..data/db, and
@@ -102,7 +102,7 @@ func TestWhichFileASecretIsIn(t *testing.T) {
 		arn + "prod/flat": "3", arn + "prod/flat-a1B2c3": "3", arn + "prod/arn-a1B2c3": "5",
 		arn + "db-master": "6", arn + "prod/mounted-a1B2c3": "7",
 	} {
-		v, err := open(t, dir).Fetch(t.Context(), cache.Ref{ID: id})
+		v, err := open(t, dir).Fetch(t.Context(), secret.Ref{ID: id})
 		if err != nil || v.Payload.Reveal() != want || v.Payload.IsBinary() != (id == "bin") || v.VersionID == "" || strings.HasPrefix(v.Name, "arn:") {
 			t.Errorf("%s: %+v, %v", id, v, err)
 		}
@@ -121,8 +121,8 @@ func TestNothingOutsideTheDirectoryIsRead(t *testing.T) {
 		"link": "link leads out of " + dir, "absolute": "absolute leads out of " + dir, "up/outside": "up/outside leads out of " + dir,
 		"up": "up leads out of " + dir, filepath.Join(parent, "outside"): "there is no file " + dir + "/_",
 	} {
-		v, err := open(t, dir).Fetch(t.Context(), cache.Ref{ID: id})
-		if !errors.Is(err, cache.ErrNotFound) || v.Payload.Reveal() != "" || !strings.Contains(err.Error(), says) {
+		v, err := open(t, dir).Fetch(t.Context(), secret.Ref{ID: id})
+		if !errors.Is(err, secret.ErrNotFound) || v.Payload.Reveal() != "" || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %+v, %v, want it to say %q", id, v, err, says)
 		}
 	}
@@ -139,7 +139,7 @@ func TestASwapIsNeverReadHalf(t *testing.T) {
 	for range 4 {
 		readers.Go(func() {
 			for ctx.Err() == nil {
-				v, err := source.Fetch(t.Context(), cache.Ref{ID: "db"})
+				v, err := source.Fetch(t.Context(), secret.Ref{ID: "db"})
 				if got := v.Payload.Reveal(); err != nil || got != strings.Repeat(got[:1], 50_000) {
 					t.Errorf("%d bytes, %v", len(got), err)
 					return
@@ -162,7 +162,7 @@ func TestEachSwapIsAVersionWhateverTheTimeOfTheFile(t *testing.T) {
 	seen := map[string]bool{}
 	for range 3 {
 		m.put(t, "db", []byte("hunter2"))
-		v, err := open(t, m.dir).Fetch(t.Context(), cache.Ref{ID: "db"})
+		v, err := open(t, m.dir).Fetch(t.Context(), secret.Ref{ID: "db"})
 		if err != nil || seen[v.VersionID] || !v.Created.Equal(noon) {
 			t.Errorf("%+v, %v", v, err)
 		}
@@ -175,12 +175,12 @@ func TestWhatAFileCantHold(t *testing.T) {
 	check(t, os.WriteFile(filepath.Join(dir, "huge"), make([]byte, file.MaxSize+1), 0o600))
 	check(t, os.WriteFile(filepath.Join(dir, "db"), []byte("x"), 0o600))
 	check(t, os.Symlink("loop", filepath.Join(dir, "loop")))
-	for ref, want := range map[cache.Ref]error{
-		{ID: "huge"}:                     cache.ErrInvalidRequest,
-		{ID: "db", Stage: "AWSPREVIOUS"}: cache.ErrNotFound,
-		{ID: "db/below-a-file"}:          cache.ErrNotFound,
-		{ID: "loop"}:                     cache.ErrNotFound,
-		{ID: strings.Repeat("n", 300)}:   cache.ErrNotFound,
+	for ref, want := range map[secret.Ref]error{
+		{ID: "huge"}:                     secret.ErrInvalidRequest,
+		{ID: "db", Stage: "AWSPREVIOUS"}: secret.ErrNotFound,
+		{ID: "db/below-a-file"}:          secret.ErrNotFound,
+		{ID: "loop"}:                     secret.ErrNotFound,
+		{ID: strings.Repeat("n", 300)}:   secret.ErrNotFound,
 	} {
 		if _, err := open(t, dir).Fetch(t.Context(), ref); !errors.Is(err, want) {
 			t.Errorf("%v: %v", ref, err)
@@ -190,18 +190,18 @@ func TestWhatAFileCantHold(t *testing.T) {
 	for id, says := range map[string]string{
 		"sub": filepath.Join(dir, "sub") + " is no regular file", "x/db": "there is no file " + dir + "/x/db, and there is no file " + dir + "/x_db",
 	} {
-		if _, err := open(t, dir).Fetch(t.Context(), cache.Ref{ID: id}); !errors.Is(err, cache.ErrNotFound) || !strings.Contains(err.Error(), says) {
+		if _, err := open(t, dir).Fetch(t.Context(), secret.Ref{ID: id}); !errors.Is(err, secret.ErrNotFound) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
 	none := filepath.Join(dir, "db")
-	if _, err := open(t, none).Fetch(t.Context(), cache.Ref{ID: "db"}); !errors.Is(err, cache.ErrUnavailable) || !strings.Contains(err.Error(), none+" is no directory") {
+	if _, err := open(t, none).Fetch(t.Context(), secret.Ref{ID: "db"}); !errors.Is(err, secret.ErrUnavailable) || !strings.Contains(err.Error(), none+" is no directory") {
 		t.Errorf("a directory that is none: %v", err)
 	}
 	if _, err := file.New(""); err == nil {
 		t.Error("no directory, and no error")
 	}
-	if _, err := new(file.Source).Fetch(t.Context(), cache.Ref{ID: "db"}); err == nil {
+	if _, err := new(file.Source).Fetch(t.Context(), secret.Ref{ID: "db"}); err == nil {
 		t.Error("a Source that New did not make, and no error")
 	}
 }
@@ -219,7 +219,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	v, err := source.Fetch(context.Background(), cache.Ref{ID: "prod/api-key"})
+	v, err := source.Fetch(context.Background(), secret.Ref{ID: "prod/api-key"})
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: hunter2 <nil>
 }

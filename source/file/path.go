@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/local"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A candidate is a path below the directory where a secret may be.
@@ -28,7 +28,7 @@ func candidates(id string, windows bool) ([]candidate, error) {
 	for _, name := range names {
 		if why := unfit(name, windows); why != "" {
 			return nil, fmt.Errorf("%w: the ID %.200q has %s, so it names no file; the ID of a secret in a file looks like prod/db",
-				cache.ErrInvalidRef, id, why)
+				secret.ErrInvalidRef, id, why)
 		}
 		paths := []string{filepath.FromSlash(name), strings.ReplaceAll(name, "/", "_")}
 		if name[0] == '/' {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/file"
 )
 
@@ -80,11 +80,11 @@ func TestAnIDThatIsNoPathOfItsOwnIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := file.Paths(row.id, true)
-			if !errors.Is(err, cache.ErrInvalidRef) || !strings.Contains(err.Error(), fmt.Sprintf("the ID %q has ", row.id)) ||
+			if !errors.Is(err, secret.ErrInvalidRef) || !strings.Contains(err.Error(), fmt.Sprintf("the ID %q has ", row.id)) ||
 				!strings.Contains(err.Error(), row.why) {
 				t.Errorf("on Windows: %v, want it to say %q", err, row.why)
 			}
-			if _, err := file.Paths(row.id, false); errors.Is(err, cache.ErrInvalidRef) == row.windows {
+			if _, err := file.Paths(row.id, false); errors.Is(err, secret.ErrInvalidRef) == row.windows {
 				t.Errorf("elsewhere: %v", err)
 			}
 		})
@@ -113,12 +113,12 @@ func TestAFileIsOfOneID(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := open(t, dir)
 			for _, id := range []string{row.first, row.again, row.first} {
-				if _, err := source.Fetch(t.Context(), cache.Ref{ID: id}); err != nil {
+				if _, err := source.Fetch(t.Context(), secret.Ref{ID: id}); err != nil {
 					t.Errorf("%s: %v", id, err)
 				}
 			}
-			v, err := source.Fetch(t.Context(), cache.Ref{ID: row.refused})
-			if !errors.Is(err, cache.ErrInvalidRef) || v.Payload.Reveal() != "" {
+			v, err := source.Fetch(t.Context(), secret.Ref{ID: row.refused})
+			if !errors.Is(err, secret.ErrInvalidRef) || v.Payload.Reveal() != "" {
 				t.Fatalf("%s: %v", row.refused, err)
 			}
 			says := func(id string) bool { return strings.Contains(err.Error(), fmt.Sprintf("the ID %q", id)) }
@@ -134,11 +134,11 @@ func TestAFileThatWasRemovedMayBeOfAnotherID(t *testing.T) {
 	source := open(t, filepath.Dir(path))
 	for _, id := range []string{"prod/db", "prod_db"} {
 		check(t, os.WriteFile(path, []byte(id), 0o600))
-		if v, err := source.Fetch(t.Context(), cache.Ref{ID: id}); v.Payload.Reveal() != id || err != nil {
+		if v, err := source.Fetch(t.Context(), secret.Ref{ID: id}); v.Payload.Reveal() != id || err != nil {
 			t.Errorf("%s: %v", id, err)
 		}
 		check(t, os.Remove(path))
-		if _, err := source.Fetch(t.Context(), cache.Ref{ID: id}); !errors.Is(err, cache.ErrNotFound) {
+		if _, err := source.Fetch(t.Context(), secret.Ref{ID: id}); !errors.Is(err, secret.ErrNotFound) {
 			t.Errorf("%s, removed: %v", id, err)
 		}
 	}
@@ -149,7 +149,7 @@ func TestALinkInsideTheDirectoryIsFollowed(t *testing.T) {
 	m.put(t, "db", []byte("hunter2"))
 	check(t, os.Symlink("db", filepath.Join(m.dir, "alias")))
 	for _, id := range []string{"db", "alias"} {
-		if v, err := open(t, m.dir).Fetch(t.Context(), cache.Ref{ID: id}); v.Payload.Reveal() != "hunter2" || err != nil {
+		if v, err := open(t, m.dir).Fetch(t.Context(), secret.Ref{ID: id}); v.Payload.Reveal() != "hunter2" || err != nil {
 			t.Errorf("%s: %v", id, err)
 		}
 	}

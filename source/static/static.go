@@ -1,5 +1,5 @@
 // Package static reads secrets from one file, or from a map in the program, as a
-// [cache.Source]: for tests and for development at the desk. The secrets are there in
+// [secret.Source]: for tests and for development at the desk. The secrets are there in
 // the clear, so none of a production service belongs there.
 //
 // A file with the extension .json holds an object whose keys are secret IDs. A value that
@@ -26,9 +26,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/document"
 	"github.com/typedsecret/typedsecret/internal/local"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A Source has a fixed set of secrets, or those of a file. It is safe for concurrent
@@ -39,7 +39,7 @@ type Source struct {
 	claims  local.Claims                      // of the keys that ARNs lead to
 }
 
-var _ cache.Source = (*Source)(nil)
+var _ secret.Source = (*Source)(nil)
 
 // New makes a Source of secrets by their IDs, which it copies.
 func New(secrets map[string]string) *Source {
@@ -116,27 +116,27 @@ func read(path string) (map[string]string, error) {
 }
 
 // Fetch returns a secret's value. There is no version ID, and the current version only.
-// A file that can't be read any more is [cache.ErrUnavailable].
+// A file that can't be read any more is [secret.ErrUnavailable].
 //
 // An ID is taken literally, as a key. For an ARN, the key may also be the name in the ARN.
 // A second ARN that leads to the same key, of another account say, is refused with
-// [cache.ErrInvalidRef].
-func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+// [secret.ErrInvalidRef].
+func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	if s == nil || s.secrets == nil {
-		return cache.Value{}, errors.New("static: the Source is nil or was not made by New or Open")
+		return secret.Value{}, errors.New("static: the Source is nil or was not made by New or Open")
 	}
 	if err := local.Check(ctx, ref, "a static secret"); err != nil {
-		return cache.Value{}, err
+		return secret.Value{}, err
 	}
 	secrets, err := s.secrets()
 	if err != nil {
-		return cache.Value{}, fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
+		return secret.Value{}, fmt.Errorf("%w: %w", secret.ErrUnavailable, err)
 	}
 	for _, key := range local.Keys(ref.ID) {
 		if value, ok := secrets[key]; ok {
 			if key != ref.ID {
 				if err := s.claims.Take(key, ref.ID, key, fmt.Sprintf("the key %.200q", key)); err != nil {
-					return cache.Value{}, err
+					return secret.Value{}, err
 				}
 			}
 			return local.Value(key, []byte(value)), nil
@@ -146,7 +146,7 @@ func (s *Source) Fetch(ctx context.Context, ref cache.Ref) (cache.Value, error) 
 	if s.path != "" {
 		where = s.path
 	}
-	return cache.Value{}, fmt.Errorf("%w: it is not among %s", cache.ErrNotFound, where)
+	return secret.Value{}, fmt.Errorf("%w: it is not among %s", secret.ErrNotFound, where)
 }
 
 // String returns the path of the file, if there is one.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/typedsecret/typedsecret/cache"
-	"github.com/typedsecret/typedsecret/cache/sourcetest"
+	"github.com/typedsecret/typedsecret/secret"
+	"github.com/typedsecret/typedsecret/source/sourcetest"
 	"github.com/typedsecret/typedsecret/source/static"
 )
 
@@ -103,7 +103,7 @@ func TestWhatAFileMeans(t *testing.T) {
 			}
 			got := map[string]string{}
 			for id := range row.want {
-				v, err := source.Fetch(t.Context(), cache.Ref{ID: id})
+				v, err := source.Fetch(t.Context(), secret.Ref{ID: id})
 				if err != nil {
 					t.Error(err)
 				}
@@ -165,7 +165,7 @@ func TestAnARNIsOfTheSecretWhoseWholeNameItHas(t *testing.T) {
 	const arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
 	source := static.New(map[string]string{"db": "not this", "db-master": "this", "x": "nor this", arn + "x-a1B2c3": "this"})
 	for id, name := range map[string]string{arn + "db-master": "db-master", arn + "x-a1B2c3": ""} {
-		v, err := source.Fetch(t.Context(), cache.Ref{ID: id})
+		v, err := source.Fetch(t.Context(), secret.Ref{ID: id})
 		if v.Payload.Reveal() != "this" || v.Name != name || err != nil {
 			t.Errorf("%s: %+v, %v", id, v, err)
 		}
@@ -184,8 +184,8 @@ func TestAKeyIsOfOneARN(t *testing.T) {
 		{there + "prod/api", "there's"}, // whose whole ARN is a key
 		{here + "prod/api", "here's"},
 	} {
-		v, err := source.Fetch(t.Context(), cache.Ref{ID: row.id})
-		if v.Payload.Reveal() != row.want || (row.want == "") != errors.Is(err, cache.ErrInvalidRef) {
+		v, err := source.Fetch(t.Context(), secret.Ref{ID: row.id})
+		if v.Payload.Reveal() != row.want || (row.want == "") != errors.Is(err, secret.ErrInvalidRef) {
 			t.Errorf("%s: %q, %v, want %q", row.id, v.Payload.Reveal(), err, row.want)
 		}
 	}
@@ -193,7 +193,7 @@ func TestAKeyIsOfOneARN(t *testing.T) {
 
 func ExampleNew() {
 	source := static.New(map[string]string{"prod/api-key": "hunter2"})
-	v, err := source.Fetch(context.Background(), cache.Ref{ID: "prod/api-key"})
+	v, err := source.Fetch(context.Background(), secret.Ref{ID: "prod/api-key"})
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: hunter2 <nil>
 }
@@ -203,7 +203,7 @@ func ExampleOpen() {
 	if err != nil {
 		panic(err)
 	}
-	v, err := source.Fetch(context.Background(), cache.Ref{ID: "prod/db"})
+	v, err := source.Fetch(context.Background(), secret.Ref{ID: "prod/db"})
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: {"username": "app", "password": "dev", "host": "localhost", "port": 5432} <nil>
 }

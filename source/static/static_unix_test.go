@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/static"
 )
 
@@ -38,7 +38,7 @@ func TestAPipeInPlaceOfTheFileIsAnErrorAtOnce(t *testing.T) {
 		}
 		failed := make(chan error, 2)
 		go func() {
-			_, err := source.Fetch(t.Context(), cache.Ref{ID: "db"})
+			_, err := source.Fetch(t.Context(), secret.Ref{ID: "db"})
 			failed <- err
 			_, err = static.Open(path)
 			failed <- err
@@ -46,7 +46,7 @@ func TestAPipeInPlaceOfTheFileIsAnErrorAtOnce(t *testing.T) {
 		for _, what := range []string{"Fetch", "Open"} {
 			select {
 			case err := <-failed:
-				if err == nil || !strings.Contains(err.Error(), path+" is no regular file") || what == "Fetch" && !errors.Is(err, cache.ErrUnavailable) {
+				if err == nil || !strings.Contains(err.Error(), path+" is no regular file") || what == "Fetch" && !errors.Is(err, secret.ErrUnavailable) {
 					t.Errorf("%s: %v", what, err)
 				}
 			case <-time.After(10 * time.Second):

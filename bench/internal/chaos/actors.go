@@ -13,6 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // An actor is a goroutine of a sequence, with draws of its own.
@@ -291,8 +292,8 @@ func (r *run) steady(jumped, at time.Duration) bool {
 // class is what the trace shows of an error, whose text may hold what is drawn elsewhere.
 func class(err error) string {
 	for _, e := range []error{
-		cache.ErrClosed, context.Canceled, context.DeadlineExceeded, cache.ErrPanic, cache.ErrHook, cache.ErrTimeout, cache.ErrUnavailable,
-		cache.ErrThrottled, cache.ErrAccessDenied, cache.ErrDecryption, cache.ErrDeleted, cache.ErrNotFound, codec.ErrMissingKey,
+		cache.ErrClosed, context.Canceled, context.DeadlineExceeded, cache.ErrPanic, cache.ErrHook, secret.ErrTimeout, secret.ErrUnavailable,
+		secret.ErrThrottled, secret.ErrAccessDenied, secret.ErrDecryption, secret.ErrDeleted, secret.ErrNotFound, codec.ErrMissingKey,
 		typedsecret.ErrRejected,
 	} {
 		if errors.Is(err, e) {

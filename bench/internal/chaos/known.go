@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A moment is when something happened: before all that has a larger tick.
@@ -118,7 +119,7 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := r.knownOf(id)
-	f := &fetch{began: r.moment(), forced: cache.IsForced(ctx) && r.mutated != Unforced, owed: k.owed, mayBeOwed: k.mayBeOwed, many: many}
+	f := &fetch{began: r.moment(), forced: secret.IsForced(ctx) && r.mutated != Unforced, owed: k.owed, mayBeOwed: k.mayBeOwed, many: many}
 	f.mayFollow = k.mayFollow
 	f.isOwn = isOfRefresh(ctx) || f.owed && !f.mayBeOwed && !f.mayFollow
 	f.mayBeOwn = f.isOwn || f.owed || f.mayBeOwed || r.inInvalidate > 0
@@ -146,10 +147,10 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 }
 
 func isRefusal(err error) bool {
-	if errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) || errors.Is(err, cache.ErrThrottled) {
+	if errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrTimeout) || errors.Is(err, secret.ErrThrottled) {
 		return false
 	}
-	return slices.ContainsFunc([]error{cache.ErrNotFound, cache.ErrDeleted, cache.ErrAccessDenied, cache.ErrDecryption, cache.ErrInvalidRequest}, func(kind error) bool { return errors.Is(err, kind) })
+	return slices.ContainsFunc([]error{secret.ErrNotFound, secret.ErrDeleted, secret.ErrAccessDenied, secret.ErrDecryption, secret.ErrInvalidRequest}, func(kind error) bool { return errors.Is(err, kind) })
 }
 
 // judgePace checks that a fetch comes neither too soon after another nor beside one.

@@ -8,33 +8,33 @@ import (
 	"sync"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // fetchingMany is a watched that has a FetchMany.
 type fetchingMany struct{ *watched }
 
-type answerFunc = func(cache.Ref, cache.Value, error)
+type answerFunc = func(secret.Ref, secret.Value, error)
 
 // FetchMany makes requests, each for some of refs. If a request is refused, or leaves a Ref
 // out, another request gets that Ref, or none does.
-func (m fetchingMany) FetchMany(ctx context.Context, refs []cache.Ref, answer answerFunc) {
+func (m fetchingMany) FetchMany(ctx context.Context, refs []secret.Ref, answer answerFunc) {
 	r := m.r
 	draw := r.stream("many of " + refs[0].ID)
 	size, twice, breaks := 1+draw.IntN(len(refs)), draw.IntN(16) < r.rough, draw.IntN(32) < r.rough
 	if twice {
 		r.fault("many: two answers")
 		once := answer
-		answer = func(ref cache.Ref, v cache.Value, err error) {
+		answer = func(ref secret.Ref, v secret.Value, err error) {
 			once(ref, v, err)
-			once(ref, cache.Value{}, errors.New(mark))
+			once(ref, secret.Value{}, errors.New(mark))
 		}
 	}
 	var again sync.WaitGroup
-	alone := func(ref cache.Ref, f *fetch) {
+	alone := func(ref secret.Ref, f *fetch) {
 		again.Go(func() {
-			cache.MakeRequests(ctx, slices.Values([][]cache.Ref{{ref}}), answer, func(ctx context.Context, _ []cache.Ref) (err error) {
-				var v cache.Value
+			secret.MakeRequests(ctx, slices.Values([][]secret.Ref{{ref}}), answer, func(ctx context.Context, _ []secret.Ref) (err error) {
+				var v secret.Value
 				defer r.arrives(ctx)()
 				r.goesOn(f)
 				defer func() {
@@ -49,7 +49,7 @@ func (m fetchingMany) FetchMany(ctx context.Context, refs []cache.Ref, answer an
 		})
 	}
 	defer again.Wait()
-	cache.MakeRequests(ctx, slices.Chunk(refs, size), answer, func(ctx context.Context, refs []cache.Ref) error {
+	secret.MakeRequests(ctx, slices.Chunk(refs, size), answer, func(ctx context.Context, refs []secret.Ref) error {
 		return m.request(ctx, refs, answer, alone)
 	})
 	if breaks {
@@ -62,10 +62,10 @@ func (m fetchingMany) FetchMany(ctx context.Context, refs []cache.Ref, answer an
 }
 
 // request is one of FetchMany. It leaves some to alone.
-func (m fetchingMany) request(ctx context.Context, refs []cache.Ref, answer answerFunc, alone func(cache.Ref, *fetch)) error {
+func (m fetchingMany) request(ctx context.Context, refs []secret.Ref, answer answerFunc, alone func(secret.Ref, *fetch)) error {
 	r := m.r
 	defer r.arrives(ctx)()
-	open := map[cache.Ref]*fetch{}
+	open := map[secret.Ref]*fetch{}
 	for _, ref := range refs {
 		open[ref] = r.begins(ctx, keyOf(ref.ID, ref.Stage), true)
 	}
@@ -74,7 +74,7 @@ func (m fetchingMany) request(ctx context.Context, refs []cache.Ref, answer answ
 			r.ends(f, 0)
 		}
 	}()
-	take := func(ref cache.Ref) *fetch {
+	take := func(ref secret.Ref) *fetch {
 		f := open[ref]
 		delete(open, ref)
 		return f
@@ -88,7 +88,7 @@ func (m fetchingMany) request(ctx context.Context, refs []cache.Ref, answer answ
 		r.fault("many: " + faultNames[f])
 	}
 	if err := f.do(ctx, time.Duration(draw.Int64N(int64(5*time.Second)))); err != nil {
-		if ctx.Err() != nil || errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) {
+		if ctx.Err() != nil || errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrTimeout) {
 			return err
 		}
 		for _, ref := range refs {
@@ -108,9 +108,9 @@ func (m fetchingMany) request(ctx context.Context, refs []cache.Ref, answer answ
 				r.fault("many: no answer about one")
 				continue
 			case 2:
-				v, err = cache.Value{}, cache.ErrAccessDenied
+				v, err = secret.Value{}, secret.ErrAccessDenied
 			case 3:
-				v, err = cache.Value{}, cache.ErrUnavailable
+				v, err = secret.Value{}, secret.ErrUnavailable
 			}
 			r.fault("many: " + err.Error())
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // saved is the sealed snapshot of a sequence.
@@ -31,7 +32,7 @@ func (r *run) save() {
 		r.t.Fatal(err)
 	}
 	r.saved = &saved{filepath.Join(r.t.TempDir(), "secrets.sealed"), sealer}
-	r.cfg = r.cfg.WithSnapshot(r.saved.path, sealer)
+	r.cfg = r.cfg.WithSealedFile(r.saved.path, sealer)
 }
 
 // reopen checks what a process finds in the snapshot that starts in an outage.
@@ -46,15 +47,15 @@ func (r *run) reopen() {
 	if err != nil || strings.Contains(string(file), mark) {
 		r.violate(sealedRight, fmt.Sprintf("the file is readable: %v", err))
 	}
-	down := cache.SourceFunc(func(context.Context, cache.Ref) (cache.Value, error) {
-		return cache.Value{}, cache.ErrUnavailable
+	down := secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
+		return secret.Value{}, secret.ErrUnavailable
 	})
 	var told error // to StaleIfError
 	cfg := cache.Config{Backoff: r.cfg.Backoff, StaleIfError: func(err error, _ time.Duration) bool {
 		told = err
 		return true
 	}}
-	c, err := cache.New(down, cfg.WithSnapshot(r.saved.path, r.saved.sealer))
+	c, err := cache.New(down, cfg.WithSealedFile(r.saved.path, r.saved.sealer))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func (r *run) reopen() {
 	for _, id := range r.ids {
 		r.fault("start in an outage")
 		told = nil
-		v, err := c.Get(context.Background(), cache.Ref{ID: id})
+		v, err := c.Get(context.Background(), secret.Ref{ID: id})
 		r.judgeSaved(id, v, err, told)
 	}
 	time.Sleep(time.Second)
@@ -70,7 +71,7 @@ func (r *run) reopen() {
 
 // judgeSaved checks the value that a start in an outage got, and the error that
 // StaleIfError got.
-func (r *run) judgeSaved(id string, v cache.Value, err, told error) {
+func (r *run) judgeSaved(id string, v secret.Value, err, told error) {
 	r.check(sealedRight)
 	last := r.lastTold(id)
 	if r.mutated == Unmarked {
@@ -84,9 +85,9 @@ func (r *run) judgeSaved(id string, v cache.Value, err, told error) {
 	case !has:
 	case v.Payload.Reveal() != payloadOf(id, numberOf(v)) || last.version != 0 && numberOf(v) != last.version:
 		r.violate(sealedRight, fmt.Sprintf("%s is version %d, want %d", id, numberOf(v), last.version))
-	case last.refused != nil && (!errors.Is(told, last.refused) || !errors.Is(told, cache.ErrUnavailable)):
+	case last.refused != nil && (!errors.Is(told, last.refused) || !errors.Is(told, secret.ErrUnavailable)):
 		r.violate(sealedRight, fmt.Sprintf("of %s, which was refused last, StaleIfError is told: %v", id, class(told)))
-	case last.version != 0 && last.refused == nil && errors.Is(told, cache.ErrAccessDenied):
+	case last.version != 0 && last.refused == nil && errors.Is(told, secret.ErrAccessDenied):
 		r.violate(sealedRight, fmt.Sprintf("of %s, which was not refused, StaleIfError is told: %v", id, class(told)))
 	}
 }
@@ -121,16 +122,16 @@ func (r *run) lastTold(id string) (last ending) {
 
 // learn notes how a fetch failed.
 func (e *ending) learn(err error) {
-	if errors.Is(err, cache.ErrUnavailable) || errors.Is(err, cache.ErrTimeout) || errors.Is(err, cache.ErrThrottled) {
+	if errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrTimeout) || errors.Is(err, secret.ErrThrottled) {
 		return
 	}
-	for _, refusal := range []error{cache.ErrAccessDenied, cache.ErrDecryption, cache.ErrInvalidRequest} {
+	for _, refusal := range []error{secret.ErrAccessDenied, secret.ErrDecryption, secret.ErrInvalidRequest} {
 		if errors.Is(err, refusal) {
 			e.refused = refusal // what is gone stays so until it is fetched again
 			return
 		}
 	}
-	if errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrDeleted) {
+	if errors.Is(err, secret.ErrNotFound) || errors.Is(err, secret.ErrDeleted) {
 		*e = ending{gone: true}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/world"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A Result is what came of a sequence.
@@ -210,11 +211,11 @@ func (r *run) configure() {
 			return age < limit || r.mutated == Careless
 		}
 	}
-	var from cache.Source = r.svc
+	var from secret.Source = r.svc
 	if r.rng.IntN(8) == 0 {
 		from = r.sdk()
 	}
-	var source cache.Source = &watched{r, from}
+	var source secret.Source = &watched{r, from}
 	if r.rng.IntN(2) == 0 {
 		source = fetchingMany{&watched{r, from}}
 	}

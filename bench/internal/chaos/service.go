@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // mark is in every secret, and must be in no error, event or printed form.
@@ -113,26 +113,26 @@ func (s *service) toggle(id string) {
 }
 
 // Fetch is the service in memory. Its strings are parts of a larger one.
-func (s *service) Fetch(_ context.Context, ref cache.Ref) (cache.Value, error) {
+func (s *service) Fetch(_ context.Context, ref secret.Ref) (secret.Value, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.histories[ref.ID]
 	switch {
 	case h == nil:
-		return cache.Value{}, cache.ErrNotFound
+		return secret.Value{}, secret.ErrNotFound
 	case s.deleted[ref.ID]:
-		return cache.Value{}, cache.ErrDeleted
+		return secret.Value{}, secret.ErrDeleted
 	}
 	if ref.Stage == previous {
 		if h = h.previous(); len(h) == 0 {
-			return cache.Value{}, cache.ErrNotFound
+			return secret.Value{}, secret.ErrNotFound
 		}
 	}
 	n := h[len(h)-1]
 	answer := payloadOf(ref.ID, n) + ref.ID + versionID(n)
 	size := len(payloadOf(ref.ID, n))
-	return cache.Value{
-		Payload: cache.StringPayload(answer[:size]), Name: answer[size : size+len(ref.ID)],
+	return secret.Value{
+		Payload: secret.StringPayload(answer[:size]), Name: answer[size : size+len(ref.ID)],
 		VersionID: answer[size+len(ref.ID):], Stages: []string{ref.Stage},
 	}, nil
 }
@@ -163,8 +163,8 @@ var faultNames = [faults]string{
 }
 
 var errs = map[fault]error{
-	unavailable: cache.ErrUnavailable, timeout: cache.ErrTimeout, throttled: cache.ErrThrottled, denied: cache.ErrAccessDenied,
-	undecryptable: cache.ErrDecryption, notFound: cache.ErrNotFound, unsorted: errors.New("strange"),
+	unavailable: secret.ErrUnavailable, timeout: secret.ErrTimeout, throttled: secret.ErrThrottled, denied: secret.ErrAccessDenied,
+	undecryptable: secret.ErrDecryption, notFound: secret.ErrNotFound, unsorted: errors.New("strange"),
 }
 
 // do has the fault happen to a fetch: an error, or a wait.

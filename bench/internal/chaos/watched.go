@@ -13,6 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
@@ -20,10 +21,10 @@ import (
 // watched is a Source that checks when it is asked, and injects faults.
 type watched struct {
 	r     *run
-	inner cache.Source
+	inner secret.Source
 }
 
-func (w *watched) Fetch(ctx context.Context, ref cache.Ref) (v cache.Value, err error) {
+func (w *watched) Fetch(ctx context.Context, ref secret.Ref) (v secret.Value, err error) {
 	r := w.r
 	defer r.arrives(ctx)()
 	seen := r.begins(ctx, keyOf(ref.ID, ref.Stage), false)
@@ -42,7 +43,7 @@ func (r *run) lasts(ctx context.Context, began time.Time) {
 	}
 }
 
-func (w *watched) fetch(ctx context.Context, ref cache.Ref) (v cache.Value, err error) {
+func (w *watched) fetch(ctx context.Context, ref secret.Ref) (v secret.Value, err error) {
 	r := w.r
 	f := none
 	draw := r.stream("fetch " + keyOf(ref.ID, ref.Stage))
@@ -56,18 +57,18 @@ func (w *watched) fetch(ctx context.Context, ref cache.Ref) (v cache.Value, err 
 		if r.mutated == Leak {
 			err = fmt.Errorf("%w: %s", err, payloadOf(ref.ID, 1))
 		}
-		return cache.Value{}, err
+		return secret.Value{}, err
 	}
 	v, err = w.inner.Fetch(ctx, ref)
 	if r.mutated == Tear && err == nil {
 		text := v.Payload.Reveal()
-		v.Payload = cache.StringPayload(text[:len(text)/2] + payloadOf("b", 9)[len(text)/2:])
+		v.Payload = secret.StringPayload(text[:len(text)/2] + payloadOf("b", 9)[len(text)/2:])
 	}
 	return v, err
 }
 
 // numberOf returns the number of the version of a value; 0 if there is none.
-func numberOf(v cache.Value) (n int) {
+func numberOf(v secret.Value) (n int) {
 	fmt.Sscanf(v.VersionID, "version-%d", &n)
 	return n
 }
@@ -137,12 +138,12 @@ func longestDelay(err error) time.Duration {
 		kind error
 		most time.Duration
 	}{
-		{cache.ErrUnavailable, 40 * time.Second},
-		{cache.ErrTimeout, 40 * time.Second},
-		{cache.ErrThrottled, 40 * time.Second},
-		{cache.ErrAccessDenied, time.Minute},
-		{cache.ErrDecryption, time.Minute},
-		{cache.ErrNotFound, 5 * time.Minute},
+		{secret.ErrUnavailable, 40 * time.Second},
+		{secret.ErrTimeout, 40 * time.Second},
+		{secret.ErrThrottled, 40 * time.Second},
+		{secret.ErrAccessDenied, time.Minute},
+		{secret.ErrDecryption, time.Minute},
+		{secret.ErrNotFound, 5 * time.Minute},
 	} {
 		if errors.Is(err, row.kind) {
 			return row.most
@@ -191,7 +192,7 @@ var effects = map[string]func() secrettest.Effect{
 
 // sdk returns a Source over the real AWS SDK, whose service is that of secrettest. It
 // follows the model's service at each fetch.
-func (r *run) sdk() cache.Source {
+func (r *run) sdk() secret.Source {
 	server := secrettest.New(r.t)
 	client := secretsmanager.New(secretsmanager.Options{
 		Region: "us-east-1", HTTPClient: server.Client(),
@@ -201,14 +202,14 @@ func (r *run) sdk() cache.Source {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return cache.SourceFunc(func(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+	return secret.SourceFunc(func(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 		v, err := r.svc.Fetch(ctx, ref)
 		if err != nil {
 			return v, err
 		}
 		name := ref.ID + "-" + v.VersionID
 		if _, err := server.Create(name, v.Payload.Reveal()); err != nil && server.Calls() == 0 {
-			return cache.Value{}, err
+			return secret.Value{}, err
 		}
 		draw := r.stream("sdk " + keyOf(ref.ID, ref.Stage))
 		if draw.IntN(16) < r.rough {
@@ -217,11 +218,11 @@ func (r *run) sdk() cache.Source {
 			r.fault(kind)
 			stop, err := server.Inject(secrettest.Fault{SecretID: name, Effect: effects[kind]()})
 			if err != nil {
-				return cache.Value{}, err
+				return secret.Value{}, err
 			}
 			defer stop()
 		}
-		got, err := source.Fetch(ctx, cache.Ref{ID: name, Stage: cache.DefaultStage})
+		got, err := source.Fetch(ctx, secret.Ref{ID: name, Stage: cache.DefaultStage})
 		got.Name, got.VersionID, got.ARN = v.Name, v.VersionID, ""
 		return got, err
 	})

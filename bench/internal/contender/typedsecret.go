@@ -7,6 +7,7 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
@@ -52,7 +53,7 @@ func (c counting) Decode(data []byte, v any) error {
 // openCache sets MinRefreshInterval so low that forced refreshes can be measured;
 // nothing but Refresh takes notice of it.
 func (cfg Config) openCache() (*cache.Cache, error) {
-	src, err := cache.Source(source.ForCache(cfg.Source)), error(nil)
+	src, err := secret.Source(source.ForCache(cfg.Source)), error(nil)
 	if cfg.SDK != nil {
 		if src, err = awssm.New(cfg.SDK); err != nil {
 			return nil, err
@@ -133,7 +134,7 @@ func (s *bytesStore) Handle(_ context.Context, id string) (Handle, error) {
 }
 
 func (s *bytesStore) Get(ctx context.Context, id string) (source.Creds, error) {
-	v, err := s.cache.Get(ctx, cache.Ref{ID: id})
+	v, err := s.cache.Get(ctx, secret.Ref{ID: id})
 	if err != nil {
 		return source.Creds{}, err
 	}
@@ -153,7 +154,7 @@ func (s *bytesStore) Loop(ctx context.Context, ids []string) (int, error) {
 }
 
 func (s *bytesStore) Refresh(ctx context.Context, id string) error {
-	_, err := s.cache.Refresh(ctx, cache.Ref{ID: id})
+	_, err := s.cache.Refresh(ctx, secret.Ref{ID: id})
 	return err
 }
 

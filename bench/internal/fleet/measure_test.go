@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 func TestRecoveryIsThatOfWhatWasFailing(t *testing.T) {
@@ -162,7 +162,7 @@ func TestAQuotaBelowOneLetsACallPassNowAndThen(t *testing.T) {
 			_, err := region.call(context.Background(), shared)
 			if err == nil {
 				passed++
-			} else if !errors.Is(err, cache.ErrThrottled) {
+			} else if !errors.Is(err, secret.ErrThrottled) {
 				t.Error(err)
 			}
 			time.Sleep(time.Second - latency)

@@ -13,6 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A Policy says when a process asks for its secrets.
@@ -34,9 +35,9 @@ var errRefused = errors.New("password authentication failed")
 var ours = Policy{
 	Name: "typedsecret",
 	open: func(p *process) func(context.Context, string) (int, error) {
-		from := cache.SourceFunc(func(ctx context.Context, ref cache.Ref) (cache.Value, error) {
+		from := secret.SourceFunc(func(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 			version, err := p.fetch(ctx, ref.ID)
-			return cache.Value{Payload: cache.StringPayload(payload(version)), VersionID: source.VersionID(version)}, err
+			return secret.Value{Payload: secret.StringPayload(payload(version)), VersionID: source.VersionID(version)}, err
 		})
 		c, err := cache.New(from, cache.Config{MaxSize: Secrets}) // to save memory; all else is the default
 		if err != nil {
@@ -44,7 +45,7 @@ var ours = Policy{
 		}
 		caches.Store(p, c)
 		return func(ctx context.Context, id string) (int, error) {
-			v, err := c.Get(ctx, cache.Ref{ID: id})
+			v, err := c.Get(ctx, secret.Ref{ID: id})
 			return versionIn(v.Payload.Reveal()), err
 		}
 	},

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // Quota is how many calls of GetSecretValue and DescribeSecret together a region takes a
@@ -55,9 +55,9 @@ func (r *Region) call(ctx context.Context, id string) (version int, err error) {
 	switch {
 	case s.Calls > allowed(r.quota, i):
 		s.Refused++
-		err = fmt.Errorf("%w: the region's quota", cache.ErrThrottled)
+		err = fmt.Errorf("%w: the region's quota", secret.ErrThrottled)
 	case r.down:
-		err = fmt.Errorf("%w: an outage", cache.ErrUnavailable)
+		err = fmt.Errorf("%w: an outage", secret.ErrUnavailable)
 	}
 	version = 1
 	if id == shared {

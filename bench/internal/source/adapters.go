@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/tailscale/setec/types/api"
 
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // A Fetcher is what the contenders without adapters of their own load by.
@@ -36,15 +36,15 @@ func (s SDK) Fetch(ctx context.Context, id string) (Secret, error) {
 
 // ForCache is the Source as typedsecret's cache takes it, with metadata as
 // Secrets Manager sends it.
-func ForCache(s *Source) cache.Source {
+func ForCache(s *Source) secret.Source {
 	created := time.Now()
-	return cache.SourceFunc(func(ctx context.Context, ref cache.Ref) (cache.Value, error) {
-		secret, err := s.Fetch(ctx, ref.ID)
+	return secret.SourceFunc(func(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+		from, err := s.Fetch(ctx, ref.ID)
 		if err != nil {
-			return cache.Value{}, err
+			return secret.Value{}, err
 		}
-		return cache.Value{
-			Payload: cache.StringPayload(secret.Value), VersionID: VersionID(secret.Version),
+		return secret.Value{
+			Payload: secret.StringPayload(from.Value), VersionID: VersionID(from.Version),
 			ARN: "arn:aws:secretsmanager:us-east-1:123456789012:secret:" + ref.ID + "-a1B2c3", Name: ref.ID,
 			Stages: []string{"AWSCURRENT"}, Created: created,
 		}, nil

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/typedsecret/typedsecret/bench/internal/source"
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // byID are the ways to a view from an ID, each with the checks of mark.
@@ -14,7 +14,7 @@ func byID() []Variant {
 	const id = "bench/tenant-0000000"
 	v := newHandle().view.Load()
 	var byRef, byString sync.Map
-	byRef.Store(cache.Ref{ID: id, Stage: "AWSCURRENT"}, v)
+	byRef.Store(secret.Ref{ID: id, Stage: "AWSCURRENT"}, v)
 	byString.Store(id, v)
 	var frozen atomic.Pointer[map[string]*view]
 	frozen.Store(&map[string]*view{id: v})
@@ -36,8 +36,8 @@ func byID() []Variant {
 		}
 	}
 	return []Variant{
-		{"id-syncmap-ref", "by ID: sync.Map of a struct of three strings, as cache.Ref, then mark", through(func(id string) *view {
-			found, _ := byRef.Load(cache.Ref{ID: id, Stage: "AWSCURRENT"})
+		{"id-syncmap-ref", "by ID: sync.Map of a struct of three strings, as secret.Ref, then mark", through(func(id string) *view {
+			found, _ := byRef.Load(secret.Ref{ID: id, Stage: "AWSCURRENT"})
 			v, _ := found.(*view)
 			return v
 		})},

@@ -10,7 +10,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/bench/internal/contender"
 	"github.com/typedsecret/typedsecret/bench/internal/source"
-	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 const goMap = "go-map"
@@ -20,7 +20,7 @@ func collector() Workload {
 	w := Workload{
 		Number: 13, Name: "gc", Main: "mark", Units: map[string]string{"mark": "ms of CPU a cycle", "pause": "µs a cycle", "cycle": "ms"},
 		What: "Forced collections with 100,000 secrets held, in a process of its own on one core: CPU time of the collector (runtime/metrics), " +
-			"pauses, and elapsed time. The Go map holds the same values by ID: cache.Value (with ARN, version ID, stages) for the bytes, " +
+			"pauses, and elapsed time. The Go map holds the same values by ID: secret.Value (with ARN, version ID, stages) for the bytes, " +
 			"that and the Creds for the typed.",
 		Cases: func(env *Env) (cases []Case) {
 			n := env.scale(100_000, 100)
@@ -76,17 +76,17 @@ const whyCollector = "Ours: what is read without a lock has to be published by a
 
 func mapCycles(ctx context.Context, env *Env, n int, typed bool) (Metrics, error) {
 	type both struct {
-		cache.Value
+		secret.Value
 		source.Creds
 	}
-	values, typedValues := map[string]cache.Value{}, map[string]both{}
+	values, typedValues := map[string]secret.Value{}, map[string]both{}
 	load := source.ForCache(new(source.Source))
 	loadTyped, err := contender.Named("floor-syncmap")[0].Open(ctx, contender.Config{Source: new(source.Source)})
 	if err != nil {
 		return nil, err
 	}
 	for i := range n {
-		v, err := load.Fetch(ctx, cache.Ref{ID: ID(i)})
+		v, err := load.Fetch(ctx, secret.Ref{ID: ID(i)})
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"time"
+)
+
+// A refusal is the last answer of the source for a secret that it did not give: that the
+// secret is gone, or that this caller may not have it. The Cache remembers it until the
+// source gives the secret again, in memory beside the failures since, and in the file of
+// WithSealedFile.
+type refusal struct {
+	Kinds  kinds     `json:"kinds"`
+	At     time.Time `json:"at"`
+	Writer uint64    `json:"writer,omitempty"` // the Cache that asked; 0 if it has no file
+	Number uint64    `json:"number,omitempty"` // how many values it had published
+
+	// An earlier refusal, in memory alone, that said that the secret is gone. It is nil if
+	// this refusal says so itself, or if none did since the source gave the secret.
+	before *refusal
+}
+
+// kinds are a bit for each of refusalKinds.
+type kinds uint8
+
+// refusalKinds are what a refusal may wrap. The file has their places in this list.
+var refusalKinds = [...]error{ErrNotFound, ErrDeleted, ErrAccessDenied, ErrDecryption, ErrInvalidRequest}
+
+// The kinds that say that the secret is gone.
+const (
+	notFound kinds = 1 << iota
+	deleted
+	gone = notFound | deleted
+)
+
+// kindsOf returns the refusals that err wraps; none if the source could not answer.
+func kindsOf(err error) (ks kinds) {
+	if isOutage(err) {
+		return 0
+	}
+	for i, kind := range refusalKinds {
+		if errors.Is(err, kind) {
+			ks |= 1 << i
+		}
+	}
+	return ks
+}
+
+func (ks kinds) areKnown() bool { return ks != 0 && bits.Len8(uint8(ks)) <= len(refusalKinds) }
+
+// cause returns an error that wraps all of ks.
+func (ks kinds) cause() (err error) {
+	for i, kind := range refusalKinds {
+		switch {
+		case ks&(1<<i) == 0:
+		case err == nil:
+			err = kind
+		default:
+			err = fmt.Errorf("%w, %w", err, kind)
+		}
+	}
+	return err
+}
+
+func (r *refusal) moment() moment { return moment{r.At, r.Writer, r.Number} }
+
+// isGone reports whether r says only that the secret is gone. It is false if r also says
+// that the caller may not have the secret: with several regions, one may say this and
+// another that.
+func (r *refusal) isGone() bool { return r != nil && r.Kinds&gone != 0 && r.Kinds&^gone == 0 }
+
+// isDeletion reports whether r says that the secret is deleted as a whole, with all its
+// versions.
+func (r *refusal) isDeletion() bool { return r.isGone() && r.Kinds&deleted != 0 }
+
+// lastGone returns the last refusal, up to r, that said that the secret is gone; nil if none
+// did since the source gave the secret.
+func (r *refusal) lastGone() *refusal {
+	if r == nil || r.isGone() {
+		return r
+	}
+	return r.before
+}
+
+func (r *refusal) when() string { return r.At.UTC().Format(time.RFC3339) }
+
+// A refusedError says why the last fetch failed, and how the source had refused the secret
+// before. It formats its text in Error, not when it is made: it is made with Cache.mu held,
+// and the Error method of a source's error may do anything.
+type refusedError struct {
+	last    error
+	known   string // from where, and when
+	refusal error
+}
+
+func (e *refusedError) Error() string   { return fmt.Sprintf("%v; %s: %v", e.last, e.known, e.refusal) }
+func (e *refusedError) Unwrap() []error { return []error{e.last, e.refusal} }
+
+// recall puts the last refusal into fail, the failure of t, which has that of the failure
+// before. If there is a value that may be returned all the same, the error of fail names the
+// refusal too, for StaleIfError. Called with mu held.
+func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
+	if t.kept != nil {
+		fail.refusal = t.kept.refusal // refuseKept has compared the two
+	}
+	if t.kinds != 0 {
+		r := &refusal{Kinds: t.kinds, At: time.Unix(0, fail.at.wall), Number: c.fetched}
+		if !r.isGone() {
+			r.before = fail.refusal.lastGone() // a denial does not say that the secret exists
+		}
+		fail.refusal = r
+		c.noteRefusal(t.ref, r)
+		return
+	}
+	r := fail.refusal
+	if r == nil || !hasValue && t.kept == nil {
+		return
+	}
+	known := "before that, at " + r.when() + ", the source refused this secret"
+	if c.backup != nil && r.Writer != c.backup.writer {
+		known = "the sealed file remembers that the source refused this secret at " + r.when()
+	}
+	fail.err.Err = &refusedError{t.fail, known, r.Kinds.cause()}
+}
+
+// noteRefusal has the next write put a refusal into the file. Called with mu held.
+func (c *Cache) noteRefusal(ref Ref, r *refusal) {
+	b := c.backup
+	if b == nil {
+		return
+	}
+	r.Writer = b.writer
+	if b.refused == nil {
+		b.refused = map[Ref]*refusal{}
+	}
+	if len(b.refused) >= max(c.cfg.MaxSize, DefaultMaxSize) { // the file can't be written
+		for other := range b.refused {
+			delete(b.refused, other)
+			break
+		}
+	}
+	b.refused[ref] = r
+	c.outdateBackup()
+}

@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/typedsecret/typedsecret/hook"
+)
+
+// restore looks into the file for the secret whose fetch failed, if nothing is known of
+// it and the source could not answer.
+func (c *Cache) restore(e *Entry, t *trip) (events []hook.Event) {
+	if c.backup == nil || e.snap.Load() != nil || !isOutage(t.fail) {
+		return nil
+	}
+	values, err := c.readBackup()
+	if err != nil {
+		t.fail = fmt.Errorf("%w; %w", t.fail, err)
+		return []hook.Event{hook.SealedFileFailed{Path: c.backup.file.Path(), Err: err}}
+	}
+	v, has := values[t.ref]
+	if !has {
+		return nil
+	}
+	c.refuseKept(e, &v)
+	if v.refusal.isGone() {
+		t.fail = fmt.Errorf("%w; the sealed file has no value, since the source said at %s: %v", t.fail, v.refusal.when(), v.refusal.Kinds.cause())
+		return nil
+	}
+	if err := c.transformKept(t, &v.Value); err != nil {
+		t.fail = fmt.Errorf("%w; %w: %w", t.fail, ErrSealedFile, err)
+		return nil
+	}
+	t.kept = &v
+	return nil
+}
+
+// transformKept is transform for a value of the file, in a goroutine of its own: a hook that
+// ignores its context, or ends its goroutine, does not keep the fetch from ending.
+func (c *Cache) transformKept(t *trip, v *Value) error {
+	result := make(chan error, 2)
+	c.running.Go(func() {
+		err := errBrokenOff
+		inTime := c.limit(func() {
+			result <- c.lateError("can't answer, and the hook has not returned, though its context has ended")
+		})
+		defer func() {
+			inTime()
+			result <- err
+		}()
+		timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
+		defer cancel()
+		err = c.transform(&detached{timed, t.ctx, false}, t.ref, v)
+	})
+	return <-result
+}
+
+// restoreEarly begins to look into the file for a secret whose first fetch, f, takes long,
+// once for each fetch, and publishes what it finds. It returns a channel that is closed when
+// the file was looked into.
+func (c *Cache) restoreEarly(ctx context.Context, f *fetch) <-chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f.early == nil {
+		f.early = make(chan time.Time)
+		if c.closed || f.concluded {
+			close(f.early)
+			return f.early
+		}
+		c.running.Go(func() {
+			defer close(f.early)
+			c.restoreMeanwhile(context.WithoutCancel(ctx), f)
+		})
+	}
+	return f.early
+}
+
+// restoreMeanwhile is restoreEarly in a goroutine of its own.
+func (c *Cache) restoreMeanwhile(ctx context.Context, f *fetch) {
+	e := f.entry
+	t := &trip{fetch: &fetch{entry: e, ctx: ctx}, ref: e.ref(), fail: errSlow}
+	events := c.restore(e, t)
+	now := c.now()
+	c.mu.Lock()
+	if t.kept != nil && !c.closed && e.snap.Load() == nil && e.inFlight() == f {
+		slow := &failure{at: now, err: &Error{Ref: t.ref, Err: errSlow}}
+		if before := e.failure(); before != nil { // what it says may be older than the file
+			slow = before.with(slow.err, before.tried)
+			e.past.failure = slow
+		}
+		c.recall(t, slow, true)
+		f.slow = slow
+		if evicted := c.adopt(e, t.kept, now); evicted != nil {
+			events = append(events, hook.Evicted{Secret: evicted.event()})
+		}
+		c.notify(e.key)
+	}
+	c.mu.Unlock()
+	c.observe(ctx, events...)
+}
+
+// refuseKept adds to v, what the file says, a later refusal that this Cache got from the
+// source: it may not be in the file yet.
+func (c *Cache) refuseKept(e *Entry, v *kept) {
+	now := time.Unix(0, c.now().wall)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := e.failure()
+	if f == nil || f.refusal == nil || v.refusal.isGone() || v.moment.after(f.refusal.moment(), now) {
+		return
+	}
+	switch gone := f.refusal.lastGone(); {
+	case gone != nil && !v.moment.after(gone.moment(), now):
+		v.refusal = gone
+	case v.refusal == nil || !v.refusal.moment().after(f.refusal.moment(), now):
+		r := *f.refusal
+		r.before = nil // the secret was there again
+		v.refusal = &r
+	}
+}
+
+// values returns what the file has.
+func (b *backup) values(now time.Time) (map[Ref]kept, error) {
+	c, err := b.read()
+	defer clearPayloads(c.Records)
+	if err != nil {
+		return nil, err
+	}
+	values := make(map[Ref]kept, len(c.Records))
+	for i := range c.Records {
+		values[c.Records[i].ref()] = b.keptBy(&c.Records[i], c.Written, now)
+	}
+	return values, nil
+}
+
+// readBackup returns what the file has. Callers at the same time share one read. A disk or
+// a sealer that hangs holds them up for one FetchTimeout.
+func (c *Cache) readBackup() (map[Ref]kept, error) {
+	read := c.backup.reads.DoChan("", func() (any, error) {
+		var values map[Ref]kept
+		err := toEnd(func() (err error) {
+			values, err = c.backup.values(time.Unix(0, c.now().wall))
+			return err
+		})
+		return values, err
+	})
+	timer := time.NewTimer(c.cfg.FetchTimeout)
+	defer timer.Stop()
+	select {
+	case r := <-read:
+		return r.Val.(map[Ref]kept), r.Err
+	case <-timer.C:
+		return nil, fmt.Errorf("%w: reading %s takes longer than FetchTimeout (%v)", ErrSealedFile, c.backup.file.Path(), c.cfg.FetchTimeout)
+	}
+}
+
+// adopt publishes what restore found, which is past its TTL whatever its age. Called with mu
+// held.
+func (c *Cache) adopt(e *Entry, v *kept, now instant) (evicted *Snapshot) {
+	s := &Snapshot{entry: e, at: instant{wall: v.FetchedAt.UnixNano()}, invalid: true}
+	switch {
+	case v.moment.writer == c.backup.writer:
+		s.number, s.at.mono = v.moment.number, v.mono
+	case v.undated:
+		s.at.mono = undated
+	default:
+		s.at.mono = now.mono - max(0, now.wall-s.at.wall)
+	}
+	s.own(v.Value, nil)
+	// A failure from before the TTL of s was over is no try to refresh it. Only the wall
+	// clock tells: the file has the time of no other.
+	if f := e.failure(); f != nil && !s.isUndated() && time.Duration(f.began.wall-s.at.wall) < c.cfg.TTL {
+		e.forgetTry()
+	}
+	return c.replace(e, s)
+}

@@ -1,0 +1,205 @@
+// Package engine is how a cache works: package cache shows users what they need of it, and
+// package typedsecret builds its handles on the rest. Docs/architecture.md has the whole.
+package engine
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"time"
+	"weak"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+// A Cache is the engine of package cache's Cache, which is the same struct under another name.
+type Cache struct {
+	cfg    Config // resolved
+	policy policy
+	source Source
+	start  time.Time
+	seed   maphash.Seed    // of index
+	done   context.Context // ends with Close
+	cancel context.CancelFunc
+
+	index  index
+	common sync.Map // for Common
+	clock  coarseClock
+
+	// mu guards the fields below, and what says so in Entry, fetch and Snapshot. It is
+	// never held across I/O or a call of the user's code. Docs/architecture.md has the order
+	// of locks.
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup // all goroutines but Close's; added to only while not closed, or by one of them
+
+	recent  *table                         // entries with a value that are read by ID
+	without *table                         // entries that have none, but a past; nil until there is one
+	named   map[string]weak.Pointer[Entry] // entries of handles, by their keys
+	sweepAt int                            // the length of named at which dead ones are looked for
+
+	begun     uint64    // counts the fetches that begin
+	fetched   uint64    // counts the values published
+	requests  int       // fetches that have a place
+	queue     list.List // fetches that wait for one
+	held      int       // requests of FetchMany that wait for a pace
+	turned    instant   // when the last request ended, or stopped waiting for a pace
+	abandoned int       // calls of the source that have not returned in time
+	backup    *backup   // nil: none
+
+	staged        map[weak.Pointer[Entry]]struct{} // entries with a value, or a fetch, that are of another stage than the default
+	sweepStagedAt int                              // as sweepAt is of named
+
+	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry
+}
+
+// New is New of package cache.
+func New(source Source, cfg Config) (*Cache, error) {
+	if guard.IsNil(source) {
+		return nil, fmt.Errorf("%w: the source is nil", ErrInvalidConfig)
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	c := &Cache{
+		cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed(),
+		named: map[string]weak.Pointer[Entry]{}, sweepAt: minSweep,
+		staged: map[weak.Pointer[Entry]]struct{}{}, sweepStagedAt: minSweep,
+	}
+	c.policy = policy{c.cfg.TTL, c.cfg.MaxRefreshWait, c.cfg.FetchTimeout}
+	var err error
+	if c.backup, err = openBackup(c.cfg); err != nil {
+		return nil, err
+	}
+	c.index.clear()
+	c.recent = newTable(c.cfg.MaxSize)
+	c.clock.init(c.now)
+	c.done, c.cancel = context.WithCancel(context.Background())
+	return c, nil
+}
+
+// Invalidate is Invalidate of package cache.
+func (c *Cache) Invalidate(ref Ref) error {
+	if c == nil || c.source == nil {
+		return &Error{Ref: ref, Err: ErrNilCache}
+	}
+	ref = c.resolve(ref)
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, err := c.entry(ref)
+	if err != nil {
+		return err
+	}
+	e.invalidate(now)
+	c.settle(e)
+	c.notify(e.key)
+	return nil
+}
+
+// Len is Len of package cache.
+func (c *Cache) Len() int {
+	if c == nil || c.source == nil {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.recent.len()
+}
+
+// CheckNow is CheckNow of package cache.
+func (c *Cache) CheckNow() {
+	if c == nil || c.source == nil {
+		return
+	}
+	c.clock.advanceNow()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.notifyAll()
+}
+
+// Close is Close of package cache.
+func (c *Cache) Close() error {
+	if c == nil || c.source == nil {
+		return nil
+	}
+	var unwritten error
+	if c.backup != nil && !within(c.late(), func() { c.writeBackup(true) }) {
+		unwritten = fmt.Errorf("%w: writing %s has not ended after %v; the disk, the sealer or the hook hangs",
+			ErrSealedFile, c.backup.file.Path(), c.cfg.FetchTimeout)
+	}
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		c.cancel()
+		c.clock.close()
+		c.emptyQueue()
+		c.index.clear()
+		c.recent, c.without = newTable(1), nil
+		clear(c.named)
+		clear(c.staged)
+		c.notifyAll()
+	}
+	c.mu.Unlock()
+	if within(c.cfg.FetchTimeout, c.running.Wait) {
+		return unwritten
+	}
+	return errors.Join(unwritten, fmt.Errorf("%w: after Close has waited for %v, a call of the source (a %T), the hook or the observer has not returned, though its context has ended",
+		ErrTimeout, c.cfg.FetchTimeout, c.source))
+}
+
+// within runs f, and reports whether it ended in time. If not, it goes on.
+func within(d time.Duration, f func()) bool {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f()
+	}()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// Common returns what the handles on c have in common under key. It lives as long as
+// c; if there is nothing yet, create makes it, whose result is dropped if another
+// goroutine was faster.
+func (c *Cache) Common(key any, create func() any) any {
+	if kept, ok := c.common.Load(key); ok {
+		return kept
+	}
+	kept, _ := c.common.LoadOrStore(key, create())
+	return kept
+}
+
+// Format shows that it is a Cache and nothing of what it holds, for every verb.
+func (c *Cache) Format(f fmt.State, _ rune) { fmt.Fprint(f, "Cache") }
+
+func (c *Cache) resolve(ref Ref) Ref {
+	if ref.Stage == "" && ref.VersionID == "" {
+		ref.Stage = c.cfg.DefaultStage
+	}
+	return ref
+}
+
+func (c *Cache) now() instant { return c.cfg.readClock(c.start) }
+
+func (c *Cache) observe(ctx context.Context, events ...hook.Event) {
+	if c.cfg.Observer == nil {
+		return
+	}
+	for _, e := range events {
+		_ = guard.Call("observer", func() error {
+			c.cfg.Observer.Observe(ctx, e)
+			return nil
+		})
+	}
+}

@@ -1,0 +1,247 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// An Entry is the cache's place for one Ref. [Cache.Entry] makes it the entry of a handle:
+// as long as somebody keeps it, its value is not evicted and does not count for
+// Config.MaxSize. All methods are safe for concurrent use.
+//
+// There may be a million of them, so an Entry fills 64 bytes and no more.
+type Entry struct {
+	cache *Cache
+	key   string // of its Ref, as hash is
+	next  atomic.Pointer[Entry]
+	snap  atomic.Pointer[Snapshot]
+	memos atomic.Pointer[Memo]
+	past  *past // nil if nothing is to be remembered; guarded by Cache.mu
+	hash  uint32
+	named bool // it is in Cache.named; guarded by Cache.mu
+}
+
+// Cache returns the Cache that e is of.
+func (e *Entry) Cache() *Cache { return e.cache }
+
+// newEntry makes the entry of a ref.
+func (c *Cache) newEntry(ref Ref) *Entry {
+	return &Entry{cache: c, key: c.key(ref), hash: c.hash(&ref, c.isDefault(&ref))}
+}
+
+// key is ref in one string: its ID alone if it is of the default stage.
+func (c *Cache) key(ref Ref) string {
+	if c.isDefault(&ref) {
+		return ref.ID
+	}
+	return ref.ID + "\x00" + ref.Stage + "\x00" + ref.VersionID
+}
+
+// ref returns what the entry is for, with the stage filled in.
+func (e *Entry) ref() Ref {
+	id, rest, others := strings.Cut(e.key, "\x00")
+	if !others {
+		return Ref{ID: id, Stage: e.cache.cfg.DefaultStage}
+	}
+	stage, version, _ := strings.Cut(rest, "\x00")
+	return Ref{ID: id, Stage: stage, VersionID: version}
+}
+
+// id returns the ID of the Ref.
+func (e *Entry) id() string {
+	id, _, _ := strings.Cut(e.key, "\x00")
+	return id
+}
+
+// is reports whether e.ref() is ref, a valid one.
+func (e *Entry) is(ref *Ref, isDefault bool) bool {
+	if isDefault {
+		return e.key == ref.ID
+	}
+	rest := e.key
+	for _, part := range [...]string{ref.ID, "\x00", ref.Stage, "\x00"} {
+		var ok bool
+		if rest, ok = strings.CutPrefix(rest, part); !ok {
+			return false
+		}
+	}
+	return rest == ref.VersionID
+}
+
+// past is what is remembered of an entry's fetches beside the value that came.
+type past struct {
+	fetch   *fetch             // the one under way; nil if there is none
+	pauses  [2]<-chan struct{} // by kind of pause; nil if there is none
+	invalid bool               // the next fetch is to be a forced one
+	moved   bool               // because another stage of the secret has moved
+	failure *failure           // nil unless the last fetch failed
+	forced  lastFetch          // the last one that Refresh or Invalidate asked for
+	renewed lastFetch          // the last one that Invalidate asked for
+}
+
+// A lastFetch is when the last fetch of a kind began, if there was one.
+type lastFetch struct {
+	number uint64 // of the fetch; 0 if there was none
+	at     instant
+}
+
+// left returns how much of an interval that began with the fetch is left at now.
+func (l lastFetch) left(interval time.Duration, now instant) time.Duration {
+	if l.number == 0 {
+		return 0
+	}
+	return max(0, interval-now.since(l.at))
+}
+
+// A failure is what is remembered of the fetches that failed since the last
+// success. Only told and refused change.
+type failure struct {
+	err    *Error
+	began  instant
+	at     instant
+	first  instant // when the first of them failed
+	count  int
+	delay  time.Duration
+	tried  bool // the fetch began when the value was already past its TTL
+	isNo   bool // the source refused the secret
+	forced bool // one of them was a forced fetch, so the next is too
+
+	asked   int     // for how many of them the user's own Refresh or Invalidate asked
+	askedAt instant // when the last of these began
+
+	refusal *refusal // by the source, the last of them; nil: none
+
+	told    atomic.Bool           // a stale value was returned because of it
+	refused atomic.Pointer[Error] // the error when StaleIfError refuses the value; one for all readers
+}
+
+// refuse returns the error of a reader that does not get the last good value because of err.
+func (f *failure) refuse(err error) *Error {
+	if known := f.refused.Load(); known != nil {
+		return known
+	}
+	refused := *f.err
+	refused.Err = fmt.Errorf("%w; %w", refused.Err, err)
+	f.refused.CompareAndSwap(nil, &refused)
+	return f.refused.Load()
+}
+
+// with returns a copy of f with another error and another tried.
+func (f *failure) with(err *Error, tried bool) *failure {
+	return &failure{
+		err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried,
+		isNo: f.isNo, forced: f.forced, asked: f.asked, askedAt: f.askedAt, refusal: f.refusal,
+	}
+}
+
+// failure returns that of the last fetch, or nil.
+func (e *Entry) failure() *failure {
+	if e.past == nil {
+		return nil
+	}
+	return e.past.failure
+}
+
+// inFlight returns the fetch under way, or nil.
+func (e *Entry) inFlight() *fetch {
+	if e.past == nil {
+		return nil
+	}
+	return e.past.fetch
+}
+
+// isBusy reports whether a fetch is under way, or begins when a pause is over.
+func (e *Entry) isBusy() bool {
+	return e.past != nil && (e.past.fetch != nil || e.past.pauses != [2]<-chan struct{}{})
+}
+
+// remembered returns e.past, which it makes if there is none.
+func (e *Entry) remembered() *past {
+	if e.past == nil {
+		e.past = &past{}
+	}
+	return e.past
+}
+
+// forgetTry clears tried: the value became due only now.
+func (e *Entry) forgetTry() {
+	f := e.failure()
+	if f == nil || !f.tried {
+		return
+	}
+	e.past.failure = f.with(f.err, false)
+	e.past.failure.told.Store(f.told.Load())
+	e.past.failure.refused.Store(f.refused.Load())
+}
+
+// isInvalid reports whether the next fetch is to be a forced one.
+func (e *Entry) isInvalid() bool { return e.past != nil && e.past.invalid }
+
+// invalidate makes the next read fetch. Readers wait anew for the fetch under way. Called
+// with Cache.mu held.
+func (e *Entry) invalidate(now instant) {
+	p := e.remembered()
+	p.invalid, p.moved = true, false
+	if f := p.fetch; f != nil {
+		f.awaited = now
+	}
+	e.forgetTry()
+	if s := e.snap.Load(); s != nil {
+		s.invalid = true
+		s.expire()
+	}
+}
+
+// hasPast reports whether e is to be kept without a value, for what is known of its fetches.
+func (e *Entry) hasPast() bool { return e.failure() != nil || e.isInvalid() }
+
+// begins notes a fetch that begins.
+func (e *Entry) begins(f *fetch) {
+	p := e.remembered()
+	f.wasInvalid, f.wasMoved = p.invalid, p.moved
+	p.fetch, p.invalid, p.moved = f, false, false
+}
+
+// noteBegin notes f, whose turn it is, as the last one of its kinds.
+func (f *fetch) noteBegin() {
+	p := f.entry.past
+	if f.forced {
+		p.forced = lastFetch{f.number, f.began}
+	}
+	if f.renews {
+		p.renewed = lastFetch{f.number, f.began}
+	}
+}
+
+// ends notes how the fetch under way ends: with fail, or nil. If the source gave no answer,
+// the fetch did not do what Invalidate had asked for, and the next one is to.
+func (e *Entry) ends(fail *failure, answered bool) {
+	p := e.past
+	if !answered && p.fetch.wasInvalid {
+		p.invalid, p.moved = true, p.fetch.wasMoved
+	}
+	p.fetch, p.failure = nil, fail
+	if !e.hasPast() && p.forced.number == 0 && !e.isBusy() {
+		e.past = nil
+	}
+}
+
+// An Owner keeps something with secrets, by [Snapshot.Keep]. Its address is its identity; it
+// has a size, since variables of no size might share an address.
+type Owner struct{ _ byte }
+
+// A Memo is what makes a struct that embeds it a [Kept]. It does not change once
+// it is kept.
+type Memo struct {
+	owner *Owner
+	next  *Memo // of the same secret
+	kept  Kept
+}
+
+// Kept is what an Owner keeps with a secret, a pointer to a struct that embeds a
+// Memo: so it takes no memory of its own to find.
+type Kept interface{ memo() *Memo }
+
+func (m *Memo) memo() *Memo { return m }

@@ -1,0 +1,17 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+// Package cache has these errors under the same names, and explains them.
+var (
+	ErrInvalidConfig = errors.New("invalid cache configuration")
+	ErrClosed        = errors.New("cache is closed")
+	ErrNilCache      = errors.New("cache is nil or was not made by cache.New")
+	ErrPanic         = guard.ErrPanic
+	ErrSealedFile    = errors.New("sealed file can't be used")
+	ErrHook          = errors.New("hook failed")
+)

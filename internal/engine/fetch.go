@@ -1,0 +1,402 @@
+package engine
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/turns"
+	"github.com/typedsecret/typedsecret/internal/world"
+)
+
+// A fetch is one call of the source for an entry, and what follows from it. All readers
+// that wait for it get the same result. Entry.past names the one that is under way: that is
+// the only registry of fetches.
+type fetch struct {
+	entry  *Entry
+	ctx    context.Context // of the caller that began it; for its values
+	number uint64          // counts the fetches of the Cache
+	began  instant
+	sent   instant // when its last request began: a FetchMany may make a second one
+	forced bool
+	renews bool // Invalidate had asked for it
+	asks   kind // of the caller that began it
+
+	wasInvalid bool // the entry was, when the fetch began
+	wasMoved   bool // because another stage of the secret had moved
+
+	done chan struct{} // closed when snap, err and invalid are written
+
+	snap    *Snapshot // nil if err is set, and if the fetch was given up before it began
+	err     error     // an *Error
+	invalid bool      // Invalidate was called meanwhile
+
+	// Guarded by Cache.mu:
+	awaited   instant        // from when on readers wait for it; later than began after an Invalidate
+	slow      *failure       // for readers that have waited long enough; nil before
+	early     chan time.Time // closed when the sealed file was looked into for those readers; nil before
+	waiters   int            // readers that wait for it
+	queued    *list.Element  // in Cache.queue, until there is a place for it
+	hasPlace  bool           // it is one of Cache.requests
+	isListed  bool           // a FetchMany has not asked for it yet
+	concluded bool           // its result is being settled
+}
+
+// answers reports whether a fetch that succeeded answers a reader that asked at that time. A
+// reader that asked in the middle of the fetch must not get a value that was invalidated
+// meanwhile, or that was past its TTL already. Only the monotonic clock says whether the
+// fetch or the question came first.
+func (f *fetch) answers(asked instant, ttl time.Duration) bool {
+	if f.snap == nil {
+		return false
+	}
+	if asked.mono < f.began.mono {
+		return true
+	}
+	return !f.invalid && asked.since(f.snap.at) < ttl
+}
+
+// grace is how long after FetchTimeout a source may return. After that its call is
+// abandoned.
+const grace = 100 * time.Millisecond
+
+// begin begins the fetch of e, or queues it if there are too many. Called with mu held,
+// while no fetch of e is under way.
+func (c *Cache) begin(ctx context.Context, e *Entry, asks kind, now instant) *fetch {
+	f := c.register(ctx, e, asks, now)
+	c.queueUp(f)
+	return f
+}
+
+// register makes the fetch of e and notes that it is under way. Called with mu held.
+func (c *Cache) register(ctx context.Context, e *Entry, asks kind, now instant) *fetch {
+	f := &fetch{entry: e, ctx: ctx, asks: asks, began: now, sent: now, awaited: now, done: make(chan struct{})}
+	s, fail := e.snap.Load(), e.failure()
+	f.renews = e.isInvalid() || s != nil && s.invalid
+	f.forced = asks != read || f.renews || fail != nil && fail.forced
+	c.begun++
+	f.number = c.begun
+	e.begins(f)
+	c.index.add(e)
+	c.noteStage(e)
+	c.running.Add(1)
+	return f
+}
+
+// isOwn reports whether the user's own Refresh or Invalidate asked for f.
+func (f *fetch) isOwn() bool { return f.asks == renewal || f.wasInvalid && !f.wasMoved }
+
+// A trip is what the source and the hook do for one fetch.
+type trip struct {
+	*fetch
+	ref  Ref
+	v    Value
+	took time.Duration // of the source alone
+	fail error         // errBrokenOff until all else is done
+
+	kinds kinds // of fail
+	kept  *kept // what the sealed file has, if the source could not answer
+}
+
+// errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
+var errBrokenOff = fmt.Errorf("%w in the source, hook or sealer: it ended its goroutine", ErrPanic)
+
+// run is the goroutine of a fetch that makes a request of its own.
+func (c *Cache) run(f *fetch) {
+	t := &trip{fetch: f, ref: f.entry.ref(), fail: errBrokenOff}
+	c.carryOut(t, func() { c.ask(t) })
+}
+
+// carryOut does what a fetch needs the source or the hook for, and concludes the fetch.
+// Cache.running counts the calling goroutine already. The deferred call also serves a source
+// that ends the goroutine, by runtime.Goexit.
+func (c *Cache) carryOut(t *trip, do func()) {
+	defer c.running.Done()
+	inTime := c.limit(func() {
+		c.conclude(&trip{fetch: t.fetch, ref: t.ref, took: c.cfg.FetchTimeout, fail: c.lateError("or the hook has not returned, though its context has ended")})
+	})
+	defer func() {
+		if inTime() {
+			c.conclude(t)
+		}
+	}()
+	do()
+}
+
+// limit bounds a call of the user's code that begins now and has FetchTimeout. If the call
+// takes longer, limit abandons it, and calls late. The caller of limit calls inTime when the
+// call has ended; inTime reports whether that was before limit abandoned it.
+func (c *Cache) limit(late func()) (inTime func() bool) {
+	var isOver, isLate bool // guarded by mu
+	timer := time.AfterFunc(c.late(), func() {
+		c.mu.Lock()
+		if isLate = !isOver && !c.closed; isLate {
+			c.abandoned++
+			c.running.Add(1)
+		}
+		c.mu.Unlock()
+		if isLate {
+			defer c.running.Done()
+			late()
+		}
+	})
+	return func() bool {
+		timer.Stop()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if isOver = true; isLate {
+			c.abandoned--
+		}
+		return !isLate
+	}
+}
+
+// late returns after how long a call that has FetchTimeout is abandoned.
+func (c *Cache) late() time.Duration { return min(c.cfg.FetchTimeout, math.MaxInt64-grace) + grace }
+
+// lateError returns an error that names the source, and says that it or the hook is late.
+func (c *Cache) lateError(what string) error {
+	return fmt.Errorf("%w after %v: the source (a %T) %s", ErrTimeout, c.cfg.FetchTimeout, c.source, what)
+}
+
+// ask asks the source and gives what it brought to the hook, within FetchTimeout and the
+// Cache's life.
+func (c *Cache) ask(t *trip) {
+	if err := c.tooManyAbandoned(); err != nil {
+		t.fail = err
+		return
+	}
+	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
+	defer cancel()
+	ctx := &detached{timed, t.ctx, t.forced}
+	began := time.Now()
+	err := guard.Call("source", func() (err error) {
+		t.v, err = c.source.Fetch(ctx, t.ref)
+		return err
+	})
+	t.took = time.Since(began)
+	if err == nil {
+		err = c.transform(ctx, t.ref, &t.v)
+	}
+	t.fail = c.inTime(timed, err)
+}
+
+// tooManyAbandoned returns an error if so many calls of the source never returned that no
+// more are made.
+func (c *Cache) tooManyAbandoned() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.abandoned < maxRequests {
+		return nil
+	}
+	return fmt.Errorf("%w: %d calls of the source (a %T) have not returned, though their contexts have ended; it must return when its context does",
+		ErrUnavailable, c.abandoned, c.source)
+}
+
+// conclude settles the result of a fetch: it publishes the value or notes the failure, calls
+// the observer, and releases the waiters. So callers that wait for the fetch also wait for
+// Observe.
+func (c *Cache) conclude(t *trip) {
+	f := t.fetch
+	c.mu.Lock()
+	f.concluded = true
+	isClosed := c.closed
+	c.mu.Unlock()
+	defer func() { // also if the observer ends this goroutine
+		f.invalid = f.snap != nil && c.isInvalid(f.snap)
+		close(f.done)
+	}()
+	if isClosed {
+		f.err = &Error{Ref: t.ref, Err: ErrClosed}
+		return
+	}
+	var events []hook.Event
+	if t.fail != nil && c.backup != nil {
+		events = c.restore(f.entry, t)
+	}
+	if t.fail == nil {
+		f.snap, events = c.publish(t)
+	} else {
+		var failed []hook.Event
+		f.err, failed = c.fail(t)
+		events = append(events, failed...)
+	}
+	c.observe(context.WithoutCancel(f.ctx), events...)
+}
+
+// inTime wraps err in ErrTimeout if the deadline had passed.
+func (c *Cache) inTime(timed context.Context, err error) error {
+	if err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
+		return fmt.Errorf("%w after %v: %w", ErrTimeout, c.cfg.FetchTimeout, err)
+	}
+	return err
+}
+
+// A detached context ends with the one that is embedded, and has the values of
+// another.
+type detached struct {
+	context.Context
+	values context.Context
+	forced bool
+}
+
+// Value asks the embedded context first: it has no values, but by this method
+// package context finds what is to end with it.
+func (d *detached) Value(key any) any {
+	if key == (turns.Forced{}) {
+		return d.forced
+	}
+	if v := d.Context.Value(key); v != nil {
+		return v
+	}
+	return d.values.Value(key)
+}
+
+// transform replaces the payload of v by what the hook's Put returns.
+func (c *Cache) transform(ctx context.Context, ref Ref, v *Value) error {
+	h := c.cfg.Hook
+	if h == nil {
+		return nil
+	}
+	v.VersionID = strings.Clone(v.VersionID) // so that a hook which keeps it does not keep the secret
+	plain := v.Payload.Bytes()
+	defer clear(plain)
+	var stored []byte
+	err := guard.Call("hook's Put", func() (err error) {
+		stored, err = h.Put(ctx, hook.Item{ID: ref.ID, Stage: ref.Stage, VersionID: v.VersionID}, plain)
+		return err
+	})
+	if err != nil {
+		return hookError("Put", err)
+	}
+	v.Payload = payloadOf(stored, v.Payload.IsBinary())
+	return nil
+}
+
+// publish makes what a fetch brought the present value of its entry.
+func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
+	e, now := t.entry, c.now()
+	// An answer later than FetchTimeout was delayed by a suspend; it is dated at most
+	// FetchTimeout after its request began.
+	at := now.atMost(c.cfg.FetchTimeout, t.sent)
+	s := &Snapshot{entry: e, at: at, due: uint32(world.Uint64())}
+	s.own(t.v, e.snap.Load())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leavePlace(t.fetch)
+	if c.closed {
+		return s, nil
+	}
+	old := e.snap.Load()
+	c.fetched++
+	s.number, s.invalid = c.fetched, e.past.invalid
+	s.inStep = old == nil || t.forced || e.failure() != nil || t.began.since(old.at) >= c.cfg.TTL
+	e.ends(nil, true)
+	evicted := c.replace(e, s)
+	if !s.invalid {
+		c.mayReadUntil(s, now, s.dueAt()-now.since(at))
+	}
+	isMoved := old != nil && old.VersionID() != t.v.VersionID
+	if isMoved {
+		c.moveStages(s, t.fetch)
+	}
+	c.outdateBackup()
+	c.notify(e.key)
+	if c.cfg.Observer == nil {
+		return s, nil
+	}
+	events := []hook.Event{hook.Fetched{Secret: s.event(), Took: t.took}}
+	if isMoved {
+		events = append(events, hook.Rotated{Secret: s.event(), From: old.VersionID()})
+	}
+	if evicted != nil {
+		events = append(events, hook.Evicted{Secret: evicted.event()})
+	}
+	return s, events
+}
+
+// own makes the bytes of v those of s, so that nothing else that the source had is
+// kept alive: by parts of old, if they are the same, however often a secret is
+// refreshed.
+func (s *Snapshot) own(v Value, old *Snapshot) {
+	var known details
+	if old != nil {
+		known = old.details
+	}
+	s.details = detailsOf(v, s.entry.id(), known)
+	switch {
+	case s.Hooked():
+		s.payload = v.Payload // made by transform, and perhaps with a new key
+	case old != nil && old.payload.Equal(v.Payload):
+		s.payload = old.payload
+	default:
+		s.payload = copyOf(v.Payload)
+	}
+}
+
+// fail remembers that a fetch failed, and returns the error for all.
+func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
+	e, now := t.entry, c.now()
+	t.kinds = kindsOf(t.fail) // not with mu held: the methods of a source's error may do anything
+	backoff := c.cfg.backoffAfter(t.fail)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leavePlace(t.fetch)
+	fail := &failure{began: t.began, at: now, first: now, count: 1, isNo: t.kinds != 0, forced: t.forced}
+	if before := e.failure(); before != nil {
+		fail.first = before.first
+		fail.count += before.count
+		fail.asked, fail.askedAt = before.asked, before.askedAt
+		fail.refusal = before.refusal
+	}
+	if slow := t.slow; slow != nil {
+		fail.refusal = slow.refusal // from the sealed file
+	}
+	if t.isOwn() {
+		fail.asked++
+		fail.askedAt = t.began
+	}
+	fail.delay = backoff.DelayAfter(fail.count, now.since(fail.first))
+	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.fail}
+	if c.closed {
+		return fail.err, nil
+	}
+	s := e.snap.Load()
+	fail.tried = !e.past.invalid && (s == nil || s.invalid || t.began.since(s.at) >= c.cfg.TTL)
+	c.recall(t, fail, s != nil)
+	e.ends(fail, fail.isNo)
+	var evicted *Snapshot
+	switch {
+	case s != nil:
+		s.expire() // so that the next reader looks
+		c.settle(e)
+	case t.kept != nil:
+		evicted = c.adopt(e, t.kept, now)
+	default:
+		c.settle(e)
+	}
+	c.notify(e.key)
+	if c.cfg.Observer == nil {
+		return fail.err, nil
+	}
+	events := []hook.Event{hook.FetchFailed{
+		Secret: hook.Secret{ID: t.ref.ID, Stage: t.ref.Stage, VersionID: t.ref.VersionID},
+		Err:    t.fail, Failures: fail.count, RetryIn: fail.delay, Took: t.took,
+	}}
+	if evicted != nil {
+		events = append(events, hook.Evicted{Secret: evicted.event()})
+	}
+	return fail.err, events
+}
+
+func (c *Cache) isInvalid(s *Snapshot) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return s.invalid
+}

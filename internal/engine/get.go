@@ -1,0 +1,302 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+// A query is what a reader asks for.
+type query struct {
+	ref   Ref
+	held  *Entry // of the handle that asks; nil for a read by ID
+	hasty bool   // the reader has waited long enough, or for a fetch that failed
+
+	isListed bool // the reader is one of GetAll
+	isGone   bool // the reader's context has ended: it begins no fetch of what has no value
+}
+
+// A decision is a ruling with what it is about.
+type decision struct {
+	ruling
+	at      instant
+	snap    *Snapshot       // for fresh and stale
+	failure *failure        // for stale: why
+	err     error           // for refused
+	resting bool            // for stale: no fetch may begin now
+	fetch   *fetch          // to wait for, if it is not nil
+	pause   <-chan struct{} // to wait for, if there is no fetch
+	evicted *Snapshot       // dropped for the place of snap; to be observed
+}
+
+// Get is Get of package cache.
+func (c *Cache) Get(ctx context.Context, ref Ref) (Value, error) {
+	s, err := c.Lookup(ctx, ref)
+	if err != nil {
+		return Value{}, err
+	}
+	return s.Value(ctx)
+}
+
+// Lookup is Get for typed handles: it returns the Snapshot, which holds the
+// Value.
+func (c *Cache) Lookup(ctx context.Context, ref Ref) (*Snapshot, error) {
+	if c == nil || c.source == nil {
+		return nil, &Error{Ref: ref, Err: ErrNilCache}
+	}
+	ref = c.resolve(ref)
+	c.clock.wake()
+	if e := c.find(&ref); e != nil {
+		if s := e.snap.Load(); s != nil && s.Fresh() {
+			return s, nil
+		}
+	}
+	return c.get(ctx, query{ref: ref})
+}
+
+// Get is [Cache.Lookup] for the handle that keeps e.
+func (e *Entry) Get(ctx context.Context) (*Snapshot, error) {
+	e.cache.clock.wake()
+	if s := e.snap.Load(); s != nil && s.Fresh() {
+		return s, nil
+	}
+	return e.cache.get(ctx, query{ref: e.ref(), held: e})
+}
+
+// get is a read that needs a look: it asks the policy, waits for a fetch if the policy says
+// so, and asks again.
+func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	var asked instant
+	var p patience
+	var failed error  // of the fetch that the reader waited for
+	var isEnough bool // the reader has waited long enough
+	defer p.stop()
+	for first := true; ; first = false {
+		d := c.look(ctx, &q)
+		if first {
+			asked = d.at
+		}
+		c.observeEviction(ctx, &d)
+		switch {
+		case d.verdict == fresh:
+			return d.snap, nil
+		case d.verdict == refused:
+			return nil, d.err
+		case d.verdict == stale:
+			no := c.refusesStale(ctx, &d)
+			if no == nil {
+				return d.snap, nil
+			}
+			if d.resting || failed != nil {
+				return nil, no
+			}
+			p.over = true
+		case failed != nil:
+			return nil, failed
+		case isEnough && d.verdict == absent:
+			p.goOn(c, ctx, d.fetch)
+		}
+		p.begin(c, ctx, &d)
+		err := c.await(ctx, &d, q.ref, p.enough())
+		isEnough = err == errLongEnough
+		switch {
+		case isEnough:
+			q.hasty = true
+		case err != nil:
+			return c.lastGood(ctx, q, err)
+		case d.fetch == nil:
+		case d.fetch.err != nil:
+			failed, q.hasty = d.fetch.err, true
+		case d.fetch.answers(asked, c.cfg.TTL):
+			return d.fetch.snap, nil
+		case d.fetch.snap == nil && ctx.Err() != nil:
+			return c.lastGood(ctx, q, gaveUp(ctx, q.ref, "the fetch"))
+		default:
+			q.hasty, p.over = false, false // the next fetch has what is left of the reader's time
+		}
+	}
+}
+
+// observeEviction reports the secret that a read by ID has put out of the order, if any.
+func (c *Cache) observeEviction(ctx context.Context, d *decision) {
+	if d.evicted != nil {
+		c.observe(ctx, hook.Evicted{Secret: d.evicted.event()})
+	}
+}
+
+// lastGood returns the last good value to a reader whose context has ended, if there is one
+// that StaleIfError allows, else err.
+func (c *Cache) lastGood(ctx context.Context, q query, err error) (*Snapshot, error) {
+	q.hasty, q.isGone = true, true
+	d := c.look(ctx, &q)
+	c.observeEviction(ctx, &d)
+	if d.verdict == fresh || d.verdict == stale && c.refusesStale(ctx, &d) == nil {
+		return d.snap, nil
+	}
+	return nil, err
+}
+
+// look asks the policy, notes the read, begins the fetch that is due, and lets the snapshot
+// be read without another look as long as the policy allows.
+func (c *Cache) look(ctx context.Context, q *query) decision {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, err := c.entryFor(q)
+	if err != nil {
+		return decision{ruling: ruling{verdict: refused}, err: err, at: now}
+	}
+	st := c.stateOf(e, now)
+	d := decision{ruling: c.policy.read(st, q.hasty), at: now, failure: e.failure(), resting: st.rest() > 0}
+	switch {
+	case d.fetchIn <= 0 && !(q.isGone && d.verdict == absent):
+		d.fetch = c.begin(ctx, e, read, now)
+	case d.fetchIn > 0 && d.fetchIn < never && !d.resting && d.verdict != fresh:
+		d.pause = c.pauseFor(ctx, e, read, d.fetchIn)
+	default:
+		d.fetch = e.inFlight()
+	}
+	if f := d.fetch; f != nil && f.isListed && !q.isListed {
+		c.queueUp(f) // the pace of a Preloader holds back its own readers alone
+	}
+	switch d.verdict {
+	case refused:
+		d.err = d.failure.err
+	case fresh, stale:
+		d.snap = e.snap.Load()
+		if q.held == nil {
+			d.evicted = c.use(e)
+		}
+		if d.failure == nil && d.verdict == stale {
+			d.failure = slowFailure(d.fetch, q.ref)
+		}
+		if d.verdict == fresh || c.cfg.StaleIfError == nil {
+			c.mayReadUntil(d.snap, now, d.lookIn)
+		}
+	}
+	return d
+}
+
+// entryFor returns the entry that a query is about. Called with mu held.
+func (c *Cache) entryFor(q *query) (*Entry, error) {
+	if q.held != nil && !c.closed {
+		return q.held, nil
+	}
+	return c.entry(q.ref)
+}
+
+// stateOf returns what is known of e. Called with mu held.
+func (c *Cache) stateOf(e *Entry, now instant) state {
+	var st state
+	if s := e.snap.Load(); s != nil {
+		st.hasValue, st.isInvalid, st.age, st.due = true, s.invalid, now.since(s.at), s.dueAt()
+	}
+	p := e.past
+	if p == nil {
+		return st
+	}
+	st.isAsked = p.invalid && p.fetch == nil
+	st.isInvalid = st.isInvalid || st.isAsked
+	st.forcedIn = p.forced.left(c.cfg.MinRefreshInterval, now)
+	if f := p.fetch; f != nil {
+		st.inFlight = true
+		if f.hasTurn() {
+			if late := c.late(); now.since(f.awaited) > late && now.since(f.sent) > late {
+				f.awaited = now // the machine was suspended, and nobody waited meanwhile
+			}
+			st.awaited = max(0, now.since(f.awaited))
+		}
+	}
+	switch f := p.failure; {
+	case f != nil:
+		st.failed, st.isTried, st.isRefusal = true, f.tried, f.isNo
+		st.delay = f.delay - now.since(f.at)
+		st.forcedDelay = ownDelay(f.asked) - now.since(f.askedAt)
+	case st.isInvalid:
+		st.renewIn = p.renewed.left(c.cfg.MinRefreshInterval, now)
+	}
+	return st
+}
+
+// mayReadUntil lets s be read without a look for a time, from now on. Called with mu held; s
+// is the present snapshot of its entry.
+func (c *Cache) mayReadUntil(s *Snapshot, now instant, may time.Duration) {
+	if !c.cfg.CheckClock {
+		c.clock.follow(now)
+		s.until.Store(c.clock.deadline(may))
+	}
+}
+
+// refusesStale returns nil if the value of a stale decision may be returned. Then it calls the
+// Observer, once for each fetch that failed or was slow. If the value may not be returned, the
+// error says so, and what failed.
+func (c *Cache) refusesStale(ctx context.Context, d *decision) error {
+	age := c.now().since(d.snap.at)
+	if err := c.allowsStale(d, age); err != nil {
+		return d.failure.refuse(err)
+	}
+	if d.failure.told.CompareAndSwap(false, true) {
+		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: d.failure.err.Err})
+	}
+	return nil
+}
+
+var errRefused = errors.New("StaleIfError refuses the last good value")
+
+// allowsStale asks Config.StaleIfError about a stale decision.
+func (c *Cache) allowsStale(d *decision, age time.Duration) error {
+	ask := c.cfg.StaleIfError
+	if ask == nil {
+		return nil
+	}
+	var ok bool
+	err := guard.Call("StaleIfError", func() error {
+		ok = ask(d.failure.err.Err, age)
+		return nil
+	})
+	if err == nil && !ok {
+		err = errRefused
+	}
+	return err
+}
+
+// await waits for what a decision names: a fetch, or the end of a pause. The wait ends early
+// when enough sends, which may be nil, or when ctx or the Cache ends.
+func (c *Cache) await(ctx context.Context, d *decision, ref Ref, enough <-chan time.Time) error {
+	done, waitingFor := d.pause, "the fetch, which begins at the end of MinRefreshInterval"
+	if d.fetch != nil {
+		done, waitingFor = d.fetch.done, "the fetch"
+		c.join(d.fetch)
+		defer c.part(d.fetch)
+	}
+	select {
+	case <-done:
+		return nil
+	default:
+	}
+	select {
+	case <-done:
+		return nil
+	case <-enough:
+		return errLongEnough
+	case <-c.done.Done():
+		return &Error{Ref: ref, Err: ErrClosed}
+	case <-ctx.Done():
+		return gaveUp(ctx, ref, waitingFor)
+	}
+}
+
+func gaveUp(ctx context.Context, ref Ref, waitingFor string) error {
+	err := ctx.Err()
+	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
+	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for %s: %w", waitingFor, err)}
+}

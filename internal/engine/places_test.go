@@ -1,0 +1,157 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/secret"
+)
+
+// maxRequests is how many requests of a Cache are under way at most.
+const maxRequests = 64
+
+// A crowd counts the calls of a source that are under way at a time.
+type crowd struct {
+	secret.Source
+	now, most atomic.Int64
+}
+
+func (s *crowd) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+	n := s.now.Add(1)
+	defer s.now.Add(-1)
+	for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {
+	}
+	return s.Source.Fetch(ctx, ref)
+}
+
+// TestReadersOfManyColdSecretsMakeNoMoreThan64RequestsAtATime is about a source that hangs
+// and readers that have little time.
+func TestReadersOfManyColdSecretsMakeNoMoreThan64RequestsAtATime(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		const readers, patience = 20000, 5 * time.Millisecond
+		s := serving()
+		s.hang()
+		source := &crowd{Source: s}
+		c := open(t, source, engine.Config{Backoff: every(time.Millisecond)})
+		read := func(round int) (heap uint64) {
+			own := runtime.NumGoroutine()
+			var waiting sync.WaitGroup
+			for i := range readers {
+				waiting.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), patience)
+					defer cancel()
+					var err error
+					if d := took(func() { _, err = c.Get(ctx, ref(nameOf(readers*round+i))) }); d > patience || !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("after %v the error is %v", d, err)
+					}
+				})
+			}
+			time.Sleep(patience - 1) // all wait
+			settle()
+			if n := runtime.NumGoroutine() - own - readers; n > 2*maxRequests {
+				t.Errorf("beside the readers' there are %d goroutines", n)
+			}
+			waiting.Wait()
+			settle()
+			if n := c.Entries(); n > maxRequests {
+				t.Errorf("%d entries are left of readers that have gone", n)
+			}
+			var mem runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&mem)
+			return mem.HeapAlloc
+		}
+		before := read(0) // the runtime keeps its memory for the readers of the next round
+		if after := read(1); after > before+4<<20 {
+			t.Errorf("the heap has grown by %d bytes", after-before)
+		}
+		if n := source.most.Load(); n > maxRequests {
+			t.Errorf("%d requests were under way at a time", n)
+		}
+
+		time.Sleep(engine.DefaultFetchTimeout + time.Second) // the requests under way have timed out
+		s.set(func(s *service) { s.versions["new"] = "v1" })
+		s.mend()
+		if d := took(func() { wantGet(t, c, "new", "new v1") }); d > 0 {
+			t.Errorf("no place was free for %v", d)
+		}
+	})
+}
+
+// TestARefreshInTheBackgroundIsNotLostInTheQueue, though no reader waits for it.
+func TestARefreshInTheBackgroundIsNotLostInTheQueue(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, engine.Config{TTL: time.Hour})
+		get(t, c, "db")
+		time.Sleep(time.Hour - time.Minute)
+		s.hang()
+		for i := range maxRequests { // all places are taken
+			go func() { _, _ = c.Get(t.Context(), ref(nameOf(i))) }()
+		}
+		settle()
+		wantGet(t, c, "db", "db v1") // due, so the refresh queues
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { _, _ = c.Refresh(ctx, ref("db")) }()
+		settle()
+		cancel() // one that waited for the queued refresh leaves
+		settle()
+		s.mend()
+		s.rotate("db", "v2")
+		time.Sleep(engine.DefaultFetchTimeout)
+		settle()
+		if n := s.countOf()["db"]; n != 2 {
+			t.Errorf("the source saw %d calls, want the second one for the refresh", n)
+		}
+		wantGet(t, c, "db", "db v2")
+	})
+}
+
+// TestQueuedReadersAreServedInTheirOrder, when places become free.
+func TestQueuedReadersAreServedInTheirOrder(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("first", "second", "third")
+		s.hang()
+		source := &crowd{Source: s}
+		c := open(t, source, engine.Config{})
+		for i := range maxRequests {
+			go func() { _, _ = c.Get(t.Context(), ref(nameOf(i))) }()
+			time.Sleep(time.Millisecond) // so that the places become free one after the other
+		}
+		var mu sync.Mutex
+		var served []string
+		gone, leave := context.WithCancel(t.Context())
+		go func() { _, _ = c.Get(gone, ref("nobody's")) }()
+		settle()
+		for _, id := range []string{"first", "second", "third"} {
+			go func() {
+				get(t, c, id)
+				mu.Lock()
+				defer mu.Unlock()
+				served = append(served, id)
+			}()
+			settle()
+		}
+		leave()
+		s.mend()
+		s.take(10 * time.Millisecond)
+		time.Sleep(engine.DefaultFetchTimeout + time.Second)
+		settle()
+		if got := fmt.Sprint(served); got != "[first second third]" {
+			t.Errorf("served were %s", got)
+		}
+		if n := s.countOf()["nobody's"]; n != 0 {
+			t.Errorf("what nobody waits for any more was fetched %d times", n)
+		}
+		if n := source.most.Load(); n != maxRequests {
+			t.Errorf("%d requests were under way at a time", n)
+		}
+	})
+}

@@ -1,0 +1,77 @@
+package secret
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A caller branches on these with errors.Is. A Source sorts the service's
+// errors into them; the error of the service stays reachable by errors.As.
+var (
+	// ErrNotFound: the secret, the version or the version stage does not exist.
+	ErrNotFound = errors.New("secret not found")
+	// ErrDeleted: the secret is marked for deletion; it can be restored.
+	ErrDeleted = errors.New("secret is marked for deletion")
+	// ErrAccessDenied: no credentials, wrong ones, or no permission to read.
+	ErrAccessDenied = errors.New("access denied")
+	// ErrDecryption: the KMS key that protects the secret can't be used.
+	ErrDecryption = errors.New("secret can't be decrypted by KMS")
+	// ErrThrottled: the service refuses because of too many requests.
+	ErrThrottled = errors.New("throttled")
+	// ErrInvalidRequest: the service refuses what was asked as malformed,
+	// such as a version ID and a version stage that don't belong together.
+	ErrInvalidRequest = errors.New("invalid request")
+	// ErrUnavailable: the service failed, could not be reached, or its answer
+	// could not be read.
+	ErrUnavailable = errors.New("service unavailable")
+	// ErrTimeout: no answer came within Config.FetchTimeout.
+	ErrTimeout = errors.New("timed out")
+
+	// ErrInvalidRef: the ID, stage or version ID can't name a secret.
+	ErrInvalidRef = errors.New("invalid secret reference")
+	// ErrNotAsked: a FetchMany made no request about this secret, since its caller has given
+	// up. Others that wait for the secret fetch it by themselves.
+	ErrNotAsked = errors.New("no request was made")
+)
+
+// An Error is what a Cache and a handle return: which secret could not be
+// had, why, and when it is asked for again. It holds no secret. Many callers may
+// get the same one, so nobody modifies it.
+type Error struct {
+	Ref Ref
+	// RetryIn is how long after the failure no other fetch is made, unless Refresh or
+	// Invalidate asks for one after a refusal; 0 if no fetch failed (a cancelled wait, a closed
+	// cache).
+	RetryIn time.Duration
+	// Err is the cause; it wraps the sentinel that fits.
+	Err error
+}
+
+// maxShown is how many characters of a Ref a text shows; Ref has them all.
+const maxShown = 200
+
+// Error says it in one line.
+func (e *Error) Error() string {
+	ref := e.Ref.String()
+	if ref == "" {
+		ref = `""`
+	}
+	if r := []rune(ref); len(r) > maxShown {
+		ref = string(r[:maxShown]) + "…"
+	}
+	if !utf8.ValidString(ref) || strings.ContainsFunc(ref, unicode.IsControl) {
+		ref = strconv.Quote(ref)
+	}
+	if e.RetryIn > 0 {
+		return fmt.Sprintf("secret %s: %v (no other fetch for %s)", ref, e.Err, e.RetryIn.Round(time.Millisecond))
+	}
+	return fmt.Sprintf("secret %s: %v", ref, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,149 @@
+// Package secret has the words that the other packages share. A [Ref] names a secret and one
+// of its versions; a [Source] fetches it; a [Value] is the answer, and its [Payload] the secret
+// itself, which no form of printing shows; an [Error] says why there is none.
+//
+// To read from another place than AWS, write a [Source], which has one method, and give it to
+// cache.New; package source/sourcetest tests it. One that can fetch several secrets in one
+// request is a [ManySource].
+package secret
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+)
+
+// Limits of the API, from the reference page of the GetSecretValue action:
+// SecretId and VersionStage by length, VersionId by its ClientRequestToken.
+const (
+	maxIDLen        = 2048
+	maxStageLen     = 256
+	minVersionIDLen = 32
+	maxVersionIDLen = 64
+)
+
+// CurrentStage is the version stage of the version that programs are to use.
+const CurrentStage = "AWSCURRENT"
+
+// A Ref names what to fetch: a secret and which of its versions. It is
+// comparable, and the key under which a Cache keeps a Value: a secret that is named in two
+// ways, by its name and by its ARN say, is kept and refreshed twice.
+type Ref struct {
+	// ID is the secret's name, its full ARN, or its ARN without the hyphen and
+	// six characters that Secrets Manager adds.
+	ID string
+
+	// Stage is the version stage, such as AWSCURRENT, AWSPREVIOUS or
+	// AWSPENDING. If Stage and VersionID are both empty, the Cache's
+	// default stage is meant.
+	Stage string
+
+	// VersionID pins one immutable version. A Stage given with it must be a
+	// stage of that version, or Secrets Manager refuses the request.
+	VersionID string
+}
+
+// String returns the Ref for people to read: prod/db, prod/db@AWSPREVIOUS, or
+// prod/db#version. It holds no secret.
+func (r Ref) String() string {
+	s := r.ID
+	if r.Stage != "" {
+		s += "@" + r.Stage
+	}
+	if r.VersionID != "" {
+		s += "#" + r.VersionID
+	}
+	return s
+}
+
+// Validate reports what Secrets Manager would refuse in r without being asked,
+// as an error that wraps [ErrInvalidRef]. An ID that begins with "arn:" must be
+// the ARN of a secret.
+func (r Ref) Validate() error {
+	if err := r.validateID(); err != nil {
+		return err
+	}
+	if err := checkText("version stage", r.Stage); err != nil {
+		return err
+	}
+	if n := utf8.RuneCountInString(r.Stage); n > maxStageLen {
+		return fmt.Errorf("%w: the version stage has %d characters; at most %d are allowed", ErrInvalidRef, n, maxStageLen)
+	}
+	if err := checkText("version ID", r.VersionID); err != nil {
+		return err
+	}
+	if n := utf8.RuneCountInString(r.VersionID); r.VersionID != "" && (n < minVersionIDLen || n > maxVersionIDLen) {
+		return fmt.Errorf("%w: the version ID has %d characters; Secrets Manager's have %d to %d, mostly a UUID",
+			ErrInvalidRef, n, minVersionIDLen, maxVersionIDLen)
+	}
+	return nil
+}
+
+func (r Ref) validateID() error {
+	if strings.TrimSpace(r.ID) == "" {
+		return fmt.Errorf("%w: the secret ID is empty; give a secret's name or ARN, such as prod/db", ErrInvalidRef)
+	}
+	if n := utf8.RuneCountInString(r.ID); n > maxIDLen {
+		return fmt.Errorf("%w: the secret ID has %d characters; at most %d are allowed", ErrInvalidRef, n, maxIDLen)
+	}
+	if err := checkText("secret ID", r.ID); err != nil {
+		return err
+	}
+	if strings.HasPrefix(r.ID, "arn:") {
+		if _, err := ParseARN(r.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkText refuses what can be no ID and would garble a log line.
+func checkText(what, s string) error {
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("%w: the %s is not valid UTF-8", ErrInvalidRef, what)
+	}
+	if i := strings.IndexFunc(s, unicode.IsControl); i >= 0 {
+		return fmt.Errorf("%w: the %s has a control character at byte %d; was it read with its line's end?", ErrInvalidRef, what, i)
+	}
+	return nil
+}
+
+// An ARN is the parts of a secret's Amazon Resource Name,
+// arn:Partition:secretsmanager:Region:Account:secret:Name.
+type ARN struct {
+	Partition string // aws, aws-cn, aws-us-gov, …
+	Region    string
+	Account   string
+	// Name is the secret's name; in a full ARN a hyphen and six random
+	// characters follow it. Nothing tells these from a name that ends alike.
+	Name string
+}
+
+// ParseARN takes a secret's ARN apart. Its errors wrap [ErrInvalidRef].
+func ParseARN(s string) (ARN, error) {
+	a, err := arn.Parse(s)
+	if err != nil {
+		return ARN{}, fmt.Errorf("%w: the ID begins with arn: but is no ARN; a secret's looks like "+
+			"arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3", ErrInvalidRef)
+	}
+	name, isSecret := strings.CutPrefix(a.Resource, "secret:")
+	switch {
+	case a.Service != "secretsmanager" || !isSecret:
+		return ARN{}, fmt.Errorf("%w: the ARN is not one of a secret (arn:…:secretsmanager:…:secret:NAME) but of service %q",
+			ErrInvalidRef, a.Service)
+	case name == "" || a.Partition == "" || a.Region == "" || a.AccountID == "":
+		return ARN{}, fmt.Errorf("%w: the secret's ARN lacks its partition, region, account or name", ErrInvalidRef)
+	}
+	return ARN{Partition: a.Partition, Region: a.Region, Account: a.AccountID, Name: name}, nil
+}
+
+// String puts the ARN together again.
+func (a ARN) String() string {
+	return arn.ARN{
+		Partition: a.Partition, Service: "secretsmanager", Region: a.Region,
+		AccountID: a.Account, Resource: "secret:" + a.Name,
+	}.String()
+}
