@@ -38,9 +38,6 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 	if set.set != nil {
 		set.refuse("WithSet is for New; a ByID is not of one secret that could be preloaded")
 	}
-	if set.isForDo() {
-		set.refuse("WithRejected, WithRetryBudget, WithMaxRejections and WithPending are for Secret.Do; a ByID has none")
-	}
 	return &ByID[T]{dec: decoderOf[T](set)}
 }
 
@@ -50,6 +47,25 @@ func (b *ByID[T]) Err() error {
 		return ErrZeroHandle
 	}
 	return b.dec.err()
+}
+
+// Secret returns a handle on the secret id, with the options that NewByID was given: for Do,
+// Watch, Preload and all else that a [Secret] has. Each call makes one, which has a decoded
+// value of its own and keeps the secret from being evicted; so keep the handle as long as it
+// is used, and no longer.
+func (b *ByID[T]) Secret(id string) *Secret[T] {
+	if b.isZero() {
+		return &Secret[T]{}
+	}
+	dec := b.dec
+	ref := dec.set.ref
+	ref.ID = id
+	if err := ref.Validate(); err != nil {
+		set := dec.set
+		set.fail(err)
+		dec = &decoder[T]{set: set}
+	}
+	return &Secret[T]{id: id, dec: dec}
 }
 
 func (b *ByID[T]) isZero() bool { return b == nil || b.dec == nil }

@@ -67,10 +67,14 @@ func (d *decoder[T]) prepare() *choice {
 
 // codecNow returns the codec that prepare would choose now.
 func (d *decoder[T]) codecNow() codec.Codec {
-	if d.set.codec != nil {
-		return d.set.codec
+	c := d.set.codec
+	if c == nil {
+		c = codec.For[T]()
 	}
-	return codec.For[T]()
+	if d.set.key != "" {
+		c = codec.Key(d.set.key, c)
+	}
+	return c
 }
 
 // err returns what is wrong with the settings or with T, by the codec that is chosen or

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"golang.org/x/sync/singleflight"
 
@@ -21,7 +22,7 @@ import (
 var (
 	defaultCache atomic.Pointer[engine.Cache]
 	building     singleflight.Group // of the default cache
-	byClient     sync.Map           // awssm.Client to *engine.Cache
+	byClient     sync.Map           // awssm.Client to weak.Pointer[engine.Cache]
 )
 
 // buildTimeout bounds the making of the default cache, which may ask the
@@ -38,6 +39,15 @@ const buildTimeout = 10 * time.Second
 func SetDefault(c *cache.Cache) {
 	defaultCache.Store((*engine.Cache)(c))
 	notifyOfDefault()
+}
+
+// CloseDefault closes the default cache, if there is one, as [cache.Cache.Close] does: at the
+// end of main, say, or between tests. A handle that is read after that has a new default cache
+// built, as at the start.
+func CloseDefault() error {
+	c := defaultCache.Swap(nil)
+	notifyOfDefault()
+	return c.Close()
 }
 
 func notifyOfDefault() {
@@ -159,8 +169,8 @@ func (set *settings) bound(c *engine.Cache) bool {
 }
 
 func clientCache(client awssm.Client) (*engine.Cache, error) {
-	if c, ok := byClient.Load(client); ok {
-		return c.(*engine.Cache), nil
+	if c := liveCache(client); c != nil {
+		return c, nil
 	}
 	from, err := awssm.New(client)
 	if err != nil {
@@ -170,6 +180,31 @@ func clientCache(client awssm.Client) (*engine.Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	winner, _ := byClient.LoadOrStore(client, c)
-	return winner.(*engine.Cache), nil
+	sweepClients()
+	for {
+		if winner := liveCache(client); winner != nil {
+			return winner, nil
+		}
+		dead, known := byClient.LoadOrStore(client, weak.Make(c))
+		if !known || byClient.CompareAndSwap(client, dead, weak.Make(c)) {
+			return c, nil
+		}
+	}
+}
+
+// liveCache returns the cache over client that a handle keeps, or nil.
+func liveCache(client awssm.Client) *engine.Cache {
+	if c, ok := byClient.Load(client); ok {
+		return c.(weak.Pointer[engine.Cache]).Value()
+	}
+	return nil
+}
+
+// sweepClients forgets the clients whose caches ended with their last handles.
+func sweepClients() {
+	for client, c := range byClient.Range {
+		if c.(weak.Pointer[engine.Cache]).Value() == nil {
+			byClient.CompareAndDelete(client, c)
+		}
+	}
 }

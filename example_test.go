@@ -222,12 +222,12 @@ func ExampleWithCodec() {
 	// Output: 5432 <nil>
 }
 
-func ExampleShared() {
+func ExampleWithShared() {
 	serve("prod/hosts", `["a.internal","b.internal"]`)
 
 	// A slice could be modified, so each Get would decode it afresh. Here
 	// nobody modifies it, so all get the same.
-	hosts := typedsecret.New[[]string]("prod/hosts", typedsecret.Shared())
+	hosts := typedsecret.New[[]string]("prod/hosts", typedsecret.WithShared())
 
 	fmt.Println(hosts.Get(context.Background()))
 	// Output: [a.internal b.internal] <nil>

@@ -108,7 +108,7 @@ func TestRightOptionsAreNoError(t *testing.T) {
 	for _, opts := range [][]typedsecret.Option{
 		nil,
 		{nil},
-		{typedsecret.WithCodec(codec.JSON{Strict: true}), typedsecret.Shared(), typedsecret.WithStage("AWSPREVIOUS")},
+		{typedsecret.WithCodec(codec.JSON{Strict: true}), typedsecret.WithShared(), typedsecret.WithStage("AWSPREVIOUS")},
 		{typedsecret.WithVersionID("11111111-2222-3333-4444-555555555555")},
 	} {
 		handle := typedsecret.New[string]("prod/db", opts...)

@@ -46,6 +46,11 @@ type Preloader struct {
 	// Interval is the least time between the starts of two requests; 0 by default, and
 	// a negative one counts as 0. A positive one must be at least 1 ms.
 	Interval time.Duration
+	// Retry waits out an outage: what failed with an error that [IsTransient] is tried again,
+	// as soon as the cache's back-off allows it, until all of it is there, ctx is done, or what
+	// is left can't mend itself. The error is that of the last try. By default Preload tries
+	// once.
+	Retry bool
 }
 
 // Preload is like the function [Preload].
@@ -56,6 +61,64 @@ func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 	if err := errors.Join(units.Check("Preloader.Jitter", p.Jitter), units.Check("Preloader.Interval", p.Interval)); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 	}
+	errs := p.once(ctx, handles)
+	for p.Retry && p.pause(ctx, errs) {
+		p.retry(ctx, handles, errs)
+	}
+	return errors.Join(errs...)
+}
+
+// retry preloads again what failed and may mend itself.
+func (p Preloader) retry(ctx context.Context, handles []Handle, errs []error) {
+	var failed []Handle
+	var at []int
+	for i, err := range errs {
+		if IsTransient(err) {
+			failed, at = append(failed, handles[i]), append(at, i)
+		}
+	}
+	p.Jitter = 0
+	for i, err := range p.once(ctx, failed) {
+		if err == nil || ctx.Err() == nil { // else the error before says more
+			errs[at[i]] = err
+		}
+	}
+}
+
+// minRetryDelay keeps two tries of a Preloader apart, whatever the back-off says.
+const minRetryDelay = 100 * time.Millisecond
+
+// pause waits until what may mend itself can be tried again. It reports whether there is such,
+// and ctx has not ended.
+func (p Preloader) pause(ctx context.Context, errs []error) bool {
+	delay := time.Duration(-1)
+	for _, err := range errs {
+		if !IsTransient(err) {
+			continue
+		}
+		after := minRetryDelay
+		if e, ok := errors.AsType[*Error](err); ok {
+			after = max(after, e.RetryIn)
+		}
+		if delay < 0 || after < delay {
+			delay = after
+		}
+	}
+	if delay < 0 || ctx.Err() != nil {
+		return false
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// once preloads handles, and returns the error of each.
+func (p Preloader) once(ctx context.Context, handles []Handle) []error {
 	errs := make([]error, len(handles))
 	of := map[*engine.Cache][]int{} // indices of handles
 	entries := make([]*engine.Entry, len(handles))
@@ -91,7 +154,7 @@ func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 		})
 	}
 	running.Wait()
-	return errors.Join(errs...)
+	return errs
 }
 
 var errNotSettled = errors.New("a codec or a method of the type ended the goroutine that decoded it, by runtime.Goexit")

@@ -87,7 +87,7 @@ func TestHandlesShowNoSecret(t *testing.T) {
 				object := typedsecret.New[password]("json", typedsecret.WithCache(c), typedsecret.WithCodec(codec.JSON{}))
 				cloned := typedsecret.New[passwordList]("list")
 				afresh := typedsecret.New[map[string]string]("json")
-				shared := typedsecret.New[*password]("json", typedsecret.Shared())
+				shared := typedsecret.New[*password]("json", typedsecret.WithShared())
 				raw := typedsecret.New[[]byte]("text")
 				byID := typedsecret.NewByID[password]()
 				infos := []typedsecret.Info{
@@ -100,7 +100,7 @@ func TestHandlesShowNoSecret(t *testing.T) {
 					wrapped(text), wrapped(object), wrapped(cloned), wrapped(afresh), wrapped(shared), wrapped(raw), wrapped(byID), wrapped(&infos),
 					{struct{ *typedsecret.Secret[string] }{text}, struct{ *typedsecret.ByID[password] }{byID}},
 					{object.Get, object.Refresh, byID.Get, typedsecret.Inject(text, func(context.Context, string, int) (int, error) { return 0, nil })},
-					{typedsecret.WithCache(c), typedsecret.Shared()},
+					{typedsecret.WithCache(c), typedsecret.WithShared()},
 				} {
 					wantSilent(t, hidden, things...)
 				}

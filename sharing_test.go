@@ -151,7 +151,7 @@ func TestSharingIsDecidedByType(t *testing.T) {
 				t.Errorf("with a hook three Gets decoded %d times, want %d", hooked, fresh)
 			}
 			// Shared is the user's word, whatever T is.
-			if got, hooked := row.read(t, row.payload, typedsecret.Shared()); got != once || hooked != fresh {
+			if got, hooked := row.read(t, row.payload, typedsecret.WithShared()); got != once || hooked != fresh {
 				t.Errorf("Shared: three Gets decoded %d times, with a hook %d", got, hooked)
 			}
 		})
@@ -194,7 +194,7 @@ func TestKeysAndCertificatesAreShared(t *testing.T) {
 
 // TestSharedSharesWhatCouldBeModified on the caller's word.
 func TestSharedSharesWhatCouldBeModified(t *testing.T) {
-	handle := typedsecret.New[map[string]string]("k", typedsecret.Shared(),
+	handle := typedsecret.New[map[string]string]("k", typedsecret.WithShared(),
 		typedsecret.WithCache(open(t, storing("k", `{"a":"b"}`), cache.Config{})))
 	must[map[string]string](t)(handle.Get(t.Context()))["a"] = "seen by all"
 	wantGet(t, handle, map[string]string{"a": "seen by all"})

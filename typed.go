@@ -11,6 +11,12 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
+// A Getter gives the present value of a secret. It is what code that only reads should accept,
+// so that its tests can pass a [Static] or any type of theirs. A [Secret] is a Getter.
+type Getter[T any] interface {
+	Get(ctx context.Context) (T, error)
+}
+
 // A Secret is a handle on one secret, read as a T. It is safe for concurrent use
 // and meant to live as long as the program. Make one with [New].
 //
@@ -19,7 +25,7 @@ import (
 // once per version, and so is one that its codec declares to be shared, as keys
 // and certificates are; a T with a method Clone() T is decoded once and cloned for
 // each Get; any other T is decoded afresh for each Get, unless the option
-// [Shared] says that nobody modifies it.
+// [WithShared] says that nobody modifies it.
 //
 // The strings of such a T may be parts of the secret as it is cached. One that is kept
 // longer than the secret is best kept as a strings.Clone.
@@ -33,6 +39,7 @@ type Secret[T any] struct {
 	id    string
 	dec   *decoder[T] // nil if New did not make the Secret
 	gate  atomic.Pointer[gate]
+	past  atomic.Pointer[past[T]] // for Versions; nil until it is called
 }
 
 // New declares a handle on the secret id: a name, a full ARN, or an ARN without its last
@@ -42,6 +49,9 @@ type Secret[T any] struct {
 // counts, but a wrong one stays an error. A nil Option has no effect.
 func New[T any](id string, opts ...Option) *Secret[T] {
 	set := newSettings(opts)
+	if set.set != nil {
+		id = set.set.name(id)
+	}
 	ref := set.ref
 	ref.ID = id
 	set.fail(ref.Validate())
@@ -66,7 +76,7 @@ func (s *Secret[T]) Err() error {
 	return nil
 }
 
-// ID returns the ID that New was given.
+// ID returns the ID that New was given, after the Prefix of its [Set] if it has one.
 func (s *Secret[T]) ID() string {
 	if s == nil {
 		return ""

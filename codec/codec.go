@@ -74,7 +74,7 @@ func decodeInto(c Codec, data []byte, into any, t reflect.Type) (err error) {
 		return refuse(t, "the codec is nil")
 	}
 	switch c.(type) {
-	case JSON, Text, Bytes, PEM, selfCopying:
+	case JSON, Text, Bytes, PEM, keyed, selfCopying:
 	default:
 		// A codec from outside may forget that it must not keep data.
 		data = bytes.Clone(data)

@@ -172,3 +172,15 @@ func ExampleValidator() {
 	fmt.Println(err)
 	// Output: codec: decoding codec_test.APIKey: invalid value: an API key has at least 20 characters
 }
+
+// One key of a secret that other programs read whole.
+func ExampleKey() {
+	secret := []byte(`{"username":"app","password":"pa55word"}`)
+	password, err := codec.Decode[string](codec.Key("password", codec.Text{}), secret)
+	fmt.Println(len(password), err)
+	_, err = codec.Decode[string](codec.Key("Password", codec.Text{}), secret)
+	fmt.Println(err)
+	// Output:
+	// 8 <nil>
+	// codec: decoding string: missing key "Password" (field of WithKey, the secret has "password" and case counts)
+}

@@ -26,6 +26,7 @@ type Cache struct {
 	done   context.Context // ends with Close
 	cancel context.CancelFunc
 
+	fixed  *Snapshot // of NewFixed: the answer to all reads; else nil
 	index  index
 	common sync.Map // for Common
 	clock  coarseClock
@@ -86,6 +87,9 @@ func New(source Source, cfg Config) (*Cache, error) {
 func (c *Cache) Invalidate(ref Ref) error {
 	if c == nil || c.source == nil {
 		return &Error{Ref: ref, Err: ErrNilCache}
+	}
+	if c.fixed != nil {
+		return nil
 	}
 	ref = c.resolve(ref)
 	now := c.now()

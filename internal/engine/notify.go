@@ -58,6 +58,9 @@ func (c *Cache) notifyAll() {
 // before: after that time Get refreshes the secret, or tries to.
 func (e *Entry) Quiet() time.Duration {
 	c := e.cache
+	if c.fixed != nil {
+		return never
+	}
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()

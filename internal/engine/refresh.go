@@ -47,6 +47,9 @@ func (e *Entry) RefreshRecent(ctx context.Context) (*Snapshot, error) {
 
 // force is a read that wants a forced fetch.
 func (c *Cache) force(ctx context.Context, q query, asks kind) (*Snapshot, error) {
+	if c.fixed != nil {
+		return c.fixed, nil
+	}
 	if ctx == nil {
 		ctx = context.Background()
 	}
