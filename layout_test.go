@@ -64,7 +64,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		"codec":             {},
 		"backoff":           {},
 		"hook":              {},
-		"secrettest":        {},
+		"secrettest":        {"cache", "source/awssm"},
 		"rejected":          {},
 		"secret":            {},
 		"cache":             {"backoff", "hook", "secret"},
