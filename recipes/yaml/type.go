@@ -55,7 +55,7 @@ func (s *search) look(t reflect.Type, path string) {
 			return
 		}
 		if _, ok := pointer.MethodByName("UnmarshalYAML"); ok {
-			s.ignored = name(t, path) + " has an UnmarshalYAML method, which codec/yaml does not call; give it an UnmarshalJSON method, which gets the YAML as JSON"
+			s.ignored = name(t, path) + " has an UnmarshalYAML method, which recipes/yaml does not call; give it an UnmarshalJSON method, which gets the YAML as JSON"
 			return
 		}
 	}
@@ -78,7 +78,7 @@ func (s *search) lookAtField(t reflect.Type, f reflect.StructField, path string)
 	switch {
 	case s.ignored != "" || jsonTag == "-" || !f.IsExported() && !f.Anonymous:
 	case hasYAML && !hasJSON && !isInline:
-		s.ignored = fmt.Sprintf("the field %s of %s has the tag yaml:%q and no json tag, which is the one that codec/yaml reads; add it", f.Name, name(t, path), yamlTag)
+		s.ignored = fmt.Sprintf("the field %s of %s has the tag yaml:%q and no json tag, which is the one that recipes/yaml reads; add it", f.Name, name(t, path), yamlTag)
 	default:
 		s.look(f.Type, strings.TrimPrefix(path+"."+f.Name, "."))
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/codec"
-	"github.com/typedsecret/typedsecret/codec/yaml"
+	"github.com/typedsecret/typedsecret/recipes/yaml"
 )
 
 type (
@@ -64,7 +64,7 @@ func TestATypeThatWouldStayEmptyIsRefused(t *testing.T) {
 		refuses[lists]("a yaml tag further down", "in: {a: []}", `the field Password of yaml_test.yamlTag (at In[*][*]) has the tag yaml:"password"`),
 		refuses[yamlName]("a yaml tag on what is embedded", "creds: {}", `the field creds of yaml_test.yamlName has the tag yaml:"creds"`),
 		refuses[yamlOut]("a yaml tag that says no", "Host: h", `the field Notes of yaml_test.yamlOut has the tag yaml:"-"`),
-		refuses[readsYAML]("UnmarshalYAML", "Password: p", "yaml_test.readsYAML has an UnmarshalYAML method, which codec/yaml does not call"),
+		refuses[readsYAML]("UnmarshalYAML", "Password: p", "yaml_test.readsYAML has an UnmarshalYAML method, which recipes/yaml does not call"),
 		refuses[map[string]*readsYAML]("UnmarshalYAML further down", "a: {Password: p}", "yaml_test.readsYAML (at [*]) has an UnmarshalYAML method"),
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-module github.com/typedsecret/typedsecret/codec/yaml
+module github.com/typedsecret/typedsecret/recipes/yaml
 
 go 1.26.0
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/typedsecret/typedsecret/codec"
-	"github.com/typedsecret/typedsecret/codec/yaml"
+	"github.com/typedsecret/typedsecret/recipes/yaml"
 )
 
 // SMTP is decoded from YAML wherever it is read, once that is registered.

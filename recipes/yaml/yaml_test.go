@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/typedsecret/typedsecret/codec"
-	"github.com/typedsecret/typedsecret/codec/yaml"
+	"github.com/typedsecret/typedsecret/recipes/yaml"
 )
 
 type creds struct {
