@@ -1,36 +1,50 @@
-package typedsecret_test
+// Package cost measures what a read costs: nothing is allocated where the value is in memory.
+package cost_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
+// A counter counts what the codec is asked for.
+type counter struct {
+	codec.JSON
+	calls atomic.Int64
+}
+
+func (c *counter) Decode(data []byte, into any) error {
+	c.calls.Add(1)
+	return c.JSON.Decode(data, into)
+}
+
 // TestWarmReadsDoNotAllocate nor decode, whatever the state of the context.
 func TestWarmReadsDoNotAllocate(t *testing.T) {
-	source := storing("prod/db", rdsSecret)
-	c := open(t, source, cache.Config{})
-	setDefault(t, c)
+	source := handletest.Storing("prod/db", rdsSecret)
+	c := handletest.Open(t, source, cache.Config{})
+	handletest.SetDefault(t, c)
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
-	decodes := counting(codec.JSON{})
+	decodes := new(counter)
 	byDefault := typedsecret.New[fiveFields]("prod/db", typedsecret.WithCodec(decodes))
 	byCache := typedsecret.New[fiveFields]("prod/db", typedsecret.WithCache(c), typedsecret.WithCodec(decodes))
 	byID := typedsecret.NewByID[fiveFields](typedsecret.WithCodec(decodes))
 	server := secrettest.New(t)
 	server.Seed(t, "prod/db", rdsSecret)
-	byClient := typedsecret.NewByID[fiveFields](typedsecret.WithClient(client(server)), typedsecret.WithCodec(decodes))
+	byClient := typedsecret.NewByID[fiveFields](typedsecret.WithClient(handletest.ClientByURL(server)), typedsecret.WithCodec(decodes))
 	key := typedsecret.New[string]("prod/db")
 	injected := typedsecret.Inject(byDefault, func(_ context.Context, v fiveFields, n int) (int, error) { return v.Port + n, nil })
 
 	var given fiveFields
 	take := func(_ context.Context, v fiveFields) error { given = v; return nil }
 
-	must[fiveFields](t)(byCache.Get(t.Context()))
+	handletest.Must[fiveFields](t)(byCache.Get(t.Context()))
 	for name, row := range map[string]struct {
 		read func() (fiveFields, error)
 		want float64
@@ -47,7 +61,7 @@ func TestWarmReadsDoNotAllocate(t *testing.T) {
 		"ByID.GetWithInfo: Info.Stages":   {func() (fiveFields, error) { v, _, err := byID.GetWithInfo(t.Context(), "prod/db"); return v, err }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			must[fiveFields](t)(row.read())
+			handletest.Must[fiveFields](t)(row.read())
 			got := testing.AllocsPerRun(1000, func() {
 				if v, err := row.read(); err != nil || v.Port != 5432 {
 					t.Fatal(v.Port, err)
@@ -58,8 +72,10 @@ func TestWarmReadsDoNotAllocate(t *testing.T) {
 			}
 		})
 	}
-	decodes.want(t, 4) // by four handles
-	if source.count() != 1 || server.Calls("GetSecretValue") != 1 {
-		t.Errorf("%d and %d fetches, want one each", source.count(), server.Calls("GetSecretValue"))
+	if n := decodes.calls.Load(); n != 4 { // by four handles
+		t.Errorf("the codec was called %d times, want 4", n)
+	}
+	if source.Count() != 1 || server.Calls("GetSecretValue") != 1 {
+		t.Errorf("%d and %d fetches, want one each", source.Count(), server.Calls("GetSecretValue"))
 	}
 }

@@ -1,4 +1,5 @@
-package typedsecret_test
+// Package golden reads secrets as they are found in the wild, from end to end.
+package golden_test
 
 import (
 	"errors"
@@ -11,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
@@ -34,12 +35,13 @@ type login struct {
 	Password string `json:"password"`
 }
 
-const goldenDir = "testdata/secrets"
+// goldenDir is the folder in the root.
+const goldenDir = "../../../testdata/secrets"
 
-// goldenSecrets seeds a server with each file of testdata/secrets, under the
-// file's name.
-func goldenSecrets(t *testing.T) (server *secrettest.Server, names []string) {
-	server = secrettest.New(t)
+// goldenSecrets makes a cache over a server that has each file of testdata/secrets, under
+// the file's name.
+func goldenSecrets(t *testing.T) (with typedsecret.Option, names []string) {
+	server, c := secrettest.NewCache(t)
 	files, err := filepath.Glob(filepath.Join(goldenDir, "*.*"))
 	if err != nil {
 		t.Fatal(err)
@@ -60,13 +62,13 @@ func goldenSecrets(t *testing.T) (server *secrettest.Server, names []string) {
 		}
 		names = append(names, name)
 	}
-	return server, names
+	return typedsecret.WithCache(c), names
 }
 
 // golden returns a test that reads a secret as a T, from end to end.
 func golden[T any](want T, opts ...typedsecret.Option) func(*testing.T, string, typedsecret.Option) {
 	return func(t *testing.T, id string, with typedsecret.Option) {
-		wantGet(t, typedsecret.New[T](id, append(opts, with)...), want)
+		handletest.WantGet(t, typedsecret.New[T](id, append(opts, with)...), want)
 	}
 }
 
@@ -96,8 +98,7 @@ func TestSecretsFromTheWildAreDecoded(t *testing.T) {
 		"api-key.txt":      golden("sk_live_not_a_real_key"),
 		"hmac-key.bin":     golden([]byte("\x00\x9f\xfe\xffhmac\r\n\x00\x01\x02\x03\x04\x05")),
 	}
-	server, names := goldenSecrets(t)
-	with := typedsecret.WithCache(over(t, server, cache.Config{}))
+	with, names := goldenSecrets(t)
 	for _, name := range names {
 		test, ok := tests[name]
 		if !ok {
@@ -113,8 +114,7 @@ func TestSecretsFromTheWildAreDecoded(t *testing.T) {
 }
 
 func TestAPortAsTextIsRefusedWithItsRemedies(t *testing.T) {
-	server, _ := goldenSecrets(t)
-	with := typedsecret.WithCache(over(t, server, cache.Config{}))
+	with, _ := goldenSecrets(t)
 	_, err := typedsecret.New[database]("rds-mysql-port-as-text.json", with).Get(t.Context())
 	if err == nil {
 		t.Fatal("it was accepted")
@@ -127,8 +127,7 @@ func TestAPortAsTextIsRefusedWithItsRemedies(t *testing.T) {
 }
 
 func TestMasterUserSecretOfRDSLacksWhatADatabaseNeeds(t *testing.T) {
-	server, _ := goldenSecrets(t)
-	with := typedsecret.WithCache(over(t, server, cache.Config{}))
+	with, _ := goldenSecrets(t)
 	_, err := typedsecret.New[database]("rds-managed-master-user.json", with).Get(t.Context())
 	refused, ok := errors.AsType[*codec.Error](err)
 	if !ok {

@@ -1,4 +1,4 @@
-package typedsecret_test
+package rotation_test
 
 import (
 	"context"
@@ -11,21 +11,22 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/internal/observed"
 )
 
 var pending = []typedsecret.Option{typedsecret.WithPending()}
 
 func TestThePendingVersionIsTriedInTheWindow(t *testing.T) {
-	for name, cfg := range map[string]cache.Config{"by default": {}, "with a hook": {Hook: flip{}}, "in a cache of one": {MaxSize: 1}} {
+	for name, cfg := range map[string]cache.Config{"by default": {}, "with a hook": {Hook: handletest.Flip{}}, "in a cache of one": {MaxSize: 1}} {
 		t.Run(name, func(t *testing.T) {
 			events := &observed.Journal{}
 			cfg.Observer = events
 			inWindow(t, cfg, pending, func(t *testing.T, w *window) {
 				took, err := w.do(t.Context())
 				wantLetIn(t, took, err, 0, 0)
-				w.db.wantTries(t, "one", "two")
-				wantGet(t, w.handle, "one") // Get doesn't return what is pending
+				w.db.WantTries(t, "one", "two")
+				handletest.WantGet(t, w.handle, "one") // Get doesn't return what is pending
 				for range 9 {
 					took, err = w.do(t.Context())
 					wantLetIn(t, took, err, 0, 0)
@@ -46,10 +47,10 @@ func TestThePendingVersionIsTriedInTheWindow(t *testing.T) {
 func TestAPendingVersionThatIsRefusedIsToldOfAsWhatItIs(t *testing.T) {
 	events := &observed.Journal{}
 	inWindow(t, cache.Config{Observer: events}, append(pending, typedsecret.WithRetryBudget(0)), func(t *testing.T, w *window) {
-		w.db.set("three") // what is pending was left behind
+		w.db.Set("three") // what is pending was left behind
 		took, err := w.do(t.Context())
-		wantRefused(t, err)
-		w.db.wantTries(t, "one", "two")
+		handletest.WantRefused(t, err)
+		w.db.WantTries(t, "one", "two")
 		if took != 0 {
 			t.Errorf("took %v", took)
 		}
@@ -65,22 +66,22 @@ func TestWhatARefreshBroughtIsTriedBeforeWhatIsPending(t *testing.T) {
 		w.after(0, func(v *vault) { v.stages = map[string]string{"AWSCURRENT": "two", "AWSPENDING": "three"} })
 		took, err := w.do(t.Context())
 		wantLetIn(t, took, err, 0, 0)
-		w.db.wantTries(t, "one", "two")
+		w.db.WantTries(t, "one", "two")
 	})
 }
 
 func TestWhatIsPendingBehindANewVersionIsTriedNext(t *testing.T) {
 	inWindow(t, cache.Config{}, pending, func(t *testing.T, w *window) {
-		w.db.set("three")
+		w.db.Set("three")
 		w.after(0, func(v *vault) { v.stages = map[string]string{"AWSCURRENT": "two", "AWSPENDING": "three"} })
 		took, err := w.do(t.Context())
 		wantLetIn(t, took, err, 25*time.Millisecond, 50*time.Millisecond)
-		w.db.wantTries(t, "one", "two", "three")
+		w.db.WantTries(t, "one", "two", "three")
 	})
 }
 
 func TestAPendingVersionThatComesLaterIsFound(t *testing.T) {
-	inWindow(t, cache.Config{Backoff: eager.Backoff}, pending, func(t *testing.T, w *window) {
+	inWindow(t, cache.Config{Backoff: handletest.Eager().Backoff}, pending, func(t *testing.T, w *window) {
 		w.after(0, func(v *vault) { delete(v.stages, "AWSPENDING") })
 		w.after(2*time.Second, func(v *vault) { v.stages["AWSPENDING"] = "two" })
 		took, err := w.do(t.Context())
@@ -101,7 +102,7 @@ func TestAPendingVersionThatIsNoneHarmsNothing(t *testing.T) {
 				events := &observed.Journal{}
 				source := &vault{stages: map[string]string{"AWSCURRENT": "1"}, calls: map[string]int{}}
 				source.after(0, change)
-				c := open(t, source, cache.Config{Observer: events})
+				c := handletest.Open(t, source, cache.Config{Observer: events})
 				newHandle := func() *typedsecret.Secret[int] {
 					return typedsecret.New[int]("db", typedsecret.WithPending(), typedsecret.WithCache(c))
 				}
@@ -111,13 +112,13 @@ func TestAPendingVersionThatIsNoneHarmsNothing(t *testing.T) {
 							t.Errorf("tried %d", pin)
 						}
 						if pin != good {
-							return typedsecret.Rejected(&refusal{})
+							return typedsecret.Rejected(&handletest.Refusal{})
 						}
 						return nil
 					}
 				}
 				err := newHandle().Do(t.Context(), accepts(3))
-				wantRefused(t, err)
+				handletest.WantRefused(t, err)
 				if tries := len(observed.Of[hook.Rejected](events)); tries > 5 {
 					t.Errorf("%d tries in 10 s: one version is tried twice each time", tries)
 				}

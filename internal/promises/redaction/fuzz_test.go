@@ -1,4 +1,4 @@
-package typedsecret_test
+package redaction_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 )
 
 // scramble makes a secret of random-looking letters from what the fuzzer found, so
@@ -62,7 +63,7 @@ func FuzzRedaction(f *testing.F) {
 			return // by chance it is in the document's own text
 		}
 		var said []any
-		source := storing("k", mutated(strings.ReplaceAll(doc, "$S", secret), edits))
+		source := handletest.Storing("k", mutated(strings.ReplaceAll(doc, "$S", secret), edits))
 		observer := hook.ObserverFunc(func(_ context.Context, e hook.Event) { said = append(said, e) })
 		c, err := cache.New(source, cache.Config{Observer: observer})
 		if err != nil {

@@ -1,4 +1,4 @@
-package typedsecret_test
+package rotation_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 )
 
 // current moves AWSCURRENT.
@@ -47,7 +48,7 @@ func TestAVersionThatBecomesCurrentAgainIsTried(t *testing.T) {
 					}
 					time.Sleep(idle)
 					// It is undone: first in the database.
-					w.db.set("one")
+					w.db.Set("one")
 					for range 3 {
 						ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 						w.do(ctx)
@@ -66,20 +67,20 @@ func TestAVersionThatBecomesCurrentAgainIsTried(t *testing.T) {
 // TestACallThatIsAcceptedEndsTheHaste of calls that are perhaps refused.
 func TestACallThatIsAcceptedEndsTheHaste(t *testing.T) {
 	inWindow(t, cache.Config{}, nil, func(t *testing.T, w *window) {
-		w.db.set("one")
-		err := w.handle.Do(t.Context(), func(context.Context, string) error { return typedsecret.MaybeRejected(&refusal{}) })
-		wantRefused(t, err)
+		w.db.Set("one")
+		err := w.handle.Do(t.Context(), func(context.Context, string) error { return typedsecret.MaybeRejected(&handletest.Refusal{}) })
+		handletest.WantRefused(t, err)
 		for range 10 {
 			time.Sleep(time.Second)
 			took, err := w.do(t.Context())
 			wantLetIn(t, took, err, 0, 0)
 		}
-		w.db.set("two")
+		w.db.Set("two")
 		w.after(3*time.Second, finishSecret)
 		began := time.Now()
 		err = w.handle.Do(t.Context(), func(ctx context.Context, password string) error {
-			if err := w.db.login(ctx, password); err != nil {
-				return typedsecret.MaybeRejected(&refusal{})
+			if err := w.db.Login(ctx, password); err != nil {
+				return typedsecret.MaybeRejected(&handletest.Refusal{})
 			}
 			return nil
 		})
@@ -94,7 +95,7 @@ type failingKMS struct {
 }
 
 func (failingKMS) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
-	return inverted(b), nil
+	return handletest.Inverted(b), nil
 }
 
 func (m failingKMS) Get(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
@@ -104,7 +105,7 @@ func (m failingKMS) Get(_ context.Context, _ hook.Item, b []byte) ([]byte, error
 	if m.fails.Load() {
 		return nil, errors.New("KMS is not there")
 	}
-	return inverted(b), nil
+	return handletest.Inverted(b), nil
 }
 
 // TestACallWhoseHookFailsWaits, also when the gate has changed.
@@ -113,11 +114,11 @@ func TestACallWhoseHookFailsWaits(t *testing.T) {
 	inWindow(t, cache.Config{Hook: m}, nil, func(t *testing.T, w *window) {
 		slow := func(ctx context.Context, password string) error {
 			time.Sleep(600 * time.Millisecond)
-			return w.db.login(ctx, password)
+			return w.db.Login(ctx, password)
 		}
 		var all sync.WaitGroup
 		for range 3 {
-			all.Go(func() { wantRefused(t, w.handle.Do(t.Context(), slow)) })
+			all.Go(func() { handletest.WantRefused(t, w.handle.Do(t.Context(), slow)) })
 		}
 		time.Sleep(2 * time.Second) // a call is under way
 		m.fails.Store(true)
@@ -133,7 +134,7 @@ func TestACallWhoseHookFailsWaits(t *testing.T) {
 func TestNoCallIsMadeAfterItsContextsEnd(t *testing.T) {
 	for range 30 {
 		inWindow(t, cache.Config{}, most(2), func(t *testing.T, w *window) {
-			w.db.set("one")
+			w.db.Set("one")
 			ctx, cancel := context.WithCancel(t.Context())
 			var calls sync.WaitGroup
 			calls.Go(func() {
@@ -169,7 +170,7 @@ func TestAGoroutineThatEndsLeavesItsPlace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWindow(t, cache.Config{}, append(most(2), ending.opts...), func(t *testing.T, w *window) {
-				w.db.set("one")
+				w.db.Set("one")
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
@@ -188,11 +189,11 @@ func TestAGoroutineThatEndsLeavesItsPlace(t *testing.T) {
 // TestOnlyAWholeBudgetIsInVain: not the rest of one, for a version that came at its end.
 func TestOnlyAWholeBudgetIsInVain(t *testing.T) {
 	inWindow(t, cache.Config{}, nil, func(t *testing.T, w *window) {
-		w.db.set("nobody's") // a replica lags
+		w.db.Set("nobody's") // a replica lags
 		w.after(8*time.Second, finishSecret)
 		_, err := w.do(t.Context())
-		wantRefused(t, err)
-		time.AfterFunc(2*time.Second, func() { w.db.set("two") })
+		handletest.WantRefused(t, err)
+		time.AfterFunc(2*time.Second, func() { w.db.Set("two") })
 		took, err := w.do(t.Context())
 		wantLetIn(t, took, err, 2*time.Second, 5*time.Second)
 	})
@@ -211,7 +212,7 @@ func TestRepeatsOfDoubtedCallsAreShared(t *testing.T) {
 					calls.Add(1)
 					s.handle.Do(t.Context(), func(context.Context, string) error {
 						tries.Add(1)
-						return typedsecret.MaybeRejected(&refusal{})
+						return typedsecret.MaybeRejected(&handletest.Refusal{})
 					})
 				}
 			})

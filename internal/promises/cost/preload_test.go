@@ -1,4 +1,4 @@
-package typedsecret_test
+package cost_test
 
 import (
 	"fmt"
@@ -7,7 +7,9 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
 // BenchmarkReady is how long a service takes until it has its 100 secrets, over a
@@ -16,6 +18,10 @@ func BenchmarkReady(b *testing.B) {
 	server := secrettest.New(b)
 	for i := range 100 {
 		server.Seed(b, fmt.Sprint("many/", i), "value")
+	}
+	source, err := awssm.New(handletest.ClientByURL(server))
+	if err != nil {
+		b.Fatal(err)
 	}
 	server.Fail(b, secrettest.Fault{Latency: 20 * time.Millisecond})
 	for name, ready := range map[string]func([]typedsecret.Handle) error{
@@ -32,7 +38,7 @@ func BenchmarkReady(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
-				with := typedsecret.WithCache(over(b, server, cache.Config{}))
+				with := typedsecret.WithCache(handletest.Open(b, source, cache.Config{}))
 				handles := make([]typedsecret.Handle, 100)
 				for i := range handles {
 					handles[i] = typedsecret.New[string](fmt.Sprint("many/", i), with)

@@ -1,4 +1,5 @@
-package typedsecret_test
+// Package outage tests what readers get while a source hangs.
+package outage_test
 
 import (
 	"context"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/failover"
 )
@@ -19,11 +21,13 @@ import (
 // A hangingStore hangs from the moment that hang is called, and gives what its store
 // holds before. A hung fetch ends with its context.
 type hangingStore struct {
-	*store
+	*handletest.Store
 	hung chan struct{}
 }
 
-func thatHangs(s *store) *hangingStore { return &hangingStore{store: s, hung: make(chan struct{})} }
+func thatHangs(s *handletest.Store) *hangingStore {
+	return &hangingStore{Store: s, hung: make(chan struct{})}
+}
 
 func (h *hangingStore) hang() { close(h.hung) }
 
@@ -33,7 +37,7 @@ func (h *hangingStore) Fetch(ctx context.Context, ref secret.Ref) (secret.Value,
 		<-ctx.Done()
 		return secret.Value{}, ctx.Err()
 	default:
-		return h.store.Fetch(ctx, ref)
+		return h.Store.Fetch(ctx, ref)
 	}
 }
 
@@ -102,8 +106,8 @@ func TestAHangingOutageCostsNoReaderItsDeadline(t *testing.T) {
 		for name := range readersOf(nil) {
 			t.Run(name+" each "+every.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					source := thatHangs(storing("db", "good"))
-					c := open(t, source, cache.Config{})
+					source := thatHangs(handletest.Storing("db", "good"))
+					c := handletest.Open(t, source, cache.Config{})
 					read := readersOf(typedsecret.WithCache(c))[name]
 					if _, err := read(t.Context()); err != nil {
 						t.Fatal(err)
@@ -122,8 +126,8 @@ func TestAReaderOfAHangingSourceKeepsMostOfItsTime(t *testing.T) {
 	for name := range readersOf(nil) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				source := thatHangs(storing("db", "good"))
-				read := readersOf(typedsecret.WithCache(open(t, source, cache.Config{})))[name]
+				source := thatHangs(handletest.Storing("db", "good"))
+				read := readersOf(typedsecret.WithCache(handletest.Open(t, source, cache.Config{})))[name]
 				if _, err := read(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -149,14 +153,14 @@ func TestOverFailoverAHangingRegionCostsNoReaderItsDeadline(t *testing.T) {
 	for name := range readersOf(nil) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				primary := thatHangs(storing("db", "good"))
+				primary := thatHangs(handletest.Storing("db", "good"))
 				source, err := failover.New(
 					failover.Region{Name: "eu-west-1", Source: primary},
-					failover.Region{Name: "eu-central-1", Source: storing("db", "good")})
+					failover.Region{Name: "eu-central-1", Source: handletest.Storing("db", "good")})
 				if err != nil {
 					t.Fatal(err)
 				}
-				read := readersOf(typedsecret.WithCache(open(t, source, cache.Config{})))[name]
+				read := readersOf(typedsecret.WithCache(handletest.Open(t, source, cache.Config{})))[name]
 				if _, err := read(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -189,14 +193,14 @@ func TestAStartInAHangingOutageReadsTheSealedFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cfg := cache.Config{}.WithSealedFile(filepath.Join(t.TempDir(), "secrets.sealed"), sealerOf(t))
-				source := thatHangs(storing("db", "good"))
-				before := open(t, source, cfg)
+				source := thatHangs(handletest.Storing("db", "good"))
+				before := handletest.Open(t, source, cfg)
 				if _, err := before.Get(t.Context(), secret.Ref{ID: "db"}); err != nil {
 					t.Fatal(err)
 				}
 				before.Close()
 				source.hang()
-				read := readersOf(typedsecret.WithCache(open(t, source, cfg)))[name]
+				read := readersOf(typedsecret.WithCache(handletest.Open(t, source, cfg)))[name]
 				readThrough(t, read, 10*time.Minute, 5*time.Second, time.Second)
 			})
 		})

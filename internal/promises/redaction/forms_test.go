@@ -1,4 +1,4 @@
-package typedsecret_test
+package redaction_test
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package typedsecret_test
+package rotation_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -26,7 +27,7 @@ func TestACallThatWaitedAtTheGateTriesWhatIsCurrentThen(t *testing.T) {
 		"for a place, past the TTL":           {opts: most(2), cfg: cache.Config{TTL: 100 * time.Millisecond}},
 		"for the first result":                {refused: true, refresh: true},
 		"for the first result, past the TTL":  {refused: true, cfg: cache.Config{TTL: 100 * time.Millisecond}},
-		"for the first result, with a Hook":   {refused: true, refresh: true, cfg: cache.Config{Hook: flip{}}},
+		"for the first result, with a Hook":   {refused: true, refresh: true, cfg: cache.Config{Hook: handletest.Flip{}}},
 		"for the first result, with a bound":  {refused: true, refresh: true, opts: most(3)},
 		"for the first result, and a pending": {refused: true, refresh: true, opts: pending},
 	} {
@@ -41,7 +42,7 @@ func TestACallThatWaitedAtTheGateTriesWhatIsCurrentThen(t *testing.T) {
 				all.Go(func() {
 					err := w.handle.Do(t.Context(), func(ctx context.Context, password string) error {
 						if password == "one" {
-							return typedsecret.Rejected(&refusal{})
+							return typedsecret.Rejected(&handletest.Refusal{})
 						}
 						time.Sleep(600 * time.Millisecond)
 						return nil
@@ -57,12 +58,12 @@ func TestACallThatWaitedAtTheGateTriesWhatIsCurrentThen(t *testing.T) {
 				})
 				time.Sleep(100 * time.Millisecond)
 				w.current("three")
-				w.db.set("three")
+				w.db.Set("three")
 				if row.refresh {
 					wantRefreshed(t, w.handle, "three")
 				}
 				all.Wait()
-				w.db.wantTries(t, "three")
+				w.db.WantTries(t, "three")
 			})
 		})
 	}
@@ -89,6 +90,6 @@ func TestACallThatWaitedAtTheGateIsGivenNoValueThatStaleIfErrorRefuses(t *testin
 		if !errors.Is(err, secret.ErrUnavailable) || took != 5*time.Second {
 			t.Errorf("after %v: %v", took, err)
 		}
-		w.db.wantTries(t)
+		w.db.WantTries(t)
 	})
 }

@@ -1,4 +1,4 @@
-package typedsecret_test
+package cost_test
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
@@ -42,7 +43,7 @@ func BenchmarkWarm(b *testing.B) {
 	byID := typedsecret.NewByID[fiveFields](typedsecret.WithCache(c))
 	server := secrettest.New(b)
 	server.Seed(b, "prod/db", rdsSecret)
-	byClient := typedsecret.NewByID[fiveFields](typedsecret.WithClient(client(server)))
+	byClient := typedsecret.NewByID[fiveFields](typedsecret.WithClient(handletest.ClientByURL(server)))
 	var floor atomic.Pointer[fiveFields]
 	floor.Store(&fiveFields{Username: "app", Password: "hunter2", Host: "db.internal", Port: 5432, Database: "orders"})
 

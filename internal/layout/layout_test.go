@@ -1,4 +1,6 @@
-package typedsecret_test
+// Package layout tests where everything stands: which package imports which, what the
+// library depends on, and how large the root folder and the test files are.
+package layout_test
 
 import (
 	"bytes"
@@ -10,6 +12,8 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -20,6 +24,9 @@ import (
 )
 
 const module = "github.com/typedsecret/typedsecret"
+
+// root is the library's folder, seen from here.
+const root = "../.."
 
 // A listed package is what go list says of it.
 type listed struct {
@@ -48,6 +55,7 @@ func goTool(t *testing.T, args ...string) []byte {
 	}
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = root
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -80,11 +88,11 @@ func TestImportsPointDownwards(t *testing.T) {
 		"httpsecret":        {""},
 		"tlssecret":         {""},
 
-		"internal/document":  {"codec"},
-		"internal/engine":    {"backoff", "hook", "secret"},
-		"internal/local":     {"secret"},
-		"internal/observed":  {"hook"},                                        // for tests
-		"internal/testcache": {"cache", "hook", "secrettest", "source/awssm"}, // for tests
+		"internal/document":   {"codec"},
+		"internal/engine":     {"backoff", "hook", "secret"},
+		"internal/handletest": {"", "backoff", "cache", "hook", "secret", "secrettest"}, // for tests
+		"internal/local":      {"secret"},
+		"internal/observed":   {"hook"}, // for tests
 	}
 	seen := 0
 	for _, p := range listPackages(t) {
@@ -182,6 +190,37 @@ func TestEverythingExportedIsDocumented(t *testing.T) {
 		for _, name := range undocumented(d) {
 			t.Errorf("%s.%s has no comment", p.ImportPath, name)
 		}
+	}
+}
+
+// TestTheRootShowsTheLibraryAtAGlance: what is no feature of a handle has a folder of its own.
+func TestTheRootShowsTheLibraryAtAGlance(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(files); n == 0 || n > 40 {
+		t.Errorf("the root folder has %d Go files; at most 40 should be there: "+
+			"tests of the library as a whole stand in internal/promises", n)
+	}
+}
+
+// TestTestFilesAreShort in all modules: a longer one is split by subject.
+func TestTestFilesAreShort(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if n := bytes.Count(text, []byte("\n")); n > 400 {
+			t.Errorf("%s has %d lines; split it by subject", path, n)
+		}
+		seen++
+		return err
+	})
+	if err != nil || seen < 100 {
+		t.Errorf("%d files were seen: %v", seen, err)
 	}
 }
 

@@ -1,4 +1,4 @@
-package typedsecret_test
+package redaction_test
 
 import (
 	"reflect"
@@ -13,6 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
@@ -26,50 +27,50 @@ func TestDiffsShowNoSecret(t *testing.T) {
 	everything := cmp.Exporter(func(reflect.Type) bool { return true })
 	for name, build := range map[string]func(t *testing.T, hidden string) any{
 		"Secret": func(t *testing.T, hidden string) any {
-			handle := typedsecret.New[string]("k", typedsecret.WithCache(open(t, storing("k", hidden), cache.Config{})))
+			handle := typedsecret.New[string]("k", typedsecret.WithCache(handletest.Open(t, handletest.Storing("k", hidden), cache.Config{})))
 			readAll(t, handle)
 			return handle
 		},
 		"Secret in a struct": func(t *testing.T, hidden string) any {
-			handle := typedsecret.New[[]byte]("k", typedsecret.WithCache(open(t, storing("k", hidden), cache.Config{})))
+			handle := typedsecret.New[[]byte]("k", typedsecret.WithCache(handletest.Open(t, handletest.Storing("k", hidden), cache.Config{})))
 			readAll(t, handle)
 			return struct{ handle *typedsecret.Secret[[]byte] }{handle}
 		},
 		"ByID": func(t *testing.T, hidden string) any {
-			byID := typedsecret.NewByID[string](typedsecret.WithCache(open(t, storing("k", hidden), cache.Config{})))
-			must[string](t)(byID.Get(t.Context(), "k"))
+			byID := typedsecret.NewByID[string](typedsecret.WithCache(handletest.Open(t, handletest.Storing("k", hidden), cache.Config{})))
+			handletest.Must[string](t)(byID.Get(t.Context(), "k"))
 			return byID
 		},
 		"Cache": func(t *testing.T, hidden string) any {
-			c := open(t, storing("k", hidden), cache.Config{})
-			must[secret.Value](t)(c.Get(t.Context(), secret.Ref{ID: "k"}))
+			c := handletest.Open(t, handletest.Storing("k", hidden), cache.Config{})
+			handletest.Must[secret.Value](t)(c.Get(t.Context(), secret.Ref{ID: "k"}))
 			return c
 		},
 		"Snapshot": func(t *testing.T, hidden string) any {
-			s, err := (*engine.Cache)(open(t, storing("k", hidden), cache.Config{})).Lookup(t.Context(), secret.Ref{ID: "k"})
+			s, err := (*engine.Cache)(handletest.Open(t, handletest.Storing("k", hidden), cache.Config{})).Lookup(t.Context(), secret.Ref{ID: "k"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return s
 		},
 		"Value": func(t *testing.T, hidden string) any {
-			return must[secret.Value](t)(open(t, storing("k", hidden), cache.Config{}).Get(t.Context(), secret.Ref{ID: "k"}))
+			return handletest.Must[secret.Value](t)(handletest.Open(t, handletest.Storing("k", hidden), cache.Config{}).Get(t.Context(), secret.Ref{ID: "k"}))
 		},
 		"Payload": func(t *testing.T, hidden string) any { return secret.BinaryPayload([]byte(hidden)) },
 		"Source": func(t *testing.T, hidden string) any {
 			server := secrettest.New(t)
 			server.Seed(t, "k", hidden)
-			source, err := awssm.New(inMemory(server))
+			source, err := awssm.New(handletest.Client(server))
 			if err != nil {
 				t.Fatal(err)
 			}
-			must[secret.Value](t)(source.Fetch(t.Context(), secret.Ref{ID: "k"}))
+			handletest.Must[secret.Value](t)(source.Fetch(t.Context(), secret.Ref{ID: "k"}))
 			return source
 		},
 		"Secret WithClient": func(t *testing.T, hidden string) any {
 			server := secrettest.New(t)
 			server.Seed(t, "k", hidden)
-			handle := typedsecret.New[string]("k", typedsecret.WithClient(inMemory(server)))
+			handle := typedsecret.New[string]("k", typedsecret.WithClient(handletest.Client(server)))
 			readAll(t, handle)
 			return handle
 		},
@@ -81,7 +82,7 @@ func TestDiffsShowNoSecret(t *testing.T) {
 		"error of decoding": func(t *testing.T, hidden string) any {
 			events := &observed.Journal{}
 			handle := typedsecret.New[password]("k",
-				typedsecret.WithCache(open(t, storing("k", `{"user":"`+hidden), cache.Config{Observer: events})))
+				typedsecret.WithCache(handletest.Open(t, handletest.Storing("k", `{"user":"`+hidden), cache.Config{Observer: events})))
 			_, err := handle.Get(t.Context())
 			return []any{err, observed.Of[hook.DecodeFailed](events)}
 		},

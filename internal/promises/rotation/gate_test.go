@@ -1,4 +1,4 @@
-package typedsecret_test
+package rotation_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 )
 
 // An account of a database is locked by a number of wrong logins in a row. A login takes
@@ -50,7 +51,7 @@ func (a *account) login(ctx context.Context, password string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return typedsecret.Rejected(&refusal{"28P01"})
+	return typedsecret.Rejected(&handletest.Refusal{Code: "28P01"})
 }
 
 func (a *account) wrongLogins() int {
@@ -76,7 +77,7 @@ func besiege(t *testing.T, goroutines int, opts []typedsecret.Option, test func(
 		const pace = 100 * time.Millisecond
 		s := &siege{vault: rotating(), account: &account{password: "one"}}
 		s.after(0, func(v *vault) { delete(v.stages, "AWSPENDING") })
-		s.handle = typedsecret.New[string]("db", append(opts, typedsecret.WithCache(open(t, s.vault, cache.Config{})))...)
+		s.handle = typedsecret.New[string]("db", append(opts, typedsecret.WithCache(handletest.Open(t, s.vault, cache.Config{})))...)
 		var ctx context.Context
 		ctx, s.stop = context.WithCancel(t.Context())
 		for n := range goroutines {
@@ -234,7 +235,7 @@ func TestAtTheBoundTheErrorSaysSoUntilTheSecretChanges(t *testing.T) {
 			if took != 0 {
 				t.Errorf("took %v", took)
 			}
-			wantRefused(t, err)
+			handletest.WantRefused(t, err)
 			time.Sleep(100 * time.Millisecond)
 		}
 		if n := w.count("AWSCURRENT"); n < 10 || n > 12 {
@@ -249,22 +250,22 @@ func TestAtTheBoundTheErrorSaysSoUntilTheSecretChanges(t *testing.T) {
 		time.Sleep(time.Second)
 		took, err := w.do(t.Context())
 		wantLetIn(t, took, err, 0, 0)
-		w.db.wantTries(t, "one", "one", "two")
+		w.db.WantTries(t, "one", "one", "two")
 	})
 }
 
 // TestEachNewVersionIsTriedOnceBeyondTheBound: else a rotation could not mend anything.
 func TestEachNewVersionIsTriedOnceBeyondTheBound(t *testing.T) {
-	inWindow(t, eager, append(most(2), budget(0)...), func(t *testing.T, w *window) {
-		w.db.set("five")
+	inWindow(t, handletest.Eager(), append(most(2), budget(0)...), func(t *testing.T, w *window) {
+		w.db.Set("five")
 		for _, version := range []string{"one", "two", "three", "four", "five"} {
 			w.after(0, func(v *vault) { v.stages["AWSCURRENT"] = version })
 			for range 3 {
-				time.Sleep(eager.MinRefreshInterval)
+				time.Sleep(handletest.Eager().MinRefreshInterval)
 				w.do(t.Context())
 			}
 		}
-		w.db.wantTries(t, "one", "two", "three", "four", "five", "five", "five")
+		w.db.WantTries(t, "one", "two", "three", "four", "five", "five", "five")
 	})
 }
 

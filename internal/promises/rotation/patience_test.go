@@ -1,4 +1,4 @@
-package typedsecret_test
+package rotation_test
 
 import (
 	"bytes"
@@ -11,25 +11,26 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 )
 
 // TestWithoutABudgetThereIsOneRefresh, however long each try takes and however many new
 // versions come meanwhile.
 func TestWithoutABudgetThereIsOneRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source, calls := storing("db", "one"), 0
-		handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cache.Config{})), typedsecret.WithRetryBudget(0))
-		wantGet(t, handle, "one")
+		source, calls := handletest.Storing("db", "one"), 0
+		handle := typedsecret.New[string]("db", typedsecret.WithCache(handletest.Open(t, source, cache.Config{})), typedsecret.WithRetryBudget(0))
+		handletest.WantGet(t, handle, "one")
 		err := handle.Do(t.Context(), func(context.Context, string) error {
-			source.put("db", "another")
+			source.Put("db", "another")
 			time.Sleep(2 * cache.DefaultMinRefreshInterval)
 			if calls++; calls == 10 {
 				return nil
 			}
-			return typedsecret.Rejected(&refusal{})
+			return typedsecret.Rejected(&handletest.Refusal{})
 		})
-		wantRefused(t, err)
-		if n := source.count() - 1; n != 1 || calls != 2 {
+		handletest.WantRefused(t, err)
+		if n := source.Count() - 1; n != 1 || calls != 2 {
 			t.Errorf("%d refreshes, called %d times", n, calls)
 		}
 	})
@@ -38,11 +39,11 @@ func TestWithoutABudgetThereIsOneRefresh(t *testing.T) {
 // TestWithoutABudgetWhatIsPendingBehindANewVersionIsTriedToo, as with one.
 func TestWithoutABudgetWhatIsPendingBehindANewVersionIsTriedToo(t *testing.T) {
 	inWindow(t, cache.Config{}, append(budget(0), pending...), func(t *testing.T, w *window) {
-		w.db.set("three")
+		w.db.Set("three")
 		w.after(0, func(v *vault) { v.stages = map[string]string{"AWSCURRENT": "two", "AWSPENDING": "three"} })
 		took, err := w.do(t.Context())
 		wantLetIn(t, took, err, 0, 0)
-		w.db.wantTries(t, "one", "two", "three")
+		w.db.WantTries(t, "one", "two", "three")
 	})
 }
 
@@ -63,7 +64,7 @@ func TestARefusedCredentialIsTriedOnWhileARefreshHangs(t *testing.T) {
 			inWindow(t, row.cfg, nil, func(t *testing.T, w *window) {
 				row.begins(w)
 				w.after(0, hang)
-				time.AfterFunc(4*time.Second, func() { w.db.set("one") })
+				time.AfterFunc(4*time.Second, func() { w.db.Set("one") })
 				took, err := w.do(t.Context())
 				wantLetIn(t, took, err, 4*time.Second, 6*time.Second)
 			})
@@ -101,7 +102,7 @@ func TestAHookThatIsSlowForWhatIsPendingKeepsNobody(t *testing.T) {
 				ctx, cancel := begin(t.Context())
 				defer cancel()
 				took, err := w.do(ctx)
-				wantRefused(t, err)
+				handletest.WantRefused(t, err)
 				if took > 10*time.Second || ctx.Err() != nil && took > 3*time.Second {
 					t.Errorf("took %v", took)
 				}
@@ -123,11 +124,11 @@ func TestARefreshThatFailedIsNoReasonOnceAnotherSucceeded(t *testing.T) {
 				w.after(0, func(v *vault) { v.err = nil })
 				w.after(0, finishSecret)
 				time.Sleep(2 * time.Second) // for the back-off
-				wantRefresh(t, w.handle, "two")
+				handletest.WantRefresh(t, w.handle, "two")
 			}
-			return typedsecret.Rejected(&refusal{})
+			return typedsecret.Rejected(&handletest.Refusal{})
 		})
-		wantRefused(t, err)
+		handletest.WantRefused(t, err)
 		if errors.Is(err, typedsecret.ErrUnavailable) {
 			t.Errorf("got %v", err)
 		}

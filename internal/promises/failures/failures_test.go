@@ -1,4 +1,5 @@
-package typedsecret_test
+// Package failures plays each row of docs/failures.md, and writes that page.
+package failures_test
 
 import (
 	"context"
@@ -25,6 +26,7 @@ import (
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/internal/world"
 	"github.com/typedsecret/typedsecret/secret"
@@ -34,6 +36,21 @@ import (
 )
 
 var updateFailures = flag.Bool("update-failures", false, "write docs/failures.md")
+
+// page is where the rows stand.
+const page = "../../../docs/failures.md"
+
+// DBCreds is what the secret prod/db holds; errors of decoding name it.
+type DBCreds struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Host     string `json:"host"`
+	Port     int    `json:"port"`
+}
+
+var credsV1 = DBCreds{Username: "app", Password: "first", Host: "db.internal", Port: 5432}
+
+const credsV1JSON = `{"username":"app","password":"first","host":"db.internal","port":5432}`
 
 // A failure is a row of docs/failures.md.
 type failure struct {
@@ -50,7 +67,7 @@ func ofService(fail func(t *testing.T, server *secrettest.Server)) func(*testing
 	return func(t *testing.T) (secret.Source, func()) {
 		server := secrettest.New(t)
 		server.Seed(t, "prod/db", credsV1JSON)
-		return must[*awssm.Source](t)(awssm.New(client(server))), func() { fail(t, server) }
+		return handletest.Must[*awssm.Source](t)(awssm.New(handletest.ClientByURL(server))), func() { fail(t, server) }
 	}
 }
 
@@ -80,7 +97,7 @@ func ofAgent(fail func(server *httptest.Server, bad *atomic.Bool)) func(*testing
 			t.Fatal(err)
 		}
 		url := strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // as agent.DefaultURL
-		source := must[*agent.Source](t)(agent.New(agent.Config{URL: url, TokenFile: file}))
+		source := handletest.Must[*agent.Source](t)(agent.New(agent.Config{URL: url, TokenFile: file}))
 		return source, func() { fail(server, &bad) }
 	}
 }
@@ -93,8 +110,7 @@ const hangAdvice = "Check network, VPC endpoint and security groups: something d
 func hangs(t *testing.T) (secret.Source, func()) {
 	server := secrettest.New(t)
 	server.Seed(t, "prod/db", credsV1JSON)
-	inMemory := secretsmanager.New(secretsmanager.Options{Region: "us-east-1", HTTPClient: server.Client(), Credentials: credentials})
-	return must[*awssm.Source](t)(awssm.New(inMemory)), func() { server.Fail(t, secrettest.Fault{Effect: secrettest.Hang()}) }
+	return handletest.Must[*awssm.Source](t)(awssm.New(handletest.Client(server))), func() { server.Fail(t, secrettest.Fault{Effect: secrettest.Hang()}) }
 }
 
 var failures = []failure{
@@ -102,7 +118,7 @@ var failures = []failure{
 	{name: "no answer, callers with a deadline of 1 s", virtual: true, deadline: time.Second, advice: hangAdvice, begin: hangs},
 	{name: "unknown secret", advice: "Check name, region and account. A secret that was deleted at once has to be made anew.", begin: ofService(func(t *testing.T, server *secrettest.Server) {
 		in := &secretsmanager.DeleteSecretInput{SecretId: aws.String("prod/db"), ForceDeleteWithoutRecovery: aws.Bool(true)}
-		must[*secretsmanager.DeleteSecretOutput](t)(client(server).DeleteSecret(t.Context(), in))
+		handletest.Must[*secretsmanager.DeleteSecretOutput](t)(handletest.ClientByURL(server).DeleteSecret(t.Context(), in))
 	})},
 	{name: "access denied", advice: "Allow `secretsmanager:GetSecretValue` on the secret to the role of the service.", begin: injecting(secrettest.AccessDenied())},
 	{name: "KMS key disabled", advice: "Enable the secret's key, or cancel its deletion, and allow `kms:Decrypt` on it.", begin: injecting(secrettest.DecryptionFailure())},
@@ -121,7 +137,7 @@ var failures = []failure{
 func plain(text string) string {
 	for pattern, with := range map[string]string{
 		`request ID [0-9a-f-]+`: "request ID …", `(localhost|127\.0\.0\.1):\d+`: "$1:2773", `version [0-9a-f]{8}-[0-9a-f-]{27}`: "version …",
-		`/\S*awssmatoken`: "/var/run/awssmatoken", ` typedsecret_test\.`: " main.", `(read|dial) tcp \S+?->\S+?: `: "$1 tcp …: ",
+		`/\S*awssmatoken`: "/var/run/awssmatoken", ` failures_test\.`: " main.", `(read|dial) tcp \S+?->\S+?: `: "$1 tcp …: ",
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)
 	}
@@ -138,7 +154,7 @@ func (f failure) play(t *testing.T) string {
 	open := func() (*typedsecret.Secret[DBCreds], func(), *atomic.Int64, *observed.Journal, *cache.Cache) {
 		source, fail := f.begin(t)
 		calls, events := new(atomic.Int64), &observed.Journal{}
-		c := open(t, counted{source, calls}, cache.Config{
+		c := handletest.Open(t, counted{source, calls}, cache.Config{
 			Observer: events, MinRefreshInterval: -1, Backoff: backoff.Policy{Base: time.Hour, Jitter: backoff.NoJitter},
 		})
 		return typedsecret.New[DBCreds]("prod/db", append(opts, typedsecret.WithCache(c))...), fail, calls, events, c
@@ -167,7 +183,7 @@ func (f failure) play(t *testing.T) string {
 	info := "–"
 	if f.stage == "" {
 		warm, fail, calls, _, _ := open()
-		first := must[DBCreds](t)(warm.Get(t.Context()))
+		first := handletest.Must[DBCreds](t)(warm.Get(t.Context()))
 		fail()
 		if err := warm.Invalidate(t.Context()); err != nil {
 			t.Error(err)
@@ -231,7 +247,7 @@ const failuresHead = `# What a failure looks like
 
 For each failure: what ` + "`Get`" + ` returns if nothing was fetched yet, word for word (errors of handles are a ` + "`*typedsecret.Error`" + `; ` + "`errors.Is`" + ` finds the sentinel that its text begins with after the secret's name); what it returns once there is a good value; which events the ` + "`Observer`" + ` gets, in the first case; what it costs; what to do. The library logs nothing by itself; a client that you give it may. Delays are drawn at random, the texts below have the longest first one. No text holds a part of a secret.
 
-Each row is what a test has seen, whose name is in the last column: ` + "`go test -run TestFailures .`" + `; with ` + "`-update-failures`" + ` it writes this page.
+Each row is what a test has seen, whose name is in the last column: ` + "`go test ./internal/promises/failures`" + `; with ` + "`-update-failures`" + ` it writes this page.
 
 | failure | error of Get, if nothing was fetched yet | Get with a good value | events | calls of 1,000 Gets | what to do | test |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -246,8 +262,8 @@ const failuresFoot = `| disk full for the snapshot | none: Get returns the value
 `
 
 func TestFailures(t *testing.T) {
-	var page strings.Builder
-	page.WriteString(failuresHead)
+	var all strings.Builder
+	all.WriteString(failuresHead)
 	for _, f := range failures {
 		t.Run(f.name, func(t *testing.T) {
 			var row string
@@ -256,15 +272,15 @@ func TestFailures(t *testing.T) {
 			} else {
 				row = f.play(t)
 			}
-			if text, err := os.ReadFile("docs/failures.md"); !*updateFailures && (err != nil || !strings.Contains(string(text), row)) {
+			if text, err := os.ReadFile(page); !*updateFailures && (err != nil || !strings.Contains(string(text), row)) {
 				t.Errorf("docs/failures.md has another row (%v) than\n%s", err, row)
 			}
-			page.WriteString(row)
+			all.WriteString(row)
 		})
 	}
-	page.WriteString(failuresFoot)
+	all.WriteString(failuresFoot)
 	if *updateFailures {
-		if err := os.WriteFile("docs/failures.md", []byte(page.String()), 0o644); err != nil {
+		if err := os.WriteFile(page, []byte(all.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -273,9 +289,9 @@ func TestFailures(t *testing.T) {
 func TestAClockSetBackChangesNothing(t *testing.T) {
 	source, _ := ofService(nil)(t)
 	calls, events := new(atomic.Int64), &observed.Journal{}
-	c := open(t, counted{source, calls}, cache.Config{Observer: events, CheckClock: true})
+	c := handletest.Open(t, counted{source, calls}, cache.Config{Observer: events, CheckClock: true})
 	handle := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(c))
-	must[DBCreds](t)(handle.Get(t.Context()))
+	handletest.Must[DBCreds](t)(handle.Get(t.Context()))
 	s := &world.Simulation{Chance: func() uint64 { return 1 << 62 }}
 	s.Wall.Store(int64(-24 * time.Hour))
 	defer world.Simulate(s)()

@@ -1,4 +1,4 @@
-package typedsecret_test
+package redaction_test
 
 import (
 	"context"
@@ -20,8 +20,10 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
 // TestFailedRequestsShowNoSecret, through the real SDK over HTTP: answers that are
@@ -36,13 +38,17 @@ func TestFailedRequestsShowNoSecret(t *testing.T) {
 		t.Run(effect.String(), func(t *testing.T) {
 			server := secrettest.New(t)
 			server.Seed(t, "k", hidden)
+			source, err := awssm.New(handletest.ClientByURL(server))
+			if err != nil {
+				t.Fatal(err)
+			}
 			events := &observed.Journal{}
-			c := over(t, server, cache.Config{
+			c := handletest.Open(t, source, cache.Config{
 				Observer: events, FetchTimeout: 300 * time.Millisecond,
 				Backoff: backoff.Policy{Base: -1},
 			})
 			warm, cold := typedsecret.New[string]("k", typedsecret.WithCache(c)), typedsecret.NewByID[password](typedsecret.WithCache(c))
-			wantGet(t, warm, hidden)
+			handletest.WantGet(t, warm, hidden)
 			server.Rotate(t, "k", hidden[1:])
 			server.Fail(t, secrettest.Fault{Effect: effect, Times: 4})
 
@@ -50,7 +56,7 @@ func TestFailedRequestsShowNoSecret(t *testing.T) {
 			if err := warm.Invalidate(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			wantGet(t, warm, hidden)
+			handletest.WantGet(t, warm, hidden)
 			_, info, err := warm.GetWithInfo(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -189,8 +195,8 @@ func TestErrorsOfDecodingShowNoSecret(t *testing.T) {
 	for i, doc := range secretDocs {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			events := &observed.Journal{}
-			source := storing("k", strings.ReplaceAll(doc, "$S", hidden))
-			with := typedsecret.WithCache(open(t, source, cache.Config{Observer: events}))
+			source := handletest.Storing("k", strings.ReplaceAll(doc, "$S", hidden))
+			with := typedsecret.WithCache(handletest.Open(t, source, cache.Config{Observer: events}))
 			for name, say := range decodings {
 				said := say(t.Context(), with)
 				refused += len(said) - 1

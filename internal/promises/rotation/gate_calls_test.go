@@ -1,4 +1,4 @@
-package typedsecret_test
+package rotation_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 )
 
 // TestACallThatIsRefusedAloneHoldsUpNoOther: another call tries at once, and if it is
@@ -28,7 +29,7 @@ func TestACallThatIsRefusedAloneHoldsUpNoOther(t *testing.T) {
 				s.running.Go(func() {
 					s.handle.Do(t.Context(), func(context.Context, string) error {
 						bad++
-						return test.refuse(&refusal{})
+						return test.refuse(&handletest.Refusal{})
 					})
 				})
 				var slow atomic.Int64
@@ -77,7 +78,7 @@ func TestAfterARotationACallThatIsRefusedAloneHoldsUpNoOther(t *testing.T) {
 				do()
 				for range 5 {
 					time.Sleep(5 * time.Second)
-					go s.handle.Do(t.Context(), func(context.Context, string) error { return typedsecret.Rejected(&refusal{}) })
+					go s.handle.Do(t.Context(), func(context.Context, string) error { return typedsecret.Rejected(&handletest.Refusal{}) })
 					synctest.Wait()
 					do()
 				}
@@ -161,11 +162,11 @@ func TestAfterABudgetThatEndedInVainCallsReturnAtOnce(t *testing.T) {
 		if took, err := w.do(t.Context()); took != typedsecret.DefaultRetryBudget {
 			t.Errorf("the first took %v: %v", took, err)
 		}
-		fetches, tries := w.count("AWSCURRENT"), len(w.db.tried())
+		fetches, tries := w.count("AWSCURRENT"), len(w.db.Tried())
 		for range 600 {
 			time.Sleep(100 * time.Millisecond)
 			took, err := w.do(t.Context())
-			wantRefused(t, err)
+			handletest.WantRefused(t, err)
 			if took != 0 {
 				t.Errorf("another took %v", took)
 			}
@@ -173,7 +174,7 @@ func TestAfterABudgetThatEndedInVainCallsReturnAtOnce(t *testing.T) {
 		if n := w.count("AWSCURRENT") - fetches; n < 59 || n > 61 {
 			t.Errorf("%d fetches in a minute", n)
 		}
-		if n := len(w.db.tried()) - tries; n < 3 || n > 6 {
+		if n := len(w.db.Tried()) - tries; n < 3 || n > 6 {
 			t.Errorf("%d tries in a minute", n)
 		}
 		w.after(0, finishSecret)
@@ -201,7 +202,7 @@ func TestACallThatPanicsHoldsUpNoOther(t *testing.T) {
 				if opts == nil {
 					w.handle.Do(ctx, func(context.Context, string) error {
 						cancel()
-						return typedsecret.Rejected(&refusal{})
+						return typedsecret.Rejected(&handletest.Refusal{})
 					})
 				}
 				cancel()
@@ -209,7 +210,7 @@ func TestACallThatPanicsHoldsUpNoOther(t *testing.T) {
 					defer func() { recover() }()
 					w.handle.Do(t.Context(), func(context.Context, string) error { panic("broken") })
 				}()
-				w.db.set("one")
+				w.db.Set("one")
 				took, err := w.do(t.Context())
 				wantLetIn(t, took, err, 0, 0)
 			})
@@ -219,14 +220,14 @@ func TestACallThatPanicsHoldsUpNoOther(t *testing.T) {
 
 // TestAHangingCallKeepsTheOthersForASecond, when it is the one that tries a new version.
 func TestAHangingCallKeepsTheOthersForASecond(t *testing.T) {
-	inWindow(t, eager, nil, func(t *testing.T, w *window) {
+	inWindow(t, handletest.Eager(), nil, func(t *testing.T, w *window) {
 		hung := make(chan struct{})
 		var first sync.WaitGroup
 		first.Go(func() {
 			w.handle.Do(t.Context(), func(_ context.Context, password string) error {
 				if password == "one" {
 					w.after(0, finishSecret)
-					return typedsecret.Rejected(&refusal{})
+					return typedsecret.Rejected(&handletest.Refusal{})
 				}
 				<-hung
 				return nil
@@ -247,7 +248,7 @@ func TestRefusedCallsOfAllPoolsCountTogether(t *testing.T) {
 		for pool := range 4 {
 			s.running.Go(func() {
 				time.Sleep(time.Duration(pool) * 3 * loginTime)
-				wantRefused(t, s.handle.Do(t.Context(), s.account.login))
+				handletest.WantRefused(t, s.handle.Do(t.Context(), s.account.login))
 			})
 		}
 		s.running.Wait()

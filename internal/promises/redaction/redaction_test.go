@@ -1,4 +1,6 @@
-package typedsecret_test
+// Package redaction looks for secrets in all that the library prints, in whatever way, and in
+// all that its errors wrap.
+package redaction_test
 
 import (
 	"context"
@@ -8,14 +10,13 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
@@ -50,13 +51,6 @@ func still(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-// inMemory returns the real SDK client for the fake server, without a socket.
-func inMemory(server *secrettest.Server) *secretsmanager.Client {
-	return secretsmanager.New(secretsmanager.Options{
-		Region: "us-east-1", HTTPClient: server.Client(), Credentials: credentials,
-	})
-}
-
 // reader is a handle of whatever T.
 type reader[T any] interface {
 	Get(ctx context.Context) (T, error)
@@ -66,7 +60,7 @@ type reader[T any] interface {
 func readAll[T any](t *testing.T, s reader[T]) typedsecret.Info {
 	t.Helper()
 	for range 20 {
-		must[T](t)(s.Get(t.Context()))
+		handletest.Must[T](t)(s.Get(t.Context()))
 	}
 	_, info, err := s.GetWithInfo(t.Context())
 	if err != nil {
@@ -77,12 +71,12 @@ func readAll[T any](t *testing.T, s reader[T]) typedsecret.Info {
 
 // TestHandlesShowNoSecret, warm, wherever they stand, under whichever cache.
 func TestHandlesShowNoSecret(t *testing.T) {
-	for name, cfg := range map[string]cache.Config{"plain": {}, "hook": {Hook: flip{}}} {
+	for name, cfg := range map[string]cache.Config{"plain": {}, "hook": {Hook: handletest.Flip{}}} {
 		t.Run(name, func(t *testing.T) {
 			still(t, func(t *testing.T) {
-				source := storing("json", hiddenJSON, "list", hiddenList, "text", hidden)
-				c := open(t, source, cfg)
-				setDefault(t, c)
+				source := handletest.Storing("json", hiddenJSON, "list", hiddenList, "text", hidden)
+				c := handletest.Open(t, source, cfg)
+				handletest.SetDefault(t, c)
 				text := typedsecret.New[string]("text")
 				object := typedsecret.New[password]("json", typedsecret.WithCache(c), typedsecret.WithCodec(codec.JSON{}))
 				cloned := typedsecret.New[passwordList]("list")
@@ -93,7 +87,7 @@ func TestHandlesShowNoSecret(t *testing.T) {
 				infos := []typedsecret.Info{
 					readAll(t, text), readAll(t, object), readAll(t, cloned), readAll(t, afresh), readAll(t, shared), readAll(t, raw),
 				}
-				must[password](t)(byID.Get(t.Context(), "json"))
+				handletest.Must[password](t)(byID.Get(t.Context(), "json"))
 				synctest.Wait()
 
 				for _, things := range [][]any{
@@ -112,13 +106,13 @@ func TestHandlesShowNoSecret(t *testing.T) {
 // TestRejectedVersionsShowNoSecret: the handle keeps the last good one and an error.
 func TestRejectedVersionsShowNoSecret(t *testing.T) {
 	still(t, func(t *testing.T) {
-		source, events := storing("json", hiddenJSON), &observed.Journal{}
-		cfg := eager
+		source, events := handletest.Storing("json", hiddenJSON), &observed.Journal{}
+		cfg := handletest.Eager()
 		cfg.Observer = events
-		c := open(t, source, cfg)
+		c := handletest.Open(t, source, cfg)
 		handle := typedsecret.New[password]("json", typedsecret.WithCache(c))
 		readAll(t, handle)
-		source.put("json", `{"user":"`+hidden+``)
+		source.Put("json", `{"user":"`+hidden+``)
 		_, err := handle.Refresh(t.Context())
 		_, info, _ := handle.GetWithInfo(t.Context())
 		if err == nil || info.DecodeErr == nil {
@@ -150,14 +144,14 @@ func wantSilentEvents(t *testing.T, events *observed.Journal) {
 
 // TestCacheShowsNoSecret: the Cache and all that it hands out.
 func TestCacheShowsNoSecret(t *testing.T) {
-	for name, h := range map[string]hook.Hook{"plain": nil, "hook": flip{}} {
+	for name, h := range map[string]hook.Hook{"plain": nil, "hook": handletest.Flip{}} {
 		t.Run(name, func(t *testing.T) {
 			still(t, func(t *testing.T) {
-				source := storing("text", hidden, "json", hiddenJSON)
+				source := handletest.Storing("text", hidden, "json", hiddenJSON)
 				binary := secret.BinaryPayload([]byte(hidden))
 				text := secret.StringPayload(hidden)
 				cfg := cache.Config{Hook: h, Observer: &observed.Journal{}, MaxSize: 1}
-				c := open(t, source, cfg)
+				c := handletest.Open(t, source, cfg)
 				value, err := c.Get(t.Context(), secret.Ref{ID: "text"})
 				if err != nil || value.Payload.Reveal() != hidden {
 					t.Fatal(err)
@@ -193,7 +187,7 @@ func TestRestOfTheAPIShowsNoSecret(t *testing.T) {
 		server.Rotate(t, "text", hidden+"2")
 		fault := secrettest.Fault{Effect: secrettest.CorruptBody(), Times: 1, Skip: 100}
 		server.Fail(t, fault)
-		source, err := awssm.New(inMemory(server))
+		source, err := awssm.New(handletest.Client(server))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,7 +246,7 @@ func TestErrorsOfHooksAndSourcesShowNoSecret(t *testing.T) {
 	} {
 		for method, h := range map[string]saboteur{"Put": {put: f}, "Get": {get: f}} {
 			t.Run(method+" "+name, func(t *testing.T) {
-				still(t, func(t *testing.T) { wantSilentFailure(t, storing("k", hidden), cache.Config{Hook: h}) })
+				still(t, func(t *testing.T) { wantSilentFailure(t, handletest.Storing("k", hidden), cache.Config{Hook: h}) })
 			})
 		}
 		if name == "error" || name == "joined" {
@@ -271,7 +265,7 @@ func wantSilentFailure(t *testing.T, source secret.Source, cfg cache.Config) {
 	t.Helper()
 	events := &observed.Journal{}
 	cfg.Observer = events
-	with := typedsecret.WithCache(open(t, source, cfg))
+	with := typedsecret.WithCache(handletest.Open(t, source, cfg))
 	handle, byID := typedsecret.New[string]("k", with), typedsecret.NewByID[string](with)
 	_, err := handle.Get(t.Context())
 	_, errRefresh := handle.Refresh(t.Context())
