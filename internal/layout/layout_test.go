@@ -205,6 +205,27 @@ func TestTheRootShowsTheLibraryAtAGlance(t *testing.T) {
 	}
 }
 
+// TestModulesForUsersStandInOneFolder: those that need other people's libraries.
+func TestModulesForUsersStandInOneFolder(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "internal/release/modules.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(text)) {
+		word, dir, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if word != "release" || dir == "." {
+			continue
+		}
+		if seen++; !strings.HasPrefix(dir, "recipes/") {
+			t.Errorf("the module %s is released and stands outside recipes/", dir)
+		}
+	}
+	if seen == 0 {
+		t.Error("no module was found")
+	}
+}
+
 // TestTestFilesAreShort in all modules: a longer one is split by subject.
 func TestTestFilesAreShort(t *testing.T) {
 	seen := 0
