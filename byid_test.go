@@ -17,12 +17,12 @@ import (
 )
 
 func TestByIDReadsASecretForEachTenant(t *testing.T) {
-	server := secrettest.New(t)
+	server, c := secrettest.NewCache(t)
 	for i := range 20 {
 		server.Seed(t, fmt.Sprint("tenant/", i), fmt.Sprint(i))
 	}
 	decodes := counting(codec.JSON{})
-	keys := typedsecret.NewByID[int](typedsecret.WithCache(over(t, server, cache.Config{})), typedsecret.WithCodec(decodes))
+	keys := typedsecret.NewByID[int](typedsecret.WithCache(c), typedsecret.WithCodec(decodes))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {

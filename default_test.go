@@ -8,19 +8,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
-	"github.com/typedsecret/typedsecret/codec"
-	"github.com/typedsecret/typedsecret/hook"
-	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/internal/version"
-	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source"
 )
 
 // nowhere clears the environment of all that the default cache and the SDK read.
@@ -125,106 +121,6 @@ func TestEndOfTheContextEndsTheWaitForTheDefaultCache(t *testing.T) {
 	t.Error("the wait never ended with the context")
 }
 
-func TestHandlesFollowSetDefaultAtOnce(t *testing.T) {
-	first := open(t, storing("k", "first"), cache.Config{})
-	second := open(t, storing("k", "second"), cache.Config{})
-	setDefault(t, first)
-	handle, byID := typedsecret.New[string]("k"), typedsecret.NewByID[string]()
-	makeBusy(t, handle)
-	makeBusy(t, typedsecret.New[string]("k"))
-	must[string](t)(byID.Get(t.Context(), "k"))
-
-	typedsecret.SetDefault(second)
-	// Somebody goes on to read from the first cache.
-	makeBusy(t, typedsecret.New[string]("k", typedsecret.WithCache(first)))
-	wantGet(t, handle, "second")
-	if got := must[string](t)(byID.Get(t.Context(), "k")); got != "second" {
-		t.Errorf("ByID.Get = %q", got)
-	}
-
-	typedsecret.SetDefault(first)
-	wantGet(t, handle, "first")
-}
-
-// TestSetDefaultLeavesNothingOfTheCacheBefore is for tests that give each case a
-// cache of its own and read it through the package's variables.
-func TestSetDefaultLeavesNothingOfTheCacheBefore(t *testing.T) {
-	setDefault(t, open(t, storing("k", "5"), cache.Config{}))
-	handle := typedsecret.New[int]("k")
-	wantGet(t, handle, 5)
-
-	setDefault(t, open(t, storing("k", "no number"), cache.Config{}))
-	if v, err := handle.Get(t.Context()); !errors.Is(err, codec.ErrSyntax) {
-		t.Errorf("Get = %d, %v: the last good value is another cache's", v, err)
-	}
-}
-
-// TestSetDefaultWithHookEndsKeeping: a version that was decoded in the clear under
-// the cache before is not kept for the one with a hook.
-func TestSetDefaultWithHookEndsKeeping(t *testing.T) {
-	source := storing("k", "5")
-	setDefault(t, open(t, source, cache.Config{}))
-	decodes := counting(codec.JSON{})
-	handle := typedsecret.New[int]("k", typedsecret.WithCodec(decodes))
-	wantGet(t, handle, 5)
-
-	setDefault(t, open(t, source, cache.Config{Hook: flip{}}))
-	before := decodes.calls.Load()
-	wantGet(t, handle, 5)
-	wantGet(t, handle, 5)
-	if n := decodes.calls.Load() - before; n < 2 {
-		t.Errorf("two Gets decoded %d times, so the plaintext is kept", n)
-	}
-}
-
-// flip is a hook that stores the bytes inverted.
-type flip struct{}
-
-func (flip) Put(_ context.Context, _ hook.Item, secret []byte) ([]byte, error) {
-	return inverted(secret), nil
-}
-
-func (flip) Get(_ context.Context, _ hook.Item, stored []byte) ([]byte, error) {
-	return inverted(stored), nil
-}
-
-func inverted(b []byte) []byte {
-	out := make([]byte, len(b))
-	for i := range b {
-		out[i] = ^b[i]
-	}
-	return out
-}
-
-func TestConcurrentSetDefaultAndGet(t *testing.T) {
-	caches := []*cache.Cache{
-		open(t, storing("k", "0"), cache.Config{}),
-		open(t, storing("k", "1"), cache.Config{}),
-	}
-	setDefault(t, caches[0])
-	handle := typedsecret.New[int]("k")
-	done := make(chan struct{})
-	var readers sync.WaitGroup
-	for range 4 {
-		readers.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-					must[int](t)(handle.Get(t.Context()))
-				}
-			}
-		})
-	}
-	for i := range 2000 {
-		typedsecret.SetDefault(caches[i%2])
-		wantGet(t, handle, i%2)
-	}
-	close(done)
-	readers.Wait()
-}
-
 func TestHandlesOfOneClientShareACache(t *testing.T) {
 	server := secrettest.New(t)
 	server.Seed(t, "k", "value")
@@ -265,86 +161,74 @@ func TestUserAgentNamesTheLibraryBesideTheSDK(t *testing.T) {
 	}
 }
 
-func TestADecodingForTheCacheBeforeDoesNotDisplaceWhatTheNewOneBrought(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		setDefault(t, open(t, storing("k", "1"), cache.Config{}))
-		handle := typedsecret.New[int]("k", typedsecret.WithCodec(slowly("1", "")))
-		go handle.Get(t.Context())
-		synctest.Wait()
-		source := storing("k", "2")
-		typedsecret.SetDefault(open(t, source, eager))
-		wantGet(t, handle, 2)
-		source.put("k", "no JSON")
-		if _, err := handle.Refresh(t.Context()); err == nil {
-			t.Error("the bad version was taken")
-		}
-		time.Sleep(2 * time.Second)
-		wantGet(t, handle, 2)
-	})
-}
+func TestTheDefaultCacheReadsFromTheSourceThatTheEnvironmentNames(t *testing.T) {
+	typedsecret.SetDefault(nil)
+	t.Cleanup(func() { typedsecret.SetDefault(nil) })
+	handle := typedsecret.New[DBCreds]("prod/db")
 
-func TestReadersOfACacheThatIsReplacedAndClosedGetTheNewOnesValue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		slow := secret.SourceFunc(func(ctx context.Context, _ secret.Ref) (secret.Value, error) {
-			<-ctx.Done()
-			return secret.Value{}, ctx.Err()
-		})
-		old := open(t, slow, cache.Config{})
-		setDefault(t, old)
-		handle, byID := typedsecret.New[int]("k"), typedsecret.NewByID[int]()
-		var readers sync.WaitGroup
-		for name, read := range map[string]func() (int, error){
-			"Secret.Get":     func() (int, error) { return handle.Get(t.Context()) },
-			"Secret.Refresh": func() (int, error) { return handle.Refresh(t.Context()) },
-			"ByID.Get":       func() (int, error) { return byID.Get(t.Context(), "k") },
-			"ByID.Refresh":   func() (int, error) { return byID.Refresh(t.Context(), "k") },
-		} {
-			readers.Go(func() {
-				if v, err := read(); v != 2 || err != nil {
-					t.Errorf("%s: %v, %v", name, v, err)
-				}
-			})
-		}
-		synctest.Wait()
-		typedsecret.SetDefault(open(t, storing("k", "2"), cache.Config{}))
-		old.Close()
-		readers.Wait()
-	})
-}
-
-func TestEachCachesObserverIsToldOfAVersionThatDoesNotDecode(t *testing.T) {
-	handle := typedsecret.New[int]("k")
-	for range 2 {
-		events := &observed.Journal{}
-		setDefault(t, open(t, storing("k", "no JSON"), cache.Config{Observer: events}))
-		for range 2 {
-			if _, err := handle.Get(t.Context()); err == nil {
-				t.Error("no error")
-			}
-		}
-		if n := len(observed.Of[hook.DecodeFailed](events)); n != 1 {
-			t.Errorf("told %d times", n)
-		}
+	t.Setenv(source.Variable, "vault:kv")
+	if _, err := handle.Get(t.Context()); !errors.Is(err, typedsecret.ErrInvalidConfig) || !strings.Contains(err.Error(), "static:dev.json") {
+		t.Errorf("an unknown source: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "dev.json")
+	if err := os.WriteFile(path, []byte(`{"prod/db":`+credsV1JSON+`}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv(source.Variable, "static:"+path)
+	if creds, err := handle.Get(t.Context()); creds.Port != 5432 || err != nil {
+		t.Errorf("%v, %v", creds, err)
 	}
 }
 
-// TestAWatchLearnsOfADefaultCacheThatAnotherBuilt, although its own tries have failed for
-// so long that they have become rare.
-func TestAWatchLearnsOfADefaultCacheThatAnotherBuilt(t *testing.T) {
-	nowhere(t)
-	synctest.Test(t, func(t *testing.T) {
-		setDefault(t, nil)
-		w := watch(typedsecret.New[string]("k").Watch(t.Context()))
-		time.Sleep(24 * time.Hour)
-		t.Setenv("AWS_REGION", "eu-west-1")
-		t.Setenv("AWS_ACCESS_KEY_ID", "id")
-		t.Setenv("AWS_SECRET_ACCESS_KEY", "key")
-		t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1") // where nobody listens
-		c := must[*cache.Cache](t)(typedsecret.Default(t.Context()))
-		defer c.Close()
-		time.Sleep(2 * cache.DefaultFetchTimeout)
-		if errs := w.failures(); !errors.Is(errs[len(errs)-1], typedsecret.ErrUnavailable) {
-			t.Errorf("last was %v; want a fetch to have been tried", errs[len(errs)-1])
+// TestTheEnvironmentNamesNoSourceOnceTheProgramSetACache is what SECURITY.md advises to
+// programs that forbid the variable.
+func TestTheEnvironmentNamesNoSourceOnceTheProgramSetACache(t *testing.T) {
+	planted := filepath.Join(t.TempDir(), "planted.json")
+	if err := os.WriteFile(planted, []byte(`{"k":"planted"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	declaredBefore := typedsecret.New[string]("k")
+	for name, setting := range map[string]string{"another source": "static:" + planted, "no source": "vault:kv"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(source.Variable, setting)
+			c := open(t, storing("k", "ours"), cache.Config{})
+			setDefault(t, c)
+			if got, err := typedsecret.Default(t.Context()); got != c || err != nil {
+				t.Errorf("Default: %v, %v", got, err)
+			}
+			if err := typedsecret.Preload(t.Context(), typedsecret.New[string]("k")); err != nil {
+				t.Errorf("Preload: %v", err)
+			}
+			wantOurs(t, declaredBefore)
+			wantOurs(t, typedsecret.New[string]("k"))
+		})
+		t.Run(name+", WithCache", func(t *testing.T) {
+			t.Setenv(source.Variable, setting)
+			setDefault(t, nil)
+			wantOurs(t, typedsecret.New[string]("k", typedsecret.WithCache(open(t, storing("k", "ours"), cache.Config{}))))
+		})
+	}
+}
+
+// wantOurs reads a handle in each way that there is.
+func wantOurs(t *testing.T, handle *typedsecret.Secret[string]) {
+	t.Helper()
+	for name, read := range map[string]func(context.Context) (string, error){
+		"Get":     handle.Get,
+		"Refresh": handle.Refresh,
+		"Do": func(ctx context.Context) (got string, err error) {
+			err = handle.Do(ctx, func(_ context.Context, value string) error { got = value; return nil })
+			return got, err
+		},
+		"Watch": func(ctx context.Context) (string, error) {
+			for value, err := range handle.Watch(ctx) {
+				return value, err
+			}
+			return "", errors.New("no value")
+		},
+	} {
+		if got, err := read(t.Context()); got != "ours" || err != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
 		}
-	})
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secret"
 )
@@ -82,7 +83,7 @@ func TestNothingThatDoSaysHoldsThePassword(t *testing.T) {
 		handle := typedsecret.New[DBCreds]("db", typedsecret.WithCache(c), typedsecret.WithPending())
 		err := handle.Do(t.Context(), func(_ context.Context, creds DBCreds) error {
 			source.put("db", `{"password":"`+secret+`","`+creds.Password) // which does not decode
-			return typedsecret.Rejected(&refusal{"28P01"})
+			return typedsecret.Rejected(&refusal{Code: "28P01"})
 		})
 		wantRefused(t, err, codec.ErrSyntax)
 		log.Error("login", "handle", handle, "error", err)
@@ -102,7 +103,7 @@ func TestNothingThatDoSaysHoldsThePassword(t *testing.T) {
 
 func TestAPanicOfTheFunctionIsTheCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source, db := storing("db", "one"), &postgres{password: "two"}
+		source, db := storing("db", "one"), handletest.NewDatabase("two")
 		handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cache.Config{})))
 		for _, at := range []string{"one", "two"} {
 			func() {
@@ -119,7 +120,7 @@ func TestAPanicOfTheFunctionIsTheCallers(t *testing.T) {
 				})
 			}()
 		}
-		if err := handle.Do(t.Context(), db.login); err != nil { // nothing is stuck
+		if err := handle.Do(t.Context(), db.Login); err != nil { // nothing is stuck
 			t.Error(err)
 		}
 	})
@@ -137,7 +138,7 @@ func TestADoWithinAnotherIsNotTriedTwice(t *testing.T) {
 		var inner error
 		err := proxy.Do(t.Context(), func(ctx context.Context, _ string) error {
 			outer.Add(1)
-			inner = db.Do(ctx, (&postgres{}).login)
+			inner = db.Do(ctx, handletest.NewDatabase("").Login)
 			return inner
 		})
 		if outer.Load() != 1 || err != inner {
@@ -150,11 +151,11 @@ func TestADoWithinAnotherIsNotTriedTwice(t *testing.T) {
 func TestARefusalThatAPredicateTellsIsErrRejectedToo(t *testing.T) {
 	c := open(t, storing("db", "one"), cache.Config{})
 	handle := typedsecret.New[string]("db", typedsecret.WithCache(c), typedsecret.WithRejected(isRefusal), typedsecret.WithRetryBudget(0))
-	wantRefused(t, handle.Do(t.Context(), func(context.Context, string) error { return &refusal{"28P01"} }))
+	wantRefused(t, handle.Do(t.Context(), func(context.Context, string) error { return &refusal{Code: "28P01"} }))
 }
 
 func TestRejectedSaysItOnce(t *testing.T) {
-	once := typedsecret.Rejected(&refusal{"28P01"})
+	once := typedsecret.Rejected(&refusal{Code: "28P01"})
 	if twice := typedsecret.Rejected(once); twice != once || typedsecret.Rejected(nil) != nil {
 		t.Errorf("twice: %v", twice)
 	}

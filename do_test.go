@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,79 +14,24 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A postgres lets in who has its password, and knows what was tried.
-type postgres struct {
-	mu       sync.Mutex // guards the fields below
-	password string
-	tries    []string
-	at       []time.Time
-}
-
-func (d *postgres) set(password string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.password = password
-}
-
-// login is a function for Do.
-func (d *postgres) login(_ context.Context, password string) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.tries, d.at = append(d.tries, password), append(d.at, time.Now())
-	if password != d.password {
-		return typedsecret.Rejected(&refusal{"28P01"})
-	}
-	return nil
-}
-
-func (d *postgres) tried() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.tries
-}
-
-func (d *postgres) wantTries(t testing.TB, want ...string) {
-	t.Helper()
-	if diff := cmp.Diff(want, d.tried()); diff != "" {
-		t.Errorf("tries (-want +got):\n%s", diff)
-	}
-}
-
 // A refusal is how a database's driver says that it was one.
-type refusal struct{ code string }
+type refusal = handletest.Refusal
 
-func (r *refusal) Error() string {
-	return "password authentication failed for user app, code " + r.code
-}
-
-func isRefusal(err error) bool {
-	_, ok := errors.AsType[*refusal](err)
-	return ok
-}
+func isRefusal(err error) bool { return handletest.IsRefusal(err) }
 
 // wantRefused says what the error of a Do must be that gave up.
 func wantRefused(t testing.TB, err error, also ...error) {
 	t.Helper()
-	failed, ok := errors.AsType[*typedsecret.Error](err)
-	if !ok || failed.Ref.ID == "" || !errors.Is(err, typedsecret.ErrRejected) || !isRefusal(err) {
-		t.Errorf("got %v; want an *Error that wraps ErrRejected and what the database said", err)
-	}
-	for _, want := range also {
-		if !errors.Is(err, want) {
-			t.Errorf("got %v; want it to be %q too", err, want)
-		}
-	}
-	if text := fmt.Sprint(err); strings.ContainsAny(text, "\n\r") || strings.Count(text, typedsecret.ErrRejected.Error()) != 1 {
-		t.Errorf("the text should be one line that says once what is wrong: %q", text)
-	}
+	handletest.WantRefused(t, err, also...)
 }
 
 func TestDoCallsTheFunctionOnceIfItIsLetIn(t *testing.T) {
-	source, db := storing("db", "one"), &postgres{password: "one"}
+	source, db := storing("db", "one"), handletest.NewDatabase("one")
 	handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cache.Config{})))
 	type key struct{}
 	for range 3 {
@@ -95,13 +39,13 @@ func TestDoCallsTheFunctionOnceIfItIsLetIn(t *testing.T) {
 			if ctx.Value(key{}) != "mine" {
 				t.Error("the function got another context")
 			}
-			return db.login(ctx, password)
+			return db.Login(ctx, password)
 		})
 		if err != nil {
 			t.Error(err)
 		}
 	}
-	db.wantTries(t, "one", "one", "one")
+	db.WantTries(t, "one", "one", "one")
 	if n := source.count(); n != 1 {
 		t.Errorf("%d fetches", n)
 	}
@@ -109,15 +53,15 @@ func TestDoCallsTheFunctionOnceIfItIsLetIn(t *testing.T) {
 
 func TestDoRefreshesAfterARefusalAndTriesWhatCame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source, db, events := storing("db", "one"), &postgres{password: "two"}, &observed.Journal{}
+		source, db, events := storing("db", "one"), handletest.NewDatabase("two"), &observed.Journal{}
 		handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cache.Config{Observer: events})))
 		wantGet(t, handle, "one")
 		source.put("db", "two")
 		start := time.Now()
-		if err := handle.Do(t.Context(), db.login); err != nil || time.Since(start) != 0 {
+		if err := handle.Do(t.Context(), db.Login); err != nil || time.Since(start) != 0 {
 			t.Errorf("after %v: %v", time.Since(start), err)
 		}
-		db.wantTries(t, "one", "two")
+		db.WantTries(t, "one", "two")
 		if n := source.count(); n != 2 {
 			t.Errorf("%d fetches", n)
 		}
@@ -130,14 +74,14 @@ func TestDoRefreshesAfterARefusalAndTriesWhatCame(t *testing.T) {
 }
 
 func TestWhatIsThereAlreadyIsTriedBeforeAnythingIsFetched(t *testing.T) {
-	source, db := storing("db", "one"), &postgres{password: "two"}
+	source, db := storing("db", "one"), handletest.NewDatabase("two")
 	handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, eager)))
 	err := handle.Do(t.Context(), func(ctx context.Context, password string) error {
 		if password == "one" { // meanwhile somebody else refreshes
 			source.put("db", "two")
 			wantRefresh(t, handle, "two")
 		}
-		return db.login(ctx, password)
+		return db.Login(ctx, password)
 	})
 	if n := source.count(); err != nil || n != 2 {
 		t.Errorf("%d fetches, %v", n, err)
@@ -148,14 +92,14 @@ func TestAHundredWhoAreRefusedAtOnceFetchOnce(t *testing.T) {
 	for name, cfg := range map[string]cache.Config{"by default": {}, "with a hook": {Hook: flip{}}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				source, db := &slowStore{store: storing("db", "one"), takes: 300 * time.Millisecond}, &postgres{password: "two"}
+				source, db := &slowStore{store: storing("db", "one"), takes: 300 * time.Millisecond}, handletest.NewDatabase("two")
 				handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cfg)))
 				wantGet(t, handle, "one")
 				source.put("db", "two")
 				var wg sync.WaitGroup
 				for range 100 {
 					wg.Go(func() {
-						if err := handle.Do(t.Context(), db.login); err != nil {
+						if err := handle.Do(t.Context(), db.Login); err != nil {
 							t.Error(err)
 						}
 					})
@@ -186,13 +130,13 @@ func (s *slowStore) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, er
 
 func TestRefusalsFetchNoMoreThanOnceInMinRefreshInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source, db := storing("db", "one"), &postgres{password: "another"}
+		source, db := storing("db", "one"), handletest.NewDatabase("another")
 		c := open(t, source, cache.Config{MinRefreshInterval: 3 * time.Second})
 		handle := typedsecret.New[string]("db", typedsecret.WithCache(c))
 		wantGet(t, handle, "one")
 		var wg sync.WaitGroup
 		for range 20 {
-			wg.Go(func() { wantRefused(t, handle.Do(t.Context(), db.login)) })
+			wg.Go(func() { wantRefused(t, handle.Do(t.Context(), db.Login)) })
 		}
 		wg.Wait()
 		// The first Get, and then after 0, 3, 6 and 9 of 10 seconds.
@@ -212,9 +156,9 @@ func TestOtherFailuresAreReturnedAsTheyAreAtOnce(t *testing.T) {
 		err  error
 	}{
 		"no predicate":              {nil, other},
-		"a refusal of no predicate": {nil, &refusal{"28P01"}},
+		"a refusal of no predicate": {nil, &refusal{Code: "28P01"}},
 		"a predicate that says no":  {[]typedsecret.Option{typedsecret.WithRejected(isRefusal)}, other},
-		"a predicate that panics":   {[]typedsecret.Option{panics}, &refusal{"28P01"}},
+		"a predicate that panics":   {[]typedsecret.Option{panics}, &refusal{Code: "28P01"}},
 		"an end of a context":       {nil, context.DeadlineExceeded},
 		"an error of a secret":      {nil, &typedsecret.Error{Err: typedsecret.ErrNotFound}},
 		"none at all":               {[]typedsecret.Option{typedsecret.WithRejected(func(error) bool { return true })}, nil},
@@ -253,9 +197,9 @@ func TestAnotherFailureOfASecondTryEndsItToo(t *testing.T) {
 
 func TestThePredicateAndRejectedBothSayWhatARefusalIs(t *testing.T) {
 	for name, refused := range map[string]error{
-		"by predicate":         &refusal{"28P01"},
-		"wrapped":              fmt.Errorf("connect: %w", &refusal{"28P01"}),
-		"joined":               errors.Join(errors.New("host a"), &refusal{"28P01"}),
+		"by predicate":         &refusal{Code: "28P01"},
+		"wrapped":              fmt.Errorf("connect: %w", &refusal{Code: "28P01"}),
+		"joined":               errors.Join(errors.New("host a"), &refusal{Code: "28P01"}),
 		"by Rejected":          typedsecret.Rejected(errors.New("denied")),
 		"by Rejected, wrapped": fmt.Errorf("connect: %w", typedsecret.Rejected(errors.New("denied"))),
 		"by ErrRejected":       typedsecret.ErrRejected,
@@ -283,12 +227,12 @@ func TestThePredicateAndRejectedBothSayWhatARefusalIs(t *testing.T) {
 }
 
 func TestDoTakesNoContextForBackground(t *testing.T) {
-	source, db := storing("db", "one"), &postgres{password: "two"}
+	source, db := storing("db", "one"), handletest.NewDatabase("two")
 	handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cache.Config{})))
 	wantGet(t, handle, "one")
 	source.put("db", "two")
 	//lint:ignore SA1012 that is what is tested
-	if err := handle.Do(nil, db.login); err != nil {
+	if err := handle.Do(nil, db.Login); err != nil {
 		t.Error(err)
 	}
 }

@@ -20,9 +20,9 @@ func connect(_ context.Context, creds DBCreds, database string) (string, error) 
 }
 
 func TestInjectedFunctionGetsThePresentValue(t *testing.T) {
-	server := secrettest.New(t)
+	server, c := secrettest.NewCache(t)
 	server.Seed(t, "prod/db", credsV1JSON)
-	handle := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(over(t, server, cache.Config{})))
+	handle := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(c))
 	connectTo := typedsecret.Inject(handle, connect)
 	if got, err := connectTo(t.Context(), "orders"); got != "app:first@db.internal:5432/orders" || err != nil {
 		t.Errorf("before the rotation: %q, %v", got, err)
@@ -37,9 +37,9 @@ func TestInjectedFunctionGetsThePresentValue(t *testing.T) {
 // TestInjectNamesMissingKeysAndNoValue: the secret's ID, every missing key and the
 // field it was for.
 func TestInjectNamesMissingKeysAndNoValue(t *testing.T) {
-	server := secrettest.New(t)
+	server, c := secrettest.NewCache(t)
 	server.Seed(t, "prod/db", `{"username":"Qx7Zk9","Host":"Wv3Jm8","port":null}`)
-	handle := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(over(t, server, cache.Config{})))
+	handle := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(c))
 	_, err := typedsecret.Inject(handle, connect)(t.Context(), "orders")
 	if !errors.Is(err, codec.ErrMissingKey) {
 		t.Fatal(err)

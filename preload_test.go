@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
@@ -51,8 +53,8 @@ func TestPreloadFetchesTwentyARequest(t *testing.T) {
 		0: {0, 0}, 1: {0, 1}, 2: {1, 0}, 20: {1, 0}, 21: {1, 1}, 100: {5, 0},
 	} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			server := secrettest.New(t)
-			handles := manyHandles(t, server, n, typedsecret.WithCache(over(t, server, cache.Config{})))
+			server, c := secrettest.NewCache(t)
+			handles := manyHandles(t, server, n, typedsecret.WithCache(c))
 			for range 2 { // the second finds all in the cache
 				if err := typedsecret.Preload(t.Context(), handles...); err != nil {
 					t.Fatal(err)
@@ -75,9 +77,8 @@ func TestPreloadOfAHundredTakesOneLatencyAndThreeWithoutBatches(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				server := secrettest.New(t)
-				source := must[*awssm.Source](t)(awssm.New(inMemory(server)))
-				handles := manyHandles(t, server, 100, typedsecret.WithCache(open(t, source, cache.Config{})))
+				server, c := secrettest.NewCache(t)
+				handles := manyHandles(t, server, 100, typedsecret.WithCache(c))
 				server.Fail(t, secrettest.Fault{Latency: 20 * time.Millisecond})
 				if row.fault != nil {
 					server.Fail(t, *row.fault)
@@ -96,8 +97,8 @@ func TestPreloadOfAHundredTakesOneLatencyAndThreeWithoutBatches(t *testing.T) {
 }
 
 func TestPreloadSaysAllThatIsWrongAtOnce(t *testing.T) {
-	server := secrettest.New(t)
-	with := typedsecret.WithCache(over(t, server, cache.Config{}))
+	server, c := secrettest.NewCache(t)
+	with := typedsecret.WithCache(c)
 	server.Seed(t, "good", credsV1JSON)
 	server.Seed(t, "lacks", `{"username":"hunter2"}`)
 	server.Seed(t, "deleted", "hunter2")
@@ -176,7 +177,7 @@ func TestPreloadTakesAValueThatIsStaleForOneThatIsThere(t *testing.T) {
 func TestAPreloaderKeepsItsPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := secrettest.New(t)
-		source := must[*awssm.Source](t)(awssm.New(inMemory(server)))
+		source := must[*awssm.Source](t)(awssm.New(handletest.Client(server)))
 		handles := manyHandles(t, server, 100, typedsecret.WithCache(open(t, source, cache.Config{})))
 		start := time.Now()
 		if err := (typedsecret.Preloader{Interval: time.Second}).Preload(t.Context(), handles...); err != nil {
@@ -225,9 +226,8 @@ func TestAPreloaderKeepsItsPace(t *testing.T) {
 
 func TestACancelledPreloadEndsAndHarmsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := secrettest.New(t)
-		source := must[*awssm.Source](t)(awssm.New(inMemory(server)))
-		handles := manyHandles(t, server, 40, typedsecret.WithCache(open(t, source, cache.Config{})))
+		server, c := secrettest.NewCache(t)
+		handles := manyHandles(t, server, 40, typedsecret.WithCache(c))
 		server.Fail(t, secrettest.Fault{Latency: time.Second})
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
@@ -248,9 +248,8 @@ func TestACancelledPreloadEndsAndHarmsNobody(t *testing.T) {
 
 func TestReadersAndPreloadsShareTheirFetches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := secrettest.New(t)
-		source := must[*awssm.Source](t)(awssm.New(inMemory(server)))
-		handles := manyHandles(t, server, 20, typedsecret.WithCache(open(t, source, cache.Config{})))
+		server, c := secrettest.NewCache(t)
+		handles := manyHandles(t, server, 20, typedsecret.WithCache(c))
 		server.Fail(t, secrettest.Fault{Latency: time.Second})
 		var running sync.WaitGroup
 		for range 3 {
@@ -278,11 +277,10 @@ func TestReadersAndPreloadsShareTheirFetches(t *testing.T) {
 
 func TestABatchThatFailsCostsOneRequestAndBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := secrettest.New(t)
-		source := must[*awssm.Source](t)(awssm.New(inMemory(server)))
 		cfg := cache.Config{}
 		cfg.Backoff.Jitter = 2 // none, so that the first delay is a second
-		handles := manyHandles(t, server, 20, typedsecret.WithCache(open(t, source, cfg)))
+		server, c := secrettest.NewCache(t, cfg)
+		handles := manyHandles(t, server, 20, typedsecret.WithCache(c))
 		stop := server.Fail(t, secrettest.Fault{Effect: secrettest.InternalError()})
 		for range 3 {
 			if err := typedsecret.Preload(t.Context(), handles...); !errors.Is(err, typedsecret.ErrUnavailable) {
@@ -297,5 +295,39 @@ func TestABatchThatFailsCostsOneRequestAndBacksOff(t *testing.T) {
 		}
 		wantRequests(t, server, 2, 0)
 		checkMany(t, handles)
+	})
+}
+
+type (
+	exiting   struct{ Password string }
+	forbidden struct{ Password string }
+)
+
+func (exiting) Validate() error   { runtime.Goexit(); return nil }
+func (forbidden) Validate() error { return errors.New("forbidden") }
+
+func TestPreloadIsNotContentWithWhatEndedItsGoroutine(t *testing.T) {
+	c := open(t, storing("k", `{"Password":"hunter2"}`), cache.Config{})
+	err := typedsecret.Preload(
+		t.Context(),
+		typedsecret.New[exiting]("k", typedsecret.WithCache(c)), typedsecret.New[forbidden]("k", typedsecret.WithCache(c)),
+	)
+	if err == nil || !strings.Contains(err.Error(), "Goexit") || !strings.Contains(err.Error(), "forbidden") {
+		t.Errorf("Preload: %v", err)
+	}
+}
+
+func TestAPreloadEndsWhenItsCacheIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := open(t, storing("k", "value"), cache.Config{})
+		start := time.Now()
+		time.AfterFunc(time.Second, func() { c.Close() })
+		err := typedsecret.Preloader{Interval: time.Hour}.Preload(
+			context.Background(),
+			typedsecret.New[string]("k", typedsecret.WithCache(c)), typedsecret.New[string]("other", typedsecret.WithCache(c)),
+		)
+		if !errors.Is(err, cache.ErrClosed) || time.Since(start) != time.Second {
+			t.Errorf("Preload, %v after: %v", time.Since(start), err)
+		}
 	})
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
@@ -18,8 +17,8 @@ var (
 )
 
 func TestASetPreloadsItsHandles(t *testing.T) {
-	server := secrettest.New(t)
-	setDefault(t, over(t, server, cache.Config{}))
+	server, c := secrettest.NewCache(t)
+	setDefault(t, c)
 	server.Seed(t, "set/there", "a")
 	server.Seed(t, "elsewhere", "b")
 	typedsecret.New[string]("elsewhere")

@@ -1,121 +1,47 @@
 package typedsecret_test
 
 import (
-	"context"
-	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/secret"
-	"github.com/typedsecret/typedsecret/secrettest"
-	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
 // A store is a Source in memory. Its versions are called v1, v2, … in the order
 // in which they were put, whatever the secret.
-type store struct {
-	mu     sync.Mutex // guards the fields below
-	values map[string]secret.Value
-	err    error
-	puts   int
-	calls  int
-	asked  map[string]int // calls, by ID
-}
+type store struct{ *handletest.Store }
 
 // storing makes a store that holds these IDs and payloads.
 func storing(idsAndPayloads ...string) *store {
-	s := &store{values: map[string]secret.Value{}, asked: map[string]int{}}
-	for i := 0; i < len(idsAndPayloads); i += 2 {
-		s.put(idsAndPayloads[i], idsAndPayloads[i+1])
-	}
-	return s
+	return &store{handletest.Storing(idsAndPayloads...)}
 }
 
 // put gives a secret a new version.
-func (s *store) put(id, payload string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.puts++
-	s.values[id] = secret.Value{
-		Payload: secret.StringPayload(payload), Name: id,
-		VersionID: fmt.Sprint("v", s.puts), Stages: []string{"AWSCURRENT"},
-	}
-}
+func (s *store) put(id, payload string) { s.Put(id, payload) }
 
 // fail makes every fetch fail with err, or none if it is nil.
-func (s *store) fail(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.err = err
-}
-
-func (s *store) Fetch(_ context.Context, ref secret.Ref) (secret.Value, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.calls++
-	s.asked[ref.ID]++
-	if s.err != nil {
-		return secret.Value{}, s.err
-	}
-	v, ok := s.values[ref.ID]
-	if !ok {
-		return secret.Value{}, secret.ErrNotFound
-	}
-	return v, nil
-}
+func (s *store) fail(err error) { s.Fail(err) }
 
 // fetches returns how often a secret was asked for.
-func (s *store) fetches(id string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.asked[id]
-}
+func (s *store) fetches(id string) int { return s.Fetches(id) }
 
-func (s *store) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.calls
-}
+func (s *store) count() int { return s.Count() }
 
 // eager lets each forced refresh fetch, and tries again at once after a failure.
-var eager = cache.Config{
-	MinRefreshInterval: -1,
-	Backoff:            backoff.Policy{Base: -1},
-}
+var eager = handletest.Eager()
 
 // open makes a Cache that the end of the test closes.
 func open(t testing.TB, source secret.Source, cfg cache.Config) *cache.Cache {
 	t.Helper()
-	c, err := cache.New(source, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
-}
-
-// over makes a Cache that reads from server through the real SDK client.
-func over(t testing.TB, server *secrettest.Server, cfg cache.Config) *cache.Cache {
-	t.Helper()
-	source, err := awssm.New(client(server))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return open(t, source, cfg)
+	return handletest.Open(t, source, cfg)
 }
 
 // setDefault makes c the default cache for the duration of the test.
-func setDefault(t testing.TB, c *cache.Cache) {
-	typedsecret.SetDefault(c)
-	t.Cleanup(func() { typedsecret.SetDefault(nil) })
-}
+func setDefault(t testing.TB, c *cache.Cache) { handletest.SetDefault(t, c) }
 
 // A counter is a codec that counts what it is asked for.
 type counter struct {
@@ -142,38 +68,22 @@ func (c *counter) want(t testing.TB, n int64) {
 }
 
 // must returns what was read without an error.
-func must[T any](t testing.TB) func(v T, err error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Error(err)
-		}
-		return v
-	}
-}
+func must[T any](t testing.TB) func(v T, err error) T { return handletest.Must[T](t) }
 
 // wantGet reads a handle that must have this value.
 func wantGet[T any](t testing.TB, s *typedsecret.Secret[T], want T) {
 	t.Helper()
-	wantRead(t, "Get", s.Get, want)
+	handletest.WantGet(t, s, want)
 }
 
 // wantRefresh refreshes a handle that must then have this value.
 func wantRefresh[T any](t testing.TB, s *typedsecret.Secret[T], want T) {
 	t.Helper()
-	wantRead(t, "Refresh", s.Refresh, want)
+	handletest.WantRefresh(t, s, want)
 }
 
-func wantRead[T any](t testing.TB, name string, read func(context.Context) (T, error), want T) {
-	t.Helper()
-	got, err := read(t.Context())
-	if err != nil {
-		t.Errorf("%s: %v", name, err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
-}
+// flip is a hook that stores the bytes inverted.
+type flip = handletest.Flip
 
 // makeBusy reads a handle so often that its snapshot may be returned unlooked at.
 func makeBusy[T any](t testing.TB, s *typedsecret.Secret[T]) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -26,8 +27,8 @@ var credsV1 = DBCreds{Username: "app", Password: "first", Host: "db.internal", P
 const credsV1JSON = `{"username":"app","password":"first","host":"db.internal","port":5432}`
 
 func TestStringsAndBinariesAreReadByNameAndARN(t *testing.T) {
-	server := secrettest.New(t)
-	c := typedsecret.WithCache(over(t, server, cache.Config{}))
+	server, secrets := secrettest.NewCache(t)
+	c := typedsecret.WithCache(secrets)
 	arnOf := map[string]string{
 		"prod/db":   server.Seed(t, "prod/db", credsV1JSON),
 		"prod/seed": server.SeedBinary(t, "prod/seed", []byte{0, 0xff, 0xfe}),
@@ -53,8 +54,8 @@ func TestStringsAndBinariesAreReadByNameAndARN(t *testing.T) {
 }
 
 func TestStageAndVersionAreChosen(t *testing.T) {
-	server := secrettest.New(t)
-	c := typedsecret.WithCache(over(t, server, cache.Config{}))
+	server, secrets := secrettest.NewCache(t)
+	c := typedsecret.WithCache(secrets)
 	server.Seed(t, "k", "one")
 	v2 := server.Rotate(t, "k", "two")
 	v3 := server.Put(t, "k", "three", "AWSPENDING")
@@ -83,20 +84,19 @@ func TestStageAndVersionAreChosen(t *testing.T) {
 }
 
 func TestDefaultStageOfTheCacheIsTheHandles(t *testing.T) {
-	server := secrettest.New(t)
+	server, c := secrettest.NewCache(t, cache.Config{DefaultStage: "AWSPREVIOUS"})
 	server.Seed(t, "k", "one")
 	server.Rotate(t, "k", "two")
-	c := over(t, server, cache.Config{DefaultStage: "AWSPREVIOUS"})
 	wantGet(t, typedsecret.New[string]("k", typedsecret.WithCache(c)), "one")
 	wantGet(t, typedsecret.New[string]("k", typedsecret.WithCache(c), typedsecret.WithStage("AWSCURRENT")), "two")
 }
 
 func TestVersionAndStageThatDontBelongTogetherAreRefused(t *testing.T) {
-	server := secrettest.New(t)
+	server, c := secrettest.NewCache(t)
 	server.Seed(t, "k", "one")
 	v2 := server.Rotate(t, "k", "two")
 	opts := []typedsecret.Option{
-		typedsecret.WithCache(over(t, server, cache.Config{})),
+		typedsecret.WithCache(c),
 		typedsecret.WithVersionID(v2), typedsecret.WithStage("AWSPREVIOUS"),
 	}
 	_, err := typedsecret.New[string]("k", opts...).Get(t.Context())
@@ -114,8 +114,8 @@ func TestVersionAndStageThatDontBelongTogetherAreRefused(t *testing.T) {
 }
 
 func TestUnknownSecretIsNotFound(t *testing.T) {
-	server := secrettest.New(t)
-	handle := typedsecret.New[string]("prod/unknown", typedsecret.WithCache(over(t, server, cache.Config{})))
+	_, c := secrettest.NewCache(t)
+	handle := typedsecret.New[string]("prod/unknown", typedsecret.WithCache(c))
 	_, err := handle.Get(t.Context())
 	failed, ok := errors.AsType[*typedsecret.Error](err)
 	if !ok || failed.Ref.ID != "prod/unknown" || !errors.Is(err, typedsecret.ErrNotFound) {
@@ -131,9 +131,9 @@ func TestUnknownSecretIsNotFound(t *testing.T) {
 }
 
 func TestInfoTellsWhatWasReturned(t *testing.T) {
-	server := secrettest.New(t)
+	server, c := secrettest.NewCache(t)
 	arn := server.Seed(t, "prod/db", credsV1JSON)
-	handle := typedsecret.New[DBCreds](arn[:len(arn)-7], typedsecret.WithCache(over(t, server, cache.Config{})))
+	handle := typedsecret.New[DBCreds](arn[:len(arn)-7], typedsecret.WithCache(c))
 	start := time.Now()
 
 	got, info, err := handle.GetWithInfo(t.Context())

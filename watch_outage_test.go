@@ -274,52 +274,6 @@ func TestAClosedCacheBehindTheSourceIsAFailureAsOthers(t *testing.T) {
 	})
 }
 
-func TestAWatchFollowsSetDefault(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		first, second := storing("k", "one"), storing("k", "one")
-		old := open(t, first, hourly)
-		setDefault(t, old)
-		w := watch(typedsecret.New[string]("k").Watch(t.Context()))
-		w.want(t, "one")
-		typedsecret.SetDefault(open(t, second, hourly))
-		w.want(t) // the same version of the same bytes
-		first.put("k", "old")
-		second.put("k", "new")
-		old.Refresh(t.Context(), secret.Ref{ID: "k"})
-		w.want(t)
-		time.Sleep(time.Hour)
-		w.want(t, "new")
-		typedsecret.SetDefault(old)
-		w.want(t, "old")
-		old.Close() // may be replaced yet
-		w.want(t, "error")
-		time.Sleep(24 * time.Hour)
-		w.want(t)
-		typedsecret.SetDefault(open(t, storing("k", "last"), hourly))
-		w.want(t, "last")
-	})
-}
-
-func TestADefaultCacheThatCannotBeBuiltIsTriedAgain(t *testing.T) {
-	nowhere(t)
-	start := time.Now() // of real time
-	synctest.Test(t, func(t *testing.T) {
-		setDefault(t, nil)
-		w := watch(typedsecret.New[string]("k").Watch(t.Context()))
-		w.want(t, "error")
-		time.Sleep(24 * time.Hour)
-		if n := len(w.failures()); n < 24 || n > 200 {
-			t.Errorf("%d tries in a day", n)
-		}
-		w.forget()
-		typedsecret.SetDefault(open(t, storing("k", "one"), hourly))
-		w.want(t, "one")
-	})
-	if took := time.Since(start); took > 10*time.Second {
-		t.Errorf("a virtual day took %v", took)
-	}
-}
-
 // sullen is a hook that gives back the values it is asked for first, and fails for a
 // while thereafter.
 type sullen struct {

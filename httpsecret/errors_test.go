@@ -9,7 +9,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/httpsecret"
-	"github.com/typedsecret/typedsecret/internal/testcache"
+	"github.com/typedsecret/typedsecret/secrettest"
 )
 
 var budget0 = typedsecret.WithRetryBudget(0)
@@ -33,27 +33,27 @@ func TestErrorsCloseTheBodyAndShowNoToken(t *testing.T) {
 	// A base that is itself such a RoundTripper may say that a credential was refused;
 	// that is no word about ours.
 	broken := typedsecret.Rejected(errors.New("broken pipe"))
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "sesame")
-	rig.Server.Seed(t, "prod/bad", "sesame\n")
-	bad := typedsecret.New[string]("prod/bad", typedsecret.WithCache(rig.Cache))
-	unknown := typedsecret.New[string]("prod/unknown", typedsecret.WithCache(rig.Cache))
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "sesame")
+	manager.Seed(t, "prod/bad", "sesame\n")
+	bad := typedsecret.New[string]("prod/bad", typedsecret.WithCache(c))
+	unknown := typedsecret.New[string]("prod/unknown", typedsecret.WithCache(c))
 	for name, test := range map[string]struct {
 		rt   http.RoundTripper
 		want error
 	}{
-		"of base":                     {httpsecret.BearerToken("http://api", token(rig), failing{broken}), broken},
+		"of base":                     {httpsecret.BearerToken("http://api", token(c), failing{broken}), broken},
 		"of the secret":               {httpsecret.BearerToken("http://api", unknown, failing{broken}), typedsecret.ErrNotFound},
 		"no secret":                   {httpsecret.BearerToken("http://api", nil, failing{broken}), typedsecret.ErrZeroHandle},
 		"token that no header takes":  {httpsecret.BearerToken("http://api", bad, nil), nil},
-		"no function":                 {httpsecret.Bearer("http://api", token(rig), nil, nil), nil},
-		"no credentials":              {httpsecret.Basic("http://api", token(rig), nil, nil), nil},
-		"no origin":                   {httpsecret.BearerToken("", token(rig), nil), nil},
-		"a host is no origin":         {httpsecret.BearerToken("api.example.com", token(rig), nil), nil},
-		"a path is none":              {httpsecret.BearerToken("https://api/v1", token(rig), nil), nil},
-		"a password is of no origin":  {httpsecret.BearerToken("https://u:sesame@api", token(rig), nil), nil},
-		"nor of one that is no URL":   {httpsecret.BearerToken("https://u:sesame@api:x", token(rig), nil), nil},
-		"nor one of another protocol": {httpsecret.BearerToken("ftp://api", token(rig), nil), nil},
+		"no function":                 {httpsecret.Bearer("http://api", token(c), nil, nil), nil},
+		"no credentials":              {httpsecret.Basic("http://api", token(c), nil, nil), nil},
+		"no origin":                   {httpsecret.BearerToken("", token(c), nil), nil},
+		"a host is no origin":         {httpsecret.BearerToken("api.example.com", token(c), nil), nil},
+		"a path is none":              {httpsecret.BearerToken("https://api/v1", token(c), nil), nil},
+		"a password is of no origin":  {httpsecret.BearerToken("https://u:sesame@api", token(c), nil), nil},
+		"nor of one that is no URL":   {httpsecret.BearerToken("https://u:sesame@api:x", token(c), nil), nil},
+		"nor one of another protocol": {httpsecret.BearerToken("ftp://api", token(c), nil), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := &closing{Reader: strings.NewReader("x")}
@@ -76,14 +76,14 @@ func TestErrorsCloseTheBodyAndShowNoToken(t *testing.T) {
 }
 
 func TestGetBodyThatFailsBringsThe401(t *testing.T) {
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "first")
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "first")
 	api := &api{valid: "Bearer other"}
-	rt := httpsecret.BearerToken("http://api", token(rig), memory{api})
-	if _, err := token(rig).Get(t.Context()); err != nil {
+	rt := httpsecret.BearerToken("http://api", token(c), memory{api})
+	if _, err := token(c).Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	rig.Server.Rotate(t, "prod/token", "second")
+	manager.Rotate(t, "prod/token", "second")
 	r, _ := http.NewRequestWithContext(t.Context(), "POST", "http://api/", strings.NewReader("x"))
 	r.GetBody = func() (io.ReadCloser, error) { return nil, errors.New("gone") }
 	resp, err := rt.RoundTrip(r)

@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/typedsecret/typedsecret/httpsecret"
-	"github.com/typedsecret/typedsecret/internal/testcache"
+	"github.com/typedsecret/typedsecret/secrettest"
 )
 
 func TestARedirectTakesTheTokenToNoOtherOrigin(t *testing.T) {
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "first")
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "first")
 	stranger, elsewhere := serve(t, "")
 	home := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer first" {
@@ -22,7 +22,7 @@ func TestARedirectTakesTheTokenToNoOtherOrigin(t *testing.T) {
 	}))
 	t.Cleanup(home.Close)
 
-	client := &http.Client{Transport: httpsecret.BearerToken(home.URL, token(rig), nil)}
+	client := &http.Client{Transport: httpsecret.BearerToken(home.URL, token(c), nil)}
 	resp, err := client.Get(home.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -34,11 +34,11 @@ func TestARedirectTakesTheTokenToNoOtherOrigin(t *testing.T) {
 }
 
 func TestTwoOriginsTakeTwoRoundTrippers(t *testing.T) {
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "first")
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "first")
 	_, one := serve(t, "Bearer first")
 	_, two := serve(t, "Bearer first")
-	rt := httpsecret.BearerToken(one.URL, token(rig), httpsecret.BearerToken(two.URL, token(rig), nil))
+	rt := httpsecret.BearerToken(one.URL, token(c), httpsecret.BearerToken(two.URL, token(c), nil))
 	for _, url := range []string{one.URL, two.URL} {
 		if code, _ := roundTrip(t, rt, "GET", url, nil); code != 200 {
 			t.Errorf("%s: got %d", url, code)
@@ -61,10 +61,10 @@ func TestWhichURLsAreOfAnOrigin(t *testing.T) {
 		{"https://api.example.com", "https://api.example.com.evil.org/", false},
 		{"https://api.example.com", "https://api.example.com@evil.org/", false},
 	} {
-		rig := testcache.New(t)
-		rig.Server.Seed(t, "prod/token", "first")
+		manager, c := secrettest.NewCache(t)
+		manager.Seed(t, "prod/token", "first")
 		api := &api{}
-		roundTrip(t, httpsecret.BearerToken(test.origin, token(rig, budget0), memory{api}), "GET", test.url, nil)
+		roundTrip(t, httpsecret.BearerToken(test.origin, token(c, budget0), memory{api}), "GET", test.url, nil)
 		seen, _ := api.requests()
 		if (seen[0] != "") != test.same {
 			t.Errorf("origin %s: a request to %s has Authorization %q", test.origin, test.url, seen[0])

@@ -11,7 +11,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/httpsecret"
-	"github.com/typedsecret/typedsecret/internal/testcache"
+	"github.com/typedsecret/typedsecret/secrettest"
 )
 
 // latency is how long the API of a revoked takes for an answer.
@@ -26,14 +26,14 @@ type revoked struct {
 
 func newRevoked(t *testing.T, opts ...typedsecret.Option) *revoked {
 	t.Helper()
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "revoked")
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "revoked")
 	a := &api{valid: "Bearer other"}
 	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(latency)
 		a.ServeHTTP(w, r)
 	})
-	return &revoked{t, a, httpsecret.BearerToken("http://api", token(rig, opts...), memory{slow})}
+	return &revoked{t, a, httpsecret.BearerToken("http://api", token(c, opts...), memory{slow})}
 }
 
 // ask makes n requests at once and returns how many the API saw, and how long it took.
@@ -85,9 +85,9 @@ func TestAKeyThatIsRevokedForGoodCostsFewRequests(t *testing.T) {
 // TestOneRequestThatIsAnswered401HoldsUpNoOther.
 func TestOneRequestThatIsAnswered401HoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rig := testcache.New(t)
-		rig.Server.Seed(t, "prod/token", "good")
-		rt := httpsecret.BearerToken("http://api", token(rig), memory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		manager, c := secrettest.NewCache(t)
+		manager.Seed(t, "prod/token", "good")
+		rt := httpsecret.BearerToken("http://api", token(c), memory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(latency)
 			if r.URL.Path == "/forbidden" {
 				w.WriteHeader(http.StatusUnauthorized)
@@ -143,10 +143,10 @@ func (u *unreliable) RoundTrip(*http.Request) (*http.Response, error) {
 
 // TestAFailureIsNoAcceptance, so that it does not reset what a bound counts.
 func TestAFailureIsNoAcceptance(t *testing.T) {
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "revoked")
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "revoked")
 	base := new(unreliable)
-	rt := httpsecret.BearerToken("http://api", token(rig, typedsecret.WithMaxRejections(4), typedsecret.WithRetryBudget(0)), base)
+	rt := httpsecret.BearerToken("http://api", token(c, typedsecret.WithMaxRejections(4), typedsecret.WithRetryBudget(0)), base)
 	for range 20 {
 		r, _ := http.NewRequestWithContext(t.Context(), "GET", "http://api/", nil)
 		if resp, err := rt.RoundTrip(r); err == nil {

@@ -14,8 +14,9 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/httpsecret"
-	"github.com/typedsecret/typedsecret/internal/testcache"
+	"github.com/typedsecret/typedsecret/secrettest"
 )
 
 // An api accepts one Authorization header and answers with the request's body.
@@ -84,25 +85,25 @@ func roundTrip(t *testing.T, rt http.RoundTripper, method, url string, body io.R
 	return resp.StatusCode, string(read)
 }
 
-func token(r *testcache.Rig, opts ...typedsecret.Option) *typedsecret.Secret[string] {
-	return typedsecret.New[string]("prod/token", append(opts, typedsecret.WithCache(r.Cache))...)
+func token(c *cache.Cache, opts ...typedsecret.Option) *typedsecret.Secret[string] {
+	return typedsecret.New[string]("prod/token", append(opts, typedsecret.WithCache(c))...)
 }
 
 func TestARotatedTokenIsFetchedOnceAndTheBodySentAgain(t *testing.T) {
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "first")
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "first")
 	api, server := serve(t, "Bearer first")
-	rt := httpsecret.BearerToken(server.URL, token(rig), server.Client().Transport)
+	rt := httpsecret.BearerToken(server.URL, token(c), server.Client().Transport)
 
 	if code, text := roundTrip(t, rt, "POST", server.URL, strings.NewReader("one")); code != 200 || text != `got "one"` {
 		t.Errorf("got %d, %s", code, text)
 	}
 	api.accept("Bearer second")
-	rig.Server.Rotate(t, "prod/token", "second")
+	manager.Rotate(t, "prod/token", "second")
 	if code, text := roundTrip(t, rt, "POST", server.URL, strings.NewReader("two")); code != 200 || text != `got "two"` {
 		t.Errorf("after the rotation: %d, %s", code, text)
 	}
-	if n := rig.Fetches("prod/token"); n != 2 {
+	if n := manager.CallsFor("prod/token", "GetSecretValue"); n != 2 {
 		t.Errorf("%d fetches, want one for each version", n)
 	}
 	if _, bodies := api.requests(); strings.Join(bodies, " ") != "one two two" {
@@ -111,14 +112,14 @@ func TestARotatedTokenIsFetchedOnceAndTheBodySentAgain(t *testing.T) {
 }
 
 func TestManyRequestsRefusedAtOnceAllSucceed(t *testing.T) {
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "first")
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "first")
 	api, server := serve(t, "Bearer first")
-	rt := httpsecret.BearerToken(server.URL, token(rig), server.Client().Transport)
+	rt := httpsecret.BearerToken(server.URL, token(c), server.Client().Transport)
 	roundTrip(t, rt, "GET", server.URL, nil)
 
 	api.accept("Bearer second")
-	rig.Server.Rotate(t, "prod/token", "second")
+	manager.Rotate(t, "prod/token", "second")
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
@@ -158,8 +159,8 @@ func (c *counted) Close() error {
 }
 
 func TestARefusedTryLeavesNothingOpen(t *testing.T) {
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "first")
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "first")
 	connections := map[string]bool{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connections[r.RemoteAddr] = true
@@ -170,11 +171,11 @@ func TestARefusedTryLeavesNothingOpen(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	base := &counting{RoundTripper: server.Client().Transport}
-	client := &http.Client{Transport: httpsecret.BearerToken(server.URL, token(rig), base)}
-	if _, err := token(rig).Get(t.Context()); err != nil {
+	client := &http.Client{Transport: httpsecret.BearerToken(server.URL, token(c), base)}
+	if _, err := token(c).Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	rig.Server.Rotate(t, "prod/token", "second")
+	manager.Rotate(t, "prod/token", "second")
 	if code, _ := roundTrip(t, client.Transport, "GET", server.URL, nil); code != 200 {
 		t.Errorf("got %d", code)
 	}
@@ -190,9 +191,9 @@ func TestBasic(t *testing.T) {
 		Username string `json:"username"`
 		Password string `json:"password"`
 	}
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/login", `{"username":"app","password":"old"}`)
-	secret := typedsecret.New[login]("prod/login", typedsecret.WithCache(rig.Cache))
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/login", `{"username":"app","password":"old"}`)
+	secret := typedsecret.New[login]("prod/login", typedsecret.WithCache(c))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); user != "app" || password != "new" {
 			w.WriteHeader(http.StatusUnauthorized)
@@ -204,23 +205,23 @@ func TestBasic(t *testing.T) {
 	if _, err := secret.Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	rig.Server.Rotate(t, "prod/login", `{"username":"app","password":"new"}`)
+	manager.Rotate(t, "prod/login", `{"username":"app","password":"new"}`)
 	if code, _ := roundTrip(t, rt, "GET", server.URL, http.NoBody); code != 200 {
 		t.Errorf("got %d", code)
 	}
 }
 
 func TestABodyThatCanNotBeSentAgainBringsThe401AndThenTheNewToken(t *testing.T) {
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "first")
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "first")
 	api, server := serve(t, "Bearer second")
-	rt := httpsecret.BearerToken(server.URL, token(rig), server.Client().Transport)
+	rt := httpsecret.BearerToken(server.URL, token(c), server.Client().Transport)
 	once := func() io.Reader { return struct{ io.Reader }{strings.NewReader("once")} } // no GetBody
 
-	if _, err := token(rig).Get(t.Context()); err != nil {
+	if _, err := token(c).Get(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	rig.Server.Rotate(t, "prod/token", "second")
+	manager.Rotate(t, "prod/token", "second")
 	if code, text := roundTrip(t, rt, "POST", server.URL, once()); code != 401 || text != "who are you?" {
 		t.Errorf("got %d, %s", code, text)
 	}
@@ -233,16 +234,16 @@ func TestABodyThatCanNotBeSentAgainBringsThe401AndThenTheNewToken(t *testing.T) 
 }
 
 func TestWithoutAnotherVersionThe401IsReturnedReadable(t *testing.T) {
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "prod/token", "first")
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/token", "first")
 	api, server := serve(t, "Bearer other")
-	rt := httpsecret.BearerToken(server.URL, token(rig, typedsecret.WithRetryBudget(0)), server.Client().Transport)
+	rt := httpsecret.BearerToken(server.URL, token(c, typedsecret.WithRetryBudget(0)), server.Client().Transport)
 
 	if code, text := roundTrip(t, rt, "POST", server.URL, strings.NewReader("x")); code != 401 || text != "who are you?" {
 		t.Errorf("got %d, %s", code, text)
 	}
-	if seen, _ := api.requests(); len(seen) != 1 || rig.Fetches("prod/token") != 2 {
-		t.Errorf("%d requests, %d fetches", len(seen), rig.Fetches("prod/token"))
+	if seen, _ := api.requests(); len(seen) != 1 || manager.CallsFor("prod/token", "GetSecretValue") != 2 {
+		t.Errorf("%d requests, %d fetches", len(seen), manager.CallsFor("prod/token", "GetSecretValue"))
 	}
 }
 
@@ -264,10 +265,10 @@ func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestThe401IsReturnedWhenTheBudgetIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rig := testcache.New(t)
-		rig.Server.Seed(t, "prod/token", "first")
+		manager, c := secrettest.NewCache(t)
+		manager.Seed(t, "prod/token", "first")
 		api := &api{valid: "Bearer other"}
-		rt := httpsecret.BearerToken("http://api", token(rig), memory{api})
+		rt := httpsecret.BearerToken("http://api", token(c), memory{api})
 
 		began := time.Now()
 		if code, text := roundTrip(t, rt, "POST", "http://api/", strings.NewReader("x")); code != 401 || text != "who are you?" {
@@ -285,11 +286,11 @@ func TestThe401IsReturnedWhenTheBudgetIsOver(t *testing.T) {
 
 func TestARequestWaitsForARotationUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rig := testcache.New(t)
-		rig.Server.Seed(t, "prod/token", "first")
+		manager, c := secrettest.NewCache(t)
+		manager.Seed(t, "prod/token", "first")
 		api := &api{valid: "Bearer second"} // which the secret does not say yet
-		rt := httpsecret.BearerToken("http://api", token(rig), memory{api})
-		time.AfterFunc(3*time.Second, func() { rig.Server.Rotate(t, "prod/token", "second") })
+		rt := httpsecret.BearerToken("http://api", token(c), memory{api})
+		time.AfterFunc(3*time.Second, func() { manager.Rotate(t, "prod/token", "second") })
 		if code, text := roundTrip(t, rt, "POST", "http://api/", strings.NewReader("x")); code != 200 || text != `got "x"` {
 			t.Errorf("got %d, %s", code, text)
 		}
@@ -301,10 +302,10 @@ func TestOnADeadlineTheCallerGetsTheLast401(t *testing.T) {
 	for name, length := range map[string]int{"short": 3, "long": 10_000} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				rig := testcache.New(t)
-				rig.Server.Seed(t, "prod/token", "revoked")
+				manager, c := secrettest.NewCache(t)
+				manager.Seed(t, "prod/token", "revoked")
 				text := strings.Repeat("x", length)
-				rt := httpsecret.BearerToken("http://api", token(rig), memory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				rt := httpsecret.BearerToken("http://api", token(c), memory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					w.WriteHeader(http.StatusUnauthorized)
 					io.WriteString(w, text)
 				})})
@@ -344,10 +345,10 @@ func (s *slowly) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestADeadlineDuringARepeatBringsThe401Before(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rig := testcache.New(t)
-		rig.Server.Seed(t, "prod/token", "revoked")
+		manager, c := secrettest.NewCache(t)
+		manager.Seed(t, "prod/token", "revoked")
 		base := new(slowly)
-		rt := httpsecret.BearerToken("http://api", token(rig), base)
+		rt := httpsecret.BearerToken("http://api", token(c), base)
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		r, _ := http.NewRequestWithContext(ctx, "GET", "http://api/", nil)
@@ -360,9 +361,9 @@ func TestADeadlineDuringARepeatBringsThe401Before(t *testing.T) {
 
 func TestACancelledRequestEndsTheTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rig := testcache.New(t)
-		rig.Server.Seed(t, "prod/token", "first")
-		rt := httpsecret.BearerToken("http://api", token(rig), memory{&api{valid: "Bearer other"}})
+		manager, c := secrettest.NewCache(t)
+		manager.Seed(t, "prod/token", "first")
+		rt := httpsecret.BearerToken("http://api", token(c), memory{&api{valid: "Bearer other"}})
 
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)

@@ -4,15 +4,11 @@ import (
 	"context"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/integration/rotation"
 	"github.com/typedsecret/typedsecret/secrettest"
-	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
 type creds struct {
@@ -35,19 +31,11 @@ type service struct {
 func newService(t *testing.T, server rotation.Database, opts ...typedsecret.Option) *service {
 	t.Helper()
 	s := &service{t: t, server: server, refusals: make(chan struct{}, 1000)}
-	manager := secrettest.New(t)
+	manager, secrets := secrettest.NewCache(t, cache.Config{
+		Observer: hook.ObserverFunc(s.observe), MinRefreshInterval: cache.DefaultMinRefreshInterval,
+	})
 	manager.Seed(t, "prod/db", `{"username":"app","password":"first"}`)
 	s.rotator = rotation.New(manager)
-	source, err := awssm.New(secretsmanager.New(secretsmanager.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(manager.URL()),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRET"}, nil
-		}),
-	}))
-	must(t, err)
-	secrets, err := cache.New(source, cache.Config{Observer: hook.ObserverFunc(s.observe)})
-	must(t, err)
-	t.Cleanup(func() { secrets.Close() })
 	s.secret = typedsecret.New[creds]("prod/db", append(opts, typedsecret.WithCache(secrets))...)
 	return s
 }

@@ -14,14 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/fakedb"
 	"github.com/typedsecret/typedsecret/secrettest"
-	"github.com/typedsecret/typedsecret/source/awssm"
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
@@ -44,21 +40,10 @@ type setup struct {
 // start opens a DB whose secret has the password first.
 func start(t *testing.T, opts ...typedsecret.Option) *setup {
 	t.Helper()
-	s := &setup{t: t, server: secrettest.New(t), fake: fakedb.New()}
+	s := &setup{t: t, fake: fakedb.New()}
+	s.server, s.cache = secrettest.NewCache(t, cache.Config{MinRefreshInterval: cache.DefaultMinRefreshInterval})
 	s.fake.SetPassword("app", "first")
 	s.server.Seed(t, "prod/db", payload("app", "first"))
-	source, err := awssm.New(secretsmanager.New(secretsmanager.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String("http://secrets"), HTTPClient: s.server.Client(),
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRET"}, nil
-		}),
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.cache, err = cache.New(source, cache.Config{}); err != nil {
-		t.Fatal(err)
-	}
 	s.secret = typedsecret.New[creds]("prod/db", append(opts, typedsecret.WithCache(s.cache))...)
 	s.sql = sqlsecret.OpenDB(s.secret, s.connector)
 	t.Cleanup(s.stop)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/internal/testcache"
+	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/tlssecret"
 )
@@ -42,14 +42,15 @@ func handshake(t *testing.T, server, client *tls.Config) (seenByServer, seenByCl
 	return s.ConnectionState(), c.ConnectionState(), err
 }
 
-func certificate(rig *testcache.Rig) *typedsecret.Secret[tls.Certificate] {
-	return typedsecret.New[tls.Certificate]("prod/tls", typedsecret.WithCache(rig.Cache))
+func certificate(c *cache.Cache) *typedsecret.Secret[tls.Certificate] {
+	return typedsecret.New[tls.Certificate]("prod/tls", typedsecret.WithCache(c))
 }
 
 func TestServerPresentsTheNewCertificateAfterARotation(t *testing.T) {
-	ca, rig := newAuthority(), testcache.New(t)
-	rig.Server.Seed(t, "prod/tls", ca.issue(11))
-	secret := certificate(rig)
+	ca := newAuthority()
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/tls", ca.issue(11))
+	secret := certificate(c)
 	server := tlssecret.ServerConfig(secret)
 	client := &tls.Config{RootCAs: ca.pool(), ServerName: "localhost"}
 
@@ -65,22 +66,22 @@ func TestServerPresentsTheNewCertificateAfterARotation(t *testing.T) {
 	}
 	wantSerial(11)
 
-	rig.Server.Rotate(t, "prod/tls", ca.issue(12))
+	manager.Rotate(t, "prod/tls", ca.issue(12))
 	refresh(t, secret, "")
 	wantSerial(12)
 
-	rig.Server.Rotate(t, "prod/tls", "-----BEGIN CERTIFICATE-----\ngarbage")
+	manager.Rotate(t, "prod/tls", "-----BEGIN CERTIFICATE-----\ngarbage")
 	refresh(t, secret, "malformed")
 	wantSerial(12)
 
 	const keyBegins = "-----BEGIN PRIVATE KEY-----"
 	cert, _, _ := strings.Cut(ca.issue(13), keyBegins)
 	_, key, _ := strings.Cut(ca.issue(14), keyBegins)
-	rig.Server.Rotate(t, "prod/tls", cert+keyBegins+key)
+	manager.Rotate(t, "prod/tls", cert+keyBegins+key)
 	refresh(t, secret, "belongs to none")
 	wantSerial(12)
 
-	rig.Server.Rotate(t, "prod/tls", ca.issue(15))
+	manager.Rotate(t, "prod/tls", ca.issue(15))
 	refresh(t, secret, "")
 	wantSerial(15)
 }
@@ -95,11 +96,13 @@ func refresh(t *testing.T, secret *typedsecret.Secret[tls.Certificate], wantErr 
 }
 
 func TestClientPresentsTheNewCertificateAfterARotation(t *testing.T) {
-	ca, rig, servers := newAuthority(), testcache.New(t), testcache.New(t)
-	rig.Server.Seed(t, "prod/tls", ca.issue(21))
-	servers.Server.Seed(t, "prod/tls", ca.issue(99))
-	secret := certificate(rig)
-	server := tlssecret.ServerConfig(certificate(servers))
+	ca := newAuthority()
+	manager, c := secrettest.NewCache(t)
+	other, ofServers := secrettest.NewCache(t)
+	manager.Seed(t, "prod/tls", ca.issue(21))
+	other.Seed(t, "prod/tls", ca.issue(99))
+	secret := certificate(c)
+	server := tlssecret.ServerConfig(certificate(ofServers))
 	server.ClientAuth, server.ClientCAs = tls.RequireAndVerifyClientCert, ca.pool()
 	client := tlssecret.ClientConfig(secret)
 	client.RootCAs, client.ServerName = ca.pool(), "localhost"
@@ -112,21 +115,22 @@ func TestClientPresentsTheNewCertificateAfterARotation(t *testing.T) {
 		if got := seen.PeerCertificates[0].SerialNumber.Int64(); got != serial || seen.DidResume {
 			t.Errorf("the client presents certificate %d, want %d", got, serial)
 		}
-		rig.Server.Rotate(t, "prod/tls", ca.issue(serial+1))
+		manager.Rotate(t, "prod/tls", ca.issue(serial+1))
 		refresh(t, secret, "")
 	}
 }
 
 func TestAResumedSessionIsShownNoCertificate(t *testing.T) {
-	ca, rig := newAuthority(), testcache.New(t)
-	rig.Server.Seed(t, "prod/tls", ca.issue(31))
-	secret := certificate(rig)
+	ca := newAuthority()
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/tls", ca.issue(31))
+	secret := certificate(c)
 	server := tlssecret.ServerConfig(secret)
 	client := &tls.Config{RootCAs: ca.pool(), ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(1)}
 	if _, _, err := handshake(t, server, client); err != nil {
 		t.Fatal(err)
 	}
-	rig.Server.Rotate(t, "prod/tls", ca.issue(32))
+	manager.Rotate(t, "prod/tls", ca.issue(32))
 	refresh(t, secret, "")
 	_, seen, err := handshake(t, server, client)
 	if err != nil || !seen.DidResume || seen.PeerCertificates[0].SerialNumber.Int64() != 31 {
@@ -140,26 +144,28 @@ func TestAResumedSessionIsShownNoCertificate(t *testing.T) {
 }
 
 func TestASecretThatCanNotBeHadFailsTheHandshake(t *testing.T) {
-	ca, rig := newAuthority(), testcache.New(t)
+	ca := newAuthority()
+	_, c := secrettest.NewCache(t)
 	client := &tls.Config{RootCAs: ca.pool(), ServerName: "localhost"}
-	if _, _, err := handshake(t, tlssecret.ServerConfig(certificate(rig)), client); !errors.Is(err, typedsecret.ErrNotFound) {
+	if _, _, err := handshake(t, tlssecret.ServerConfig(certificate(c)), client); !errors.Is(err, typedsecret.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestConfigsRefuseTLS12(t *testing.T) {
-	ca, rig := newAuthority(), testcache.New(t)
-	rig.Server.Seed(t, "prod/tls", ca.issue(41))
+	ca := newAuthority()
+	manager, c := secrettest.NewCache(t)
+	manager.Seed(t, "prod/tls", ca.issue(41))
 	old := &tls.Config{RootCAs: ca.pool(), ServerName: "localhost", MaxVersion: tls.VersionTLS12}
-	if _, _, err := handshake(t, tlssecret.ServerConfig(certificate(rig)), old); err == nil {
+	if _, _, err := handshake(t, tlssecret.ServerConfig(certificate(c)), old); err == nil {
 		t.Error("the server took TLS 1.2")
 	}
 }
 
 func TestAHandshakesContextEndsTheWaitForTheSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		rig := testcache.New(t)
-		rig.Server.Fail(t, secrettest.Fault{Effect: secrettest.Hang()})
+		manager, c := secrettest.NewCache(t)
+		manager.Fail(t, secrettest.Fault{Effect: secrettest.Hang()})
 		near, far := net.Pipe()
 		defer near.Close()
 		defer far.Close()
@@ -168,7 +174,7 @@ func TestAHandshakesContextEndsTheWaitForTheSecret(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		began := time.Now()
-		err := tls.Server(far, tlssecret.ServerConfig(certificate(rig))).HandshakeContext(ctx)
+		err := tls.Server(far, tlssecret.ServerConfig(certificate(c))).HandshakeContext(ctx)
 		if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took != time.Second {
 			t.Errorf("got %v after %v", err, took)
 		}

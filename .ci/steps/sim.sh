@@ -1,7 +1,7 @@
 # sim: a fleet of 500 processes, chaos of 2,000 sequences; 10,000 and 100,000 in the long form
 # shellcheck shell=bash
 
-# The targets in docs/fleet.md are for ten thousand processes, so only the long form
+# The targets in bench/fleet.md are for ten thousand processes, so only the long form
 # judges by them.
 fleet() {
 	local short=(-n 500)

@@ -17,7 +17,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/differences.json and docs/moto.md")
+var update = flag.Bool("update", false, "rewrite testdata/differences.json and moto.md")
 
 // A difference is an operation whose outcome is one with secrettest and another with
 // moto. AWS and Source are written by hand.

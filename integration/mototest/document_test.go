@@ -12,7 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret/integration/mototest"
 )
 
-const document = "../../docs/moto.md"
+const document = "moto.md"
 
 func TestDocumentShowsTheDifferences(t *testing.T) {
 	want := documented(listed(t))
@@ -30,9 +30,9 @@ func documented(all []difference) string {
 	var d strings.Builder
 	fmt.Fprintf(&d, "# Moto beside secrettest\n\n"+
 		"[Moto](https://github.com/getmoto/moto) emulates AWS; its server is a Secrets Manager that this project did not write. "+
-		"The package [integration/mototest](../integration/mototest) starts moto %s, "+
+		"This package starts moto %s, "+
 		"runs the conformance suite of sources (`source/sourcetest`) with `source/awssm` over it, and the typed client through a cache, which all pass. "+
-		"Then it does %d operations by the AWS SDK's client, each on an empty moto and on an empty [secrettest](../secrettest), and compares what comes of them: "+
+		"Then it does %d operations by the AWS SDK's client, each on an empty moto and on an empty [secrettest](../../secrettest), and compares what comes of them: "+
 		"the HTTP status, type and message of an error, or the output.\n\n"+
 		"They differ in %d. AWS sides ", mototest.Version, len(operations), len(all))
 	for i, side := range sides {

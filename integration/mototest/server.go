@@ -1,6 +1,6 @@
 // Package mototest starts moto's server for tests that want a Secrets Manager
 // which we did not write. It is an emulator too, and not always right: where it
-// and secrettest differ, docs/moto.md says which of them AWS sides with.
+// and secrettest differ, moto.md says which of them AWS sides with.
 package mototest
 
 import (

@@ -1,11 +1,14 @@
 package engine_test
 
 import (
+	"errors"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // The wait may be over before the fetch has begun, in a goroutine of its own.
@@ -44,4 +47,36 @@ func TestAllReadersOfAStartGetTheValueOfTheSealedFileAtTheSameTime(t *testing.T)
 			readers.Wait()
 		})
 	}
+}
+
+// In an outage that hangs, StaleIfError learns of the refusal as in one that fails: before the
+// first fetch has ended, and after that.
+func TestAHangingOutageTellsOfTheRefusalThatTheFileRemembers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secrets.sealed")
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		before := open(t, s, engine.Config{}.WithSealedFile(path, gcm(t, "key")))
+		get(t, before, "db")
+		s.fail(secret.ErrAccessDenied)
+		before.Refresh(t.Context(), ref("db"))
+		before.Close()
+		s.hang()
+		var asked []error
+		c := open(t, s, engine.Config{StaleIfError: func(err error, _ time.Duration) bool {
+			asked = append(asked, err)
+			return true
+		}}.WithSealedFile(path, gcm(t, "key")))
+		for range 2 {
+			wantGet(t, c, "db", "db v1")
+			time.Sleep(10 * time.Second) // the fetch has failed
+		}
+		if len(asked) != 2 {
+			t.Fatalf("StaleIfError was asked about %v", asked)
+		}
+		for _, err := range asked {
+			if !errors.Is(err, secret.ErrTimeout) || !errors.Is(err, secret.ErrAccessDenied) {
+				t.Errorf("StaleIfError was told %v", err)
+			}
+		}
+	})
 }

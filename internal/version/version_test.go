@@ -10,7 +10,7 @@ func TestVersionIsTheOneInTheBuildInformation(t *testing.T) {
 		return &debug.Module{Path: module, Version: version, Replace: replace}
 	}
 	other := &debug.Module{Path: "example.com/other", Version: "v9.9.9"}
-	nested := &debug.Module{Path: module + "/codec/yaml", Version: "v9.9.9"}
+	nested := &debug.Module{Path: module + "/recipes/yaml", Version: "v9.9.9"}
 	for _, tt := range []struct {
 		name string
 		main debug.Module

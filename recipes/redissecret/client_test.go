@@ -10,26 +10,51 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/internal/testcache"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/recipes/redissecret"
+	"github.com/typedsecret/typedsecret/secrettest"
 )
 
 func payload(password string) string {
 	return fmt.Sprintf(`{"username":"app","password":%q}`, password)
 }
 
+// A rig is a Secrets Manager and a cache over it.
+type rig struct {
+	server   *secrettest.Server
+	cache    *cache.Cache
+	rejected chan hook.Rejected // each refusal that a Do was told of
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{rejected: make(chan hook.Rejected, 1000)}
+	r.server, r.cache = secrettest.NewCache(t, cache.Config{
+		Observer: hook.ObserverFunc(func(_ context.Context, e hook.Event) {
+			if rejected, ok := e.(hook.Rejected); ok {
+				r.rejected <- rejected
+			}
+		}),
+	})
+	return r
+}
+
+// fetches returns how often the secret was fetched.
+func (r *rig) fetches(id string) int { return r.server.CallsFor(id, "GetSecretValue") }
+
 // start returns a Redis and a client that logs user app in with the password "first".
-func start(t *testing.T, opt func(*redis.Options), opts ...typedsecret.Option) (*testcache.Rig, *redisServer, *redis.Client) {
+func start(t *testing.T, opt func(*redis.Options), opts ...typedsecret.Option) (*rig, *redisServer, *redis.Client) {
 	t.Helper()
 	return startWith(t, newRedis(t), opt, opts...)
 }
 
-func startWith(t *testing.T, server *redisServer, opt func(*redis.Options), opts ...typedsecret.Option) (*testcache.Rig, *redisServer, *redis.Client) {
+func startWith(t *testing.T, server *redisServer, opt func(*redis.Options), opts ...typedsecret.Option) (*rig, *redisServer, *redis.Client) {
 	t.Helper()
-	rig := testcache.New(t)
+	rig := newRig(t)
 	server.set(t, "first")
-	rig.Server.Seed(t, "prod/redis", payload("first"))
-	secret := typedsecret.New[Login]("prod/redis", append(opts, typedsecret.WithCache(rig.Cache))...)
+	rig.server.Seed(t, "prod/redis", payload("first"))
+	secret := typedsecret.New[Login]("prod/redis", append(opts, typedsecret.WithCache(rig.cache))...)
 	o := server.options()
 	if opt != nil {
 		opt(o)
@@ -43,10 +68,10 @@ func startWith(t *testing.T, server *redisServer, opt func(*redis.Options), opts
 func count(ctx context.Context, c redis.Cmdable, key string) error { return c.Incr(ctx, key).Err() }
 
 // awaitRefusal returns when a login was refused, and those who need it wait.
-func awaitRefusal(t *testing.T, rig *testcache.Rig, done <-chan error) {
+func awaitRefusal(t *testing.T, rig *rig, done <-chan error) {
 	t.Helper()
 	select {
-	case <-rig.Rejected:
+	case <-rig.rejected:
 	case err := <-done:
 		t.Fatalf("it did not wait, but ended with %v", err)
 	}
@@ -102,7 +127,7 @@ func TestNothingFailsWhileAPasswordIsRotated(t *testing.T) {
 				done := make(chan error, 1)
 				go func() { done <- use(t.Context(), client, "n") }()
 				awaitRefusal(t, rig, done)
-				rig.Server.Rotate(t, "prod/redis", payload("second"))
+				rig.server.Rotate(t, "prod/redis", payload("second"))
 				if err := <-done; err != nil {
 					t.Error(err)
 				}
@@ -125,14 +150,14 @@ func TestManyWhoAreRefusedAtOnceAllGoOn(t *testing.T) {
 			go func() { done <- count(t.Context(), client, "n") }()
 		}
 		awaitRefusal(t, rig, done)
-		rig.Server.Rotate(t, "prod/redis", payload(password))
+		rig.server.Rotate(t, "prod/redis", payload(password))
 		for range users {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
 		}
-		for len(rig.Rejected) > 0 {
-			<-rig.Rejected
+		for len(rig.rejected) > 0 {
+			<-rig.rejected
 		}
 	}
 	if n, err := client.Get(t.Context(), "n").Int(); err != nil || n != rotations*users {
@@ -157,10 +182,10 @@ func TestARefusalForGoodEndsWithWhatRedisSaid(t *testing.T) {
 			if name == "pipeline" || name == "MULTI" || name == "subscription" {
 				want = 2 // go-redis itself goes on to a second connection
 			}
-			if n := len(rig.Rejected); n != want {
+			if n := len(rig.rejected); n != want {
 				t.Errorf("%d logins, want %d", n, want)
 			}
-			rig.Server.Rotate(t, "prod/redis", payload("other"))
+			rig.server.Rotate(t, "prod/redis", payload("other"))
 			if err := use(t.Context(), client, "n"); err != nil {
 				t.Errorf("after the rotation: %v", err)
 			}
@@ -173,7 +198,7 @@ func TestOpenConnectionsNeedNoSecret(t *testing.T) {
 	if err := count(t.Context(), client, "n"); err != nil {
 		t.Fatal(err)
 	}
-	rig.Cache.Close()
+	rig.cache.Close()
 	if err := count(t.Context(), client, "n"); err != nil {
 		t.Error(err)
 	}
@@ -190,7 +215,7 @@ func TestACommandThatFailsAsALoginDoesIsExecutedOnce(t *testing.T) {
 			t.Errorf("%d executions, %v", n, err)
 		}
 	}
-	if n := rig.Fetches("prod/redis"); n != 1 {
+	if n := rig.fetches("prod/redis"); n != 1 {
 		t.Errorf("%d fetches", n)
 	}
 }

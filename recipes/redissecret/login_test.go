@@ -9,7 +9,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/internal/testcache"
 	"github.com/typedsecret/typedsecret/recipes/redissecret"
 )
 
@@ -31,15 +30,15 @@ func TestLogins(t *testing.T) {
 	} {
 		for how, config := range map[string][]string{"HELLO": nil, "HELLO SETNAME": nil, "AUTH": noHELLO} {
 			t.Run(name+" "+how, func(t *testing.T) {
-				server, rig := newRedis(t, config...), testcache.New(t)
+				server, rig := newRedis(t, config...), newRig(t)
 				server.set(t, "first")
 				for _, cmd := range test.server {
 					if err := server.admin.Do(t.Context(), cmd...).Err(); err != nil {
 						t.Fatal(err)
 					}
 				}
-				rig.Server.Seed(t, "prod/redis", `{"username":"`+test.login.Username+`","password":"`+test.login.Password+`"}`)
-				secret := typedsecret.New[Login]("prod/redis", typedsecret.WithCache(rig.Cache), typedsecret.WithRetryBudget(0))
+				rig.server.Seed(t, "prod/redis", `{"username":"`+test.login.Username+`","password":"`+test.login.Password+`"}`)
+				secret := typedsecret.New[Login]("prod/redis", typedsecret.WithCache(rig.cache), typedsecret.WithRetryBudget(0))
 				o := server.options()
 				if how == "HELLO SETNAME" {
 					o.ClientName = "tester"
@@ -60,8 +59,8 @@ func TestLogins(t *testing.T) {
 }
 
 func TestErrorsOfTheSecretAreToldWhole(t *testing.T) {
-	rig, server := testcache.New(t), newRedis(t)
-	unknown := typedsecret.New[Login]("prod/unknown", typedsecret.WithCache(rig.Cache))
+	rig, server := newRig(t), newRedis(t)
+	unknown := typedsecret.New[Login]("prod/unknown", typedsecret.WithCache(rig.cache))
 	client := redissecret.NewClient(unknown, Login.Credentials, server.options())
 	defer client.Close()
 	var failed *typedsecret.Error
@@ -83,9 +82,9 @@ func TestErrorsOfTheSecretAreToldWhole(t *testing.T) {
 // TestAnErrorQuotesNoPassword, though Redis quotes what a command that it does not know
 // came with.
 func TestAnErrorQuotesNoPassword(t *testing.T) {
-	rig, server := testcache.New(t), newRedis(t, append(noHELLO, "--rename-command", "AUTH", "")...)
-	rig.Server.Seed(t, "prod/redis", payload("hunter2"))
-	secret := typedsecret.New[Login]("prod/redis", typedsecret.WithCache(rig.Cache))
+	rig, server := newRig(t), newRedis(t, append(noHELLO, "--rename-command", "AUTH", "")...)
+	rig.server.Seed(t, "prod/redis", payload("hunter2"))
+	secret := typedsecret.New[Login]("prod/redis", typedsecret.WithCache(rig.cache))
 	client := redissecret.NewClient(secret, Login.Credentials, server.options())
 	defer client.Close()
 	err := client.Ping(t.Context()).Err()
@@ -95,10 +94,10 @@ func TestAnErrorQuotesNoPassword(t *testing.T) {
 }
 
 func TestARingMakesItsClientsSo(t *testing.T) {
-	server, rig := newRedis(t), testcache.New(t)
+	server, rig := newRedis(t), newRig(t)
 	server.set(t, "first")
-	rig.Server.Seed(t, "prod/redis", payload("first"))
-	secret := typedsecret.New[Login]("prod/redis", typedsecret.WithCache(rig.Cache))
+	rig.server.Seed(t, "prod/redis", payload("first"))
+	secret := typedsecret.New[Login]("prod/redis", typedsecret.WithCache(rig.cache))
 	ring := redis.NewRing(&redis.RingOptions{
 		Addrs: map[string]string{"only": server.socket},
 		NewClient: func(o *redis.Options) *redis.Client {

@@ -1,6 +1,6 @@
 // Command fleet simulates a fleet of processes that read their secrets, in virtual time,
 // by the policies of this library, of AWS's caching client for Go, and of a fixed
-// interval. It prints a table, and writes it with plots to docs/fleet.md.
+// interval. It prints a table, and writes it with plots to bench/fleet.md.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 func main() {
 	n := flag.Int("n", 10_000, "processes")
 	quota := flag.Int("quota", fleet.Quota, "calls a second that the region takes")
-	out := flag.String("out", "../docs", "directory for fleet.md and its plots; empty for none")
+	out := flag.String("out", ".", "directory for fleet.md and its plots; empty for none")
 	bubble.Main(func(t *testing.T) int {
 		if *n < 1 || *quota < 1 || flag.NArg() > 0 {
 			flag.Usage()

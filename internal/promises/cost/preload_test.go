@@ -1,0 +1,53 @@
+package cost_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/internal/handletest"
+	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+// BenchmarkReady is how long a service takes until it has its 100 secrets, over a
+// Secrets Manager that answers after 20 ms.
+func BenchmarkReady(b *testing.B) {
+	server := secrettest.New(b)
+	for i := range 100 {
+		server.Seed(b, fmt.Sprint("many/", i), "value")
+	}
+	source, err := awssm.New(handletest.ClientByURL(server))
+	if err != nil {
+		b.Fatal(err)
+	}
+	server.Fail(b, secrettest.Fault{Latency: 20 * time.Millisecond})
+	for name, ready := range map[string]func([]typedsecret.Handle) error{
+		"preload": func(handles []typedsecret.Handle) error { return typedsecret.Preload(b.Context(), handles...) },
+		"one Get after the other": func(handles []typedsecret.Handle) error {
+			for _, h := range handles {
+				if _, err := h.(*typedsecret.Secret[string]).Get(b.Context()); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				with := typedsecret.WithCache(handletest.Open(b, source, cache.Config{}))
+				handles := make([]typedsecret.Handle, 100)
+				for i := range handles {
+					handles[i] = typedsecret.New[string](fmt.Sprint("many/", i), with)
+				}
+				b.StartTimer()
+				if err := ready(handles); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,308 @@
+// Package failures plays each row of docs/failures.md, and writes that page.
+package failures_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/handletest"
+	"github.com/typedsecret/typedsecret/internal/observed"
+	"github.com/typedsecret/typedsecret/internal/world"
+	"github.com/typedsecret/typedsecret/secret"
+	"github.com/typedsecret/typedsecret/secrettest"
+	"github.com/typedsecret/typedsecret/source/agent"
+	"github.com/typedsecret/typedsecret/source/awssm"
+)
+
+var updateFailures = flag.Bool("update-failures", false, "write docs/failures.md")
+
+// page is where the rows stand.
+const page = "../../../docs/failures.md"
+
+// DBCreds is what the secret prod/db holds; errors of decoding name it.
+type DBCreds struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Host     string `json:"host"`
+	Port     int    `json:"port"`
+}
+
+var credsV1 = DBCreds{Username: "app", Password: "first", Host: "db.internal", Port: 5432}
+
+const credsV1JSON = `{"username":"app","password":"first","host":"db.internal","port":5432}`
+
+// A failure is a row of docs/failures.md.
+type failure struct {
+	name, advice string
+	stage        string        // of the handle
+	deadline     time.Duration // of each caller's context; 0: it has none
+	virtual      bool          // played in virtual time
+	// begin returns a source that has the secret prod/db, and what makes that fail.
+	begin func(t *testing.T) (source secret.Source, fail func())
+}
+
+// ofService is a failure of Secrets Manager or of what is in it.
+func ofService(fail func(t *testing.T, server *secrettest.Server)) func(*testing.T) (secret.Source, func()) {
+	return func(t *testing.T) (secret.Source, func()) {
+		server := secrettest.New(t)
+		server.Seed(t, "prod/db", credsV1JSON)
+		return handletest.Must[*awssm.Source](t)(awssm.New(handletest.ClientByURL(server))), func() { fail(t, server) }
+	}
+}
+
+func injecting(effect secrettest.Effect) func(*testing.T) (secret.Source, func()) {
+	return ofService(func(t *testing.T, server *secrettest.Server) { server.Fail(t, secrettest.Fault{Effect: effect}) })
+}
+
+func rotatedTo(value string) func(*testing.T) (secret.Source, func()) {
+	return ofService(func(t *testing.T, server *secrettest.Server) { server.Rotate(t, "prod/db", value) })
+}
+
+// ofAgent is a failure of the agent on this machine.
+func ofAgent(fail func(server *httptest.Server, bad *atomic.Bool)) func(*testing.T) (secret.Source, func()) {
+	return func(t *testing.T) (secret.Source, func()) {
+		var bad atomic.Bool
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if bad.Load() {
+				w.WriteHeader(http.StatusForbidden)
+				io.WriteString(w, "Bad Token")
+				return
+			}
+			fmt.Fprintf(w, `{"Name":"prod/db","VersionId":"v1","SecretString":%q}`, credsV1JSON)
+		}))
+		t.Cleanup(server.Close)
+		file := filepath.Join(t.TempDir(), "awssmatoken")
+		if err := os.WriteFile(file, []byte("token"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		url := strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // as agent.DefaultURL
+		source := handletest.Must[*agent.Source](t)(agent.New(agent.Config{URL: url, TokenFile: file}))
+		return source, func() { fail(server, &bad) }
+	}
+}
+
+const hangAdvice = "Check network, VPC endpoint and security groups: something drops the packets. " +
+	"Readers of a good value wait for at most 1 s, and at most a third of the time that their context has left (`MaxRefreshWait`). A sealed file or `source/failover` serves a start."
+
+// hangs has the service leave all requests unanswered, in memory: in virtual time nothing may
+// wait for a socket.
+func hangs(t *testing.T) (secret.Source, func()) {
+	server := secrettest.New(t)
+	server.Seed(t, "prod/db", credsV1JSON)
+	return handletest.Must[*awssm.Source](t)(awssm.New(handletest.Client(server))), func() { server.Fail(t, secrettest.Fault{Effect: secrettest.Hang()}) }
+}
+
+var failures = []failure{
+	{name: "no answer", virtual: true, advice: hangAdvice, begin: hangs},
+	{name: "no answer, callers with a deadline of 1 s", virtual: true, deadline: time.Second, advice: hangAdvice, begin: hangs},
+	{name: "unknown secret", advice: "Check name, region and account. A secret that was deleted at once has to be made anew.", begin: ofService(func(t *testing.T, server *secrettest.Server) {
+		in := &secretsmanager.DeleteSecretInput{SecretId: aws.String("prod/db"), ForceDeleteWithoutRecovery: aws.Bool(true)}
+		handletest.Must[*secretsmanager.DeleteSecretOutput](t)(handletest.ClientByURL(server).DeleteSecret(t.Context(), in))
+	})},
+	{name: "access denied", advice: "Allow `secretsmanager:GetSecretValue` on the secret to the role of the service.", begin: injecting(secrettest.AccessDenied())},
+	{name: "KMS key disabled", advice: "Enable the secret's key, or cancel its deletion, and allow `kms:Decrypt` on it.", begin: injecting(secrettest.DecryptionFailure())},
+	{name: "throttled", advice: "Mostly nothing. If it lasts: who else in the region calls so often? A `Preloader` with a Jitter spreads starts.", begin: injecting(secrettest.Throttling())},
+	{name: "region down", advice: "Wait: within a minute of its end the values are fresh. `source/failover` reads from replicas; a sealed snapshot serves starts meanwhile.", begin: injecting(secrettest.InternalError())},
+	{name: "no connection", advice: "Check network, VPC endpoint and DNS.", begin: injecting(secrettest.DropConnection())},
+	{name: "secret scheduled for deletion", advice: "RestoreSecret, or stop reading it: the last good value goes with the process.", begin: ofService(func(t *testing.T, server *secrettest.Server) { server.Delete(t, "prod/db") })},
+	{name: "JSON broken", advice: "Put a valid value: the next refresh takes it, within a TTL.", begin: rotatedTo(`{"username":"app","password":`)},
+	{name: "key missing", advice: "Put a value that has the key, or mark the field `omitempty` if it may be missing.", begin: rotatedTo(`{"username":"app","host":"db","port":5432}`)},
+	{name: "version label missing", advice: "No version bears the stage: move it there by UpdateSecretVersionStage, or leave `WithStage` out.", stage: "AWSPREVIOUS", begin: ofService(func(t *testing.T, server *secrettest.Server) {})},
+	{name: "agent down", advice: "Start the agent or the Lambda extension, or check the port.", begin: ofAgent(func(server *httptest.Server, _ *atomic.Bool) { server.Close() })},
+	{name: "token wrong", advice: "Let the service read the token file of the agent that runs. A restarted agent has a new token, which is read by itself.", begin: ofAgent(func(_ *httptest.Server, bad *atomic.Bool) { bad.Store(true) })},
+}
+
+// plain replaces what is drawn at random, or of this machine.
+func plain(text string) string {
+	for pattern, with := range map[string]string{
+		`request ID [0-9a-f-]+`: "request ID …", `(localhost|127\.0\.0\.1):\d+`: "$1:2773", `version [0-9a-f]{8}-[0-9a-f-]{27}`: "version …",
+		`/\S*awssmatoken`: "/var/run/awssmatoken", ` failures_test\.`: " main.", `(read|dial) tcp \S+?->\S+?: `: "$1 tcp …: ",
+	} {
+		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)
+	}
+	return text
+}
+
+// play has the failure happen to a handle that has read nothing yet, and to one that has,
+// and returns the row.
+func (f failure) play(t *testing.T) string {
+	opts := []typedsecret.Option{}
+	if f.stage != "" {
+		opts = append(opts, typedsecret.WithStage(f.stage))
+	}
+	open := func() (*typedsecret.Secret[DBCreds], func(), *atomic.Int64, *observed.Journal, *cache.Cache) {
+		source, fail := f.begin(t)
+		calls, events := new(atomic.Int64), &observed.Journal{}
+		c := handletest.Open(t, counted{source, calls}, cache.Config{
+			Observer: events, MinRefreshInterval: -1, Backoff: backoff.Policy{Base: time.Hour, Jitter: backoff.NoJitter},
+		})
+		return typedsecret.New[DBCreds]("prod/db", append(opts, typedsecret.WithCache(c))...), fail, calls, events, c
+	}
+	cold, fail, calls, events, _ := open()
+	fail()
+	get := func() error {
+		ctx, cancel := f.context(t)
+		defer cancel()
+		_, err := cold.Get(ctx)
+		return err
+	}
+	err := get()
+	var others sync.WaitGroup
+	for range 999 {
+		others.Go(func() {
+			if again := get(); again == nil || err == nil || again.Error() != err.Error() {
+				t.Errorf("Get: %v, then %v", err, again)
+			}
+		})
+	}
+	others.Wait()
+	wantCount(t, calls, 1)
+	text := strings.ReplaceAll(plain(err.Error()), "1h0m0s", "1s")
+
+	info := "–"
+	if f.stage == "" {
+		warm, fail, calls, _, _ := open()
+		first := handletest.Must[DBCreds](t)(warm.Get(t.Context()))
+		fail()
+		if err := warm.Invalidate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		for range 1000 {
+			ctx, cancel := f.context(t)
+			v, i, err := warm.GetWithInfo(ctx)
+			cancel()
+			switch {
+			case v != first || err != nil:
+				t.Fatalf("with a good value, Get returns %v, %v", v, err)
+			case i.DecodeErr != nil:
+				info = "the last good version; `Info.DecodeErr`"
+			case i.Stale && i.RefreshErr != nil:
+				info = "the last good value; `Info.Stale`, `.RefreshErr`"
+			}
+		}
+		wantCount(t, calls, 2) // the first and the failed one
+	}
+	kinds, then := []string{}, "a back-off delay"
+	for _, r := range events.Records() {
+		kinds = append(kinds, "`"+reflect.TypeOf(r.Event).Name()+"`")
+		if _, fetched := r.Event.(hook.Fetched); fetched {
+			then = "a TTL"
+		}
+	}
+	if len(kinds) == 0 {
+		kinds = []string{"none before the fetch ends"}
+	}
+	return fmt.Sprintf("| %s | `%s` | %s | %s | 1, then 1 %s | %s | `TestFailures/%s` |\n",
+		f.name, text, info, strings.Join(kinds, ", "), then, f.advice, strings.ReplaceAll(f.name, " ", "_"))
+}
+
+// context is that of a caller.
+func (f failure) context(t *testing.T) (context.Context, context.CancelFunc) {
+	if f.deadline == 0 {
+		return t.Context(), func() {}
+	}
+	return context.WithTimeout(t.Context(), f.deadline)
+}
+
+// counted counts what a source is asked.
+type counted struct {
+	secret.Source
+	calls *atomic.Int64
+}
+
+func (c counted) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+	c.calls.Add(1)
+	return c.Source.Fetch(ctx, ref)
+}
+
+func wantCount(t *testing.T, calls *atomic.Int64, want int64) {
+	t.Helper()
+	if n := calls.Load(); n != want {
+		t.Errorf("1,000 Gets made %d calls, want %d", n, want)
+	}
+}
+
+const failuresHead = `# What a failure looks like
+
+For each failure: what ` + "`Get`" + ` returns if nothing was fetched yet, word for word (errors of handles are a ` + "`*typedsecret.Error`" + `; ` + "`errors.Is`" + ` finds the sentinel that its text begins with after the secret's name); what it returns once there is a good value; which events the ` + "`Observer`" + ` gets, in the first case; what it costs; what to do. The library logs nothing by itself; a client that you give it may. Delays are drawn at random, the texts below have the longest first one. No text holds a part of a secret.
+
+Each row is what a test has seen, whose name is in the last column: ` + "`go test ./internal/promises/failures`" + `; with ` + "`-update-failures`" + ` it writes this page.
+
+| failure | error of Get, if nothing was fetched yet | Get with a good value | events | calls of 1,000 Gets | what to do | test |
+| --- | --- | --- | --- | --- | --- | --- |
+`
+
+const failuresFoot = `| disk full for the snapshot | none: Get returns the value | the value | ` + "`SealedFileFailed`" + `: ` + "`sealed file can't be used: writing /var/lib/app/secrets.sealed: no space left on device`" + ` | none more | Make room. The snapshot before stays as it was, and each later fetch, and Close, tries again. | ` + "`TestAFullDiskSaysSoInTheWordsOfTheDocument`" + ` in internal/sealed |
+| directory of the sealed file missing or not writable | ` + "`cache.New`" + ` returns ` + "`invalid cache configuration: WithSealedFile: sealed file can't be used: creating a file beside /var/lib/app/secrets.sealed: no such file or directory; make the directory, or give the path of a file in one where this process may create files`" + ` | – | none | none | Make the directory, or give another path. ` + "`cache.New`" + ` does not make it, since its owner and mode are yours to choose. | ` + "`TestNewSaysThatTheSealedFileCanNotBeWritten`" + ` in internal/engine |
+| sealed file too large, at a start in an outage | ` + "`secret prod/db@AWSCURRENT: service unavailable; sealed file can't be used: reading /var/lib/app/secrets.sealed: the file is too large: it has 1073741824 bytes, and 134217728 are the most that are read; give the path of another file, a larger MaxSize, or remove it, and the next write makes a new one`" + ` | the value | ` + "`FetchFailed`, `SealedFileFailed`" + ` | 1, then 1 a back-off delay | Find out what made it so large. It is neither read nor replaced, since it may be another program's. | ` + "`TestAHugeSealedFileIsRefusedBeforeItIsRead`" + ` in internal/engine |
+| secret denied, then a start in an outage from the sealed file | none: Get returns the value of the file. If ` + "`StaleIfError`" + ` refuses it: ` + "`secret prod/db@AWSCURRENT: service unavailable; the sealed file remembers that the source refused this secret at 2000-01-01T00:00:00Z: access denied; StaleIfError refuses the last good value`" + ` | the value | ` + "`FetchFailed`, `ServedStale`" + ` | 1, then 1 a back-off delay | Allow the role to read the secret. A secret that was deleted or not found is not in the file any more. | ` + "`TestAStaleIfErrorThatRefusesWhatWasDeniedSaysWhy`" + ` in internal/engine |
+| clock behind that of the sealed file, at a start in an outage | none: Get returns the value of the file, unless ` + "`StaleIfError`" + ` limits the age. The age is unknown, so ` + "`StaleIfError` and `Info.Age`" + ` get the largest Duration | the value | ` + "`FetchFailed`, `ServedStale`" + ` | 1, then 1 a back-off delay | Set the clock. | ` + "`TestOfAClockThatIsBehindTheSealedFileTheAgeIsUnknown`" + ` in internal/engine |
+| clock set back | none: Get returns the value | the value, no younger than before: the monotonic clock counts on | none | none more | Nothing. If the clock is off by more than four minutes, AWS refuses a signature; the SDK corrects itself, once. | ` + "`TestAClockSetBackChangesNothing`" + ` |
+`
+
+func TestFailures(t *testing.T) {
+	var all strings.Builder
+	all.WriteString(failuresHead)
+	for _, f := range failures {
+		t.Run(f.name, func(t *testing.T) {
+			var row string
+			if f.virtual {
+				synctest.Test(t, func(t *testing.T) { row = f.play(t) })
+			} else {
+				row = f.play(t)
+			}
+			if text, err := os.ReadFile(page); !*updateFailures && (err != nil || !strings.Contains(string(text), row)) {
+				t.Errorf("docs/failures.md has another row (%v) than\n%s", err, row)
+			}
+			all.WriteString(row)
+		})
+	}
+	all.WriteString(failuresFoot)
+	if *updateFailures {
+		if err := os.WriteFile(page, []byte(all.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAClockSetBackChangesNothing(t *testing.T) {
+	source, _ := ofService(nil)(t)
+	calls, events := new(atomic.Int64), &observed.Journal{}
+	c := handletest.Open(t, counted{source, calls}, cache.Config{Observer: events, CheckClock: true})
+	handle := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(c))
+	handletest.Must[DBCreds](t)(handle.Get(t.Context()))
+	s := &world.Simulation{Chance: func() uint64 { return 1 << 62 }}
+	s.Wall.Store(int64(-24 * time.Hour))
+	defer world.Simulate(s)()
+	for range 1000 {
+		v, info, err := handle.GetWithInfo(t.Context())
+		if v != credsV1 || err != nil || info.Stale || info.RefreshErr != nil || info.Age < 0 {
+			t.Fatalf("%v, %+v, %v", v, info, err)
+		}
+	}
+	wantCount(t, calls, 1)
+	if n := len(events.Records()); n != 1 {
+		t.Errorf("%d events", n)
+	}
+}
