@@ -207,3 +207,27 @@ func TestByIDTellsWrongOptionsAtOnce(t *testing.T) {
 		t.Errorf("Get without an ID: %v", err)
 	}
 }
+
+func TestByIDMakesHandles(t *testing.T) {
+	server, c := secrettest.NewCache(t)
+	server.Seed(t, "tenant/1", "a")
+	byID := typedsecret.NewByID[string](typedsecret.WithCache(c), typedsecret.WithRetryBudget(0))
+	handle := byID.Secret("tenant/1")
+	if err := typedsecret.Preload(t.Context(), handle); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := handle.Get(t.Context()); v != "a" || err != nil || handle.ID() != "tenant/1" {
+		t.Errorf("%q, %v", v, err)
+	}
+	if v, err := byID.Get(t.Context(), "tenant/1"); v != "a" || err != nil || server.Calls() != 1 {
+		t.Errorf("%q, %v, %d calls", v, err, server.Calls())
+	}
+	for _, id := range []string{"", "arn:x", "a\n"} {
+		if err := byID.Secret(id).Err(); !errors.Is(err, typedsecret.ErrInvalidRef) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	if err := (&typedsecret.ByID[string]{}).Secret("x").Err(); !errors.Is(err, typedsecret.ErrZeroHandle) {
+		t.Error(err)
+	}
+}

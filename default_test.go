@@ -15,6 +15,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/version"
+	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source"
 )
@@ -230,5 +231,31 @@ func wantOurs(t *testing.T, handle *typedsecret.Secret[string]) {
 		if got, err := read(t.Context()); got != "ours" || err != nil {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
+	}
+}
+
+func TestCloseDefaultClosesAndForgets(t *testing.T) {
+	server := secrettest.New(t)
+	server.Seed(t, "db", "v")
+	server.Setenv(t)
+	setDefault(t, nil)
+	handle := typedsecret.New[string]("db")
+	for range 2 {
+		if v, err := handle.Get(t.Context()); v != "v" || err != nil {
+			t.Fatalf("%q, %v", v, err)
+		}
+		c, err := typedsecret.Default(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := typedsecret.CloseDefault(); err != nil {
+			t.Error(err)
+		}
+		if err := c.Invalidate(secret.Ref{ID: "db"}); !errors.Is(err, typedsecret.ErrClosed) {
+			t.Errorf("the cache is open: %v", err)
+		}
+	}
+	if err := typedsecret.CloseDefault(); err != nil {
+		t.Errorf("none: %v", err)
 	}
 }

@@ -205,3 +205,17 @@ func TestDoKeepsTheBackOffOfARefusedSecret(t *testing.T) {
 		wantRefresh(t, handle, "new")
 	})
 }
+
+func TestIsTransient(t *testing.T) {
+	for err, want := range map[error]bool{
+		nil:                        false,
+		typedsecret.ErrUnavailable: true, typedsecret.ErrThrottled: true, typedsecret.ErrTimeout: true, typedsecret.ErrHook: true,
+		typedsecret.ErrNotFound: false, typedsecret.ErrAccessDenied: false, typedsecret.ErrClosed: false, typedsecret.ErrPanic: false,
+		&typedsecret.Error{Err: typedsecret.ErrThrottled}:                true,
+		errors.Join(typedsecret.ErrNotFound, typedsecret.ErrUnavailable): true,
+	} {
+		if typedsecret.IsTransient(err) != want {
+			t.Errorf("%v", err)
+		}
+	}
+}

@@ -195,19 +195,6 @@ func TestALongIDIsShownInPart(t *testing.T) {
 	}
 }
 
-// TestAByIDRefusesWhatIsForDo, which it has not, instead of going without it unsaid.
-func TestAByIDRefusesWhatIsForDo(t *testing.T) {
-	for name, opt := range map[string]typedsecret.Option{
-		"WithRejected":    typedsecret.WithRejected(func(error) bool { return true }),
-		"WithRetryBudget": typedsecret.WithRetryBudget(0),
-		"WithPending":     typedsecret.WithPending(),
-	} {
-		if err := typedsecret.NewByID[string](opt).Err(); !errors.Is(err, typedsecret.ErrInvalidConfig) || !strings.Contains(err.Error(), name) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 // A number without a unit is one of nanoseconds.
 func TestADurationWithoutAUnitIsAnError(t *testing.T) {
 	handle := typedsecret.New[string]("k", typedsecret.WithRetryBudget(10))

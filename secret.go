@@ -18,12 +18,19 @@
 package typedsecret
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
+	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/secret"
+	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
 // A caller branches on these with errors.Is. They are those of package cache,
@@ -99,4 +106,171 @@ func IsTransient(err error) bool {
 		}
 	}
 	return false
+}
+
+// An Option changes what New and NewByID make.
+type Option func(*settings)
+
+// settings are what a handle was made with. They don't change.
+type settings struct {
+	ref    secret.Ref // without an ID
+	cache  *engine.Cache
+	client *engine.Cache // that of WithClient, which becomes cache
+	codec  codec.Codec
+	key    string // of WithKey; "" for the whole secret
+	shared bool
+	set    *Set
+
+	// For Do.
+	rejected func(error) bool
+	budget   time.Duration
+	most     int // of WithMaxRejections; 0 for no bound
+	pending  bool
+
+	err error // of the options
+}
+
+func newSettings(opts []Option) settings {
+	if len(opts) == 0 {
+		return settings{budget: DefaultRetryBudget}
+	}
+	return settingsBy(opts)
+}
+
+// settingsBy is newSettings in a function of its own, since its settings are allocated.
+func settingsBy(opts []Option) settings {
+	set := settings{budget: DefaultRetryBudget}
+	set.apply(opts)
+	if s := set.set; s != nil && len(s.Options) > 0 {
+		set = settings{budget: DefaultRetryBudget}
+		set.apply(s.Options)
+		if set.set != nil {
+			set.refuse("WithSet is no option for Set.Options")
+		}
+		set.apply(opts)
+	}
+	if set.cache != nil && set.client != nil {
+		set.refuse("WithCache and WithClient exclude each other; give the client to the cache's source")
+	}
+	set.cache = cmp.Or(set.cache, set.client)
+	if set.pending && set.ref != (secret.Ref{}) {
+		set.refuse("WithPending excludes WithStage and WithVersionID; leave it out, or them")
+	}
+	return set
+}
+
+// isPlain reports whether they say nothing but, perhaps, the cache.
+func (set *settings) isPlain() bool {
+	return set.ref == (secret.Ref{}) && set.codec == nil && set.key == "" && !set.shared && set.err == nil && !set.isForDo()
+}
+
+// isForDo reports whether they say something about Do.
+func (set *settings) isForDo() bool {
+	return set.rejected != nil || set.budget != DefaultRetryBudget || set.most != 0 || set.pending
+}
+
+func (set *settings) apply(opts []Option) {
+	for _, opt := range opts {
+		if opt != nil {
+			opt(set)
+		}
+	}
+}
+
+func (set *settings) refuse(format string, args ...any) {
+	set.fail(fmt.Errorf("%w: "+format, append([]any{ErrInvalidConfig}, args...)...))
+}
+
+// fail adds err to what is wrong with the settings, in one line.
+func (set *settings) fail(err error) {
+	switch {
+	case set.err == nil:
+		set.err = err
+	case err != nil:
+		set.err = fmt.Errorf("%w; %w", set.err, err)
+	}
+}
+
+// WithCache binds the handle to c instead of the default cache.
+func WithCache(c *cache.Cache) Option {
+	return func(set *settings) {
+		if c == nil {
+			set.fail(ErrNilCache)
+		}
+		set.cache = (*engine.Cache)(c)
+	}
+}
+
+// WithClient binds the handle to a cache over client, of default settings,
+// which all handles with the same client share, and which ends with the last of them. For
+// other settings use [WithCache] over a source/awssm.Source, and close the cache in the end.
+//
+// Client is any value with the method GetSecretValue, such as a
+// *secretsmanager.Client; it must be comparable, as pointers are.
+func WithClient(client awssm.Client) Option {
+	return func(set *settings) {
+		switch {
+		case guard.IsNil(client):
+			set.refuse("the client is nil")
+		case !reflect.ValueOf(client).Comparable():
+			set.refuse("the client, a %T, is not comparable; give a pointer to it", client)
+		default:
+			c, err := clientCache(client)
+			set.client = c
+			set.fail(err)
+		}
+	}
+}
+
+// WithStage reads the version that bears this version stage, such as
+// AWSPREVIOUS, in place of the cache's default stage.
+func WithStage(stage string) Option {
+	return func(set *settings) {
+		if stage == "" {
+			set.refuse("the version stage is empty; leave WithStage out for the default stage")
+		}
+		set.ref.Stage = stage
+	}
+}
+
+// WithVersionID pins one version, which never changes. A stage given with it
+// must be one that the version bears, or Secrets Manager refuses the request.
+func WithVersionID(id string) Option {
+	return func(set *settings) {
+		if id == "" {
+			set.refuse("the version ID is empty; leave WithVersionID out for the current version")
+		}
+		set.ref.VersionID = id
+	}
+}
+
+// WithCodec decodes with c in place of what [codec.For] answers for T.
+func WithCodec(c codec.Codec) Option {
+	return func(set *settings) {
+		if guard.IsNil(c) {
+			set.refuse("the codec is nil; leave WithCodec out for the one that codec.For answers")
+		}
+		set.codec = c
+	}
+}
+
+// WithShared says that nobody modifies what Get returns, so that one decoded value
+// can be returned to all, although T's type would allow to modify it.
+func WithShared() Option {
+	return func(set *settings) { set.shared = true }
+}
+
+// WithKey decodes the value of one key of a secret that is a JSON object, in place of the whole:
+//
+//	var password = typedsecret.New[string]("prod/db", typedsecret.WithKey("password"))
+//
+// It is what Amazon ECS writes as arn:…:password::. A string goes to T's codec as its text, any
+// other value as its JSON.
+func WithKey(key string) Option {
+	return func(set *settings) {
+		if key == "" {
+			set.refuse("the key is empty; leave WithKey out for the whole secret")
+		}
+		set.key = key
+	}
 }

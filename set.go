@@ -2,6 +2,9 @@ package typedsecret
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -64,4 +67,138 @@ func (s *Set) name(id string) string {
 		return id
 	}
 	return s.Prefix + id
+}
+
+// tagName is the key of the tags that Fill reads.
+const tagName = "secret"
+
+// Fill makes the handles of a struct, and adds them to the Set: into is a pointer to a struct,
+// and each field of it that has a tag gets a handle on the secret of that name.
+//
+//	var secrets struct {
+//		DB      *typedsecret.Secret[DBCreds]  `secret:"prod/db"`
+//		Signing *typedsecret.Secret[[]byte]   `secret:"prod/signing,stage=AWSPREVIOUS"`
+//		Key     *typedsecret.Secret[string]   `secret:"prod/api,key=token"`
+//	}
+//	err := app.Fill(&secrets)
+//
+// Behind the name stand, after commas, stage=… for [WithStage], version=… for [WithVersionID]
+// and key=… for [WithKey]. The other options come from the Set. A field that is itself a struct
+// is filled too; a field without a tag is left alone.
+//
+// The error joins all that is wrong, and names the field: a tag on a field of another type, or
+// on an unexported one, a tag without a name, with an option that is not known or given twice,
+// and what [Secret.Err] reports. After an error no field was changed. Fill does no I/O.
+func (s *Set) Fill(into any) error {
+	v := reflect.ValueOf(into)
+	if s == nil || v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return fmt.Errorf("%w: Fill needs a Set and a pointer to a struct, not a %T", ErrInvalidConfig, into)
+	}
+	if newSettings(s.Options).set != nil {
+		return fmt.Errorf("%w: WithSet is no option for Set.Options", ErrInvalidConfig)
+	}
+	f := filler{set: s}
+	f.walk(v.Elem(), "")
+	if err := errors.Join(f.errs...); err != nil {
+		return err
+	}
+	for _, made := range f.made {
+		made.field.Set(reflect.ValueOf(made.handle))
+		s.add(made.handle)
+	}
+	return nil
+}
+
+// A filler fills one struct.
+type filler struct {
+	set  *Set
+	made []filled
+	errs []error
+}
+
+type filled struct {
+	field  reflect.Value
+	handle Handle
+}
+
+// handleMaker is implemented by a *Secret[T], a nil one too.
+type handleMaker interface {
+	newAlike(id string, opts []Option) Handle
+}
+
+// newAlike makes a Secret of the same T.
+func (*Secret[T]) newAlike(id string, opts []Option) Handle { return New[T](id, opts...) }
+
+func (f *filler) walk(v reflect.Value, path string) {
+	for field, value := range v.Fields() {
+		name := path + field.Name
+		tag, isTagged := field.Tag.Lookup(tagName)
+		switch {
+		case strings.Count(string(field.Tag), tagName+`:"`) > 1:
+			f.fail(name, "it has the tag twice")
+		case !isTagged && field.Type.Kind() == reflect.Struct && field.IsExported():
+			f.walk(value, name+".")
+		case !isTagged:
+		case !field.IsExported():
+			f.fail(name, "it is unexported, so it can't be set")
+		default:
+			f.fill(value, name, tag)
+		}
+	}
+}
+
+func (f *filler) fill(value reflect.Value, name, tag string) {
+	maker, isSecret := value.Interface().(handleMaker)
+	if !isSecret {
+		f.fail(name, "it is a %v; a field with the tag must be a *typedsecret.Secret", value.Type())
+		return
+	}
+	if !value.IsNil() {
+		f.fail(name, "it has a handle already")
+		return
+	}
+	id, opts, err := parseTag(tag)
+	if err != nil {
+		f.fail(name, "%w", err)
+		return
+	}
+	h := maker.newAlike(f.set.name(id), append(f.set.Options[:len(f.set.Options):len(f.set.Options)], opts...))
+	if err := h.Err(); err != nil {
+		f.errs = append(f.errs, fmt.Errorf("field %s: %w", name, err))
+		return
+	}
+	f.made = append(f.made, filled{value, h})
+}
+
+func (f *filler) fail(field, format string, args ...any) {
+	f.errs = append(f.errs, fmt.Errorf("%w: field %s: "+format, append([]any{ErrInvalidConfig, field}, args...)...))
+}
+
+// parseTag returns the name and the options that a tag says.
+func parseTag(tag string) (id string, opts []Option, err error) {
+	id, rest, more := strings.Cut(tag, ",")
+	if id == "" {
+		return "", nil, errors.New(`the tag has no name; write secret:"prod/db"`)
+	}
+	given := map[string]bool{}
+	for more {
+		var part string
+		part, rest, more = strings.Cut(rest, ",")
+		option, value, _ := strings.Cut(part, "=")
+		if given[option] {
+			return "", nil, fmt.Errorf("the tag's option %q is given twice", option)
+		}
+		given[option] = true
+		switch option {
+		case "stage":
+			opts = append(opts, WithStage(value))
+		case "version":
+			opts = append(opts, WithVersionID(value))
+		case "key":
+			opts = append(opts, WithKey(value))
+		default:
+			return "", nil, fmt.Errorf("the tag's option %q is not known; the known are stage, version and key", option)
+		}
+	}
+	return id, opts, nil
 }

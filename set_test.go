@@ -71,3 +71,136 @@ func TestAnEmptySetAndNone(t *testing.T) {
 		t.Errorf("a ByID in a Set: %v", err)
 	}
 }
+
+func TestFillMakesTheHandlesOfAStruct(t *testing.T) {
+	server, c := secrettest.NewCache(t)
+	server.Seed(t, "prod/db", `{"password":"p","port":1}`)
+	arn := server.Seed(t, "elsewhere", "far")
+	server.Rotate(t, "elsewhere", "further")
+	set := typedsecret.Set{Prefix: "prod/", Options: []typedsecret.Option{typedsecret.WithCache(c)}}
+	type inner struct {
+		Password *typedsecret.Secret[string] `secret:"db,key=password"`
+	}
+	var got struct {
+		DB *typedsecret.Secret[struct {
+			Port int `json:"port"`
+		}] `secret:"db"`
+		Inner  inner
+		Other  *typedsecret.Secret[string] // no tag
+		hidden int
+	}
+	if err := set.Fill(&got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Other != nil || got.hidden != 0 {
+		t.Error("a field without a tag was filled")
+	}
+	var before struct {
+		Far *typedsecret.Secret[string] `secret:"ARN,stage=AWSPREVIOUS"`
+	}
+	if err := set.Fill(&before); err != nil {
+		t.Fatal(err)
+	}
+	if id := before.Far.ID(); id != "prod/ARN" {
+		t.Errorf("the ID is %s", id)
+	}
+	far := typedsecret.New[string](arn, typedsecret.WithSet(&set), typedsecret.WithStage("AWSPREVIOUS"))
+	if v, err := far.Get(t.Context()); v != "far" || err != nil {
+		t.Errorf("an ARN gets no prefix: %q, %v", v, err)
+	}
+	if v, err := got.DB.Get(t.Context()); v.Port != 1 || err != nil {
+		t.Errorf("DB: %v, %v", v, err)
+	}
+	if v, err := got.Inner.Password.Get(t.Context()); v != "p" || err != nil {
+		t.Errorf("Password: %q, %v", v, err)
+	}
+	if n := len(set.Handles()); n != 4 {
+		t.Errorf("the Set has %d handles", n)
+	}
+}
+
+func TestAnOptionOfTheHandleCountsMoreThanOneOfTheSet(t *testing.T) {
+	server, c := secrettest.NewCache(t)
+	server.Seed(t, "k", "one")
+	server.Rotate(t, "k", "two")
+	set := typedsecret.Set{Options: []typedsecret.Option{
+		typedsecret.WithCache(c), typedsecret.WithStage("AWSPREVIOUS"),
+	}}
+	for stage, want := range map[string]string{"AWSPREVIOUS": "one", "AWSCURRENT": "two"} {
+		handle := typedsecret.New[string]("k", typedsecret.WithStage(stage), typedsecret.WithSet(&set))
+		if v, err := handle.Get(t.Context()); v != want || err != nil {
+			t.Errorf("%s: %q, %v", stage, v, err)
+		}
+	}
+}
+
+func TestFillNamesTheFieldThatIsWrong(t *testing.T) {
+	type s = typedsecret.Secret[string]
+	for what, test := range map[string]struct {
+		into any
+		says string
+	}{
+		"no pointer": {struct{}{}, "pointer to a struct, not a struct {}"},
+		"nil":        {nil, "not a <nil>"},
+		"another type": {&struct {
+			A string `secret:"a"`
+		}{}, "field A: it is a string; a field with the tag must be a *typedsecret.Secret"},
+		"no pointer field": {&struct {
+			A s `secret:"a"`
+		}{}, "field A: it is a typedsecret.Secret[string]"},
+		"unexported": {&struct {
+			a *s `secret:"a"`
+		}{}, "field a: it is unexported"},
+		"no name": {&struct {
+			A *s `secret:""`
+		}{}, "field A: the tag has no name"},
+		"unknown option": {&struct {
+			A *s `secret:"a,stages=x"`
+		}{}, `field A: the tag's option "stages" is not known; the known are stage, version and key`},
+		"option twice": {&struct {
+			A *s `secret:"a,stage=x,stage=y"`
+		}{}, `field A: the tag's option "stage" is given twice`},
+		"empty option": {&struct {
+			A *s `secret:"a,stage="`
+		}{}, "field A: secret a: invalid cache configuration: the version stage is empty"},
+		"tag twice": {&struct {
+			A *s `secret:"a" secret:"b"`
+		}{}, "field A: it has the tag twice"},
+		"bad ID": {&struct {
+			A *s `secret:"arn:x"`
+		}{}, "field A: secret arn:x"},
+		"T does not decode": {&struct {
+			A *typedsecret.Secret[chan int] `secret:"a"`
+		}{}, "field A: "},
+		"in a struct within": {&struct {
+			B struct {
+				A int `secret:"a"`
+			}
+		}{}, "field B.A: "},
+		"filled already": {&struct {
+			A *s `secret:"a"`
+		}{typedsecret.New[string]("b")}, "field A: it has a handle already"},
+	} {
+		var set typedsecret.Set
+		err := set.Fill(test.into)
+		if err == nil || !strings.Contains(err.Error(), test.says) || len(set.Handles()) != 0 {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	var set typedsecret.Set
+	two := struct {
+		A *s  `secret:"a"`
+		B int `secret:"b"`
+		C int `secret:"c"`
+	}{}
+	if err := set.Fill(&two); err == nil || !strings.Contains(err.Error(), "field B") || !strings.Contains(err.Error(), "field C") || two.A != nil {
+		t.Errorf("two at once: %v", err)
+	}
+	nested := typedsecret.Set{Options: []typedsecret.Option{typedsecret.WithSet(&set)}}
+	if err := nested.Fill(&struct{}{}); !errors.Is(err, typedsecret.ErrInvalidConfig) {
+		t.Errorf("a Set in a Set: %v", err)
+	}
+	if err := typedsecret.New[string]("k", typedsecret.WithSet(&nested)).Err(); !errors.Is(err, typedsecret.ErrInvalidConfig) {
+		t.Errorf("a Set in a Set, by New: %v", err)
+	}
+}

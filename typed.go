@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 
+	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/internal/redact"
 	"github.com/typedsecret/typedsecret/secret"
@@ -227,3 +228,50 @@ func (s *Secret[T]) MarshalText() ([]byte, error) { return []byte(s.String()), n
 
 // LogValue returns what String does.
 func (s *Secret[T]) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// Peek returns what the handle last decoded, and what is known of it, without a fetch, a wait
+// or a hook: for a readiness check or a status page, say. It reports false if there is no such
+// value: the handle was never read, nothing has decoded yet, or a Hook keeps the plaintext out
+// of memory. The Info tells then what is known all the same, such as DecodeErr.
+//
+// The value may be stale, and the cache may know of a newer one. Peek does not count as a read,
+// so it starts no refresh. As for [Secret.Get], a T that can be modified is decoded or cloned
+// for each caller.
+func (s *Secret[T]) Peek() (T, Info, bool) {
+	var zero T
+	if s.isZero() {
+		return zero, Info{}, false
+	}
+	v := s.slot.view.Load()
+	if v == nil || !v.fixed && defaultCache.Load() != v.snap.Cache() {
+		return zero, Info{ID: s.id}, false
+	}
+	good := v.good()
+	if good == nil || good.Hooked() {
+		return zero, v.info(), false
+	}
+	value, err := s.dec.pointer(nil, v)
+	if err != nil {
+		return zero, v.info(), false
+	}
+	return *value, v.info(), true
+}
+
+// Static returns a handle on a fixed value, for tests of code that takes a handle. It is read
+// like any other: Do, Watch and Preload work, and its Info has the ID and the version ID
+// "static". It makes no request, and may be used in any testing/synctest bubble.
+//
+// All callers get value itself, so they share what it refers to. If value has a method Validate
+// that refuses it, that is the error of Get.
+func Static[T any](value T) *Secret[T] {
+	const name = "static"
+	v := secret.Value{Name: name, VersionID: name, Stages: []string{secret.CurrentStage}}
+	c, err := engine.NewFixed(secret.Ref{ID: name}, v)
+	set := settings{} // no other version will come that Do could wait for
+	set.fail(err)
+	set.cache = c
+	set.codec = codec.Func(func([]byte) (T, error) { return value, nil })
+	s := &Secret[T]{id: name, dec: &decoder[T]{set: set}}
+	_, _ = s.Get(context.Background()) // so that Peek has it
+	return s
+}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -342,4 +341,36 @@ func TestInfoTellsOfAReplicaAndOfTheAge(t *testing.T) {
 			t.Errorf("%+v, %v", info, err)
 		}
 	})
+}
+
+func TestWithKeyReadsOneKey(t *testing.T) {
+	server, c := secrettest.NewCache(t)
+	server.Seed(t, "db", `{"password":"p","port":5432}`)
+	with := typedsecret.WithCache(c)
+	password := typedsecret.New[string]("db", with, typedsecret.WithKey("password"))
+	port := typedsecret.New[int]("db", with, typedsecret.WithKey("port"))
+	if err := errors.Join(password.Err(), port.Err()); err != nil {
+		t.Error(err)
+	}
+	if v, err := password.Get(t.Context()); v != "p" || err != nil {
+		t.Errorf("%q, %v", v, err)
+	}
+	if v, err := port.Get(t.Context()); v != 5432 || err != nil {
+		t.Errorf("%d, %v", v, err)
+	}
+	if n := server.Calls(); n != 1 {
+		t.Errorf("%d calls for two keys of one secret", n)
+	}
+	byID := typedsecret.NewByID[string](with, typedsecret.WithKey("password"))
+	if v, err := byID.Get(t.Context(), "db"); v != "p" || err != nil {
+		t.Errorf("by ID: %q, %v", v, err)
+	}
+	if _, err := typedsecret.New[string]("db", with, typedsecret.WithKey("user")).Get(t.Context()); !errors.Is(err, codec.ErrMissingKey) {
+		t.Errorf("a missing key: %v", err)
+	}
+	for _, key := range []string{"", "a,b"} {
+		if err := typedsecret.New[string]("db", typedsecret.WithKey(key)).Err(); err == nil {
+			t.Errorf("the key %q is no error", key)
+		}
+	}
 }

@@ -8,15 +8,14 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/internal/testcache"
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
 // signing is a handle on a key, on a server of its own.
 func signing(t *testing.T, opts ...typedsecret.Option) (*secrettest.Server, *typedsecret.Secret[string]) {
-	rig := testcache.New(t)
-	rig.Server.Seed(t, "key", "k1")
-	return rig.Server, typedsecret.New[string]("key", append(opts, typedsecret.WithCache(rig.Cache))...)
+	server, c := secrettest.NewCache(t)
+	server.Seed(t, "key", "k1")
+	return server, typedsecret.New[string]("key", append(opts, typedsecret.WithCache(c))...)
 }
 
 func wantVersions(t *testing.T, handle *typedsecret.Secret[string], want ...string) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secret"
+	"github.com/typedsecret/typedsecret/secrettest"
 )
 
 // slowly makes a codec that takes a second for one payload, two for another.
@@ -181,5 +183,78 @@ func TestAHandleNeverReturnsAnOlderVersion(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestPeekTellsWhatThereIsAndFetchesNothing(t *testing.T) {
+	server, c := secrettest.NewCache(t, cache.Config{MinRefreshInterval: -1})
+	server.Seed(t, "db", `{"n":1}`)
+	type number struct {
+		N    int    `json:"n"`
+		Tags []byte `json:"tags,omitempty"`
+	}
+	handle := typedsecret.New[number]("db", typedsecret.WithCache(c))
+	if v, info, ok := handle.Peek(); ok || v.N != 0 || info.ID != "db" || server.Calls() != 0 {
+		t.Errorf("before the first read: %v, %+v, %v, %d calls", v, info, ok, server.Calls())
+	}
+	if _, err := handle.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	calls := server.Calls()
+	if v, info, ok := handle.Peek(); !ok || v.N != 1 || info.VersionID == "" || info.Stale {
+		t.Errorf("after it: %v, %+v, %v", v, info, ok)
+	}
+	server.Rotate(t, "db", `{"n":"x"}`)
+	if _, err := handle.Refresh(t.Context()); err == nil {
+		t.Fatal("a bad version was taken")
+	}
+	calls++
+	if v, info, ok := handle.Peek(); !ok || v.N != 1 || info.DecodeErr == nil || info.RejectedVersionID == "" {
+		t.Errorf("after a bad rotation: %v, %+v, %v", v, info, ok)
+	}
+	if err := handle.Invalidate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v, info, ok := handle.Peek(); !ok || v.N != 1 || !info.Stale {
+		t.Errorf("invalidated: %v, %+v, %v", v, info, ok)
+	}
+	if server.Calls() != calls {
+		t.Errorf("%d calls, want %d", server.Calls(), calls)
+	}
+	c.Close()
+	if _, _, ok := handle.Peek(); !ok {
+		t.Error("after Close what was decoded is still there")
+	}
+	if _, _, ok := (&typedsecret.Secret[number]{}).Peek(); ok {
+		t.Error("a zero handle has a value")
+	}
+}
+
+func TestPeekShowsNothingOfAnotherDefaultCache(t *testing.T) {
+	server, c := secrettest.NewCache(t)
+	server.Seed(t, "db", "v")
+	setDefault(t, c)
+	handle := typedsecret.New[string]("db")
+	if _, err := handle.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, other := secrettest.NewCache(t)
+	typedsecret.SetDefault(other)
+	if _, _, ok := handle.Peek(); ok {
+		t.Error("the value is of the cache before")
+	}
+}
+
+func TestPeekGivesNoPlaintextOfAHookedCache(t *testing.T) {
+	h := &callsOf{gets: map[string]int{}}
+	server, c := secrettest.NewCache(t, cache.Config{Hook: h})
+	server.Seed(t, "db", "v")
+	handle := typedsecret.New[string]("db", typedsecret.WithCache(c))
+	if _, err := handle.Get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	gets := maps.Clone(h.gets)
+	if v, info, ok := handle.Peek(); ok || v != "" || info.VersionID == "" || !maps.Equal(h.gets, gets) {
+		t.Errorf("%q, %+v, %v", v, info, ok)
 	}
 }
