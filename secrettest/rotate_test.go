@@ -32,8 +32,13 @@ func TestRotationNeedsAFunction(t *testing.T) {
 	wantError(t, err, "InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
 }
 
+// nothing is a rotation function that leaves the steps to others.
+func nothing(context.Context, secrettest.RotationStep) error { return nil }
+
 func TestRotationByHand(t *testing.T) {
-	c := client(t, secrettest.New(t))
+	s := secrettest.New(t)
+	s.OnRotate(nothing)
+	c := client(t, s)
 	create(t, c, "s", "one")
 	if err := rotate(c, v2); err != nil {
 		t.Fatal(err)
@@ -56,54 +61,6 @@ func TestRotationByHand(t *testing.T) {
 	if err != nil || *d.RotationEnabled || *d.RotationRules.AutomaticallyAfterDays != 30 {
 		t.Errorf("DescribeSecret = %+v, %v", d, err)
 	}
-}
-
-func TestRotationDates(t *testing.T) {
-	s := secrettest.New(t)
-	start := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	now := start
-	s.SetNow(func() time.Time { return now })
-	c := client(t, s)
-	create(t, c, "s", "one")
-	wantDates := func(when string, last, next *time.Time) {
-		t.Helper()
-		d, err := c.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String("s")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		same := func(a, b *time.Time) bool { return (a == nil) == (b == nil) && (a == nil || a.Equal(*b)) }
-		if !same(d.LastRotatedDate, last) || !same(d.NextRotationDate, next) {
-			t.Errorf("%s: last %v, next %v, want %v and %v", when, d.LastRotatedDate, d.NextRotationDate, last, next)
-		}
-	}
-	_, err := c.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
-		SecretId: aws.String("s"), RotateImmediately: aws.Bool(false), RotationLambdaARN: aws.String("arn:aws:lambda:x"),
-		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(10)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantDates("configured", nil, new(start.AddDate(0, 0, 10)))
-
-	now = start.AddDate(0, 0, 1)
-	if err := rotate(c, v2); err != nil { // every 30 days, that is
-		t.Fatal(err)
-	}
-	put(t, c, "s", v2, "two", "AWSPENDING")
-	wantDates("under way", nil, new(start.AddDate(0, 0, 31)))
-	move(t, c, "s", "AWSCURRENT", v1, v2)
-	rotated := now
-	wantDates("done by hand", &rotated, new(rotated.AddDate(0, 0, 30)))
-
-	now = start.AddDate(0, 0, 2)
-	put(t, c, "s", v3, "three")
-	move(t, c, "s", "AWSCURRENT", v3, v2)
-	wantDates("moved back and forth, which is no rotation", &rotated, new(rotated.AddDate(0, 0, 30)))
-
-	if _, err := c.CancelRotateSecret(ctx, &secretsmanager.CancelRotateSecretInput{SecretId: aws.String("s")}); err != nil {
-		t.Fatal(err)
-	}
-	wantDates("turned off", &rotated, nil)
 }
 
 // TestARotationFunctionMayEndItsGoroutine is about t.FailNow in the function.
