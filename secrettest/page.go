@@ -59,20 +59,20 @@ func page[T any](all []T, at func(T) place, maxResults *int64, limit int, token 
 	return part, next, nil
 }
 
-// token is a page token's content.
-type token struct {
+// pageToken is a page token's content.
+type pageToken struct {
 	place
 	Down bool `json:",omitempty"` // the list is sorted down
 }
 
 func formatToken(last place, down bool) string {
-	return base64.RawURLEncoding.EncodeToString(append([]byte(tokenPrefix), mustJSON(token{last, down})...))
+	return base64.RawURLEncoding.EncodeToString(append([]byte(tokenPrefix), mustJSON(pageToken{last, down})...))
 }
 
 func parseToken(text string) (last place, down, ok bool) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	object, ours := strings.CutPrefix(string(b), tokenPrefix)
-	var t token
+	var t pageToken
 	if err != nil || !ours || json.Unmarshal([]byte(object), &t) != nil {
 		return place{}, false, false
 	}

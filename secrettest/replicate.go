@@ -55,6 +55,10 @@ type replicationOutput struct {
 	ReplicationStatus []replicationStatus
 }
 
+type stopReplicationOutput struct {
+	ARN string
+}
+
 // replicateSecretToRegions makes replicas, which are read with a client for their
 // region. The answer says that they are in progress, as that of the service does;
 // DescribeSecret finds them done.
@@ -196,7 +200,7 @@ func (s *Server) stopReplicationToReplica(in *secretIDInput) (any, error) {
 	own := *sec.content
 	own.versions, own.tags, own.rotation = own.versions.clone(), slices.Clone(own.tags), nil
 	sec.content, sec.primary = &own, nil
-	return struct{ ARN string }{sec.arn}, nil
+	return stopReplicationOutput{sec.arn}, nil
 }
 
 // checkDeletion returns the error for a secret that still has replicas.
