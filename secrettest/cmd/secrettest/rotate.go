@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,12 +55,23 @@ func execute(ctx context.Context, command, env []string, stderr io.Writer, step 
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(event), stderr, stderr
 	cmd.WaitDelay = 5 * time.Second
-	cmd.Env = append(append(os.Environ(), env...),
+	cmd.Env = append(environment(env),
 		"ROTATION_STEP="+step.Step, "ROTATION_SECRET_ID="+step.SecretID, "ROTATION_TOKEN="+step.ClientRequestToken)
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w", command[0], err)
 	}
 	return nil
+}
+
+// environment returns this process's environment with the changes. What they leave
+// empty is not there at all: some programs refuse an empty AWS_CA_BUNDLE.
+func environment(changes []string) []string {
+	changed := func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.ContainsFunc(changes, func(c string) bool { return strings.HasPrefix(c, name+"=") })
+	}
+	env := slices.DeleteFunc(os.Environ(), changed)
+	return append(env, slices.DeleteFunc(slices.Clone(changes), func(c string) bool { return strings.HasSuffix(c, "=") })...)
 }
 
 // invoke posts a step to a URL, as the Lambda Runtime Interface Emulator takes it.

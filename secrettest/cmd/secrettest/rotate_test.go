@@ -141,6 +141,7 @@ func TestACommandIsTheRotationFunction(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the command of this test is a shell script")
 	}
+	t.Setenv("AWS_CA_BUNDLE", "/does/not/exist")
 	dir := t.TempDir()
 	script, steps := filepath.Join(dir, "rotate"), filepath.Join(dir, "steps")
 	write := func(text string) {
@@ -149,7 +150,7 @@ func TestACommandIsTheRotationFunction(t *testing.T) {
 		}
 	}
 	write(`read -r event
-echo "$1 $ROTATION_STEP $event $ROTATION_SECRET_ID $ROTATION_TOKEN $AWS_ENDPOINT_URL_SECRETS_MANAGER $SECRETS_MANAGER_ENDPOINT" > ` + steps + `
+echo "$1 $ROTATION_STEP $event $ROTATION_SECRET_ID $ROTATION_TOKEN $AWS_ENDPOINT_URL_SECRETS_MANAGER $SECRETS_MANAGER_ENDPOINT ${AWS_CA_BUNDLE-unset}" > ` + steps + `
 echo something to say
 `)
 	s, c, errs := connected(t, "-rotate", script+" word")
@@ -160,7 +161,7 @@ echo something to say
 		t.Fatal(err)
 	}
 	token := strings.Fields(string(got))[4]
-	want := fmt.Sprintf("word testSecret {\"Step\":\"testSecret\",\"SecretId\":%q,\"ClientRequestToken\":%q} %s %s %s %s\n", arn, token, arn, token, s.URL(), s.URL())
+	want := fmt.Sprintf("word testSecret {\"Step\":\"testSecret\",\"SecretId\":%q,\"ClientRequestToken\":%q} %s %s %s %s unset\n", arn, token, arn, token, s.URL(), s.URL())
 	if string(got) != want {
 		t.Errorf("the command has\n%s, want\n%s", got, want)
 	}
