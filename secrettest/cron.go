@@ -57,21 +57,43 @@ var (
 	dayNames   = []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
 )
 
-// after returns the first hour after a time that the expression names. None is
-// more than a leap year's cycle away.
+// farthest is how many days a leap day may be away, in a century without one.
+const farthest = 8*366 + 1
+
+// after returns the first hour after a time that the expression names, or the zero
+// time if there is no such day.
 func (c *cron) after(from time.Time) time.Time {
-	for i := range 8*366 + 1 {
-		day := midnight(from).AddDate(0, 0, i)
-		if !c.month(day) || !c.day(day) {
-			continue
-		}
-		for _, h := range c.hours {
-			if t := day.Add(time.Duration(h) * time.Hour); t.After(from) {
+	for i := range farthest {
+		for _, t := range c.on(midnight(from).AddDate(0, 0, i)) {
+			if t.After(from) {
 				return t
 			}
 		}
 	}
 	return time.Time{}
+}
+
+// before returns the last hour that the expression names and that is not after a
+// time.
+func (c *cron) before(from time.Time) time.Time {
+	for i := range farthest {
+		for _, t := range slices.Backward(c.on(midnight(from).AddDate(0, 0, -i))) {
+			if !t.After(from) {
+				return t
+			}
+		}
+	}
+	return time.Time{}
+}
+
+// on returns the hours of one day.
+func (c *cron) on(day time.Time) (hours []time.Time) {
+	if c.month(day) && c.day(day) {
+		for _, h := range c.hours {
+			hours = append(hours, day.Add(time.Duration(h)*time.Hour))
+		}
+	}
+	return hours
 }
 
 // numbers returns the numbers, sorted, that a field of values, ranges, steps and

@@ -86,6 +86,7 @@ var (
 	errBadName  = validation("Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
 	// In these words: LocalStack's snapshot test_rotate_secret_invalid_lambda_arn.
 	errNoFunction = serviceError("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
-	errReplica    = invalidParameter("Operation not permitted on a replica secret. Call must be made in primary secret's region.")
-	errNoToken    = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
+	// In these words: gruntwork-io/cloud-nuke issue 435.
+	errReplica = invalidParameter("Operation not permitted on a replica secret. Call must be made in primary secret's region.")
+	errNoToken = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
 )

@@ -203,7 +203,8 @@ func (s *Server) stopReplicationToReplica(in *secretIDInput) (any, error) {
 	return stopReplicationOutput{sec.arn}, nil
 }
 
-// checkDeletion returns the error for a secret that still has replicas.
+// checkDeletion returns the error for a secret that still has replicas, in the words
+// that gruntwork-io/cloud-nuke issue 435 quotes.
 func (sec *secret) checkDeletion() error {
 	if len(sec.replicas) == 0 {
 		return nil
@@ -212,5 +213,5 @@ func (sec *secret) checkDeletion() error {
 	for _, r := range sec.replicas {
 		regions = append(regions, r.region)
 	}
-	return invalidParameter(fmt.Sprintf("You can't delete secret %s that still has replica regions [%s]", sec.arn, strings.Join(regions, ", ")))
+	return invalidParameter(fmt.Sprintf("You can't delete secret %s that still has replica regions [%s].", sec.arn, strings.Join(regions, ", ")))
 }

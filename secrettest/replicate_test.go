@@ -86,7 +86,7 @@ func TestAReplicaFollowsItsPrimary(t *testing.T) {
 	_, err = far.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: aws.String("s")})
 	wantError(t, err, "InvalidParameterException", refused)
 	_, err = c.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: aws.String("s")})
-	wantError(t, err, "InvalidParameterException", "You can't delete secret "+arn+" that still has replica regions [eu-west-1, us-west-2]")
+	wantError(t, err, "InvalidParameterException", "You can't delete secret "+arn+" that still has replica regions [eu-west-1, us-west-2].")
 }
 
 func TestAReplicaIsPromotedOrRemoved(t *testing.T) {

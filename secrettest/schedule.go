@@ -83,22 +83,28 @@ func (r *rotation) from() time.Time {
 }
 
 // described returns the rules as a description shows them, where a schedule has a
-// number of days as well. The API Reference (RotationRulesType) says that it is
-// calculated, but not how: here it is the days to the next window, rounded up.
+// number of days as well: the interval that ends with the next window, rounded up.
+// The API Reference says that it is calculated, and in DescribeSecret's example the
+// 1st and 15th of a month make 14.
 func (r *rotation) described() *rotationRules {
 	sch := r.rules.schedule()
 	if sch == nil {
 		return r.rules
 	}
 	rules := *r.rules
-	days := int64(sch.days)
-	if days == 0 {
-		from := r.from()
-		const day = 24 * time.Hour
-		days = max(1, int64((sch.after(from).Sub(from)+day-1)/day))
-	}
+	days := int64(sch.interval(r.from()))
 	rules.AutomaticallyAfterDays = &days
 	return &rules
+}
+
+// interval returns how many days lie between the window before a time and the one
+// after it, in the limits of AutomaticallyAfterDays.
+func (sch *schedule) interval(from time.Time) int {
+	hours := sch.hours + 24*sch.days
+	if sch.cron != nil {
+		hours = int(sch.cron.after(from).Sub(sch.cron.before(from)).Hours())
+	}
+	return min(max(1, (hours+23)/24), 1000)
 }
 
 // schedule returns the schedule of a ScheduleExpression, or nil.

@@ -74,7 +74,7 @@ func TestRotationDates(t *testing.T) {
 }
 
 // TestADescriptionShowsWhenAScheduleIsDue: the date is the end of the rotation
-// window, and the days lead to its start.
+// window, and the days are those between two windows.
 func TestADescriptionShowsWhenAScheduleIsDue(t *testing.T) {
 	at := func(text string) time.Time {
 		when, err := time.Parse("2006-01-02 15:04", text)
@@ -94,18 +94,18 @@ func TestADescriptionShowsWhenAScheduleIsDue(t *testing.T) {
 		{"rate(10 days)", "3h", "2026-11-14 03:00", 10},
 		{"rate(4 hours)", "", "2026-11-04 17:00", 1},
 		{"rate(48 hours)", "2h", "2026-11-06 14:00", 2},
-		{"cron(0 16 1,15 * ? *)", "2h", "2026-11-15 18:00", 12},
-		{"cron(0 16 1,15 * ? *)", "", "2026-11-16 00:00", 12},
+		{"cron(0 16 1,15 * ? *)", "2h", "2026-11-15 18:00", 14},
+		{"cron(0 16 1,15 * ? *)", "", "2026-11-16 00:00", 14},
 		{"cron(0 8 * * ? *)", "", "2026-11-06 00:00", 1},
 		{"cron(0 */12 * * ? *)", "", "2026-11-05 01:00", 1},
 		{"cron(0 4/12 * * ? *)", "", "2026-11-04 17:00", 1},
 		{"cron(0 23 * * ? *)", "1h", "2026-11-05 00:00", 1},
-		{"cron(0 0 L * ? *)", "", "2026-12-01 00:00", 26},
-		{"cron(0 16 L FEB ? *)", "", "2027-03-01 00:00", 117},
-		{"cron(0 10 ? FEB,MAY,AUG,NOV TUE#2 *)", "", "2026-11-11 00:00", 6},
-		{"cron(0 0 ? * 6L *)", "", "2026-11-28 00:00", 23},
+		{"cron(0 0 L * ? *)", "", "2026-12-01 00:00", 30},
+		{"cron(0 16 L FEB ? *)", "", "2027-03-01 00:00", 365},
+		{"cron(0 10 ? FEB,MAY,AUG,NOV TUE#2 *)", "", "2026-11-11 00:00", 91},
+		{"cron(0 0 ? * 6L *)", "", "2026-11-28 00:00", 28},
 		{"cron(0 0 ? * MON-FRI *)", "", "2026-11-06 00:00", 1},
-		{"cron(0 0 29 2 ? *)", "", "2028-03-01 00:00", 482},
+		{"cron(0 0 29 2 ? *)", "", "2028-03-01 00:00", 1000},
 	} {
 		t.Run(row.schedule+row.duration, func(t *testing.T) {
 			s := secrettest.New(t)
