@@ -34,7 +34,7 @@ func (s *Server) batchGetSecretValue(in *batchGetSecretValueInput) (any, error) 
 		if err != nil {
 			return nil, err
 		}
-		part, next, err := page(found, in.MaxResults, 20, in.NextToken)
+		part, next, err := page(found, listOrder(""), in.MaxResults, 20, in.NextToken)
 		if err != nil {
 			return nil, err
 		}

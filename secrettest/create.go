@@ -6,19 +6,23 @@ import (
 )
 
 type createSecretInput struct {
-	Name               *string `api:"required" len:"1,512"`
-	ClientRequestToken *string `len:"32,64"`
-	Description        *string `len:"0,2048"`
-	KmsKeyId           *string `len:"0,2048"`
-	SecretBinary       blob    `len:"1,65536" secret:"true"`
-	SecretString       *string `secret:"true"`
-	Tags               []tag
+	Name                        *string         `api:"required" len:"1,512"`
+	AddReplicaRegions           []replicaRegion `len:"1,1000"`
+	ClientRequestToken          *string         `len:"32,64"`
+	Description                 *string         `len:"0,2048"`
+	ForceOverwriteReplicaSecret *bool
+	KmsKeyId                    *string `len:"0,2048"`
+	SecretBinary                blob    `len:"1,65536" secret:"true"`
+	SecretString                *string `secret:"true"`
+	Tags                        []tag
+	Type                        *string `len:"0,256"`
 }
 
 type createSecretOutput struct {
-	ARN       string
-	Name      string
-	VersionId string `json:",omitempty"`
+	ARN               string
+	Name              string
+	ReplicationStatus []replicationStatus `json:",omitempty"`
+	VersionId         string              `json:",omitempty"`
 }
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]+$`)
@@ -34,6 +38,12 @@ func (s *Server) createSecret(in *createSecretInput) (any, error) {
 	if p != nil && in.ClientRequestToken == nil {
 		return nil, invalidRequest(errNoToken)
 	}
+	if err := checkKey(in.KmsKeyId); err != nil {
+		return nil, err
+	}
+	if err := s.store.checkReplicas(in.AddReplicaRegions); err != nil {
+		return nil, err
+	}
 	if err := checkTags(nil, in.Tags); err != nil {
 		return nil, err
 	}
@@ -43,22 +53,21 @@ func (s *Server) createSecret(in *createSecretInput) (any, error) {
 		}
 	}
 	sec := s.store.byName[*in.Name]
+	out := createSecretOutput{}
 	switch {
 	case sec == nil:
 		sec = s.store.add(*in.Name)
-		if in.Description != nil {
-			sec.description = *in.Description
-		}
-		sec.setKey(in.KmsKeyId)
+		sec.update(in.Description, in.KmsKeyId, in.Type)
 		if len(in.Tags) > 0 {
 			sec.tags = in.Tags
 		}
+		out.ReplicationStatus = sec.replicate(in.AddReplicaRegions, in.ForceOverwriteReplicaSecret)
 	case !sec.deleted.IsZero():
 		return nil, invalidRequest("You can't create this secret because a secret with this name is already scheduled for deletion.")
 	case p == nil || sec.version(*in.ClientRequestToken) == nil:
 		return nil, exists("The operation failed because the secret " + sec.name + " already exists.")
 	}
-	out := createSecretOutput{ARN: sec.arn, Name: sec.name}
+	out.ARN, out.Name = sec.arn, sec.name
 	if p == nil {
 		return out, nil
 	}
@@ -70,9 +79,15 @@ func (s *Server) createSecret(in *createSecretInput) (any, error) {
 	return out, nil
 }
 
-// setKey notes the KMS key; the default one is not mentioned in a description.
-func (sec *secret) setKey(id *string) {
-	if id != nil {
-		sec.kmsKey = *id
+// update sets the metadata that is given.
+func (sec *secret) update(description, key, typ *string) {
+	if description != nil {
+		sec.description = *description
+	}
+	if key != nil {
+		sec.kmsKey = keyOf(key)
+	}
+	if typ != nil {
+		sec.typ = *typ
 	}
 }

@@ -28,7 +28,7 @@ func (s *Server) deleteSecret(in *deleteSecretInput) (any, error) {
 		}
 	}
 	now := s.store.now()
-	sec, err := s.store.lookup(*in.SecretId)
+	sec, err := s.store.original(*in.SecretId)
 	switch {
 	case err == errNoSecret && force:
 		// Deleting what does not exist is no error if it is to be gone anyway.
@@ -37,6 +37,9 @@ func (s *Server) deleteSecret(in *deleteSecretInput) (any, error) {
 		return nil, err
 	case !sec.deleted.IsZero() && !force:
 		return nil, errDeleted
+	}
+	if err := sec.checkDeletion(); err != nil {
+		return nil, err
 	}
 	window := time.Duration(days) * day
 	date := now.Add(window)
@@ -48,7 +51,7 @@ func (s *Server) deleteSecret(in *deleteSecretInput) (any, error) {
 }
 
 func (s *Server) restoreSecret(in *secretIDInput) (any, error) {
-	sec, err := s.store.lookup(*in.SecretId)
+	sec, err := s.store.original(*in.SecretId)
 	if err != nil {
 		return nil, err
 	}

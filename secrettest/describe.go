@@ -9,22 +9,27 @@ type secretIDInput struct {
 // description is a secret's metadata, as DescribeSecret and ListSecrets answer
 // it; they differ in the name of one member.
 type description struct {
-	ARN                    string
-	CreatedDate            epoch               `json:",omitzero"`
-	DeletedDate            epoch               `json:",omitzero"`
-	Description            string              `json:",omitempty"`
-	KmsKeyId               string              `json:",omitempty"`
-	LastAccessedDate       epoch               `json:",omitzero"`
-	LastChangedDate        epoch               `json:",omitzero"`
-	LastRotatedDate        epoch               `json:",omitzero"`
-	Name                   string              `json:",omitempty"`
-	NextRotationDate       epoch               `json:",omitzero"`
-	RotationEnabled        *bool               `json:",omitempty"`
-	RotationLambdaARN      string              `json:",omitempty"`
-	RotationRules          *rotationRules      `json:",omitempty"`
-	SecretVersionsToStages map[string][]string `json:",omitempty"`
-	Tags                   []tag               `json:",omitzero"` // empty, not absent, once the last is removed
-	VersionIdsToStages     map[string][]string `json:",omitempty"`
+	ARN                            string
+	CreatedDate                    epoch               `json:",omitzero"`
+	DeletedDate                    epoch               `json:",omitzero"`
+	Description                    string              `json:",omitempty"`
+	ExternalSecretRotationMetadata []metadataItem      `json:",omitempty"`
+	ExternalSecretRotationRoleArn  string              `json:",omitempty"`
+	KmsKeyId                       string              `json:",omitempty"`
+	LastAccessedDate               epoch               `json:",omitzero"`
+	LastChangedDate                epoch               `json:",omitzero"`
+	LastRotatedDate                epoch               `json:",omitzero"`
+	Name                           string              `json:",omitempty"`
+	NextRotationDate               epoch               `json:",omitzero"`
+	PrimaryRegion                  string              `json:",omitempty"`
+	ReplicationStatus              []replicationStatus `json:",omitempty"`
+	RotationEnabled                *bool               `json:",omitempty"`
+	RotationLambdaARN              string              `json:",omitempty"`
+	RotationRules                  *rotationRules      `json:",omitempty"`
+	SecretVersionsToStages         map[string][]string `json:",omitempty"`
+	Tags                           []tag               `json:",omitzero"` // empty, not absent, once the last is removed
+	Type                           string              `json:",omitempty"`
+	VersionIdsToStages             map[string][]string `json:",omitempty"`
 }
 
 func (sec *secret) describe() *description {
@@ -33,11 +38,14 @@ func (sec *secret) describe() *description {
 		CreatedDate: at(sec.created), DeletedDate: at(sec.deleted), LastChangedDate: at(sec.changed),
 		LastAccessedDate: at(sec.accessed),
 		Description:      sec.description, KmsKeyId: sec.kmsKey,
-		Tags: slices.Clone(sec.tags),
+		Tags: slices.Clone(sec.tags), Type: sec.typ, PrimaryRegion: sec.primaryRegion(),
 	}
 	if r := sec.rotation; r != nil {
-		d.RotationEnabled, d.RotationLambdaARN, d.RotationRules = new(r.enabled), r.function, r.rules
-		d.LastRotatedDate, d.NextRotationDate = at(r.last), at(r.next())
+		d.RotationEnabled, d.RotationLambdaARN, d.RotationRules = new(r.enabled), r.function, r.described()
+		if r.enabled { // else both are null (API Reference, DescribeSecret)
+			d.LastRotatedDate, d.NextRotationDate = at(r.last), at(r.next())
+		}
+		d.ExternalSecretRotationMetadata, d.ExternalSecretRotationRoleArn = r.metadata, r.role
 	}
 	return d
 }
@@ -50,6 +58,6 @@ func (s *Server) describeSecret(in *secretIDInput) (any, error) {
 		return nil, err
 	}
 	d := sec.describe()
-	d.VersionIdsToStages = sec.stagesByVersion()
+	d.VersionIdsToStages, d.ReplicationStatus = sec.stagesByVersion(), sec.replicationStatus()
 	return d, nil
 }

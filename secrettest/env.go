@@ -13,7 +13,8 @@ import (
 // up for the purpose, and no other configuration. Append it to the environment of
 // a child process. What must not be set is set to nothing, but for variables such
 // as AWS_PROFILE, for which the aws command does not take that: they are there,
-// and empty, only if this process has them. NO_PROXY keeps what this process has
+// and empty, only if this process has them; AWS_CA_BUNDLE, only if there is no such
+// file, as boto3 takes neither an empty one nor a missing file. NO_PROXY keeps what this process has
 // in it and gets the addresses of this machine.
 func (s *Server) Env() []string {
 	env := []string{
@@ -38,7 +39,11 @@ func (s *Server) Env() []string {
 		env = append(env, "no_proxy="+withLoopback(lower))
 	}
 	for _, kv := range os.Environ() {
-		if k, _, _ := strings.Cut(kv, "="); slices.Contains(unwanted, k) {
+		k, v, _ := strings.Cut(kv, "=")
+		if _, err := os.Stat(v); k == "AWS_CA_BUNDLE" && err == nil {
+			continue
+		}
+		if slices.Contains(unwanted, k) {
 			env = append(env, k+"=")
 		}
 	}
@@ -67,7 +72,7 @@ var unwanted = []string{
 // leads to this server. As t.Setenv, it cannot be used in parallel tests.
 func (s *Server) Setenv(t testing.TB) {
 	t.Helper()
-	for _, kv := range s.Env() {
+	for _, kv := range append(s.Env(), "AWS_CA_BUNDLE=") { // Go's SDK does without
 		k, v, _ := strings.Cut(kv, "=")
 		t.Setenv(k, v)
 		if v == "" {

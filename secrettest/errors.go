@@ -84,5 +84,9 @@ var (
 	errNoSecret = notFound("Secrets Manager can't find the specified secret.")
 	errDeleted  = invalidRequest("You can't perform this operation on the secret because it was marked for deletion.")
 	errBadName  = validation("Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
-	errNoToken  = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
+	// In these words: LocalStack's snapshot test_rotate_secret_invalid_lambda_arn.
+	errNoFunction = serviceError("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
+	// In these words: gruntwork-io/cloud-nuke issue 435.
+	errReplica = invalidParameter("Operation not permitted on a replica secret. Call must be made in primary secret's region.")
+	errNoToken = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
 )

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/typedsecret/typedsecret/secrettest"
 )
@@ -61,4 +62,75 @@ func ExampleNew() {
 			t.Errorf("%d calls", n)
 		}
 	}
+}
+
+// A rotation function works through the API, as a Lambda does. RotateSecret runs
+// its four steps.
+func ExampleServer_OnRotate() {
+	s, err := secrettest.Start(secrettest.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+	client := secretsmanager.New(secretsmanager.Options{
+		BaseEndpoint: aws.String(s.URL()),
+		Region:       "us-east-1",
+		Credentials:  credentials,
+	})
+	finished := make(chan bool)
+	s.OnRotate(func(ctx context.Context, step secrettest.RotationStep) error {
+		fmt.Println(step.Step)
+		switch step.Step {
+		case "createSecret":
+			password, err := client.GetRandomPassword(ctx, &secretsmanager.GetRandomPasswordInput{})
+			if err != nil {
+				return err
+			}
+			_, err = client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+				SecretId: &step.SecretID, ClientRequestToken: &step.ClientRequestToken,
+				SecretString: password.RandomPassword, VersionStages: []string{"AWSPENDING"},
+			})
+			return err
+		case "finishSecret":
+			defer close(finished)
+			// … UpdateSecretVersionStage moves AWSCURRENT to step.ClientRequestToken …
+		}
+		return nil
+	})
+	s.Create("prod/db", "sesame")
+	_, err = client.RotateSecret(context.Background(), &secretsmanager.RotateSecretInput{
+		SecretId:          aws.String("prod/db"),
+		RotationLambdaARN: aws.String("arn:aws:lambda:us-east-1:123456789012:function:rotate"),
+		RotationRules:     &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)},
+	})
+	<-finished
+	fmt.Println(err)
+	// Output:
+	// createSecret
+	// setSecret
+	// testSecret
+	// finishSecret
+	// <nil>
+}
+
+// The events are those that the service sends to EventBridge: here they go to a
+// function, which may hand them to the code under test.
+func ExampleServer_OnEvent() {
+	s, err := secrettest.Start(secrettest.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+	events := make(chan secrettest.Event)
+	s.OnEvent(func(_ context.Context, event secrettest.Event) error {
+		events <- event
+		return nil
+	})
+	s.Create("prod/db", "sesame")
+	event := <-events
+	fmt.Println(event.DetailType, event.Detail.Name, event.Detail.LabelUpdated)
+	// Output:
+	// Secret Label Updated prod/db AWSCURRENT
 }

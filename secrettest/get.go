@@ -32,8 +32,11 @@ func (s *Server) getSecretValue(in *getSecretValueInput) (any, error) {
 func (st *store) valueOf(sec *secret, id, stage *string) (*secretValue, error) {
 	var v *version
 	if id != nil {
-		v = sec.version(*id)
-		if v == nil || v.value == nil {
+		var err error
+		if v, err = sec.existing(*id); err != nil {
+			return nil, err
+		}
+		if v.value == nil {
 			return nil, notFound("Secrets Manager can't find the specified secret value for VersionId: " + *id)
 		}
 		if stage != nil && !slices.Contains(v.stages, *stage) {

@@ -1,7 +1,6 @@
 package secrettest
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,24 +26,16 @@ func (s *Server) listSecrets(in *listSecretsInput) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	by := ""
 	if in.SortBy != nil {
-		slices.SortStableFunc(found, func(a, b *secret) int {
-			switch *in.SortBy {
-			case "name":
-				return cmp.Compare(a.name, b.name)
-			case "last-accessed-date":
-				return a.accessed.Compare(b.accessed)
-			case "last-changed-date":
-				return a.changed.Compare(b.changed)
-			default:
-				return a.created.Compare(b.created)
-			}
-		})
+		by = *in.SortBy
 	}
+	order := listOrder(by)
+	slices.SortFunc(found, func(a, b *secret) int { return order(a).compare(order(b)) })
 	if in.SortOrder != nil && *in.SortOrder == "desc" {
 		slices.Reverse(found)
 	}
-	part, next, err := page(found, in.MaxResults, 100, in.NextToken)
+	part, next, err := page(found, order, in.MaxResults, 100, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +46,26 @@ func (s *Server) listSecrets(in *listSecretsInput) (any, error) {
 		out.SecretList = append(out.SecretList, d)
 	}
 	return out, nil
+}
+
+// listOrder returns what secrets are sorted by: their age, unless something else is
+// given.
+func listOrder(by string) func(*secret) place {
+	key := func(sec *secret) string {
+		switch by {
+		case "name":
+			return sec.name
+		case "last-accessed-date":
+			return sortable(sec.accessed)
+		case "last-changed-date":
+			return sortable(sec.changed)
+		case "created-date":
+			return sortable(sec.created)
+		default:
+			return ""
+		}
+	}
+	return func(sec *secret) place { return place{key(sec), sec.seq} }
 }
 
 // filter is one condition on secrets: any of its values must match, or none of
@@ -134,7 +145,9 @@ func (sec *secret) has(key, pattern string) bool {
 		return mentions(sec.name, pattern) || mentions(sec.description, pattern) || slices.ContainsFunc(sec.tags, func(t tag) bool {
 			return mentions(t.Key, pattern) || mentions(t.Value, pattern)
 		})
-	default: // primary-region and owning-service: our secrets have neither
+	case "primary-region":
+		return sec.primaryRegion() != "" && strings.HasPrefix(sec.primaryRegion(), pattern)
+	default: // owning-service: no service owns our secrets
 		return false
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -20,9 +21,12 @@ import (
 //	each:"1,256"          the same for each element
 //	range:"1,100"         least and greatest value
 //	enum:"asc,desc"       the values there are
+//	pattern:"[0-9]+h"     what the whole value matches
 //	secret:"true"         an error never quotes the value
 //
-// Names match exactly, case included, and unknown ones are ignored.
+// The members of a structure are checked in the same way, and so are those of the
+// structures in a list. Names match exactly, case included, and unknown ones are
+// ignored.
 func parse(body []byte, in any) error {
 	if len(body) == 0 {
 		body = []byte("{}")
@@ -41,7 +45,7 @@ func parse(body []byte, in any) error {
 		if m, ok := raw[f.Name]; ok && json.Unmarshal(m, v.Field(i).Addr().Interface()) != nil {
 			return serialization(fmt.Sprintf("The value of %s has the wrong type.", f.Name))
 		}
-		wrong = append(wrong, check(f, v.Field(i))...)
+		wrong = append(wrong, check(f, v.Field(i), "")...)
 	}
 	if len(wrong) > 0 {
 		noun := "error"
@@ -87,44 +91,84 @@ func (b *blob) UnmarshalJSON(j []byte) error {
 	return err
 }
 
-// check returns what is wrong with a parameter, in the words of the service.
-func check(f reflect.StructField, v reflect.Value) []string {
+// check returns what is wrong with a parameter, in the words of the service. The
+// path leads to the structure that it is a member of.
+func check(f reflect.StructField, v reflect.Value, path string) []string {
 	var wrong []string
-	fail := func(v reflect.Value, constraint string, args ...any) {
-		wrong = append(wrong, quote(f, v)+" failed to satisfy constraint: "+fmt.Sprintf(constraint, args...))
+	name := path + strings.ToLower(f.Name[:1]) + f.Name[1:]
+	fail := func(constraint string, args ...any) {
+		wrong = append(wrong, quote(f, v, name)+" failed to satisfy constraint: "+fmt.Sprintf(constraint, args...))
+	}
+	if k := v.Kind(); k != reflect.Pointer && k != reflect.Slice {
+		return nil // it is checked elsewhere
 	}
 	if v.IsNil() {
 		if f.Tag.Get("api") == "required" {
-			fail(v, "Member must not be null")
+			fail("Member must not be null")
 		}
 		return wrong
 	}
 	if lo, hi, ok := bounds(f.Tag.Get("len")); ok {
 		if n := length(v); n > hi {
-			fail(v, "Member must have length less than or equal to %d", hi)
+			fail("Member must have length less than or equal to %d", hi)
 		} else if n < lo {
-			fail(v, "Member must have length greater than or equal to %d", lo)
+			fail("Member must have length greater than or equal to %d", lo)
 		}
 	}
 	if lo, hi, ok := bounds(f.Tag.Get("each")); ok {
 		for i := range v.Len() {
 			if n := length(v.Index(i)); n < lo || n > hi {
-				fail(v, "Member must satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to %d]", hi, lo)
+				fail("Member must satisfy constraint: [Member must have length less than or equal to %d, Member must have length greater than or equal to %d]", hi, lo)
 				break
 			}
 		}
 	}
 	if lo, hi, ok := bounds(f.Tag.Get("range")); ok {
 		if n := v.Elem().Int(); n > int64(hi) {
-			fail(v, "Member must have value less than or equal to %d", hi)
+			fail("Member must have value less than or equal to %d", hi)
 		} else if n < int64(lo) {
-			fail(v, "Member must have value greater than or equal to %d", lo)
+			fail("Member must have value greater than or equal to %d", lo)
 		}
 	}
 	if enum := f.Tag.Get("enum"); enum != "" && !oneOf(v.Elem().String(), enum) {
-		fail(v, "Member must satisfy enum value set: [%s]", strings.ReplaceAll(enum, ",", ", "))
+		fail("Member must satisfy enum value set: [%s]", strings.ReplaceAll(enum, ",", ", "))
+	}
+	if p := f.Tag.Get("pattern"); p != "" && !matches(p, v) {
+		fail("Member must satisfy regular expression pattern: %s", p)
+	}
+	return append(wrong, checkMembers(v, name)...)
+}
+
+// checkMembers checks the members of a structure, or of each one in a list.
+func checkMembers(v reflect.Value, name string) (wrong []string) {
+	t := v.Type().Elem()
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range t.NumField() {
+		if v.Kind() == reflect.Pointer {
+			wrong = append(wrong, check(t.Field(i), v.Elem().Field(i), name+".")...)
+			continue
+		}
+		for n := range v.Len() {
+			wrong = append(wrong, check(t.Field(i), v.Index(n).Field(i), fmt.Sprintf("%s.%d.member.", name, n+1))...)
+		}
 	}
 	return wrong
+}
+
+// matches reports whether the whole of a string, or of each one in a list, matches.
+func matches(pattern string, v reflect.Value) bool {
+	whole := regexp.MustCompile("^(?:" + pattern + ")$")
+	if v.Kind() == reflect.Pointer {
+		return whole.MatchString(v.Elem().String())
+	}
+	for i := range v.Len() {
+		if !whole.MatchString(v.Index(i).String()) {
+			return false
+		}
+	}
+	return true
 }
 
 func oneOf(s, list string) bool {
@@ -137,8 +181,7 @@ func oneOf(s, list string) bool {
 }
 
 // quote names a parameter and its value, unless the value is a secret.
-func quote(f reflect.StructField, v reflect.Value) string {
-	name := strings.ToLower(f.Name[:1]) + f.Name[1:]
+func quote(f reflect.StructField, v reflect.Value, name string) string {
 	switch {
 	case f.Tag.Get("secret") != "":
 		return fmt.Sprintf("Value at '%s'", name)

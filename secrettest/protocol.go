@@ -15,6 +15,8 @@ const (
 	contentType  = "application/x-amz-json-1.1"
 	targetPrefix = "secretsmanager."
 
+	packagePath = "github.com/typedsecret/typedsecret/secrettest"
+
 	// maxBody is more than the largest valid request needs: a value of 65,536
 	// bytes as base64 or escaped JSON, and the rest.
 	maxBody = 1 << 20
@@ -48,21 +50,29 @@ type request struct {
 // operations maps each operation's name to what carries it out. All of them run
 // under the store's lock.
 var operations = map[string]func(*Server, []byte) (any, error){
-	"BatchGetSecretValue":      operation((*Server).batchGetSecretValue),
-	"CancelRotateSecret":       operation((*Server).cancelRotateSecret),
-	"CreateSecret":             operation((*Server).createSecret),
-	"DeleteSecret":             operation((*Server).deleteSecret),
-	"DescribeSecret":           operation((*Server).describeSecret),
-	"GetSecretValue":           operation((*Server).getSecretValue),
-	"ListSecretVersionIds":     operation((*Server).listSecretVersionIds),
-	"ListSecrets":              operation((*Server).listSecrets),
-	"PutSecretValue":           operation((*Server).putSecretValue),
-	"RestoreSecret":            operation((*Server).restoreSecret),
-	"RotateSecret":             operation((*Server).rotateSecret),
-	"TagResource":              operation((*Server).tagResource),
-	"UntagResource":            operation((*Server).untagResource),
-	"UpdateSecret":             operation((*Server).updateSecret),
-	"UpdateSecretVersionStage": operation((*Server).updateSecretVersionStage),
+	"BatchGetSecretValue":          operation((*Server).batchGetSecretValue),
+	"CancelRotateSecret":           operation((*Server).cancelRotateSecret),
+	"CreateSecret":                 operation((*Server).createSecret),
+	"DeleteResourcePolicy":         operation((*Server).deleteResourcePolicy),
+	"DeleteSecret":                 operation((*Server).deleteSecret),
+	"DescribeSecret":               operation((*Server).describeSecret),
+	"GetRandomPassword":            operation((*Server).getRandomPassword),
+	"GetResourcePolicy":            operation((*Server).getResourcePolicy),
+	"GetSecretValue":               operation((*Server).getSecretValue),
+	"ListSecretVersionIds":         operation((*Server).listSecretVersionIds),
+	"ListSecrets":                  operation((*Server).listSecrets),
+	"PutResourcePolicy":            operation((*Server).putResourcePolicy),
+	"PutSecretValue":               operation((*Server).putSecretValue),
+	"RemoveRegionsFromReplication": operation((*Server).removeRegionsFromReplication),
+	"ReplicateSecretToRegions":     operation((*Server).replicateSecretToRegions),
+	"RestoreSecret":                operation((*Server).restoreSecret),
+	"RotateSecret":                 operation((*Server).rotateSecret),
+	"StopReplicationToReplica":     operation((*Server).stopReplicationToReplica),
+	"TagResource":                  operation((*Server).tagResource),
+	"UntagResource":                operation((*Server).untagResource),
+	"UpdateSecret":                 operation((*Server).updateSecret),
+	"UpdateSecretVersionStage":     operation((*Server).updateSecretVersionStage),
+	"ValidateResourcePolicy":       operation((*Server).validateResourcePolicy),
 }
 
 // operation wraps a typed operation: it parses and checks the parameters, takes
@@ -76,8 +86,35 @@ func operation[In any](do func(*Server, *In) (any, error)) func(*Server, []byte)
 		s.store.mu.Lock()
 		defer s.store.mu.Unlock()
 		s.store.sweep()
-		return do(s, in)
+		out, err := do(s, in)
+		s.deliverEvents()
+		return out, err
 	}
+}
+
+// later is an answer that is given when something is done.
+type later struct {
+	out  any
+	done <-chan struct{}
+}
+
+// in returns the server as a request sees it that is signed for a region.
+func (s *Server) in(r *http.Request) *Server {
+	return &Server{store: s.store.visible(regionOf(r)), faults: s.faults, calls: s.calls, wire: s.wire}
+}
+
+// regionOf returns the region that a request is signed for, or "". The signature's
+// scope has it: key/date/region/service/aws4_request.
+func regionOf(r *http.Request) string {
+	credential := r.URL.Query().Get("X-Amz-Credential")
+	if _, rest, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
+		credential, _, _ = strings.Cut(rest, ",")
+	}
+	scope := strings.Split(credential, "/")
+	if len(scope) < 5 {
+		return ""
+	}
+	return scope[len(scope)-3]
 }
 
 // ServeHTTP answers one request; a Server is an http.Handler for those who have
@@ -131,6 +168,7 @@ func (r *reply) setHeader(h http.Header) {
 // answer carries out one request, faults included. The error is not nil if
 // there is nobody to answer any more.
 func (s *Server) answer(r *http.Request) (*reply, error) {
+	s = s.in(r)
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		return nil, err
@@ -165,10 +203,14 @@ func (s *Server) perform(r *http.Request, req *request) ([]byte, *apiError) {
 	target := r.Header.Get("X-Amz-Target")
 	do := operations[req.op]
 	switch {
-	case r.Method != http.MethodPost, !strings.HasPrefix(target, targetPrefix), do == nil:
-		return nil, frontError("UnknownOperationException", "")
+	case r.Method != http.MethodPost:
+		return nil, unknownOperation("This is a fake Secrets Manager, to which each request is a POST.")
+	case !strings.HasPrefix(target, targetPrefix):
+		return nil, unknownOperation(fmt.Sprintf("The header X-Amz-Target is %.200q. This is a fake Secrets Manager, for which it begins with %q.", target, targetPrefix))
+	case do == nil:
+		return nil, unknownOperation(fmt.Sprintf("The fake Secrets Manager has no operation %.200q. The package comment of %s lists those that it has.", req.op, packagePath))
 	case !strings.HasPrefix(r.Header.Get("Content-Type"), contentType):
-		return nil, frontError("UnknownOperationException", "")
+		return nil, unknownOperation(fmt.Sprintf("The header Content-Type is %.200q. Secrets Manager takes %q.", r.Header.Get("Content-Type"), contentType))
 	case r.Header.Get("Authorization") == "" && !r.URL.Query().Has("X-Amz-Signature"):
 		return nil, frontError("MissingAuthenticationTokenException", "Missing Authentication Token")
 	case len(req.body) > maxBody:
@@ -185,7 +227,19 @@ func (s *Server) perform(r *http.Request, req *request) ([]byte, *apiError) {
 		}
 		return nil, api
 	}
+	if wait, ok := out.(later); ok {
+		select {
+		case <-wait.done:
+		case <-r.Context().Done():
+		}
+		out = wait.out
+	}
 	return mustJSON(out), nil
+}
+
+// unknownOperation says what the service, whose message is empty, leaves to guess.
+func unknownOperation(message string) *apiError {
+	return frontError("UnknownOperationException", message)
 }
 
 // newUUID returns a random version 4 UUID, the form of version and request IDs.

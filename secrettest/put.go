@@ -8,6 +8,7 @@ const maxValue = 65_536
 type putSecretValueInput struct {
 	SecretId           *string  `api:"required" len:"1,2048"`
 	ClientRequestToken *string  `len:"32,64"`
+	RotationToken      *string  `len:"36,256" pattern:"^[a-zA-Z0-9\\-]+$" secret:"true"` // of a function in another account
 	SecretBinary       blob     `len:"1,65536" secret:"true"`
 	SecretString       *string  `secret:"true"`
 	VersionStages      []string `len:"1,20" each:"1,256"`
@@ -31,7 +32,7 @@ func (s *Server) putSecretValue(in *putSecretValueInput) (any, error) {
 	if in.ClientRequestToken == nil {
 		return nil, invalidRequest(errNoToken)
 	}
-	sec, err := s.store.active(*in.SecretId)
+	sec, err := s.store.writable(*in.SecretId)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package secrettest_test
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -139,6 +138,7 @@ func TestASecretMayBeCreatedWithoutAValue(t *testing.T) {
 // TestLimits sends requests that the SDK would not, so it writes them itself.
 func TestLimits(t *testing.T) {
 	s := secrettest.New(t)
+	s.OnRotate(nothing)
 	create(t, client(t, s), "s", "one")
 	long := func(n int) string { return strings.Repeat("x", n) }
 	list := func(n int, elem string) string {
@@ -225,6 +225,24 @@ func TestLimits(t *testing.T) {
 		{"base64 in lines", "PutSecretValue", `{"SecretId":"s",` + tok + `,"SecretBinary":"AA\nEC"}`, "SerializationException"},
 		{"binary null", "PutSecretValue", `{"SecretId":"s",` + tok + `,"SecretBinary":null}`, "InvalidRequestException"},
 		{"not base64", "PutSecretValue", `{"SecretId":"s",` + tok + `,"SecretBinary":"?"}`, "SerializationException"},
+		{"password of 0", "GetRandomPassword", `{"PasswordLength":0}`, validation},
+		{"password of 4096", "GetRandomPassword", `{"PasswordLength":4096}`, ok},
+		{"password of 4097", "GetRandomPassword", `{"PasswordLength":4097}`, validation},
+		{"password without 4097 characters", "GetRandomPassword", `{"ExcludeCharacters":"` + long(4097) + `"}`, validation},
+		{"policy of 20480", "PutResourcePolicy", `{"SecretId":"s","ResourcePolicy":"` + long(20480) + `"}`, "MalformedPolicyDocumentException"},
+		{"policy of 20481", "PutResourcePolicy", `{"SecretId":"s","ResourcePolicy":"` + long(20481) + `"}`, validation},
+		{"policy empty", "ValidateResourcePolicy", `{"ResourcePolicy":""}`, validation},
+		{"no region to replicate to", "ReplicateSecretToRegions", `{"SecretId":"s","AddReplicaRegions":[]}`, validation},
+		{"a region that is none", "ReplicateSecretToRegions", `{"SecretId":"s","AddReplicaRegions":[{"Region":"Mars"}]}`, validation},
+		{"a region that is none, to create", "CreateSecret", `{"Name":"u","AddReplicaRegions":[{"Region":"Mars"}]}`, validation},
+		{"a region that is none, to remove", "RemoveRegionsFromReplication", `{"SecretId":"s","RemoveReplicaRegions":["eu-west-1","Mars"]}`, validation},
+		{"a replica without a region", "ReplicateSecretToRegions", `{"SecretId":"s","AddReplicaRegions":[{}]}`, validation},
+		{"rotation after 0 days", "RotateSecret", `{"SecretId":"s",` + tok + `,"RotationRules":{"AutomaticallyAfterDays":0}}`, validation},
+		{"rotation after 1001 days", "RotateSecret", `{"SecretId":"s",` + tok + `,"RotationRules":{"AutomaticallyAfterDays":1001}}`, validation},
+		{"a window of days", "RotateSecret", `{"SecretId":"s",` + tok + `,"RotationRules":{"Duration":"3d"}}`, validation},
+		{"a window of 100 hours", "RotateSecret", `{"SecretId":"s",` + tok + `,"RotationRules":{"Duration":"100h"}}`, validation},
+		{"a schedule with a semicolon", "RotateSecret", `{"SecretId":"s",` + tok + `,"RotationRules":{"ScheduleExpression":"rate(1 day);"}}`, validation},
+		{"a schedule of 257", "RotateSecret", `{"SecretId":"s",` + tok + `,"RotationRules":{"ScheduleExpression":"` + long(257) + `"}}`, validation},
 		{"an unknown operation", "StealSecret", `{}`, "UnknownOperationException"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -236,24 +254,6 @@ func TestLimits(t *testing.T) {
 				t.Error("the message quotes the value")
 			}
 		})
-	}
-}
-
-func TestAtMost100VersionsAreKept(t *testing.T) {
-	s := secrettest.New(t)
-	s.Seed(t, "s", "first")
-	first := s.Put(t, "s", "kept", "precious")
-	for i := range 150 {
-		s.Rotate(t, "s", fmt.Sprint("value ", i))
-	}
-	out, err := memory(s).ListSecretVersionIds(ctx, &secretsmanager.ListSecretVersionIdsInput{
-		SecretId: aws.String("s"), IncludeDeprecated: aws.Bool(true),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(out.Versions) != 100 || out.NextToken != nil || *out.Versions[0].VersionId != first {
-		t.Errorf("%d versions, the first is %s", len(out.Versions), *out.Versions[0].VersionId)
 	}
 }
 

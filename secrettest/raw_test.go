@@ -80,6 +80,33 @@ func TestRequestsThatAreNoneOfTheProtocol(t *testing.T) {
 	}
 }
 
+// TestAnUnknownOperationIsNamed: and so is the list of those there are, and
+// whatever else of the envelope is wrong.
+func TestAnUnknownOperationIsNamed(t *testing.T) {
+	s := secrettest.New(t)
+	for _, row := range []struct {
+		edit func(*http.Request)
+		want string
+	}{
+		{
+			func(r *http.Request) { r.Header.Set("X-Amz-Target", "secretsmanager.StealSecret") },
+			`The fake Secrets Manager has no operation "StealSecret". The package comment of github.com/typedsecret/typedsecret/secrettest lists those that it has.`,
+		},
+		{func(r *http.Request) { r.Header.Set("X-Amz-Target", "AmazonSSM.GetParameter") }, `The header X-Amz-Target is "AmazonSSM.GetParameter". This is a fake Secrets Manager, for which it begins with "secretsmanager.".`},
+		{func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }, `The header Content-Type is "text/plain". Secrets Manager takes "application/x-amz-json-1.1".`},
+		{func(r *http.Request) { r.Method = http.MethodGet }, "This is a fake Secrets Manager, to which each request is a POST."},
+	} {
+		req, _ := http.NewRequest(http.MethodPost, "http://x/", strings.NewReader(`{"SecretId":"s"}`))
+		req.Header.Set("X-Amz-Target", "secretsmanager.GetSecretValue")
+		req.Header.Set("Content-Type", "application/x-amz-json-1.1")
+		req.Header.Set("Authorization", "AWS4-HMAC-SHA256")
+		row.edit(req)
+		if status, typ, message := send(t, s, req); status != 400 || typ != "UnknownOperationException" || message != row.want {
+			t.Errorf("%d %s: %s\nwant %s", status, typ, message, row.want)
+		}
+	}
+}
+
 // FuzzServer sends bodies at random to each operation: the answer is a success
 // or a well-formed error of the client's making.
 func FuzzServer(f *testing.F) {
@@ -87,6 +114,8 @@ func FuzzServer(f *testing.F) {
 		"BatchGetSecretValue", "CancelRotateSecret", "CreateSecret", "DeleteSecret", "DescribeSecret",
 		"GetSecretValue", "ListSecretVersionIds", "ListSecrets", "PutSecretValue", "RestoreSecret", "RotateSecret",
 		"TagResource", "UntagResource", "UpdateSecret", "UpdateSecretVersionStage", "Nonsense",
+		"GetRandomPassword", "PutResourcePolicy", "GetResourcePolicy", "DeleteResourcePolicy", "ValidateResourcePolicy",
+		"ReplicateSecretToRegions", "RemoveRegionsFromReplication", "StopReplicationToReplica",
 	}
 	const id = `{"SecretId":"s","ClientRequestToken":"` + v2 + `",`
 	for _, body := range []string{
@@ -98,6 +127,12 @@ func FuzzServer(f *testing.F) {
 		id + `"ForceDeleteWithoutRecovery":true}`, id + `"RecoveryWindowInDays":7}`,
 		`{"Name":"t","ClientRequestToken":"` + v1 + `","SecretString":"v","Tags":[{}]}`,
 		`{"Filters":[{"Key":"all","Values":["!x y",""]}],"MaxResults":1,"NextToken":"c2VjcmV0dGVzdDox"}`,
+		id + `"RotationLambdaARN":"x","RotateImmediately":false,"RotationRules":{"ScheduleExpression":"cron(0 4/12 ? * TUE#2 *)","Duration":"2h"}}`,
+		id + `"RotationLambdaARN":"x","RotationRules":{"ScheduleExpression":"rate(10 days)"},"ExternalSecretRotationMetadata":[{"Key":"k","Value":"v"}]}`,
+		`{"PasswordLength":9,"ExcludeCharacters":"abc","IncludeSpace":true,"RequireEachIncludedType":false}`,
+		id + `"ResourcePolicy":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":[\"*\"]},\"Action\":\"*\",\"Resource\":\"*\"}}","BlockPublicPolicy":true}`,
+		id + `"AddReplicaRegions":[{"Region":"eu-west-1"},null],"RemoveReplicaRegions":["eu-west-1"],"ForceOverwriteReplicaSecret":true}`,
+		id + `"AddReplicaRegions":[{"Region":"eu-west-1","KmsKeyId":"alias/x"}],"RemoveReplicaRegions":["us-east-1"]}`,
 		`{"SecretId":"arn:aws:secretsmanager:us-east-1:123456789012:secret:s"}`, `{"SecretId":"arn:"}`,
 	} {
 		for i := range ops {
@@ -106,6 +141,7 @@ func FuzzServer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, op uint8, body string) {
 		s := secrettest.New(t)
+		s.OnRotate(nothing)
 		create := `{"Name":"s","ClientRequestToken":"` + v1 + `","SecretString":"sesame","Tags":[{"Key":"k","Value":"v"}]}`
 		if status, typ, _ := raw(t, s, "CreateSecret", create); status != http.StatusOK {
 			t.Fatal(typ)

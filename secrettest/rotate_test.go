@@ -32,8 +32,13 @@ func TestRotationNeedsAFunction(t *testing.T) {
 	wantError(t, err, "InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
 }
 
+// nothing is a rotation function that leaves the steps to others.
+func nothing(context.Context, secrettest.RotationStep) error { return nil }
+
 func TestRotationByHand(t *testing.T) {
-	c := client(t, secrettest.New(t))
+	s := secrettest.New(t)
+	s.OnRotate(nothing)
+	c := client(t, s)
 	create(t, c, "s", "one")
 	if err := rotate(c, v2); err != nil {
 		t.Fatal(err)
@@ -56,54 +61,6 @@ func TestRotationByHand(t *testing.T) {
 	if err != nil || *d.RotationEnabled || *d.RotationRules.AutomaticallyAfterDays != 30 {
 		t.Errorf("DescribeSecret = %+v, %v", d, err)
 	}
-}
-
-func TestRotationDates(t *testing.T) {
-	s := secrettest.New(t)
-	start := time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
-	now := start
-	s.SetNow(func() time.Time { return now })
-	c := client(t, s)
-	create(t, c, "s", "one")
-	wantDates := func(when string, last, next *time.Time) {
-		t.Helper()
-		d, err := c.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String("s")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		same := func(a, b *time.Time) bool { return (a == nil) == (b == nil) && (a == nil || a.Equal(*b)) }
-		if !same(d.LastRotatedDate, last) || !same(d.NextRotationDate, next) {
-			t.Errorf("%s: last %v, next %v, want %v and %v", when, d.LastRotatedDate, d.NextRotationDate, last, next)
-		}
-	}
-	_, err := c.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
-		SecretId: aws.String("s"), RotateImmediately: aws.Bool(false), RotationLambdaARN: aws.String("arn:aws:lambda:x"),
-		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(10)},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantDates("configured", nil, new(start.AddDate(0, 0, 10)))
-
-	now = start.AddDate(0, 0, 1)
-	if err := rotate(c, v2); err != nil { // every 30 days, that is
-		t.Fatal(err)
-	}
-	put(t, c, "s", v2, "two", "AWSPENDING")
-	wantDates("under way", nil, new(start.AddDate(0, 0, 31)))
-	move(t, c, "s", "AWSCURRENT", v1, v2)
-	rotated := now
-	wantDates("done by hand", &rotated, new(rotated.AddDate(0, 0, 30)))
-
-	now = start.AddDate(0, 0, 2)
-	put(t, c, "s", v3, "three")
-	move(t, c, "s", "AWSCURRENT", v3, v2)
-	wantDates("moved back and forth, which is no rotation", &rotated, new(rotated.AddDate(0, 0, 30)))
-
-	if _, err := c.CancelRotateSecret(ctx, &secretsmanager.CancelRotateSecretInput{SecretId: aws.String("s")}); err != nil {
-		t.Fatal(err)
-	}
-	wantDates("turned off", &rotated, nil)
 }
 
 // TestARotationFunctionMayEndItsGoroutine is about t.FailNow in the function.
@@ -230,5 +187,152 @@ func TestRotationAskedForWhileTheFunctionEndsIsCarriedOut(t *testing.T) {
 				t.Fatal("the second rotation was announced and never carried out")
 			}
 		}
+	})
+}
+
+func TestAFunctionThatDoesNotExistSetsNothing(t *testing.T) {
+	const (
+		refused = "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com."
+		mine    = "arn:aws:lambda:us-east-1:123456789012:function:mine"
+		none    = "arn:aws:lambda:us-east-1:123456789012:function:none"
+	)
+	s := secrettest.New(t)
+	c := client(t, s)
+	create(t, c, "s", "one")
+	ask := func(arn string, immediately bool) error {
+		_, err := c.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
+			SecretId: aws.String("s"), RotationLambdaARN: &arn, RotateImmediately: &immediately,
+			RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)},
+		})
+		return err
+	}
+	wantNothing := func() {
+		t.Helper()
+		if d := describe(t, c, "s"); d.RotationEnabled != nil || d.RotationLambdaARN != nil || d.RotationRules != nil || len(d.VersionIdsToStages) != 1 {
+			t.Errorf("DescribeSecret = %+v", d)
+		}
+	}
+	wantError(t, ask(mine, true), "AccessDeniedException", refused) // there is none at all
+	wantNothing()
+	s.OnRotate(nothing, mine)
+	wantError(t, ask(none, true), "AccessDeniedException", refused)
+	wantError(t, ask(none, false), "AccessDeniedException", refused)
+	wantNothing()
+	if err := ask(mine, false); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, ask(none, false), "AccessDeniedException", refused)
+	if d := describe(t, c, "s"); *d.RotationLambdaARN != mine {
+		t.Errorf("the function is %s", *d.RotationLambdaARN)
+	}
+	s.OnRotate(nil, mine)
+	wantError(t, ask(mine, true), "AccessDeniedException", refused)
+	s.OnRotate(nothing)
+	if err := ask(none, false); err != nil {
+		t.Errorf("with a function for all: %v", err)
+	}
+}
+
+// TestALaterRotationIsTestedFirst: RotateImmediately=false runs testSecret on a
+// version that is there for that long.
+func TestALaterRotationIsTestedFirst(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		s := secrettest.New(t)
+		c := client(t, s)
+		create(t, c, "s", "one")
+		var steps []string
+		s.OnRotate(func(ctx context.Context, step secrettest.RotationStep) error {
+			steps = append(steps, step.Step)
+			wantStages(t, c, "s", map[string][]string{v1: {"AWSCURRENT"}, v2: {"AWSPENDING"}})
+			out, err := c.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
+				SecretId: &step.SecretID, VersionId: &step.ClientRequestToken, VersionStage: aws.String("AWSPENDING"),
+			})
+			if err != nil || *out.SecretString != "one" {
+				t.Errorf("AWSPENDING is %v, %v", out, err)
+			}
+			if fails {
+				return errors.New("no login")
+			}
+			return nil
+		})
+		out, err := c.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
+			SecretId: aws.String("s"), ClientRequestToken: aws.String(v2), RotateImmediately: aws.Bool(false),
+			RotationLambdaARN: aws.String("arn:aws:lambda:us-east-1:123456789012:function:rotate"),
+			RotationRules:     &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)},
+		})
+		if err != nil || out.VersionId != nil {
+			t.Errorf("RotateSecret = %+v, %v", out, err)
+		}
+		if got := strings.Join(steps, " "); got != "testSecret" {
+			t.Errorf("steps = %s", got)
+		}
+		if ids := allVersions(t, c, "s"); len(ids) != 1 {
+			t.Errorf("versions = %v", ids)
+		}
+		d := describe(t, c, "s")
+		if !*d.RotationEnabled || d.LastRotatedDate != nil || d.NextRotationDate == nil {
+			t.Errorf("DescribeSecret = %+v", d)
+		}
+	}
+}
+
+func TestCancelRotateSecretEndsARotationUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := secrettest.New(t)
+		c := memory(s)
+		create(t, c, "s", "one")
+		var steps []string
+		stubborn := true
+		s.OnRotate(func(ctx context.Context, step secrettest.RotationStep) error {
+			steps = append(steps, step.Step)
+			switch step.Step {
+			case "createSecret":
+				put(t, c, step.SecretID, step.ClientRequestToken, "two", "AWSPENDING")
+			case "setSecret":
+				time.Sleep(time.Minute)
+				if !stubborn {
+					return nil
+				}
+				if ctx.Err() == nil {
+					t.Error("the function's context has not ended")
+				} // and no error: nevertheless no step follows
+			case "finishSecret":
+				move(t, c, step.SecretID, "AWSCURRENT", v1, step.ClientRequestToken)
+			}
+			return nil
+		})
+		if err := rotate(c, v2); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		out, err := c.CancelRotateSecret(ctx, &secretsmanager.CancelRotateSecretInput{SecretId: aws.String("s")})
+		if err != nil || *out.VersionId != v2 {
+			t.Fatalf("CancelRotateSecret = %+v, %v", out, err)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := strings.Join(steps, " "); got != "createSecret setSecret" {
+			t.Errorf("steps = %s", got)
+		}
+		wantStages(t, c, "s", map[string][]string{v1: {"AWSCURRENT"}, v2: {"AWSPENDING"}})
+		if d := describe(t, c, "s"); *d.RotationEnabled || d.LastRotatedDate != nil {
+			t.Errorf("DescribeSecret = %+v", d)
+		}
+
+		// It is attempted again when rotation is turned on again, also while the
+		// function that was cancelled still works.
+		stubborn, steps = false, nil
+		wantError(t, rotate(c, v3), "InvalidRequestException", "")
+		synctest.Wait()
+		if _, err := c.CancelRotateSecret(ctx, &secretsmanager.CancelRotateSecretInput{SecretId: aws.String("s")}); err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, rotate(c, v3), "InvalidRequestException", "")
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got := strings.Join(steps, " "); got != "createSecret setSecret createSecret setSecret testSecret finishSecret" {
+			t.Errorf("steps = %s", got)
+		}
+		wantStages(t, c, "s", map[string][]string{v1: {"AWSPREVIOUS"}, v2: {"AWSCURRENT", "AWSPENDING"}})
 	})
 }

@@ -9,78 +9,92 @@ import (
 	"time"
 )
 
-// The staging labels that the service itself moves.
-const (
-	stageCurrent  = "AWSCURRENT"
-	stagePrevious = "AWSPREVIOUS"
-	stagePending  = "AWSPENDING"
-)
-
-// maxVersions is how many versions of a secret are kept; the oldest deprecated
-// ones go first, as at the service, but whatever their age.
-const maxVersions = 100
-
-// store holds the secrets. Its methods want the lock held unless they say that
-// they take it.
+// store holds the secrets of one region. Its methods want the lock held unless
+// they say that they take it.
 type store struct {
+	*world
+	region  string
+	secrets []*secret // in order of creation
+	byName  map[string]*secret
+}
+
+// world is what the stores of all regions share.
+type world struct {
 	cfg Config // read-only but for Now
 
-	mu      sync.Mutex // guards the rest, cfg.Now, and all secrets and versions
-	secrets []*secret  // in order of creation
-	byName  map[string]*secret
-	rotate  RotationFunc
+	mu        sync.Mutex        // guards the rest, cfg.Now, and all stores, secrets and versions
+	regions   map[string]*store // the home region's, and those that a secret was replicated to
+	seq       int               // of the latest secret or version
+	functions functions         // what rotates secrets
+	events    eventQueue        // what has happened
 }
 
-// secret is one secret: its metadata and its versions.
+// secret is one secret in one region: its metadata and its versions.
 type secret struct {
-	name, arn           string
-	description, kmsKey string
-	tags                []tag
-	created, changed    time.Time
-	accessed            time.Time  // of the whole secret: the day of the last read
-	deleted             time.Time  // when it was deleted, else zero
-	purge               time.Time  // when a deleted one goes for good
-	forced              bool       // deleted without recovery
-	versions            []*version // in order of creation
-	rotation            *rotation  // nil if never configured
+	name, arn string
+	home      *store
+	seq       int // grows from one secret to the next, in all regions
+	kmsKey    string
+	accessed  time.Time  // the day of the last read
+	primary   *secret    // what this one is a replica of, or nil
+	replicas  []*replica // of this one
+	*content
 }
 
-// version is one version of a secret. Its value never changes once set; its
-// labels do. A version without a label is deprecated.
-type version struct {
-	id       string
-	created  time.Time
-	accessed time.Time
-	stages   []string // sorted
-	// value is nil for the version that a rotation announces. It is a func since
-	// go-cmp, who can be told to look into a Server, can't look into that.
-	value func() *payload
-}
-
-// payload is a secret value, text or binary.
-type payload struct {
-	text   string
-	blob   []byte
-	binary bool
-}
-
-func (p *payload) self() *payload { return p }
-
-func (p *payload) equal(q *payload) bool {
-	return p.binary == q.binary && p.text == q.text && string(p.blob) == string(q.blob)
+// content is what a secret and its replicas have in common.
+type content struct {
+	description, typ string
+	tags             []tag
+	policy           string
+	created, changed time.Time
+	deleted          time.Time // when it was deleted, else zero
+	purge            time.Time // when a deleted one goes for good
+	forced           bool      // deleted without recovery
+	rotation         *rotation // nil if never configured
+	versions         versions
 }
 
 func newStore(cfg Config) *store {
-	return &store{cfg: cfg, byName: map[string]*secret{}}
+	w := &world{cfg: cfg, regions: map[string]*store{}}
+	return w.at(cfg.Region)
 }
 
-func (st *store) now() time.Time { return st.cfg.Now() }
+// at returns the store of a region, which it makes if there is none.
+func (w *world) at(region string) *store {
+	st := w.regions[region]
+	if st == nil {
+		st = &store{world: w, region: region, byName: map[string]*secret{}}
+		w.regions[region] = st
+	}
+	return st
+}
 
-// len returns the number of secrets; it takes the lock.
-func (st *store) len() int {
+// visible returns the store that a request signed for a region sees: that
+// region's, if a secret was replicated to it, else this one. It takes the lock.
+func (st *store) visible(region string) *store {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	return len(st.secrets)
+	if other := st.regions[region]; other != nil {
+		return other
+	}
+	return st
+}
+
+func (w *world) now() time.Time { return w.cfg.Now() }
+
+func (w *world) nextSeq() int {
+	w.seq++
+	return w.seq
+}
+
+// len returns the number of secrets in all regions; it takes the lock.
+func (w *world) len() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, st := range w.regions {
+		n += len(st.secrets)
+	}
+	return n
 }
 
 // names replaces those of the IDs that find a secret by its name; it takes the
@@ -145,15 +159,40 @@ func (st *store) active(id string) (*secret, error) {
 	return sec, err
 }
 
+// original is lookup for the operations that a replica refuses.
+func (st *store) original(id string) (*secret, error) {
+	sec, err := st.lookup(id)
+	if err == nil && sec.primary != nil {
+		err = errReplica
+	}
+	return sec, err
+}
+
+// writable is active for the operations that a replica refuses.
+func (st *store) writable(id string) (*secret, error) {
+	sec, err := st.original(id)
+	if err == nil && !sec.deleted.IsZero() {
+		err = errDeleted
+	}
+	return sec, err
+}
+
 // sweep removes the secrets whose time has come.
-func (st *store) sweep() {
-	now := st.now()
+func (w *world) sweep() {
+	now := w.now()
+	for _, st := range w.regions {
+		st.remove(func(sec *secret) bool { return !sec.purge.IsZero() && !now.Before(sec.purge) })
+	}
+}
+
+// remove removes the secrets that a function picks.
+func (st *store) remove(pick func(*secret) bool) {
 	st.secrets = slices.DeleteFunc(st.secrets, func(sec *secret) bool {
-		gone := !sec.purge.IsZero() && !now.Before(sec.purge)
-		if gone {
-			delete(st.byName, sec.name)
+		if !pick(sec) {
+			return false
 		}
-		return gone
+		delete(st.byName, sec.name)
+		return true
 	})
 }
 
@@ -165,14 +204,20 @@ func (st *store) add(name string) *secret {
 		suffix[i] = letters[rand.IntN(len(letters))]
 	}
 	now := st.now()
-	sec := &secret{
-		name:    name,
-		arn:     "arn:" + partition(st.cfg.Region) + ":secretsmanager:" + st.cfg.Region + ":" + st.cfg.Account + ":secret:" + name + "-" + string(suffix),
-		created: now, changed: now,
-	}
-	st.secrets = append(st.secrets, sec)
-	st.byName[name] = sec
+	sec := &secret{name: name, arn: st.arn(name + "-" + string(suffix)), content: &content{created: now, changed: now}}
+	st.insert(sec)
 	return sec
+}
+
+func (st *store) insert(sec *secret) {
+	sec.home, sec.seq = st, st.nextSeq()
+	st.secrets = append(st.secrets, sec)
+	st.byName[sec.name] = sec
+}
+
+// arn returns the ARN that ends with a name and its suffix.
+func (st *store) arn(end string) string {
+	return "arn:" + partition(st.region) + ":secretsmanager:" + st.region + ":" + st.cfg.Account + ":secret:" + end
 }
 
 // partition returns the partition of a region, which begins its ARNs.
@@ -187,109 +232,10 @@ func partition(region string) string {
 	}
 }
 
-// version returns the version of that ID, or nil.
-func (sec *secret) version(id string) *version {
-	for _, v := range sec.versions {
-		if v.id == id {
-			return v
-		}
-	}
-	return nil
-}
-
-// staged returns the version that bears a label, or nil.
-func (sec *secret) staged(stage string) *version {
-	for _, v := range sec.versions {
-		if slices.Contains(v.stages, stage) {
-			return v
-		}
-	}
-	return nil
-}
-
-// put stores a value as the version of that ID, or finds that it is stored
-// already, and moves the labels to it.
-func (sec *secret) put(id string, p *payload, stages []string, now time.Time) (*version, error) {
-	v := sec.version(id)
-	switch {
-	case v == nil:
-		v = &version{id: id, created: now, value: p.self}
-		sec.versions = append(sec.versions, v)
-	case v.value == nil:
-		v.value, v.created = p.self, now
-	case !v.value().equal(p):
-		return nil, exists("You can't use ClientRequestToken " + id +
-			" because that value is already in use for a version of secret " + sec.arn + ".")
-	default:
-		return v, nil // the same request once more
-	}
-	former := sec.staged(stageCurrent)
-	if former == nil && !slices.Contains(stages, stageCurrent) {
-		// The first version with a value is the current one, whatever else it is.
-		stages = append(slices.Clone(stages), stageCurrent)
-	}
-	if former != nil && former != v && slices.Contains(stages, stageCurrent) {
-		// A version that a rotation brought in keeps AWSPENDING beside
-		// AWSCURRENT; the next value put ends that.
-		former.unlabel(stagePending)
-	}
-	for _, stage := range stages {
-		sec.label(v, stage)
-	}
-	sec.changed = now
-	sec.finishRotation(now)
-	sec.trim()
-	return v, nil
-}
-
-// label moves a label to a version, and AWSPREVIOUS to the version that loses
-// AWSCURRENT by it.
-func (sec *secret) label(to *version, stage string) {
-	from := sec.staged(stage)
-	if from == to {
-		return
-	}
-	if from != nil {
-		from.unlabel(stage)
-		if stage == stageCurrent {
-			sec.label(from, stagePrevious)
-		}
-	}
-	to.stages = append(to.stages, stage)
-	slices.Sort(to.stages)
-}
-
-func (v *version) unlabel(stage string) {
-	v.stages = slices.DeleteFunc(v.stages, func(s string) bool { return s == stage })
-}
-
-// trim drops the oldest deprecated versions beyond the number kept.
-func (sec *secret) trim() {
-	surplus := len(sec.versions) - maxVersions
-	sec.versions = slices.DeleteFunc(sec.versions, func(v *version) bool {
-		drop := surplus > 0 && len(v.stages) == 0
-		if drop {
-			surplus--
-		}
-		return drop
-	})
-}
-
 // read marks a version as read; the service notes the day only.
 func (sec *secret) read(v *version, now time.Time) {
 	day := now.UTC().Truncate(24 * time.Hour)
 	sec.accessed, v.accessed = day, day
-}
-
-// stagesByVersion returns the labelled versions, as a description lists them.
-func (sec *secret) stagesByVersion() map[string][]string {
-	m := map[string][]string{}
-	for _, v := range sec.versions {
-		if len(v.stages) > 0 {
-			m[v.id] = slices.Clone(v.stages)
-		}
-	}
-	return m
 }
 
 func at(t time.Time) epoch {

@@ -3,10 +3,38 @@
 // other client run against it unchanged, and it keeps versions and their
 // staging labels, deletion, idempotency tokens, limits and pages as the service
 // does. [New] starts one for a test, [Server.Seed] and [Server.Rotate] fill it,
-// [Server.Fail] makes it misbehave, [Server.Calls] says what reached it. To read
-// the code, start here, go on to protocol.go (from an HTTP request to an
-// operation and back), secret.go (versions and labels), then the operations, a
-// file each, and end with faults.go.
+// [Server.Fail] makes it misbehave, [Server.Calls] says what reached it,
+// [Server.OnRotate] sets what RotateSecret starts, [Server.OnEvent] receives the
+// events that the service sends to EventBridge.
+//
+// # Operations
+//
+// The server has all operations of the service's API version 2017-10-17:
+//
+//	BatchGetSecretValue           ListSecrets
+//	CancelRotateSecret            PutResourcePolicy
+//	CreateSecret                  PutSecretValue
+//	DeleteResourcePolicy          RemoveRegionsFromReplication
+//	DeleteSecret                  ReplicateSecretToRegions
+//	DescribeSecret                RestoreSecret
+//	GetRandomPassword             RotateSecret
+//	GetResourcePolicy             StopReplicationToReplica
+//	GetSecretValue                TagResource
+//	ListSecretVersionIds          UntagResource
+//	UpdateSecret                  UpdateSecretVersionStage
+//	ValidateResourcePolicy
+//
+// It checks no signature and obeys no policy, it encrypts nothing and knows no
+// KMS key but by its form, and it rotates nothing by itself: a schedule gives the
+// dates alone. A secret is in the server's region, whatever region a client is
+// configured for; from when one is replicated to another region, that region has
+// secrets of its own, which clients for it see.
+//
+// # Reading the code
+//
+// Start here, go on to protocol.go (from an HTTP request to an operation and
+// back), secret.go and version.go (secrets, versions and labels), then the
+// operations, a file each, and end with faults.go.
 package secrettest
 
 import (

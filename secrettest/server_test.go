@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -135,6 +137,21 @@ func TestNoProxyStandsBetween(t *testing.T) {
 		}
 		if strings.Join(got, " ") != row.want {
 			t.Errorf("got %q, want %s", got, row.want)
+		}
+	}
+}
+
+// TestACABundleThatIsThereStays: the server needs none, and boto3 refuses an empty
+// AWS_CA_BUNDLE.
+func TestACABundleThatIsThereStays(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "bundle.pem")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{file: false, "/does/not/exist": true} {
+		t.Setenv("AWS_CA_BUNDLE", path)
+		if got := slices.Contains(secrettest.New(t).Env(), "AWS_CA_BUNDLE="); got != want {
+			t.Errorf("AWS_CA_BUNDLE=%s: emptied %v, want %v", path, got, want)
 		}
 	}
 }

@@ -1,12 +1,6 @@
 package secrettest
 
-import (
-	"fmt"
-	"slices"
-)
-
-// maxStages is how many labels a version may bear.
-const maxStages = 20
+import "fmt"
 
 type updateSecretVersionStageInput struct {
 	SecretId            *string `api:"required" len:"1,2048"`
@@ -21,14 +15,17 @@ type secretOutput struct {
 }
 
 func (s *Server) updateSecretVersionStage(in *updateSecretVersionStageInput) (any, error) {
-	sec, err := s.store.active(*in.SecretId)
+	sec, err := s.store.writable(*in.SecretId)
 	if err != nil {
 		return nil, err
 	}
 	stage := *in.VersionStage
 	for _, id := range []*string{in.MoveToVersionId, in.RemoveFromVersionId} {
-		if id != nil && sec.version(*id) == nil {
-			return nil, notFound("Secrets Manager can't find the specified secret value for VersionId: " + *id)
+		if id == nil {
+			continue
+		}
+		if _, err := sec.existing(*id); err != nil {
+			return nil, err
 		}
 	}
 	from := sec.staged(stage)
@@ -46,13 +43,12 @@ func (s *Server) updateSecretVersionStage(in *updateSecretVersionStageInput) (an
 		return nil, invalidParameter(fmt.Sprintf("The parameter RemoveFromVersionId can't be empty. Staging label %s is currently attached to version %s, so you must explicitly reference that version in RemoveFromVersionId.", stage, from.id))
 	}
 	if in.MoveToVersionId == nil {
-		from.unlabel(stage)
+		sec.versions.detach(from, stage)
 	} else {
-		to := sec.version(*in.MoveToVersionId)
-		if len(to.stages) >= maxStages && !slices.Contains(to.stages, stage) {
-			return nil, limitExceeded(fmt.Sprintf("A version can have at most %d staging labels.", maxStages))
+		if err := sec.roomFor(stage); err != nil {
+			return nil, err
 		}
-		sec.label(to, stage)
+		sec.label(sec.version(*in.MoveToVersionId), stage)
 	}
 	sec.changed = s.store.now()
 	sec.finishRotation(sec.changed)

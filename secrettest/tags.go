@@ -48,7 +48,7 @@ type tagResourceInput struct {
 
 // tagResource adds tags; one whose key the secret has gets the new value.
 func (s *Server) tagResource(in *tagResourceInput) (any, error) {
-	sec, err := s.store.active(*in.SecretId)
+	sec, err := s.store.writable(*in.SecretId)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ type untagResourceInput struct {
 
 // untagResource removes tags; keys that the secret lacks are no error.
 func (s *Server) untagResource(in *untagResourceInput) (any, error) {
-	sec, err := s.store.active(*in.SecretId)
+	sec, err := s.store.writable(*in.SecretId)
 	if err != nil {
 		return nil, err
 	}

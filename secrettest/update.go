@@ -7,6 +7,7 @@ type updateSecretInput struct {
 	KmsKeyId           *string `len:"0,2048"`
 	SecretBinary       blob    `len:"1,65536" secret:"true"`
 	SecretString       *string `secret:"true"`
+	Type               *string `len:"0,256"`
 }
 
 type updateSecretOutput struct {
@@ -23,7 +24,10 @@ func (s *Server) updateSecret(in *updateSecretInput) (any, error) {
 	if p != nil && in.ClientRequestToken == nil {
 		return nil, invalidRequest(errNoToken)
 	}
-	sec, err := s.store.active(*in.SecretId)
+	if err := checkKey(in.KmsKeyId); err != nil {
+		return nil, err
+	}
+	sec, err := s.store.writable(*in.SecretId)
 	if err != nil {
 		return nil, err
 	}
@@ -36,10 +40,7 @@ func (s *Server) updateSecret(in *updateSecretInput) (any, error) {
 		}
 		out.VersionId = v.id
 	}
-	if in.Description != nil {
-		sec.description = *in.Description
-	}
-	sec.setKey(in.KmsKeyId)
+	sec.update(in.Description, in.KmsKeyId, in.Type)
 	sec.changed = now
 	return out, nil
 }

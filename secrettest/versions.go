@@ -22,6 +22,7 @@ type versionEntry struct {
 	LastAccessedDate epoch    `json:",omitzero"`
 	VersionId        string
 	VersionStages    []string `json:",omitempty"`
+	seq              int
 }
 
 func (s *Server) listSecretVersionIds(in *listSecretVersionIdsInput) (any, error) {
@@ -34,12 +35,12 @@ func (s *Server) listSecretVersionIds(in *listSecretVersionIdsInput) (any, error
 		key = sec.kmsKey
 	}
 	all := []versionEntry{}
-	for _, v := range sec.versions {
+	for _, v := range sec.versions.all {
 		if len(v.stages) > 0 || in.IncludeDeprecated != nil && *in.IncludeDeprecated {
-			all = append(all, versionEntry{at(v.created), []string{key}, at(v.accessed), v.id, slices.Clone(v.stages)})
+			all = append(all, versionEntry{at(v.created), []string{key}, at(v.accessed), v.id, slices.Clone(v.stages), v.seq})
 		}
 	}
-	part, next, err := page(all, in.MaxResults, 100, in.NextToken)
+	part, next, err := page(all, func(e versionEntry) place { return place{Seq: e.seq} }, in.MaxResults, 100, in.NextToken)
 	if err != nil {
 		return nil, err
 	}

@@ -160,4 +160,4 @@ func (tr *trial) countVersions(deprecated bool) (any, error) {
 }
 
 // operations are all that is compared.
-var operations = slices.Concat(reads, writes, stageMoves, lives, lists)
+var operations = slices.Concat(reads, writes, stageMoves, lives, lists, passwords, policies, replications, settings)

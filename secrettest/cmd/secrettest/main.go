@@ -8,6 +8,19 @@
 // JSON object from name to value: a string is stored as it is, an object of the
 // one member SecretBinary is binary in base64, any other value is stored as its
 // JSON text.
+//
+// RotateSecret calls the rotation function that -rotate names, for each of the
+// four steps. A URL is sent the event that a Lambda has, as the Lambda Runtime
+// Interface Emulator takes it, so AWS's own rotation functions run in their
+// container. A command has it on its standard input, and in ROTATION_STEP,
+// ROTATION_SECRET_ID and ROTATION_TOKEN, and in its environment what leads an SDK
+// to the server:
+//
+//	secrettest -rotate http://localhost:9000/2015-03-31/functions/function/invocations
+//	secrettest -rotate 'python3 rotate.py'
+//
+// With -events and -events-queue the server sends the event "Secret Label Updated"
+// to a URL and to an SQS queue, whenever a staging label moves to a version.
 package main
 
 import (
@@ -16,15 +29,17 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-const usage = `Usage: secrettest [-addr HOST:PORT] [-region REGION] [-seed FILE.json]
+const usage = `Usage: secrettest [flags]
 
 Runs a fake AWS Secrets Manager until it is interrupted, and prints the
 environment variables that lead the AWS SDKs and the aws command to it. It
@@ -37,6 +52,12 @@ The file of secrets is a JSON object from name to value:
     "prod/db":      {"username": "app", "password": "any other JSON is stored as text"},
     "prod/keytab":  {"SecretBinary": "YmluYXJ5IGluIGJhc2U2NA=="}
   }
+
+RotateSecret calls the function that -rotate names, for each of the four steps. A
+URL is sent {"Step":…,"SecretId":…,"ClientRequestToken":…}. A command has that on
+its standard input, and ROTATION_STEP, ROTATION_SECRET_ID and ROTATION_TOKEN in its
+environment; its words are split at blanks. Without -rotate there is no function,
+and RotateSecret is refused; '-rotate true' leaves the steps to you.
 
 Flags:
 `
@@ -61,47 +82,80 @@ func main() {
 // errUsage is a mistake in the arguments that has been printed.
 var errUsage = errors.New("wrong usage")
 
-// run serves until the context ends.
-func run(ctx context.Context, args []string, out, errs io.Writer) error {
+// options are what the user asks for.
+type options struct {
+	server                     secrettest.Config
+	seeds                      string // a file
+	rotate, events, eventQueue string
+}
+
+// parse reads the arguments.
+func parse(args []string, errs io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("secrettest", flag.ContinueOnError)
 	flags.SetOutput(errs)
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
 	}
-	addr := flags.String("addr", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
-	region := flags.String("region", "us-east-1", "`region` that the secrets' ARNs name")
-	file := flags.String("seed", "", "`file` of secrets to begin with")
+	flags.StringVar(&o.server.Addr, "addr", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
+	flags.StringVar(&o.server.Region, "region", "us-east-1", "`region` that the secrets' ARNs name")
+	flags.StringVar(&o.server.Account, "account", "123456789012", "`account` that the secrets' ARNs name")
+	flags.DurationVar(&o.server.PurgeDelay, "purge-delay", 0, "how `long` a secret that was deleted without recovery is still described, as 5s")
+	flags.StringVar(&o.rotate, "rotate", "", "the rotation function: a `URL or command`")
+	flags.StringVar(&o.events, "events", "", "`URL` that an event is posted to for each label that moves")
+	flags.StringVar(&o.eventQueue, "events-queue", "", "`URL` of an SQS queue that those events are sent to")
+	flags.StringVar(&o.seeds, "seed", "", "`file` of secrets to begin with")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		return err
+		return o, err
 	case err != nil:
-		return errUsage // flags has printed it
+		return o, errUsage // flags has printed it
 	case flags.NArg() > 0:
 		fmt.Fprintf(errs, "secrettest: unexpected argument %q; -h tells what there is\n", flags.Arg(0))
-		return errUsage
+		return o, errUsage
+	case o.server.PurgeDelay < 0:
+		fmt.Fprintf(errs, "secrettest: -purge-delay %v is negative\n", o.server.PurgeDelay)
+		return o, errUsage
+	}
+	return o, nil
+}
+
+// run serves until the context ends.
+func run(ctx context.Context, args []string, out, errs io.Writer) error {
+	o, err := parse(args, errs)
+	if err != nil {
+		return err
 	}
 	var seeds []seed
-	if *file != "" {
-		data, err := os.ReadFile(*file)
+	if o.seeds != "" {
+		data, err := os.ReadFile(o.seeds)
 		if err != nil {
 			return err
 		}
 		if seeds, err = readSeeds(data); err != nil {
-			return fmt.Errorf("%s: %w", *file, err)
+			return fmt.Errorf("%s: %w", o.seeds, err)
 		}
 	}
-	s, err := secrettest.Start(secrettest.Config{Addr: *addr, Region: *region})
+	s, err := secrettest.Start(o.server)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	for _, seed := range seeds {
 		if err := seed.create(s); err != nil {
-			return fmt.Errorf("%s: %s: the secret here: %w", *file, seed.at, err)
+			return fmt.Errorf("%s: %s: the secret here: %w", o.seeds, seed.at, err)
 		}
 	}
-	fmt.Fprintf(out, "# A fake AWS Secrets Manager listens on %s. Secrets: %d. In another shell:\n", s.URL(), len(seeds))
+	if err := o.connect(s, &lockedWriter{w: errs}); err != nil {
+		return err
+	}
+	printEnvironment(out, s, len(seeds))
+	<-ctx.Done()
+	return nil
+}
+
+func printEnvironment(out io.Writer, s *secrettest.Server, secrets int) {
+	fmt.Fprintf(out, "# A fake AWS Secrets Manager listens on %s. Secrets: %d. In another shell:\n", s.URL(), secrets)
 	for _, kv := range s.Env() {
 		if k, v, _ := strings.Cut(kv, "="); v != "" {
 			fmt.Fprintf(out, "export %s='%s'\n", k, v)
@@ -110,6 +164,45 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	fmt.Fprintln(out, "unset AWS_PROFILE AWS_DEFAULT_PROFILE AWS_SESSION_TOKEN"+
 		" AWS_CA_BUNDLE AWS_MAX_ATTEMPTS AWS_RETRY_MODE AWS_DEFAULTS_MODE")
 	fmt.Fprint(out, "# and then, say:\n#   aws secretsmanager list-secrets\n# Ctrl-C ends it.\n")
-	<-ctx.Done()
+}
+
+// connect sets the rotation function and the receivers of events. What goes wrong
+// with them later is written to errs.
+func (o *options) connect(s *secrettest.Server, errs io.Writer) error {
+	problems := log.New(errs, "secrettest: ", 0)
+	to, err := receivers(o.events, o.eventQueue, o.server.Region)
+	if err != nil {
+		return err
+	}
+	if len(to) > 0 {
+		s.OnEvent(func(ctx context.Context, event secrettest.Event) error { return sendAll(ctx, to, event, problems) })
+	}
+	if o.rotate == "" {
+		return nil
+	}
+	env := append(s.Env(), "SECRETS_MANAGER_ENDPOINT="+s.URL()) // AWS's functions read the latter
+	fn, err := newRotator(o.rotate, env, errs)
+	if err != nil {
+		return err
+	}
+	s.OnRotate(func(ctx context.Context, step secrettest.RotationStep) error {
+		err := fn(ctx, step)
+		if err != nil {
+			problems.Printf("rotation of %s: %s: %v", step.SecretID, step.Step, err)
+		}
+		return err
+	})
 	return nil
+}
+
+// lockedWriter serves the commands and the log at the same time.
+type lockedWriter struct {
+	mu sync.Mutex // guards w
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
