@@ -33,8 +33,9 @@
 // A pace holds back requests for what has no value younger than its TTL: 10 a second, twice
 // as many after each second without throttling, until they are 1,000 and the pace ends. A
 // throttled request halves the pace, or begins one of 10 a second; the least is 1 a second.
-// Requests that began before the pace was halved don't halve it again. After a long outage
-// the pace begins at a moment drawn from a tenth of the outage, at most 4 s, so that a fleet
+// It does not if the same Ref was throttled last, which may be that Ref's key alone, or if it
+// began before the pace was halved, or began, last. After a long outage
+// the pace begins at a moment drawn from a tenth of the outage, at most 5 s, so that a fleet
 // does not come back in step. A refresh ahead of the TTL and a forced fetch keep no pace.
 //
 // # IDs that were never known

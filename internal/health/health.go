@@ -13,10 +13,11 @@ type Health struct {
 	only     string  // the first Ref that was asked for or answered
 	several  bool    // another one was
 
-	down  outage
-	back  Instant // when the last outage ended
-	pace  pace
-	fresh newcomers
+	down      outage
+	back      Instant // when the last outage ended
+	pace      pace
+	throttled string // the Ref that was throttled last; "" if none was
+	fresh     newcomers
 }
 
 // A Kind is what the end of a request says about the source. They are in the order of their
@@ -75,11 +76,12 @@ type Permit struct {
 	// that can fetch it asks for it. If nobody does, any Ref may be the probe after In.
 	Next string
 
-	key   string
-	began Instant
-	since Instant
-	probe uint64 // the number of the probe; 0 if it is none
-	isNew bool   // it counts for the newcomers
+	key     string
+	began   Instant
+	since   Instant
+	probe   uint64 // the number of the probe; 0 if it is none
+	isNew   bool   // it counts for the newcomers
+	isBatch bool
 }
 
 // A Change is what a Report changed. Readers that wait for a probe ask again after Failed and
@@ -101,7 +103,7 @@ func (h *Health) Ask(now Instant, w Want) Permit {
 	if h.down.is {
 		return h.down.ask(now, w)
 	}
-	p := Permit{key: w.Key, began: now, since: w.Since}
+	p := Permit{key: w.Key, began: now, since: w.Since, isBatch: w.Batch}
 	if w.Purpose == Ahead || w.Purpose == Forced {
 		return p
 	}
@@ -133,7 +135,7 @@ func (h *Health) Report(now Instant, p Permit, k Kind) Change {
 	case k >= Refused:
 		return h.answer(now, p, k)
 	case k == TooMuch:
-		h.pace.slow(now, p.began)
+		h.throttle(now, p)
 	}
 	switch {
 	case isProbe:
@@ -155,6 +157,15 @@ func (h *Health) answer(now Instant, p Permit, k Kind) Change {
 	h.pace.begin(now, now-h.down.began)
 	h.down, h.back = outage{probes: h.down.probes}, now
 	return CameBack
+}
+
+// throttle slows the pace, unless the same Ref was throttled last: that may be its key's alone.
+func (h *Health) throttle(now Instant, p Permit) {
+	isOther := h.throttled != "" && h.throttled != p.key
+	h.throttled = p.key
+	if isOther || p.isBatch {
+		h.pace.slow(now, p.began)
+	}
 }
 
 // know notes a Ref that exists, as far as is known, or several of them.

@@ -13,7 +13,9 @@ const (
 	// source that answers after 4 s would stay down for good without it.
 	patientProbe = 4
 
-	// The delay before a probe is drawn from two thirds of a bound to all of it.
+	// The delay before a probe is drawn from two thirds of a bound to all of it. The bound
+	// doubles up to the last one. With less to draw from, a fleet whose outage began at one
+	// moment goes on in step: TestAFleetComesBackWithoutAPeak.
 	firstBound = 1500 * time.Millisecond
 	lastBound  = 5 * time.Second
 	leastDelay = firstBound * 2 / 3
@@ -90,7 +92,7 @@ func (o *outage) note(key string, tried Instant) {
 }
 
 func (o *outage) start(now Instant, w Want) Permit {
-	p := Permit{Verdict: Probe, Timeout: ProbeTimeout, key: w.Key, began: now, since: w.Since}
+	p := Permit{Verdict: Probe, Timeout: ProbeTimeout, key: w.Key, began: now, since: w.Since, isBatch: w.Batch}
 	if o.failed%patientProbe == patientProbe-1 {
 		p.Timeout = 0
 	}

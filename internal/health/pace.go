@@ -10,7 +10,7 @@ const (
 	firstGap   = time.Second / 10
 	longestGap = time.Second
 	leastGap   = time.Millisecond // a shorter one is none
-	maxSpread  = 4 * time.Second
+	maxSpread  = 5 * time.Second
 )
 
 // A pace keeps requests apart. The zero pace keeps none apart.
