@@ -32,11 +32,13 @@
 //
 // A pace holds back requests for what has no value younger than its TTL: 10 a second, twice
 // as many after each second without throttling, until they are 1,000 and the pace ends. A
-// throttled request halves the pace, or begins one of 10 a second; the least is 1 a second.
-// It does not if the same Ref was throttled last, which may be that Ref's key alone, or if it
-// began before the pace was halved, or began, last. After a long outage
-// the pace begins at a moment drawn from a tenth of the outage, at most 5 s, so that a fleet
-// does not come back in step. A refresh ahead of the TTL and a forced fetch keep no pace.
+// throttled request halves the pace, down to 1 a second, or begins one of 10 a second. Two
+// throttled requests don't count: one for the Ref that was throttled last, since that may be
+// its key alone, and one that began before the pace was changed last.
+//
+// After an outage the pace begins at a moment drawn from a tenth of the outage, or from 5 s if
+// that is less, so that a fleet does not come back in step. A refresh ahead of the TTL and a
+// forced fetch keep no pace.
 //
 // # IDs that were never known
 //

@@ -15,11 +15,20 @@ type request struct {
 	key        string
 	from, till int
 	kind       health.Kind
-	since      int // when the Ref began to fail, in seconds; 0: it does not
+	fails      int // since when the Ref fails, in seconds; 0: it does not
 	batch      bool
 	purpose    health.Purpose
-	unasked    bool // it is made with no Permit
+	isUnasked  bool // it is made with no Permit
 }
+
+func on(key string, from, till int, kind health.Kind) request {
+	return request{key: key, from: from, till: till, kind: kind}
+}
+
+func (r request) since(second int) request { r.fails = second; return r }
+func (r request) ofBatch() request         { r.batch = true; return r }
+func (r request) ofNew() request           { r.purpose = health.New; return r }
+func (r request) unasked() request         { r.isUnasked = true; return r }
 
 const (
 	nothing = health.Nothing
@@ -46,10 +55,10 @@ func play(t *testing.T, h *health.Health, requests []request) int {
 			if r.from != second {
 				continue
 			}
-			if !r.unasked {
+			if !r.isUnasked {
 				w := health.Want{Key: r.key, Purpose: r.purpose, Batch: r.batch}
-				if r.since != 0 {
-					w.Since = at(r.since)
+				if r.fails != 0 {
+					w.Since = at(r.fails)
 				}
 				if permits[i] = h.Ask(at(second), w); permits[i].Verdict != health.Go {
 					t.Fatalf("request %d: %+v", i, permits[i])
@@ -68,44 +77,44 @@ func TestEvidence(t *testing.T) {
 		requests []request
 		down     int // the request that brings the source down; -1: none
 	}{
-		"two Refs":                                   {[]request{{key: "a", from: 1, till: 1, kind: ok}, {key: "b", from: 1, till: 1, kind: ok}, {key: "a", from: 2, till: 3, kind: cant}, {key: "b", from: 3, till: 4, kind: cant}}, 3},
-		"two Refs, at a start":                       {[]request{{key: "a", from: 1, till: 2, kind: cant}, {key: "b", from: 1, till: 2, kind: cant}}, 1},
-		"one of several, again and again":            {[]request{{key: "a", from: 1, till: 1, kind: ok}, {key: "b", from: 1, till: 1, kind: ok}, {key: "a", from: 2, till: 3, kind: cant}, {key: "a", from: 4, till: 5, kind: cant, since: 3}, {key: "a", from: 6, till: 7, kind: cant, since: 3}}, -1},
-		"the only one":                               {[]request{{key: "a", from: 1, till: 1, kind: ok}, {key: "a", from: 2, till: 3, kind: cant}, {key: "a", from: 4, till: 5, kind: cant, since: 3}}, 2},
-		"the only one, at a start":                   {[]request{{key: "a", from: 1, till: 2, kind: cant}, {key: "a", from: 3, till: 4, kind: cant, since: 2}}, 1},
-		"the only one, beside a typo":                {[]request{{key: "a", from: 1, till: 1, kind: ok}, {key: "typo", from: 2, till: 2, kind: no, purpose: health.New}, {key: "a", from: 3, till: 4, kind: cant}, {key: "a", from: 5, till: 6, kind: cant, since: 4}}, 3},
-		"the first of several, at a start":           {[]request{{key: "a", from: 1, till: 2, kind: cant}, {key: "b", from: 3, till: 4, kind: ok}, {key: "a", from: 5, till: 6, kind: cant, since: 2}}, -1},
-		"the only ID that nothing vouches for":       {[]request{{key: "a", from: 1, till: 2, kind: cant, purpose: health.New}, {key: "a", from: 3, till: 4, kind: cant, purpose: health.New, since: 2}}, -1},
-		"two IDs, at a start":                        {[]request{{key: "a", from: 1, till: 2, kind: cant, purpose: health.New}, {key: "b", from: 2, till: 3, kind: cant, purpose: health.New}}, 1},
-		"a success between":                          {[]request{{key: "a", from: 1, till: 2, kind: cant}, {key: "c", from: 2, till: 3, kind: ok}, {key: "b", from: 4, till: 5, kind: cant}}, -1},
-		"a refusal between, which is an answer":      {[]request{{key: "a", from: 1, till: 2, kind: cant}, {key: "c", from: 2, till: 3, kind: no}, {key: "b", from: 4, till: 5, kind: cant}}, -1},
-		"throttling between, which is none":          {[]request{{key: "a", from: 1, till: 2, kind: cant}, {key: "c", from: 2, till: 3, kind: much}, {key: "b", from: 4, till: 5, kind: cant}}, 2},
-		"one that was cancelled between":             {[]request{{key: "a", from: 1, till: 2, kind: cant}, {key: "c", from: 2, till: 3, kind: nothing}, {key: "b", from: 4, till: 5, kind: cant}}, 2},
-		"throttling of all":                          {[]request{{key: "a", from: 1, till: 2, kind: much}, {key: "b", from: 5, till: 6, kind: much}, {key: "c", from: 10, till: 11, kind: much}}, -1},
-		"refusals of all":                            {[]request{{key: "a", from: 1, till: 2, kind: no}, {key: "b", from: 2, till: 3, kind: no}, {key: "c", from: 3, till: 4, kind: no}}, -1},
-		"cancelled, all":                             {[]request{{key: "a", from: 1, till: 2, kind: nothing}, {key: "b", from: 2, till: 3, kind: nothing}}, -1},
-		"a batch":                                    {[]request{{key: "a", from: 1, till: 2, kind: cant, batch: true}}, -1},
-		"a batch, twice":                             {[]request{{key: "a", from: 1, till: 2, kind: cant, batch: true}, {key: "a", from: 3, till: 4, kind: cant, batch: true}}, -1},
-		"a batch, and another Ref":                   {[]request{{key: "a", from: 1, till: 2, kind: cant, batch: true}, {key: "d", from: 3, till: 4, kind: cant}}, 1},
-		"one that began before another was answered": {[]request{{key: "a", from: 1, till: 11, kind: cant}, {key: "b", from: 1, till: 11, kind: cant}, {key: "c", from: 5, till: 6, kind: ok}}, -1},
+		"two Refs":                                   {[]request{on("a", 1, 1, ok), on("b", 1, 1, ok), on("a", 2, 3, cant), on("b", 3, 4, cant)}, 3},
+		"two Refs, at a start":                       {[]request{on("a", 1, 2, cant), on("b", 1, 2, cant)}, 1},
+		"one of several, again and again":            {[]request{on("a", 1, 1, ok), on("b", 1, 1, ok), on("a", 2, 3, cant), on("a", 4, 5, cant).since(3), on("a", 6, 7, cant).since(3)}, -1},
+		"the only one":                               {[]request{on("a", 1, 1, ok), on("a", 2, 3, cant), on("a", 4, 5, cant).since(3)}, 2},
+		"the only one, at a start":                   {[]request{on("a", 1, 2, cant), on("a", 3, 4, cant).since(2)}, 1},
+		"the only one, beside a typo":                {[]request{on("a", 1, 1, ok), on("typo", 2, 2, no).ofNew(), on("a", 3, 4, cant), on("a", 5, 6, cant).since(4)}, 3},
+		"the first of several, at a start":           {[]request{on("a", 1, 2, cant), on("b", 3, 4, ok), on("a", 5, 6, cant).since(2)}, -1},
+		"the only ID that nothing vouches for":       {[]request{on("a", 1, 2, cant).ofNew(), on("a", 3, 4, cant).ofNew().since(2)}, -1},
+		"two IDs, at a start":                        {[]request{on("a", 1, 2, cant).ofNew(), on("b", 2, 3, cant).ofNew()}, 1},
+		"a success between":                          {[]request{on("a", 1, 2, cant), on("c", 2, 3, ok), on("b", 4, 5, cant)}, -1},
+		"a refusal between, which is an answer":      {[]request{on("a", 1, 2, cant), on("c", 2, 3, no), on("b", 4, 5, cant)}, -1},
+		"throttling between, which is none":          {[]request{on("a", 1, 2, cant), on("c", 2, 3, much), on("b", 4, 5, cant)}, 2},
+		"one that was cancelled between":             {[]request{on("a", 1, 2, cant), on("c", 2, 3, nothing), on("b", 4, 5, cant)}, 2},
+		"throttling of all":                          {[]request{on("a", 1, 2, much), on("b", 5, 6, much), on("c", 10, 11, much)}, -1},
+		"refusals of all":                            {[]request{on("a", 1, 2, no), on("b", 2, 3, no), on("c", 3, 4, no)}, -1},
+		"cancelled, all":                             {[]request{on("a", 1, 2, nothing), on("b", 2, 3, nothing)}, -1},
+		"a batch":                                    {[]request{on("a", 1, 2, cant).ofBatch()}, -1},
+		"a batch, twice":                             {[]request{on("a", 1, 2, cant).ofBatch(), on("a", 3, 4, cant).ofBatch()}, -1},
+		"a batch, and another Ref":                   {[]request{on("a", 1, 2, cant).ofBatch(), on("d", 3, 4, cant)}, 1},
+		"one that began before another was answered": {[]request{on("a", 1, 11, cant), on("b", 1, 11, cant), on("c", 5, 6, ok)}, -1},
 		"Refs that fail while others are answered": {[]request{
-			{key: "c", from: 1, till: 1, kind: ok},
-			{key: "a", from: 1, till: 2, kind: cant},
-			{key: "c", from: 3, till: 4, kind: ok},
-			{key: "b", from: 4, till: 5, kind: cant},
-			{key: "c", from: 6, till: 7, kind: ok},
-			{key: "a", from: 8, till: 9, kind: cant, since: 2},
-			{key: "b", from: 8, till: 9, kind: cant, since: 5},
+			on("c", 1, 1, ok),
+			on("a", 1, 2, cant),
+			on("c", 3, 4, ok),
+			on("b", 4, 5, cant),
+			on("c", 6, 7, ok),
+			on("a", 8, 9, cant).since(2),
+			on("b", 8, 9, cant).since(5),
 		}, -1},
 		"one that fails on, and one that was good": {[]request{
-			{key: "a", from: 1, till: 2, kind: cant},
-			{key: "b", from: 3, till: 4, kind: ok},
-			{key: "c", from: 3, till: 4, kind: ok},
-			{key: "a", from: 5, till: 6, kind: cant, since: 2},
-			{key: "b", from: 6, till: 7, kind: cant},
-			{key: "c", from: 8, till: 9, kind: cant},
+			on("a", 1, 2, cant),
+			on("b", 3, 4, ok),
+			on("c", 3, 4, ok),
+			on("a", 5, 6, cant).since(2),
+			on("b", 6, 7, cant),
+			on("c", 8, 9, cant),
 		}, 5},
-		"made without asking": {[]request{{key: "a", from: 1, till: 2, kind: cant, unasked: true}, {key: "b", from: 2, till: 3, kind: cant, unasked: true}}, -1},
+		"made without asking": {[]request{on("a", 1, 2, cant).unasked(), on("b", 2, 3, cant).unasked()}, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if down := play(t, &health.Health{}, c.requests); down != c.down {

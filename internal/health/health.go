@@ -200,6 +200,6 @@ func (h *Health) suspectFrom(now Instant, p Permit) Change {
 // Down reports whether the source is down, and since when.
 func (h *Health) Down() (since Instant, is bool) { return h.down.began, h.down.is }
 
-// Forgives reports whether the back-off of a Ref that failed then without an answer is void,
-// because the source was down and has come back since.
+// Forgives reports whether the back-off of a Ref that got no answer at that instant is void,
+// because the source was down then, or went down later, and has come back.
 func (h *Health) Forgives(failed Instant) bool { return failed <= h.back }

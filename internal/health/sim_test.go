@@ -25,7 +25,7 @@ type sim struct {
 	byKey    map[string]*entry
 	queues   map[*health.Health]*queues
 	requests int
-	ends     map[health.Instant][]request1
+	ends     map[health.Instant][]underWay
 	calls    []call
 	wentDown int
 	reads    int
@@ -39,7 +39,7 @@ type call struct {
 	key string
 }
 
-type request1 struct {
+type underWay struct {
 	e    *entry
 	p    health.Permit
 	kind health.Kind
@@ -64,7 +64,7 @@ const fetchTimeout = 10 * time.Second
 func newSim(t *testing.T, ttl time.Duration, known, fresh int) *sim {
 	s := &sim{
 		t: t, now: start, ttl: ttl, byKey: map[string]*entry{}, queues: map[*health.Health]*queues{},
-		ends:    map[health.Instant][]request1{},
+		ends:    map[health.Instant][]underWay{},
 		backend: func(*entry) string { return "" },
 		source: func(health.Instant, *entry) (time.Duration, health.Kind) {
 			return 20 * time.Millisecond, health.Answered
@@ -196,10 +196,10 @@ func (s *sim) begin(e *entry, p health.Permit) {
 		took, kind = timeout, health.CantAnswer
 	}
 	end := s.now + max(took, time.Millisecond)
-	s.ends[end] = append(s.ends[end], request1{e, p, kind})
+	s.ends[end] = append(s.ends[end], underWay{e, p, kind})
 }
 
-func (s *sim) end(r request1) {
+func (s *sim) end(r underWay) {
 	e, h := r.e, s.set.Of(s.backend(r.e))
 	s.requests--
 	e.busy = false

@@ -232,6 +232,30 @@ func TestIDsThatDontExistBesideTenThatDo(t *testing.T) {
 	}
 }
 
+// TestATroubledSourceIsAskedByFew: 1,100 IDs by which nothing is known, and 100,000, each read
+// once a second.
+func TestATroubledSourceIsAskedByFew(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind         health.Kind
+		first, later int // calls in the first second, and in each one after it
+	}{
+		"throttled":   {health.TooMuch, 64, 2},
+		"unavailable": {health.CantAnswer, 64, 1},
+		"refused":     {health.Refused, 50, 50},
+	} {
+		for _, n := range []int{1_100, 100_000} {
+			t.Run(fmt.Sprint(name, " ", n), func(t *testing.T) {
+				s := newSim(t, time.Hour, 0, n)
+				s.source = func(health.Instant, *entry) (time.Duration, health.Kind) { return 20 * time.Millisecond, c.kind }
+				s.run(20*time.Second, time.Second)
+				if most := c.first + 20*c.later; len(s.calls) > most || len(s.calls) < 4 {
+					t.Errorf("%d calls in 20 s, want at most %d", len(s.calls), most)
+				}
+			})
+		}
+	}
+}
+
 // TestExpiredCredentialsWith100000Secrets: each is read once a second, for five minutes, and
 // all are fetched again soon after the credentials were renewed.
 func TestExpiredCredentialsWith100000Secrets(t *testing.T) {
