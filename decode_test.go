@@ -90,8 +90,8 @@ func TestUndecodableVersionIsDecodedOnce(t *testing.T) {
 				t.Fatalf("an undecodable version: %v", err)
 			}
 		}
-		if info.RejectedVersionID != "v1" {
-			t.Errorf("the rejected version is %q", info.RejectedVersionID)
+		if info.UndecodableVersionID != "v1" {
+			t.Errorf("the rejected version is %q", info.UndecodableVersionID)
 		}
 	}
 	decodes.want(t, 2)
@@ -159,7 +159,7 @@ func TestRefusedVersionLeavesTheLastGoodInPlace(t *testing.T) {
 				t.Fatal(err, errByID)
 			}
 			for _, info := range []typedsecret.Info{info, infoByID} {
-				if info.VersionID != "v1" || info.RejectedVersionID != "v2" || !errors.Is(info.DecodeErr, row.want) ||
+				if info.VersionID != "v1" || info.UndecodableVersionID != "v2" || !errors.Is(info.DecodeErr, row.want) ||
 					info.Stale || info.RefreshErr != nil {
 					t.Errorf("Info is %+v", info)
 				}
@@ -179,7 +179,7 @@ func TestRefusedVersionLeavesTheLastGoodInPlace(t *testing.T) {
 			wantRefresh(t, handle, 3)
 			wantGet(t, handle, 3)
 			_, info, _ = handle.GetWithInfo(t.Context())
-			if info.VersionID != "v3" || info.RejectedVersionID != "" || info.DecodeErr != nil {
+			if info.VersionID != "v3" || info.UndecodableVersionID != "" || info.DecodeErr != nil {
 				t.Errorf("after a good version, Info is %+v", info)
 			}
 		})

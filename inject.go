@@ -12,11 +12,14 @@ import (
 // checks, and a key that the secret lacks is an error that names it.
 //
 // Errors of Get are returned as they are, without f being called.
-func Inject[T, A, R any](s *Secret[T], f func(context.Context, T, A) (R, error)) func(context.Context, A) (R, error) {
+func Inject[T, A, R any](s Getter[T], f func(context.Context, T, A) (R, error)) func(context.Context, A) (R, error) {
 	return func(ctx context.Context, arg A) (R, error) {
 		var zero R
 		if f == nil {
 			return zero, errors.New("typedsecret: the function given to Inject is nil")
+		}
+		if s == nil {
+			return zero, ErrZeroHandle
 		}
 		v, err := s.Get(ctx)
 		if err != nil {

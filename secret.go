@@ -89,8 +89,8 @@ type Info struct {
 	// DecodeErr is why the newest version could not be decoded or is invalid;
 	// then the value is that of an older version. Else nil.
 	DecodeErr error
-	// RejectedVersionID is the version that DecodeErr is about.
-	RejectedVersionID string
+	// UndecodableVersionID is the version that DecodeErr is about.
+	UndecodableVersionID string
 }
 
 // IsTransient reports whether err may mend itself, so that another try is worth its while: the

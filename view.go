@@ -91,7 +91,7 @@ func (v *view[T]) info() Info {
 	}
 	info.Stale, info.RefreshErr = v.snap.State()
 	if v.trouble != nil {
-		info.RejectedVersionID = v.snap.VersionID()
+		info.UndecodableVersionID = v.snap.VersionID()
 	}
 	return info
 }

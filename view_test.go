@@ -49,7 +49,7 @@ func TestAGoodVersionThatDecodesSlowlySurvivesABadOneThatFollows(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second)
 			wantGet(t, handle, 1)
-			if _, info, _ := handle.GetWithInfo(t.Context()); info.VersionID != "v1" || info.RejectedVersionID != "v2" || info.DecodeErr == nil {
+			if _, info, _ := handle.GetWithInfo(t.Context()); info.VersionID != "v1" || info.UndecodableVersionID != "v2" || info.DecodeErr == nil {
 				t.Errorf("info: %+v", info)
 			}
 		})
@@ -209,7 +209,7 @@ func TestPeekTellsWhatThereIsAndFetchesNothing(t *testing.T) {
 		t.Fatal("a bad version was taken")
 	}
 	calls++
-	if v, info, ok := handle.Peek(); !ok || v.N != 1 || info.DecodeErr == nil || info.RejectedVersionID == "" {
+	if v, info, ok := handle.Peek(); !ok || v.N != 1 || info.DecodeErr == nil || info.UndecodableVersionID == "" {
 		t.Errorf("after a bad rotation: %v, %+v, %v", v, info, ok)
 	}
 	if err := handle.Invalidate(t.Context()); err != nil {

@@ -28,7 +28,7 @@ import (
 //
 // The first handshake waits for the secret, for as long as the server's own timeout
 // allows. Call the secret's Get at the start, to learn what is wrong before a client does.
-func ServerConfig(secret *typedsecret.Secret[tls.Certificate]) *tls.Config {
+func ServerConfig(secret typedsecret.Getter[tls.Certificate]) *tls.Config {
 	return &tls.Config{
 		MinVersion: minVersion,
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -44,7 +44,7 @@ func ServerConfig(secret *typedsecret.Secret[tls.Certificate]) *tls.Config {
 // issued by: then the server refuses it, which says more than a missing one. As long as
 // there is no ClientSessionCache, each connection is a full handshake. With one, a
 // server goes on to know a resumed session by the certificate that began it.
-func ClientConfig(secret *typedsecret.Secret[tls.Certificate]) *tls.Config {
+func ClientConfig(secret typedsecret.Getter[tls.Certificate]) *tls.Config {
 	return &tls.Config{
 		MinVersion: minVersion,
 		GetClientCertificate: func(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -54,10 +54,10 @@ func ClientConfig(secret *typedsecret.Secret[tls.Certificate]) *tls.Config {
 }
 
 // minVersion is TLS 1.3, as before it certificates, those of clients too, are sent in the
-// clear. Who must talk to something that has 1.2 only lowers it in the Config.
+// clear. A caller that must talk to a peer with TLS 1.2 only lowers it in the Config.
 const minVersion = tls.VersionTLS13
 
-func certificate(ctx context.Context, secret *typedsecret.Secret[tls.Certificate]) (*tls.Certificate, error) {
+func certificate(ctx context.Context, secret typedsecret.Getter[tls.Certificate]) (*tls.Certificate, error) {
 	c, err := secret.Get(ctx)
 	if err != nil {
 		return nil, err
