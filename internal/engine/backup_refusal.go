@@ -101,7 +101,7 @@ func (e *refusedError) Unwrap() []error { return []error{e.last, e.refusal} }
 // recall puts the last refusal into fail, the failure of t, which has that of the failure
 // before. If there is a value that may be returned all the same, the error of fail names the
 // refusal too, for StaleIfError. Called with mu held.
-func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
+func (c *Cache) recall(t *outcome, fail *failure, hasValue bool) {
 	if t.kept != nil {
 		fail.refusal = t.kept.refusal // refuseKept has compared the two
 	}

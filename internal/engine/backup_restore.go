@@ -10,7 +10,7 @@ import (
 
 // restore looks into the file for the secret whose fetch failed, if nothing is known of
 // it and the source could not answer.
-func (c *Cache) restore(e *Entry, t *trip) (events []hook.Event) {
+func (c *Cache) restore(e *Entry, t *outcome) (events []hook.Event) {
 	if c.backup == nil || e.snap.Load() != nil || !isOutage(t.fail) {
 		return nil
 	}
@@ -38,7 +38,7 @@ func (c *Cache) restore(e *Entry, t *trip) (events []hook.Event) {
 
 // transformKept is transform for a value of the file, in a goroutine of its own: a hook that
 // ignores its context, or ends its goroutine, does not keep the fetch from ending.
-func (c *Cache) transformKept(t *trip, v *Value) error {
+func (c *Cache) transformKept(t *outcome, v *Value) error {
 	result := make(chan error, 2)
 	c.running.Go(func() {
 		err := errBrokenOff
@@ -79,7 +79,7 @@ func (c *Cache) restoreEarly(ctx context.Context, f *fetch) <-chan time.Time {
 // restoreMeanwhile is restoreEarly in a goroutine of its own.
 func (c *Cache) restoreMeanwhile(ctx context.Context, f *fetch) {
 	e := f.entry
-	t := &trip{fetch: &fetch{entry: e, ctx: ctx}, ref: e.ref(), fail: errSlow}
+	t := &outcome{fetch: &fetch{entry: e, ctx: ctx}, ref: e.ref(), fail: errSlow}
 	events := c.restore(e, t)
 	now := c.now()
 	c.mu.Lock()

@@ -98,15 +98,15 @@ func (l lastFetch) left(interval time.Duration, now instant) time.Duration {
 // A failure is what is remembered of the fetches that failed since the last
 // success. Only told and refused change.
 type failure struct {
-	err    *Error
-	began  instant
-	at     instant
-	first  instant // when the first of them failed
-	count  int
-	delay  time.Duration
-	tried  bool // the fetch began when the value was already past its TTL
-	isNo   bool // the source refused the secret
-	forced bool // one of them was a forced fetch, so the next is too
+	err       *Error
+	began     instant
+	at        instant
+	first     instant // when the first of them failed
+	count     int
+	delay     time.Duration
+	tried     bool // the fetch began when the value was already past its TTL
+	isRefusal bool // the source refused the secret
+	forced    bool // one of them was a forced fetch, so the next is too
 
 	asked   int     // for how many of them the user's own Refresh or Invalidate asked
 	askedAt instant // when the last of these began
@@ -132,7 +132,7 @@ func (f *failure) refuse(err error) *Error {
 func (f *failure) with(err *Error, tried bool) *failure {
 	return &failure{
 		err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried,
-		isNo: f.isNo, forced: f.forced, asked: f.asked, askedAt: f.askedAt, refusal: f.refusal,
+		isRefusal: f.isRefusal, forced: f.forced, asked: f.asked, askedAt: f.askedAt, refusal: f.refusal,
 	}
 }
 

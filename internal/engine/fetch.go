@@ -92,8 +92,8 @@ func (c *Cache) register(ctx context.Context, e *Entry, asks kind, now instant) 
 // isOwn reports whether the user's own Refresh or Invalidate asked for f.
 func (f *fetch) isOwn() bool { return f.asks == renewal || f.wasInvalid && !f.wasMoved }
 
-// A trip is what the source and the hook do for one fetch.
-type trip struct {
+// An outcome is what the source and the hook bring for one fetch.
+type outcome struct {
 	*fetch
 	ref  Ref
 	v    Value
@@ -104,22 +104,22 @@ type trip struct {
 	kept  *kept // what the sealed file has, if the source could not answer
 }
 
-// errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
+// errBrokenOff is what is left if the goroutine of a fetch ends in the user's code.
 var errBrokenOff = fmt.Errorf("%w in the source, hook or sealer: it ended its goroutine", ErrPanic)
 
 // run is the goroutine of a fetch that makes a request of its own.
 func (c *Cache) run(f *fetch) {
-	t := &trip{fetch: f, ref: f.entry.ref(), fail: errBrokenOff}
+	t := &outcome{fetch: f, ref: f.entry.ref(), fail: errBrokenOff}
 	c.carryOut(t, func() { c.ask(t) })
 }
 
 // carryOut does what a fetch needs the source or the hook for, and concludes the fetch.
 // Cache.running counts the calling goroutine already. The deferred call also serves a source
 // that ends the goroutine, by runtime.Goexit.
-func (c *Cache) carryOut(t *trip, do func()) {
+func (c *Cache) carryOut(t *outcome, do func()) {
 	defer c.running.Done()
 	inTime := c.limit(func() {
-		c.conclude(&trip{fetch: t.fetch, ref: t.ref, took: c.cfg.FetchTimeout, fail: c.lateError("or the hook has not returned, though its context has ended")})
+		c.conclude(&outcome{fetch: t.fetch, ref: t.ref, took: c.cfg.FetchTimeout, fail: c.lateError("or the hook has not returned, though its context has ended")})
 	})
 	defer func() {
 		if inTime() {
@@ -167,7 +167,7 @@ func (c *Cache) lateError(what string) error {
 
 // ask asks the source and gives what it brought to the hook, within FetchTimeout and the
 // Cache's life.
-func (c *Cache) ask(t *trip) {
+func (c *Cache) ask(t *outcome) {
 	if err := c.tooManyAbandoned(); err != nil {
 		t.fail = err
 		return
@@ -202,7 +202,7 @@ func (c *Cache) tooManyAbandoned() error {
 // conclude settles the result of a fetch: it publishes the value or notes the failure, calls
 // the observer, and releases the waiters. So callers that wait for the fetch also wait for
 // Observe.
-func (c *Cache) conclude(t *trip) {
+func (c *Cache) conclude(t *outcome) {
 	f := t.fetch
 	c.mu.Lock()
 	f.concluded = true
@@ -280,7 +280,7 @@ func (c *Cache) transform(ctx context.Context, ref Ref, v *Value) error {
 }
 
 // publish makes what a fetch brought the present value of its entry.
-func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
+func (c *Cache) publish(t *outcome) (*Snapshot, []hook.Event) {
 	e, now := t.entry, c.now()
 	// An answer later than FetchTimeout was delayed by a suspend; it is dated at most
 	// FetchTimeout after its request began.
@@ -341,14 +341,14 @@ func (s *Snapshot) own(v Value, old *Snapshot) {
 }
 
 // fail remembers that a fetch failed, and returns the error for all.
-func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
+func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	e, now := t.entry, c.now()
 	t.kinds = kindsOf(t.fail) // not with mu held: the methods of a source's error may do anything
 	backoff := c.cfg.backoffAfter(t.fail)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leavePlace(t.fetch)
-	fail := &failure{began: t.began, at: now, first: now, count: 1, isNo: t.kinds != 0, forced: t.forced}
+	fail := &failure{began: t.began, at: now, first: now, count: 1, isRefusal: t.kinds != 0, forced: t.forced}
 	if before := e.failure(); before != nil {
 		fail.first = before.first
 		fail.count += before.count
@@ -370,7 +370,7 @@ func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
 	s := e.snap.Load()
 	fail.tried = !e.past.invalid && (s == nil || s.invalid || t.began.since(s.at) >= c.cfg.TTL)
 	c.recall(t, fail, s != nil)
-	e.ends(fail, fail.isNo)
+	e.ends(fail, fail.isRefusal)
 	var evicted *Snapshot
 	switch {
 	case s != nil:

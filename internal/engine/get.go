@@ -216,7 +216,7 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	}
 	switch f := p.failure; {
 	case f != nil:
-		st.failed, st.isTried, st.isRefusal = true, f.tried, f.isNo
+		st.failed, st.isTried, st.isRefusal = true, f.tried, f.isRefusal
 		st.delay = f.delay - now.since(f.at)
 		st.forcedDelay = ownDelay(f.asked) - now.since(f.askedAt)
 	case st.isInvalid:

@@ -249,7 +249,7 @@ func (g *group) answer(ref Ref, v Value, err error) {
 	case !isNotAsked:
 		f.isListed = false
 		f.noteBegin() // if no request was made
-		go g.conclude(&trip{fetch: f, ref: ref, v: v}, err)
+		go g.conclude(&outcome{fetch: f, ref: ref, v: v}, err)
 	case f.entry.snap.Load() != nil: // it is refreshed in the background
 		c.queueUp(f)
 	default:
@@ -258,7 +258,7 @@ func (g *group) answer(ref Ref, v Value, err error) {
 }
 
 // conclude is the goroutine that gives an answer to the hook, and to those who wait for it.
-func (g *group) conclude(t *trip, err error) {
+func (g *group) conclude(t *outcome, err error) {
 	c := g.c
 	t.took, t.fail = c.now().since(t.began), errBrokenOff
 	c.carryOut(t, func() {
