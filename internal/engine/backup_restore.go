@@ -42,11 +42,11 @@ func (c *Cache) transformKept(t *outcome, v *Value) error {
 	result := make(chan error, 2)
 	c.running.Go(func() {
 		err := errBrokenOff
-		inTime := c.limit(func() {
+		w := c.watch(func() {
 			result <- c.lateError("can't answer, and the hook has not returned, though its context has ended")
 		})
 		defer func() {
-			inTime()
+			w.stop()
 			result <- err
 		}()
 		timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
@@ -170,7 +170,7 @@ func (c *Cache) adopt(e *Entry, v *kept, now instant) (evicted *Snapshot) {
 	s.own(v.Value, nil)
 	// A failure from before the TTL of s was over is no try to refresh it. Only the wall
 	// clock tells: the file has the time of no other.
-	if f := e.failure(); f != nil && !s.isUndated() && time.Duration(f.began.wall-s.at.wall) < c.cfg.TTL {
+	if f := e.failure(); f != nil && !s.isUndated() && c.policy.isGood(false, time.Duration(f.began.wall-s.at.wall)) {
 		e.forgetTry()
 	}
 	return c.replace(e, s)

@@ -38,7 +38,7 @@ type Cache struct {
 	running sync.WaitGroup // all goroutines but Close's; added to only while not closed, or by one of them
 
 	recent  *table                         // entries with a value that are read by ID
-	without *table                         // entries that have none, but a past; nil until there is one
+	aside   *table                         // other entries that have a past; nil until there is one
 	named   map[string]weak.Pointer[Entry] // entries of handles, by their keys
 	sweepAt int                            // the length of named at which dead ones are looked for
 
@@ -95,7 +95,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 	if err != nil {
 		return err
 	}
-	e.invalidate(now)
+	e.invalidate(now, invalidation{})
 	c.settle(e)
 	c.notify(e.key)
 	return nil
@@ -139,7 +139,7 @@ func (c *Cache) Close() error {
 		c.clock.close()
 		c.emptyQueue()
 		c.index.clear()
-		c.recent, c.without = newTable(1), nil
+		c.recent, c.aside = newTable(1), nil
 		clear(c.named)
 		clear(c.staged)
 		c.notifyAll()

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -28,8 +27,7 @@ type fetch struct {
 	renews bool // Invalidate had asked for it
 	asks   kind // of the caller that began it
 
-	wasInvalid bool // the entry was, when the fetch began
-	wasMoved   bool // because another stage of the secret had moved
+	invalidation invalidation // of the entry, when the fetch began
 
 	done chan struct{} // closed when snap, err and invalid are written
 
@@ -52,19 +50,15 @@ type fetch struct {
 // reader that asked in the middle of the fetch must not get a value that was invalidated
 // meanwhile, or that was past its TTL already. Only the monotonic clock says whether the
 // fetch or the question came first.
-func (f *fetch) answers(asked instant, ttl time.Duration) bool {
+func (f *fetch) answers(asked instant, p *policy) bool {
 	if f.snap == nil {
 		return false
 	}
 	if asked.mono < f.began.mono {
 		return true
 	}
-	return !f.invalid && asked.since(f.snap.at) < ttl
+	return p.isGood(f.invalid, asked.since(f.snap.at))
 }
-
-// grace is how long after FetchTimeout a source may return. After that its call is
-// abandoned.
-const grace = 100 * time.Millisecond
 
 // begin begins the fetch of e, or queues it if there are too many. Called with mu held,
 // while no fetch of e is under way.
@@ -90,7 +84,9 @@ func (c *Cache) register(ctx context.Context, e *Entry, asks kind, now instant) 
 }
 
 // isOwn reports whether the user's own Refresh or Invalidate asked for f.
-func (f *fetch) isOwn() bool { return f.asks == renewal || f.wasInvalid && !f.wasMoved }
+func (f *fetch) isOwn() bool {
+	return f.asks == renewal || f.invalidation.isSet && !f.invalidation.isMove
+}
 
 // An outcome is what the source and the hook bring for one fetch.
 type outcome struct {
@@ -118,51 +114,15 @@ func (c *Cache) run(f *fetch) {
 // that ends the goroutine, by runtime.Goexit.
 func (c *Cache) carryOut(t *outcome, do func()) {
 	defer c.running.Done()
-	inTime := c.limit(func() {
+	w := c.watch(func() {
 		c.conclude(&outcome{fetch: t.fetch, ref: t.ref, took: c.cfg.FetchTimeout, fail: c.lateError("or the hook has not returned, though its context has ended")})
 	})
 	defer func() {
-		if inTime() {
+		if w.stop() {
 			c.conclude(t)
 		}
 	}()
 	do()
-}
-
-// limit bounds a call of the user's code that begins now and has FetchTimeout. If the call
-// takes longer, limit abandons it, and calls late. The caller of limit calls inTime when the
-// call has ended; inTime reports whether that was before limit abandoned it.
-func (c *Cache) limit(late func()) (inTime func() bool) {
-	var isOver, isLate bool // guarded by mu
-	timer := time.AfterFunc(c.late(), func() {
-		c.mu.Lock()
-		if isLate = !isOver && !c.closed; isLate {
-			c.abandoned++
-			c.running.Add(1)
-		}
-		c.mu.Unlock()
-		if isLate {
-			defer c.running.Done()
-			late()
-		}
-	})
-	return func() bool {
-		timer.Stop()
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if isOver = true; isLate {
-			c.abandoned--
-		}
-		return !isLate
-	}
-}
-
-// late returns after how long a call that has FetchTimeout is abandoned.
-func (c *Cache) late() time.Duration { return min(c.cfg.FetchTimeout, math.MaxInt64-grace) + grace }
-
-// lateError returns an error that names the source, and says that it or the hook is late.
-func (c *Cache) lateError(what string) error {
-	return fmt.Errorf("%w after %v: the source (a %T) %s", ErrTimeout, c.cfg.FetchTimeout, c.source, what)
 }
 
 // ask asks the source and gives what it brought to the hook, within FetchTimeout and the
@@ -185,18 +145,6 @@ func (c *Cache) ask(t *outcome) {
 		err = c.transform(ctx, t.ref, &t.v)
 	}
 	t.fail = c.inTime(timed, err)
-}
-
-// tooManyAbandoned returns an error if so many calls of the source never returned that no
-// more are made.
-func (c *Cache) tooManyAbandoned() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.abandoned < maxRequests {
-		return nil
-	}
-	return fmt.Errorf("%w: %d calls of the source (a %T) have not returned, though their contexts have ended; it must return when its context does",
-		ErrUnavailable, c.abandoned, c.source)
 }
 
 // conclude settles the result of a fetch: it publishes the value or notes the failure, calls
@@ -295,8 +243,8 @@ func (c *Cache) publish(t *outcome) (*Snapshot, []hook.Event) {
 	}
 	old := e.snap.Load()
 	c.fetched++
-	s.number, s.invalid = c.fetched, e.past.invalid
-	s.inStep = old == nil || t.forced || e.failure() != nil || t.began.since(old.at) >= c.cfg.TTL
+	s.number, s.invalid = c.fetched, e.past.invalid.isSet
+	s.inStep = old == nil || t.forced || e.failure() != nil || !c.policy.isGood(false, t.began.since(old.at))
 	e.ends(nil, true)
 	evicted := c.replace(e, s)
 	if !s.invalid {
@@ -304,7 +252,7 @@ func (c *Cache) publish(t *outcome) (*Snapshot, []hook.Event) {
 	}
 	isMoved := old != nil && old.VersionID() != t.v.VersionID
 	if isMoved {
-		c.moveStages(s, t.fetch)
+		c.moveStages(s, t.fetch, old.VersionID())
 	}
 	c.outdateBackup()
 	c.notify(e.key)
@@ -368,7 +316,7 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 		return fail.err, nil
 	}
 	s := e.snap.Load()
-	fail.tried = !e.past.invalid && (s == nil || s.invalid || t.began.since(s.at) >= c.cfg.TTL)
+	fail.tried = !e.past.invalid.isSet && (s == nil || !c.policy.isGood(s.invalid, t.began.since(s.at)))
 	c.recall(t, fail, s != nil)
 	e.ends(fail, fail.isRefusal)
 	var evicted *Snapshot

@@ -175,7 +175,7 @@ func (s *Snapshot) State() (expired bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := s.entry
-	expired = s.invalid || now.since(s.at) >= c.cfg.TTL
+	expired = !c.policy.isGood(s.invalid, now.since(s.at))
 	switch f := e.failure(); {
 	case f != nil:
 		return expired, f.err
