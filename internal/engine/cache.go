@@ -152,6 +152,16 @@ func (c *Cache) Close() error {
 		ErrTimeout, c.cfg.FetchTimeout, c.source))
 }
 
+// enter counts a call that Close waits for, until running.Done, unless the Cache is closed.
+func (c *Cache) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.running.Add(1)
+	}
+	return !c.closed
+}
+
 // within runs f, and reports whether it ended in time. If not, it goes on.
 func within(d time.Duration, f func()) bool {
 	ended := make(chan struct{})

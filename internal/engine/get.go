@@ -296,9 +296,14 @@ func (c *Cache) await(ctx context.Context, d *decision, ref Ref, enough <-chan t
 }
 
 func gaveUp(ctx context.Context, ref Ref, waitingFor string) error {
+	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for %s: %w", waitingFor, ended(ctx))}
+}
+
+// ended says that a ctx is done, and why.
+func ended(ctx context.Context) error {
 	err := ctx.Err()
 	if cause := context.Cause(ctx); !errors.Is(cause, err) {
-		err = fmt.Errorf("%w: %w", err, cause)
+		return fmt.Errorf("%w: %w", err, cause)
 	}
-	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for %s: %w", waitingFor, err)}
+	return err
 }
