@@ -45,6 +45,9 @@ func (c *Cache) moveStages(s *Snapshot, f *fetch, from string) {
 	}
 }
 
+// arnSuffix is the length of what an ARN has behind the name: a hyphen and six characters.
+const arnSuffix = 7
+
 const previousStage = "AWSPREVIOUS"
 
 // move expires e because another stage of its secret, which had the version from, has moved.
