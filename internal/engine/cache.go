@@ -42,14 +42,14 @@ type Cache struct {
 	named   map[string]weak.Pointer[Entry] // entries of handles, by their keys
 	sweepAt int                            // the length of named at which dead ones are looked for
 
-	begun     uint64    // counts the fetches that begin
-	fetched   uint64    // counts the values published
-	requests  int       // fetches that have a place
-	queue     list.List // fetches that wait for one
-	held      int       // requests of FetchMany that wait for a pace
-	turned    instant   // when the last request ended, or stopped waiting for a pace
-	abandoned int       // calls of the source that have not returned in time
-	backup    *backup   // nil: none
+	begun     uint64      // counts the fetches that begin
+	fetched   uint64      // counts the values published
+	requests  int         // fetches that have a place
+	queue     list.List   // fetches that wait for one
+	held      int         // requests of FetchMany that wait for a pace
+	turned    instant     // when the last request ended, or stopped waiting for a pace
+	abandoned int         // calls of the source that have not returned in time
+	sealed    *sealedFile // nil: none
 
 	staged        map[weak.Pointer[Entry]]struct{} // entries with a value, or a fetch, that are of another stage than the default
 	sweepStagedAt int                              // as sweepAt is of named
@@ -72,7 +72,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 	}
 	c.policy = policy{c.cfg.TTL, c.cfg.MaxRefreshWait, c.cfg.FetchTimeout}
 	var err error
-	if c.backup, err = openBackup(c.cfg); err != nil {
+	if c.sealed, err = openSealed(c.cfg); err != nil {
 		return nil, err
 	}
 	c.index.clear()
@@ -128,9 +128,9 @@ func (c *Cache) Close() error {
 		return nil
 	}
 	var unwritten error
-	if c.backup != nil && !within(c.late(), func() { c.writeBackup(true) }) {
+	if c.sealed != nil && !within(c.late(), func() { c.writeSealed(true) }) {
 		unwritten = fmt.Errorf("%w: writing %s has not ended after %v; the disk, the sealer or the hook hangs",
-			ErrSealedFile, c.backup.file.Path(), c.cfg.FetchTimeout)
+			ErrSealedFile, c.sealed.file.Path(), c.cfg.FetchTimeout)
 	}
 	c.mu.Lock()
 	if !c.closed {

@@ -165,7 +165,7 @@ func (c *Cache) conclude(t *outcome) {
 		return
 	}
 	var events []hook.Event
-	if t.fail != nil && c.backup != nil {
+	if t.fail != nil && c.sealed != nil {
 		events = c.restore(f.entry, t)
 	}
 	if t.fail == nil {
@@ -254,7 +254,7 @@ func (c *Cache) publish(t *outcome) (*Snapshot, []hook.Event) {
 	if isMoved {
 		c.moveStages(s, t.fetch, old.VersionID())
 	}
-	c.outdateBackup()
+	c.outdateSealed()
 	c.notify(e.key)
 	if c.cfg.Observer == nil {
 		return s, nil
