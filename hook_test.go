@@ -15,6 +15,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -312,4 +313,53 @@ func TestAFirstReaderThatGivesUpLeavesNoValueBehind(t *testing.T) {
 		wantGet(t, handle, "one")
 		h.want(t, 2)
 	})
+}
+
+// TestAFirstReaderThatGivesUpHarmsNoOther: one that waits for the same version derives it, and
+// nobody is told of a version that does not decode.
+func TestAFirstReaderThatGivesUpHarmsNoOther(t *testing.T) {
+	for name, isKnown := range map[string]bool{"first version": false, "second version": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source, h, events := storing("db", "one"), &hanging{}, &observed.Journal{}
+				cfg := eager
+				cfg.Hook, cfg.Observer = h, events
+				handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, cfg)))
+				want := "one"
+				if isKnown {
+					wantGet(t, handle, want)
+					want = "two"
+					source.put("db", want)
+				}
+				h.gets.Store(1) // the next one hangs
+				short, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				read := handle.Get
+				if isKnown {
+					read = handle.Refresh
+				}
+				var readers sync.WaitGroup
+				readers.Go(func() {
+					if _, err := read(short); !errors.Is(err, context.DeadlineExceeded) {
+						t.Errorf("the first reader got %v", err)
+					}
+				})
+				synctest.Wait()
+				h.gets.Store(-100)
+				for range 3 {
+					readers.Go(func() {
+						start := time.Now()
+						wantGet(t, handle, want)
+						if took := time.Since(start); took != time.Second {
+							t.Errorf("it took %v", took)
+						}
+					})
+				}
+				readers.Wait()
+				if told := observed.Of[hook.DecodeFailed](events); len(told) != 0 {
+					t.Errorf("the observer was told of %v", told)
+				}
+			})
+		})
+	}
 }

@@ -103,59 +103,46 @@ type slot[T any] struct {
 }
 
 // A decoding is the one run of the codec for a snapshot, shared by every reader that meets
-// the snapshot.
+// the snapshot. The reader that began it runs it.
 type decoding[T any] struct {
-	snap *engine.Snapshot
-	done chan struct{} // closed when what follows is written
-	view *view[T]      // nil if err is set
-	err  error         // nothing is known about snap: its payload could not be had, say
-	own  *view[T]      // for the reader that began it, if the view does not keep what was decoded
-}
-
-// result returns the view for the reader that began the decoding, or for another one. Others
-// decode for themselves what the view does not keep.
-func (d *decoding[T]) result(isFirst bool) (*view[T], error) {
-	if isFirst && d.own != nil {
-		return d.own, nil
-	}
-	return d.view, d.err
+	snap     *engine.Snapshot
+	done     chan struct{} // closed when what follows is written
+	view     *view[T]      // nil if err is set
+	err      error         // nothing is known about snap: its payload could not be had, say
+	isBroken bool          // the reader's context ended in it, so err says nothing to others
 }
 
 // see returns the view of snap, or of a newer one that the slot has seen, so that
 // a reader who was slow brings nobody an older version.
 func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *engine.Snapshot) (*view[T], error) {
-	if v := s.view.Load(); v != nil && (v.snap == snap || snap.Before(v.snap)) && !v.isUnsettled() {
-		return v, nil
-	}
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if v := s.view.Load(); v.isOfVersion(snap) {
-		next, _ := dec.view(ctx, v, snap) // there is nothing to decode
-		return s.publish(v, next), nil
-	}
-	d, isFirst := s.join(snap)
-	switch forAll := context.WithoutCancel(ctx); {
-	case isFirst && snap.Hooked():
-		// A hook may take its time.
-		if !snap.Go(func() { s.run(forAll, dec, d) }) {
-			d.err = &Error{Ref: snap.Ref(), Err: ErrClosed}
-			s.finish(d)
+	for {
+		v := s.view.Load()
+		if v != nil && (v.snap == snap || snap.Before(v.snap)) && !v.isUnsettled() {
+			return v, nil
 		}
-	case isFirst:
-		s.run(forAll, dec, d)
-		return d.result(isFirst)
-	}
-	select {
-	case <-d.done: // what is there is returned although ctx is done
-		return d.result(isFirst)
-	default:
-	}
-	select {
-	case <-d.done:
-		return d.result(isFirst)
-	case <-ctx.Done():
-		return nil, &Error{Ref: snap.Ref(), Err: fmt.Errorf("gave up waiting for the decoding: %w", ended(ctx))}
+		if v.isOfVersion(snap) {
+			next, _ := dec.view(ctx, v, snap) // there is nothing to decode
+			return s.publish(v, next), nil
+		}
+		d, isFirst := s.join(snap)
+		if isFirst {
+			return s.run(ctx, dec, d)
+		}
+		select {
+		case <-d.done: // what is there is returned although ctx is done
+		default:
+			select {
+			case <-d.done:
+			case <-ctx.Done():
+				return nil, &Error{Ref: snap.Ref(), Err: fmt.Errorf("gave up waiting for the decoding: %w", ended(ctx))}
+			}
+		}
+		if !d.isBroken {
+			return d.view, d.err
+		}
 	}
 }
 
@@ -174,35 +161,44 @@ func (s *slot[T]) join(snap *engine.Snapshot) (d *decoding[T], first bool) {
 	}
 }
 
-// run decodes for all who wait for d.
-func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) {
+// run decodes for all who wait for d. It returns the view for the reader that runs it. Others
+// decode for themselves what the view does not keep.
+func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) (own *view[T], err error) {
 	before := s.view.Load()
 	var v *view[T]
 	func() {
-		defer s.finish(d)
+		defer func() {
+			s.next.CompareAndSwap(d, nil)
+			close(d.done)
+		}()
 		if before != nil && d.snap.Before(before.snap) {
 			d.view = before
 			return
 		}
 		d.err = &Error{Ref: d.snap.Ref(), Err: errUnfinished}
-		if v, d.err = dec.view(ctx, before, d.snap); d.err == nil {
-			var own *view[T]
-			if v.own {
-				copied := *v
-				own, v.value, v.own = &copied, *new(T), false
-			}
-			if d.view = s.publish(before, v); d.view == v {
-				d.own = own
-			}
+		if v, d.err = dec.view(ctx, before, d.snap); d.err != nil {
+			d.isBroken = ctx.Err() != nil
+			return
+		}
+		if v.own {
+			copied := *v
+			own, v.value, v.own = &copied, *new(T), false
+		}
+		if d.view = s.publish(before, v); d.view != v {
+			own = nil
 		}
 	}()
 	if v != nil && v.err() != nil && !before.toldOf(v.snap) {
 		// Reported after the waiters are released, so that the observer may call Get on this handle.
-		d.snap.Observe(ctx, hook.DecodeFailed{
+		d.snap.Observe(context.WithoutCancel(ctx), hook.DecodeFailed{
 			Secret: hook.Secret{ID: d.snap.Ref().ID, Stage: d.snap.Ref().Stage, VersionID: d.snap.VersionID()},
 			Err:    v.err(),
 		})
 	}
+	if own == nil {
+		own = d.view
+	}
+	return own, d.err
 }
 
 // toldOf reports whether v says already that the version of snap does not decode.
@@ -213,11 +209,6 @@ func (v *view[T]) toldOf(snap *engine.Snapshot) bool {
 // errUnfinished is what others get if the goroutine that ran the codec ended
 // in it, by runtime.Goexit.
 var errUnfinished = errors.New("decoding was broken off")
-
-func (s *slot[T]) finish(d *decoding[T]) {
-	s.next.CompareAndSwap(d, nil)
-	close(d.done)
-}
 
 // publish adds v, which follows before, to what the slot knows, and returns that.
 func (s *slot[T]) publish(before, v *view[T]) *view[T] {
@@ -238,7 +229,7 @@ func (s *slot[T]) publish(before, v *view[T]) *view[T] {
 
 // view makes the view of snap that follows before, the handle's last one, or nil.
 // It decodes only if snap brings another version. An error says that the payload
-// could not be had from the hook, and that there is no good one before it.
+// could not be had from the hook, and that there is no good one before it or ctx has ended.
 func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *engine.Snapshot) (*view[T], error) {
 	if before != nil && before.snap.Cache() != snap.Cache() {
 		before = nil // SetDefault: what another cache holds says nothing here
@@ -252,7 +243,7 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *engine.Sna
 		return &v, nil
 	}
 	value, undecodable, err := d.decode(ctx, snap)
-	if err != nil && before.good() == nil {
+	if err != nil && (before.good() == nil || ctx.Err() != nil) {
 		return nil, err
 	}
 	v := &view[T]{fixed: !d.set.followsDefault()}
@@ -300,35 +291,8 @@ func (d *decoder[T]) pointer(ctx context.Context, v *view[T]) (*T, error) {
 		}
 		return &clone, nil
 	}
-	return d.decodeFor(ctx, v.good())
-}
-
-// decodeFor decodes for one caller. A hook may take its time; if ctx ends meanwhile, so
-// does the wait.
-func (d *decoder[T]) decodeFor(ctx context.Context, snap *engine.Snapshot) (*T, error) {
-	if !snap.Hooked() || ctx == nil || ctx.Done() == nil || ctx.Err() != nil {
-		value, undecodable, err := d.decode(ctx, snap)
-		return &value, cmp.Or(err, undecodable)
-	}
-	type result struct {
-		value *T
-		err   error
-	}
-	done := make(chan result, 1)
-	if !snap.Go(func() {
-		r := result{new(T), &Error{Ref: snap.Ref(), Err: errUnfinished}}
-		defer func() { done <- r }()
-		value, undecodable, err := d.decode(context.WithoutCancel(ctx), snap)
-		r = result{&value, cmp.Or(err, undecodable)}
-	}) {
-		return new(T), &Error{Ref: snap.Ref(), Err: ErrClosed}
-	}
-	select {
-	case r := <-done:
-		return r.value, r.err
-	case <-ctx.Done():
-		return new(T), &Error{Ref: snap.Ref(), Err: fmt.Errorf("gave up waiting for the hook: %w", ended(ctx))}
-	}
+	value, undecodable, err := d.decode(ctx, v.good())
+	return &value, cmp.Or(err, undecodable)
 }
 
 // refreshed returns to one caller what a forced refresh brought.

@@ -39,18 +39,18 @@ type Cache struct {
 	running sync.WaitGroup // all goroutines but Close's; added to only while not closed, or by one of them
 
 	recent  *table                         // entries with a value that are read by ID
-	without *table                         // entries that have none, but a past; nil until there is one
+	aside   *table                         // other entries that have a past; nil until there is one
 	named   map[string]weak.Pointer[Entry] // entries of handles, by their keys
 	sweepAt int                            // the length of named at which dead ones are looked for
 
-	begun     uint64    // counts the fetches that begin
-	fetched   uint64    // counts the values published
-	requests  int       // fetches that have a place
-	queue     list.List // fetches that wait for one
-	held      int       // requests of FetchMany that wait for a pace
-	turned    instant   // when the last request ended, or stopped waiting for a pace
-	abandoned int       // calls of the source that have not returned in time
-	backup    *backup   // nil: none
+	begun     uint64      // counts the fetches that begin
+	fetched   uint64      // counts the values published
+	requests  int         // fetches that have a place
+	queue     list.List   // fetches that wait for one
+	held      int         // requests of FetchMany that wait for a pace
+	turned    instant     // when the last request ended, or stopped waiting for a pace
+	abandoned int         // calls of the source that have not returned in time
+	sealed    *sealedFile // nil: none
 
 	staged        map[weak.Pointer[Entry]]struct{} // entries with a value, or a fetch, that are of another stage than the default
 	sweepStagedAt int                              // as sweepAt is of named
@@ -73,7 +73,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 	}
 	c.policy = policy{c.cfg.TTL, c.cfg.MaxRefreshWait, c.cfg.FetchTimeout}
 	var err error
-	if c.backup, err = openBackup(c.cfg); err != nil {
+	if c.sealed, err = openSealed(c.cfg); err != nil {
 		return nil, err
 	}
 	c.index.clear()
@@ -99,7 +99,7 @@ func (c *Cache) Invalidate(ref Ref) error {
 	if err != nil {
 		return err
 	}
-	e.invalidate(now)
+	e.invalidate(now, invalidation{})
 	c.settle(e)
 	c.notify(e.key)
 	return nil
@@ -132,9 +132,9 @@ func (c *Cache) Close() error {
 		return nil
 	}
 	var unwritten error
-	if c.backup != nil && !within(c.late(), func() { c.writeBackup(true) }) {
+	if c.sealed != nil && !within(c.late(), func() { c.writeSealed(true) }) {
 		unwritten = fmt.Errorf("%w: writing %s has not ended after %v; the disk, the sealer or the hook hangs",
-			ErrSealedFile, c.backup.file.Path(), c.cfg.FetchTimeout)
+			ErrSealedFile, c.sealed.file.Path(), c.cfg.FetchTimeout)
 	}
 	c.mu.Lock()
 	if !c.closed {
@@ -143,7 +143,7 @@ func (c *Cache) Close() error {
 		c.clock.close()
 		c.emptyQueue()
 		c.index.clear()
-		c.recent, c.without = newTable(1), nil
+		c.recent, c.aside = newTable(1), nil
 		clear(c.named)
 		clear(c.staged)
 		c.notifyAll()
@@ -154,6 +154,16 @@ func (c *Cache) Close() error {
 	}
 	return errors.Join(unwritten, fmt.Errorf("%w: after Close has waited for %v, a call of the source (a %T), the hook or the observer has not returned, though its context has ended",
 		ErrTimeout, c.cfg.FetchTimeout, c.source))
+}
+
+// enter counts a call that Close waits for, until running.Done, unless the Cache is closed.
+func (c *Cache) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.running.Add(1)
+	}
+	return !c.closed
 }
 
 // within runs f, and reports whether it ended in time. If not, it goes on.

@@ -8,8 +8,9 @@ import (
 )
 
 // An Entry is the cache's place for one Ref. [Cache.Entry] makes it the entry of a handle:
-// as long as somebody keeps it, its value is not evicted and does not count for
-// Config.MaxSize. All methods are safe for concurrent use.
+// as long as somebody keeps it, its value is not evicted. Its first value takes one of the
+// Config.MaxSize places all the same, and keeps it until reads by ID need that. All methods
+// are safe for concurrent use.
 //
 // There may be a million of them, so an Entry fills 64 bytes and no more.
 type Entry struct {
@@ -74,11 +75,17 @@ func (e *Entry) is(ref *Ref, isDefault bool) bool {
 type past struct {
 	fetch   *fetch             // the one under way; nil if there is none
 	pauses  [2]<-chan struct{} // by kind of pause; nil if there is none
-	invalid bool               // the next fetch is to be a forced one
-	moved   bool               // because another stage of the secret has moved
-	failure *failure           // nil unless the last fetch failed
-	forced  lastFetch          // the last one that Refresh or Invalidate asked for
-	renewed lastFetch          // the last one that Invalidate asked for
+	invalid invalidation
+	failure *failure  // nil unless the last fetch failed
+	forced  lastFetch // the last one that Refresh or Invalidate asked for
+	renewed lastFetch // the last one that Invalidate asked for
+}
+
+// An invalidation says whether the next fetch is to be a forced one, and why.
+type invalidation struct {
+	isSet  bool
+	isMove bool   // another stage of the secret has moved; nobody called Invalidate
+	from   string // the version that this stage had before
 }
 
 // A lastFetch is when the last fetch of a kind began, if there was one.
@@ -98,15 +105,15 @@ func (l lastFetch) left(interval time.Duration, now instant) time.Duration {
 // A failure is what is remembered of the fetches that failed since the last
 // success. Only told and refused change.
 type failure struct {
-	err    *Error
-	began  instant
-	at     instant
-	first  instant // when the first of them failed
-	count  int
-	delay  time.Duration
-	tried  bool // the fetch began when the value was already past its TTL
-	isNo   bool // the source refused the secret
-	forced bool // one of them was a forced fetch, so the next is too
+	err       *Error
+	began     instant
+	at        instant
+	first     instant // when the first of them failed
+	count     int
+	delay     time.Duration
+	tried     bool // the fetch began when the value was already past its TTL
+	isRefusal bool // the source refused the secret
+	forced    bool // one of them was a forced fetch, so the next is too
 
 	asked   int     // for how many of them the user's own Refresh or Invalidate asked
 	askedAt instant // when the last of these began
@@ -115,6 +122,17 @@ type failure struct {
 
 	told    atomic.Bool           // a stale value was returned because of it
 	refused atomic.Pointer[Error] // the error when StaleIfError refuses the value; one for all readers
+}
+
+// errorFor returns the error of a reader that is refused. If the user's own delay ends before
+// the back-off does, the error says so.
+func (f *failure) errorFor(r *ruling, s *state) error {
+	if r.fetchIn >= s.delay {
+		return f.err
+	}
+	own := *f.err
+	own.RetryIn = r.fetchIn
+	return &own
 }
 
 // refuse returns the error of a reader that does not get the last good value because of err.
@@ -132,7 +150,7 @@ func (f *failure) refuse(err error) *Error {
 func (f *failure) with(err *Error, tried bool) *failure {
 	return &failure{
 		err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried,
-		isNo: f.isNo, forced: f.forced, asked: f.asked, askedAt: f.askedAt, refusal: f.refusal,
+		isRefusal: f.isRefusal, forced: f.forced, asked: f.asked, askedAt: f.askedAt, refusal: f.refusal,
 	}
 }
 
@@ -177,13 +195,14 @@ func (e *Entry) forgetTry() {
 }
 
 // isInvalid reports whether the next fetch is to be a forced one.
-func (e *Entry) isInvalid() bool { return e.past != nil && e.past.invalid }
+func (e *Entry) isInvalid() bool { return e.past != nil && e.past.invalid.isSet }
 
 // invalidate makes the next read fetch. Readers wait anew for the fetch under way. Called
 // with Cache.mu held.
-func (e *Entry) invalidate(now instant) {
+func (e *Entry) invalidate(now instant, why invalidation) {
 	p := e.remembered()
-	p.invalid, p.moved = true, false
+	p.invalid = why
+	p.invalid.isSet = true
 	if f := p.fetch; f != nil {
 		f.awaited = now
 	}
@@ -194,14 +213,14 @@ func (e *Entry) invalidate(now instant) {
 	}
 }
 
-// hasPast reports whether e is to be kept without a value, for what is known of its fetches.
+// hasPast reports whether e is to be kept, whoever reads it, for what is known of its fetches.
 func (e *Entry) hasPast() bool { return e.failure() != nil || e.isInvalid() }
 
 // begins notes a fetch that begins.
 func (e *Entry) begins(f *fetch) {
 	p := e.remembered()
-	f.wasInvalid, f.wasMoved = p.invalid, p.moved
-	p.fetch, p.invalid, p.moved = f, false, false
+	f.invalidation, p.invalid = p.invalid, invalidation{}
+	p.fetch = f
 }
 
 // noteBegin notes f, whose turn it is, as the last one of its kinds.
@@ -219,8 +238,8 @@ func (f *fetch) noteBegin() {
 // the fetch did not do what Invalidate had asked for, and the next one is to.
 func (e *Entry) ends(fail *failure, answered bool) {
 	p := e.past
-	if !answered && p.fetch.wasInvalid {
-		p.invalid, p.moved = true, p.fetch.wasMoved
+	if !answered && p.fetch.invalidation.isSet {
+		p.invalid = p.fetch.invalidation
 	}
 	p.fetch, p.failure = nil, fail
 	if !e.hasPast() && p.forced.number == 0 && !e.isBusy() {

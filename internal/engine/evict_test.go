@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -163,6 +165,46 @@ func TestAnEvictedFailingSecretKeepsItsBackoff(t *testing.T) {
 		time.Sleep(time.Hour)
 		wantGet(t, c, "a", "a v1")
 	})
+}
+
+// TestASecretWhoseHandleIsGoneKeepsItsBackOff, and what Invalidate asked for, also if reads by
+// ID had put it out of their order while the handle kept it.
+func TestASecretWhoseHandleIsGoneKeepsItsBackOff(t *testing.T) {
+	for name, evictFirst := range map[string]bool{"evicted, then refused": true, "refused, then evicted": false} {
+		t.Run(name, func(t *testing.T) {
+			s := serving("a", "b")
+			c := open(t, s, engine.Config{MaxSize: 1, MinRefreshInterval: -1, Backoff: every(time.Hour)})
+			func() {
+				e := entryOf(c, ref("a"))
+				evict := func() {
+					s.mend()
+					get(t, c, "b")
+				}
+				if _, err := e.Get(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if evictFirst {
+					evict()
+				}
+				s.fail(secret.ErrAccessDenied)
+				if _, err := e.Refresh(t.Context()); !errors.Is(err, secret.ErrAccessDenied) {
+					t.Fatal(err)
+				}
+				if !evictFirst {
+					evict()
+				}
+				s.mend()
+			}()
+			for range 3 {
+				runtime.GC()
+			}
+			calls := s.count()
+			if _, err := c.LookupRecent(t.Context(), ref("a")); !errors.Is(err, secret.ErrAccessDenied) {
+				t.Error(err)
+			}
+			wantCalls(t, s, calls)
+		})
+	}
 }
 
 // TestAReadOfLongAgoIsNoReason to spare a secret twice.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -28,8 +27,7 @@ type fetch struct {
 	renews bool // Invalidate had asked for it
 	asks   kind // of the caller that began it
 
-	wasInvalid bool // the entry was, when the fetch began
-	wasMoved   bool // because another stage of the secret had moved
+	invalidation invalidation // of the entry, when the fetch began
 
 	done chan struct{} // closed when snap, err and invalid are written
 
@@ -52,19 +50,15 @@ type fetch struct {
 // reader that asked in the middle of the fetch must not get a value that was invalidated
 // meanwhile, or that was past its TTL already. Only the monotonic clock says whether the
 // fetch or the question came first.
-func (f *fetch) answers(asked instant, ttl time.Duration) bool {
+func (f *fetch) answers(asked instant, p *policy) bool {
 	if f.snap == nil {
 		return false
 	}
 	if asked.mono < f.began.mono {
 		return true
 	}
-	return !f.invalid && asked.since(f.snap.at) < ttl
+	return p.isGood(f.invalid, asked.since(f.snap.at))
 }
-
-// grace is how long after FetchTimeout a source may return. After that its call is
-// abandoned.
-const grace = 100 * time.Millisecond
 
 // begin begins the fetch of e, or queues it if there are too many. Called with mu held,
 // while no fetch of e is under way.
@@ -90,10 +84,12 @@ func (c *Cache) register(ctx context.Context, e *Entry, asks kind, now instant) 
 }
 
 // isOwn reports whether the user's own Refresh or Invalidate asked for f.
-func (f *fetch) isOwn() bool { return f.asks == renewal || f.wasInvalid && !f.wasMoved }
+func (f *fetch) isOwn() bool {
+	return f.asks == renewal || f.invalidation.isSet && !f.invalidation.isMove
+}
 
-// A trip is what the source and the hook do for one fetch.
-type trip struct {
+// An outcome is what the source and the hook bring for one fetch.
+type outcome struct {
 	*fetch
 	ref  Ref
 	v    Value
@@ -104,70 +100,34 @@ type trip struct {
 	kept  *kept // what the sealed file has, if the source could not answer
 }
 
-// errBrokenOff is what is left if the goroutine of a trip ends in the user's code.
+// errBrokenOff is what is left if the goroutine of a fetch ends in the user's code.
 var errBrokenOff = fmt.Errorf("%w in the source, hook or sealer: it ended its goroutine", ErrPanic)
 
 // run is the goroutine of a fetch that makes a request of its own.
 func (c *Cache) run(f *fetch) {
-	t := &trip{fetch: f, ref: f.entry.ref(), fail: errBrokenOff}
+	t := &outcome{fetch: f, ref: f.entry.ref(), fail: errBrokenOff}
 	c.carryOut(t, func() { c.ask(t) })
 }
 
 // carryOut does what a fetch needs the source or the hook for, and concludes the fetch.
 // Cache.running counts the calling goroutine already. The deferred call also serves a source
 // that ends the goroutine, by runtime.Goexit.
-func (c *Cache) carryOut(t *trip, do func()) {
+func (c *Cache) carryOut(t *outcome, do func()) {
 	defer c.running.Done()
-	inTime := c.limit(func() {
-		c.conclude(&trip{fetch: t.fetch, ref: t.ref, took: c.cfg.FetchTimeout, fail: c.lateError("or the hook has not returned, though its context has ended")})
+	w := c.watch(func() {
+		c.conclude(&outcome{fetch: t.fetch, ref: t.ref, took: c.cfg.FetchTimeout, fail: c.lateError("or the hook has not returned, though its context has ended")})
 	})
 	defer func() {
-		if inTime() {
+		if w.stop() {
 			c.conclude(t)
 		}
 	}()
 	do()
 }
 
-// limit bounds a call of the user's code that begins now and has FetchTimeout. If the call
-// takes longer, limit abandons it, and calls late. The caller of limit calls inTime when the
-// call has ended; inTime reports whether that was before limit abandoned it.
-func (c *Cache) limit(late func()) (inTime func() bool) {
-	var isOver, isLate bool // guarded by mu
-	timer := time.AfterFunc(c.late(), func() {
-		c.mu.Lock()
-		if isLate = !isOver && !c.closed; isLate {
-			c.abandoned++
-			c.running.Add(1)
-		}
-		c.mu.Unlock()
-		if isLate {
-			defer c.running.Done()
-			late()
-		}
-	})
-	return func() bool {
-		timer.Stop()
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if isOver = true; isLate {
-			c.abandoned--
-		}
-		return !isLate
-	}
-}
-
-// late returns after how long a call that has FetchTimeout is abandoned.
-func (c *Cache) late() time.Duration { return min(c.cfg.FetchTimeout, math.MaxInt64-grace) + grace }
-
-// lateError returns an error that names the source, and says that it or the hook is late.
-func (c *Cache) lateError(what string) error {
-	return fmt.Errorf("%w after %v: the source (a %T) %s", ErrTimeout, c.cfg.FetchTimeout, c.source, what)
-}
-
 // ask asks the source and gives what it brought to the hook, within FetchTimeout and the
 // Cache's life.
-func (c *Cache) ask(t *trip) {
+func (c *Cache) ask(t *outcome) {
 	if err := c.tooManyAbandoned(); err != nil {
 		t.fail = err
 		return
@@ -187,22 +147,10 @@ func (c *Cache) ask(t *trip) {
 	t.fail = c.inTime(timed, err)
 }
 
-// tooManyAbandoned returns an error if so many calls of the source never returned that no
-// more are made.
-func (c *Cache) tooManyAbandoned() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.abandoned < maxRequests {
-		return nil
-	}
-	return fmt.Errorf("%w: %d calls of the source (a %T) have not returned, though their contexts have ended; it must return when its context does",
-		ErrUnavailable, c.abandoned, c.source)
-}
-
 // conclude settles the result of a fetch: it publishes the value or notes the failure, calls
 // the observer, and releases the waiters. So callers that wait for the fetch also wait for
 // Observe.
-func (c *Cache) conclude(t *trip) {
+func (c *Cache) conclude(t *outcome) {
 	f := t.fetch
 	c.mu.Lock()
 	f.concluded = true
@@ -217,7 +165,7 @@ func (c *Cache) conclude(t *trip) {
 		return
 	}
 	var events []hook.Event
-	if t.fail != nil && c.backup != nil {
+	if t.fail != nil && c.sealed != nil {
 		events = c.restore(f.entry, t)
 	}
 	if t.fail == nil {
@@ -280,7 +228,7 @@ func (c *Cache) transform(ctx context.Context, ref Ref, v *Value) error {
 }
 
 // publish makes what a fetch brought the present value of its entry.
-func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
+func (c *Cache) publish(t *outcome) (*Snapshot, []hook.Event) {
 	e, now := t.entry, c.now()
 	// An answer later than FetchTimeout was delayed by a suspend; it is dated at most
 	// FetchTimeout after its request began.
@@ -295,8 +243,8 @@ func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
 	}
 	old := e.snap.Load()
 	c.fetched++
-	s.number, s.invalid = c.fetched, e.past.invalid
-	s.inStep = old == nil || t.forced || e.failure() != nil || t.began.since(old.at) >= c.cfg.TTL
+	s.number, s.invalid = c.fetched, e.past.invalid.isSet
+	s.inStep = old == nil || t.forced || e.failure() != nil || !c.policy.isGood(false, t.began.since(old.at))
 	e.ends(nil, true)
 	evicted := c.replace(e, s)
 	if !s.invalid {
@@ -304,9 +252,9 @@ func (c *Cache) publish(t *trip) (*Snapshot, []hook.Event) {
 	}
 	isMoved := old != nil && old.VersionID() != t.v.VersionID
 	if isMoved {
-		c.moveStages(s, t.fetch)
+		c.moveStages(s, t.fetch, old.VersionID())
 	}
-	c.outdateBackup()
+	c.outdateSealed()
 	c.notify(e.key)
 	if c.cfg.Observer == nil {
 		return s, nil
@@ -341,14 +289,14 @@ func (s *Snapshot) own(v Value, old *Snapshot) {
 }
 
 // fail remembers that a fetch failed, and returns the error for all.
-func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
+func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	e, now := t.entry, c.now()
 	t.kinds = kindsOf(t.fail) // not with mu held: the methods of a source's error may do anything
 	backoff := c.cfg.backoffAfter(t.fail)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leavePlace(t.fetch)
-	fail := &failure{began: t.began, at: now, first: now, count: 1, isNo: t.kinds != 0, forced: t.forced}
+	fail := &failure{began: t.began, at: now, first: now, count: 1, isRefusal: t.kinds != 0, forced: t.forced}
 	if before := e.failure(); before != nil {
 		fail.first = before.first
 		fail.count += before.count
@@ -368,9 +316,9 @@ func (c *Cache) fail(t *trip) (*Error, []hook.Event) {
 		return fail.err, nil
 	}
 	s := e.snap.Load()
-	fail.tried = !e.past.invalid && (s == nil || s.invalid || t.began.since(s.at) >= c.cfg.TTL)
+	fail.tried = !e.past.invalid.isSet && (s == nil || !c.policy.isGood(s.invalid, t.began.since(s.at)))
 	c.recall(t, fail, s != nil)
-	e.ends(fail, fail.isNo)
+	e.ends(fail, fail.isRefusal)
 	var evicted *Snapshot
 	switch {
 	case s != nil:

@@ -16,8 +16,8 @@ type query struct {
 	held  *Entry // of the handle that asks; nil for a read by ID
 	hasty bool   // the reader has waited long enough, or for a fetch that failed
 
-	isListed bool // the reader is one of GetAll
-	isGone   bool // the reader's context has ended: it begins no fetch of what has no value
+	group  *group // of the GetAll that asks; nil: none
+	isGone bool   // the reader's context has ended: it begins no fetch of what has no value
 }
 
 // A decision is a ruling with what it is about.
@@ -117,7 +117,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 		case d.fetch == nil:
 		case d.fetch.err != nil:
 			failed, q.hasty = d.fetch.err, true
-		case d.fetch.answers(asked, c.cfg.TTL):
+		case d.fetch.answers(asked, &c.policy):
 			return d.fetch.snap, nil
 		case d.fetch.snap == nil && ctx.Err() != nil:
 			return c.lastGood(ctx, q, gaveUp(ctx, q.ref, "the fetch"))
@@ -159,6 +159,8 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 	st := c.stateOf(e, now)
 	d := decision{ruling: c.policy.read(st, q.hasty), at: now, failure: e.failure(), resting: st.rest() > 0}
 	switch {
+	case d.fetchIn <= 0 && q.group != nil && q.group.isOpen:
+		d.fetch = q.group.list(e, now)
 	case d.fetchIn <= 0 && !(q.isGone && d.verdict == absent):
 		d.fetch = c.begin(ctx, e, read, now)
 	case d.fetchIn > 0 && d.fetchIn < never && !d.resting && d.verdict != fresh:
@@ -166,12 +168,12 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 	default:
 		d.fetch = e.inFlight()
 	}
-	if f := d.fetch; f != nil && f.isListed && !q.isListed {
+	if f := d.fetch; f != nil && f.isListed && q.group == nil {
 		c.queueUp(f) // the pace of a Preloader holds back its own readers alone
 	}
 	switch d.verdict {
 	case refused:
-		d.err = d.failure.err
+		d.err = d.failure.errorFor(&d.ruling, &st)
 	case fresh, stale:
 		d.snap = e.snap.Load()
 		if q.held == nil {
@@ -205,7 +207,7 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	if p == nil {
 		return st
 	}
-	st.isAsked = p.invalid && p.fetch == nil
+	st.isAsked = p.invalid.isSet && p.fetch == nil
 	st.isInvalid = st.isInvalid || st.isAsked
 	st.forcedIn = p.forced.left(c.cfg.MinRefreshInterval, now)
 	if f := p.fetch; f != nil {
@@ -219,7 +221,7 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	}
 	switch f := p.failure; {
 	case f != nil:
-		st.failed, st.isTried, st.isRefusal = true, f.tried, f.isNo
+		st.failed, st.isTried, st.isRefusal = true, f.tried, f.isRefusal
 		st.delay = f.delay - now.since(f.at)
 		st.forcedDelay = ownDelay(f.asked) - now.since(f.askedAt)
 	case st.isInvalid:
@@ -297,9 +299,14 @@ func (c *Cache) await(ctx context.Context, d *decision, ref Ref, enough <-chan t
 }
 
 func gaveUp(ctx context.Context, ref Ref, waitingFor string) error {
+	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for %s: %w", waitingFor, ended(ctx))}
+}
+
+// ended says that a ctx is done, and why.
+func ended(ctx context.Context) error {
 	err := ctx.Err()
 	if cause := context.Cause(ctx); !errors.Is(cause, err) {
-		err = fmt.Errorf("%w: %w", err, cause)
+		return fmt.Errorf("%w: %w", err, cause)
 	}
-	return &Error{Ref: ref, Err: fmt.Errorf("gave up waiting for %s: %w", waitingFor, err)}
+	return err
 }

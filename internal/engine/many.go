@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/internal/turns"
@@ -14,7 +13,7 @@ import (
 
 // GetAll gets the values of all entries, which are of one Cache, and returns for each a
 // Snapshot or an error of type [*Error]. If the Source is a [ManySource], one FetchMany
-// fetches those that a read would wait for.
+// makes the fetches that these reads begin.
 //
 // GetAll calls pace before each request of that FetchMany, unless pace is nil. Pace may hold
 // the request back. It fails only when its context ends, which is with ctx or the Cache.
@@ -26,112 +25,96 @@ func (c *Cache) GetAll(ctx context.Context, entries []*Entry, pace func(context.
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	g := &group{c: c, ctx: ctx, pace: pace}
-	if ctx.Err() == nil {
+	g := &group{c: c, ctx: ctx, pace: pace, waiting: map[Ref]*fetch{}}
+	if _, isMany := c.source.(ManySource); (isMany || pace != nil) && ctx.Err() == nil {
 		g.begin(entries)
 	}
 	var readers sync.WaitGroup
 	for i, e := range entries {
-		q := query{ref: e.ref(), held: e}
+		q := query{ref: e.ref(), held: e, group: g}
 		if ctx.Err() != nil && e.snap.Load() == nil {
 			errs[i] = gaveUp(ctx, q.ref, "the fetch")
 			continue
 		}
 		errs[i] = &Error{Ref: q.ref, Err: errBrokenOff} // until it is known
-		q.isListed = true
 		readers.Go(func() { snaps[i], errs[i] = c.get(ctx, q) })
 	}
 	readers.Wait()
 	return snaps, errs
 }
 
-// A group is the fetches of one GetAll.
+// A group is the readers of one GetAll, and the fetches that they begin.
 type group struct {
 	c    *Cache
 	ctx  context.Context // of the caller
 	pace func(context.Context) error
 
-	mu      sync.Mutex // guards the fields below
-	waiting map[Ref]*fetch
-	late    *time.Timer
+	refs     []Ref          // of the fetches
+	waiting  map[Ref]*fetch // those that have no answer yet; guarded by Cache.mu
+	isOpen   bool           // the fetches that begin are listed
+	watchdog *watchdog      // of the FetchMany
 }
 
-// begin begins the fetches of entries that a read would begin and wait for.
+// begin takes the first look for all readers, and begins the FetchMany of what is due.
 func (g *group) begin(entries []*Entry) {
-	c := g.c
-	if _, isMany := c.source.(ManySource); !isMany && g.pace == nil {
-		return // each reader begins its own
-	}
-	var needed []*Entry
+	g.isOpen = true
 	for _, e := range entries {
-		if g.needsFetch(e) {
-			needed = append(needed, e)
-		}
+		g.c.look(g.ctx, &query{ref: e.ref(), held: e, group: g})
 	}
-	now := c.now()
-	g.waiting = map[Ref]*fetch{}
-	var refs []Ref
-	c.mu.Lock()
-	for _, e := range needed {
-		if ref := e.ref(); !c.closed && e.inFlight() == nil {
-			f := c.register(g.ctx, e, read, now)
-			f.isListed = true
-			g.waiting[ref] = f
-			refs = append(refs, ref)
-		}
-	}
-	if len(refs) > 0 {
-		c.running.Add(1)
-	}
-	c.mu.Unlock()
-	if len(refs) > 0 {
-		go g.run(refs)
+	g.isOpen = false
+	if len(g.refs) > 0 {
+		go g.run()
 	}
 }
 
-// needsFetch reports whether a read of e would begin a fetch and wait for it.
-func (g *group) needsFetch(e *Entry) bool {
-	c, now := g.c, g.c.now()
-	c.mu.Lock()
-	d := decision{ruling: c.policy.read(c.stateOf(e, now), false), snap: e.snap.Load(), failure: e.failure()}
-	c.mu.Unlock()
-	switch d.verdict {
-	case absent, expired:
-		return d.fetchIn <= 0
-	case stale:
-		return d.fetchIn <= 0 && d.failure != nil && c.allowsStale(&d, now.since(d.snap.at)) != nil
+// list makes a fetch of e that the FetchMany is to carry out. The goroutine of the FetchMany
+// counts with the first one. Called with Cache.mu held.
+func (g *group) list(e *Entry, now instant) *fetch {
+	f, ref := g.c.register(g.ctx, e, read, now), e.ref()
+	f.isListed = true
+	if len(g.refs) == 0 {
+		g.c.running.Add(1)
 	}
-	return false
+	g.refs, g.waiting[ref] = append(g.refs, ref), f
+	return f
 }
 
 // run is the goroutine of the FetchMany. Each request in it takes a place.
-func (g *group) run(refs []Ref) {
+func (g *group) run() {
 	c := g.c
 	defer c.running.Done()
 	err := errBrokenOff
 	defer func() { g.answerAll(err) }()
+	if tooMany := c.tooManyAbandoned(); tooMany != nil {
+		err = tooMany
+		return
+	}
 	pacing, cancel := context.WithCancel(g.ctx)
 	defer cancel()
 	defer context.AfterFunc(c.done, cancel)()
-	byTurns := &turns.Turns[Ref]{Timeout: c.cfg.FetchTimeout, Begin: func(refs func() []Ref) (turns.Request[Ref], error) {
-		return g.request(pacing, refs)
-	}}
-	g.watch()
-	defer g.unwatch()
-	ctx := turns.With(&detached{c.done, g.ctx, false}, byTurns)
+	g.watchdog = c.watch(func() {
+		g.answerAll(c.lateError("has not returned, though the context of its request has ended"))
+	})
+	defer g.watchdog.stop()
+	ctx := turns.With(&detached{c.done, g.ctx, false}, &turns.Turns[Ref]{
+		Timeout: c.cfg.FetchTimeout,
+		Begin:   func(refs func() []Ref) (turns.Request[Ref], error) { return g.request(pacing, refs) },
+	})
 	err = guard.Call("source", func() error {
-		secret.FetchMany(ctx, c.source, refs, g.answer)
+		secret.FetchMany(ctx, c.source, g.refs, g.answer)
 		return errUnanswered
 	})
 }
+
+var errUnanswered = fmt.Errorf("%w: the source's FetchMany has returned without an answer", ErrUnavailable)
 
 // request waits until a request for refs may begin. It returns the Refs that are still to be
 // asked for, and a function that ends the request. If the caller has given up, it returns only
 // Refs that were asked for before.
 func (g *group) request(pacing context.Context, refs func() []Ref) (turns.Request[Ref], error) {
 	c := g.c
-	g.unwatch() // what follows is no fault of the source
-	defer g.watch()
+	g.watchdog.stop() // what follows is no fault of the source
+	defer g.watchdog.goOn()
 	leave, ok := c.takePlace()
 	if !ok {
 		return turns.Request[Ref]{}, ErrClosed
@@ -142,25 +125,37 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (turns.Reques
 	}
 	err := pacing.Err()
 	if err == nil && g.pace != nil {
-		g.hold(1)
+		c.hold(1)
 		err = guard.Call("pace", func() error { return g.pace(pacing) })
-		g.hold(-1)
+		c.hold(-1)
 	}
-	all, now := refs(), c.now()
-	var asked, left []Ref
-	forced := false
-	g.mu.Lock()
-	c.mu.Lock()
-	for _, ref := range all {
+	all := refs()
+	asked, left, forced := g.ask(all, err == nil)
+	for _, ref := range left {
+		g.answer(ref, Value{}, fmt.Errorf("%w: %w", ErrNotAsked, err))
+	}
+	w := c.watch(leave)
+	return turns.Request[Ref]{Refs: asked, Forced: forced, End: func() {
+		if w.stop() {
+			leave()
+		}
+	}}, nil
+}
+
+// ask notes that a request for refs begins now. It returns those that are to be asked for, and,
+// unless new ones may be, those that are left. Forced: one of the fetches is.
+func (g *group) ask(refs []Ref, newToo bool) (asked, left []Ref, forced bool) {
+	now := g.c.now()
+	g.c.mu.Lock()
+	defer g.c.mu.Unlock()
+	for _, ref := range refs {
 		switch f := g.waiting[ref]; {
-		case f == nil:
-		case f.isTaken(): // a reader has it fetched by itself
-			delete(g.waiting, ref)
-		case f.isListed && err != nil:
+		case f == nil || f.isTaken():
+		case f.isListed && !newToo:
 			left = append(left, ref)
 		default:
 			if f.isListed {
-				c.beginsNow(f, now)
+				g.c.beginsNow(f, now)
 				f.noteBegin()
 			}
 			f.sent = now
@@ -168,88 +163,41 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (turns.Reques
 			asked = append(asked, ref)
 		}
 	}
-	c.mu.Unlock()
-	g.mu.Unlock()
-	for _, ref := range left {
-		g.answer(ref, Value{}, fmt.Errorf("%w: %w", ErrNotAsked, err))
-	}
-	inTime := c.limit(leave)
-	return turns.Request[Ref]{Refs: asked, Forced: forced, End: func() {
-		if inTime() {
-			leave()
-		}
-	}}, nil
+	return asked, left, forced
 }
 
-// hold adds n to the number of requests that wait for the pace.
-func (g *group) hold(n int) {
-	now := g.c.now()
-	g.c.mu.Lock()
-	defer g.c.mu.Unlock()
-	g.c.held += n
-	g.c.turned = now
+// hold adds n to the number of requests that wait for a pace.
+func (c *Cache) hold(n int) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held += n
+	c.turned = now
 }
 
-var errUnanswered = fmt.Errorf("%w: the source's FetchMany has returned without an answer", ErrUnavailable)
-
-// watch abandons the fetches that have no answer FetchTimeout and the grace after the last
-// request began.
-func (g *group) watch() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.late == nil {
-		g.late = time.AfterFunc(g.c.late(), func() {
-			g.answerAll(g.c.lateError("has not returned, though the context of its request has ended"))
-		})
-		return
-	}
-	g.late.Reset(g.c.late())
-}
-
-func (g *group) unwatch() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.late.Stop()
-}
-
-// answerAll answers the Refs that have no answer yet and are not fetched by themselves.
+// answerAll answers the Refs that have no answer yet.
 func (g *group) answerAll(err error) {
-	var refs []Ref
-	g.mu.Lock()
-	g.c.mu.Lock()
-	for ref, f := range g.waiting {
-		if f.isTaken() {
-			delete(g.waiting, ref)
-		} else {
-			refs = append(refs, ref)
-		}
-	}
-	g.c.mu.Unlock()
-	g.mu.Unlock()
-	for _, ref := range refs {
+	for _, ref := range g.refs {
 		g.answer(ref, Value{}, err)
 	}
 }
 
-// answer ends the fetch of ref, if it has not ended. It waits for no hook and no observer.
+// answer ends the fetch of ref, if it has not ended, and no reader has it fetched by itself. It
+// waits for no hook and no observer.
 func (g *group) answer(ref Ref, v Value, err error) {
 	err = guard.Call("source", func() error { return err })
 	isNotAsked := errors.Is(err, ErrNotAsked)
-	g.mu.Lock()
-	f, c := g.waiting[ref], g.c
-	delete(g.waiting, ref)
-	g.mu.Unlock()
-	if f == nil {
-		return
-	}
+	c := g.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	f := g.waiting[ref]
+	delete(g.waiting, ref)
 	switch {
-	case f.isTaken():
+	case f == nil || f.isTaken():
 	case !isNotAsked:
 		f.isListed = false
 		f.noteBegin() // if no request was made
-		go g.conclude(&trip{fetch: f, ref: ref, v: v}, err)
+		go g.conclude(&outcome{fetch: f, ref: ref, v: v}, err)
 	case f.entry.snap.Load() != nil: // it is refreshed in the background
 		c.queueUp(f)
 	default:
@@ -258,7 +206,7 @@ func (g *group) answer(ref Ref, v Value, err error) {
 }
 
 // conclude is the goroutine that gives an answer to the hook, and to those who wait for it.
-func (g *group) conclude(t *trip, err error) {
+func (g *group) conclude(t *outcome, err error) {
 	c := g.c
 	t.took, t.fail = c.now().since(t.began), errBrokenOff
 	c.carryOut(t, func() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func TestARequestThatIgnoresItsContextLosesItsPlace(t *testing.T) {
 		m.request = func(context.Context, []secret.Ref, answerFunc) error { <-release; return errDown }
 		c := open(t, m, engine.Config{FetchTimeout: time.Second})
 		var many []secret.Ref
-		for i := range 63 {
+		for i := range 62 {
 			many = append(many, ref(nameOf(i)))
 		}
 		_, errs := getAll(t.Context(), c, many, nil)
@@ -79,6 +80,31 @@ func TestARequestThatIgnoresItsContextLosesItsPlace(t *testing.T) {
 		settle()
 		time.Sleep(time.Hour)
 		wantGet(t, c, "later", "later v1")
+	})
+}
+
+// TestAFetchManyThatNeverReturnsCountsAsAbandoned: also if it makes no request by MakeRequests.
+func TestAFetchManyThatNeverReturnsCountsAsAbandoned(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		m := &manyService{service: serving("other")}
+		release := make(chan struct{})
+		m.many = func(context.Context, []secret.Ref, answerFunc) { <-release }
+		c := open(t, m, engine.Config{FetchTimeout: time.Second})
+		for i := range 64 {
+			if _, errs := getAll(t.Context(), c, refs(nameOf(i)), nil); !errors.Is(errs[0], secret.ErrTimeout) {
+				t.Fatal(errs)
+			}
+		}
+		var errs []error
+		waited := took(func() { _, errs = getAll(t.Context(), c, refs("x"), nil) })
+		if !errors.Is(errs[0], secret.ErrUnavailable) || !strings.Contains(errs[0].Error(), "*engine_test.manyService") || waited != 0 || m.lists != 64 {
+			t.Errorf("%d calls, after %v: %v", m.lists, waited, errs)
+		}
+		wantErr(t, c, "other", secret.ErrUnavailable)
+		close(release)
+		settle()
+		time.Sleep(time.Hour)
+		wantGet(t, c, "other", "other v1")
 	})
 }
 

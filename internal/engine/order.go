@@ -6,8 +6,8 @@ import "weak"
 //
 //   - recent holds those with a value that are read by ID, in the order of their use, and
 //     those that a handle has read for the first time, for when the handle is gone;
-//   - without holds those that have no value, but a failure or an Invalidate to be
-//     remembered;
+//   - aside holds those that are not in recent, but have a failure or an Invalidate to be
+//     remembered: most of them have no value;
 //   - a handle holds its own entry. Named finds it for others, and does not keep it.
 //
 // The index finds the entries of the two tables, and those that have a fetch under way, or a pause before one.
@@ -76,7 +76,7 @@ func (c *Cache) known(ref Ref) *Entry {
 // if any. Called with mu held.
 func (c *Cache) replace(e *Entry, s *Snapshot) (evicted *Snapshot) {
 	old := e.snap.Swap(s)
-	c.without.remove(e)
+	c.aside.remove(e)
 	if old == nil {
 		return c.use(e)
 	}
@@ -95,6 +95,7 @@ func (c *Cache) use(e *Entry) (evicted *Snapshot) {
 		return nil
 	}
 	c.index.add(e)
+	c.aside.remove(e)
 	if out := c.recent.add(e); out != nil {
 		return c.evict(out)
 	}
@@ -118,25 +119,28 @@ func (c *Cache) evict(e *Entry) *Snapshot {
 // settle puts e where it is kept, and takes it out of the index if it is in no table and has no
 // fetch under way. Called with mu held.
 func (c *Cache) settle(e *Entry) {
-	if e.snap.Load() == nil && e.hasPast() {
-		c.noteWithout(e)
+	if c.recent.has(e) {
+		return
 	}
-	if !e.isBusy() && !c.recent.has(e) && !c.without.has(e) {
+	if e.hasPast() {
+		c.setAside(e)
+	}
+	if !e.isBusy() && !c.aside.has(e) {
 		c.index.remove(e)
 	}
 }
 
-// maxWithout bounds the table without, which is allocated with mu held.
-const maxWithout = 1 << 16
+// maxAside bounds the table aside, which is allocated with mu held.
+const maxAside = 1 << 16
 
-// noteWithout keeps e, which has no value, in a table of its own: so asking for secrets
-// that don't exist evicts none that do. Called with mu held.
-func (c *Cache) noteWithout(e *Entry) {
-	if c.without == nil {
-		c.without = newTable(min(max(c.cfg.MaxSize, DefaultMaxSize), maxWithout))
+// setAside keeps e in a table of its own: so asking for secrets that don't exist evicts none
+// that do, and a handle that is gone leaves its back-off behind. Called with mu held.
+func (c *Cache) setAside(e *Entry) {
+	if c.aside == nil {
+		c.aside = newTable(min(max(c.cfg.MaxSize, DefaultMaxSize), maxAside))
 	}
 	c.index.add(e)
-	if out := c.without.add(e); out != nil && !out.isBusy() {
+	if out := c.aside.add(e); out != nil && !out.isBusy() {
 		c.index.remove(out)
 	}
 }

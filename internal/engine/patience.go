@@ -25,7 +25,7 @@ type patience struct {
 // for at most a third of the time that its context has left, so that it has time to use the
 // value.
 func (p *patience) begin(c *Cache, ctx context.Context, d *decision) {
-	if p.over || p.early != nil || d.verdict != expired && c.backup == nil {
+	if p.over || p.early != nil || d.verdict != expired && c.sealed == nil {
 		return
 	}
 	now := time.Now()
@@ -99,7 +99,7 @@ func (p *patience) goOn(c *Cache, ctx context.Context, f *fetch) {
 	now := time.Now()
 	more := c.cfg.MaxRefreshWait - f.awaitedFor(c, c.now())
 	switch {
-	case p.early != nil || c.backup == nil:
+	case p.early != nil || c.sealed == nil:
 		p.over = true
 	case more > 0 && c.progresses(f) && (p.limit.IsZero() || now.Before(p.limit)):
 		p.until = now.Add(more)

@@ -33,9 +33,9 @@ func (c *Cache) beginsNow(f *fetch, now instant) {
 	c.begun++
 	f.number, f.began, f.sent, f.awaited, f.isListed = c.begun, now, now, now, false
 	p := f.entry.past
-	if p.invalid {
-		f.renews, f.forced, f.wasInvalid, f.wasMoved = true, true, true, p.moved
-		p.invalid, p.moved = false, false
+	if p.invalid.isSet {
+		f.renews, f.forced = true, true
+		f.invalidation, p.invalid = p.invalid, invalidation{}
 	}
 }
 

@@ -51,11 +51,14 @@ type policy struct {
 	ttl, maxWait, fetchTimeout time.Duration
 }
 
+// isGood reports whether a value of this age is younger than its TTL.
+func (p *policy) isGood(isInvalid bool, age time.Duration) bool { return !isInvalid && age < p.ttl }
+
 // read says what a reader gets. A reader is hasty if it has waited long enough, or for a fetch
 // that failed.
 func (p *policy) read(s state, hasty bool) ruling {
 	switch {
-	case s.hasValue && !s.isInvalid && s.age < p.ttl:
+	case s.hasValue && p.isGood(s.isInvalid, s.age):
 		return ruling{fresh, p.lookIn(s), s.fetchIn(max(s.delay, s.due-s.age))}
 	case s.rest() > 0:
 		if s.hasValue {
@@ -127,9 +130,9 @@ const (
 // or a fetch to wait for (expired). If isDone, another caller's forced fetch began after the
 // call and has ended.
 func (p *policy) forced(s state, asks kind, isDone bool) ruling {
-	resting := s.failed && s.delay > 0
+	rest := s.delay
 	if asks == renewal && s.isRefusal {
-		resting = resting && s.forcedDelay > 0
+		rest = min(rest, s.forcedDelay)
 	}
 	switch {
 	case s.inFlight:
@@ -138,9 +141,11 @@ func (p *policy) forced(s state, asks kind, isDone bool) ruling {
 		return ruling{refused, 0, never}
 	case isDone && s.hasValue:
 		return ruling{fresh, 0, never}
-	case resting, asks == recent && s.failed && s.forcedIn > 0:
-		return ruling{refused, 0, never}
-	case asks == recent && s.forcedIn > 0 && s.hasValue && !s.isInvalid && s.age < p.ttl:
+	case s.failed && rest > 0:
+		return ruling{refused, 0, rest}
+	case asks == recent && s.failed && s.forcedIn > 0:
+		return ruling{refused, 0, s.forcedIn}
+	case asks == recent && s.forcedIn > 0 && s.hasValue && p.isGood(s.isInvalid, s.age):
 		return ruling{fresh, 0, never}
 	case asks == renewal:
 		return ruling{expired, 0, s.forcedIn}

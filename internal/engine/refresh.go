@@ -79,7 +79,7 @@ func (c *Cache) force(ctx context.Context, q query, asks kind) (*Snapshot, error
 		case f == nil:
 		case f.err != nil:
 			return nil, f.err
-		case f.isFor(asked, since, asks, &c.cfg):
+		case f.isFor(asked, since, asks, c):
 			return f.snap, nil
 		}
 	}
@@ -87,14 +87,14 @@ func (c *Cache) force(ctx context.Context, q query, asks kind) (*Snapshot, error
 
 // isFor reports whether a fetch that succeeded is what a forced refresh asked for. A fetch
 // that began before the call may have missed a rotation.
-func (f *fetch) isFor(asked instant, since uint64, asks kind, cfg *Config) bool {
+func (f *fetch) isFor(asked instant, since uint64, asks kind, c *Cache) bool {
 	if !f.forced || f.snap == nil {
 		return false
 	}
 	if asks == renewal {
 		return f.number > since
 	}
-	return f.answers(asked, cfg.TTL) && asked.mono-f.began.mono < int64(max(cfg.MinRefreshInterval, 1))
+	return f.answers(asked, &c.policy) && asked.mono-f.began.mono < int64(max(c.cfg.MinRefreshInterval, 1))
 }
 
 // lookForced is look for a forced refresh. It also returns how many fetches have begun
@@ -109,10 +109,11 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 		return decision{ruling: ruling{verdict: refused}, err: err, at: now}, begun
 	}
 	isDone := asks == renewal && e.past != nil && e.past.forced.number > since
-	d := decision{ruling: c.policy.forced(c.stateOf(e, now), asks, isDone), at: now}
+	st := c.stateOf(e, now)
+	d := decision{ruling: c.policy.forced(st, asks, isDone), at: now}
 	switch {
 	case d.verdict == refused:
-		d.err = e.failure().err
+		d.err = e.failure().errorFor(&d.ruling, &st)
 	case d.verdict == fresh:
 		if d.snap = e.snap.Load(); q.held == nil {
 			d.evicted = c.use(e)

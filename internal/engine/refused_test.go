@@ -131,6 +131,42 @@ func TestTheUsersOwnBackOffGrowsFrom1SecondTo30(t *testing.T) {
 	}
 }
 
+// TestAnErrorOfTheUsersOwnBackOffSaysWhenThatIsOver, and not when the source's is.
+func TestAnErrorOfTheUsersOwnBackOffSaysWhenThatIsOver(t *testing.T) {
+	for name, ask := range map[string]func(ctx context.Context, c *engine.Cache) error{
+		"Refresh": func(ctx context.Context, c *engine.Cache) error {
+			_, err := c.Refresh(ctx, ref("db"))
+			return err
+		},
+		"Invalidate": func(ctx context.Context, c *engine.Cache) error {
+			if err := c.Invalidate(ref("db")); err != nil {
+				return err
+			}
+			_, err := c.Get(ctx, ref("db"))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving()
+				s.fail(secret.ErrAccessDenied)
+				c := open(t, s, engine.Config{Backoff: every(time.Minute)})
+				for range 2 { // refused; from now on by the user's own back-off of 2 s
+					_ = ask(t.Context(), c)
+					time.Sleep(time.Second)
+				}
+				calls := s.count()
+				failed, ok := errors.AsType[*secret.Error](ask(t.Context(), c))
+				if !ok || !errors.Is(failed, secret.ErrAccessDenied) || failed.RetryIn != time.Second {
+					t.Errorf("%v, in %v", failed, failed.RetryIn)
+				}
+				wantErr(t, c, "db", secret.ErrAccessDenied)
+				wantCalls(t, s, calls)
+			})
+		})
+	}
+}
+
 // TestAnInvalidateWaitsForNoMoreThanItsOwnBackOff in a cache whose own delay is longer, though
 // the last good value is read all the while.
 func TestAnInvalidateWaitsForNoMoreThanItsOwnBackOff(t *testing.T) {

@@ -99,13 +99,17 @@ func (s *Snapshot) Value(ctx context.Context) (Value, error) {
 	return v, nil
 }
 
-// Payload returns the Payload of Value.
+// Payload returns the Payload of Value. [Cache.Close] waits for the hook.
 func (s *Snapshot) Payload(ctx context.Context) (Payload, error) {
 	c := s.Cache()
 	h := c.cfg.Hook
 	if h == nil {
 		return s.payload, nil
 	}
+	if !c.enter() {
+		return Payload{}, &Error{Ref: s.Ref(), Err: ErrClosed}
+	}
+	defer c.running.Done()
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -123,7 +127,7 @@ func (s *Snapshot) Payload(ctx context.Context) (Payload, error) {
 		case c.done.Err() != nil:
 			err = ErrClosed
 		case ctx.Err() != nil:
-			err = fmt.Errorf("%w: %w", err, ctx.Err())
+			err = fmt.Errorf("%w: %w", err, ended(ctx))
 		}
 		return Payload{}, &Error{Ref: s.Ref(), Err: err}
 	}
@@ -175,7 +179,7 @@ func (s *Snapshot) State() (expired bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e := s.entry
-	expired = s.invalid || now.since(s.at) >= c.cfg.TTL
+	expired = !c.policy.isGood(s.invalid, now.since(s.at))
 	switch f := e.failure(); {
 	case f != nil:
 		return expired, f.err
@@ -256,20 +260,6 @@ func keptBy(owner *Owner, m *Memo) Kept {
 		}
 	}
 	return nil
-}
-
-// Go runs f in a goroutine that [Cache.Close] waits for, and reports whether it
-// did: not if the Cache is closed. Handles derive and decode by it what several
-// readers wait for.
-func (s *Snapshot) Go(f func()) bool {
-	c := s.Cache()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return false
-	}
-	c.running.Go(f)
-	return true
 }
 
 // Observe reports an event to the cache's Observer, if there is one. Handles

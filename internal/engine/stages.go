@@ -11,10 +11,13 @@ import (
 // moveStages expires the other stages of a secret of which one has moved to another version,
 // under each spelling of its ID: Secrets Manager moves AWSCURRENT and AWSPREVIOUS in one
 // step. It also expires what is being fetched, which may have been read before the move.
-// Pinned versions are left alone. If s was fetched because another stage had moved, that stage
-// is expired only if it may have moved once more since: it has the version of s, or it was
-// fetched more than a second before s. Called with mu held, for a fetch f that brought s.
-func (c *Cache) moveStages(s *Snapshot, f *fetch) {
+// Pinned versions are left alone. Called with mu held, for a fetch f that brought s in place of
+// the version from.
+//
+// If s was fetched because another stage had moved, that stage may have moved once more since.
+// There is no need to look only if s is AWSPREVIOUS, and is what AWSCURRENT was until a second
+// ago at most.
+func (c *Cache) moveStages(s *Snapshot, f *fetch, from string) {
 	ref, v := s.Ref(), s.details.value(s.entry.id())
 	if ref.VersionID != "" || ref.Stage != DefaultStage && ref.Stage != previousStage {
 		return
@@ -23,30 +26,34 @@ func (c *Cache) moveStages(s *Snapshot, f *fetch) {
 		if e == nil || e.ref().Stage == ref.Stage {
 			return false
 		}
+		if ref.Stage != previousStage || !f.invalidation.isMove || f.invalidation.from != v.VersionID || e.inFlight() != nil {
+			return true
+		}
 		at := e.snap.Load()
-		return !f.wasMoved || e.inFlight() != nil ||
-			at != nil && (at.VersionID() == v.VersionID || f.began.since(at.at) > time.Second)
+		return at != nil && (at.VersionID() == v.VersionID || f.began.since(at.at) > time.Second)
 	}
 	ids := spellings(ref.ID, v)
 	for _, id := range ids {
 		if e := c.known(c.resolve(Ref{ID: id})); isOther(e) {
-			c.move(e)
+			c.move(e, from)
 		}
 	}
 	for held := range c.staged {
 		if e := held.Value(); isOther(e) && isSame(e, ids, v) {
-			c.move(e)
+			c.move(e, from)
 		}
 	}
 }
 
+// arnSuffix is the length of what an ARN has behind the name: a hyphen and six characters.
+const arnSuffix = 7
+
 const previousStage = "AWSPREVIOUS"
 
-// move expires e because another stage of its secret has moved.
-func (c *Cache) move(e *Entry) {
+// move expires e because another stage of its secret, which had the version from, has moved.
+func (c *Cache) move(e *Entry, from string) {
 	if e.snap.Load() != nil || e.inFlight() != nil {
-		e.invalidate(c.now())
-		e.past.moved = true
+		e.invalidate(c.now(), invalidation{isMove: true, from: from})
 		c.notify(e.key)
 	}
 }

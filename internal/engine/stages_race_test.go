@@ -107,6 +107,40 @@ func TestASecondMoveIsSeenByBothStages(t *testing.T) {
 	})
 }
 
+// TestTwoMovesWithinASecondAreSeenByBothStages, whichever of them is refreshed first.
+func TestTwoMovesWithinASecondAreSeenByBothStages(t *testing.T) {
+	for name, first := range map[string]secret.Ref{"AWSCURRENT first": ref("db"), "AWSPREVIOUS first": previousOf("db")} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := &staging{service: serving(), version: 1}
+				c := open(t, s, engine.Config{NoRefreshAhead: true})
+				wantStages(t, c, "k1", "k0")
+				time.Sleep(time.Minute)
+				s.rotate(nil)
+				if _, err := c.Refresh(t.Context(), first); err != nil {
+					t.Fatal(err)
+				}
+				s.rotate(nil)
+				s.rotate(nil)
+				for range 2 { // each follows the other
+					for _, ref := range []secret.Ref{ref("db"), previousOf("db")} {
+						if _, err := c.Get(t.Context(), ref); err != nil {
+							t.Fatal(err)
+						}
+						time.Sleep(100 * time.Millisecond)
+					}
+				}
+				time.Sleep(time.Second)
+				wantStages(t, c, "k4", "k3")
+				calls := s.count()
+				time.Sleep(time.Minute)
+				wantStages(t, c, "k4", "k3")
+				wantCalls(t, s.service, calls)
+			})
+		})
+	}
+}
+
 // TestStagesThatWereEvictedTakeNoMemory: also if none of the secrets ever moves.
 func TestStagesThatWereEvictedTakeNoMemory(t *testing.T) {
 	s := serving()

@@ -112,8 +112,12 @@ func TestTheStagesOfASecretMoveTogether(t *testing.T) {
 									wantEntry(t, pinned, "k0")
 									time.Sleep(10 * time.Millisecond)
 								}
-								if n := s.fetches(); n != 2 {
-									t.Errorf("the move took %d fetches, want one for each stage", n)
+								want := 2
+								if refreshed == "AWSPREVIOUS" {
+									want = 3 // it may have moved once more before AWSCURRENT was fetched
+								}
+								if n := s.fetches(); n != want {
+									t.Errorf("the move took %d fetches, want %d", n, want)
 								}
 							}
 						})

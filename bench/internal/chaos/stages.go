@@ -33,8 +33,8 @@ func (r *run) historyOf(h *handle) history {
 }
 
 // moves notes that the cache has seen a stage move: so the other stage counts as invalidated
-// since the fetch ended that saw it. That is not sure if the fetch was itself made because the
-// other stage had moved, a moment before.
+// since the fetch ended that saw it. That is not sure of AWSCURRENT if the fetch was itself made
+// because that had moved, a moment before.
 func (r *run) moves(e hook.Rotated) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -48,7 +48,7 @@ func (r *run) moves(e hook.Rotated) {
 	}
 	k := r.knownOf(other)
 	had := k.lastGood()
-	follows := seen.mayFollow && had != nil && r.arrived(had).to(seen.began) <= time.Second
+	follows := e.Stage == previous && seen.mayFollow && had != nil && r.arrived(had).to(seen.began) <= time.Second
 	in := invalidated{began: seen.ended, ended: r.moment(), isMove: true, isUnsure: follows}
 	k.last = in
 	k.invalidated = append(k.invalidated, in)

@@ -40,11 +40,11 @@ const perSecret = 128 << 10
 // below its default, since the file may be of a time when MaxSize was larger.
 func maxFile(maxSize int) int64 { return int64(max(maxSize, DefaultMaxSize)) * perSecret }
 
-// backupInterval keeps two writes apart.
-const backupInterval = time.Second
+// sealInterval keeps two writes apart.
+const sealInterval = time.Second
 
-// A backup keeps the values of a Cache in a file.
-type backup struct {
+// A sealedFile keeps the values of a Cache in a file.
+type sealedFile struct {
 	file    *sealed.File
 	writer  uint64             // drawn: the Cache, for what it writes
 	reads   singleflight.Group // of restore: many secrets may be looked for at a time
@@ -52,13 +52,13 @@ type backup struct {
 
 	outdated bool             // something is not in the file yet; guarded by Cache.mu
 	untried  bool             // it was outdated since the last try to write; guarded by Cache.mu
-	busy     bool             // keepBackup runs; guarded by Cache.mu
+	busy     bool             // keepSealed runs; guarded by Cache.mu
 	refused  map[Ref]*refusal // refusals that are not in the file yet; guarded by Cache.mu
 }
 
-// openBackup returns the backup that cfg asks for, or nil if it asks for none. It fails if
+// openSealed returns the file that cfg asks for, or nil if it asks for none. It fails if
 // the file can't be written.
-func openBackup(cfg Config) (*backup, error) {
+func openSealed(cfg Config) (*sealedFile, error) {
 	if cfg.SealedFile == nil {
 		return nil, nil
 	}
@@ -69,27 +69,27 @@ func openBackup(cfg Config) (*backup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: WithSealedFile: %w: %w", ErrInvalidConfig, ErrSealedFile, err)
 	}
-	return &backup{file: file, writer: world.Uint64(), writing: make(chan struct{}, 1)}, nil
+	return &sealedFile{file: file, writer: world.Uint64(), writing: make(chan struct{}, 1)}, nil
 }
 
-// outdateBackup notes that there is something to be written. Called with mu held.
-func (c *Cache) outdateBackup() {
-	b := c.backup
+// outdateSealed notes that there is something to be written. Called with mu held.
+func (c *Cache) outdateSealed() {
+	b := c.sealed
 	if b == nil {
 		return
 	}
 	b.outdated, b.untried = true, true
 	if !b.busy {
 		b.busy = true
-		c.running.Go(c.keepBackup)
+		c.running.Go(c.keepSealed)
 	}
 }
 
-// keepBackup writes the file until there is nothing new. It does not repeat a write that
+// keepSealed writes the file until there is nothing new. It does not repeat a write that
 // failed: the next news or Close does.
-func (c *Cache) keepBackup() {
-	for c.writeBackup(false) {
-		timer := time.NewTimer(backupInterval)
+func (c *Cache) keepSealed() {
+	for c.writeSealed(false) {
+		timer := time.NewTimer(sealInterval)
 		select {
 		case <-timer.C:
 		case <-c.done.Done(): // and Close has written
@@ -99,10 +99,10 @@ func (c *Cache) keepBackup() {
 	}
 }
 
-// writeBackup writes the file, or tries to, if there is something new, or, if it is the last
+// writeSealed writes the file, or tries to, if there is something new, or, if it is the last
 // time, something that is not in it; and reports whether there was.
-func (c *Cache) writeBackup(last bool) bool {
-	b := c.backup
+func (c *Cache) writeSealed(last bool) bool {
+	b := c.sealed
 	b.writing <- struct{}{}
 	defer func() { <-b.writing }()
 	c.mu.Lock()
@@ -163,13 +163,13 @@ func (c *Cache) recordsOf(values []held, refused map[Ref]*refusal, now time.Time
 	defer cancel()
 	var inFile map[Ref]moment
 	if c.cfg.Hook != nil {
-		inFile = c.backup.moments()
+		inFile = c.sealed.moments()
 	}
 	records := make([]record, 0, len(values)+len(refused))
 	for _, h := range values {
 		r := recordOf(h.snap.Ref())
 		r.ARN, r.Refused, r.held = h.snap.Metadata().ARN, h.refusal, true
-		if last, has := inFile[r.ref()]; h.refusal.lastGone() == nil && (!has || c.backup.momentOf(h.snap).after(last, now)) {
+		if last, has := inFile[r.ref()]; h.refusal.lastGone() == nil && (!has || c.sealed.momentOf(h.snap).after(last, now)) {
 			r.Value = c.derive(ctx, h.snap)
 		}
 		records = append(records, r)
@@ -191,7 +191,7 @@ func (c *Cache) derive(ctx context.Context, s *Snapshot) *stored {
 	if err != nil {
 		return nil
 	}
-	return c.backup.storedOf(s, v)
+	return c.sealed.storedOf(s, v)
 }
 
 // toEnd runs f, which calls the user's code, in a goroutine of its own, so that

@@ -18,7 +18,7 @@ const soon = time.Minute
 
 // write brings the file up to date with what this Cache knows, and leaves there what others
 // know. It clears the payloads.
-func (b *backup) write(known []record, most int, now time.Time) error {
+func (b *sealedFile) write(known []record, most int, now time.Time) error {
 	defer clearPayloads(known)
 	old, err := b.read()
 	defer clearPayloads(old.Records)

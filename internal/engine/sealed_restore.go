@@ -10,14 +10,14 @@ import (
 
 // restore looks into the file for the secret whose fetch failed, if nothing is known of
 // it and the source could not answer.
-func (c *Cache) restore(e *Entry, t *trip) (events []hook.Event) {
-	if c.backup == nil || e.snap.Load() != nil || !isOutage(t.fail) {
+func (c *Cache) restore(e *Entry, t *outcome) (events []hook.Event) {
+	if c.sealed == nil || e.snap.Load() != nil || !isOutage(t.fail) {
 		return nil
 	}
-	values, err := c.readBackup()
+	values, err := c.readSealed()
 	if err != nil {
 		t.fail = fmt.Errorf("%w; %w", t.fail, err)
-		return []hook.Event{hook.SealedFileFailed{Path: c.backup.file.Path(), Err: err}}
+		return []hook.Event{hook.SealedFileFailed{Path: c.sealed.file.Path(), Err: err}}
 	}
 	v, has := values[t.ref]
 	if !has {
@@ -38,15 +38,15 @@ func (c *Cache) restore(e *Entry, t *trip) (events []hook.Event) {
 
 // transformKept is transform for a value of the file, in a goroutine of its own: a hook that
 // ignores its context, or ends its goroutine, does not keep the fetch from ending.
-func (c *Cache) transformKept(t *trip, v *Value) error {
+func (c *Cache) transformKept(t *outcome, v *Value) error {
 	result := make(chan error, 2)
 	c.running.Go(func() {
 		err := errBrokenOff
-		inTime := c.limit(func() {
+		w := c.watch(func() {
 			result <- c.lateError("can't answer, and the hook has not returned, though its context has ended")
 		})
 		defer func() {
-			inTime()
+			w.stop()
 			result <- err
 		}()
 		timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
@@ -79,7 +79,7 @@ func (c *Cache) restoreEarly(ctx context.Context, f *fetch) <-chan time.Time {
 // restoreMeanwhile is restoreEarly in a goroutine of its own.
 func (c *Cache) restoreMeanwhile(ctx context.Context, f *fetch) {
 	e := f.entry
-	t := &trip{fetch: &fetch{entry: e, ctx: ctx}, ref: e.ref(), fail: errSlow}
+	t := &outcome{fetch: &fetch{entry: e, ctx: ctx}, ref: e.ref(), fail: errSlow}
 	events := c.restore(e, t)
 	now := c.now()
 	c.mu.Lock()
@@ -121,7 +121,7 @@ func (c *Cache) refuseKept(e *Entry, v *kept) {
 }
 
 // values returns what the file has.
-func (b *backup) values(now time.Time) (map[Ref]kept, error) {
+func (b *sealedFile) values(now time.Time) (map[Ref]kept, error) {
 	c, err := b.read()
 	defer clearPayloads(c.Records)
 	if err != nil {
@@ -134,13 +134,13 @@ func (b *backup) values(now time.Time) (map[Ref]kept, error) {
 	return values, nil
 }
 
-// readBackup returns what the file has. Callers at the same time share one read. A disk or
+// readSealed returns what the file has. Callers at the same time share one read. A disk or
 // a sealer that hangs holds them up for one FetchTimeout.
-func (c *Cache) readBackup() (map[Ref]kept, error) {
-	read := c.backup.reads.DoChan("", func() (any, error) {
+func (c *Cache) readSealed() (map[Ref]kept, error) {
+	read := c.sealed.reads.DoChan("", func() (any, error) {
 		var values map[Ref]kept
 		err := toEnd(func() (err error) {
-			values, err = c.backup.values(time.Unix(0, c.now().wall))
+			values, err = c.sealed.values(time.Unix(0, c.now().wall))
 			return err
 		})
 		return values, err
@@ -151,7 +151,7 @@ func (c *Cache) readBackup() (map[Ref]kept, error) {
 	case r := <-read:
 		return r.Val.(map[Ref]kept), r.Err
 	case <-timer.C:
-		return nil, fmt.Errorf("%w: reading %s takes longer than FetchTimeout (%v)", ErrSealedFile, c.backup.file.Path(), c.cfg.FetchTimeout)
+		return nil, fmt.Errorf("%w: reading %s takes longer than FetchTimeout (%v)", ErrSealedFile, c.sealed.file.Path(), c.cfg.FetchTimeout)
 	}
 }
 
@@ -160,7 +160,7 @@ func (c *Cache) readBackup() (map[Ref]kept, error) {
 func (c *Cache) adopt(e *Entry, v *kept, now instant) (evicted *Snapshot) {
 	s := &Snapshot{entry: e, at: instant{wall: v.FetchedAt.UnixNano()}, invalid: true}
 	switch {
-	case v.moment.writer == c.backup.writer:
+	case v.moment.writer == c.sealed.writer:
 		s.number, s.at.mono = v.moment.number, v.mono
 	case v.undated:
 		s.at.mono = undated
@@ -170,7 +170,7 @@ func (c *Cache) adopt(e *Entry, v *kept, now instant) (evicted *Snapshot) {
 	s.own(v.Value, nil)
 	// A failure from before the TTL of s was over is no try to refresh it. Only the wall
 	// clock tells: the file has the time of no other.
-	if f := e.failure(); f != nil && !s.isUndated() && time.Duration(f.began.wall-s.at.wall) < c.cfg.TTL {
+	if f := e.failure(); f != nil && !s.isUndated() && c.policy.isGood(false, time.Duration(f.began.wall-s.at.wall)) {
 		e.forgetTry()
 	}
 	return c.replace(e, s)

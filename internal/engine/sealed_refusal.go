@@ -101,7 +101,7 @@ func (e *refusedError) Unwrap() []error { return []error{e.last, e.refusal} }
 // recall puts the last refusal into fail, the failure of t, which has that of the failure
 // before. If there is a value that may be returned all the same, the error of fail names the
 // refusal too, for StaleIfError. Called with mu held.
-func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
+func (c *Cache) recall(t *outcome, fail *failure, hasValue bool) {
 	if t.kept != nil {
 		fail.refusal = t.kept.refusal // refuseKept has compared the two
 	}
@@ -119,7 +119,7 @@ func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
 		return
 	}
 	known := "before that, at " + r.when() + ", the source refused this secret"
-	if c.backup != nil && r.Writer != c.backup.writer {
+	if c.sealed != nil && r.Writer != c.sealed.writer {
 		known = "the sealed file remembers that the source refused this secret at " + r.when()
 	}
 	fail.err.Err = &refusedError{t.fail, known, r.Kinds.cause()}
@@ -127,7 +127,7 @@ func (c *Cache) recall(t *trip, fail *failure, hasValue bool) {
 
 // noteRefusal has the next write put a refusal into the file. Called with mu held.
 func (c *Cache) noteRefusal(ref Ref, r *refusal) {
-	b := c.backup
+	b := c.sealed
 	if b == nil {
 		return
 	}
@@ -142,5 +142,5 @@ func (c *Cache) noteRefusal(ref Ref, r *refusal) {
 		}
 	}
 	b.refused[ref] = r
-	c.outdateBackup()
+	c.outdateSealed()
 }

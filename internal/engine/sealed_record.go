@@ -53,7 +53,7 @@ func recordOf(ref Ref) record { return record{ID: ref.ID, Stage: ref.Stage, Pinn
 func (v *stored) moment() moment { return moment{v.FetchedAt, v.Writer, v.Number} }
 
 // storedOf returns what the file is to have of a Snapshot.
-func (b *backup) storedOf(s *Snapshot, v Value) *stored {
+func (b *sealedFile) storedOf(s *Snapshot, v Value) *stored {
 	m := b.momentOf(s)
 	of := &stored{
 		Payload: v.Payload.Bytes(), Binary: v.Payload.IsBinary(), Name: v.Name, VersionID: v.VersionID,
@@ -74,7 +74,7 @@ type moment struct {
 }
 
 // momentOf returns when a Snapshot was fetched: by this Cache, unless it has no number.
-func (b *backup) momentOf(s *Snapshot) moment {
+func (b *sealedFile) momentOf(s *Snapshot) moment {
 	m := moment{wall: time.Unix(0, s.at.wall)}
 	if s.number != 0 {
 		m.writer, m.number = b.writer, s.number
@@ -122,7 +122,7 @@ type kept struct {
 
 // keptBy returns what a record says. If the file was written in the future, the clock was
 // set back since, and even a fetch that seems to lie in the past is undated.
-func (b *backup) keptBy(r *record, written, now time.Time) kept {
+func (b *sealedFile) keptBy(r *record, written, now time.Time) kept {
 	k := kept{refusal: r.Refused}
 	v := r.Value
 	if v == nil {
@@ -141,7 +141,7 @@ func (b *backup) keptBy(r *record, written, now time.Time) kept {
 var errNoRecords = errors.New("it holds no list of values; remove it, and the next write makes a new one")
 
 // read returns what the file has; nothing if there is none.
-func (b *backup) read() (content, error) {
+func (b *sealedFile) read() (content, error) {
 	plain, err := b.file.Read()
 	defer clear(plain)
 	switch {
@@ -160,7 +160,7 @@ func (b *backup) read() (content, error) {
 }
 
 // moments returns when the values in the file were fetched; nothing if it can't be read.
-func (b *backup) moments() map[Ref]moment {
+func (b *sealedFile) moments() map[Ref]moment {
 	c, _ := b.read()
 	defer clearPayloads(c.Records)
 	moments := make(map[Ref]moment, len(c.Records))

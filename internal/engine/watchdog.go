@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// A watchdog bounds a call of the user's code, which has FetchTimeout. A call that takes longer
+// is abandoned: it counts among those that have not returned, and late is called.
+type watchdog struct {
+	c       *Cache
+	late    func()
+	timer   *time.Timer
+	stopped int  // how often more than told to go on; guarded by Cache.mu
+	isLate  bool // guarded by Cache.mu
+}
+
+// watch begins to watch a call that begins now.
+func (c *Cache) watch(late func()) *watchdog {
+	w := &watchdog{c: c, late: late, stopped: 1}
+	w.timer = time.AfterFunc(math.MaxInt64, w.abandon)
+	w.goOn()
+	return w
+}
+
+func (w *watchdog) abandon() {
+	c := w.c
+	c.mu.Lock()
+	isLate := w.stopped == 0 && !w.isLate && !c.closed
+	if isLate {
+		w.isLate = true
+		c.abandoned++
+		c.running.Add(1)
+	}
+	c.mu.Unlock()
+	if isLate {
+		defer c.running.Done()
+		w.late()
+	}
+}
+
+// stop is for a call that has ended, or waits for what is no fault of the user's code. It
+// reports whether the call was not abandoned.
+func (w *watchdog) stop() (inTime bool) {
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	w.timer.Stop()
+	w.stopped++
+	if !w.isLate {
+		return true
+	}
+	w.isLate = false
+	w.c.abandoned--
+	return false
+}
+
+// goOn gives the call FetchTimeout anew, once after each stop.
+func (w *watchdog) goOn() {
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	if w.stopped--; w.stopped == 0 {
+		w.timer.Reset(w.c.late())
+	}
+}
+
+// grace is how long after FetchTimeout a source may return. After that its call is
+// abandoned.
+const grace = 100 * time.Millisecond
+
+// late returns after how long a call that has FetchTimeout is abandoned.
+func (c *Cache) late() time.Duration { return min(c.cfg.FetchTimeout, math.MaxInt64-grace) + grace }
+
+// lateError returns an error that names the source, and says that it or the hook is late.
+func (c *Cache) lateError(what string) error {
+	return fmt.Errorf("%w after %v: the source (a %T) %s", ErrTimeout, c.cfg.FetchTimeout, c.source, what)
+}
+
+// tooManyAbandoned returns an error if so many calls of the source never returned that no
+// more are made.
+func (c *Cache) tooManyAbandoned() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.abandoned < maxRequests {
+		return nil
+	}
+	return fmt.Errorf("%w: %d calls of the source (a %T) have not returned, though their contexts have ended; it must return when its context does",
+		ErrUnavailable, c.abandoned, c.source)
+}
