@@ -87,11 +87,11 @@ func TestAHookThatFailsForANewVersionLeavesTheLastGood(t *testing.T) {
 		wantGet(t, handle, 1)
 		source.put("k", "2")
 		h.refused.Store("v2")
-		if _, err := handle.Refresh(t.Context()); !errors.Is(err, cache.ErrHook) {
+		if _, err := handle.Refresh(t.Context()); !errors.Is(err, secret.ErrHook) {
 			t.Errorf("Refresh: %v", err)
 		}
 		wantGet(t, handle, 1)
-		if _, info, _ := handle.GetWithInfo(t.Context()); info.VersionID != "v1" || !errors.Is(info.DecodeErr, cache.ErrHook) {
+		if _, info, _ := handle.GetWithInfo(t.Context()); info.VersionID != "v1" || !errors.Is(info.DecodeErr, secret.ErrHook) {
 			t.Errorf("info: %+v", info)
 		}
 		h.refused.Store("")

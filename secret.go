@@ -50,7 +50,7 @@ var (
 	ErrClosed         = cache.ErrClosed
 	ErrNilCache       = cache.ErrNilCache
 	ErrPanic          = cache.ErrPanic
-	ErrHook           = cache.ErrHook
+	ErrHook           = secret.ErrHook
 	ErrSealedFile     = cache.ErrSealedFile
 
 	// ErrZeroHandle: a handle was used that New or NewByID did not make.

@@ -16,6 +16,4 @@ var (
 	ErrPanic = engine.ErrPanic
 	// ErrSealedFile: the sealed file could not be read or written.
 	ErrSealedFile = engine.ErrSealedFile
-	// ErrHook: the hook did not transform the secret.
-	ErrHook = engine.ErrHook
 )

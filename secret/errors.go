@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
 // A caller branches on these with errors.Is. A Source sorts the service's
@@ -34,10 +37,49 @@ var (
 
 	// ErrInvalidRef: the ID, stage or version ID can't name a secret.
 	ErrInvalidRef = errors.New("invalid secret reference")
+	// ErrHook: the hook did not transform the secret.
+	ErrHook = errors.New("hook failed")
 	// ErrNotAsked: a FetchMany made no request about this secret, since its caller has given
 	// up. Others that wait for the secret fetch it by themselves.
 	ErrNotAsked = errors.New("no request was made")
 )
+
+// classes are the words of Class. An outage comes first: its error may also wrap what the
+// source said of the secret before.
+var classes = []struct {
+	err  error
+	word string
+}{
+	{ErrThrottled, "throttled"},
+	{ErrTimeout, "timeout"},
+	{ErrUnavailable, "unavailable"},
+	{ErrNotFound, "not_found"},
+	{ErrDeleted, "deleted"},
+	{ErrAccessDenied, "access_denied"},
+	{ErrDecryption, "decryption"},
+	{ErrInvalidRequest, "invalid_request"},
+	{ErrInvalidRef, "invalid_ref"},
+	{ErrHook, "hook"},
+	{guard.ErrPanic, "panic"},
+	{context.DeadlineExceeded, "deadline"},
+	{context.Canceled, "canceled"},
+}
+
+// Class returns one word for the kind of err, for a label of a metric or a key of a log:
+// throttled, timeout, unavailable, not_found, deleted, access_denied, decryption,
+// invalid_request, invalid_ref, hook, panic, deadline or canceled, after the sentinels of this
+// package; "other" for any other error, and "" for nil.
+func Class(err error) string {
+	if err == nil {
+		return ""
+	}
+	for _, c := range classes {
+		if errors.Is(err, c.err) {
+			return c.word
+		}
+	}
+	return "other"
+}
 
 // An Error is what a Cache and a handle return: which secret could not be
 // had, why, and when it is asked for again. It holds no secret. Many callers may

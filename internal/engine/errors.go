@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // Package cache has these errors under the same names, and explains them.
@@ -13,5 +14,5 @@ var (
 	ErrNilCache      = errors.New("cache is nil or was not made by cache.New")
 	ErrPanic         = guard.ErrPanic
 	ErrSealedFile    = errors.New("sealed file can't be used")
-	ErrHook          = errors.New("hook failed")
+	ErrHook          = secret.ErrHook
 )

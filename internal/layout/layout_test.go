@@ -71,7 +71,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		"":                  {"backoff", "codec", "cache", "hook", "secret", "source", "source/awssm"},
 		"codec":             {},
 		"backoff":           {},
-		"hook":              {},
+		"hook":              {"secret"},
 		"secrettest":        {"cache", "source/awssm"},
 		"rejected":          {},
 		"secret":            {},

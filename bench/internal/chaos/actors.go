@@ -292,7 +292,7 @@ func (r *run) steady(jumped, at time.Duration) bool {
 // class is what the trace shows of an error, whose text may hold what is drawn elsewhere.
 func class(err error) string {
 	for _, e := range []error{
-		cache.ErrClosed, context.Canceled, context.DeadlineExceeded, cache.ErrPanic, cache.ErrHook, secret.ErrTimeout, secret.ErrUnavailable,
+		cache.ErrClosed, context.Canceled, context.DeadlineExceeded, cache.ErrPanic, secret.ErrHook, secret.ErrTimeout, secret.ErrUnavailable,
 		secret.ErrThrottled, secret.ErrAccessDenied, secret.ErrDecryption, secret.ErrDeleted, secret.ErrNotFound, codec.ErrMissingKey,
 		typedsecret.ErrRejected,
 	} {

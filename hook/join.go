@@ -1,0 +1,27 @@
+package hook
+
+import "context"
+
+// Join returns an Observer that tells each of observers of every event, in their order: logs and
+// metrics, say. Nil ones are left out. If one panics, the others are told all the same, and the
+// panic goes on after that.
+func Join(observers ...Observer) Observer {
+	var all joined
+	for _, o := range observers {
+		if o != nil {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+type joined []Observer
+
+// Observe implements [Observer].
+func (all joined) Observe(ctx context.Context, e Event) {
+	if len(all) == 0 {
+		return
+	}
+	defer all[1:].Observe(ctx, e) // also if the first one panics
+	all[0].Observe(ctx, e)
+}

@@ -1,0 +1,115 @@
+package hook
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/typedsecret/typedsecret/secret"
+)
+
+// Log returns an Observer that writes events to l, one line an event, with the same keys for all:
+// secret, stage and version say which secret; err, class (one word, see [secret.Class]), took, retry_in,
+// age and from say what happened. No line holds secret bytes.
+//
+// The levels are those that an operator needs. A first failure of a secret warns; the failures
+// that follow are Debug, so a long outage does not repeat itself each second. The first fetch
+// that succeeds after it is Info and says how long the failures lasted, as down_for. A rotation
+// is Info; a version that does not decode, a refused credential and a sealed file that can't be
+// used warn; a fetch and an eviction are Debug. A stale value warns once, until a fetch succeeds.
+//
+// What Log remembers is one entry for each secret that fails, until it succeeds or 1,024 others
+// fail.
+func Log(l *slog.Logger) Observer {
+	return &logger{to: l, failing: map[Secret]*failing{}}
+}
+
+// maxFailing bounds what a logger remembers.
+const maxFailing = 1024
+
+type logger struct {
+	to *slog.Logger
+
+	mu      sync.Mutex // guards failing
+	failing map[Secret]*failing
+}
+
+// failing is what is known of a secret that can't be fetched.
+type failing struct {
+	since   time.Time
+	isStale bool // that was said
+}
+
+// Observe implements [Observer].
+func (l *logger) Observe(ctx context.Context, e Event) {
+	switch e := e.(type) {
+	case Fetched:
+		if f := l.recover(e.Secret); f != nil {
+			l.write(ctx, slog.LevelInfo, "secret is fetched again", e.Secret, slog.Duration("down_for", time.Since(f.since)), slog.Duration("took", e.Took))
+			return
+		}
+		l.write(ctx, slog.LevelDebug, "secret fetched", e.Secret, slog.Duration("took", e.Took))
+	case Rotated:
+		l.write(ctx, slog.LevelInfo, "secret rotated", e.Secret, slog.String("from", e.From))
+	case FetchFailed:
+		level := slog.LevelDebug
+		if l.fail(e.Secret, false) {
+			level = slog.LevelWarn
+		}
+		l.write(ctx, level, "secret can't be fetched", e.Secret, slog.String("class", secret.Class(e.Err)), slog.Any("err", e.Err),
+			slog.Int("failures", e.Failures), slog.Duration("retry_in", e.RetryIn), slog.Duration("took", e.Took))
+	case ServedStale:
+		level := slog.LevelDebug
+		if l.fail(e.Secret, true) {
+			level = slog.LevelWarn
+		}
+		l.write(ctx, level, "secret is stale", e.Secret, slog.Duration("age", e.Age), slog.String("class", secret.Class(e.Err)), slog.Any("err", e.Err))
+	case DecodeFailed:
+		l.write(ctx, slog.LevelWarn, "version does not decode", e.Secret, slog.String("class", secret.Class(e.Err)), slog.Any("err", e.Err))
+	case Rejected:
+		l.write(ctx, slog.LevelWarn, "credential was rejected", e.Secret)
+	case SealedFileFailed:
+		l.to.LogAttrs(ctx, slog.LevelWarn, "sealed file can't be used", slog.String("path", e.Path), slog.Any("err", e.Err))
+	case Evicted:
+		l.write(ctx, slog.LevelDebug, "secret evicted", e.Secret)
+	}
+}
+
+func (l *logger) write(ctx context.Context, level slog.Level, message string, s Secret, attrs ...slog.Attr) {
+	if !l.to.Enabled(ctx, level) {
+		return
+	}
+	about := []slog.Attr{slog.String("secret", s.ID), slog.String("stage", s.Stage), slog.String("version", s.VersionID)}
+	l.to.LogAttrs(ctx, level, message, append(about, attrs...)...)
+}
+
+// fail notes that s fails, and reports whether that is news.
+func (l *logger) fail(s Secret, isStale bool) (news bool) {
+	s.VersionID = ""
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.failing[s]
+	switch {
+	case f == nil:
+		if len(l.failing) >= maxFailing {
+			clear(l.failing) // the next failure of each is told again
+		}
+		l.failing[s] = &failing{since: time.Now(), isStale: isStale}
+		return true
+	case isStale && !f.isStale:
+		f.isStale = true
+		return true
+	}
+	return false
+}
+
+// recover returns what was known of s if it failed, and forgets it.
+func (l *logger) recover(s Secret) *failing {
+	s.VersionID = ""
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.failing[s]
+	delete(l.failing, s)
+	return f
+}

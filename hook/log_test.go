@@ -1,0 +1,129 @@
+package hook_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/secret"
+)
+
+// textLog returns a logger without the time, which writes to w.
+func textLog(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+}
+
+var db = hook.Secret{ID: "prod/db", Stage: "AWSCURRENT", VersionID: "v2"}
+
+func TestALongOutageIsAFewLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		o := hook.Log(textLog(&out, slog.LevelInfo))
+		down := hook.Secret{ID: db.ID, Stage: db.Stage}
+		for i := range 100 {
+			o.Observe(t.Context(), hook.FetchFailed{Secret: down, Err: secret.ErrUnavailable, Failures: i + 1, RetryIn: time.Second})
+			o.Observe(t.Context(), hook.ServedStale{Secret: db, Age: time.Hour, Err: secret.ErrUnavailable})
+			time.Sleep(time.Second)
+		}
+		o.Observe(t.Context(), hook.Fetched{Secret: db, Took: time.Millisecond})
+		o.Observe(t.Context(), hook.Fetched{Secret: db, Took: time.Millisecond})
+		o.Observe(t.Context(), hook.FetchFailed{Secret: down, Err: secret.ErrThrottled, Failures: 1})
+		want := `level=WARN msg="secret can't be fetched" secret=prod/db stage=AWSCURRENT version="" class=unavailable err="service unavailable" failures=1 retry_in=1s took=0s
+level=WARN msg="secret is stale" secret=prod/db stage=AWSCURRENT version=v2 age=1h0m0s class=unavailable err="service unavailable"
+level=INFO msg="secret is fetched again" secret=prod/db stage=AWSCURRENT version=v2 down_for=1m40s took=1ms
+level=WARN msg="secret can't be fetched" secret=prod/db stage=AWSCURRENT version="" class=throttled err=throttled failures=1 retry_in=0s took=0s
+`
+		if out.String() != want {
+			t.Errorf("got\n%s", &out)
+		}
+	})
+}
+
+func TestEachEventIsOneLineWithTheSameKeys(t *testing.T) {
+	var out bytes.Buffer
+	o := hook.Log(textLog(&out, slog.LevelDebug))
+	events := []hook.Event{
+		hook.Fetched{Secret: db}, hook.Rotated{Secret: db, From: "v1"}, hook.FetchFailed{Secret: db}, hook.ServedStale{Secret: db},
+		hook.Evicted{Secret: db}, hook.DecodeFailed{Secret: db}, hook.Rejected{Secret: db},
+	}
+	for _, e := range events {
+		o.Observe(t.Context(), e)
+	}
+	o.Observe(t.Context(), hook.SealedFileFailed{Path: "/p", Err: errors.New("x")})
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != len(events)+1 {
+		t.Fatalf("%d lines of %d events", len(lines), len(events)+1)
+	}
+	for _, line := range lines[:len(events)] {
+		if !strings.Contains(line, " secret=prod/db stage=AWSCURRENT version=v2") {
+			t.Error(line)
+		}
+	}
+}
+
+func TestWhatLogRemembersIsBounded(t *testing.T) {
+	var out bytes.Buffer
+	o := hook.Log(textLog(&out, slog.LevelWarn))
+	for round := range 2 {
+		for i := range 3000 {
+			o.Observe(t.Context(), hook.FetchFailed{Secret: hook.Secret{ID: fmt.Sprint(i)}})
+		}
+		if n := strings.Count(out.String(), "\n"); n != 3000*(round+1) {
+			t.Errorf("%d lines after round %d", n, round)
+		}
+	}
+}
+
+type panics struct{}
+
+func (panics) Observe(context.Context, hook.Event) { panic("boom") }
+
+func TestJoinTellsAll(t *testing.T) {
+	var got []string
+	named := func(name string) hook.Observer {
+		return hook.ObserverFunc(func(context.Context, hook.Event) { got = append(got, name) })
+	}
+	hook.Join(named("a"), nil, named("b")).Observe(t.Context(), hook.Evicted{})
+	hook.Join().Observe(t.Context(), hook.Evicted{})
+	func() {
+		defer func() { _ = recover() }()
+		hook.Join(panics{}, named("c")).Observe(t.Context(), hook.Evicted{})
+	}()
+	if s := strings.Join(got, ""); s != "abc" {
+		t.Errorf("told: %s", s)
+	}
+}
+
+func ExampleLog() {
+	o := hook.Log(textLog(exampleOutput{}, slog.LevelInfo)) // mostly hook.Log(slog.Default())
+	o.Observe(context.Background(), hook.Rotated{Secret: db, From: "v1"})
+	// Output: level=INFO msg="secret rotated" secret=prod/db stage=AWSCURRENT version=v2 from=v1
+}
+
+// exampleOutput is where an Example's output is read.
+type exampleOutput struct{}
+
+func (exampleOutput) Write(b []byte) (int, error) { return fmt.Print(string(b)) }
+
+func ExampleJoin() {
+	say := func(name string) hook.Observer {
+		return hook.ObserverFunc(func(_ context.Context, e hook.Event) { fmt.Printf("%s: %T\n", name, e) })
+	}
+	hook.Join(say("logs"), say("metrics")).Observe(context.Background(), hook.Evicted{})
+	// Output:
+	// logs: hook.Evicted
+	// metrics: hook.Evicted
+}
