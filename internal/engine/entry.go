@@ -118,7 +118,7 @@ type failure struct {
 	asked   int     // for how many of them the user's own Refresh or Invalidate asked
 	askedAt instant // when the last of these began
 
-	refusal *refusal // by the source, the last of them; nil: none
+	said said // by the source, since it gave the secret
 
 	told    atomic.Bool           // a stale value was returned because of it
 	refused atomic.Pointer[Error] // the error when StaleIfError refuses the value; one for all readers
@@ -150,7 +150,7 @@ func (f *failure) refuse(err error) *Error {
 func (f *failure) with(err *Error, tried bool) *failure {
 	return &failure{
 		err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried,
-		isRefusal: f.isRefusal, forced: f.forced, asked: f.asked, askedAt: f.askedAt, refusal: f.refusal,
+		isRefusal: f.isRefusal, forced: f.forced, asked: f.asked, askedAt: f.askedAt, said: f.said,
 	}
 }
 

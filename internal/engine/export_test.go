@@ -50,3 +50,9 @@ func (c *Cache) Staged() int {
 	defer c.mu.Unlock()
 	return len(c.staged)
 }
+
+// Expired returns the first result of State.
+func (s *Snapshot) Expired() bool {
+	expired, _ := s.State()
+	return expired
+}

@@ -301,10 +301,10 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 		fail.first = before.first
 		fail.count += before.count
 		fail.asked, fail.askedAt = before.asked, before.askedAt
-		fail.refusal = before.refusal
+		fail.said = before.said
 	}
 	if slow := t.slow; slow != nil {
-		fail.refusal = slow.refusal // from the sealed file
+		fail.said = slow.said // from the sealed file
 	}
 	if t.isOwn() {
 		fail.asked++

@@ -50,10 +50,10 @@ type sealedFile struct {
 	reads   singleflight.Group // of restore: many secrets may be looked for at a time
 	writing chan struct{}      // holds one while the file is read to be written
 
-	outdated bool             // something is not in the file yet; guarded by Cache.mu
-	untried  bool             // it was outdated since the last try to write; guarded by Cache.mu
-	busy     bool             // keepSealed runs; guarded by Cache.mu
-	refused  map[Ref]*refusal // refusals that are not in the file yet; guarded by Cache.mu
+	outdated bool         // something is not in the file yet; guarded by Cache.mu
+	untried  bool         // it was outdated since the last try to write; guarded by Cache.mu
+	busy     bool         // keepSealed runs; guarded by Cache.mu
+	refused  map[Ref]said // refusals that are not in the file yet; guarded by Cache.mu
 }
 
 // openSealed returns the file that cfg asks for, or nil if it asks for none. It fails if
@@ -123,7 +123,7 @@ func (c *Cache) writeSealed(last bool) bool {
 	c.mu.Lock()
 	b.outdated = b.outdated || err != nil
 	if err == nil {
-		maps.DeleteFunc(b.refused, func(ref Ref, r *refusal) bool { return refused[ref] == r })
+		maps.DeleteFunc(b.refused, func(ref Ref, s said) bool { return refused[ref] == s })
 	}
 	c.mu.Unlock()
 	if err != nil {
@@ -134,8 +134,8 @@ func (c *Cache) writeSealed(last bool) bool {
 
 // A held value is one in memory, and what the source said after it was fetched.
 type held struct {
-	snap    *Snapshot
-	refusal *refusal
+	snap *Snapshot
+	said said
 }
 
 // heldNow returns what the Cache holds. Called with mu held.
@@ -148,7 +148,7 @@ func (c *Cache) heldNow() []held {
 			continue
 		}
 		if f := e.failure(); f != nil {
-			h.refusal = f.refusal
+			h.said = f.said
 		}
 		all = append(all, h)
 	}
@@ -158,7 +158,7 @@ func (c *Cache) heldNow() []held {
 // recordsOf returns what the Cache knows, and derives what the hook keeps, within one
 // FetchTimeout. If it can't derive a value, the file keeps what it has of that secret. It
 // derives no value that the file has already, and none of a secret that is gone.
-func (c *Cache) recordsOf(values []held, refused map[Ref]*refusal, now time.Time) []record {
+func (c *Cache) recordsOf(values []held, refused map[Ref]said, now time.Time) []record {
 	ctx, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()
 	var inFile map[Ref]moment
@@ -168,15 +168,15 @@ func (c *Cache) recordsOf(values []held, refused map[Ref]*refusal, now time.Time
 	records := make([]record, 0, len(values)+len(refused))
 	for _, h := range values {
 		r := recordOf(h.snap.Ref())
-		r.ARN, r.Refused, r.held = h.snap.Metadata().ARN, h.refusal, true
-		if last, has := inFile[r.ref()]; h.refusal.lastGone() == nil && (!has || c.sealed.momentOf(h.snap).after(last, now)) {
+		r.ARN, r.said, r.held = h.snap.Metadata().ARN, h.said, true
+		if last, has := inFile[r.ref()]; h.said.Gone == nil && (!has || c.sealed.momentOf(h.snap).after(last, now)) {
 			r.Value = c.derive(ctx, h.snap)
 		}
 		records = append(records, r)
 	}
-	for ref, why := range refused {
+	for ref, s := range refused {
 		r := recordOf(ref)
-		r.Refused = why
+		r.said = s
 		records = append(records, r)
 	}
 	return records

@@ -51,7 +51,6 @@ type ledger struct {
 	now     time.Time
 	before  map[Ref]record
 	records map[Ref]*record
-	unheard []*record // refusals of what neither the file nor the Cache has
 }
 
 // newLedger begins with what the file has. If the file was written in the future, the clock
@@ -71,67 +70,33 @@ func newLedger(old content, writer uint64, now time.Time) *ledger {
 	return l
 }
 
-// learn adds what the Cache knows: a value, a refusal after it, or both.
+// learn adds what the Cache knows: a value, what the source said, or both.
 func (l *ledger) learn(known *record) {
-	if why := known.Refused; why != nil && why.before != nil {
-		before := *known
-		before.Value, before.Refused = nil, why.before
-		l.learn(&before)
-	}
 	r := l.records[known.ref()]
 	if r == nil {
-		if known.Value == nil && !known.held {
-			l.unheard = append(l.unheard, known)
-			return
-		}
-		r = &record{ID: known.ID, Stage: known.Stage, Pinned: known.Pinned}
+		r = &record{ID: known.ID, Stage: known.Stage, Pinned: known.Pinned, unknown: known.Value == nil && !known.held}
 		l.records[known.ref()] = r
 	}
 	r.held = r.held || known.held
-	if known.ARN != "" {
-		r.ARN = known.ARN
+	r.ARN = cmp.Or(known.ARN, r.ARN)
+	if v := known.Value; v != nil && (r.Value == nil || v.moment().after(r.Value.moment(), l.now)) {
+		r.Value = v
 	}
-	if known.Value != nil {
-		l.learnValue(r, known.Value)
-	}
-	if known.Refused != nil {
-		l.learnRefusal(r, known.Refused)
-	}
-}
-
-func (l *ledger) learnValue(r *record, v *stored) {
-	if r.Value != nil && !v.moment().after(r.Value.moment(), l.now) {
-		return // the file has it, or a later one
-	}
-	if r.Refused != nil && !v.moment().after(r.Refused.moment(), l.now) {
-		if !r.Refused.isGone() {
-			r.Value = v
-		}
-		return
-	}
-	r.Value, r.Refused = v, nil
-}
-
-func (l *ledger) learnRefusal(r *record, why *refusal) {
-	isLater := r.Refused == nil || !r.Refused.moment().after(why.moment(), l.now)
-	switch {
-	case r.Value != nil && r.Value.moment().after(why.moment(), l.now):
-	case why.isGone() && (r.Value != nil || isLater):
-		r.Value, r.Refused = nil, why
-	case r.Value != nil && isLater: // else there is nothing to be marked; if it is gone, that stays
-		r.Refused = why
-	}
+	r.said = r.said.and(known.said, l.now)
 }
 
 // close returns the records for the file: the newest values, at most as many as most, and
-// at most that many refusals of secrets without a value, or more if most is small: another
-// process that shares the file may hold the value of each.
+// at most that many secrets that are gone, or more if most is small: another process that
+// shares the file may hold the value of each.
 func (l *ledger) close(most int) []record {
+	for _, r := range l.records {
+		r.settle(l.now)
+	}
 	l.spreadDeletions()
 	var values, others []record
 	for _, r := range l.records {
 		switch {
-		case r.Value == nil && r.Refused == nil || !r.held && l.now.Sub(r.at().wall) > keptFor:
+		case r.unknown || r.Value == nil && r.Gone == nil || !r.held && l.now.Sub(r.at().wall) > keptFor:
 		case r.Value != nil:
 			values = append(values, *r)
 		default:
@@ -141,12 +106,26 @@ func (l *ledger) close(most int) []record {
 	return append(l.newest(values, most), l.newest(others, max(most, DefaultMaxSize))...)
 }
 
+// settle leaves in r what counts: the value or that the secret is gone, whichever came later,
+// and a refusal of the value.
+func (r *record) settle(now time.Time) {
+	if r.Value != nil {
+		r.said = r.said.since(r.Value.moment(), now)
+	}
+	if r.Gone != nil {
+		r.Value = nil
+	}
+	if r.Value == nil {
+		r.Refused = nil
+	}
+}
+
 // at is when r was learnt.
 func (r *record) at() moment {
 	if r.Value != nil {
 		return r.Value.moment()
 	}
-	return r.Refused.moment()
+	return r.Gone.moment()
 }
 
 func (l *ledger) newest(records []record, most int) []record {
@@ -163,32 +142,24 @@ func (l *ledger) newest(records []record, most int) []record {
 // is deleted, its other versions go too, and its records under another spelling of its ID,
 // unless they were fetched later.
 func (l *ledger) spreadDeletions() {
-	said := map[string]*record{} // by ID and ARN
-	note := func(r *record) {
+	deletions := map[string]*record{} // by ID and ARN
+	for _, r := range l.records {
+		if r.Gone == nil || r.Gone.Kinds&deleted == 0 {
+			continue
+		}
 		for _, name := range []string{r.ID, r.ARN} {
-			if last := said[name]; name != "" && (last == nil || r.Refused.moment().after(last.Refused.moment(), l.now)) {
-				said[name] = r
+			if last := deletions[name]; last == nil || r.Gone.moment().after(last.Gone.moment(), l.now) {
+				deletions[name] = r
 			}
 		}
 	}
-	for _, r := range l.records {
-		if r.Value == nil && r.Refused.isDeletion() {
-			note(r)
-		}
-	}
-	for _, r := range l.unheard {
-		if r.Refused.isDeletion() {
-			note(r)
-		}
-	}
+	delete(deletions, "") // the ARN of those that have none
 	for ref, r := range l.records {
 		for _, name := range []string{r.ID, r.ARN} {
-			by := said[name]
-			if by == nil || r.Value == nil || r.Value.moment().after(by.Refused.moment(), l.now) {
-				continue
+			if by := deletions[name]; by != nil && r.Value != nil && !r.Value.moment().after(by.Gone.moment(), l.now) {
+				delete(l.records, ref)
+				by.unknown = false
 			}
-			delete(l.records, ref)
-			l.records[by.ref()] = by
 		}
 	}
 }
@@ -200,7 +171,7 @@ func (l *ledger) differs(records []record) bool {
 	}
 	return slices.ContainsFunc(records, func(r record) bool {
 		old, has := l.before[r.ref()]
-		return !has || old.Value != r.Value || old.Refused.differs(r.Refused)
+		return !has || old.Value != r.Value || old.Gone.differs(r.Gone) || old.Refused.differs(r.Refused)
 	})
 }
 

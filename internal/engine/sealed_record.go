@@ -17,17 +17,18 @@ type content struct {
 	Records []record  `json:"records"`
 }
 
-// A record is what the file says of one Ref: a value, why the source has none any more, or
-// both if the source refused the secret later but may give it again.
+// A record is what the file says of one Ref: that the secret is gone, or a value, and whether
+// the source refused it later.
 type record struct {
-	ID      string   `json:"id"`
-	Stage   string   `json:"stage,omitempty"`
-	Pinned  string   `json:"pinned,omitempty"` // the VersionID of the Ref
-	ARN     string   `json:"arn,omitempty"`
-	Value   *stored  `json:"value,omitempty"`
-	Refused *refusal `json:"refused,omitempty"` // said later than Value was fetched
+	ID     string  `json:"id"`
+	Stage  string  `json:"stage,omitempty"`
+	Pinned string  `json:"pinned,omitempty"` // the VersionID of the Ref
+	ARN    string  `json:"arn,omitempty"`
+	Value  *stored `json:"value,omitempty"`
+	said
 
-	held bool // this Cache has a value of it in memory
+	held    bool // this Cache has a value of it in memory
+	unknown bool // neither the file nor this Cache has had a value
 }
 
 // A stored value is one in the file, without its ARN.
@@ -115,15 +116,15 @@ func (m moment) compare(other moment, now time.Time) int {
 type kept struct {
 	Value
 	moment  moment
-	mono    int64    // when it was fetched, if this Cache fetched it
-	undated bool     // the clock was set back since it was fetched
-	refusal *refusal // nil: none; if that says that the secret is gone, there is no Value
+	mono    int64 // when it was fetched, if this Cache fetched it
+	undated bool  // the clock was set back since it was fetched
+	said    said  // later; if the secret is gone, there is no Value
 }
 
 // keptBy returns what a record says. If the file was written in the future, the clock was
 // set back since, and even a fetch that seems to lie in the past is undated.
 func (b *sealedFile) keptBy(r *record, written, now time.Time) kept {
-	k := kept{refusal: r.Refused}
+	k := kept{said: r.said}
 	v := r.Value
 	if v == nil {
 		return k
@@ -174,10 +175,10 @@ func (b *sealedFile) moments() map[Ref]moment {
 
 // isWhole reports whether r says something, in words that this version of the library knows.
 func (r *record) isWhole() bool {
-	if r.Refused == nil {
-		return r.Value != nil
+	if r.Gone != nil {
+		return r.Gone.isGone() && r.Value == nil && r.Refused == nil
 	}
-	return r.Refused.Kinds.areKnown() && (r.Value == nil) == r.Refused.isGone()
+	return r.Value != nil && (r.Refused == nil || r.Refused.Kinds.areKnown() && !r.Refused.isGone())
 }
 
 // isReplaceable reports whether the next write replaces a file that could not be read

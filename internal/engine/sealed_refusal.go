@@ -7,19 +7,57 @@ import (
 	"time"
 )
 
-// A refusal is the last answer of the source for a secret that it did not give: that the
-// secret is gone, or that this caller may not have it. The Cache remembers it until the
-// source gives the secret again, in memory beside the failures since, and in the file of
-// WithSealedFile.
+// said is what the source said of a secret since it gave it: the last refusal of each sort. The
+// Cache remembers it until the source gives the secret again, in memory beside the failures
+// since, and in the file of WithSealedFile.
+type said struct {
+	Gone    *refusal `json:"gone,omitempty"`
+	Refused *refusal `json:"refused,omitempty"` // later than Gone, which a denial does not take back
+}
+
+// A refusal is an answer of the source for a secret that it did not give: that the secret is
+// gone, or that this caller may not have it.
 type refusal struct {
 	Kinds  kinds     `json:"kinds"`
 	At     time.Time `json:"at"`
 	Writer uint64    `json:"writer,omitempty"` // the Cache that asked; 0 if it has no file
 	Number uint64    `json:"number,omitempty"` // how many values it had published
+}
 
-	// An earlier refusal, in memory alone, that said that the secret is gone. It is nil if
-	// this refusal says so itself, or if none did since the source gave the secret.
-	before *refusal
+// and returns what s and other say together.
+func (s said) and(other said, now time.Time) said {
+	s.Gone, s.Refused = later(s.Gone, other.Gone, now), later(s.Refused, other.Refused, now)
+	if s.Gone != nil && s.Refused != nil && s.Gone.moment().after(s.Refused.moment(), now) {
+		s.Refused = nil
+	}
+	return s
+}
+
+// since returns s without what was said before the secret was fetched at m.
+func (s said) since(m moment, now time.Time) said {
+	if s.Gone != nil && m.after(s.Gone.moment(), now) {
+		s.Gone = nil
+	}
+	if s.Refused != nil && m.after(s.Refused.moment(), now) {
+		s.Refused = nil
+	}
+	return s
+}
+
+// last returns the last refusal, or nil.
+func (s said) last() *refusal {
+	if s.Refused != nil {
+		return s.Refused
+	}
+	return s.Gone
+}
+
+// later returns the later of two refusals, either of which may be nil; b if both are equal.
+func later(a, b *refusal, now time.Time) *refusal {
+	if b == nil || a != nil && a.moment().after(b.moment(), now) {
+		return a
+	}
+	return b
 }
 
 // kinds are a bit for each of refusalKinds.
@@ -71,19 +109,6 @@ func (r *refusal) moment() moment { return moment{r.At, r.Writer, r.Number} }
 // another that.
 func (r *refusal) isGone() bool { return r != nil && r.Kinds&gone != 0 && r.Kinds&^gone == 0 }
 
-// isDeletion reports whether r says that the secret is deleted as a whole, with all its
-// versions.
-func (r *refusal) isDeletion() bool { return r.isGone() && r.Kinds&deleted != 0 }
-
-// lastGone returns the last refusal, up to r, that said that the secret is gone; nil if none
-// did since the source gave the secret.
-func (r *refusal) lastGone() *refusal {
-	if r == nil || r.isGone() {
-		return r
-	}
-	return r.before
-}
-
 func (r *refusal) when() string { return r.At.UTC().Format(time.RFC3339) }
 
 // A refusedError says why the last fetch failed, and how the source had refused the secret
@@ -98,23 +123,27 @@ type refusedError struct {
 func (e *refusedError) Error() string   { return fmt.Sprintf("%v; %s: %v", e.last, e.known, e.refusal) }
 func (e *refusedError) Unwrap() []error { return []error{e.last, e.refusal} }
 
-// recall puts the last refusal into fail, the failure of t, which has that of the failure
-// before. If there is a value that may be returned all the same, the error of fail names the
-// refusal too, for StaleIfError. Called with mu held.
+// recall adds to fail, the failure of t, what the source said of the secret. If there is a value
+// that may be returned all the same, the error of fail names the last refusal too, for
+// StaleIfError. Called with mu held.
 func (c *Cache) recall(t *outcome, fail *failure, hasValue bool) {
 	if t.kept != nil {
-		fail.refusal = t.kept.refusal // refuseKept has compared the two
+		fail.said = t.kept.said // refuseKept has compared the two
 	}
 	if t.kinds != 0 {
 		r := &refusal{Kinds: t.kinds, At: time.Unix(0, fail.at.wall), Number: c.fetched}
-		if !r.isGone() {
-			r.before = fail.refusal.lastGone() // a denial does not say that the secret exists
+		if c.sealed != nil {
+			r.Writer = c.sealed.writer
 		}
-		fail.refusal = r
-		c.noteRefusal(t.ref, r)
+		if r.isGone() {
+			fail.said = said{Gone: r}
+		} else {
+			fail.said.Refused = r
+		}
+		c.noteSaid(t.ref, fail.said)
 		return
 	}
-	r := fail.refusal
+	r := fail.said.last()
 	if r == nil || !hasValue && t.kept == nil {
 		return
 	}
@@ -125,15 +154,14 @@ func (c *Cache) recall(t *outcome, fail *failure, hasValue bool) {
 	fail.err.Err = &refusedError{t.fail, known, r.Kinds.cause()}
 }
 
-// noteRefusal has the next write put a refusal into the file. Called with mu held.
-func (c *Cache) noteRefusal(ref Ref, r *refusal) {
+// noteSaid has the next write put what the source said into the file. Called with mu held.
+func (c *Cache) noteSaid(ref Ref, s said) {
 	b := c.sealed
 	if b == nil {
 		return
 	}
-	r.Writer = b.writer
 	if b.refused == nil {
-		b.refused = map[Ref]*refusal{}
+		b.refused = map[Ref]said{}
 	}
 	if len(b.refused) >= max(c.cfg.MaxSize, DefaultMaxSize) { // the file can't be written
 		for other := range b.refused {
@@ -141,6 +169,6 @@ func (c *Cache) noteRefusal(ref Ref, r *refusal) {
 			break
 		}
 	}
-	b.refused[ref] = r
+	b.refused[ref] = s
 	c.outdateSealed()
 }

@@ -24,8 +24,8 @@ func (c *Cache) restore(e *Entry, t *outcome) (events []hook.Event) {
 		return nil
 	}
 	c.refuseKept(e, &v)
-	if v.refusal.isGone() {
-		t.fail = fmt.Errorf("%w; the sealed file has no value, since the source said at %s: %v", t.fail, v.refusal.when(), v.refusal.Kinds.cause())
+	if gone := v.said.Gone; gone != nil {
+		t.fail = fmt.Errorf("%w; the sealed file has no value, since the source said at %s: %v", t.fail, gone.when(), gone.Kinds.cause())
 		return nil
 	}
 	if err := c.transformKept(t, &v.Value); err != nil {
@@ -100,24 +100,17 @@ func (c *Cache) restoreMeanwhile(ctx context.Context, f *fetch) {
 	c.observe(ctx, events...)
 }
 
-// refuseKept adds to v, what the file says, a later refusal that this Cache got from the
-// source: it may not be in the file yet.
+// refuseKept adds to v, what the file says, what this Cache was told by the source later: it may
+// not be in the file yet.
 func (c *Cache) refuseKept(e *Entry, v *kept) {
 	now := time.Unix(0, c.now().wall)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := e.failure()
-	if f == nil || f.refusal == nil || v.refusal.isGone() || v.moment.after(f.refusal.moment(), now) {
+	if f == nil || v.said.Gone != nil {
 		return
 	}
-	switch gone := f.refusal.lastGone(); {
-	case gone != nil && !v.moment.after(gone.moment(), now):
-		v.refusal = gone
-	case v.refusal == nil || !v.refusal.moment().after(f.refusal.moment(), now):
-		r := *f.refusal
-		r.before = nil // the secret was there again
-		v.refusal = &r
-	}
+	v.said = v.said.and(f.said.since(v.moment, now), now)
 }
 
 // values returns what the file has.

@@ -163,16 +163,10 @@ func (s *Snapshot) RefreshError() error {
 	return nil
 }
 
-// Expired reports whether the value is past its TTL or invalidated, so that it is returned
-// only because refreshing it fails or takes long. It reads the clock.
-func (s *Snapshot) Expired() bool {
-	expired, _ := s.State()
-	return expired
-}
-
-// State returns what Expired does, and why the last attempt to refresh the secret failed.
-// If none failed, but the value is expired, the error says that the refresh has not ended
-// yet, and wraps [ErrTimeout].
+// State reports whether the value is past its TTL or invalidated, so that it is returned only
+// because refreshing it fails or takes long, and why the last attempt to refresh the secret
+// failed. If none failed, but the value is expired, the error says that the refresh has not
+// ended yet, and wraps [ErrTimeout]. State reads the clock.
 func (s *Snapshot) State() (expired bool, err error) {
 	c := s.Cache()
 	now := c.now()
