@@ -11,13 +11,16 @@ import (
 	"github.com/typedsecret/typedsecret/internal/units"
 	"github.com/typedsecret/typedsecret/internal/world"
 	"github.com/typedsecret/typedsecret/secret"
+	"github.com/typedsecret/typedsecret/status"
 )
 
 // A Handle is what [Preload] takes: a *Secret of whatever T.
 type Handle interface {
 	ID() string
 	Err() error
+	Status() status.Handle
 
+	notReady(maxAge time.Duration) error
 	place(ctx context.Context, byDefault func() (*engine.Cache, error)) (*engine.Entry, error)
 	settle(ctx context.Context, snap *engine.Snapshot, err error) error
 }

@@ -173,3 +173,13 @@ func (g *gate) add(s *standing) *standing {
 	g.versions = append(g.versions, s)
 	return s
 }
+
+// rejections returns how often in a row the version of snap was refused.
+func (g *gate) rejections(snap *engine.Snapshot) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := g.find(snap); s != nil {
+		return s.refusals
+	}
+	return 0
+}

@@ -45,6 +45,7 @@ type Cache struct {
 
 	begun     uint64      // counts the fetches that begin
 	fetched   uint64      // counts the values published
+	evictions uint64      // counts the values that MaxSize has dropped
 	requests  int         // fetches that have a place
 	queue     list.List   // fetches that wait for one
 	held      int         // requests of FetchMany that wait for a pace

@@ -112,6 +112,7 @@ func (c *Cache) evict(e *Entry) *Snapshot {
 	}
 	s := e.snap.Swap(nil)
 	s.expire()
+	c.evictions++
 	c.settle(e)
 	return s
 }

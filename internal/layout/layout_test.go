@@ -68,14 +68,15 @@ func goTool(t *testing.T, args ...string) []byte {
 // that are internal. Programs may import all.
 func TestImportsPointDownwards(t *testing.T) {
 	allowed := map[string][]string{
-		"":                  {"backoff", "codec", "cache", "hook", "secret", "source", "source/awssm"},
+		"":                  {"backoff", "codec", "cache", "hook", "secret", "source", "source/awssm", "status"},
 		"codec":             {},
 		"backoff":           {},
 		"hook":              {"secret"},
 		"secrettest":        {"cache", "source/awssm"},
 		"rejected":          {},
 		"secret":            {},
-		"cache":             {"backoff", "hook", "secret"},
+		"status":            {},
+		"cache":             {"backoff", "hook", "secret", "status"},
 		"source/sourcetest": {"secret"},
 		"source":            {"cache", "secret", "source/agent", "source/awssm", "source/env", "source/failover", "source/file", "source/static"},
 		"source/agent":      {"secret", "source/awssm"},

@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/typedsecret/typedsecret/secret"
+	"github.com/typedsecret/typedsecret/status"
+)
+
+// statusAtOnce is how many secrets a Status looks at before it lets readers have the lock.
+const statusAtOnce = 64
+
+// Status is Status of package cache.
+func (c *Cache) Status() status.Cache {
+	s := status.Cache{At: time.Now(), Secrets: []status.Secret{}}
+	if c == nil || c.source == nil {
+		s.Closed = true
+		return s
+	}
+	entries := c.statusOfSelf(&s)
+	for chunk := range slices.Chunk(entries, statusAtOnce) {
+		s.Secrets = append(s.Secrets, c.statusOf(chunk)...)
+	}
+	slices.SortFunc(s.Secrets, func(a, b status.Secret) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.PinnedVersion, b.PinnedVersion))
+	})
+	return s
+}
+
+// statusOfSelf says in s what concerns no single secret, and returns the entries.
+func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
+	s.Source, s.MaxSize, s.Hooked = fmt.Sprintf("%T", c.source), c.cfg.MaxSize, c.cfg.Hook != nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s.Closed = c.closed; s.Closed {
+		return nil
+	}
+	s.Size, s.Requests, s.Queued, s.Abandoned = c.recent.len(), c.requests, c.queue.Len(), c.abandoned
+	s.Fetches, s.Evictions = c.begun, c.evictions
+	if c.sealed != nil {
+		s.Sealed, s.Unsaved = c.sealed.file.Path(), c.sealed.outdated
+	}
+	all := c.recent.entries()
+	if c.aside != nil {
+		all = append(all, c.aside.entries()...)
+	}
+	for _, held := range c.named {
+		if e := held.Value(); e != nil && !c.recent.has(e) && !c.aside.has(e) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// Status returns what is known of the secret.
+func (e *Entry) Status() status.Secret { return e.cache.statusOf([]*Entry{e})[0] }
+
+// known is what statusOf reads with the lock held.
+type known struct {
+	state   state
+	ruling  ruling
+	snap    *Snapshot
+	failure *failure
+	named   bool
+}
+
+// statusOf returns what is known of each of entries.
+func (c *Cache) statusOf(entries []*Entry) []status.Secret {
+	all := make([]known, len(entries))
+	now := c.now()
+	c.mu.Lock()
+	for i, e := range entries {
+		st := c.stateOf(e, now)
+		all[i] = known{st, c.policy.read(st, false), e.snap.Load(), e.failure(), e.named}
+	}
+	c.mu.Unlock()
+	secrets := make([]status.Secret, len(entries))
+	for i, e := range entries {
+		secrets[i] = all[i].status(e, now, c.cfg.TTL)
+	}
+	return secrets
+}
+
+// status says k in words. The instants are told by the wall clock.
+func (k *known) status(e *Entry, now instant, ttl time.Duration) status.Secret {
+	at := func(i instant) time.Time { return time.Unix(0, i.wall) }
+	ref := e.ref()
+	s := status.Secret{ID: ref.ID, Stage: ref.Stage, PinnedVersion: ref.VersionID, HasHandle: k.named, Fetching: k.state.inFlight}
+	if snap := k.snap; snap != nil {
+		v := snap.details.value(ref.ID)
+		s.Name, s.ARN, s.Version, s.Stages, s.Created, s.Replica = v.Name, v.ARN, v.VersionID, v.Stages, v.Created, v.Replica
+		s.Fetched = at(snap.at)
+		if s.AgeSeconds = k.state.age.Seconds(); k.state.age == math.MaxInt64 {
+			s.AgeSeconds = -1
+		}
+	}
+	if f := k.failure; f != nil {
+		s.Error, s.Class, s.Failures = f.err.Err.Error(), secret.Class(f.err), f.count
+	}
+	if k.ruling.fetchIn < never {
+		s.NextFetch = at(now).Add(max(0, k.ruling.fetchIn))
+	}
+	switch k.ruling.verdict {
+	case absent:
+		s.State = status.Absent
+	case refused:
+		s.State, s.Since = status.Refused, at(k.failure.first)
+	case fresh:
+		if s.State, s.Since = status.Fresh, s.Fetched; k.state.age >= k.state.due {
+			s.State, s.Since = status.Due, s.Fetched.Add(k.state.due)
+		}
+	default:
+		if s.State, s.Since = status.Stale, s.Fetched.Add(ttl); k.state.isInvalid {
+			s.Since = s.Fetched
+		}
+	}
+	return s
+}

@@ -1,0 +1,97 @@
+// Package status says what a cache and its handles know at one moment, for a page, a log line or
+// a check: cache.Cache.Status and typedsecret.Set.Status return these types. They hold no secret
+// value, no length of one and no hash. As JSON they have the keys of their fields' tags, which
+// stay.
+package status
+
+import "time"
+
+// A State says what a reader of a secret gets.
+type State string
+
+// The states of a secret.
+const (
+	// Fresh: the value is younger than its TTL.
+	Fresh State = "fresh"
+	// Due: the same, and the next read refreshes it in the background.
+	Due State = "due"
+	// Stale: the value is past its TTL or was invalidated. A read refreshes it, and gets the
+	// last good value if that fails or takes long, as far as Config.StaleIfError allows.
+	Stale State = "stale"
+	// Refused: there is no value, and none is fetched before the back-off is over.
+	Refused State = "refused"
+	// Absent: there is no value yet.
+	Absent State = "absent"
+)
+
+// A Secret is what a cache knows of one secret.
+type Secret struct {
+	ID            string `json:"id"`                       // as the program asks for it
+	Stage         string `json:"stage,omitempty"`          // that it asks for
+	PinnedVersion string `json:"pinned_version,omitempty"` // that it asks for, if any
+
+	State State     `json:"state"`
+	Since time.Time `json:"since,omitzero"` // when that state began; zero if it is Absent
+
+	Name    string    `json:"name,omitempty"`
+	ARN     string    `json:"arn,omitempty"`
+	Version string    `json:"version,omitempty"` // of the value that is kept
+	Stages  []string  `json:"stages,omitempty"`  // of that version, when it was fetched
+	Created time.Time `json:"created,omitzero"`
+	Fetched time.Time `json:"fetched,omitzero"`
+	Replica string    `json:"replica,omitempty"` // the region that it came from, if not the first one
+	// AgeSeconds is how long ago Fetched was; negative if nobody knows, as of a value from a
+	// sealed file that was written in the future of the wall clock.
+	AgeSeconds float64 `json:"age_seconds"`
+
+	// NextFetch is the earliest moment at which a read begins a fetch; in the past if the next
+	// read does.
+	NextFetch time.Time `json:"next_fetch,omitzero"`
+	Fetching  bool      `json:"fetching,omitempty"` // a fetch is under way, or waits for its turn
+
+	// Error is why the last fetch failed; "" if it did not. Class is its kind in one word, as
+	// secret.Class has it. Failures counts those in a row.
+	Error    string `json:"error,omitempty"`
+	Class    string `json:"error_class,omitempty"`
+	Failures int    `json:"failures,omitempty"`
+
+	HasHandle bool `json:"has_handle,omitempty"` // a living handle names it
+}
+
+// A Cache is what a cache knows of all its secrets and of itself.
+type Cache struct {
+	At      time.Time `json:"at"`
+	Source  string    `json:"source"`            // its Go type
+	Secrets []Secret  `json:"secrets"`           // by ID, stage and version
+	Size    int       `json:"size"`              // secrets kept for reads by ID
+	MaxSize int       `json:"max_size"`          // the most of them
+	Closed  bool      `json:"closed,omitempty"`  // then all else is zero
+	Hooked  bool      `json:"hooked,omitempty"`  // a Hook transforms what is kept
+	Sealed  string    `json:"sealed,omitempty"`  // the path of the sealed file; "" for none
+	Unsaved bool      `json:"unsaved,omitempty"` // the sealed file lacks something that is known
+
+	Requests  int    `json:"requests"`  // under way
+	Queued    int    `json:"queued"`    // waiting for their turn
+	Abandoned int    `json:"abandoned"` // calls of the source that have not returned in time
+	Fetches   uint64 `json:"fetches"`   // begun so far
+	Evictions uint64 `json:"evictions"` // so far
+}
+
+// A Handle is what a typed handle knows of its secret.
+type Handle struct {
+	Secret
+	Type string `json:"type"` // the Go type that it is read as
+	// Decoded reports whether there is a value that Get could return without decoding another
+	// version. DecodedVersion is its version.
+	Decoded        bool   `json:"decoded"`
+	DecodedVersion string `json:"decoded_version,omitempty"`
+	// DecodeError is why the newest version, UndecodableVersion, does not decode or is invalid;
+	// "" if it does.
+	DecodeError        string `json:"decode_error,omitempty"`
+	UndecodableVersion string `json:"undecodable_version,omitempty"`
+	// Rejections is how often in a row services have refused the credential of the newest
+	// version, as Do was told.
+	Rejections int `json:"rejections,omitempty"`
+	// Misuse is what Err reports: options or a T that make no sense; "" for none.
+	Misuse string `json:"misuse,omitempty"`
+}
