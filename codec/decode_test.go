@@ -60,6 +60,7 @@ func fits[T any](c codec.Codec) func() error {
 var tables = map[string][]decoding{
 	"struct": structRows,
 	"scalar": scalarRows,
+	"number": numberRows,
 	"syntax": syntaxRows,
 	"type":   typeRows,
 	"text":   textRows,

@@ -17,7 +17,7 @@ var (
 	// JSON, a PEM block cut off, or for these two an empty secret.
 	ErrSyntax = errors.New("malformed secret")
 	// ErrMissingKey means that T names a key which the secret lacks, or whose
-	// value is null. Error.Missing lists all of them.
+	// value is null. Error.Missing lists them.
 	ErrMissingKey = errors.New("missing key")
 	// ErrDuplicateKey means that an object has one key twice.
 	ErrDuplicateKey = errors.New("duplicate key")
@@ -46,7 +46,9 @@ type Error struct {
 	Offset  int64        // bytes before the place in the secret's bytes; negative if unknown
 	Kind    error        // one of the sentinels, such as ErrWrongKind
 	Reason  string       // what is wrong, in words
-	Missing []MissingKey // every key that T names and the secret lacks
+	Missing []MissingKey // every key that T names and the secret lacks; the first 1,000, if there are more
+
+	cut bool // there are more missing keys than Missing lists
 
 	// safe are causes rebuilt so that they hold nothing of the input.
 	safe []error
@@ -99,7 +101,11 @@ func (e *Error) Error() string {
 	}
 	for i, m := range e.Missing {
 		if i == maxListed {
-			fmt.Fprintf(&b, " and %d more", len(e.Missing)-i)
+			format := " and %d more"
+			if e.cut {
+				format = " and more than %d more"
+			}
+			fmt.Fprintf(&b, format, len(e.Missing)-i)
 			break
 		}
 		switch {

@@ -19,6 +19,10 @@ import (
 //   - A key twice in one object is an error, wherever the object is.
 //   - Null elsewhere (an element, a map's value, the whole secret) is refused
 //     by everything but pointers, interfaces and json.RawMessage.
+//   - A number that a float would change is refused, in an interface too, which holds a
+//     float64: an integer that the float does not hold exactly (9007199254740993), any
+//     other number so large that its fraction or its last digits before the point are
+//     lost, and one too small. A fraction such as 0.1 is rounded as usual.
 //   - Invalid UTF-8 and lone surrogates are errors, as are nesting over 512
 //     deep and an array of another length than the Go array's.
 //
@@ -94,7 +98,7 @@ func (c JSON) Decode(data []byte, into any) error {
 		e = &Error{Offset: -1, Kind: ErrMissingKey}
 	}
 	e.Type = v.Type().String()
-	e.Missing = d.missing
+	e.Missing, e.cut = d.missing, d.cut
 	return e
 }
 
@@ -110,6 +114,7 @@ type decoder struct {
 	pathBuf [8]step
 	err     *Error // the first problem other than missing keys
 	missing []MissingKey
+	cut     bool // there are more missing keys than are noted
 }
 
 // A step of a path is a field, or an element if field is nil: of a map, if the
@@ -242,12 +247,35 @@ func (d *decoder) failCause(at int, t reflect.Type, method string, cause error) 
 	field := d.fieldString("")
 	for _, m := range e.Missing {
 		m.Key, m.Field = join(path, m.Key), join(field, m.Field)
-		d.missing = append(d.missing, m)
+		d.note(m)
 	}
+	d.cut = d.cut || e.cut
 	if d.err == nil && (e.Kind != ErrMissingKey || len(e.Missing) == 0) {
 		e.Path, e.Offset = join(path, e.Path), int64(at)
 		d.err = e
 	}
+}
+
+// maxMissing is how many missing keys an error lists. A secret of 64 kB may lack millions.
+const maxMissing = 1000
+
+// miss notes that the object in hand lacks the key of f.
+func (d *decoder) miss(f *field, m MissingKey) {
+	if d.cut {
+		return
+	}
+	m.Key, m.Field = d.pathString(f.name), d.fieldString(f.goName)
+	d.note(m)
+}
+
+// note adds m to the missing keys. Once the list is full, the rest of the secret is passed
+// over: elements that nobody will see are not decoded.
+func (d *decoder) note(m MissingKey) {
+	if len(d.missing) == maxMissing {
+		d.cut = true
+		return
+	}
+	d.missing = append(d.missing, m)
 }
 
 // wrongKind notes that the value in hand is not of the wanted kind, and goes

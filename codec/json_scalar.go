@@ -123,29 +123,12 @@ func decodeFloat(d *decoder, v reflect.Value) {
 	if !ok {
 		return
 	}
-	f, err := parseFloat(lit, v.Type().Bits())
-	if err != nil {
-		d.failNumber(at, v.Type(), lit)
+	f, reason := parseFloat(lit, v.Type().Bits())
+	if reason != "" {
+		d.failAt(at, ErrValue, reason)
 		return
 	}
 	v.SetFloat(f)
-}
-
-func parseFloat(lit []byte, bits int) (float64, error) {
-	return strconv.ParseFloat(string(lit), bits)
-}
-
-// failNumber says why a well-formed number doesn't fit type t.
-func (d *decoder) failNumber(at int, t reflect.Type, lit []byte) {
-	k := t.Kind()
-	switch {
-	case k != reflect.Float32 && k != reflect.Float64 && bytes.ContainsAny(lit, ".eE"):
-		d.failAt(at, ErrValue, "the number has a fraction or an exponent, the field is of type "+t.String())
-	case reflect.Uint <= k && k <= reflect.Uintptr && lit[0] == '-':
-		d.failAt(at, ErrValue, "the number is negative, the field is of type "+t.String())
-	default:
-		d.failAt(at, ErrValue, "the number is out of the range of "+t.String())
-	}
 }
 
 // decodeNumber is for json.Number, which holds a number's own text. A string

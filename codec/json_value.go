@@ -96,9 +96,7 @@ func (s *structPlan) field(d *decoder, v reflect.Value, f *field) {
 	null := d.data[d.pos] == 'n'
 	switch {
 	case null && !f.optional && !f.plan.takesNull:
-		d.missing = append(d.missing, MissingKey{
-			Key: d.pathString(f.name), Field: d.fieldString(f.goName), Null: true,
-		})
+		d.miss(f, MissingKey{Null: true})
 		d.skip()
 		return
 	case null && !f.plan.takesNull:
@@ -147,9 +145,7 @@ func (s *structPlan) missing(d *decoder, v reflect.Value, f *field, unknown *key
 	if _, ok := f.in(v, false); !ok {
 		return
 	}
-	d.missing = append(d.missing, MissingKey{
-		Key: d.pathString(f.name), Field: d.fieldString(f.goName), Near: unknown.near(f.name),
-	})
+	d.miss(f, MissingKey{Near: unknown.near(f.name)})
 }
 
 func pointerDecoder(elem *plan) func(*decoder, reflect.Value) {
@@ -186,6 +182,10 @@ func sliceDecoder(t reflect.Type, elem *plan) func(*decoder, reflect.Value) {
 		v.Set(reflect.MakeSlice(t, 0, 0))
 		d.pos++
 		for first, i := true, 0; d.next(first, ']'); first, i = false, i+1 {
+			if d.cut {
+				d.skip()
+				continue
+			}
 			if i == v.Cap() {
 				v.Grow(max(4, i))
 			}
@@ -207,7 +207,7 @@ func arrayDecoder(t reflect.Type, elem *plan) func(*decoder, reflect.Value) {
 		d.pos++
 		for first := true; d.next(first, ']'); first, n = false, n+1 {
 			d.push(nil, n)
-			if n < t.Len() {
+			if n < t.Len() && !d.cut {
 				v.Index(n).SetZero()
 				elem.decode(d, v.Index(n))
 			} else {
@@ -235,7 +235,7 @@ func mapDecoder(t reflect.Type, key keyDecoder, elem *plan) func(*decoder, refle
 			d.push(nil, -1)
 			k, ok := key(d, text, at)
 			switch {
-			case !ok:
+			case !ok || d.cut:
 				d.skip()
 			case made.MapIndex(k).IsValid():
 				d.failAt(at, ErrDuplicateKey, "the object has one key twice")
@@ -300,9 +300,9 @@ func (d *decoder) any() any {
 		return d.literal()[0] == 't'
 	}
 	at := d.pos
-	f, err := parseFloat(d.literal(), 64)
-	if err != nil {
-		d.failAt(at, ErrValue, "the number is too large for a float64")
+	f, reason := parseFloat(d.literal(), 64)
+	if reason != "" {
+		d.failAt(at, ErrValue, reason)
 	}
 	return f
 }

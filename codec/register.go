@@ -41,6 +41,7 @@ func Register[T any](c Codec) {
 //   - [JSON] for a json.Unmarshaler;
 //   - [Bytes] for an encoding.BinaryUnmarshaler, which a url.URL is; what it
 //     takes is the text of a URL;
+//   - [JSON] for a json.Number;
 //   - [Text] for the other string types, [Bytes] for the other byte slices;
 //   - [JSON].
 func For[T any]() Codec {
@@ -61,6 +62,8 @@ func defaultFor(t reflect.Type) Codec {
 		return JSON{}
 	case has[encoding.BinaryUnmarshaler](t):
 		return Bytes{}
+	case t == numberType:
+		return JSON{}
 	case t.Kind() == reflect.String:
 		return Text{}
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
