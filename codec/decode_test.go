@@ -58,13 +58,16 @@ func fits[T any](c codec.Codec) func() error {
 }
 
 var tables = map[string][]decoding{
-	"struct": structRows,
-	"scalar": scalarRows,
-	"number": numberRows,
-	"syntax": syntaxRows,
-	"type":   typeRows,
-	"text":   textRows,
-	"pem":    pemRows(),
+	"struct":  structRows,
+	"scalar":  scalarRows,
+	"number":  numberRows,
+	"whole":   wholeRows,
+	"key":     keyRows,
+	"missing": missingRows,
+	"syntax":  syntaxRows,
+	"type":    typeRows,
+	"text":    textRows,
+	"pem":     pemRows(),
 }
 
 // values compares what was decoded; keys and pools know themselves what is equal.

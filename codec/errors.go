@@ -61,7 +61,7 @@ type MissingKey struct {
 	Key   string // the key with its path, such as "replicas[2].host"
 	Field string // the Go field it was for, such as "Replicas[2].Host"
 	Null  bool   // the key is there, and its value is null
-	Near  string // a key of the secret that differs in case only, or ""
+	Near  string // a key of the secret that differs in case, blanks, invisible characters, hyphens, underscores or dots only, or ""
 }
 
 // String names the key and the field, and what was found in its place.
@@ -71,7 +71,7 @@ func (m MissingKey) String() string {
 	case m.Null:
 		s += ", null in the secret"
 	case m.Near != "":
-		s += ", the secret has " + strconv.Quote(m.Near) + " and case counts"
+		s += ", the secret has " + strconv.Quote(m.Near) + " and " + difference(m.Key, m.Near)
 	}
 	return s + ")"
 }
@@ -194,6 +194,27 @@ func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 	return &Error{
 		Type: t.String(), Offset: -1, Kind: kind, Reason: reason,
 		safe: harmless(cause), is: asks(cause),
+	}
+}
+
+// addReasons puts the reasons of all Errors in cause into e, if there is more than one.
+func (e *Error) addReasons(cause error) {
+	if !guard.Walkable(cause) {
+		return
+	}
+	var reasons []string
+	walk(cause, 0, func(err error) {
+		found, ok := err.(*Error)
+		switch {
+		case !ok || found == nil || found.Reason == "" || len(reasons) == maxListed:
+		case found.Path != "":
+			reasons = append(reasons, found.Path+": "+found.Reason)
+		default:
+			reasons = append(reasons, found.Reason)
+		}
+	})
+	if len(reasons) > 1 {
+		e.Path, e.Offset, e.Reason = "", -1, strings.Join(reasons, "; ")
 	}
 }
 

@@ -15,7 +15,9 @@ import (
 //     omitempty, omitzero or a pointer. The keys of a struct embedded by pointer
 //     may be missing all together. A field that is an interface or a
 //     json.RawMessage takes null as a value.
-//   - Keys match exactly, case included; the error shows a near miss.
+//   - Keys match exactly, case included; the error shows a near miss. An optional field
+//     too is missing if the secret has its key in another case, or with a blank or an
+//     invisible character more.
 //   - A key twice in one object is an error, wherever the object is.
 //   - Null elsewhere (an element, a map's value, the whole secret) is refused
 //     by everything but pointers, interfaces and json.RawMessage.
@@ -64,10 +66,23 @@ type JSON struct {
 	// Lenient takes a quoted number or bool where a bare one is wanted, and a
 	// bare one where a string is wanted.
 	Lenient bool
+	// AllowMissing is for a T of another package, whose fields cannot be tagged: a key
+	// that the secret lacks, or that is null, leaves its field as it is. A key that
+	// differs from a field's in case only is taken for that field's, as encoding/json
+	// has it. A field that no JSON value fills, such as a function, is refused only if
+	// the secret has its key.
+	AllowMissing bool
 }
 
 // CheckType implements [Checker].
-func (JSON) CheckType(t reflect.Type) error { return refuse(t, planFor(t).refusal) }
+func (c JSON) CheckType(t reflect.Type) error { return refuse(t, c.refusalOf(planFor(t))) }
+
+func (c JSON) refusalOf(r root) string {
+	if c.AllowMissing {
+		return r.unfit
+	}
+	return r.refusal
+}
 
 // Decode implements [Codec]. It reads the whole of data as one JSON value.
 func (c JSON) Decode(data []byte, into any) error {
@@ -76,8 +91,8 @@ func (c JSON) Decode(data []byte, into any) error {
 		return err
 	}
 	p := planFor(v.Type())
-	if p.refusal != "" {
-		return refuse(v.Type(), p.refusal)
+	if reason := c.refusalOf(p); reason != "" {
+		return refuse(v.Type(), reason)
 	}
 	if at, reason := checkJSON(data); reason != "" {
 		return &Error{Type: v.Type().String(), Offset: int64(at), Kind: ErrSyntax, Reason: reason}
@@ -239,10 +254,11 @@ func (d *decoder) failAt(at int, kind error, reason string) {
 	}
 }
 
-// failCause notes that a method of the value's own type returned an error.
-func (d *decoder) failCause(at int, t reflect.Type, method string, cause error) {
+// failCause notes that a method of the value's own type returned an error. The hint, if
+// there is one, is a clause.
+func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause error) {
 	path := d.pathString("")
-	e := wrap(t, ErrValue, "the "+method+" method of "+t.String()+" refused it", cause)
+	e := wrap(t, ErrValue, "the "+method+" method of "+t.String()+" refused it"+hint, cause)
 	// The method may have used a codec of ours, whose paths begin at its value.
 	field := d.fieldString("")
 	for _, m := range e.Missing {
@@ -285,8 +301,23 @@ func (d *decoder) wrongKind(wanted string) {
 }
 
 func (d *decoder) wrongKindHint(wanted, hint string) {
-	d.fail(ErrWrongKind, "met "+kindName(d.peek())+" where "+wanted+" is wanted"+hint)
+	c := d.peek()
+	if c == '"' && d.err == nil && (wanted == "an object" || wanted == "an array") && holdsJSON(d.data[d.pos:]) {
+		hint += "; the string holds JSON in turn: it was encoded twice"
+	}
+	d.fail(ErrWrongKind, "met "+kindName(c)+" where "+wanted+" is wanted"+hint)
 	d.skip()
+}
+
+// holdsJSON reports whether the string that data begins with holds an object or an array.
+func holdsJSON(data []byte) bool {
+	inner := decoder{data: data}
+	text := bytes.TrimSpace(inner.text())
+	if len(text) == 0 || text[0] != '{' && text[0] != '[' {
+		return false
+	}
+	_, reason := checkJSON(text)
+	return reason == ""
 }
 
 // remedies are what helps where a bare scalar was met for a quoted one or the

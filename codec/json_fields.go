@@ -19,6 +19,9 @@ type field struct {
 	tagged   bool         // the key comes from the tag
 	hidden   bool         // the Go field is unexported: an embedded struct with a tag
 	stuck    reflect.Type // an embedded pointer on the way to it that cannot be set
+	// unfit says why no value fits the field; "" if one does. The fields of structs inside
+	// are left out.
+	unfit func() string
 }
 
 // A structReader lists the keys of a struct type: those of its own fields and,

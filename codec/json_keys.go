@@ -1,7 +1,5 @@
 package codec
 
-import "strings"
-
 // A keySet is the keys of one object. Few are compared one by one; beyond that
 // it is a map, so that a hostile secret costs no quadratic time.
 type keySet struct {
@@ -34,13 +32,12 @@ func (k *keySet) add(key []byte) bool {
 	return true
 }
 
-// near finds a key that differs from name in case only. Showing it tells little
-// that name doesn't.
-func (k *keySet) near(name string) string {
+// near finds the key that is most like name. Showing it tells little that name doesn't.
+func (k *keySet) near(name string) (near string, how kinship) {
 	for _, key := range k.list {
-		if len(key) == len(name) && strings.EqualFold(string(key), name) {
-			return string(key)
+		if kin := kin(string(key), name); kin > how {
+			near, how = string(key), kin
 		}
 	}
-	return ""
+	return near, how
 }

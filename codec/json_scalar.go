@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"reflect"
 	"strconv"
 	"sync"
@@ -15,6 +16,7 @@ var (
 	durationType   = reflect.TypeFor[time.Duration]()
 	timeType       = reflect.TypeFor[time.Time]()
 	rawMessageType = reflect.TypeFor[json.RawMessage]()
+	urlType        = reflect.TypeFor[url.URL]()
 	numberType     = reflect.TypeFor[json.Number]()
 )
 
@@ -66,7 +68,7 @@ func (d *decoder) scalarLiteral(wanted string, is func([]byte) bool) (lit []byte
 			return nil, at, false
 		}
 		if lit = d.text(); !is(lit) {
-			d.failAt(at, ErrValue, "the string does not hold "+wanted)
+			d.failAt(at, ErrValue, "the string does not hold "+wanted+nearText(lit, "leave it out", is))
 			return nil, at, false
 		}
 		return lit, at, true
@@ -162,7 +164,8 @@ func decodeDuration(d *decoder, v reflect.Value) {
 	}
 	n, err := time.ParseDuration(string(s))
 	if err != nil {
-		d.failAt(at, ErrValue, `a string such as "30s" or a number of nanoseconds is wanted`)
+		d.failAt(at, ErrValue, `a string such as "30s" or a number of nanoseconds is wanted`+
+			nearText(s, "leave it out", takenBy(setDuration, durationType)))
 		return
 	}
 	v.SetInt(int64(n))
@@ -204,7 +207,7 @@ func decodeJSON(d *decoder, v reflect.Value) {
 		return
 	}
 	if err := u.UnmarshalJSON(bytes.Clone(raw)); err != nil {
-		d.failCause(at, v.Type(), "UnmarshalJSON", err)
+		d.failCause(at, v.Type(), "UnmarshalJSON", "", err)
 	}
 }
 
@@ -214,20 +217,23 @@ func decodeText(d *decoder, v reflect.Value) {
 	if !ok {
 		return
 	}
-	u := v.Addr().Interface().(encoding.TextUnmarshaler)
-	if err := u.UnmarshalText(bytes.Clone(s)); err != nil {
+	read := func(text []byte, v reflect.Value) error {
+		return v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText(text)
+	}
+	if err := read(bytes.Clone(s), v); err != nil {
+		near := nearText(s, "leave it out", takenBy(read, v.Type()))
 		if v.Type() == timeType {
-			d.failAt(at, ErrValue, "a time such as 2006-01-02T15:04:05Z (RFC 3339) is wanted")
+			d.failAt(at, ErrValue, "a time such as 2006-01-02T15:04:05Z (RFC 3339) is wanted"+near)
 			return
 		}
-		d.failCause(at, v.Type(), "UnmarshalText", err)
+		d.failCause(at, v.Type(), "UnmarshalText", near, err)
 	}
 }
 
 // decodeBinary decodes a string by the type's UnmarshalBinary method, and an object
 // by the plan for the type's fields, if that has no faults.
 func decodeBinary(object *plan) func(*decoder, reflect.Value) {
-	refusal := sync.OnceValue(object.refusal)
+	refusal := sync.OnceValue(func() string { return object.refusal(false) })
 	return func(d *decoder, v reflect.Value) {
 		if d.peek() != '"' {
 			if reason := refusal(); reason != "" {
@@ -239,9 +245,12 @@ func decodeBinary(object *plan) func(*decoder, reflect.Value) {
 		}
 		d.quoted = false
 		at := d.pos
-		u := v.Addr().Interface().(encoding.BinaryUnmarshaler)
-		if err := u.UnmarshalBinary(bytes.Clone(d.text())); err != nil {
-			d.failCause(at, v.Type(), "UnmarshalBinary", err)
+		text := d.text()
+		read := func(text []byte, v reflect.Value) error {
+			return v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(text)
+		}
+		if err := read(bytes.Clone(text), v); err != nil {
+			d.failCause(at, v.Type(), "UnmarshalBinary", nearText(text, "leave it out", takenBy(read, v.Type())), err)
 		}
 	}
 }
@@ -255,7 +264,7 @@ func mapKey(t reflect.Type) keyDecoder {
 		return func(d *decoder, text []byte, at int) (reflect.Value, bool) {
 			k := reflect.New(t)
 			if err := k.Interface().(encoding.TextUnmarshaler).UnmarshalText(bytes.Clone(text)); err != nil {
-				d.failCause(at, t, "UnmarshalText", err)
+				d.failCause(at, t, "UnmarshalText", "", err)
 				return k, false
 			}
 			return k.Elem(), true

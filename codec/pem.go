@@ -43,11 +43,13 @@ func (PEM) Shared() bool { return true }
 
 // CheckType implements [Checker].
 func (PEM) CheckType(t reflect.Type) error {
-	if !pemTypes[t] {
+	if _, ok := pointee(t, isPEM); !ok {
 		return refuse(t, "PEM does not decode into this type")
 	}
 	return nil
 }
+
+func isPEM(t reflect.Type) bool { return pemTypes[t] }
 
 // Decode implements [Codec].
 func (PEM) Decode(data []byte, into any) error {
@@ -75,7 +77,7 @@ func (PEM) Decode(data []byte, into any) error {
 			return e
 		}
 	}
-	if e := b.store(into); e != nil {
+	if e := b.store(settle(v, isPEM).Addr().Interface()); e != nil {
 		e.Type = v.Type().String()
 		return e
 	}
