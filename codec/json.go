@@ -12,7 +12,8 @@ import (
 //
 //   - A key that a struct of T names and the secret lacks, or whose value is
 //     null, is an error that lists every such key, unless the field is
-//     omitempty, omitzero or a pointer. The keys of a struct embedded by pointer
+//     omitempty, omitzero or a pointer; a pointer to a key or a certificate is as
+//     another field. The keys of a struct embedded by pointer
 //     may be missing all together. A field that is an interface or a
 //     json.RawMessage takes null as a value.
 //   - Keys match exactly, case included; the error shows a near miss. An optional field
@@ -35,7 +36,8 @@ import (
 // in the secret, but for a time.Duration: whether "30" is seconds is not to be guessed.
 //
 // A time.Duration takes "30s" or a number of nanoseconds. A struct that has an
-// UnmarshalBinary method and no other, such as url.URL, takes a string.
+// UnmarshalBinary method and no other, such as url.URL, takes a string. The types of keys
+// and certificates that [PEM] lists take a string of PEM text.
 //
 // A T, or a type inside it, that would leave a field empty without an error is
 // refused whatever the secret is, by [Check] and by each Decode:

@@ -101,6 +101,10 @@ var (
 
 func (m planning) fill(p *plan, t reflect.Type) {
 	switch {
+	case pemTypes[t]:
+		p.decode = decodePEM
+	case byPointer[t]:
+		p.faults = []fault{{"a " + t.String(), "cannot be decoded into; make it a *" + t.String() + ", which takes PEM text"}}
 	case t == durationType:
 		p.decode = decodeDuration
 	case t == timeType:
