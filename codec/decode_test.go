@@ -64,6 +64,7 @@ var tables = map[string][]decoding{
 	"whole":     wholeRows,
 	"key":       keyRows,
 	"missing":   missingRows,
+	"redacted":  redactedRows,
 	"syntax":    syntaxRows,
 	"type":      typeRows,
 	"text":      textRows,

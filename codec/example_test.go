@@ -187,6 +187,19 @@ func (k APIKey) Validate() error {
 	return nil
 }
 
+func ExampleRedacted() {
+	type Creds struct {
+		Username string         `json:"username"`
+		Password codec.Redacted `json:"password"`
+	}
+	creds, err := codec.Decode[Creds](codec.JSON{}, []byte(`{"username":"app","password":"hunter2"}`))
+	fmt.Printf("%+v %v\n", creds, err)
+	fmt.Println(len(creds.Password.Reveal()), creds.Password == codec.Redact("hunter2"))
+	// Output:
+	// {Username:app Password:[REDACTED]} <nil>
+	// 7 true
+}
+
 func ExampleInvalid() {
 	err := codec.Validate(APIKey("changeme"))
 	fmt.Println(err)

@@ -105,6 +105,8 @@ func (m planning) fill(p *plan, t reflect.Type) {
 		p.decode = decodePEM
 	case byPointer[t]:
 		p.faults = []fault{{"a " + t.String(), "cannot be decoded into; make it a *" + t.String() + ", which takes PEM text"}}
+	case t == redactedType:
+		p.decode = decodeRedacted
 	case t == durationType:
 		p.decode = decodeDuration
 	case t == timeType:
