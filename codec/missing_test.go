@@ -22,7 +22,8 @@ type theirs struct {
 	Done           chan int
 	Hooks          []func()
 	More           *theirs
-	lock           chan int
+	//lint:ignore U1000 other packages have unexported fields too
+	lock chan int
 }
 
 var anyKeys = codec.JSON{AllowMissing: true}

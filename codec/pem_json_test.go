@@ -56,8 +56,11 @@ func pemFieldRows() []decoding {
 		accepts("all of a service", `{"host":"h","cert":`+leaf+`,"key":`+key+`,"extra":`+ca+`,"roots":`+ca+`,"chain":`+quote(p.leafPEM+p.caPEM)+
 			`,"old":[`+quote(p.rsaPKCS1)+`,`+quote(p.edPKCS8)+`],"byName":{"a":`+bundle+`},"mutual":`+quote(p.caPEM+p.keySEC1+p.leafPEM)+`,"sub":{"V":{"k":`+key+`}}}`,
 			service{
-				"h", p.leaf, p.key, p.ca, pool, []*x509.Certificate{p.leaf, p.ca}, []crypto.PrivateKey{p.rsaKey, p.edKey},
-				map[string]tls.Certificate{"a": pair}, new(&pair), &one[map[string]crypto.Signer]{map[string]crypto.Signer{"k": p.key}},
+				"h", p.leaf, p.key, p.ca, pool,
+				[]*x509.Certificate{p.leaf, p.ca},
+				[]crypto.PrivateKey{p.rsaKey, p.edKey},
+				map[string]tls.Certificate{"a": pair},
+				new(&pair), &one[map[string]crypto.Signer]{map[string]crypto.Signer{"k": p.key}},
 			}),
 		accepts("pool of an array", `{"V":[`+ca+`]}`, one[*x509.CertPool]{pool}),
 		accepts("chain of an array of chains", `{"V":[`+quote(p.leafPEM+p.caPEM)+`,`+ca+`]}`, one[[]*x509.Certificate]{[]*x509.Certificate{p.leaf, p.ca, p.ca}}),
