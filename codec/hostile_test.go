@@ -3,6 +3,7 @@ package codec_test
 import (
 	"errors"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,15 +33,17 @@ func TestASmallSecretMakesNoLargeError(t *testing.T) {
 	empty := strings.Repeat("{},", 1<<16/3)
 	array, object := "["+empty+"{}]", "{"+strings.TrimSuffix(strings.Repeat(`"":{},`, 1<<16/6), ",")+"}"
 	for name, decode := range map[string]func() error{
-		"elements":              func() error { return failure[[]flat](codec.JSON{}, array) },
-		"elements, lenient":     func() error { return failure[[]flat](lenient, array) },
-		"elements that decode":  func() error { return failure[[]flatByCodec](codec.JSON{}, array) },
-		"elements by pointer":   func() error { return failure[[]*flat](codec.JSON{}, array) },
-		"elements of an array":  func() error { return failure[[1]flat](codec.JSON{}, array) },
-		"arrays of elements":    func() error { return failure[[][]flat](codec.JSON{}, "["+array+","+array+"]") },
-		"structs in elements":   func() error { return failure[[]wide](codec.JSON{}, strings.ReplaceAll(array, "{}", nested)) },
-		"duplicates in a map":   func() error { return failure[map[string]flat](codec.JSON{}, object) },
-		"nulls for every field": func() error { return failure[[]flat](codec.JSON{}, nulls) },
+		"elements":                func() error { return failure[[]flat](codec.JSON{}, array) },
+		"elements, lenient":       func() error { return failure[[]flat](lenient, array) },
+		"elements that decode":    func() error { return failure[[]flatByCodec](codec.JSON{}, array) },
+		"elements by pointer":     func() error { return failure[[]*flat](codec.JSON{}, array) },
+		"elements of an array":    func() error { return failure[[1]flat](codec.JSON{}, array) },
+		"arrays of elements":      func() error { return failure[[][]flat](codec.JSON{}, "["+array+","+array+"]") },
+		"structs in elements":     func() error { return failure[[]wide](codec.JSON{}, strings.ReplaceAll(array, "{}", nested)) },
+		"duplicates in a map":     func() error { return failure[map[string]flat](codec.JSON{}, object) },
+		"keys that are strangers": func() error { return failure[flat](codec.JSON{}, strangers) },
+		"keys nearly the same":    func() error { return failure[flat](codec.JSON{}, siblings) },
+		"nulls for every field":   func() error { return failure[[]flat](codec.JSON{}, nulls) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -59,6 +62,20 @@ func TestASmallSecretMakesNoLargeError(t *testing.T) {
 }
 
 const nested = `{"V1":{},"V2":{},"V3":{},"V4":{},"V5":{}}`
+
+// strangers are keys that no field has, siblings those of a field but for blanks.
+var (
+	strangers = manyMembers(func(i int) string { return strconv.Itoa(i) })
+	siblings  = manyMembers(func(i int) string { return strings.Repeat(" ", i%100) + "A0" + strings.Repeat(" ", i/100) })
+)
+
+func manyMembers(key func(int) string) string {
+	members := make([]string, 9999)
+	for i := range members {
+		members[i] = strconv.Quote(key(i)) + ":1"
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}
 
 var nulls = func() string {
 	var one strings.Builder

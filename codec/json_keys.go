@@ -5,6 +5,8 @@ package codec
 type keySet struct {
 	list [][]byte
 	many map[string]struct{}
+	// plain has the plainKey of each in list, once that was asked for. No key is added then.
+	plain []string
 }
 
 // add reports whether key is new to the set.
@@ -34,7 +36,17 @@ func (k *keySet) add(key []byte) bool {
 
 // near finds the key that is most like name. Showing it tells little that name doesn't.
 func (k *keySet) near(name string) (near string, how kinship) {
-	for _, key := range k.list {
+	if k.plain == nil && len(k.list) > 0 {
+		k.plain = make([]string, len(k.list))
+		for i, key := range k.list {
+			k.plain[i] = plainKey(string(key))
+		}
+	}
+	plain := plainKey(name)
+	for i, key := range k.list {
+		if k.plain[i] != plain {
+			continue
+		}
 		if kin := kin(string(key), name); kin > how {
 			near, how = string(key), kin
 		}

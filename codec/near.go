@@ -39,6 +39,20 @@ func kin(key, name string) kinship {
 	return stranger
 }
 
+// plainKey is the same for all keys that are more than strangers, and seldom for others.
+func plainKey(key string) string {
+	return strings.Map(func(r rune) rune {
+		if isHidden(r) || r == '-' || r == '_' || r == '.' {
+			return -1
+		}
+		least := r // of those that differ in case only
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, key)
+}
+
 var separators = strings.NewReplacer("-", "", "_", "", ".", "")
 
 // visible maps blanks and characters that nobody sees to none: zero-width spaces,
@@ -57,10 +71,12 @@ func isHidden(r rune) bool {
 // difference says how near, which is a sibling of the last key of path or nearly so,
 // differs from that.
 func difference(path, near string) string {
-	switch end := len(path) - len(near); {
-	case strings.ContainsFunc(near, isHidden), strings.ContainsFunc(path, isHidden):
+	if strings.ContainsFunc(near, isHidden) || strings.ContainsFunc(path, isHidden) {
 		return "the difference is a blank or an invisible character"
-	case end >= 0 && strings.EqualFold(path[end:], near):
+	}
+	last := []rune(path)
+	last = last[max(0, len(last)-utf8.RuneCountInString(near)):]
+	if strings.EqualFold(string(last), near) {
 		return "case counts"
 	}
 	return "the names differ"

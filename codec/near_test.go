@@ -77,6 +77,8 @@ var keyRows = []decoding{
 	refuses[replica]("a byte-order mark, escaped", `{"\ufeffhost":"$S"}`, codec.ErrMissingKey, `the secret has "\ufeffhost"`),
 	refuses[replica]("a no-break space and another case", `{"Host\u00a0":"$S"}`, codec.ErrMissingKey, `"Host\u00a0"`),
 	refuses[replica]("a newline", `{"host\n":"$S"}`, codec.ErrMissingKey, `"host\n"`),
+	refuses[one[int]]("a letter that is another case of two", `{"\u212a":1,"$S":1,"V\u200b":2}`, codec.ErrMissingKey, `"V\u200b"`),
+	refuses[kelvin]("the sign of kelvins", `{"\u212a":$N}`, codec.ErrMissingKey, "case counts"),
 	refuses[blankTag]("a blank in the tag", `{"host":"$S"}`, codec.ErrMissingKey, `"host " (field V, the secret has "host" and the difference is a blank`),
 	refuses[snake]("a hyphen for an underscore", `{"user-name":"$S"}`, codec.ErrMissingKey, `the secret has "user-name" and the names differ`),
 	refuses[snake]("camel case", `{"userName":"$S"}`, codec.ErrMissingKey, `the secret has "userName" and the names differ`),
@@ -100,6 +102,7 @@ type (
 		ID string
 		Id string `json:"id,omitempty"`
 	}
+	kelvin   struct{ K int }
 	blankTag struct {
 		V string `json:"host "`
 	}
