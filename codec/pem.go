@@ -26,8 +26,8 @@ import (
 //     certificates in any order. The certificate that the key belongs to becomes
 //     the leaf and comes first, the others follow in the order they had.
 //
-// A pointer to any of these will do. In a struct that [JSON] decodes, a field or an element
-// of these types is a string of PEM text, or an object as below.
+// In a struct that [JSON] decodes, a field or an element of these types is a string of PEM
+// text, or an object as below.
 //
 // Text before a block is skipped, as RFC 7468 allows; a block that cannot be
 // read, or anything behind the last one, is an error, for it may be a
@@ -46,13 +46,17 @@ func (PEM) Shared() bool { return true }
 
 // CheckType implements [Checker].
 func (PEM) CheckType(t reflect.Type) error {
-	if _, ok := pointee(t, isPEM); !ok {
-		return refuse(t, "PEM does not decode into this type")
+	if pemTypes[t] {
+		return nil
 	}
-	return nil
+	if base, ok := pointee(t, func(t reflect.Type) bool { return pemTypes[t] }); ok {
+		return refuse(t, "PEM decodes into a "+base.String()+", not into a pointer to one")
+	}
+	if byPointer[t] {
+		return refuse(t, "PEM decodes into a *"+t.String())
+	}
+	return refuse(t, "PEM does not decode into this type")
 }
-
-func isPEM(t reflect.Type) bool { return pemTypes[t] }
 
 // Decode implements [Codec].
 func (PEM) Decode(data []byte, into any) error {
@@ -69,7 +73,7 @@ func (PEM) Decode(data []byte, into any) error {
 			return wrap(v.Type(), ErrSyntax, "", err)
 		}
 	}
-	if e := decodeTexts(texts, settle(v, isPEM)); e != nil {
+	if e := decodeTexts(texts, v); e != nil {
 		e.Type = v.Type().String()
 		return e
 	}

@@ -8,9 +8,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
-	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/typedsecret/typedsecret/codec"
 )
@@ -96,23 +93,13 @@ func pemFieldRows() []decoding {
 		refuses[one[[]x509.CertPool]]("pool by value", `{"V":["$S"]}`, codec.ErrUnsupported, "make it a *x509.CertPool"),
 		refuses[one[rsa.PrivateKey]]("RSA key by value", `{"V":"$S"}`, codec.ErrUnsupported, "make it a *rsa.PrivateKey"),
 		refuses[one[ecdsa.PrivateKey]]("ECDSA key by value", `{"V":"$S"}`, codec.ErrUnsupported, "make it a *ecdsa.PrivateKey"),
+		refuses[*ed25519.PrivateKey]("a pointer to a key", p.edPKCS8, codec.ErrUnsupported, "PEM decodes into a ed25519.PrivateKey, not into a pointer"),
+		refuses[**x509.Certificate]("a pointer to a pointer", "$S", codec.ErrUnsupported, "into a *x509.Certificate, not"),
+		refusesBy[x509.Certificate](codec.PEM{}, "by value, by PEM", "$S", codec.ErrUnsupported, "PEM decodes into a *x509.Certificate"),
 		refuses[embedsTLS]("embedded tls.Certificate", `{"Certificate":["$S"]}`, codec.ErrUnsupported, "embeds tls.Certificate, which PEM text decodes as a whole"),
 		refuses[embedsX509]("embedded *x509.Certificate", `{"Raw":"$S"}`, codec.ErrUnsupported, "embeds *x509.Certificate"),
 		refuses[embedsRSA]("embedded rsa.PrivateKey", `{"D":"$S"}`, codec.ErrUnsupported, "embeds rsa.PrivateKey"),
 		refuses[embedsUnnamed]("embedded under another name", `{"tls":"$S"}`, codec.ErrUnsupported, "unexported"),
 	}
 	return rows
-}
-
-// TestPEMIsFollowedThroughPointers: go-cmp would ask a pointer to a key for its Equal.
-func TestPEMIsFollowedThroughPointers(t *testing.T) {
-	p := newPKI()
-	key, err := codec.Decode[**ed25519.PrivateKey](codec.For[**ed25519.PrivateKey](), []byte(p.edPKCS8))
-	if err != nil || !(**key).Equal(p.edKey) {
-		t.Errorf("got %v, %v", key, err)
-	}
-	cert, err := codec.Decode[**x509.Certificate](codec.For[**x509.Certificate](), []byte(p.leafPEM))
-	if err != nil || !cmp.Equal(*cert, p.leaf) {
-		t.Errorf("got %v, %v", cert, err)
-	}
 }

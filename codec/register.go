@@ -45,7 +45,7 @@ func Register[T any](c Codec) {
 //   - [Text] for the other string types, [Bytes] for the other byte slices;
 //   - [JSON].
 //
-// A T that is a pointer gets the codec of what it points to.
+// A T that is a pointer and none of these gets the codec of what it points to.
 func For[T any]() Codec {
 	t := reflect.TypeFor[T]()
 	if c, ok := registered.Load(t); ok {
