@@ -50,10 +50,10 @@ func (PEM) CheckType(t reflect.Type) error {
 		return nil
 	}
 	if base, ok := pointee(t, func(t reflect.Type) bool { return pemTypes[t] }); ok {
-		return refuse(t, "PEM decodes into a "+base.String()+", not into a pointer to one")
+		return refuse(t, "PEM decodes into "+base.String()+", not into a pointer to it")
 	}
 	if byPointer[t] {
-		return refuse(t, "PEM decodes into a *"+t.String())
+		return refuse(t, "PEM decodes into *"+t.String())
 	}
 	return refuse(t, "PEM does not decode into this type")
 }
