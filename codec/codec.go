@@ -4,7 +4,8 @@
 // when nothing else was said ([JSON], [Text], [Bytes] or [PEM]), [Register] changes
 // that answer, and [Check] refuses a type without a secret. Every failure is an [*Error], which names keys, fields,
 // types and positions and never holds a byte of the secret, wrapped causes
-// included. Read on with [Codec], the contract, and [JSON], the rules that differ
+// included. [Redacted] is a string for T that no printer shows, and [Invalid] the error
+// of a T that checks itself. Read on with [Codec], the contract, and [JSON], the rules that differ
 // from encoding/json.
 package codec
 
