@@ -4,7 +4,8 @@
 // when nothing else was said ([JSON], [Text], [Bytes] or [PEM]), [Register] changes
 // that answer, and [Check] refuses a type without a secret. Every failure is an [*Error], which names keys, fields,
 // types and positions and never holds a byte of the secret, wrapped causes
-// included. Read on with [Codec], the contract, and [JSON], the rules that differ
+// included. [Redacted] is a string for T that no printer shows, and [Invalid] the error
+// of a T that checks itself. Read on with [Codec], the contract, and [JSON], the rules that differ
 // from encoding/json.
 package codec
 
@@ -39,8 +40,8 @@ type Sharer interface {
 // from Validate refuses the value.
 //
 // The text of that error is not shown, for it could quote the secret; errors.Is
-// still finds the sentinels it wraps. To have a reason shown, return an *[Error]
-// whose Reason holds nothing of the secret.
+// still finds the sentinels it wraps. To have a reason shown, return [Invalid], or an error
+// that wraps some.
 //
 // A method that T has from a struct embedded by pointer is called although that
 // pointer may be nil, as Go has it; let T have one of its own then.
@@ -102,9 +103,19 @@ func Validate(v any) (err error) {
 	if cause == nil {
 		return nil
 	}
-	refused := wrap(t, ErrInvalid, "Validate refused the value", cause)
+	refused := wrap(t, ErrInvalid, "Validate refused the value, and its text is withheld, since it may quote the secret; codec.Invalid makes an error whose text is shown", cause)
 	refused.Kind = ErrInvalid
+	refused.addReasons(cause)
 	return refused
+}
+
+// Invalid makes the error of a Validate method, or of a type's own decoder, whose reason
+// is shown. The reason must hold nothing of the secret.
+//
+// Several reasons are shown if they are joined by errors.Join, and a sentinel of yours is
+// found by errors.Is if it is among them.
+func Invalid(reason string) error {
+	return &Error{Offset: -1, Kind: ErrInvalid, Reason: reason}
 }
 
 // validatorOf looks at v and then at each value that it points to, and leaves

@@ -58,12 +58,18 @@ func fits[T any](c codec.Codec) func() error {
 }
 
 var tables = map[string][]decoding{
-	"struct": structRows,
-	"scalar": scalarRows,
-	"syntax": syntaxRows,
-	"type":   typeRows,
-	"text":   textRows,
-	"pem":    pemRows(),
+	"struct":    structRows,
+	"scalar":    scalarRows,
+	"number":    numberRows,
+	"whole":     wholeRows,
+	"key":       keyRows,
+	"missing":   missingRows,
+	"redacted":  redactedRows,
+	"syntax":    syntaxRows,
+	"type":      typeRows,
+	"text":      textRows,
+	"pem":       pemRows(),
+	"pem field": pemFieldRows(),
 }
 
 // values compares what was decoded; keys and pools know themselves what is equal.

@@ -17,7 +17,7 @@ var (
 	// JSON, a PEM block cut off, or for these two an empty secret.
 	ErrSyntax = errors.New("malformed secret")
 	// ErrMissingKey means that T names a key which the secret lacks, or whose
-	// value is null. Error.Missing lists all of them.
+	// value is null. Error.Missing lists them.
 	ErrMissingKey = errors.New("missing key")
 	// ErrDuplicateKey means that an object has one key twice.
 	ErrDuplicateKey = errors.New("duplicate key")
@@ -46,7 +46,9 @@ type Error struct {
 	Offset  int64        // bytes before the place in the secret's bytes; negative if unknown
 	Kind    error        // one of the sentinels, such as ErrWrongKind
 	Reason  string       // what is wrong, in words
-	Missing []MissingKey // every key that T names and the secret lacks
+	Missing []MissingKey // every key that T names and the secret lacks; the first 1,000, if there are more
+
+	cut bool // there are more missing keys than Missing lists
 
 	// safe are causes rebuilt so that they hold nothing of the input.
 	safe []error
@@ -59,7 +61,7 @@ type MissingKey struct {
 	Key   string // the key with its path, such as "replicas[2].host"
 	Field string // the Go field it was for, such as "Replicas[2].Host"
 	Null  bool   // the key is there, and its value is null
-	Near  string // a key of the secret that differs in case only, or ""
+	Near  string // a key of the secret that differs in case, blanks, invisible characters, hyphens, underscores or dots only, or ""
 }
 
 // String names the key and the field, and what was found in its place.
@@ -69,7 +71,7 @@ func (m MissingKey) String() string {
 	case m.Null:
 		s += ", null in the secret"
 	case m.Near != "":
-		s += ", the secret has " + strconv.Quote(m.Near) + " and case counts"
+		s += ", the secret has " + strconv.Quote(m.Near) + " and " + difference(m.Key, m.Near)
 	}
 	return s + ")"
 }
@@ -99,7 +101,11 @@ func (e *Error) Error() string {
 	}
 	for i, m := range e.Missing {
 		if i == maxListed {
-			fmt.Fprintf(&b, " and %d more", len(e.Missing)-i)
+			format := " and %d more"
+			if e.cut {
+				format = " and more than %d more"
+			}
+			fmt.Fprintf(&b, format, len(e.Missing)-i)
 			break
 		}
 		switch {
@@ -188,6 +194,27 @@ func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 	return &Error{
 		Type: t.String(), Offset: -1, Kind: kind, Reason: reason,
 		safe: harmless(cause), is: asks(cause),
+	}
+}
+
+// addReasons puts the reasons of all Errors in cause into e, if there is more than one.
+func (e *Error) addReasons(cause error) {
+	if !guard.Walkable(cause) {
+		return
+	}
+	var reasons []string
+	walk(cause, 0, func(err error) {
+		found, ok := err.(*Error)
+		switch {
+		case !ok || found == nil || found.Reason == "" || len(reasons) == maxListed:
+		case found.Path != "":
+			reasons = append(reasons, found.Path+": "+found.Reason)
+		default:
+			reasons = append(reasons, found.Reason)
+		}
+	})
+	if len(reasons) > 1 {
+		e.Path, e.Offset, e.Reason = "", -1, strings.Join(reasons, "; ")
 	}
 }
 

@@ -77,7 +77,7 @@ func (e *badIs) Is(target error) bool { return e.target == target }
 func TestATextNamesSomeOfVeryManyMissingKeys(t *testing.T) {
 	err := failure[[]dbCreds](codec.JSON{}, "["+strings.Repeat("{},", 9999)+"{}]")
 	e, ok := errors.AsType[*codec.Error](err)
-	if !ok || len(e.Missing) < 10_000 {
+	if !ok || len(e.Missing) != 1000 {
 		t.Fatalf("got %T with %d missing keys", err, len(e.Missing))
 	}
 	if text := err.Error(); len(text) > 5000 || !strings.HasSuffix(text, " more") {

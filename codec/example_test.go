@@ -84,6 +84,19 @@ func ExampleJSON_strict() {
 	// Output: true
 }
 
+// Options of another package has no tags, and a key in the secret need not be there.
+type Options struct {
+	Host string
+	Port int
+	Dial func() error
+}
+
+func ExampleJSON_allowMissing() {
+	o, err := codec.Decode[Options](codec.JSON{AllowMissing: true}, []byte(`{"host":"db"}`))
+	fmt.Printf("%q %d %v\n", o.Host, o.Port, err)
+	// Output: "db" 0 <nil>
+}
+
 type Pair struct{ User, Password string }
 
 func ExampleFunc() {
@@ -138,6 +151,13 @@ func ExampleText() {
 	// Output: ghp_x <nil>
 }
 
+// Editors and echo end a file with a newline, which no token has.
+func ExampleText_trimNewline() {
+	token, err := codec.Decode[string](codec.Text{TrimNewline: true}, []byte("ghp_x\n"))
+	fmt.Printf("%q %v\n", token, err)
+	// Output: "ghp_x" <nil>
+}
+
 func ExampleBytes() {
 	key, err := codec.Decode[[]byte](codec.Bytes{}, []byte{1, 2, 3})
 	fmt.Println(key, err)
@@ -157,14 +177,33 @@ func newBundle() []byte {
 	return []byte(object("certificate", p.leafPEM, "certificateChain", p.caPEM, "privateKey", p.keyPKCS8))
 }
 
-// APIKey checks itself. The reason is shown because an Error vouches for it.
+// APIKey checks itself. Its reason is shown, since codec.Invalid vouches for it.
 type APIKey string
 
 func (k APIKey) Validate() error {
 	if len(k) < 20 {
-		return &codec.Error{Reason: "an API key has at least 20 characters"}
+		return codec.Invalid("an API key has at least 20 characters")
 	}
 	return nil
+}
+
+func ExampleRedacted() {
+	type Creds struct {
+		Username string         `json:"username"`
+		Password codec.Redacted `json:"password"`
+	}
+	creds, err := codec.Decode[Creds](codec.JSON{}, []byte(`{"username":"app","password":"hunter2"}`))
+	fmt.Printf("%+v %v\n", creds, err)
+	fmt.Println(len(creds.Password.Reveal()), creds.Password == codec.Redact("hunter2"))
+	// Output:
+	// {Username:app Password:[REDACTED]} <nil>
+	// 7 true
+}
+
+func ExampleInvalid() {
+	err := codec.Validate(APIKey("changeme"))
+	fmt.Println(err)
+	// Output: codec: decoding codec_test.APIKey: invalid value: an API key has at least 20 characters
 }
 
 func ExampleValidator() {

@@ -12,13 +12,20 @@ import (
 //
 //   - A key that a struct of T names and the secret lacks, or whose value is
 //     null, is an error that lists every such key, unless the field is
-//     omitempty, omitzero or a pointer. The keys of a struct embedded by pointer
+//     omitempty, omitzero or a pointer; a pointer to a key or a certificate is as
+//     another field. The keys of a struct embedded by pointer
 //     may be missing all together. A field that is an interface or a
 //     json.RawMessage takes null as a value.
-//   - Keys match exactly, case included; the error shows a near miss.
+//   - Keys match exactly, case included; the error shows a near miss. An optional field
+//     too is missing if the secret has its key in another case, or with a blank or an
+//     invisible character more.
 //   - A key twice in one object is an error, wherever the object is.
 //   - Null elsewhere (an element, a map's value, the whole secret) is refused
 //     by everything but pointers, interfaces and json.RawMessage.
+//   - A number that a float would change is refused, in an interface too, which holds a
+//     float64: an integer that the float does not hold exactly (9007199254740993), any
+//     other number so large that its fraction or its last digits before the point are
+//     lost, and one too small. A fraction such as 0.1 is rounded as usual.
 //   - Invalid UTF-8 and lone surrogates are errors, as are nesting over 512
 //     deep and an array of another length than the Go array's.
 //
@@ -29,7 +36,8 @@ import (
 // in the secret, but for a time.Duration: whether "30" is seconds is not to be guessed.
 //
 // A time.Duration takes "30s" or a number of nanoseconds. A struct that has an
-// UnmarshalBinary method and no other, such as url.URL, takes a string.
+// UnmarshalBinary method and no other, such as url.URL, takes a string. The types of keys
+// and certificates that [PEM] lists take a string of PEM text.
 //
 // A T, or a type inside it, that would leave a field empty without an error is
 // refused whatever the secret is, by [Check] and by each Decode:
@@ -60,10 +68,23 @@ type JSON struct {
 	// Lenient takes a quoted number or bool where a bare one is wanted, and a
 	// bare one where a string is wanted.
 	Lenient bool
+	// AllowMissing is for a T of another package, whose fields cannot be tagged: a key
+	// that the secret lacks, or that is null, leaves its field as it is. A key that
+	// differs from a field's in case only is taken for that field's, as encoding/json
+	// has it. A field that no JSON value fills, such as a function, is refused only if
+	// the secret has its key.
+	AllowMissing bool
 }
 
 // CheckType implements [Checker].
-func (JSON) CheckType(t reflect.Type) error { return refuse(t, planFor(t).refusal) }
+func (c JSON) CheckType(t reflect.Type) error { return refuse(t, c.refusalOf(planFor(t))) }
+
+func (c JSON) refusalOf(r root) string {
+	if c.AllowMissing {
+		return r.unfit
+	}
+	return r.refusal
+}
 
 // Decode implements [Codec]. It reads the whole of data as one JSON value.
 func (c JSON) Decode(data []byte, into any) error {
@@ -72,8 +93,8 @@ func (c JSON) Decode(data []byte, into any) error {
 		return err
 	}
 	p := planFor(v.Type())
-	if p.refusal != "" {
-		return refuse(v.Type(), p.refusal)
+	if reason := c.refusalOf(p); reason != "" {
+		return refuse(v.Type(), reason)
 	}
 	if at, reason := checkJSON(data); reason != "" {
 		return &Error{Type: v.Type().String(), Offset: int64(at), Kind: ErrSyntax, Reason: reason}
@@ -94,7 +115,7 @@ func (c JSON) Decode(data []byte, into any) error {
 		e = &Error{Offset: -1, Kind: ErrMissingKey}
 	}
 	e.Type = v.Type().String()
-	e.Missing = d.missing
+	e.Missing, e.cut = d.missing, d.cut
 	return e
 }
 
@@ -110,6 +131,7 @@ type decoder struct {
 	pathBuf [8]step
 	err     *Error // the first problem other than missing keys
 	missing []MissingKey
+	cut     bool // there are more missing keys than are noted
 }
 
 // A step of a path is a field, or an element if field is nil: of a map, if the
@@ -234,20 +256,44 @@ func (d *decoder) failAt(at int, kind error, reason string) {
 	}
 }
 
-// failCause notes that a method of the value's own type returned an error.
-func (d *decoder) failCause(at int, t reflect.Type, method string, cause error) {
+// failCause notes that a method of the value's own type returned an error. The hint, if
+// there is one, is a clause.
+func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause error) {
 	path := d.pathString("")
-	e := wrap(t, ErrValue, "the "+method+" method of "+t.String()+" refused it", cause)
+	e := wrap(t, ErrValue, "the "+method+" method of "+t.String()+" refused it"+hint, cause)
 	// The method may have used a codec of ours, whose paths begin at its value.
 	field := d.fieldString("")
 	for _, m := range e.Missing {
 		m.Key, m.Field = join(path, m.Key), join(field, m.Field)
-		d.missing = append(d.missing, m)
+		d.note(m)
 	}
+	d.cut = d.cut || e.cut
 	if d.err == nil && (e.Kind != ErrMissingKey || len(e.Missing) == 0) {
 		e.Path, e.Offset = join(path, e.Path), int64(at)
 		d.err = e
 	}
+}
+
+// maxMissing is how many missing keys an error lists. A secret of 64 kB may lack millions.
+const maxMissing = 1000
+
+// miss notes that the object in hand lacks the key of f.
+func (d *decoder) miss(f *field, m MissingKey) {
+	if d.cut {
+		return
+	}
+	m.Key, m.Field = d.pathString(f.name), d.fieldString(f.goName)
+	d.note(m)
+}
+
+// note adds m to the missing keys. Once the list is full, the rest of the secret is passed
+// over: elements that nobody will see are not decoded.
+func (d *decoder) note(m MissingKey) {
+	if len(d.missing) == maxMissing {
+		d.cut = true
+		return
+	}
+	d.missing = append(d.missing, m)
 }
 
 // wrongKind notes that the value in hand is not of the wanted kind, and goes
@@ -257,8 +303,23 @@ func (d *decoder) wrongKind(wanted string) {
 }
 
 func (d *decoder) wrongKindHint(wanted, hint string) {
-	d.fail(ErrWrongKind, "met "+kindName(d.peek())+" where "+wanted+" is wanted"+hint)
+	c := d.peek()
+	if c == '"' && d.err == nil && (wanted == "an object" || wanted == "an array") && holdsJSON(d.data[d.pos:]) {
+		hint += "; the string holds JSON in turn: it was encoded twice"
+	}
+	d.fail(ErrWrongKind, "met "+kindName(c)+" where "+wanted+" is wanted"+hint)
 	d.skip()
+}
+
+// holdsJSON reports whether the string that data begins with holds an object or an array.
+func holdsJSON(data []byte) bool {
+	inner := decoder{data: data}
+	text := bytes.TrimSpace(inner.text())
+	if len(text) == 0 || text[0] != '{' && text[0] != '[' {
+		return false
+	}
+	_, reason := checkJSON(text)
+	return reason == ""
 }
 
 // remedies are what helps where a bare scalar was met for a quoted one or the

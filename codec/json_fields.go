@@ -19,6 +19,9 @@ type field struct {
 	tagged   bool         // the key comes from the tag
 	hidden   bool         // the Go field is unexported: an embedded struct with a tag
 	stuck    reflect.Type // an embedded pointer on the way to it that cannot be set
+	// unfit says why no value fits the field; "" if one does. The fields of structs inside
+	// are left out.
+	unfit func() string
 }
 
 // A structReader lists the keys of a struct type: those of its own fields and,
@@ -95,6 +98,11 @@ func (r *structReader) read(l level, i, depth int, next []level) []level {
 // embed adds the struct that a field embeds to the level below.
 func (r *structReader) embed(l level, sf reflect.StructField, path string, next []level) []level {
 	inner := embeddedStruct(sf)
+	if pemTypes[sf.Type] || byPointer[inner] {
+		r.faults = append(r.faults, fault{typeName(r.typ), fmt.Sprintf(
+			"embeds %s, which PEM text decodes as a whole; give it a field name, or a key by a tag", sf.Type)})
+		return next
+	}
 	if method := ownMethod(inner); method != "" {
 		r.faults = append(r.faults, fault{typeName(r.typ), fmt.Sprintf(
 			"embeds %s, whose %s method is not called, since %s hides it or embeds another type that has one; give %s a field name, or give %[3]s an %[2]s method of its own",
@@ -134,7 +142,7 @@ func ownMethod(t reflect.Type) string {
 func (r *structReader) readHidden(l level, sf reflect.StructField, path string, tag fieldTag) {
 	inner := embeddedStruct(sf)
 	switch {
-	case inner == nil || sf.Type.Kind() == reflect.Pointer:
+	case inner == nil || sf.Type.Kind() == reflect.Pointer || pemTypes[inner]:
 		r.fault(path, fmt.Sprintf(`has the tag json:%q but is unexported, so that nothing can set it; export it, or tag it json:"-"`, tag.text))
 	case ownMethod(inner) != "":
 		r.fault(path, fmt.Sprintf("is unexported, so that the %s method of %s cannot be called; give it an exported name", ownMethod(inner), inner))
@@ -146,7 +154,8 @@ func (r *structReader) readHidden(l level, sf reflect.StructField, path string, 
 func (r *structReader) add(l level, sf reflect.StructField, tag fieldTag) {
 	f := field{
 		name: tag.name, goName: sf.Name, typ: sf.Type,
-		optional: tag.optional || sf.Type.Kind() == reflect.Pointer,
+		// A pointer to a certificate or a key says nothing: there is no other way to have one.
+		optional: tag.optional || sf.Type.Kind() == reflect.Pointer && !pemTypes[sf.Type],
 		quoted:   tag.quoted && isScalar(sf.Type),
 		tagged:   tag.name != "", hidden: !sf.IsExported(),
 	}

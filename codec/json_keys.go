@@ -1,12 +1,12 @@
 package codec
 
-import "strings"
-
 // A keySet is the keys of one object. Few are compared one by one; beyond that
 // it is a map, so that a hostile secret costs no quadratic time.
 type keySet struct {
 	list [][]byte
 	many map[string]struct{}
+	// plain has the plainKey of each in list, once that was asked for. No key is added then.
+	plain []string
 }
 
 // add reports whether key is new to the set.
@@ -34,13 +34,22 @@ func (k *keySet) add(key []byte) bool {
 	return true
 }
 
-// near finds a key that differs from name in case only. Showing it tells little
-// that name doesn't.
-func (k *keySet) near(name string) string {
-	for _, key := range k.list {
-		if len(key) == len(name) && strings.EqualFold(string(key), name) {
-			return string(key)
+// near finds the key that is most like name. Showing it tells little that name doesn't.
+func (k *keySet) near(name string) (near string, how kinship) {
+	if k.plain == nil && len(k.list) > 0 {
+		k.plain = make([]string, len(k.list))
+		for i, key := range k.list {
+			k.plain[i] = plainKey(string(key))
 		}
 	}
-	return ""
+	plain := plainKey(name)
+	for i, key := range k.list {
+		if k.plain[i] != plain {
+			continue
+		}
+		if kin := kin(string(key), name); kin > how {
+			near, how = string(key), kin
+		}
+	}
+	return near, how
 }

@@ -20,14 +20,16 @@ type plan struct {
 
 // A part is the plan of a field or an element.
 type part struct {
-	name string // the field's, [*] for an element, "" for what a pointer points to
-	plan *plan
+	name    string // the field's, [*] for an element, "" for what a pointer points to
+	plan    *plan
+	isField bool // of a struct
 }
 
 // A root is the plan of a whole T.
 type root struct {
 	*plan
-	refusal string // why no T can be decoded; "" if any can
+	refusal string // why a T would not be decoded whole; "" if any is
+	unfit   string // why no T can be decoded; "" if one can
 }
 
 var (
@@ -41,7 +43,7 @@ func planFor(t reflect.Type) root {
 	}
 	making := planning{}
 	p := making.plan(t)
-	r := root{p, p.refusal()}
+	r := root{p, p.refusal(false), p.refusal(true)}
 	// Only now is every plan that these refer to whole.
 	for t, p := range making {
 		plans.LoadOrStore(t, p)
@@ -50,8 +52,9 @@ func planFor(t reflect.Type) root {
 	return r
 }
 
-// refusal lists the faults of p and of its parts; "" if there are none.
-func (p *plan) refusal() string {
+// refusal lists the faults of p and of its parts; "" if there are none. It may leave out
+// the fields of structs, which a secret need not have.
+func (p *plan) refusal(withoutFields bool) string {
 	type place struct {
 		path string
 		*plan
@@ -64,7 +67,7 @@ func (p *plan) refusal() string {
 			texts = append(texts, f.at(at.path))
 		}
 		for _, part := range at.parts {
-			if !seen[part.plan] {
+			if !seen[part.plan] && !(part.isField && withoutFields) {
 				seen[part.plan] = true
 				queue = append(queue, place{join(at.path, part.name), part.plan})
 			}
@@ -98,6 +101,12 @@ var (
 
 func (m planning) fill(p *plan, t reflect.Type) {
 	switch {
+	case pemTypes[t]:
+		p.decode = decodePEM
+	case byPointer[t]:
+		p.faults = []fault{{"a " + t.String(), "cannot be decoded into; make it a *" + t.String() + ", which takes PEM text"}}
+	case t == redactedType:
+		p.decode = decodeRedacted
 	case t == durationType:
 		p.decode = decodeDuration
 	case t == timeType:
@@ -145,10 +154,10 @@ func (m planning) fillKind(p *plan, t reflect.Type) {
 		m.fillMap(p, t)
 	case reflect.Slice:
 		elem := m.plan(t.Elem())
-		p.decode, p.parts = sliceDecoder(t, elem), []part{{"[*]", elem}}
+		p.decode, p.parts = sliceDecoder(t, elem), []part{{name: "[*]", plan: elem}}
 	case reflect.Array:
 		elem := m.plan(t.Elem())
-		p.decode, p.parts = arrayDecoder(t, elem), []part{{"[*]", elem}}
+		p.decode, p.parts = arrayDecoder(t, elem), []part{{name: "[*]", plan: elem}}
 	case reflect.Pointer:
 		p.takesNull = true
 		if pointsToItself(t) {
@@ -156,7 +165,7 @@ func (m planning) fillKind(p *plan, t reflect.Type) {
 			return
 		}
 		elem := m.plan(t.Elem())
-		p.decode, p.parts = pointerDecoder(elem), []part{{"", elem}}
+		p.decode, p.parts = pointerDecoder(elem), []part{{plan: elem}}
 	default:
 		p.faults = []fault{{"a " + t.String(), "cannot be decoded into; " + leaveOut}}
 	}
@@ -164,7 +173,7 @@ func (m planning) fillKind(p *plan, t reflect.Type) {
 
 func (m planning) fillMap(p *plan, t reflect.Type) {
 	key, elem := mapKey(t.Key()), m.plan(t.Elem())
-	p.parts = []part{{"[*]", elem}}
+	p.parts = []part{{name: "[*]", plan: elem}}
 	if key == nil {
 		p.faults = []fault{{"a " + t.String(), "cannot be decoded into, since the keys of a JSON object are text; give it a key type of strings or integers, or with an UnmarshalText method"}}
 		return

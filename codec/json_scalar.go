@@ -5,6 +5,7 @@ import (
 	"encoding"
 	"encoding/base64"
 	"encoding/json"
+	"net/url"
 	"reflect"
 	"strconv"
 	"sync"
@@ -15,6 +16,7 @@ var (
 	durationType   = reflect.TypeFor[time.Duration]()
 	timeType       = reflect.TypeFor[time.Time]()
 	rawMessageType = reflect.TypeFor[json.RawMessage]()
+	urlType        = reflect.TypeFor[url.URL]()
 	numberType     = reflect.TypeFor[json.Number]()
 )
 
@@ -66,7 +68,7 @@ func (d *decoder) scalarLiteral(wanted string, is func([]byte) bool) (lit []byte
 			return nil, at, false
 		}
 		if lit = d.text(); !is(lit) {
-			d.failAt(at, ErrValue, "the string does not hold "+wanted)
+			d.failAt(at, ErrValue, "the string does not hold "+wanted+nearText(lit, "leave it out", is))
 			return nil, at, false
 		}
 		return lit, at, true
@@ -123,29 +125,12 @@ func decodeFloat(d *decoder, v reflect.Value) {
 	if !ok {
 		return
 	}
-	f, err := parseFloat(lit, v.Type().Bits())
-	if err != nil {
-		d.failNumber(at, v.Type(), lit)
+	f, reason := parseFloat(lit, v.Type().Bits())
+	if reason != "" {
+		d.failAt(at, ErrValue, reason)
 		return
 	}
 	v.SetFloat(f)
-}
-
-func parseFloat(lit []byte, bits int) (float64, error) {
-	return strconv.ParseFloat(string(lit), bits)
-}
-
-// failNumber says why a well-formed number doesn't fit type t.
-func (d *decoder) failNumber(at int, t reflect.Type, lit []byte) {
-	k := t.Kind()
-	switch {
-	case k != reflect.Float32 && k != reflect.Float64 && bytes.ContainsAny(lit, ".eE"):
-		d.failAt(at, ErrValue, "the number has a fraction or an exponent, the field is of type "+t.String())
-	case reflect.Uint <= k && k <= reflect.Uintptr && lit[0] == '-':
-		d.failAt(at, ErrValue, "the number is negative, the field is of type "+t.String())
-	default:
-		d.failAt(at, ErrValue, "the number is out of the range of "+t.String())
-	}
 }
 
 // decodeNumber is for json.Number, which holds a number's own text. A string
@@ -179,7 +164,8 @@ func decodeDuration(d *decoder, v reflect.Value) {
 	}
 	n, err := time.ParseDuration(string(s))
 	if err != nil {
-		d.failAt(at, ErrValue, `a string such as "30s" or a number of nanoseconds is wanted`)
+		d.failAt(at, ErrValue, `a string such as "30s" or a number of nanoseconds is wanted`+
+			nearText(s, "leave it out", takenBy(setDuration, durationType)))
 		return
 	}
 	v.SetInt(int64(n))
@@ -221,7 +207,7 @@ func decodeJSON(d *decoder, v reflect.Value) {
 		return
 	}
 	if err := u.UnmarshalJSON(bytes.Clone(raw)); err != nil {
-		d.failCause(at, v.Type(), "UnmarshalJSON", err)
+		d.failCause(at, v.Type(), "UnmarshalJSON", "", err)
 	}
 }
 
@@ -231,20 +217,23 @@ func decodeText(d *decoder, v reflect.Value) {
 	if !ok {
 		return
 	}
-	u := v.Addr().Interface().(encoding.TextUnmarshaler)
-	if err := u.UnmarshalText(bytes.Clone(s)); err != nil {
+	read := func(text []byte, v reflect.Value) error {
+		return v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText(text)
+	}
+	if err := read(bytes.Clone(s), v); err != nil {
+		near := nearText(s, "leave it out", takenBy(read, v.Type()))
 		if v.Type() == timeType {
-			d.failAt(at, ErrValue, "a time such as 2006-01-02T15:04:05Z (RFC 3339) is wanted")
+			d.failAt(at, ErrValue, "a time such as 2006-01-02T15:04:05Z (RFC 3339) is wanted"+near)
 			return
 		}
-		d.failCause(at, v.Type(), "UnmarshalText", err)
+		d.failCause(at, v.Type(), "UnmarshalText", near, err)
 	}
 }
 
 // decodeBinary decodes a string by the type's UnmarshalBinary method, and an object
 // by the plan for the type's fields, if that has no faults.
 func decodeBinary(object *plan) func(*decoder, reflect.Value) {
-	refusal := sync.OnceValue(object.refusal)
+	refusal := sync.OnceValue(func() string { return object.refusal(false) })
 	return func(d *decoder, v reflect.Value) {
 		if d.peek() != '"' {
 			if reason := refusal(); reason != "" {
@@ -256,9 +245,12 @@ func decodeBinary(object *plan) func(*decoder, reflect.Value) {
 		}
 		d.quoted = false
 		at := d.pos
-		u := v.Addr().Interface().(encoding.BinaryUnmarshaler)
-		if err := u.UnmarshalBinary(bytes.Clone(d.text())); err != nil {
-			d.failCause(at, v.Type(), "UnmarshalBinary", err)
+		text := d.text()
+		read := func(text []byte, v reflect.Value) error {
+			return v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(text)
+		}
+		if err := read(bytes.Clone(text), v); err != nil {
+			d.failCause(at, v.Type(), "UnmarshalBinary", nearText(text, "leave it out", takenBy(read, v.Type())), err)
 		}
 	}
 }
@@ -272,7 +264,7 @@ func mapKey(t reflect.Type) keyDecoder {
 		return func(d *decoder, text []byte, at int) (reflect.Value, bool) {
 			k := reflect.New(t)
 			if err := k.Interface().(encoding.TextUnmarshaler).UnmarshalText(bytes.Clone(text)); err != nil {
-				d.failCause(at, t, "UnmarshalText", err)
+				d.failCause(at, t, "UnmarshalText", "", err)
 				return k, false
 			}
 			return k.Elem(), true

@@ -132,7 +132,7 @@ func isScalar(t reflect.Type) bool {
 		t = t.Elem()
 	}
 	switch k := t.Kind(); {
-	case k == reflect.String, k == reflect.Bool, reflect.Int <= k && k <= reflect.Float64:
+	case t == redactedType, k == reflect.String, k == reflect.Bool, reflect.Int <= k && k <= reflect.Float64:
 		return true
 	}
 	return false

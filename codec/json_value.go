@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 )
 
 // A structPlan is how the members of an object go to the fields of a struct.
@@ -19,13 +20,14 @@ func (m planning) structPlan(t reflect.Type) *plan {
 	for i := range s.fields {
 		f := &s.fields[i]
 		s.byName[f.name] = i
+		f.unfit = sync.OnceValue(func() string { return f.plan.refusal(true) })
 		if f.hidden && f.typ.Kind() == reflect.Struct {
 			// Its methods can't be called, its exported fields can be set.
 			f.plan = m.structPlan(f.typ)
 		} else {
 			f.plan = m.plan(f.typ)
 		}
-		p.parts = append(p.parts, part{f.path, f.plan})
+		p.parts = append(p.parts, part{f.path, f.plan, true})
 	}
 	return p
 }
@@ -51,6 +53,9 @@ func (s *structPlan) decode(d *decoder, v reflect.Value) {
 		i, known := guess, guess < len(s.fields) && s.fields[guess].name == string(key)
 		if !known {
 			i, known = s.byName[string(key)]
+		}
+		if !known && d.options.AllowMissing {
+			i, known = s.folded(d, string(key), at)
 		}
 		switch {
 		case !known:
@@ -78,13 +83,18 @@ func (s *structPlan) unknown(d *decoder, unknown *keySet, key []byte, at int) {
 	if !unknown.add(key) {
 		d.failAt(at, ErrDuplicateKey, "an object has one key twice, which no field is for")
 	}
-	if d.options.Strict {
+	if d.options.Strict && d.err == nil {
 		reason := "no field is for the key at this offset"
 		for i := range s.fields {
-			if strings.EqualFold(s.fields[i].name, string(key)) {
-				reason += fmt.Sprintf("; but for its case it is %q", s.fields[i].name)
-				break
+			if kin(string(key), s.fields[i].name) < sibling {
+				continue
 			}
+			but := "a blank or an invisible character"
+			if strings.EqualFold(s.fields[i].name, string(key)) {
+				but = "its case"
+			}
+			reason += fmt.Sprintf("; but for %s it is %q", but, s.fields[i].name)
+			break
 		}
 		d.failAt(at, ErrUnknownKey, reason)
 	}
@@ -95,10 +105,8 @@ func (s *structPlan) unknown(d *decoder, unknown *keySet, key []byte, at int) {
 func (s *structPlan) field(d *decoder, v reflect.Value, f *field) {
 	null := d.data[d.pos] == 'n'
 	switch {
-	case null && !f.optional && !f.plan.takesNull:
-		d.missing = append(d.missing, MissingKey{
-			Key: d.pathString(f.name), Field: d.fieldString(f.goName), Null: true,
-		})
+	case null && !f.optional && !d.options.AllowMissing && !f.plan.takesNull:
+		d.miss(f, MissingKey{Null: true})
 		d.skip()
 		return
 	case null && !f.plan.takesNull:
@@ -110,6 +118,14 @@ func (s *structPlan) field(d *decoder, v reflect.Value, f *field) {
 		return
 	}
 	d.push(f, 0)
+	if d.options.AllowMissing {
+		if reason := f.unfit(); reason != "" {
+			d.fail(ErrUnsupported, reason)
+			d.skip()
+			d.pop()
+			return
+		}
+	}
 	d.quoted = f.quoted
 	fv, _ := f.in(v, true)
 	f.plan.decode(d, fv)
@@ -138,18 +154,38 @@ func (f *field) in(v reflect.Value, mayMake bool) (fv reflect.Value, ok bool) {
 	return v, true
 }
 
-// missing notes that the object had no key for f. The fields of a struct that is
-// embedded by pointer are wanted only if it had one of them.
+// folded finds the field whose key differs from key in case only.
+func (s *structPlan) folded(d *decoder, key string, at int) (i int, known bool) {
+	for j := range s.fields {
+		if !strings.EqualFold(s.fields[j].name, key) {
+			continue
+		}
+		if known {
+			d.failAt(at, ErrUnknownKey, "the key at this offset differs from those of two fields in case only")
+			return 0, false
+		}
+		i, known = j, true
+	}
+	return i, known
+}
+
+// missing notes that the object had no key for f. An optional field is missing only if the
+// object has a key that nobody can have meant for anything else. The fields of a struct
+// that is embedded by pointer are optional unless it had one of them.
 func (s *structPlan) missing(d *decoder, v reflect.Value, f *field, unknown *keySet) {
-	if f.optional {
+	if d.cut {
 		return
 	}
-	if _, ok := f.in(v, false); !ok {
-		return
+	near, how := unknown.near(f.name)
+	if how < sibling {
+		if f.optional || d.options.AllowMissing {
+			return
+		}
+		if _, ok := f.in(v, false); !ok {
+			return
+		}
 	}
-	d.missing = append(d.missing, MissingKey{
-		Key: d.pathString(f.name), Field: d.fieldString(f.goName), Near: unknown.near(f.name),
-	})
+	d.miss(f, MissingKey{Near: near})
 }
 
 func pointerDecoder(elem *plan) func(*decoder, reflect.Value) {
@@ -186,6 +222,10 @@ func sliceDecoder(t reflect.Type, elem *plan) func(*decoder, reflect.Value) {
 		v.Set(reflect.MakeSlice(t, 0, 0))
 		d.pos++
 		for first, i := true, 0; d.next(first, ']'); first, i = false, i+1 {
+			if d.cut {
+				d.skip()
+				continue
+			}
 			if i == v.Cap() {
 				v.Grow(max(4, i))
 			}
@@ -207,7 +247,7 @@ func arrayDecoder(t reflect.Type, elem *plan) func(*decoder, reflect.Value) {
 		d.pos++
 		for first := true; d.next(first, ']'); first, n = false, n+1 {
 			d.push(nil, n)
-			if n < t.Len() {
+			if n < t.Len() && !d.cut {
 				v.Index(n).SetZero()
 				elem.decode(d, v.Index(n))
 			} else {
@@ -235,7 +275,7 @@ func mapDecoder(t reflect.Type, key keyDecoder, elem *plan) func(*decoder, refle
 			d.push(nil, -1)
 			k, ok := key(d, text, at)
 			switch {
-			case !ok:
+			case !ok || d.cut:
 				d.skip()
 			case made.MapIndex(k).IsValid():
 				d.failAt(at, ErrDuplicateKey, "the object has one key twice")
@@ -300,9 +340,9 @@ func (d *decoder) any() any {
 		return d.literal()[0] == 't'
 	}
 	at := d.pos
-	f, err := parseFloat(d.literal(), 64)
-	if err != nil {
-		d.failAt(at, ErrValue, "the number is too large for a float64")
+	f, reason := parseFloat(d.literal(), 64)
+	if reason != "" {
+		d.failAt(at, ErrValue, reason)
 	}
 	return f
 }

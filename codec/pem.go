@@ -8,7 +8,6 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"reflect"
@@ -27,6 +26,9 @@ import (
 //     certificates in any order. The certificate that the key belongs to becomes
 //     the leaf and comes first, the others follow in the order they had.
 //
+// In a struct that [JSON] decodes, a field or an element of these types is a string of PEM
+// text, or an object as below.
+//
 // Text before a block is skipped, as RFC 7468 allows; a block that cannot be
 // read, or anything behind the last one, is an error, for it may be a
 // certificate cut short. Encrypted keys are refused.
@@ -38,15 +40,22 @@ import (
 // "privateKey", "private_key", "key" or "tls.key". Other keys are ignored.
 type PEM struct{}
 
-// Shared reports true: nobody modifies a key or a certificate.
+// Shared reports true: by custom, nobody modifies a certificate or a key of RSA or ECDSA.
+// An ed25519.PrivateKey is a slice, which its owner may clear.
 func (PEM) Shared() bool { return true }
 
 // CheckType implements [Checker].
 func (PEM) CheckType(t reflect.Type) error {
-	if !pemTypes[t] {
-		return refuse(t, "PEM does not decode into this type")
+	if pemTypes[t] {
+		return nil
 	}
-	return nil
+	if base, ok := pointee(t, func(t reflect.Type) bool { return pemTypes[t] }); ok {
+		return refuse(t, "PEM decodes into "+base.String()+", not into a pointer to it")
+	}
+	if byPointer[t] {
+		return refuse(t, "PEM decodes into *"+t.String())
+	}
+	return refuse(t, "PEM does not decode into this type")
 }
 
 // Decode implements [Codec].
@@ -58,75 +67,17 @@ func (PEM) Decode(data []byte, into any) error {
 	if err := (PEM{}).CheckType(v.Type()); err != nil {
 		return err
 	}
-	texts := [][]byte{data}
-	isObject := bytes.HasPrefix(bytes.TrimSpace(data), []byte("{"))
-	if isObject {
+	texts := []pemText{{"", data}}
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		if texts, err = pemFromJSON(data); err != nil {
 			return wrap(v.Type(), ErrSyntax, "", err)
 		}
 	}
-	var b bundle
-	for _, text := range texts {
-		if e := b.read(text); e != nil {
-			e.Type = v.Type().String()
-			if isObject {
-				e.Offset = -1 // it counts from the beginning of one string
-			}
-			return e
-		}
-	}
-	if e := b.store(into); e != nil {
+	if e := decodeTexts(texts, v); e != nil {
 		e.Type = v.Type().String()
 		return e
 	}
 	return nil
-}
-
-// pemFromJSON finds the PEM texts in a JSON object.
-func pemFromJSON(data []byte) ([][]byte, error) {
-	var o map[string]json.RawMessage
-	if err := (JSON{}).Decode(data, &o); err != nil {
-		return nil, err
-	}
-	var texts [][]byte
-	for _, names := range [][]string{
-		{"certificate", "cert", "tls.crt"},
-		{"certificateChain", "certificate_chain", "chain"},
-		{"privateKey", "private_key", "key", "tls.key"},
-	} {
-		found, isChain := "", names[0] == "certificateChain"
-		for _, name := range names {
-			value, ok := o[name]
-			if !ok {
-				continue
-			}
-			if found != "" {
-				return nil, &Error{
-					Path: name, Offset: -1, Kind: ErrDuplicateKey,
-					Reason: fmt.Sprintf("%q is there too and means the same", found),
-				}
-			}
-			found = name
-			var text string
-			if isChain && string(value) == "null" {
-				value = json.RawMessage(`""`)
-			}
-			if (JSON{}).Decode(value, &text) != nil {
-				return nil, &Error{Path: name, Offset: -1, Kind: ErrWrongKind, Reason: "a string with PEM text in it is wanted"}
-			}
-			if isChain && strings.TrimSpace(text) == "" {
-				continue // the leaf was signed by a root
-			}
-			texts = append(texts, []byte(text))
-		}
-	}
-	if texts == nil {
-		return nil, &Error{
-			Offset: -1, Kind: ErrMissingKey,
-			Reason: `the JSON object has neither "certificate" nor "privateKey" nor another key for PEM text`,
-		}
-	}
-	return texts, nil
 }
 
 // A bundle is what was found in PEM text.
@@ -141,27 +92,26 @@ func refusePEM(at int, kind error, reason string) *Error {
 
 // read adds the blocks of text to the bundle.
 func (b *bundle) read(text []byte) *Error {
-	begin := []byte("-----BEGIN")
 	for rest := text; ; {
 		at := len(text) - len(rest)
 		block, after := pem.Decode(rest)
 		if block == nil {
 			switch {
-			case bytes.Contains(rest, begin):
-				return refusePEM(at, ErrSyntax, "a PEM block is malformed or cut short")
+			case bytes.Contains(rest, beginMark):
+				return refusePEM(at, ErrSyntax, "a PEM block is malformed or cut short"+pemLooks(rest))
 			case len(bytes.TrimSpace(rest)) == 0 && at > 0:
 				return nil
 			case len(bytes.TrimSpace(rest)) == 0:
 				return refusePEM(at, ErrSyntax, "there is no PEM text")
 			case at == 0:
-				return refusePEM(at, ErrSyntax, "there is no PEM block")
+				return refusePEM(at, ErrSyntax, "there is no PEM block"+pemLooks(rest))
 			}
-			return refusePEM(at, ErrSyntax, "there is more behind the last PEM block")
+			return refusePEM(at, ErrSyntax, "there is more behind the last PEM block"+pemLooks(rest))
 		}
 		read := rest[:len(rest)-len(after)]
-		if bytes.Count(read, begin) != 1 || bytes.Count(read, []byte("-----END")) != 1 {
+		if bytes.Count(read, beginMark) != 1 || bytes.Count(read, endMark) != 1 {
 			// pem.Decode goes on to the next block it can read.
-			return refusePEM(at, ErrSyntax, "a PEM block is malformed or cut short")
+			return refusePEM(at, ErrSyntax, "a PEM block is malformed or cut short"+pemLooks(read))
 		}
 		if e := b.add(block, at); e != nil {
 			return e

@@ -36,13 +36,16 @@ func Register[T any](c Codec) {
 //
 //   - the registered one;
 //   - [PEM] for the types of keys and certificates that it lists;
-//   - [Text] for a T or *T that is an encoding.TextUnmarshaler. So a time.Time
-//     or a netip.Addr is the whole text of its secret, without quotes;
+//   - [Text] for a T or *T that is an encoding.TextUnmarshaler, for a time.Duration and
+//     for a url.URL. So a time.Time, 30s or a netip.Addr is the whole text of its secret,
+//     without quotes;
 //   - [JSON] for a json.Unmarshaler;
-//   - [Bytes] for an encoding.BinaryUnmarshaler, which a url.URL is; what it
-//     takes is the text of a URL;
+//   - [Bytes] for an encoding.BinaryUnmarshaler;
+//   - [JSON] for a json.Number;
 //   - [Text] for the other string types, [Bytes] for the other byte slices;
 //   - [JSON].
+//
+// A T that is a pointer and none of these gets the codec of what it points to.
 func For[T any]() Codec {
 	t := reflect.TypeFor[T]()
 	if c, ok := registered.Load(t); ok {
@@ -52,12 +55,26 @@ func For[T any]() Codec {
 }
 
 func defaultFor(t reflect.Type) Codec {
+	for range maxPointers {
+		if c := codecOf(t); c != nil {
+			return c
+		}
+		if t.Kind() != reflect.Pointer {
+			break
+		}
+		t = t.Elem()
+	}
+	return JSON{}
+}
+
+// codecOf returns the codec of t, or nil if that depends on what t points to.
+func codecOf(t reflect.Type) Codec {
 	switch {
 	case pemTypes[t]:
 		return PEM{}
-	case has[encoding.TextUnmarshaler](t):
+	case has[encoding.TextUnmarshaler](t), t == durationType, t == urlType, t.Kind() == reflect.Pointer && t.Elem() == urlType:
 		return Text{}
-	case has[json.Unmarshaler](t):
+	case has[json.Unmarshaler](t), t == numberType:
 		return JSON{}
 	case has[encoding.BinaryUnmarshaler](t):
 		return Bytes{}
@@ -66,7 +83,7 @@ func defaultFor(t reflect.Type) Codec {
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
 		return Bytes{}
 	}
-	return JSON{}
+	return nil
 }
 
 // has reports whether a *T, or a T that is a pointer, has the methods of I. A T

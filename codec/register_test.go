@@ -1,6 +1,8 @@
 package codec_test
 
 import (
+	"crypto"
+	"crypto/ed25519"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -27,7 +29,19 @@ func TestForChoosesByType(t *testing.T) {
 		"TLS":             {codec.For[tls.Certificate](), codec.PEM{}},
 		"time":            {codec.For[time.Time](), codec.Text{}},
 		"*netip.Addr":     {codec.For[*netip.Addr](), codec.Text{}},
-		"url":             {codec.For[url.URL](), codec.Bytes{}},
+		"url":             {codec.For[url.URL](), codec.Text{}},
+		"*url":            {codec.For[*url.URL](), codec.Text{}},
+		"duration":        {codec.For[time.Duration](), codec.Text{}},
+		"*duration":       {codec.For[*time.Duration](), codec.Text{}},
+		"*string":         {codec.For[*string](), codec.Text{}},
+		"**named string":  {codec.For[**password](), codec.Text{}},
+		"*bytes":          {codec.For[*[]byte](), codec.Bytes{}},
+		"*struct":         {codec.For[*replica](), codec.JSON{}},
+		"**TLS":           {codec.For[**tls.Certificate](), codec.PEM{}},
+		"*signer":         {codec.For[*crypto.Signer](), codec.PEM{}},
+		"*Ed25519":        {codec.For[*ed25519.PrivateKey](), codec.PEM{}},
+		"json.Number":     {codec.For[json.Number](), codec.JSON{}},
+		"to itself":       {codec.For[selfPointer](), codec.JSON{}},
 		"json.RawMessage": {codec.For[json.RawMessage](), codec.JSON{}},
 		"UnmarshalJSON":   {codec.For[upper](), codec.JSON{}},
 	} {

@@ -3,57 +3,117 @@ package codec
 import (
 	"bytes"
 	"encoding"
+	"net/url"
 	"reflect"
+	"time"
 )
 
-// Text decodes a secret that is one piece of text: into a string of any type,
-// or by an encoding.TextUnmarshaler. A string gets exactly the bytes of the
-// secret, a final newline included: to a password it might belong.
-type Text struct{}
+// Text decodes a secret that is one piece of text: into a string of any type, a
+// time.Duration such as 30s, a url.URL, or by an encoding.TextUnmarshaler; and into a
+// pointer to any of these. A string gets exactly the bytes of the secret, a final newline
+// included: to a password it might belong.
+type Text struct {
+	// TrimNewline takes one newline off the end of the secret, \n or \r\n, which editors
+	// and echo put there.
+	TrimNewline bool
+}
 
 // CheckType implements [Checker].
 func (Text) CheckType(t reflect.Type) error {
-	if has[encoding.TextUnmarshaler](t) {
-		return refuse(t, wholeRefusal(t, unmarshalText))
-	}
-	if t.Kind() != reflect.String {
-		return refuse(t, "text decodes into a string or an encoding.TextUnmarshaler")
+	base, ok := pointee(t, isText)
+	switch {
+	case !ok:
+		return refuse(t, "text decodes into a string, a time.Duration, a url.URL or an encoding.TextUnmarshaler, or a pointer to one")
+	case has[encoding.TextUnmarshaler](base):
+		return refuse(t, wholeRefusal(base, unmarshalText))
 	}
 	return nil
 }
 
+func isText(t reflect.Type) bool {
+	return t.Kind() == reflect.String || t == durationType || t == urlType || has[encoding.TextUnmarshaler](t)
+}
+
 // Decode implements [Codec].
-func (Text) Decode(data []byte, into any) error {
+func (c Text) Decode(data []byte, into any) error {
 	v, err := target(into)
 	if err != nil {
 		return err
 	}
-	if err := (Text{}).CheckType(v.Type()); err != nil {
+	t := v.Type()
+	if err := c.CheckType(t); err != nil {
 		return err
 	}
+	if c.TrimNewline {
+		data = trimNewline(data)
+	}
+	near := func(read func([]byte, reflect.Value) error) string {
+		return nearText(data, "store it without, or use codec.Text{TrimNewline: true}", takenBy(read, t))
+	}
+	v = settle(v, isText)
 	if u, ok := unmarshaler[encoding.TextUnmarshaler](v); ok {
 		if err := u.UnmarshalText(bytes.Clone(data)); err != nil {
-			return wrap(v.Type(), ErrValue, "its UnmarshalText method refused the text", err)
+			return wrap(t, ErrValue, "its UnmarshalText method refused the text"+near(func(text []byte, v reflect.Value) error {
+				u, _ := unmarshaler[encoding.TextUnmarshaler](settle(v, isText))
+				return u.UnmarshalText(text)
+			}), err)
 		}
 		return nil
 	}
-	v.SetString(string(data))
+	switch v.Type() {
+	case durationType:
+		if setDuration(data, v) != nil {
+			return &Error{Type: t.String(), Offset: -1, Kind: ErrValue, Reason: `a duration such as 30s is wanted` + near(setDuration)}
+		}
+	case urlType:
+		if err := setURL(data, v); err != nil {
+			return wrap(t, ErrValue, "the text is no URL"+near(setURL), err)
+		}
+	default:
+		v.SetString(string(data))
+	}
 	return nil
 }
 
-// Bytes hands over the secret's bytes as they are: into a byte slice of any
-// type, which gets a copy, or by an encoding.BinaryUnmarshaler.
+func setDuration(text []byte, v reflect.Value) error {
+	n, err := time.ParseDuration(string(text))
+	if err == nil {
+		settle(v, isText).SetInt(int64(n))
+	}
+	return err
+}
+
+func setURL(text []byte, v reflect.Value) error {
+	u, err := url.Parse(string(text))
+	if err == nil {
+		settle(v, isText).Set(reflect.ValueOf(*u))
+	}
+	return err
+}
+
+// takenBy returns what reports whether read takes a text for a t.
+func takenBy(read func([]byte, reflect.Value) error, t reflect.Type) func([]byte) bool {
+	return func(text []byte) bool { return read(text, reflect.New(t).Elem()) == nil }
+}
+
+// Bytes hands over the secret's bytes as they are: into a byte slice of any type, which
+// gets a copy, or by an encoding.BinaryUnmarshaler; and into a pointer to either.
 type Bytes struct{}
 
 // CheckType implements [Checker].
 func (Bytes) CheckType(t reflect.Type) error {
-	if has[encoding.BinaryUnmarshaler](t) {
-		return refuse(t, wholeRefusal(t, unmarshalBinary))
-	}
-	if t.Kind() != reflect.Slice || t.Elem().Kind() != reflect.Uint8 {
-		return refuse(t, "bytes decode into a byte slice or an encoding.BinaryUnmarshaler")
+	base, ok := pointee(t, isBytes)
+	switch {
+	case !ok:
+		return refuse(t, "bytes decode into a byte slice or an encoding.BinaryUnmarshaler, or a pointer to one")
+	case has[encoding.BinaryUnmarshaler](base):
+		return refuse(t, wholeRefusal(base, unmarshalBinary))
 	}
 	return nil
+}
+
+func isBytes(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 || has[encoding.BinaryUnmarshaler](t)
 }
 
 // Decode implements [Codec].
@@ -62,12 +122,18 @@ func (Bytes) Decode(data []byte, into any) error {
 	if err != nil {
 		return err
 	}
-	if err := (Bytes{}).CheckType(v.Type()); err != nil {
+	t := v.Type()
+	if err := (Bytes{}).CheckType(t); err != nil {
 		return err
 	}
+	v = settle(v, isBytes)
 	if u, ok := unmarshaler[encoding.BinaryUnmarshaler](v); ok {
 		if err := u.UnmarshalBinary(bytes.Clone(data)); err != nil {
-			return wrap(v.Type(), ErrValue, "its UnmarshalBinary method refused the bytes", err)
+			near := nearText(data, "store it without", takenBy(func(text []byte, v reflect.Value) error {
+				u, _ := unmarshaler[encoding.BinaryUnmarshaler](settle(v, isBytes))
+				return u.UnmarshalBinary(text)
+			}, t))
+			return wrap(t, ErrValue, "its UnmarshalBinary method refused the bytes"+near, err)
 		}
 		return nil
 	}
@@ -96,6 +162,33 @@ func target(into any) (reflect.Value, error) {
 		return reflect.Value{}, unsupported(into, "a codec decodes into a non-nil pointer")
 	}
 	return v.Elem(), nil
+}
+
+// maxPointers is how many pointers in a row are followed: a type may point to itself.
+const maxPointers = 8
+
+// pointee returns t, or the first type behind its pointers that fits.
+func pointee(t reflect.Type, fits func(reflect.Type) bool) (base reflect.Type, ok bool) {
+	for range maxPointers {
+		if fits(t) {
+			return t, true
+		}
+		if t.Kind() != reflect.Pointer {
+			break
+		}
+		t = t.Elem()
+	}
+	return nil, false
+}
+
+// settle returns the variable of the type that pointee finds behind the pointers of v,
+// and gives them new variables to point to.
+func settle(v reflect.Value, fits func(reflect.Type) bool) reflect.Value {
+	for !fits(v.Type()) {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	return v
 }
 
 // unmarshaler finds the methods of I on the variable v, or on what v points to

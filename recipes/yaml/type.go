@@ -15,8 +15,8 @@ import (
 // refuses code for other YAML packages that would be ignored: a yaml tag on a field
 // without a json tag, and an UnmarshalYAML method of a type without UnmarshalJSON
 // and UnmarshalText.
-func (Codec) CheckType(t reflect.Type) error {
-	if err := (codec.JSON{}).CheckType(t); err != nil {
+func (c Codec) CheckType(t reflect.Type) error {
+	if err := c.json().CheckType(t); err != nil {
 		return err
 	}
 	ignored, ok := searched.Load(t)

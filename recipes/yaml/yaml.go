@@ -18,7 +18,6 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/typedsecret/typedsecret/codec"
 )
@@ -29,12 +28,16 @@ import (
 // merge keys (<<), several documents, tags other than YAML's own, numbers not
 // written as JSON writes them (0123, 1_000, .5, .inf), keys that are no scalars,
 // aliases that make the document larger than 1 MiB, bools other than true and
-// false, and tabs in unquoted text. Blanks at the end of a literal block (|-) are
-// lost, which is the parser's doing. An unquoted number for a
-// string field is refused as in JSON; quote it, or set Lenient.
+// false, and what the parser would change: tabs in unquoted text, tabs and escaped blanks
+// at the ends of lines in quotes, blanks at the end of a block that drops its line ends
+// (|- and >-). An unquoted number for a string field is refused as in JSON; quote it, or
+// set Lenient.
 type Codec struct {
 	Strict  bool // as in codec.JSON: refuse keys that no field is for
 	Lenient bool // as in codec.JSON: take a number for a string and the reverse
+	// AllowMissing is as in codec.JSON: for a T whose fields can't be tagged, a missing key
+	// is no error.
+	AllowMissing bool
 }
 
 // Decode implements [codec.Codec].
@@ -46,7 +49,7 @@ func (c Codec) Decode(data []byte, into any) error {
 	}
 	doc, err := toJSON(data)
 	if err == nil {
-		err = codec.JSON{Strict: c.Strict, Lenient: c.Lenient}.Decode(doc, into)
+		err = c.json().Decode(doc, into)
 	}
 	if e, ok := errors.AsType[*codec.Error](err); ok {
 		e.Offset = -1 // of the JSON, which nobody has seen
@@ -55,6 +58,10 @@ func (c Codec) Decode(data []byte, into any) error {
 		}
 	}
 	return err
+}
+
+func (c Codec) json() codec.JSON {
+	return codec.JSON{Strict: c.Strict, Lenient: c.Lenient, AllowMissing: c.AllowMissing}
 }
 
 const (
@@ -84,9 +91,27 @@ func toJSON(data []byte) (doc []byte, err error) {
 	if bytes.HasPrefix(data, []byte("\ufeff")) {
 		return nil, refuse(codec.ErrSyntax, "it begins with a byte-order mark")
 	}
+	// Both are the end of a line. The parser takes them for two.
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	if bytes.IndexByte(data, '\r') >= 0 {
+		return nil, refuse(codec.ErrSyntax, "it has a carriage return that does not stand before a newline; write it as \\r in double quotes")
+	}
 	// Without its last line's end, a folded block loses that it is folded.
+	if at := tabbedBlock.FindIndex(data); at != nil {
+		line := 1 + bytes.Count(data[:at[1]], []byte("\n"))
+		return nil, refuse(codec.ErrValue, fmt.Sprintf("the block that begins with a tab at line %d is none for the parser of YAML%s", line, inQuotes))
+	}
+	if at := markerGoesOn.FindIndex(data); at != nil {
+		line := 1 + bytes.Count(data[:at[0]], []byte("\n"))
+		return nil, refuse(codec.ErrSyntax, fmt.Sprintf("line %d begins with --- or ..., which ends a document in YAML, and goes on%s", line, inQuotes))
+	}
+	w := writer{anchors: map[string]ast.Node{}}
 	if !bytes.HasSuffix(data, []byte("\n")) {
-		data = append(bytes.Clone(data), '\n')
+		last := data[bytes.LastIndexByte(data, '\n')+1:]
+		data, w.ended = append(bytes.Clone(data), '\n'), true
+		if len(bytes.Trim(last, " \t")) == 0 {
+			w.blanks = string(last)
+		}
 	}
 	// Duplicate keys are left for codec.JSON to find.
 	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
@@ -110,7 +135,6 @@ func toJSON(data []byte) (doc []byte, err error) {
 	if body == nil {
 		return nil, refuse(codec.ErrSyntax, "the secret is empty")
 	}
-	w := writer{anchors: map[string]ast.Node{}}
 	if err := w.value(body, 0); err != nil {
 		return nil, err
 	}
@@ -147,6 +171,8 @@ func deep(data []byte) bool {
 type writer struct {
 	out     []byte
 	anchors map[string]ast.Node
+	ended   bool   // the last line end is ours
+	blanks  string // that stand before it, if nothing else does
 }
 
 func (w *writer) value(n ast.Node, depth int) error {
@@ -156,11 +182,11 @@ func (w *writer) value(n ast.Node, depth int) error {
 	}
 	switch n := n.(type) {
 	case *ast.MappingNode:
-		return w.mapping(n.Values, depth)
+		return w.mapping(n.Values, n.IsFlowStyle, depth)
 	case *ast.MappingValueNode:
-		return w.mapping([]*ast.MappingValueNode{n}, depth)
+		return w.mapping([]*ast.MappingValueNode{n}, n.IsFlowStyle, depth)
 	case *ast.SequenceNode:
-		return w.sequence(n.Values, depth)
+		return w.sequence(n, depth)
 	case *ast.AnchorNode:
 		w.anchors[n.Name.GetToken().Value] = n.Value
 		return w.value(n.Value, depth+1)
@@ -173,13 +199,17 @@ func (w *writer) value(n ast.Node, depth int) error {
 	case *ast.TagNode:
 		return w.tagged(n, depth)
 	case *ast.StringNode:
-		s, err := key(n)
+		s, err := w.key(n)
 		if err != nil {
 			return err
 		}
 		return w.text(s)
 	case *ast.LiteralNode:
-		return w.text(n.Value.Value)
+		s, err := w.key(n)
+		if err != nil {
+			return err
+		}
+		return w.text(s)
 	case *ast.BoolNode:
 		text := strings.TrimSpace(n.GetToken().Value)
 		if text != "true" && text != "false" {
@@ -200,20 +230,13 @@ func (w *writer) value(n ast.Node, depth int) error {
 	return refuse(codec.ErrSyntax, "the YAML uses what a secret cannot hold"+position(n))
 }
 
-// unfaithful reports whether the parser may have changed an unquoted text: it drops
-// tabs inside.
-func unfaithful(n *ast.StringNode) bool {
-	t := n.GetToken()
-	return t.Type == token.StringType && strings.Contains(strings.TrimSpace(t.Origin), "\t")
-}
-
-func (w *writer) mapping(members []*ast.MappingValueNode, depth int) error {
+func (w *writer) mapping(members []*ast.MappingValueNode, flow bool, depth int) error {
 	w.out = append(w.out, '{')
 	for i, m := range members {
 		if i > 0 {
 			w.out = append(w.out, ',')
 		}
-		name, err := key(m.Key)
+		name, err := w.key(m.Key)
 		if err != nil {
 			return err
 		}
@@ -221,6 +244,9 @@ func (w *writer) mapping(members []*ast.MappingValueNode, depth int) error {
 			return err
 		}
 		w.out = append(w.out, ':')
+		if !flow && misplaced(m.Value, column(m.Key), false) {
+			return refuse(codec.ErrSyntax, "the key"+position(m.Key)+" has no value before the next line; write null if that is meant")
+		}
 		if err := w.value(m.Value, depth+1); err != nil {
 			return err
 		}
@@ -228,11 +254,14 @@ func (w *writer) mapping(members []*ast.MappingValueNode, depth int) error {
 	return w.literal("}")
 }
 
-func (w *writer) sequence(elements []ast.Node, depth int) error {
+func (w *writer) sequence(s *ast.SequenceNode, depth int) error {
 	w.out = append(w.out, '[')
-	for i, n := range elements {
+	for i, n := range s.Values {
 		if i > 0 {
 			w.out = append(w.out, ',')
+		}
+		if !s.IsFlowStyle && misplaced(n, column(s), true) {
+			return refuse(codec.ErrSyntax, "an element"+position(s)+" has no value before the next line; write null if that is meant")
 		}
 		if err := w.value(n, depth+1); err != nil {
 			return err
@@ -246,14 +275,14 @@ func (w *writer) tagged(n *ast.TagNode, depth int) error {
 	scalar, isScalar := n.Value.(ast.ScalarNode)
 	switch tag := n.Start.Value; {
 	case tag == "!!str" && isScalar:
-		s, err := key(scalar)
+		s, err := w.key(scalar)
 		if err != nil {
 			return err
 		}
 		return w.text(s)
 	case tag == "!!binary" && isScalar:
 		// codec.JSON wants base64 as well, but without line breaks.
-		if s, err := key(scalar); err == nil {
+		if s, err := w.key(scalar); err == nil {
 			return w.text(strings.Join(strings.Fields(s), ""))
 		}
 	case tag == "!!int", tag == "!!float", tag == "!!bool", tag == "!!null", tag == "!!map", tag == "!!seq", tag == "!!timestamp":
@@ -263,14 +292,25 @@ func (w *writer) tagged(n *ast.TagNode, depth int) error {
 }
 
 // key is the text of a scalar, as a key or under the tag !!str.
-func key(n ast.Node) (string, error) {
+func (w *writer) key(n ast.Node) (string, error) {
 	switch n := n.(type) {
 	case *ast.StringNode:
-		if unfaithful(n) {
-			return "", refuse(codec.ErrValue, "the text"+position(n)+" has a tab in it; put it into quotes")
+		if reason := changedText(n); reason != "" {
+			return "", refuse(codec.ErrValue, "the text"+position(n)+" "+reason)
 		}
 		return n.Value, nil
 	case *ast.LiteralNode:
+		if reason := changedBlock(n); reason != "" {
+			return "", refuse(codec.ErrValue, "the block"+position(n)+" "+reason)
+		}
+		if w.ended && n.Value.GetToken().Next == nil {
+			switch {
+			case w.blanks == "":
+				return strings.TrimSuffix(n.Value.Value, "\n"), nil
+			case !isIndent(w.blanks, n):
+				return "", refuse(codec.ErrValue, "the block"+position(n)+" ends in a line of blanks"+inQuotes)
+			}
+		}
 		return n.Value.Value, nil
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
 		return n.GetToken().Value, nil
@@ -278,7 +318,7 @@ func key(n ast.Node) (string, error) {
 		return "", refuse(codec.ErrSyntax, "there is a merge key (<<)"+position(n)+"; write its keys out")
 	case *ast.MappingKeyNode:
 		if scalar, ok := n.Value.(ast.ScalarNode); ok {
-			return key(scalar)
+			return w.key(scalar)
 		}
 	}
 	return "", refuse(codec.ErrSyntax, "a key"+position(n)+" is not a plain scalar")
