@@ -1,6 +1,8 @@
 package typedsecret
 
 import (
+	"crypto"
+	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
 	"net/netip"
@@ -55,12 +57,20 @@ func copyContainer[T any](v T) (T, bool) {
 	switch c := any(&v).(type) {
 	case *[]*x509.Certificate:
 		*c = slices.Clone(*c)
+	case *ed25519.PrivateKey:
+		*c = slices.Clone(*c)
+	case *crypto.Signer:
+		if key, ok := (*c).(ed25519.PrivateKey); ok {
+			*c = slices.Clone(key)
+		}
+	case *crypto.PrivateKey:
+		*c = copyKey(*c)
 	case *tls.Certificate:
-		c.Certificate = slices.Clone(c.Certificate)
+		copyPair(c)
 	case **tls.Certificate:
 		if *c != nil {
 			pair := **c
-			pair.Certificate = slices.Clone(pair.Certificate)
+			copyPair(&pair)
 			*c = &pair
 		}
 	default:
@@ -69,11 +79,25 @@ func copyContainer[T any](v T) (T, bool) {
 	return v, true
 }
 
+func copyPair(pair *tls.Certificate) {
+	pair.Certificate = slices.Clone(pair.Certificate)
+	pair.PrivateKey = copyKey(pair.PrivateKey)
+}
+
+// copyKey copies a key that is a slice, which its owner may clear after use. Keys of RSA and
+// ECDSA are pointers to what nobody modifies.
+func copyKey(key crypto.PrivateKey) crypto.PrivateKey {
+	if key, ok := key.(ed25519.PrivateKey); ok {
+		return slices.Clone(key)
+	}
+	return key
+}
+
 // immutable reports whether nothing that a copy of a t gives access to can be
 // modified through it.
 func immutable(t reflect.Type) bool {
 	switch t {
-	case reflect.TypeFor[time.Time](),
+	case reflect.TypeFor[time.Time](), reflect.TypeFor[codec.Redacted](),
 		reflect.TypeFor[netip.Addr](), reflect.TypeFor[netip.AddrPort](), reflect.TypeFor[netip.Prefix](),
 		reflect.TypeFor[*url.Userinfo](): // "an immutable encapsulation", says its doc comment
 		return true

@@ -1,7 +1,9 @@
 package typedsecret_test
 
 import (
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
@@ -121,6 +123,9 @@ func TestSharingIsDecidedByType(t *testing.T) {
 		"a bool":                   {"true", reads[bool](nil), once},
 		"time.Time":                {"2026-11-05T00:00:00Z", reads[time.Time](nil), once},
 		"netip.Addr":               {"::1", reads[netip.Addr](nil), once},
+		"codec.Redacted":           {"x", reads[codec.Redacted](nil), once},
+		"a struct with that":       {`{"V":"x"}`, reads[generic[codec.Redacted]](nil), once},
+		"time.Duration":            {"30s", reads[time.Duration](nil), once},
 		"a struct of these":        {`{"Name":"n","Port":1,"On":true,"At":"2026-11-05T00:00:00Z","For":"1s","Addr":"[::1]:80","Pair":[{"A":"1","B":"2"},{"A":"3","B":"4"}]}`, reads[flat](nil), once},
 		"generic of these":         {`{"V":5}`, reads[generic[int]](nil), once},
 		"url.URL":                  {"https://u:p@host/path", reads[url.URL](nil), once},
@@ -165,6 +170,42 @@ type unexported struct{ inner *int }
 func (u *unexported) UnmarshalText([]byte) error {
 	u.inner = new(1)
 	return nil
+}
+
+// TestAClearedKeyStaysOneCallers: an Ed25519 key is a slice, wherever T has it.
+func TestAClearedKeyStaysOneCallers(t *testing.T) {
+	public, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, public, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})) +
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}))
+	clears(t, key, text, func(k ed25519.PrivateKey) ed25519.PrivateKey { return k })
+	clears(t, key, text, func(k crypto.Signer) ed25519.PrivateKey { return k.(ed25519.PrivateKey) })
+	clears(t, key, text, func(k crypto.PrivateKey) ed25519.PrivateKey { return k.(ed25519.PrivateKey) })
+	clears(t, key, text, func(c tls.Certificate) ed25519.PrivateKey { return c.PrivateKey.(ed25519.PrivateKey) })
+	clears(t, key, text, func(c *tls.Certificate) ed25519.PrivateKey { return c.PrivateKey.(ed25519.PrivateKey) })
+}
+
+func clears[T any](t *testing.T, want ed25519.PrivateKey, text string, keyOf func(T) ed25519.PrivateKey) {
+	t.Helper()
+	handle := typedsecret.New[T]("k", typedsecret.WithCache(open(t, storing("k", text), cache.Config{})))
+	for range 3 {
+		got := keyOf(must[T](t)(handle.Get(t.Context())))
+		if !got.Equal(want) {
+			t.Errorf("%T: a caller cleared the key of the next", *new(T))
+		}
+		clear(got)
+	}
 }
 
 // TestKeysAndCertificatesAreShared, since their codec declares it.
