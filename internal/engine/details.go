@@ -2,9 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
-	"io"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -58,34 +56,44 @@ func appendNanos(b []byte, nanos int) []byte {
 	return binary.AppendUvarint(b, uint64(nanos)<<1|1)
 }
 
+// uvarint reads the number at d[at:], and returns where it ends.
+func (d details) uvarint(at int) (n uint64, end int) {
+	n, size := binary.Uvarint([]byte(d[at:min(len(d), at+binary.MaxVarintLen64)]))
+	return n, at + size
+}
+
 // versionID returns the version ID.
 func (d details) versionID() string {
-	n, size := binary.Uvarint([]byte(d[:min(len(d), binary.MaxVarintLen64)]))
-	return string(d[size : size+int(n)])
+	n, at := d.uvarint(0)
+	return string(d[at : at+int(n)])
 }
 
 // value returns the Value that d was made of, fetched by id; Created is in UTC.
 func (d details) value(id string) Value {
-	r := strings.NewReader(string(d))
+	at := 0
+	number := func() (n uint64) {
+		n, at = d.uvarint(at)
+		return n
+	}
 	text := func() string {
-		n, _ := binary.ReadUvarint(r)
-		begin := len(d) - r.Len()
-		_, _ = r.Seek(int64(n), io.SeekCurrent)
-		return string(d[begin : begin+int(n)])
+		n := int(number())
+		at += n
+		return string(d[at-n : at])
 	}
 	v := Value{VersionID: text(), ARN: text(), Replica: text(), Name: id}
-	if how, _ := r.ReadByte(); how == nameInFull {
+	if number() == nameInFull {
 		v.Name = text()
 	}
-	seconds, _ := binary.ReadVarint(r)
-	packed, _ := binary.ReadUvarint(r)
+	zigzag := number()
+	seconds := int64(zigzag>>1) ^ -int64(zigzag&1)
+	packed := number()
 	nanos := int64(packed >> 1)
 	if packed&1 == 0 {
 		nanos *= 1e6
 	}
 	v.Created = time.Unix(seconds, nanos).UTC()
-	for r.Len() > 0 {
-		if i, _ := r.ReadByte(); i > 0 {
+	for at < len(d) {
+		if i := number(); i > 0 {
 			v.Stages = append(v.Stages, wellKnown[i-1])
 		} else {
 			v.Stages = append(v.Stages, text())

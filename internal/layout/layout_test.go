@@ -90,7 +90,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		"tlssecret":         {""},
 
 		"internal/document":   {"codec"},
-		"internal/engine":     {"backoff", "hook", "secret"},
+		"internal/engine":     {"backoff", "hook", "secret", "status"},
 		"internal/handletest": {"", "backoff", "cache", "hook", "secret", "secrettest"}, // for tests
 		"internal/local":      {"secret"},
 		"internal/observed":   {"hook"}, // for tests
