@@ -117,6 +117,7 @@ type failure struct {
 
 	asked   int     // for how many of them the user's own Refresh or Invalidate asked
 	askedAt instant // when the last of these began
+	ownErr  *Error  // err, with the user's own delay, if that is the shorter one; else nil
 
 	said said // by the source, since it gave the secret
 
@@ -124,15 +125,13 @@ type failure struct {
 	refused atomic.Pointer[Error] // the error when StaleIfError refuses the value; one for all readers
 }
 
-// errorFor returns the error of a reader that is refused. If the user's own delay ends before
-// the back-off does, the error says so.
+// errorFor returns the error of a reader that is refused: the one with the user's own delay, if
+// that is what the ruling goes by. It is the same for all readers.
 func (f *failure) errorFor(r *ruling, s *state) error {
-	if r.fetchIn >= s.delay {
-		return f.err
+	if r.fetchIn < s.delay && f.ownErr != nil {
+		return f.ownErr
 	}
-	own := *f.err
-	own.RetryIn = r.fetchIn
-	return &own
+	return f.err
 }
 
 // refuse returns the error of a reader that does not get the last good value because of err.
@@ -150,7 +149,7 @@ func (f *failure) refuse(err error) *Error {
 func (f *failure) with(err *Error, tried bool) *failure {
 	return &failure{
 		err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried,
-		isRefusal: f.isRefusal, forced: f.forced, asked: f.asked, askedAt: f.askedAt, said: f.said,
+		isRefusal: f.isRefusal, forced: f.forced, asked: f.asked, askedAt: f.askedAt, ownErr: f.ownErr, said: f.said,
 	}
 }
 

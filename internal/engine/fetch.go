@@ -312,6 +312,9 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	}
 	fail.delay = backoff.DelayAfter(fail.count, now.since(fail.first))
 	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.fail}
+	if left := ownDelay(fail.asked) - now.since(fail.askedAt); fail.isRefusal && 0 < left && left < fail.delay {
+		fail.ownErr = &Error{Ref: t.ref, RetryIn: left, Err: t.fail}
+	}
 	if c.closed {
 		return fail.err, nil
 	}
