@@ -301,7 +301,7 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leavePlace(t.fetch)
-	fail := &failure{began: t.began, at: now, first: now, count: 1, isRefusal: t.kinds != 0, forced: t.forced}
+	fail := &failure{failed: failed{began: t.began, at: now, first: now, count: 1, isRefusal: t.kinds != 0, forced: t.forced}}
 	if before := e.failure(); before != nil {
 		fail.first = before.first
 		fail.count += before.count
