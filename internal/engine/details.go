@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// details are a Value without its Payload and FetchedAt in one string, for memory: as the
-// fields of a struct they took twice as much, in five pieces. The strings of the Value that
-// they become again are parts of that one.
+// details are a Value without its Payload and FetchedAt in one string, for memory: a cached
+// secret takes 350 bytes beside its payload, and 479 with a struct of strings (workload 8 of
+// bench). The strings of the Value that they become again are parts of that one.
 type details string
 
 // wellKnown are stages that take a byte each.

@@ -102,9 +102,15 @@ func (l lastFetch) left(interval time.Duration, now instant) time.Duration {
 	return max(0, interval-now.since(l.at))
 }
 
-// A failure is what is remembered of the fetches that failed since the last
-// success. Only told and refused change.
+// A failure is what is remembered of the fetches that failed since the last success.
 type failure struct {
+	failed
+	told    atomic.Bool           // a stale value was returned because of it
+	refused atomic.Pointer[Error] // the error when StaleIfError refuses the value; one for all readers
+}
+
+// failed is the part of a failure that does not change, but for tried, which Cache.mu guards.
+type failed struct {
 	err       *Error
 	began     instant
 	at        instant
@@ -117,22 +123,18 @@ type failure struct {
 
 	asked   int     // for how many of them the user's own Refresh or Invalidate asked
 	askedAt instant // when the last of these began
+	ownErr  *Error  // err, with the user's own delay, if that is the shorter one; else nil
 
 	said said // by the source, since it gave the secret
-
-	told    atomic.Bool           // a stale value was returned because of it
-	refused atomic.Pointer[Error] // the error when StaleIfError refuses the value; one for all readers
 }
 
-// errorFor returns the error of a reader that is refused. If the user's own delay ends before
-// the back-off does, the error says so.
+// errorFor returns the error of a reader that is refused: the one with the user's own delay, if
+// that is what the ruling goes by. It is the same for all readers.
 func (f *failure) errorFor(r *ruling, s *state) error {
-	if r.fetchIn >= s.delay {
-		return f.err
+	if r.fetchIn < s.delay && f.ownErr != nil {
+		return f.ownErr
 	}
-	own := *f.err
-	own.RetryIn = r.fetchIn
-	return &own
+	return f.err
 }
 
 // refuse returns the error of a reader that does not get the last good value because of err.
@@ -144,14 +146,6 @@ func (f *failure) refuse(err error) *Error {
 	refused.Err = fmt.Errorf("%w; %w", refused.Err, err)
 	f.refused.CompareAndSwap(nil, &refused)
 	return f.refused.Load()
-}
-
-// with returns a copy of f with another error and another tried.
-func (f *failure) with(err *Error, tried bool) *failure {
-	return &failure{
-		err: err, began: f.began, at: f.at, first: f.first, count: f.count, delay: f.delay, tried: tried,
-		isRefusal: f.isRefusal, forced: f.forced, asked: f.asked, askedAt: f.askedAt, said: f.said,
-	}
 }
 
 // failure returns that of the last fetch, or nil.
@@ -185,13 +179,9 @@ func (e *Entry) remembered() *past {
 
 // forgetTry clears tried: the value became due only now.
 func (e *Entry) forgetTry() {
-	f := e.failure()
-	if f == nil || !f.tried {
-		return
+	if f := e.failure(); f != nil {
+		f.tried = false
 	}
-	e.past.failure = f.with(f.err, false)
-	e.past.failure.told.Store(f.told.Load())
-	e.past.failure.refused.Store(f.refused.Load())
 }
 
 // isInvalid reports whether the next fetch is to be a forced one.

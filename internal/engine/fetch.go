@@ -98,6 +98,9 @@ type outcome struct {
 
 	kinds kinds // of fail
 	kept  *kept // what the sealed file has, if the source could not answer
+
+	watchdog watchdog // here, as what follows, for one allocation less
+	passed   detached // to the source
 }
 
 // errBrokenOff is what is left if the goroutine of a fetch ends in the user's code.
@@ -114,11 +117,11 @@ func (c *Cache) run(f *fetch) {
 // that ends the goroutine, by runtime.Goexit.
 func (c *Cache) carryOut(t *outcome, do func()) {
 	defer c.running.Done()
-	w := c.watch(func() {
+	t.watchdog.start(c, func() {
 		c.conclude(&outcome{fetch: t.fetch, ref: t.ref, took: c.cfg.FetchTimeout, fail: c.lateError("or the hook has not returned, though its context has ended")})
 	})
 	defer func() {
-		if w.stop() {
+		if t.watchdog.stop() {
 			c.conclude(t)
 		}
 	}()
@@ -134,15 +137,15 @@ func (c *Cache) ask(t *outcome) {
 	}
 	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 	defer cancel()
-	ctx := &detached{timed, t.ctx, t.forced}
+	t.passed = detached{timed, t.ctx, t.forced}
 	began := time.Now()
 	err := guard.Call("source", func() (err error) {
-		t.v, err = c.source.Fetch(ctx, t.ref)
+		t.v, err = c.source.Fetch(&t.passed, t.ref)
 		return err
 	})
 	t.took = time.Since(began)
 	if err == nil {
-		err = c.transform(ctx, t.ref, &t.v)
+		err = c.transform(&t.passed, t.ref, &t.v)
 	}
 	t.fail = c.inTime(timed, err)
 }
@@ -175,7 +178,9 @@ func (c *Cache) conclude(t *outcome) {
 		f.err, failed = c.fail(t)
 		events = append(events, failed...)
 	}
-	c.observe(context.WithoutCancel(f.ctx), events...)
+	if len(events) > 0 {
+		c.observe(context.WithoutCancel(f.ctx), events...)
+	}
 }
 
 // inTime wraps err in ErrTimeout if the deadline had passed.
@@ -296,7 +301,7 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leavePlace(t.fetch)
-	fail := &failure{began: t.began, at: now, first: now, count: 1, isRefusal: t.kinds != 0, forced: t.forced}
+	fail := &failure{failed: failed{began: t.began, at: now, first: now, count: 1, isRefusal: t.kinds != 0, forced: t.forced}}
 	if before := e.failure(); before != nil {
 		fail.first = before.first
 		fail.count += before.count
@@ -312,6 +317,9 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	}
 	fail.delay = backoff.DelayAfter(fail.count, now.since(fail.first))
 	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.fail}
+	if left := ownDelay(fail.asked) - now.since(fail.askedAt); fail.isRefusal && 0 < left && left < fail.delay {
+		fail.ownErr = &Error{Ref: t.ref, RetryIn: left, Err: t.fail}
+	}
 	if c.closed {
 		return fail.err, nil
 	}

@@ -137,10 +137,10 @@ var errQueued = fmt.Errorf("%w: the refresh begins at the end of MinRefreshInter
 // held.
 func slowFailure(f *fetch, ref Ref) *failure {
 	if f == nil {
-		return &failure{err: &Error{Ref: ref, Err: errQueued}}
+		return &failure{failed: failed{err: &Error{Ref: ref, Err: errQueued}}}
 	}
 	if f.slow == nil {
-		f.slow = &failure{err: &Error{Ref: ref, Err: errSlow}}
+		f.slow = &failure{failed: failed{err: &Error{Ref: ref, Err: errSlow}}}
 	}
 	return f.slow
 }

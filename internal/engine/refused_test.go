@@ -156,9 +156,13 @@ func TestAnErrorOfTheUsersOwnBackOffSaysWhenThatIsOver(t *testing.T) {
 					time.Sleep(time.Second)
 				}
 				calls := s.count()
-				failed, ok := errors.AsType[*secret.Error](ask(t.Context(), c))
-				if !ok || !errors.Is(failed, secret.ErrAccessDenied) || failed.RetryIn != time.Second {
+				err := ask(t.Context(), c)
+				failed, ok := errors.AsType[*secret.Error](err)
+				if !ok || !errors.Is(failed, secret.ErrAccessDenied) || failed.RetryIn != 2*time.Second {
 					t.Errorf("%v, in %v", failed, failed.RetryIn)
+				}
+				if again := ask(t.Context(), c); again != err {
+					t.Errorf("Watch would tell of %v as of another failure", again)
 				}
 				wantErr(t, c, "db", secret.ErrAccessDenied)
 				wantCalls(t, s, calls)

@@ -84,11 +84,12 @@ func (c *Cache) restoreMeanwhile(ctx context.Context, f *fetch) {
 	now := c.now()
 	c.mu.Lock()
 	if t.kept != nil && !c.closed && e.snap.Load() == nil && e.inFlight() == f {
-		slow := &failure{at: now, err: &Error{Ref: t.ref, Err: errSlow}}
+		slow := &failure{failed: failed{at: now}}
 		if before := e.failure(); before != nil { // what it says may be older than the file
-			slow = before.with(slow.err, before.tried)
+			slow.failed = before.failed
 			e.past.failure = slow
 		}
+		slow.err = &Error{Ref: t.ref, Err: errSlow}
 		c.recall(t, slow, true)
 		f.slow = slow
 		if evicted := c.adopt(e, t.kept, now); evicted != nil {

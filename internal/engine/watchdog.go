@@ -18,10 +18,15 @@ type watchdog struct {
 
 // watch begins to watch a call that begins now.
 func (c *Cache) watch(late func()) *watchdog {
-	w := &watchdog{c: c, late: late, stopped: 1}
-	w.timer = time.AfterFunc(math.MaxInt64, w.abandon)
-	w.goOn()
+	w := &watchdog{}
+	w.start(c, late)
 	return w
+}
+
+// start is watch for a watchdog that is part of something.
+func (w *watchdog) start(c *Cache, late func()) {
+	w.c, w.late = c, late
+	w.timer = time.AfterFunc(c.late(), w.abandon)
 }
 
 func (w *watchdog) abandon() {
