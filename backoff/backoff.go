@@ -13,7 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/internal/world"
 )
 
-// The defaults, those of the AWS caching clients.
+// The defaults are those of the AWS caching clients.
 const (
 	DefaultBase   = time.Second
 	DefaultGrowth = 2.0
@@ -27,11 +27,11 @@ var ErrInvalid = errors.New("invalid back-off")
 // value without state, safe for concurrent use.
 type Policy struct {
 	// Base bounds the delay after the first failure; 0 means 1 s. A positive Base must be
-	// at least 1 ms. A negative Base turns the back-off off, for tests say: no delay
+	// at least 1 ms. A negative Base turns the back-off off, as a test may want: no delay
 	// follows a failure.
 	Base time.Duration
-	// Growth multiplies the bound for each further failure; 0 means 2. At
-	// least 1.
+	// Growth multiplies the bound for each further failure; 0 means 2. It must be at least
+	// 1.
 	Growth float64
 	// Max is the most that the bound grows to; 0 means 1 h, or Base if
 	// that is longer.
@@ -52,7 +52,7 @@ const (
 	NoJitter                  // the bound itself
 )
 
-// Validate reports a setting that makes no sense, and what would.
+// Validate reports a setting that makes no sense, and says what would.
 func (p Policy) Validate() error {
 	for _, setting := range []struct {
 		name  string
@@ -86,7 +86,7 @@ func (p Policy) Bound(failures int) time.Duration {
 		return 0
 	}
 	d := float64(p.base()) * math.Pow(p.growth(), float64(failures-1))
-	// Compared as floats: what is too large for a Duration is above max too.
+	// The comparison is one of floats, since the product may be too large for a Duration.
 	if d >= float64(p.max()) {
 		return p.max()
 	}
@@ -110,11 +110,11 @@ func (p Policy) Delay(failures int) time.Duration {
 	}
 }
 
-// DelayAfter is Delay with one more bound, for a caller that knows how long the failures
-// have gone on, counted from the first: the delay is at most Base + (Growth-1) times that.
-// With a Growth of 2, no service that works again is left alone for longer than it failed,
-// plus Base. Without the bound, a short outage in which a few short delays were drawn
-// counts many failures, and so leads to a long delay.
+// DelayAfter is Delay with one more bound: the delay is at most Base plus (Growth-1) times
+// outage, which is the time since the first of the failures. So with a Growth of 2, the
+// delay after an outage is no longer than the outage and Base together. Without this bound,
+// a short outage could lead to a long delay, if the first few delays drawn were short and
+// many tries failed.
 func (p Policy) DelayAfter(failures int, outage time.Duration) time.Duration {
 	delay := p.Delay(failures)
 	if p.Base < 0 {

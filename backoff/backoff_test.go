@@ -16,7 +16,7 @@ func TestValidate(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		policy backoff.Policy
-		fails  string // part of the error's text; none if valid
+		fails  string // part of the error's text; empty if the policy is valid
 	}{
 		{"zero value", backoff.Policy{}, ""},
 		{"constant delay", backoff.Policy{Base: time.Second, Growth: 1, Max: time.Second}, ""},
@@ -167,8 +167,8 @@ func TestJitterIsDrawnEvenly(t *testing.T) {
 				}
 				counts[min(buckets-1, int((d-c.from)*buckets/(c.to-c.from)))]++
 			}
-			// 2,000 are expected in each with a deviation of 42, so 300 off
-			// is seven of these.
+			// Each tenth is expected to have 2,000 delays, with a standard deviation of 42.
+			// A difference of 300 is seven deviations.
 			for i, n := range counts {
 				if n < draws/buckets-300 || n > draws/buckets+300 {
 					t.Errorf("%d of %d delays are in tenth %d: %v", n, draws, i, counts)

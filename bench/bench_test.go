@@ -1,5 +1,5 @@
-// Package bench has the ordinary benchmarks, for benchstat: one line a workload,
-// contender and number of cores. The whole comparison is cmd/report.
+// Package bench has ordinary benchmarks for benchstat: one line for each workload,
+// contender and number of cores. The command cmd/report makes the whole comparison.
 package bench
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/workload"
 )
 
-// BenchmarkWarm is workloads 1 and 2: a Get by handle.
+// BenchmarkWarm measures workloads 1 and 2: a Get by handle.
 func BenchmarkWarm(b *testing.B) {
 	each(b, "handle", func(b *testing.B, s contender.Store) func(n int) (int, error) {
 		h, err := s.Handle(b.Context(), workload.ID(0))
@@ -24,7 +24,7 @@ func BenchmarkWarm(b *testing.B) {
 	})
 }
 
-// BenchmarkByID is workload 3: a Get by one of 1,000 IDs.
+// BenchmarkByID measures workload 3: a Get by one of 1,000 IDs.
 func BenchmarkByID(b *testing.B) {
 	ids := workload.IDs(1000)
 	z := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), 1.1, 1, uint64(len(ids)-1))
@@ -47,8 +47,8 @@ func BenchmarkByID(b *testing.B) {
 	})
 }
 
-// BenchmarkMiss is the cold miss of workload 14, over a source that answers at
-// once, with 1,000 secrets held and one evicted each time.
+// BenchmarkMiss measures the cold miss of workload 14. The source answers at once, the
+// cache holds 1,000 secrets, and each miss evicts one.
 func BenchmarkMiss(b *testing.B) {
 	for _, c := range contender.All() {
 		b.Run("workload=miss/contender="+c.Name+"/cores=1", func(b *testing.B) {
@@ -67,7 +67,7 @@ func BenchmarkMiss(b *testing.B) {
 	}
 }
 
-// BenchmarkPromise is what each promise costs on the warm path.
+// BenchmarkPromise measures the cost of each promise on the warm path.
 func BenchmarkPromise(b *testing.B) {
 	for _, v := range variants.All() {
 		b.Run("variant="+v.Name, func(b *testing.B) {

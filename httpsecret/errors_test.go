@@ -14,7 +14,7 @@ import (
 
 var budget0 = typedsecret.WithRetryBudget(0)
 
-// A closing body tells whether it was closed.
+// A closing body records whether it was closed.
 type closing struct {
 	*strings.Reader
 	closed bool
@@ -30,8 +30,8 @@ func (f failing) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestErrorsCloseTheBodyAndShowNoToken(t *testing.T) {
-	// A base that is itself such a RoundTripper may say that a credential was refused;
-	// that is no word about ours.
+	// The base may be such a RoundTripper itself, and report that its own credential was
+	// refused. That says nothing about the credential of this one.
 	broken := typedsecret.Rejected(errors.New("broken pipe"))
 	manager, c := secrettest.NewCache(t)
 	manager.Seed(t, "prod/token", "sesame")
@@ -42,18 +42,18 @@ func TestErrorsCloseTheBodyAndShowNoToken(t *testing.T) {
 		rt   http.RoundTripper
 		want error
 	}{
-		"of base":                     {httpsecret.BearerToken("http://api", token(c), failing{broken}), broken},
-		"of the secret":               {httpsecret.BearerToken("http://api", unknown, failing{broken}), typedsecret.ErrNotFound},
-		"no secret":                   {httpsecret.BearerToken("http://api", nil, failing{broken}), typedsecret.ErrZeroHandle},
-		"token that no header takes":  {httpsecret.BearerToken("http://api", bad, nil), nil},
-		"no function":                 {httpsecret.Bearer("http://api", token(c), nil, nil), nil},
-		"no credentials":              {httpsecret.Basic("http://api", token(c), nil, nil), nil},
-		"no origin":                   {httpsecret.BearerToken("", token(c), nil), nil},
-		"a host is no origin":         {httpsecret.BearerToken("api.example.com", token(c), nil), nil},
-		"a path is none":              {httpsecret.BearerToken("https://api/v1", token(c), nil), nil},
-		"a password is of no origin":  {httpsecret.BearerToken("https://u:sesame@api", token(c), nil), nil},
-		"nor of one that is no URL":   {httpsecret.BearerToken("https://u:sesame@api:x", token(c), nil), nil},
-		"nor one of another protocol": {httpsecret.BearerToken("ftp://api", token(c), nil), nil},
+		"of base":                    {httpsecret.BearerToken("http://api", token(c), failing{broken}), broken},
+		"of the secret":              {httpsecret.BearerToken("http://api", unknown, failing{broken}), typedsecret.ErrNotFound},
+		"no secret":                  {httpsecret.BearerToken("http://api", nil, failing{broken}), typedsecret.ErrZeroHandle},
+		"token that no header takes": {httpsecret.BearerToken("http://api", bad, nil), nil},
+		"no function":                {httpsecret.Bearer("http://api", token(c), nil, nil), nil},
+		"no credentials":             {httpsecret.Basic("http://api", token(c), nil, nil), nil},
+		"no origin":                  {httpsecret.BearerToken("", token(c), nil), nil},
+		"a host is no origin":        {httpsecret.BearerToken("api.example.com", token(c), nil), nil},
+		"a path is no origin":        {httpsecret.BearerToken("https://api/v1", token(c), nil), nil},
+		"a password in an origin":    {httpsecret.BearerToken("https://u:sesame@api", token(c), nil), nil},
+		"a password in no URL":       {httpsecret.BearerToken("https://u:sesame@api:x", token(c), nil), nil},
+		"a password with ftp":        {httpsecret.BearerToken("ftp://api", token(c), nil), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := &closing{Reader: strings.NewReader("x")}

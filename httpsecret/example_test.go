@@ -14,7 +14,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// A token is rotated, and the client that has the old one gets its answer.
+// The token is rotated, and a client that still has the old one gets its answer.
 func ExampleBearerToken() {
 	secrets, err := secrettest.Start(secrettest.Config{})
 	if err != nil {

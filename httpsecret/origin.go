@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// An origin is where a credential may be sent: scheme, host and port, as RFC 6454 has
-// it. The scheme counts, lest a redirect to http show the credential to the network.
+// An origin is where a credential may be sent: scheme, host and port, as RFC 6454 defines
+// it. The scheme counts, since a redirect to http would show the credential to the network.
 type origin struct{ scheme, host, port string }
 
 func parseOrigin(s string) (origin, error) {
@@ -28,7 +28,7 @@ func originOf(u *url.URL) origin {
 	scheme := strings.ToLower(u.Scheme)
 	usual := map[string]string{"http": "80", "https": "443"}[scheme]
 	if usual == "" {
-		return origin{} // which no request has that base could send
+		return origin{} // base can send no request with this origin
 	}
 	return origin{scheme, strings.ToLower(u.Hostname()), cmp.Or(u.Port(), usual)}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// latency is how long the API of a revoked takes for an answer.
+// latency is the time that the API of a revoked takes for an answer.
 const latency = 20 * time.Millisecond
 
 // A revoked is an API that refuses the key for good, and its client.
@@ -53,8 +53,8 @@ func (r *revoked) ask(n int) (requests int, took time.Duration) {
 	return len(after) - len(before), time.Since(began)
 }
 
-// TestAKeyThatIsRevokedForGoodCostsFewRequests: the repeats are shared, and end with the
-// first budget that brought nothing.
+// TestAKeyThatIsRevokedForGoodCostsFewRequests: all requests share the repeats. After a
+// retry budget that brought no new version, no request is repeated.
 func TestAKeyThatIsRevokedForGoodCostsFewRequests(t *testing.T) {
 	for _, test := range []struct {
 		name        string
@@ -82,7 +82,8 @@ func TestAKeyThatIsRevokedForGoodCostsFewRequests(t *testing.T) {
 	}
 }
 
-// TestOneRequestThatIsAnswered401HoldsUpNoOther.
+// TestOneRequestThatIsAnswered401HoldsUpNoOther: other requests are sent while it is
+// repeated.
 func TestOneRequestThatIsAnswered401HoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		manager, c := secrettest.NewCache(t)
@@ -111,7 +112,8 @@ func TestOneRequestThatIsAnswered401HoldsUpNoOther(t *testing.T) {
 	})
 }
 
-// TestWithABoundARequestMayNotBeSent, and its error says so.
+// TestWithABoundARequestMayNotBeSent: a request that the bound stops has an error that says
+// so.
 func TestWithABoundARequestMayNotBeSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRevoked(t, typedsecret.WithMaxRejections(4), typedsecret.WithRetryBudget(0))
@@ -141,7 +143,7 @@ func (u *unreliable) RoundTrip(*http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusUnauthorized, Body: http.NoBody}, nil
 }
 
-// TestAFailureIsNoAcceptance, so that it does not reset what a bound counts.
+// TestAFailureIsNoAcceptance: a failed request does not reset the count of a bound.
 func TestAFailureIsNoAcceptance(t *testing.T) {
 	manager, c := secrettest.NewCache(t)
 	manager.Seed(t, "prod/token", "revoked")

@@ -1,13 +1,13 @@
-// Package httpsecret logs HTTP requests in with a secret, and again with the new one
-// after it was rotated: when a server answers 401, the secret is refreshed and the
-// request sent again. [Bearer] and [Basic] wrap the http.RoundTripper of a client:
+// Package httpsecret authenticates HTTP requests with a secret. When a server answers 401,
+// because the secret was rotated, the secret is refreshed and the request is sent again.
+// [Bearer] and [Basic] wrap the http.RoundTripper of a client:
 //
 //	client := &http.Client{Transport: httpsecret.BearerToken("https://api.example.com", token, nil)}
 //
 // The credential goes to the one origin that the caller names, and nowhere else:
-// http.Client follows redirects through the same RoundTripper, to whatever host the
-// answer says. Requests to other origins pass as they are; for several, wrap one
-// RoundTripper by another.
+// http.Client follows redirects through the same RoundTripper, to whatever host the answer
+// says. Requests to other origins are sent as they are. For several origins, wrap one
+// RoundTripper in another.
 package httpsecret
 
 import (
@@ -26,30 +26,32 @@ func BearerToken(origin string, secret *typedsecret.Secret[string], base http.Ro
 	return Bearer(origin, secret, func(token string) string { return token }, base)
 }
 
-// Bearer returns a RoundTripper that sends requests by base, http.DefaultTransport if
-// nil, and those to the origin, "https://api.example.com", with the token in their
-// Authorization header, in place of one that is there. It is safe for concurrent use.
-// What makes no sense is the error of each request.
+// Bearer returns a RoundTripper that sends requests by base; a nil base is
+// http.DefaultTransport. Requests to the origin, such as "https://api.example.com", get the
+// token in their Authorization header, which replaces one that the caller set. The
+// RoundTripper is safe for concurrent use. If an argument makes no sense, each request
+// fails with an error that says so.
 //
 // After a 401 the request is sent again, by the rules of [typedsecret.Secret.Do], for 10 s
 // by default: at once with another version of the secret, and with the same one after
-// pauses that grow from 1 s. A server that answers 401 did not do what it was asked. The
-// handle's typedsecret.WithRejected is not asked. If there is no more to be tried, or the
-// request's deadline has come, the caller gets the last 401 itself, not an error.
+// pauses that grow from 1 s. That is safe, since a server that answers 401 did not carry
+// out the request. The handle's typedsecret.WithRejected is not used. When the tries or the
+// request's deadline are over, the caller gets the last 401 itself, not an error.
 //
-// Each request is sent at least once, even if other requests are answered with 401, since
-// an API may answer 401 to a single request. The repeats of all requests take turns. So
-// when a key is revoked for good, one request is sent 5 times within 10 s, and 50 at once
-// are sent 54 times in all. After that each request is sent once, and its 401 is returned
-// at once, until a request is let in, there is another version, or a minute without a 401.
-// With typedsecret.WithMaxRejections a request may not be sent at all; then its error says so.
+// Each request is sent at least once, even if other requests are answered with 401, since an
+// API may answer 401 to a single request. The repeats of all requests take turns. So when a
+// key is revoked for good, one request is sent 5 times within 10 s, and 50 requests at the
+// same time are sent 54 times in all. After that each request is sent once, and its 401 is
+// returned at once. The repeats begin again when a request was accepted, when the secret has
+// another version, or after a minute without a 401. With typedsecret.WithMaxRejections it
+// can happen that a request is not sent at all; then its error says so.
 //
-// Some APIs often answer 401 for other reasons, or know a new token only when Secrets
-// Manager has it. For these, make the secret with typedsecret.WithRetryBudget(0); else each
-// request with a 401 takes up to 10 s.
+// Some APIs often answer 401 for other reasons, or accept a new token only when Secrets
+// Manager has it. For these, make the handle with typedsecret.WithRetryBudget(0): otherwise
+// each request with a 401 takes up to 10 s.
 //
-// A body without GetBody can't be sent again. Then the 401 is returned at once, and
-// the next request asks for the secret anew.
+// A request whose body has no GetBody can't be sent again. Its 401 is returned at once, and
+// the next request fetches the secret anew.
 func Bearer[T any](origin string, secret *typedsecret.Secret[T], token func(T) string, base http.RoundTripper) http.RoundTripper {
 	var authorize func(*http.Request, T)
 	if token != nil {
@@ -72,7 +74,7 @@ type transport[T any] struct {
 	secret    *typedsecret.Secret[T]
 	authorize func(*http.Request, T)
 	base      http.RoundTripper
-	err       error // of what it was made of
+	err       error // what was wrong with the arguments
 }
 
 func newTransport[T any](allowed string, secret *typedsecret.Secret[T], authorize func(*http.Request, T), base http.RoundTripper) *transport[T] {
@@ -87,7 +89,7 @@ func newTransport[T any](allowed string, secret *typedsecret.Secret[T], authoriz
 	return t
 }
 
-// CloseIdleConnections is what http.Client's method of that name calls.
+// CloseIdleConnections is called by http.Client's method of that name.
 func (t *transport[T]) CloseIdleConnections() {
 	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
@@ -111,9 +113,9 @@ func (t *transport[T]) RoundTrip(r *http.Request) (*http.Response, error) {
 			err = e.send(t.base, func(r *http.Request) { t.authorize(r, value) })
 		}
 		if e.stuck {
-			// The next request asks for the secret, and returns the error if that fails.
+			// The next request fetches the secret, and returns the error if that fails.
 			_ = t.secret.Invalidate(ctx)
-			cancel() // Do learns of the 401, and does not try again
+			cancel() // so Do does not try again after the 401
 		}
 		return err
 	})
@@ -137,20 +139,20 @@ func closeBody(r *http.Request) {
 	}
 }
 
-// errRefused tells Do of a 401. Only RoundTrip sees it.
+// errRefused reports a 401 to Do. Only RoundTrip sees it.
 var errRefused = typedsecret.MaybeRejected(errors.New(http.StatusText(http.StatusUnauthorized)))
 
-// errNoRefusal tells Do that there is no answer, or no other try. Only RoundTrip sees it.
+// errNoRefusal ends Do: there is no answer, or no other try. Only RoundTrip sees it.
 var errNoRefusal = errors.New("httpsecret: no refusal")
 
 // An exchange is one request, sent once or more.
 type exchange struct {
 	request  *http.Request
-	body     io.ReadCloser // for the next try; nil for the request's own
+	body     io.ReadCloser // for the next try; nil means the request's own body
 	sent     bool          // base has the request, so it has closed the body, or will
-	stuck    bool          // the last answer is a 401, and the body can't be sent again
+	stuck    bool          // the last answer is a 401, but the body can't be sent again
 	response *http.Response
-	err      error // of base
+	err      error // the error of base
 }
 
 func (e *exchange) hasBody() bool { return e.request.Body != nil && e.request.Body != http.NoBody }
@@ -166,7 +168,7 @@ func (e *exchange) rewind() bool {
 	return err == nil
 }
 
-// send sends the request, and returns errRefused if that is worth another try, and
+// send sends the request. It returns errRefused after a 401 that is worth another try, and
 // errNoRefusal if there is no answer.
 func (e *exchange) send(base http.RoundTripper, authorize func(*http.Request)) error {
 	r := e.request.Clone(e.request.Context())
@@ -180,7 +182,7 @@ func (e *exchange) send(base http.RoundTripper, authorize func(*http.Request)) e
 	e.sent = true
 	response, err := base.RoundTrip(r)
 	if err != nil && e.response != nil && r.Context().Err() != nil {
-		return errNoRefusal // the 401 before says more than the end of the context
+		return errNoRefusal // the caller gets the earlier 401, which says more than the end of the context
 	}
 	if e.response != nil {
 		e.response.Body.Close()
@@ -190,7 +192,7 @@ func (e *exchange) send(base http.RoundTripper, authorize func(*http.Request)) e
 		return errNoRefusal
 	}
 	if e.response.Request == r {
-		e.response.Request = e.request // which shows no credential to a caller that logs it
+		e.response.Request = e.request // a caller that logs it then shows no credential
 	}
 	if e.response.StatusCode != http.StatusUnauthorized {
 		return nil
@@ -200,8 +202,9 @@ func (e *exchange) send(base http.RoundTripper, authorize func(*http.Request)) e
 	return errRefused
 }
 
-// maxKept is how much of a 401's body is read at once, so that its connection can be used
-// again while the request waits, and the caller can read it after its deadline.
+// maxKept is how much of a 401's body is read into memory at once. Then the connection can
+// be used again while the request waits, and the caller can read the body after its
+// deadline.
 const maxKept = 4 << 10
 
 // keep reads the beginning of the body into memory.
@@ -219,7 +222,7 @@ func keep(response *http.Response) {
 	}{io.MultiReader(bytes.NewReader(read), body), body}
 }
 
-// failing is the end of a body that could not be read further.
+// failing takes the place of the rest of a body that could not be read.
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, cmp.Or(f.err, io.EOF) }

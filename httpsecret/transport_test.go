@@ -247,7 +247,7 @@ func TestWithoutAnotherVersionThe401IsReturnedReadable(t *testing.T) {
 	}
 }
 
-// memory answers without a socket, for the time of a synctest bubble.
+// memory answers without a socket, as the fake clock of a synctest bubble needs it.
 type memory struct{ http.Handler }
 
 func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -288,7 +288,7 @@ func TestARequestWaitsForARotationUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		manager, c := secrettest.NewCache(t)
 		manager.Seed(t, "prod/token", "first")
-		api := &api{valid: "Bearer second"} // which the secret does not say yet
+		api := &api{valid: "Bearer second"} // the secret still holds the first token
 		rt := httpsecret.BearerToken("http://api", token(c), memory{api})
 		time.AfterFunc(3*time.Second, func() { manager.Rotate(t, "prod/token", "second") })
 		if code, text := roundTrip(t, rt, "POST", "http://api/", strings.NewReader("x")); code != 200 || text != `got "x"` {
@@ -297,7 +297,7 @@ func TestARequestWaitsForARotationUnderWay(t *testing.T) {
 	})
 }
 
-// TestOnADeadlineTheCallerGetsTheLast401, with a body that can still be read.
+// TestOnADeadlineTheCallerGetsTheLast401: its body can still be read.
 func TestOnADeadlineTheCallerGetsTheLast401(t *testing.T) {
 	for name, length := range map[string]int{"short": 3, "long": 10_000} {
 		t.Run(name, func(t *testing.T) {

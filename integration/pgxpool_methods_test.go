@@ -27,8 +27,8 @@ func newPGXPool(w *world) *pgxsecret.Pool {
 	return pool
 }
 
-// TestAStatementIsNeverExecutedAgain, though the handle's predicate takes its error for
-// a refusal: only a login is known to have done nothing.
+// TestAStatementIsNeverExecutedAgain, although the handle's predicate reports its error as
+// a refusal. Only a login is known to have had no effect.
 func TestAStatementIsNeverExecutedAgain(t *testing.T) {
 	w := newWorld(t, typedsecret.WithRejected(func(err error) bool {
 		var answer *pgconn.PgError
@@ -40,7 +40,7 @@ func TestAStatementIsNeverExecutedAgain(t *testing.T) {
 	must(t, err)
 	_, err = w.secret.Get(t.Context())
 	must(t, err)
-	w.rotate(rotation.SingleUser, nil) // so that the login is refused, and goes through Do
+	w.rotate(rotation.SingleUser, nil) // makes the next login refused, so that it goes through Do
 	_, err = pool.Exec(t.Context(), "DO $$ BEGIN PERFORM nextval('tries'); RAISE 'no'; END $$")
 	var answer *pgconn.PgError
 	if !errors.As(err, &answer) || answer.Code != "P0001" || errors.Is(err, typedsecret.ErrRejected) {
@@ -53,7 +53,8 @@ func TestAStatementIsNeverExecutedAgain(t *testing.T) {
 	}
 }
 
-// TestEveryMethodGivesItsConnectionBack, and does what pgxpool's does.
+// TestEveryMethodGivesItsConnectionBack also checks that each method does the same as
+// pgxpool's.
 func TestEveryMethodGivesItsConnectionBack(t *testing.T) {
 	w := newWorld(t)
 	pool := newPGXPool(w)
@@ -128,8 +129,9 @@ func TestEveryMethodGivesItsConnectionBack(t *testing.T) {
 	}
 }
 
-// TestRowsTellOfARefusalToo, as those do who leave Query's own error to them.
-func TestRowsTellOfARefusalToo(t *testing.T) {
+// TestRowsReportARefusalToo, for callers that ignore Query's own error and look at the
+// rows.
+func TestRowsReportARefusalToo(t *testing.T) {
 	w := newWorld(t, typedsecret.WithRetryBudget(0))
 	must(t, w.db.SetPassword(t.Context(), "app", "changed by hand"))
 	pool := newPGXPool(w)

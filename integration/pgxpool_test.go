@@ -18,7 +18,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A label is a secret that a test sets as it likes, and may fetch as often.
+// A label is a secret whose value and version the test sets.
 type label struct {
 	mu    sync.Mutex // guards value
 	value secret.Value
@@ -43,7 +43,7 @@ func (l *label) handle(t *testing.T, opts ...typedsecret.Option) *typedsecret.Se
 	return typedsecret.New[creds]("prod/db", append(opts, typedsecret.WithCache(secrets))...)
 }
 
-// pgxConfig is a pool's configuration, and apply what puts a credential in it.
+// pgxConfig returns a pool's configuration, and a function that puts a credential into it.
 func pgxConfig(t *testing.T, db *pgtest.Server) (config *pgxpool.Config, apply func(creds, *pgx.ConnConfig)) {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(db.URL("", ""))
@@ -51,8 +51,9 @@ func pgxConfig(t *testing.T, db *pgtest.Server) (config *pgxpool.Config, apply f
 	return config, func(c creds, config *pgx.ConnConfig) { config.User, config.Password = c.Username, c.Password }
 }
 
-// TestAnOlderVersionThatLogsInLaterRetiresNothing: the login waits, in a hook or for a
-// place in the pool, with what Do has read, while a newer version proves itself.
+// TestAnOlderVersionThatLogsInLaterRetiresNothing: Do has read the older version for a
+// login. The login then waits, in a hook or for a place in the pool, while a newer version
+// proves itself.
 func TestAnOlderVersionThatLogsInLaterRetiresNothing(t *testing.T) {
 	db, ctx := pgtest.New(t), t.Context()
 	must(t, db.CreateUser(ctx, "app", "third"))
@@ -62,7 +63,7 @@ func TestAnOlderVersionThatLogsInLaterRetiresNothing(t *testing.T) {
 	secret := l.handle(t)
 	_, err := secret.Get(ctx)
 	must(t, err)
-	l.set("2", "app_clone", "second") // in Secrets Manager; the cache doesn't know yet
+	l.set("2", "app_clone", "second") // only in Secrets Manager; the cache still has version 1
 
 	config, apply := pgxConfig(t, db)
 	var pool *pgxsecret.Pool
@@ -95,14 +96,15 @@ func TestAnOlderVersionThatLogsInLaterRetiresNothing(t *testing.T) {
 	}
 }
 
-// awaitIdle waits until a connection is back in the pool, which is after its query's end.
+// awaitIdle waits until a connection is back in the pool. That happens some time after the
+// query's end.
 func awaitIdle(pool *pgxsecret.Pool) {
 	for pool.Pool().Stat().IdleConns() == 0 {
 		runtime.Gosched()
 	}
 }
 
-// TestHooksOfTheConfigAreCalled, as pgxpool calls them.
+// TestHooksOfTheConfigAreCalled checks that they are called as pgxpool calls them.
 func TestHooksOfTheConfigAreCalled(t *testing.T) {
 	db, ctx := pgtest.New(t), t.Context()
 	must(t, db.CreateUser(ctx, "app", "first"))
@@ -133,11 +135,11 @@ func TestAPoolWithoutAFunctionForTheCredentialIsAnError(t *testing.T) {
 	must(t, err)
 	if pool, err := pgxsecret.New[creds](t.Context(), config, new(label).handle(t), nil); err == nil {
 		pool.Close()
-		t.Error("there is a pool, whose first login would end the program")
+		t.Error("New returned a pool whose first login would panic")
 	}
 }
 
-// TestACredentialIsOfItsPool, though a hook uses another pool in the context of a login.
+// TestACredentialIsOfItsPool: a hook uses another pool with the context of a login.
 func TestACredentialIsOfItsPool(t *testing.T) {
 	db, ctx := pgtest.New(t), t.Context()
 	must(t, db.CreateUser(ctx, "app", "second"))
@@ -148,7 +150,7 @@ func TestACredentialIsOfItsPool(t *testing.T) {
 	secret := ours.handle(t)
 	_, err := secret.Get(ctx)
 	must(t, err)
-	ours.set("2", "app", "second") // so that the first login is refused, and goes through Do
+	ours.set("2", "app", "second") // makes the first login refused, so that it goes through Do
 
 	config, apply := pgxConfig(t, db)
 	other, err := pgxsecret.New(ctx, config, theirs.handle(t), apply)
@@ -156,7 +158,7 @@ func TestACredentialIsOfItsPool(t *testing.T) {
 	defer other.Close()
 	config, _ = pgxConfig(t, db)
 	config.BeforeConnect = func(ctx context.Context, _ *pgx.ConnConfig) error {
-		other.Pool().Reset() // so that it logs in
+		other.Pool().Reset() // makes it log in again
 		var user string
 		err := other.Pool().QueryRow(ctx, "SELECT current_user").Scan(&user)
 		if user != "app_clone" {
@@ -170,7 +172,8 @@ func TestACredentialIsOfItsPool(t *testing.T) {
 	must(t, pool.Ping(ctx))
 }
 
-// TestConnectionsThatThePoolMakesByItselfKeepToTheBound, and so do those of its users.
+// TestConnectionsThatThePoolMakesByItselfKeepToTheBound: their logins and those of the
+// pool's users count together.
 func TestConnectionsThatThePoolMakesByItselfKeepToTheBound(t *testing.T) {
 	db, ctx := pgtest.New(t), t.Context()
 	must(t, db.CreateUser(ctx, "app", "second"))
@@ -193,7 +196,7 @@ func TestConnectionsThatThePoolMakesByItselfKeepToTheBound(t *testing.T) {
 		})
 	}
 	users.Wait()
-	for pool.Pool().Stat().NewConnsCount() < 8 { // the pool tries to have its MinConns
+	for pool.Pool().Stat().NewConnsCount() < 8 { // the pool tries to open its MinConns
 		runtime.Gosched()
 	}
 	n, err := db.RefusedLogins("app")

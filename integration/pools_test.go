@@ -28,7 +28,7 @@ type world struct {
 	admin *pgx.Conn
 
 	mu      sync.Mutex // guards refused
-	refused int        // logins of the pools
+	refused int        // the refused logins of the pools
 }
 
 func newWorld(t *testing.T, opts ...typedsecret.Option) *world {
@@ -43,7 +43,7 @@ func newWorld(t *testing.T, opts ...typedsecret.Option) *world {
 	return &world{service: newService(t, db, opts...), db: db, admin: admin}
 }
 
-// config returns how to connect, without a credential.
+// config returns a configuration without a credential.
 func (w *world) config() *pgx.ConnConfig {
 	w.t.Helper()
 	config, err := pgx.ParseConfig(w.db.URL("", ""))
@@ -65,7 +65,7 @@ func (w *world) loginsRefused() int {
 	return w.refused
 }
 
-// A pool is what both kinds have in common.
+// A pool has the methods that both kinds of pools share.
 type pool struct {
 	query func(ctx context.Context, sql string) (int, error)
 	begin func(ctx context.Context) (tx, error)
@@ -145,8 +145,8 @@ func each(t *testing.T, test func(*testing.T, *world, pool), opts ...typedsecret
 
 const pid = "SELECT pg_backend_pid()"
 
-// TestRetiringKillsNoQueryAndMovesNoTransaction: PostgreSQL does not end sessions whose
-// password was changed; the pool does, when they have done their work.
+// TestRetiringKillsNoQueryAndMovesNoTransaction: PostgreSQL does not end sessions after a
+// change of the password. The pool ends them after their query or transaction.
 func TestRetiringKillsNoQueryAndMovesNoTransaction(t *testing.T) {
 	each(t, func(t *testing.T, w *world, p pool) {
 		ctx := t.Context()
@@ -169,7 +169,7 @@ func TestRetiringKillsNoQueryAndMovesNoTransaction(t *testing.T) {
 		w.await("SELECT count(*) = 1 FROM pg_locks WHERE NOT granted")
 
 		w.rotate(rotation.SingleUser, nil)
-		third, err := p.query(ctx, pid) // logs in: refused, refreshed, and the new version is proved
+		third, err := p.query(ctx, pid) // the login is refused, the secret refreshed, and the new version is proved
 		must(t, err)
 		if n := w.loginsRefused(); n == 0 {
 			t.Error("no login was refused: the rotation went unnoticed")
@@ -194,7 +194,7 @@ func TestRetiringKillsNoQueryAndMovesNoTransaction(t *testing.T) {
 	})
 }
 
-// await asks the database until it says true.
+// await repeats a query until its result is true.
 func (w *world) await(query string) {
 	w.t.Helper()
 	for is := false; !is; {
@@ -202,8 +202,8 @@ func (w *world) await(query string) {
 	}
 }
 
-// TestQueryWaitsForTheEndOfARotation: between setSecret and finishSecret neither
-// AWSCURRENT nor AWSPREVIOUS logs in.
+// TestQueryWaitsForTheEndOfARotation: between setSecret and finishSecret, PostgreSQL
+// refuses both AWSCURRENT and AWSPREVIOUS.
 func TestQueryWaitsForTheEndOfARotation(t *testing.T) {
 	each(t, func(t *testing.T, w *world, p pool) {
 		w.askInTheWindow(func(ctx context.Context) error {
@@ -217,7 +217,7 @@ func TestPendingVersionLogsInDuringARotation(t *testing.T) {
 	each(t, func(t *testing.T, w *world, p pool) {
 		w.rotate(rotation.SingleUser, func(ctx context.Context, step string) error {
 			if step == rotation.SetSecret {
-				_, err := p.query(ctx, pid) // or this rotation would wait for ever
+				_, err := p.query(ctx, pid) // needs a timeout, since this rotation would wait for ever
 				return err
 			}
 			return nil
@@ -228,7 +228,7 @@ func TestPendingVersionLogsInDuringARotation(t *testing.T) {
 func TestNobodyNoticesAlternatingUsers(t *testing.T) {
 	each(t, func(t *testing.T, w *world, p pool) {
 		for range 2 {
-			first, err := p.begin(t.Context()) // so that the next needs another login
+			first, err := p.begin(t.Context()) // keeps a connection, so that the next query needs a login
 			must(t, err)
 			w.rotate(rotation.AlternatingUsers, func(ctx context.Context, _ string) error {
 				_, err := p.query(ctx, pid)
@@ -244,7 +244,7 @@ func TestNobodyNoticesAlternatingUsers(t *testing.T) {
 	})
 }
 
-// TestDatabasesOwnErrorIsReached, and no password with it.
+// TestDatabasesOwnErrorIsReached also checks that the error holds no password.
 func TestDatabasesOwnErrorIsReached(t *testing.T) {
 	each(t, func(t *testing.T, w *world, p pool) {
 		must(t, w.db.SetPassword(t.Context(), "app", "changed by hand"))

@@ -13,7 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/recipes/redissecret"
 )
 
-// ping logs in anew and sends one command.
+// ping opens a new connection, logs in and sends one command.
 func ping(ctx context.Context, s *service, server *redistest.Server) error {
 	client := redissecret.NewClient(s.secret, func(c creds) (user, password string) { return c.Username, c.Password },
 		&redis.Options{Addr: server.Addr(), PoolSize: 1, MaxRetries: -1})

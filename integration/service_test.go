@@ -16,7 +16,7 @@ type creds struct {
 	Password string `json:"password"`
 }
 
-// A service is a Secrets Manager that rotates the password of a server, and a handle on
+// A service has a Secrets Manager that rotates the password of a server, and a handle on
 // the secret.
 type service struct {
 	t       *testing.T
@@ -24,10 +24,10 @@ type service struct {
 	server  rotation.Database
 	secret  *typedsecret.Secret[creds]
 
-	refusals chan struct{} // has a value for each login that was refused
+	refusals chan struct{} // receives a value for each login that was refused
 }
 
-// newService begins with the user app and the password first.
+// newService makes a service with the user app and the password first.
 func newService(t *testing.T, server rotation.Database, opts ...typedsecret.Option) *service {
 	t.Helper()
 	s := &service{t: t, server: server, refusals: make(chan struct{}, 1000)}
@@ -47,7 +47,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// rotate makes a rotation, whose step is told to after when its work is done.
+// rotate makes a rotation. It calls after with each step when the step's work is done.
 func (s *service) rotate(strategy rotation.Strategy, after func(ctx context.Context, step string) error) {
 	s.t.Helper()
 	must(s.t, s.rotator.Manage(s.t.Context(), "prod/db", rotation.Config{Database: s.server, Strategy: strategy, After: after}))
@@ -60,8 +60,8 @@ func (s *service) observe(_ context.Context, e hook.Event) {
 	}
 }
 
-// askInTheWindow runs a query in the midst of a rotation, after setSecret, and has the rotation go
-// on only when its login was refused a few times.
+// askInTheWindow runs a query during a rotation, after setSecret. The rotation goes on
+// after the query's login was refused a few times.
 func (s *service) askInTheWindow(query func(context.Context) error) {
 	s.t.Helper()
 	answer := make(chan error, 1)

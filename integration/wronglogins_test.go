@@ -8,13 +8,13 @@ import (
 	"github.com/typedsecret/typedsecret/integration/wronglogins"
 )
 
-// TestWrongLoginsInTheWindowOfARotation asserts what the command wronglogins prints, as a
-// real server counts it.
+// TestWrongLoginsInTheWindowOfARotation checks the numbers that the command wronglogins
+// prints. A real server counts them.
 func TestWrongLoginsInTheWindowOfARotation(t *testing.T) {
 	db := pgtest.New(t)
 	for _, s := range wronglogins.Settings() {
 		if s.Pool == "pgxsecret" && s.Goroutines > 8 {
-			continue // the command measures it; a test has less time
+			continue // only the command measures it, since a test has less time
 		}
 		t.Run(fmt.Sprintf("%s/%s/left behind %v/%d", s.Pool, s.Options, s.LeftBehind, s.Goroutines), func(t *testing.T) {
 			r, err := wronglogins.Measure(t.Context(), db, s)

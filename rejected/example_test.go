@@ -11,7 +11,7 @@ import (
 )
 
 func ExamplePostgreSQL() {
-	server := fakedb.New() // stands for a PostgreSQL
+	server := fakedb.New() // in place of PostgreSQL
 	server.SetPassword("app", "the new password")
 
 	db := sql.OpenDB(server.Connector("app", "the old password"))
@@ -31,8 +31,8 @@ func ExamplePostgreSQL() {
 	// fetch the secret anew: false
 }
 
-// A service with an error of its own is told by a function of one's own, and
-// joined with those of this package.
+// A program's own function recognises the error of another service. It can be joined with
+// those of this package.
 func Example() {
 	errKeyRevoked := errors.New("key revoked")
 	refused := func(err error) bool {

@@ -38,7 +38,7 @@ type mysqlLike struct{ Number uint16 }
 
 func (mysqlLike) Error() string { return "another type's error" }
 
-// oddMySQLError returns one with a Number of another kind.
+// oddMySQLError returns a MySQLError whose field Number has another type.
 func oddMySQLError(n int) error {
 	type MySQLError struct {
 		oddText

@@ -20,10 +20,8 @@ import (
 //
 //   - 28P01, invalid_password: the password is wrong or the user doesn't exist;
 //   - 28000, invalid_authorization_specification: the user doesn't exist any
-//     more, may not log in, or pg_hba.conf has no place for it, perhaps because it
-//     wants TLS;
-//   - 08P01, protocol_violation, if the text says "authentication failed": so
-//     PgBouncer refuses a login.
+//     more, may not log in, or pg_hba.conf has no line for it, perhaps because it requires TLS;
+//   - 08P01, protocol_violation, if the text says "authentication failed": PgBouncer's answer to a refused login.
 //
 // The codes are from "PostgreSQL Error Codes" in PostgreSQL's manual, the last rule
 // from what PgBouncer 1.18 answers. pgx's *pgconn.PgError and lib/pq's *pq.Error have
@@ -49,9 +47,9 @@ func PostgreSQL(err error) bool {
 // and lacks a privilege, so another password wouldn't help. The numbers are from
 // "Server Error Message Reference" in MySQL's manual.
 //
-// The error is a struct, or a pointer to one, of a type named MySQLError with an
-// unsigned field Number, as go-sql-driver's *mysql.MySQLError is, which has no
-// method that tells the number.
+// The error is a struct, or a pointer to one, of a type named MySQLError with an unsigned
+// field Number, such as go-sql-driver's *mysql.MySQLError, which has no method that returns
+// the number.
 func MySQL(err error) bool {
 	return anyIn(err, func(err error) bool {
 		v := reflect.Indirect(reflect.ValueOf(err))
@@ -82,12 +80,12 @@ func Database(err error) bool {
 
 // Redis reports an error whose text starts with WRONGPASS (the user or the
 // password is wrong) or NOAUTH (the connection has not logged in). NOPERM doesn't
-// count: the user is known and lacks a permission. The words are from "ACL" and
-// "AUTH" in the documentation of Redis; before Redis 6, a wrong password is an
-// ERR like any other and not told apart here.
+// count: the user is known and lacks a permission. The words are from "ACL" and "AUTH" in
+// the documentation of Redis; before Redis 6, a wrong password is an ERR like any other,
+// and this function does not recognise it.
 //
-// A client must keep the server's text at the start of one of the tree's errors.
-// go-redis does: it wraps the answer to AUTH, or returns it as it is.
+// The client must keep the server's text at the start of one of the tree's errors. go-redis
+// does: it wraps the answer to AUTH, or returns it as it is.
 func Redis(err error) bool {
 	return anyIn(err, func(err error) bool {
 		text := err.Error()
@@ -115,7 +113,7 @@ func HTTP(err error) bool {
 // use in gRPC". PermissionDenied doesn't count: by that page it must not be used
 // where the caller can't be identified.
 //
-// grpc-go uses the code also where PerRPCCredentials fail on the client's side.
+// grpc-go also returns this code if PerRPCCredentials fail in the client.
 func GRPC(err error) bool {
 	return anyIn(err, func(err error) bool {
 		// The methods' types can't be named without grpc-go. Their names are
@@ -134,5 +132,5 @@ func result(method reflect.Value) (v reflect.Value, ok bool) {
 	if !method.IsValid() || method.Type().NumIn() != 0 || method.Type().NumOut() != 1 {
 		return v, false
 	}
-	return reflect.ValueOf(method.Call(nil)[0].Interface()), true // out of its interface, if it is in one
+	return reflect.ValueOf(method.Call(nil)[0].Interface()), true // the dynamic value, if the result is an interface
 }

@@ -8,16 +8,16 @@ import (
 	"github.com/typedsecret/typedsecret/rejected"
 )
 
-// The errors below have the shapes of the drivers' errors. Those themselves are
-// in the tests of integration/drivers.
+// The errors below have the shapes of the drivers' errors. The tests of integration/drivers
+// use the real ones.
 
 type pgError struct{ code string }
 
 func (e *pgError) Error() string    { return "FATAL: (SQLSTATE " + e.code + ")" }
 func (e *pgError) SQLState() string { return e.code }
 
-// A bouncerError is what pgx makes of an answer of PgBouncer's, which has one code for
-// all that goes wrong.
+// A bouncerError is pgx's error for an answer of PgBouncer, which uses one code for all
+// failures.
 type bouncerError string
 
 func (e bouncerError) Error() string  { return "FATAL: " + string(e) + " (SQLSTATE 08P01)" }
@@ -65,7 +65,7 @@ func (e *grpcError) Error() string             { return "rpc error" }
 func (e *grpcError) GRPCStatus() *grpcStatus   { return e.status }
 func (e *grpcError) GRPCStatusText(int) string { return "" }
 
-// The text of an error that wraps must not hide the wrapped one's.
+// A wrapper has a text that does not show the wrapped error's.
 type wrapper struct{ err error }
 
 func (w wrapper) Error() string { return "failed" }

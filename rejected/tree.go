@@ -1,10 +1,10 @@
 package rejected
 
-// maxErrors bounds how much of a tree is looked at, so that one that contains
-// itself comes to an end.
+// maxErrors bounds how many errors of a tree are looked at, since a tree may contain
+// itself.
 const maxErrors = 1000
 
-// anyIn reports whether is holds for an error in err's tree.
+// anyIn reports whether is returns true for an error in err's tree.
 func anyIn(err error, is func(error) bool) bool {
 	pending := []error{err}
 	for i := 0; i < len(pending) && i < maxErrors; i++ {
@@ -18,13 +18,13 @@ func anyIn(err error, is func(error) bool) bool {
 	return false
 }
 
-// holds is false for an error whose methods panic.
+// holds returns is(err), or false if a method of err panics.
 func holds(is func(error) bool, err error) (ok bool) {
 	defer func() { _ = recover() }()
 	return is(err)
 }
 
-// below returns what err wraps; nothing if its methods panic.
+// below returns the errors that err wraps, or none if its methods panic.
 func below(err error) (errs []error) {
 	defer func() { _ = recover() }()
 	switch e := err.(type) {

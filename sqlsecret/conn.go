@@ -6,19 +6,19 @@ import (
 	"errors"
 )
 
-// A conn is a driver's connection that knows of its login. What the driver's has beside
-// the mandatory methods, it has too; what that lacks, it does without in the way in which
-// package sql does.
+// A conn is a driver's connection together with its login. It passes the optional methods
+// of the driver's connection on. If the driver's connection lacks one, the conn does what
+// package sql does without it.
 type conn struct {
 	driver.Conn
 	login     *Login
-	closed    func() // counts once
+	closed    func() // only its first call has an effect
 	abandoned bool   // as package sql abandons a connection; see tx
 }
 
-// wrap makes a conn that executes statements and queries only if inner does: package
-// sql checks their arguments before it learns that a connection skips them, and those
-// that only a prepared statement takes would be refused.
+// wrap makes a conn that has the methods for statements and queries only if inner has them.
+// Otherwise package sql would check the arguments before it learns that the connection
+// skips them, and would refuse those that only a prepared statement takes.
 func wrap(inner driver.Conn, login *Login, closed func()) driver.Conn {
 	c := &conn{Conn: inner, login: login, closed: closed}
 	switch isExecer, isQueryer := isExecer(inner), isQueryer(inner); {
@@ -42,9 +42,9 @@ func wrap(inner driver.Conn, login *Login, closed func()) driver.Conn {
 	return c
 }
 
-// Unwrap returns the driver's own connection, when it is given what the function of
-// [sql.Conn.Raw] gets; anything else it returns as it is. Of what wraps the Connector,
-// the wrapper has to be taken off first.
+// Unwrap returns the driver's own connection for the argument of the function that
+// [sql.Conn.Raw] calls. It returns any other value unchanged. If another package wraps the
+// Connector, undo that wrapping first.
 func Unwrap(driverConn any) any {
 	if c, ok := driverConn.(interface{ unwrap() driver.Conn }); ok {
 		return c.unwrap()
@@ -54,14 +54,13 @@ func Unwrap(driverConn any) any {
 
 func (c *conn) unwrap() driver.Conn { return c.Conn }
 
-// Close is called by package sql, and perhaps before by who was given the connection by
-// [sql.Conn.Raw].
+// Close is called by package sql. A caller of [sql.Conn.Raw] may have called it before.
 func (c *conn) Close() error {
 	defer c.closed()
 	return c.Conn.Close()
 }
 
-// ResetSession is asked when the pool is about to give the connection out.
+// ResetSession is called when the pool is about to give the connection out.
 func (c *conn) ResetSession(ctx context.Context) error {
 	if c.login.Retired() {
 		return driver.ErrBadConn
@@ -72,7 +71,7 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return nil
 }
 
-// IsValid is asked when the pool is about to take the connection back.
+// IsValid is called when the pool is about to take the connection back.
 func (c *conn) IsValid() bool {
 	if c.login.Retired() || c.abandoned {
 		return false
@@ -102,7 +101,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	return stmt, err
 }
 
-// Execs executes statements by a connection that can.
+// execs executes statements by a connection that can.
 type execs struct{ by driver.Conn }
 
 func (c execs) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
@@ -119,7 +118,7 @@ func (c execs) ExecContext(ctx context.Context, query string, args []driver.Name
 	return nil, driver.ErrSkip
 }
 
-// Queries makes queries by a connection that can.
+// queries makes queries by a connection that can.
 type queries struct{ by driver.Conn }
 
 func (c queries) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -136,7 +135,7 @@ func (c queries) QueryContext(ctx context.Context, query string, args []driver.N
 	return nil, driver.ErrSkip
 }
 
-// What drivers have that are older than contexts.
+// These interfaces are those of drivers that are older than contexts.
 type (
 	execer interface {
 		Exec(query string, args []driver.Value) (driver.Result, error)
@@ -162,7 +161,7 @@ func isQueryer(c driver.Conn) bool {
 	return false
 }
 
-// positional makes of args what a driver takes that knows no names and no contexts.
+// positional converts args for a driver that knows no names and no contexts.
 func positional(ctx context.Context, args []driver.NamedValue) ([]driver.Value, error) {
 	values := make([]driver.Value, len(args))
 	for i, arg := range args {
@@ -182,7 +181,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	return &tx{inner, ctx, c}, nil
 }
 
-// isKept reports whether package sql would go on with the driver's own connection after
+// isKept reports whether package sql would go on using the driver's own connection after
 // the context of a transaction has ended.
 func (c *conn) isKept() bool {
 	_, resets := c.Conn.(driver.SessionResetter)
@@ -190,8 +189,9 @@ func (c *conn) isKept() bool {
 	return resets && validates
 }
 
-// A tx has the connection closed if its context has ended when it is rolled back. To
-// package sql, a conn can always do what isKept asks for, so that it would be kept.
+// A tx closes the connection if its context has ended when it is rolled back, unless
+// isKept. Package sql would always keep the connection, since a conn has both methods that
+// isKept looks for.
 type tx struct {
 	driver.Tx
 	ctx  context.Context

@@ -15,8 +15,9 @@ import (
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
-// eachDriver runs a test for a driver whose connections have the optional methods, and
-// for one with the mandatory ones only: with the bare one, and through the wrapper.
+// eachDriver runs a test for a driver whose connections have the optional methods, and for
+// one whose connections have the mandatory methods only. The test gets a DB of the bare
+// driver and one through the wrapper.
 func eachDriver(t *testing.T, test func(t *testing.T, s *setup, bare, wrapped *sql.DB)) {
 	for name, connector := range map[string]func(*fakedb.DB) driver.Connector{
 		"all methods":       func(db *fakedb.DB) driver.Connector { return db.Connector("app", "first") },
@@ -36,8 +37,8 @@ func eachDriver(t *testing.T, test func(t *testing.T, s *setup, bare, wrapped *s
 	}
 }
 
-// TestEveryDriverWorksAsWithoutTheWrapper: one whose connections have the optional
-// methods, and one with the mandatory ones only.
+// TestEveryDriverWorksAsWithoutTheWrapper compares the wrapper with the bare driver, with
+// and without the optional methods.
 func TestEveryDriverWorksAsWithoutTheWrapper(t *testing.T) {
 	eachDriver(t, func(t *testing.T, _ *setup, bare, wrapped *sql.DB) {
 		if want, got := useAll(t.Context(), bare), useAll(t.Context(), wrapped); got != want {
@@ -46,7 +47,7 @@ func TestEveryDriverWorksAsWithoutTheWrapper(t *testing.T) {
 	})
 }
 
-// useAll does with a DB all that there is to do, and returns what came of it.
+// useAll uses each feature of a DB, and returns all results as text.
 func useAll(ctx context.Context, db *sql.DB) string {
 	var log strings.Builder
 	note := func(what string, values ...any) { fmt.Fprintln(&log, append([]any{what}, values...)...) }
@@ -71,7 +72,7 @@ func useAll(ctx context.Context, db *sql.DB) string {
 	}
 	for _, opts := range []*sql.TxOptions{nil, {Isolation: sql.LevelSerializable}, {ReadOnly: true}} {
 		tx, err := db.BeginTx(ctx, opts)
-		note("begin", strings.TrimPrefix(strings.TrimPrefix(fmt.Sprint(err), "sql: "), "sqlsecret: ")) // who says it differs
+		note("begin", strings.TrimPrefix(strings.TrimPrefix(fmt.Sprint(err), "sql: "), "sqlsecret: ")) // the packages in the errors differ
 		if err == nil {
 			note("commit", tx.Commit())
 		}
@@ -121,18 +122,18 @@ func TestDriversOwnConnectionIsReached(t *testing.T) {
 	})
 }
 
-// TestWhatIsWrongWithTheArgumentsIsAnError, which holds nothing of the secret.
+// TestWhatIsWrongWithTheArgumentsIsAnError: the error holds nothing of the secret.
 func TestWhatIsWrongWithTheArgumentsIsAnError(t *testing.T) {
 	quoting := errors.New(`parse "postgres://app:first@host": invalid port`)
 	tests := map[string]struct {
 		open func(creds) (driver.Connector, error)
 		want string
 	}{
-		"no function":       {nil, "is nil"},
-		"a nil connector":   {func(creds) (driver.Connector, error) { return nil, nil }, "driver.Connector made of the secret prod/db is nil"},
-		"a failure":         {func(creds) (driver.Connector, error) { return nil, quoting }, "*errors.errorString, whose text is withheld"},
-		"a panic":           {func(c creds) (driver.Connector, error) { panic(c) }, "panic in the function that makes a driver.Connector"},
-		"a refusal of ours": {func(creds) (driver.Connector, error) { return nil, typedsecret.Rejected(quoting) }, "withheld"},
+		"no function":     {nil, "is nil"},
+		"a nil connector": {func(creds) (driver.Connector, error) { return nil, nil }, "driver.Connector made of the secret prod/db is nil"},
+		"a failure":       {func(creds) (driver.Connector, error) { return nil, quoting }, "*errors.errorString, whose text is withheld"},
+		"a panic":         {func(c creds) (driver.Connector, error) { panic(c) }, "panic in the function that makes a driver.Connector"},
+		"our own refusal": {func(creds) (driver.Connector, error) { return nil, typedsecret.Rejected(quoting) }, "withheld"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

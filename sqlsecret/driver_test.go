@@ -13,14 +13,14 @@ import (
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
-// A connectorFunc makes connections of a driver of the test's.
+// A connectorFunc makes connections of a driver that the test defines.
 type connectorFunc func() driver.Conn
 
 func (f connectorFunc) Connect(context.Context) (driver.Conn, error) { return f(), nil }
 func (f connectorFunc) Driver() driver.Driver                        { return nil }
 
-// A statementConn takes arguments only by prepared statements, which convert them: as
-// godror's connections do, whose arguments may be options, slices and functions.
+// A statementConn takes arguments only in prepared statements, which convert them. godror's
+// connections do so: their arguments may be options, slices and functions.
 type statementConn struct{}
 
 func (statementConn) Prepare(string) (driver.Stmt, error) { return statement{}, nil }
@@ -42,7 +42,7 @@ func (noRows) Columns() []string         { return nil }
 func (noRows) Close() error              { return nil }
 func (noRows) Next([]driver.Value) error { return io.EOF }
 
-// Connections that have one of the two methods beside.
+// These connections have one more method each.
 type (
 	execConn  struct{ statementConn }
 	queryConn struct{ statementConn }
@@ -56,8 +56,8 @@ func (queryConn) QueryContext(context.Context, string, []driver.NamedValue) (dri
 	return noRows{}, nil
 }
 
-// TestArgumentsThatOnlyAStatementTakesReachIt, by Exec or Query of a connection that
-// itself has no such method.
+// TestArgumentsThatOnlyAStatementTakesReachIt calls Exec and Query of connections that lack
+// the optional method for them.
 func TestArgumentsThatOnlyAStatementTakesReachIt(t *testing.T) {
 	for name, conn := range map[string]driver.Conn{
 		"neither": statementConn{}, "exec only": execConn{}, "query only": queryConn{},
@@ -89,8 +89,8 @@ func TestArgumentsThatOnlyAStatementTakesReachIt(t *testing.T) {
 	}
 }
 
-// TestAConnectionIsKeptAfterACancelledTransactionOnlyIfItWouldBeWithoutTheWrapper:
-// package sql keeps one that can both reset a session and say whether it is valid.
+// TestAConnectionIsKeptAfterACancelledTransactionOnlyIfItWouldBeWithoutTheWrapper: package
+// sql keeps a connection that has both ResetSession and IsValid.
 func TestAConnectionIsKeptAfterACancelledTransactionOnlyIfItWouldBeWithoutTheWrapper(t *testing.T) {
 	eachDriver(t, func(t *testing.T, s *setup, bare, wrapped *sql.DB) {
 		use := func(db *sql.DB) (kept bool) {
@@ -110,7 +110,7 @@ func TestAConnectionIsKeptAfterACancelledTransactionOnlyIfItWouldBeWithoutTheWra
 	})
 }
 
-// A driverOf is a connector whose Driver is a function of the test's.
+// A driverOf is a connector whose Driver method calls a function of the test.
 type driverOf struct {
 	driver.Connector
 	driver func() driver.Driver
@@ -118,7 +118,8 @@ type driverOf struct {
 
 func (d driverOf) Driver() driver.Driver { return d.driver() }
 
-// TestADriverThatPanicsHarmsNoOtherLogin, where a server goes on after the panic.
+// TestADriverThatPanicsHarmsNoOtherLogin: a server that recovers from the panic can log in
+// again.
 func TestADriverThatPanicsHarmsNoOtherLogin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)
@@ -158,7 +159,8 @@ func (c closingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return closing{inner}, err
 }
 
-// TestAVersionIsProvedByItsLoginThoughClosingFails: one login, and no other each minute.
+// TestAVersionIsProvedByItsLoginThoughClosingFails: one login is enough, and is not
+// repeated.
 func TestAVersionIsProvedByItsLoginThoughClosingFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)
@@ -181,7 +183,7 @@ func TestAVersionIsProvedByItsLoginThoughClosingFails(t *testing.T) {
 	})
 }
 
-// TestCloseEndsALoginThatIsTriedAgain: nobody is there to use what would come of it.
+// TestCloseEndsALoginThatIsTriedAgain, since nobody could use its connection.
 func TestCloseEndsALoginThatIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)
@@ -199,8 +201,8 @@ func TestCloseEndsALoginThatIsTriedAgain(t *testing.T) {
 	})
 }
 
-// TestAPoolWithoutConnectionsProvesNothing: there is nothing to be retired, and a wrong
-// password that is tried for ever may lock the account.
+// TestAPoolWithoutConnectionsProvesNothing: it has no connection to retire, and trying a
+// wrong password for ever may lock the account.
 func TestAPoolWithoutConnectionsProvesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)
@@ -218,7 +220,8 @@ func TestAPoolWithoutConnectionsProvesNothing(t *testing.T) {
 	})
 }
 
-// TestAConnectionThatIsClosedTwiceCountsOnce: the pool has another one, of an old version.
+// TestAConnectionThatIsClosedTwiceCountsOnce: another connection, of an old version, is
+// still retired.
 func TestAConnectionThatIsClosedTwiceCountsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)

@@ -18,8 +18,8 @@ type DBCreds struct {
 	Password string `json:"password"`
 }
 
-// A rotation is what the examples have in place of Secrets Manager and a database: a
-// password that changes in both.
+// A rotation stands for Secrets Manager and a database in the examples. Its password
+// changes in both.
 type rotation struct {
 	password string
 	server   *fakedb.DB
@@ -47,15 +47,15 @@ func (r *rotation) set(password string) {
 	r.server.SetPassword("app", password)
 }
 
-// The database's password is rotated while the program runs. Nobody tells it; the query
-// that needs a new connection finds out, and succeeds.
+// The database's password is rotated while the program runs. A query that needs a new
+// connection notices the rotation, and succeeds.
 func ExampleOpenDB() {
 	ctx, r := context.Background(), begin()
 	defer r.secrets.Close()
 	creds := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(r.secrets))
 
 	db := sqlsecret.OpenDB(creds, func(c DBCreds) (driver.Connector, error) {
-		return r.server.Connector(c.Username, c.Password), nil // that of pgx, mysql …
+		return r.server.Connector(c.Username, c.Password), nil // a service uses that of pgx, mysql …
 	})
 	defer db.Close()
 	db.SetMaxIdleConns(-1) // each query logs in
@@ -71,8 +71,7 @@ func ExampleOpenDB() {
 	// 1 login refused, 2 opened
 }
 
-// What a driver offers beyond database/sql, such as pgx's COPY, is reached through
-// Unwrap.
+// Unwrap gives access to features of a driver beyond database/sql, such as pgx's COPY.
 func ExampleUnwrap() {
 	ctx, r := context.Background(), begin()
 	defer r.secrets.Close()
@@ -103,7 +102,7 @@ func ExampleUnwrap() {
 	// <nil>
 }
 
-// A pool of one's own asks for each connection whether it is to be closed.
+// A program with its own pool asks for each connection whether to close it.
 func ExampleLogins() {
 	ctx, r := context.Background(), begin()
 	defer r.secrets.Close()

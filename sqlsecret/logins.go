@@ -7,37 +7,37 @@ import (
 	"github.com/typedsecret/typedsecret"
 )
 
-// Logins know which connections of a pool are to be retired: those that logged in with
-// another version of the secret than a later login that succeeded. The zero value is
-// ready for use, and safe for concurrent use.
+// Logins know which connections of a pool to retire: those that logged in with another
+// version of the secret than a later login that succeeded. The zero value is ready for use,
+// and safe for concurrent use.
 //
-// [OpenDB] has its own. For another pool, make one, call Begin before the secret is
-// read for a login, Succeeded after the login, and close connections whose Login is
-// Retired when the pool takes them back or is about to give them out. Of a source whose
-// versions have no ID, nothing is retired.
+// [OpenDB] has Logins of its own. For another pool, make one Logins. Call Begin before
+// reading the secret for a login, and Succeeded after the login. When the pool takes a
+// connection back or is about to give it out, close it if its Login is Retired. If the
+// source's versions have no ID, no connection is retired.
 type Logins struct {
 	mu     sync.Mutex // guards the rest
 	proved string     // the version that last proved itself
-	proofs int        // counts up whenever one did, and connections of others are retired
-	others bool       // some logged in with another version since
+	proofs int        // counts the logins that retire connections of other versions
+	others bool       // since then, some connection logged in with another version
 }
 
-// A Login is one try to log in, and then the connection that came of it.
+// A Login is one try to log in, and then the connection that it opened.
 type Login struct {
 	logins  *Logins
-	since   int    // the proofs when it began
+	since   int    // the value of proofs when it began
 	version string // written once, by Succeeded
 }
 
-// Begin begins a login. What the secret is read for it must be read after that.
+// Begin starts a login. Call it before reading the secret.
 func (l *Logins) Begin() *Login {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return &Login{logins: l, since: l.proofs}
 }
 
-// Succeeded notes that the service accepted the version that info is about. It must be
-// called before Retired is.
+// Succeeded records that the service accepted the version that info is about. Call it
+// before Retired.
 func (login *Login) Succeeded(info typedsecret.Info) {
 	l := login.logins
 	l.mu.Lock()
@@ -46,8 +46,9 @@ func (login *Login) Succeeded(info typedsecret.Info) {
 	switch {
 	case l.proofs > 0 && info.VersionID == l.proved && !l.others:
 	case isPending(info) || login.since != l.proofs:
-		// A rotation under way may be cancelled yet; and who read the secret before
-		// another version proved itself can't say which of them is newer.
+		// A pending version proves nothing, since its rotation may still be cancelled.
+		// Neither does a login that read the secret before another version proved itself:
+		// either version may be the newer one.
 		l.others = l.others || info.VersionID != l.proved
 	default:
 		l.proved, l.others = info.VersionID, false
@@ -55,7 +56,7 @@ func (login *Login) Succeeded(info typedsecret.Info) {
 	}
 }
 
-// isPending reports whether a version is one that a rotation has not brought in yet.
+// isPending reports whether a version belongs to a rotation that is still under way.
 func isPending(info typedsecret.Info) bool {
 	return slices.Contains(info.Stages, "AWSPENDING") && !slices.Contains(info.Stages, "AWSCURRENT")
 }
@@ -69,8 +70,8 @@ func (login *Login) Retired() bool {
 	return login.since < l.proofs && login.version != l.proved
 }
 
-// awaits reports whether there are connections to be retired once the version that
-// info is about has proved itself.
+// awaits reports whether there are connections to retire once the version that info is
+// about has proved itself.
 func (l *Logins) awaits(info typedsecret.Info) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,14 +10,14 @@ import (
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
-// A modelLogin is a login as who plays a random story knows it.
+// A modelLogin is what a random story knows about a login.
 type modelLogin struct {
 	login        *sqlsecret.Login
-	began, ended int    // when; ended is 0 while it is under way
+	began, ended int    // the times of both; ended is 0 while the login is under way
 	version      string // "" before it is read
-	number       int    // that current counts up, of the version when it was read
+	number       int    // the story's number when the version was read
 	pending      bool
-	stood        bool // it was not retired when it had logged in
+	stood        bool // it was not retired at the end of the login
 }
 
 // A story is a random course of rotations and of logins that overlap each other.
@@ -26,7 +26,7 @@ type story struct {
 	logins  sqlsecret.Logins
 	now     int
 	current string
-	number  int  // of the version that is current, if they count up
+	number  int  // counts the versions that became current
 	back    bool // AWSCURRENT may be moved back
 	all     []*modelLogin
 }
@@ -62,9 +62,10 @@ func (s *story) underWay() (open []*modelLogin) {
 	return open
 }
 
-// check holds in every moment: what is retired is so because of a login with another
-// version, not a pending one, that succeeded since its own began; with a newer one, if
-// the version was not known to be superseded from the start, and none is moved back.
+// check must hold at every moment. A connection is retired only if a login with another
+// version, and not with a pending one, has succeeded since its own login began. That other
+// version is newer, unless the connection's version was known to be superseded from the
+// start, or AWSCURRENT is moved back.
 func (s *story) check() {
 	for _, l := range s.all {
 		if l.ended == 0 || !l.login.Retired() {
@@ -83,9 +84,8 @@ func (s *story) check() {
 	}
 }
 
-// settle ends what is under way, and logs in with the current version until nothing can
-// be unknown any more. Then what is of another version is retired, and of the current one
-// nothing is.
+// settle ends the logins under way, and logs in with the current version until its proof is
+// certain. Then each connection of another version is retired, and none of the current one.
 func (s *story) settle() {
 	for _, l := range s.underWay() {
 		if l.version == "" {
@@ -108,9 +108,9 @@ func (s *story) settle() {
 	}
 }
 
-// TestConnectionsAreRetiredOnceANewerVersionProvedItselfAndNotBefore, whatever the order
-// in which logins begin, read the secret and succeed, while it is rotated, rotations are
-// cancelled, and AWSCURRENT is moved back.
+// TestConnectionsAreRetiredOnceANewerVersionProvedItselfAndNotBefore plays random stories.
+// Logins begin, read the secret and succeed in any order, while the secret is rotated,
+// rotations are cancelled, and AWSCURRENT is moved back.
 func TestConnectionsAreRetiredOnceANewerVersionProvedItselfAndNotBefore(t *testing.T) {
 	for seed := range uint64(5000) {
 		r := rand.New(rand.NewPCG(seed, 0))

@@ -1,5 +1,5 @@
-// Package sqlsecret opens a *sql.DB that logs in with a secret, and goes on through its
-// rotations:
+// Package sqlsecret opens a *sql.DB that logs in with a secret, and that keeps working
+// while the secret is rotated:
 //
 //	var creds = typedsecret.New[DBCreds]("prod/db")
 //
@@ -9,22 +9,22 @@
 //
 // New connections log in with the present version. If a login is refused, the secret is
 // refreshed and the login tried again, as [typedsecret.Secret.Do] does it, with the
-// handle's options: by default for 10 s, in which the query waits, unless its context ends.
-// A version that was refused is tried by one login at a time, however many queries wait.
-// The option typedsecret.WithMaxRejections bounds how often. Connections of an older
-// version are retired once a login with a newer one has succeeded, and not before: when
-// they come back to the pool, or are taken from it again; never while a query or
-// transaction runs.
+// handle's options. By default the tries go on for 10 s. The query waits meanwhile, unless
+// its context ends. A version that was refused is tried by one login at a time, however
+// many queries wait. The option typedsecret.WithMaxRejections bounds how often it is tried.
+// Connections of an older version are retired once a login with a newer one has succeeded,
+// and not before. They are closed when they come back to the pool or are taken from it
+// again, and never while a query or transaction runs.
 //
-// From the first connection on a goroutine watches the secret, until Close, so the
-// secret is refreshed although nobody reads it. If it sees a new version and the pool
-// opens no connection with it within a second, it logs in once itself, and closes that
-// connection at once: so older connections are retired even in a pool that needs no new
-// ones. If that is refused, it tries again after 1 s, 2 s and so on to 10 minutes, while
-// the pool has connections.
+// From the first connection until Close, a goroutine watches the secret, so the secret is
+// refreshed although nobody reads it. When the goroutine sees a new version and the pool
+// opens no connection with it within a second, the goroutine logs in once, and closes that
+// connection at once. So older connections are retired even in a pool that needs no new
+// ones. If the login is refused, the goroutine tries again after 1 s, 2 s and so on up to
+// 10 minutes, while the pool has connections.
 //
-// It works with every driver that has a driver.Connector, and depends on none. For
-// other pools there is [Logins], which says which of their connections to retire.
+// The package works with every driver that has a driver.Connector, and depends on none. For
+// other pools, [Logins] says which connections to retire.
 package sqlsecret
 
 import (
@@ -43,22 +43,22 @@ import (
 	"github.com/typedsecret/typedsecret/rejected"
 )
 
-// OpenDB returns a *sql.DB over a [NewConnector]. It does no I/O. What is wrong with
-// the arguments, the handle or the secret is the error of the first use of the DB, as
-// what is wrong with a login is. Its Close ends all that was started.
+// OpenDB returns a *sql.DB over a [NewConnector]. It does no I/O. A mistake in the
+// arguments, the handle or the secret is the error of the DB's first use, as a failed login
+// is. The DB's Close ends everything that was started.
 func OpenDB[T any](secret *typedsecret.Secret[T], open func(T) (driver.Connector, error)) *sql.DB {
 	return sql.OpenDB(NewConnector(secret, open))
 }
 
-// A Connector is a driver.Connector whose connections log in with a secret. It is safe
-// for concurrent use. Give it to [sql.OpenDB], or to what wraps a driver.Connector for
-// tracing, say. That has to pass on its Close, and the ResetSession and IsValid of its
-// connections, by which they are retired; as otelsql does.
+// A Connector is a driver.Connector whose connections log in with a secret. It is safe for
+// concurrent use. Give it to [sql.OpenDB], or to a package that wraps a driver.Connector,
+// for tracing say. Such a package has to pass on the Connector's Close, and the
+// ResetSession and IsValid of its connections, which retire them. otelsql does so.
 type Connector[T any] struct {
 	secret *typedsecret.Secret[T]
 	open   func(T) (driver.Connector, error)
 	logins Logins
-	conns  atomic.Int64 // that are open, or being opened
+	conns  atomic.Int64 // the connections that are open or being opened
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -67,25 +67,26 @@ type Connector[T any] struct {
 	mu       sync.Mutex // guards the rest
 	watching bool
 	closed   bool
-	driver   driver.Driver // of the last connector that open made
+	driver   driver.Driver // the driver of the last connector that open made
 }
 
-// NewConnector makes a Connector for a driver.Connector that open makes of the secret's
-// value. Open is called for each login, from several goroutines at once; it should do
-// no I/O, start nothing (a connector that is an io.Closer is never closed), and keep the
-// T to itself. Of its error only the type is told, since it may quote a credential.
+// NewConnector makes a Connector. The function open turns the secret's value into the
+// driver's own driver.Connector. It is called for each login, from several goroutines at
+// once. It should do no I/O, start nothing (a connector that is an io.Closer is never
+// closed), and not pass the T on. If it returns an error, only the error's type is shown,
+// since the text may quote a credential.
 //
-// A login is taken as refused if the driver's error says so by [rejected.Database],
-// [typedsecret.Rejected], or what the handle was given by
-// [typedsecret.WithRejected].
+// A login counts as refused if [rejected.Database] or the handle's
+// [typedsecret.WithRejected] reports so of the driver's error, or if the error is made by
+// [typedsecret.Rejected].
 func NewConnector[T any](secret *typedsecret.Secret[T], open func(T) (driver.Connector, error)) *Connector[T] {
 	c := &Connector[T]{secret: secret, open: open}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
 
-// Connect logs in. Of a login that stays refused it returns what Do does, an error that
-// wraps [typedsecret.ErrRejected] and the driver's.
+// Connect logs in. If the login stays refused, it returns the error of Do, which wraps
+// [typedsecret.ErrRejected] and the driver's error.
 func (c *Connector[T]) Connect(ctx context.Context) (driver.Conn, error) {
 	if c.open == nil {
 		return nil, errors.New("sqlsecret: the function that makes a driver.Connector is nil")
@@ -144,8 +145,9 @@ func (c *Connector[T]) login(ctx context.Context, value T) (driver.Conn, error) 
 	return inner, err
 }
 
-// Driver returns the driver of the connections; before the first login, one that opens
-// nothing, so who wants to know the database by the driver's type must be told it.
+// Driver returns the driver of the connections. Before the first login it returns one that
+// opens nothing, so a library that finds out the database from the driver's type needs
+// another way to know it.
 func (c *Connector[T]) Driver() driver.Driver {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -163,10 +165,9 @@ func (unopened) Open(string) (driver.Conn, error) {
 
 var errClosed = errors.New("sqlsecret: the connector is closed")
 
-// Close ends what keeps the pool current, and the logins under way, which would else be
-// tried again for nobody; the connections are the pool's to close. It waits for a login
-// of the watching goroutine, whose context it ends. It may be called more than once. The
-// error is nil.
+// Close ends the watching goroutine and the logins under way. The pool itself closes its
+// connections. Close cancels a login of the watching goroutine, and waits for its end. It
+// may be called more than once. The error is nil.
 func (c *Connector[T]) Close() error {
 	c.mu.Lock()
 	c.closed = true
@@ -176,7 +177,8 @@ func (c *Connector[T]) Close() error {
 	return nil
 }
 
-// watch starts, once, what retires the connections of a pool that opens no new ones.
+// watch starts the goroutine that retires the connections of a pool that opens no new ones.
+// Only the first call starts it.
 func (c *Connector[T]) watch() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,17 +196,18 @@ func (c *Connector[T]) watch() error {
 	return nil
 }
 
-// probeDelays lie before the logins of prove, which nobody waits for.
+// probeDelays are the delays before the logins of prove, for which no query waits.
 var probeDelays = backoff.Policy{Max: 10 * time.Minute, Jitter: backoff.EqualJitter}
 
 // probeTimeout bounds one login of prove.
 const probeTimeout = 30 * time.Second
 
-// prove logs in with the present version, only to know whether it is accepted. It does so
-// if there are connections of another version to retire and no login of the pool shows that
-// meanwhile. The login is in a [typedsecret.Secret.Do], like those of the pool, so it is
-// held back with them. If it is refused, prove tries again later, as long as the pool has
-// connections: a pool without any should add no refusals, which may lock an account.
+// prove logs in with the present version, only to find out whether the database accepts it.
+// It does so if there are connections of another version to retire, and no login of the
+// pool has shown it meanwhile. The login is in a [typedsecret.Secret.Do], like those of the
+// pool, so the same limits hold for it. If the login is refused, prove tries again later,
+// as long as the pool has connections: further refusals may lock an account, and a pool
+// without connections has nothing to gain from them.
 func (c *Connector[T]) prove() {
 	for n := 1; ; n++ {
 		if _, info, err := c.secret.GetWithInfo(c.ctx); err == nil && !c.logins.awaits(info) || c.conns.Load() == 0 {
@@ -219,8 +222,8 @@ func (c *Connector[T]) prove() {
 	}
 }
 
-// tryToProve makes one login of prove with each version that Do gives it. The next round
-// of prove sees what came of it.
+// tryToProve makes one login with each version that Do gives it. The next round of prove
+// sees the result.
 func (c *Connector[T]) tryToProve() {
 	tried := map[string]bool{}
 	login := c.logins.Begin()
@@ -238,7 +241,7 @@ func (c *Connector[T]) tryToProve() {
 	})
 }
 
-// errNotNeeded says that no login was made. Only tryToProve sees it.
+// errNotNeeded reports that no login was needed. Only tryToProve sees it.
 var errNotNeeded = errors.New("sqlsecret: there is nothing to prove")
 
 func (c *Connector[T]) probe(value T) error {
@@ -249,7 +252,7 @@ func (c *Connector[T]) probe(value T) error {
 		if err != nil {
 			return err
 		}
-		_ = inner.Close() // how it ends says nothing of the login
+		_ = inner.Close() // its error says nothing about the login
 		return nil
 	})
 }

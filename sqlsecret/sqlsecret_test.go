@@ -21,13 +21,13 @@ import (
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
-// creds is what the secret prod/db holds.
+// creds is the type of the secret prod/db.
 type creds struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
 }
 
-// A setup is a service with its database and Secrets Manager, in a synctest bubble.
+// A setup is a service with its database and its Secrets Manager, in a synctest bubble.
 type setup struct {
 	t      *testing.T
 	server *secrettest.Server
@@ -54,7 +54,7 @@ func (s *setup) connector(c creds) (driver.Connector, error) {
 	return s.fake.Connector(c.Username, c.Password), nil
 }
 
-// stop ends all that the setup started; a bubble wants that before its end.
+// stop ends all that the setup started, which a bubble requires before its end.
 func (s *setup) stop() {
 	s.sql.Close()
 	s.cache.Close()
@@ -64,7 +64,7 @@ func payload(user, password string) string {
 	return fmt.Sprintf(`{"username":%q,"password":%q}`, user, password)
 }
 
-// session says which session of the database serves a query.
+// session returns the number of the database's session that serves a query.
 func (s *setup) session(q interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
 },
@@ -91,8 +91,8 @@ func (s *setup) wantCalls(n int) {
 	}
 }
 
-// TestQueriesPassThroughTheWindowOfARotation: for two seconds the database refuses what
-// Secrets Manager gives out.
+// TestQueriesPassThroughTheWindowOfARotation: for two seconds the database refuses the
+// password that Secrets Manager gives out.
 func TestQueriesPassThroughTheWindowOfARotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)
@@ -179,8 +179,8 @@ func TestPendingVersionIsTriedWhenToldSo(t *testing.T) {
 	})
 }
 
-// TestRotationRetiresAPoolThatOpensNothing: nobody's login is refused, and yet older
-// connections go.
+// TestRotationRetiresAPoolThatOpensNothing: older connections are retired although no login
+// was refused.
 func TestRotationRetiresAPoolThatOpensNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)
@@ -243,11 +243,11 @@ func TestACancelledRotationRetiresWhatLoggedInWithThePendingVersion(t *testing.T
 		pending := s.session(s.sql)
 		s.server.Stage(t, "prod/db", "AWSPENDING", "")
 		s.fake.SetPassword("app", "first")
-		hold2, err := s.sql.Conn(t.Context()) // takes the pending one
+		hold2, err := s.sql.Conn(t.Context()) // logs in with the pending version
 		if err != nil {
 			t.Fatal(err)
 		}
-		third := s.session(s.sql) // a new login, with the old version, as the pending one is refused
+		third := s.session(s.sql) // logs in with the old version, since the pending one is refused
 		hold2.Close()
 		hold.Close()
 		for range 10 {

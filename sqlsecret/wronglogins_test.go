@@ -12,9 +12,9 @@ import (
 	"github.com/typedsecret/typedsecret"
 )
 
-// TestWrongLoginsInTheWindowOfARotation counts those of a pool whose queries each need a
-// login. A login takes 2 ms, so of 64 goroutines with ten queries a second two are under
-// way at once, and of eight one is.
+// TestWrongLoginsInTheWindowOfARotation counts the wrong logins of a pool whose queries
+// each need a login. A login takes 2 ms and a goroutine makes ten queries a second. So two
+// logins of 64 goroutines are under way at once, and one of eight goroutines.
 func TestWrongLoginsInTheWindowOfARotation(t *testing.T) {
 	const (
 		login = 2 * time.Millisecond
@@ -24,7 +24,7 @@ func TestWrongLoginsInTheWindowOfARotation(t *testing.T) {
 		name   string
 		opts   []typedsecret.Option
 		window time.Duration
-		most   int // of eight goroutines
+		most   int // the most wrong logins of eight goroutines
 		fails  bool
 	}{
 		{"by default", nil, 2 * time.Second, 3, false},
@@ -65,7 +65,7 @@ func TestWrongLoginsInTheWindowOfARotation(t *testing.T) {
 					time.Sleep(2 * time.Second)
 					most := test.most
 					if goroutines > 8 && !strings.Contains(test.name, "bound") {
-						most++ // that was under way too when the first was refused
+						most++ // the second login that is under way when the first is refused
 					}
 					if n := s.fake.Stats().Refused; n == 0 || n > most {
 						t.Errorf("%d wrong logins, want %d at most", n, most)

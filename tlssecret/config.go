@@ -1,15 +1,15 @@
-// Package tlssecret takes the certificate of a TLS server or client from a secret, so
-// that a rotated one is presented without a restart:
+// Package tlssecret takes the certificate of a TLS server or client from a secret. After a
+// rotation the new certificate is presented without a restart:
 //
 //	server := &http.Server{Addr: ":443", TLSConfig: tlssecret.ServerConfig(cert)}
 //	err := server.ListenAndServeTLS("", "")
 //
-// A rotation is noticed when the cache learns of it: half a TTL to a TTL after the last
-// fetch, unless somebody calls Refresh.
+// The new certificate is presented once the cache has fetched it: at most a TTL after the
+// rotation, or at once after a Refresh.
 //
-// The secret is PEM text, of the certificates and the key, or a JSON object of such;
-// package codec has the details. A version that does not decode, or whose key belongs
-// to none of its certificates, changes nothing: the last good one is presented on.
+// The secret is PEM text with the certificates and the key, or a JSON object of such texts;
+// package codec has the details. If a version does not decode, or its key belongs to none
+// of its certificates, the last good certificate is still presented.
 package tlssecret
 
 import (
@@ -22,12 +22,12 @@ import (
 // ServerConfig returns the configuration of a server that presents the secret's present
 // certificate in each full handshake. The caller may add to it.
 //
-// Connections that are open stay, and so do sessions: a client that resumes one by a
-// ticket, for up to a week, is not shown a certificate again. Where that is too long,
-// after a key was stolen say, set SessionTicketsDisabled.
+// Open connections stay open. A client may resume a TLS session by a ticket for up to a
+// week, and is then not shown a certificate again. Set SessionTicketsDisabled where that is
+// too long, for example after a key was stolen.
 //
-// The first handshake waits for the secret, for as long as the server's own timeout
-// allows. Call the secret's Get at the start, to learn what is wrong before a client does.
+// The first handshake waits for the secret, for as long as the server's own timeout allows.
+// Call the secret's Get when the program starts, to find a mistake before a client does.
 func ServerConfig(secret typedsecret.Getter[tls.Certificate]) *tls.Config {
 	return &tls.Config{
 		MinVersion: minVersion,
@@ -40,10 +40,10 @@ func ServerConfig(secret typedsecret.Getter[tls.Certificate]) *tls.Config {
 // ClientConfig returns the configuration of a client that presents the secret's present
 // certificate to each server that asks for one. The caller may add to it: RootCAs, say.
 //
-// The certificate is presented although the server named authorities that it was not
-// issued by: then the server refuses it, which says more than a missing one. As long as
-// there is no ClientSessionCache, each connection is a full handshake. With one, a
-// server goes on to know a resumed session by the certificate that began it.
+// The client presents the certificate even if the server named other authorities than its
+// issuer. The server then refuses it, with an error that says more than that of a missing
+// certificate. Without a ClientSessionCache, each connection is a full handshake. With one,
+// a resumed session keeps the certificate with which it began.
 func ClientConfig(secret typedsecret.Getter[tls.Certificate]) *tls.Config {
 	return &tls.Config{
 		MinVersion: minVersion,
@@ -53,8 +53,9 @@ func ClientConfig(secret typedsecret.Getter[tls.Certificate]) *tls.Config {
 	}
 }
 
-// minVersion is TLS 1.3, as before it certificates, those of clients too, are sent in the
-// clear. A caller that must talk to a peer with TLS 1.2 only lowers it in the Config.
+// minVersion is TLS 1.3, since earlier versions send certificates in the clear, those of
+// clients too. For a peer that has only TLS 1.2, the caller lowers MinVersion in the
+// Config.
 const minVersion = tls.VersionTLS13
 
 func certificate(ctx context.Context, secret typedsecret.Getter[tls.Certificate]) (*tls.Certificate, error) {

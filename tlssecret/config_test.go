@@ -27,8 +27,8 @@ func handshake(t *testing.T, server, client *tls.Config) (seenByServer, seenByCl
 	go func() {
 		err := s.HandshakeContext(t.Context())
 		if err == nil {
-			// A client learns only by reading that its certificate was refused, and
-			// gets its session's ticket only so.
+			// A client must read to learn that its certificate was refused, and to get the
+			// session's ticket.
 			_, err = s.Write([]byte("."))
 		}
 		served <- err
@@ -86,7 +86,7 @@ func TestServerPresentsTheNewCertificateAfterARotation(t *testing.T) {
 	wantSerial(15)
 }
 
-// refresh does at once what the cache does in the background.
+// refresh fetches the secret at once, as the cache does later in the background.
 func refresh(t *testing.T, secret *typedsecret.Secret[tls.Certificate], wantErr string) {
 	t.Helper()
 	_, err := secret.Refresh(t.Context())

@@ -15,7 +15,7 @@ import (
 	"github.com/typedsecret/typedsecret/tlssecret"
 )
 
-// A server presents the certificate that the secret holds at the time.
+// The server presents the certificate that the secret holds at the time of each handshake.
 func ExampleServerConfig() {
 	secrets, err := secrettest.Start(secrettest.Config{})
 	if err != nil {

@@ -34,10 +34,10 @@ type DBCreds struct {
 	Database string `json:"dbname"`
 }
 
-// The declaration that a service has: no client and no I/O yet.
+// A service has the same declaration. It makes no client and does no I/O yet.
 var db = typedsecret.New[DBCreds]("prod/db")
 
-// ttl is an hour by default; here nobody wants to wait so long.
+// ttl is short so that the program takes seconds; the default is an hour.
 const ttl = time.Second
 
 func main() {
@@ -70,7 +70,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// A fast back-off too: the last line but two waits for the next try.
+	// The back-off is short too, since a later step waits for the next try.
 	c, err := cache.New(source, cache.Config{TTL: ttl, Backoff: backoff.Policy{Max: ttl}})
 	if err != nil {
 		return err
@@ -205,8 +205,8 @@ func missingKey(ctx context.Context, client *secretsmanager.Client, _ *secrettes
 	return nil
 }
 
-// teller returns a function that prints a line about what was done, with the
-// number of API calls that reached the server since the line before.
+// teller returns a function that prints what was done, with the number of API calls that
+// have reached the server since the last line.
 func teller(server *secrettest.Server) func(string, ...any) {
 	told := 0
 	return func(format string, args ...any) {

@@ -13,8 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/internal/fakedb"
 )
 
-// A database is what the story is played on. The rotation function changes passwords in
-// it, and the services log in.
+// A database is where the services log in. The rotation function changes its passwords.
 type database interface {
 	CreateUser(ctx context.Context, user, password string) error
 	SetPassword(ctx context.Context, user, password string) error

@@ -1,8 +1,8 @@
-// Command rotation shows in half a minute what rotations of a database's password do to
-// two services: one through package sqlsecret, and one that read the secret when it
-// started. The database is a real PostgreSQL where that is installed, else a fake; the
-// Secrets Manager is the fake one of package secrettest, with a rotation function that
-// takes AWS's four steps.
+// Command rotation shows in half a minute how rotations of a database's password affect two
+// services. One uses package sqlsecret, and the other reads the secret only when it starts.
+// The database is a real PostgreSQL if one is installed, and a fake otherwise. The Secrets
+// Manager is the fake one of package secrettest, with a rotation function that takes AWS's
+// four steps.
 package main
 
 import (
@@ -34,17 +34,17 @@ type DBCreds struct {
 
 const secretID = "prod/db"
 
-// The declaration that the service has.
+// The service has this declaration.
 var creds = typedsecret.New[DBCreds](secretID)
 
-// window is how long the database knows the new password before Secrets Manager gives
-// it out, in a rotation with a single user.
+// window is the time between the change of the password in the database and in Secrets
+// Manager, in a rotation with a single user.
 const window = 2 * time.Second
 
 func main() {
 	pretend := flag.Bool("fake", false, "use the fake database also where PostgreSQL is installed")
 	flag.Parse()
-	// PostgreSQL's folder is to be removed however the story ends.
+	// An interrupt ends the program in order, so that PostgreSQL's folder is removed.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends it at once
@@ -73,7 +73,7 @@ func run(ctx context.Context, pretend bool) error {
 		return err
 	}
 
-	// The whole of it: queries of this DB go on through rotations.
+	// This is all that a service needs: queries of this DB go on during rotations.
 	ours := sqlsecret.OpenDB(creds, db.Connector)
 	defer ours.Close()
 
@@ -103,7 +103,7 @@ func create(ctx context.Context, db database, server *secrettest.Server) error {
 	return err
 }
 
-// tell plays the story, a chapter for each kind of rotation, while the services run.
+// tell makes a rotation of each kind, while the services run.
 func tell(ctx context.Context, db database, server *secrettest.Server, services ...*service) error {
 	ctx, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -142,7 +142,7 @@ func tell(ctx context.Context, db database, server *secrettest.Server, services 
 	return nil
 }
 
-// A story knows who plays in it and when it began.
+// A story holds the database, the server and the services, and the time of its start.
 type story struct {
 	began    time.Time
 	rotator  *rotation.Rotator
@@ -170,7 +170,7 @@ func (s *story) reports() {
 	fmt.Println()
 }
 
-// rotate makes one rotation; one that was made to fail is cancelled.
+// rotate makes one rotation. If the rotation is meant to fail, rotate cancels it.
 func (s *story) rotate(ctx context.Context, config rotation.Config) error {
 	if err := s.rotator.Manage(ctx, secretID, config); err != nil {
 		return err

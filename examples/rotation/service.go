@@ -10,8 +10,8 @@ import (
 	"github.com/typedsecret/typedsecret"
 )
 
-// What each service does: workers query, through a pool whose connections live for a
-// second, so that there are logins all the time.
+// Each service has workers that query. The connections of its pool live for a second, so
+// that there are logins all the time.
 const (
 	workers  = 8
 	lifetime = time.Second
@@ -27,7 +27,7 @@ type service struct {
 	queries int
 	failed  int
 	longest time.Duration
-	err     error // the last
+	err     error // the last error
 }
 
 func newService(name string, db *sql.DB) *service {

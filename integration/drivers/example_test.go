@@ -22,8 +22,9 @@ type DBCreds struct {
 
 var db = typedsecret.New[DBCreds]("prod/db")
 
-// PostgreSQL by database/sql. The examples are compiled only, since they need a
-// database; cd integration && go test ./... runs the like of this one.
+// This example opens PostgreSQL by database/sql. The examples here are only compiled, since
+// they need a database. The tests in folder integration run similar code with a real
+// PostgreSQL.
 func Example_postgreSQL() {
 	pool := sqlsecret.OpenDB(db, func(c DBCreds) (driver.Connector, error) {
 		config, err := pgx.ParseConfig(fmt.Sprintf("host=%s port=%d dbname=app sslmode=verify-full", c.Host, c.Port))

@@ -43,10 +43,10 @@ func refusePostgreSQL(c net.Conn, code string) {
 	_ = backend.Flush()
 }
 
-// Which answers to a login in PostgreSQL are refusals.
+// loginCodes are codes of PostgreSQL's answers to a login, and whether they are refusals.
 var loginCodes = map[string]bool{"28P01": true, "28000": true, "3D000": false, "57P03": false}
 
-// TestLoginsOfPGX: what a connect returns, where the host has two addresses.
+// TestLoginsOfPGX checks the error of a connect to a host with two addresses.
 func TestLoginsOfPGX(t *testing.T) {
 	for code, want := range loginCodes {
 		t.Run(code, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestLoginsOfPGX(t *testing.T) {
 	}
 }
 
-// TestLoginsOfPQ: what database/sql returns with a connector of lib/pq.
+// TestLoginsOfPQ checks the error of database/sql with a connector of lib/pq.
 func TestLoginsOfPQ(t *testing.T) {
 	for code, want := range loginCodes {
 		t.Run(code, func(t *testing.T) {
@@ -100,8 +100,8 @@ func (d pqDialer) DialTimeout(network, address string, _ time.Duration) (net.Con
 	return d.Dial(network, address)
 }
 
-// TestLoginsOfGoRedis: what a command returns when the server answers HELLO, AUTH
-// or the command itself with an error.
+// TestLoginsOfGoRedis checks the error of a command when the server answers HELLO, AUTH or
+// the command itself with an error.
 func TestLoginsOfGoRedis(t *testing.T) {
 	const (
 		wrongpass = "WRONGPASS invalid username-password pair or user is disabled."
@@ -112,7 +112,7 @@ func TestLoginsOfGoRedis(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		user, pw  string
-		answers   map[string]string // by command; others are OK
+		answers   map[string]string // error answers by command; the answer to others is OK
 		want      bool
 		wantError string
 	}{

@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// Client returns an SDK client of the server. It tries once, so that nothing is done
-// twice and an error is what the server said first.
+// Client returns an SDK client of the server. It tries each request once, so that no
+// operation runs twice and an error is the server's first answer.
 func (s *Server) Client(options ...func(*secretsmanager.Options)) *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(s.URL()),
-		// Moto takes any.
+		// Moto accepts any credentials.
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "SECRET"}, nil
 		}),
@@ -23,9 +23,9 @@ func (s *Server) Client(options ...func(*secretsmanager.Options)) *secretsmanage
 	}, options...)
 }
 
-// sender sends a request with its body in memory. With the SDK's own reader of the
-// body, net/http gives up the connection of an answer that begins early, which a busy
-// machine sees once in some thousand requests; source/awssm/send.go says why.
+// sender sends a request with its body in memory. With the SDK's own reader of the body,
+// net/http breaks the connection off if the answer begins early. On a busy machine that
+// happens once in some thousand requests. The file source/awssm/send.go explains it.
 type sender struct{}
 
 func (sender) Do(r *http.Request) (*http.Response, error) {
@@ -36,7 +36,7 @@ func (sender) Do(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := r.WithContext(r.Context()) // a copy; the SDK closes the body of its own
+	whole := r.WithContext(r.Context()) // a copy, since the SDK closes the body of its request
 	whole.Body = io.NopCloser(bytes.NewReader(body))
 	return http.DefaultClient.Do(whole)
 }

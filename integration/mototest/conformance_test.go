@@ -20,8 +20,8 @@ func (c *counted) Do(r *http.Request) (*http.Response, error) {
 	return http.DefaultClient.Do(r)
 }
 
-// TestConformance holds source/awssm, over moto, to the contract of a source. Moto
-// can't be made to fail, so there are no Failures.
+// TestConformance runs the conformance suite of sources for source/awssm with moto. The
+// suite's Failures are left out, since moto can't be made to fail.
 func TestConformance(t *testing.T) {
 	srv := mototest.New(t)
 	client, requests := srv.Client(), &counted{}

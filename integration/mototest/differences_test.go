@@ -19,17 +19,17 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/differences.json and moto.md")
 
-// A difference is an operation whose outcome is one with secrettest and another with
-// moto. AWS and Source are written by hand.
+// A difference is an operation that has another outcome with secrettest than with moto. AWS
+// and Source are written by hand.
 type difference struct {
 	Operation  string `json:"operation"`
 	Secrettest string `json:"secrettest"`
 	Moto       string `json:"moto"`
-	AWS        string `json:"aws"`    // the side that AWS is on, one of sides
-	Source     string `json:"source"` // what says so
+	AWS        string `json:"aws"`    // the side that agrees with AWS, one of sides
+	Source     string `json:"source"` // the document that shows it
 }
 
-// sides are what a difference may say of AWS.
+// sides are the values of the field AWS.
 var sides = []string{"secrettest", "moto", "neither", "unknown"}
 
 const differencesFile = "testdata/differences.json"
@@ -43,8 +43,8 @@ func listed(t *testing.T) []difference {
 	return list
 }
 
-// TestDifferencesAreListed runs each operation on both. A difference that is not in
-// the list, or is there otherwise, fails the test; so does one that is no more.
+// TestDifferencesAreListed runs each operation on both. The list must have exactly the
+// differences that it finds.
 func TestDifferencesAreListed(t *testing.T) {
 	judged := map[string]difference{}
 	for _, d := range listed(t) {
@@ -59,12 +59,12 @@ func TestDifferencesAreListed(t *testing.T) {
 	}
 	if diff := cmp.Diff(listed(t), found); diff != "" {
 		t.Errorf("differences between secrettest and moto %s (-listed +found):\n%s\n"+
-			"If they are meant: go test ./mototest -update, and say in %s which side AWS is on, and what says so.",
+			"If they are meant: go test ./mototest -update, and write in %s which side agrees with AWS, and which document shows it.",
 			mototest.Version, diff, differencesFile)
 	}
 }
 
-// differences returns those there are, in the order of the operations.
+// differences returns all differences, in the order of the operations.
 func differences(t *testing.T) (found []difference) {
 	t.Helper()
 	moto := mototest.New(t)
@@ -121,7 +121,7 @@ func TestEachDifferenceSaysWhichSideAWSIsOn(t *testing.T) {
 			t.Errorf("%s: AWS is on the side %q; it is one of %q", d.Operation, d.AWS, sides)
 		}
 		if d.Source == "" {
-			t.Errorf("%s: nothing is said of where that is from", d.Operation)
+			t.Errorf("%s: the source is missing", d.Operation)
 		}
 	}
 }

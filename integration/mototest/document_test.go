@@ -31,10 +31,10 @@ func documented(all []difference) string {
 	fmt.Fprintf(&d, "# Moto beside secrettest\n\n"+
 		"[Moto](https://github.com/getmoto/moto) emulates AWS; its server is a Secrets Manager that this project did not write. "+
 		"This package starts moto %s, "+
-		"runs the conformance suite of sources (`source/sourcetest`) with `source/awssm` over it, and the typed client through a cache, which all pass. "+
-		"Then it does %d operations by the AWS SDK's client, each on an empty moto and on an empty [secrettest](../../secrettest), and compares what comes of them: "+
+		"runs the conformance suite of sources (`source/sourcetest`) with `source/awssm`, and tests the typed client through a cache; all tests pass. "+
+		"Then it runs %d operations by the AWS SDK's client, each on an empty moto and on an empty [secrettest](../../secrettest), and compares the outcomes: "+
 		"the HTTP status, type and message of an error, or the output.\n\n"+
-		"They differ in %d. AWS sides ", mototest.Version, len(operations), len(all))
+		"The outcomes of %d operations differ. AWS agrees ", mototest.Version, len(operations), len(all))
 	for i, side := range sides {
 		n := 0
 		for _, diff := range all {
@@ -44,21 +44,21 @@ func documented(all []difference) string {
 		}
 		switch {
 		case side == "unknown":
-			fmt.Fprintf(&d, "; of %d it is unknown.\n", n)
+			fmt.Fprintf(&d, "; for %d it is unknown.\n", n)
 		case i > 0:
 			fmt.Fprintf(&d, ", with %s in %d", side, n)
 		default:
 			fmt.Fprintf(&d, "with %s in %d", side, n)
 		}
 	}
-	fmt.Fprint(&d, "\nThe test fails on a difference that is not in this list, and on one that is there and is no more. It writes this document: "+
-		"`go test ./mototest -update` in the module `integration`, then fill in AWS's side in `mototest/testdata/differences.json`, and once more.\n"+
+	fmt.Fprint(&d, "\nThe test fails if a difference is not in this list, or if a listed one is gone. It writes this document: "+
+		"`go test ./mototest -update` in the module `integration`, then write AWS's side into `mototest/testdata/differences.json`, and run it again.\n"+
 		"\nThe sources:\n\n"+
-		"- *API Reference* is AWS's; a name after it is a page's title, and a second one the parameter's. "+
-		"Where words are said not to be documented, AWS's side is known, but not that it says it like this.\n"+
+		"- *API Reference* is that of AWS; the name after it is a page's title, and a second name is a parameter's. "+
+		"If the words are said not to be documented, AWS's side is known, but its exact words are not.\n"+
 		"- *snapshot* is an answer of AWS that LocalStack recorded for its test of that name (`tests/aws/services/secretsmanager/test_secretsmanager.snapshot.json`).\n"+
-		"- *model* is AWS's description of the service, which the SDKs are made from. "+
-		"AWS answers what breaks it with a ValidationException in such words: kubernetes-sigs/cluster-api-provider-aws issue 1531 quotes one.\n"+
+		"- *model* is AWS's description of the service, from which the SDKs are made. "+
+		"To a request that breaks it, AWS answers with a ValidationException in such words: kubernetes-sigs/cluster-api-provider-aws issue 1531 quotes one.\n"+
 		"\nThe version IDs `v1` to `v4` are in the order in which the versions were made.\n")
 
 	groups := map[string][]difference{}
@@ -77,9 +77,9 @@ func documented(all []difference) string {
 }
 
 func table(d *strings.Builder, rows []difference, outcomes bool) {
-	columns := []string{"operation", "AWS is with", "by"}
+	columns := []string{"operation", "AWS agrees with", "by"}
 	if outcomes {
-		columns = []string{"operation", "secrettest", "moto", "AWS is with", "by"}
+		columns = []string{"operation", "secrettest", "moto", "AWS agrees with", "by"}
 	}
 	line := func(cells ...string) { fmt.Fprintf(d, "| %s |\n", strings.Join(cells, " | ")) }
 	line(columns...)
@@ -93,7 +93,7 @@ func table(d *strings.Builder, rows []difference, outcomes bool) {
 	}
 }
 
-// short cuts an outcome where it is longer than a table bears.
+// short cuts off an outcome that is too long for the table.
 func short(outcome string) string {
 	const most = 240
 	if runes := []rune(outcome); len(runes) > most {
@@ -104,7 +104,7 @@ func short(outcome string) string {
 
 var errorOutcome = regexp.MustCompile(`^(\d{3}) (\w+): (.*)$`)
 
-// kind says in what two outcomes differ.
+// kind returns in which way two outcomes differ.
 func kind(d difference) string {
 	ours, theirs := errorOutcome.FindStringSubmatch(d.Secrettest), errorOutcome.FindStringSubmatch(d.Moto)
 	switch {

@@ -129,7 +129,7 @@ var lives = []operation{
 	{"UntagResource of an unknown secret", func(tr *trial) (any, error) { return tr.untag("unknown", "k") }},
 }
 
-// onDeleted runs an operation when there is a deleted secret s.
+// onDeleted returns an operation that first makes a deleted secret s.
 func onDeleted(run func(*trial) (any, error)) func(*trial) (any, error) {
 	return func(tr *trial) (any, error) {
 		tr.t.Helper()

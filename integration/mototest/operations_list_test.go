@@ -123,7 +123,7 @@ var lists = []operation{
 	}},
 }
 
-// shelf lists by filters a few secrets that differ.
+// shelf returns an operation that makes a few secrets and lists them by filters.
 func shelf(filters ...string) func(*trial) (any, error) {
 	return func(tr *trial) (any, error) {
 		tr.t.Helper()
@@ -159,5 +159,5 @@ func (tr *trial) countVersions(deprecated bool) (any, error) {
 	return fmt.Sprint(len(out.(*secretsmanager.ListSecretVersionIdsOutput).Versions)), nil
 }
 
-// operations are all that is compared.
+// operations are all operations that are compared.
 var operations = slices.Concat(reads, writes, stageMoves, lives, lists, passwords, policies, replications, settings)

@@ -119,7 +119,7 @@ var stageMoves = []operation{
 	}},
 }
 
-// pending makes a secret s with a version v2 that bears AWSPENDING.
+// pending makes a secret s with a version v2 that has the label AWSPENDING.
 func (tr *trial) pending() {
 	tr.t.Helper()
 	tr.having("one")
@@ -127,8 +127,8 @@ func (tr *trial) pending() {
 	tr.must(err)
 }
 
-// pendingMoved does what the last step of a rotation does: v2 bears AWSCURRENT, and
-// AWSPENDING still.
+// pendingMoved does what the last step of a rotation does: v2 has AWSCURRENT then, and
+// still AWSPENDING.
 func (tr *trial) pendingMoved() {
 	tr.t.Helper()
 	tr.pending()
@@ -136,7 +136,7 @@ func (tr *trial) pendingMoved() {
 	tr.must(err)
 }
 
-// blue makes a secret s with versions v1 and v2, of which v1 bears the label blue.
+// blue makes a secret s with versions v1 and v2. Version v1 has the label blue.
 func (tr *trial) blue() {
 	tr.t.Helper()
 	tr.having("one", "two")

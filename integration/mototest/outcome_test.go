@@ -15,7 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// The IDs of versions that operations make.
+// These are the IDs of the versions that operations make.
 const (
 	v1 = "11111111-1111-4111-8111-111111111111"
 	v2 = "22222222-2222-4222-8222-222222222222"
@@ -23,22 +23,22 @@ const (
 	v4 = "44444444-4444-4444-8444-444444444444"
 )
 
-// An operation is what is done to a Secrets Manager, and what it is called. It sets
-// up what it needs and returns one call's answer.
+// An operation is a named call to a Secrets Manager. Its run sets up what the call needs,
+// and returns the answer.
 type operation struct {
 	name string
 	run  func(*trial) (any, error)
 }
 
-// A trial is a run of an operation on an empty Secrets Manager, whose client this is.
+// A trial runs an operation on an empty Secrets Manager, by this client.
 type trial struct {
 	*secretsmanager.Client
 	t      *testing.T
 	server string
 }
 
-// outcome runs an operation, and returns what came of it in a form in which two
-// servers can be compared.
+// outcome runs an operation, and returns its result in a form that is comparable between
+// servers.
 func (tr *trial) outcome(op operation) string {
 	out, err := op.run(tr)
 	switch {
@@ -54,7 +54,7 @@ func (tr *trial) outcome(op operation) string {
 	return normal(text)
 }
 
-// must ends the test if a step fails that only sets something up.
+// must ends the test if a step of the setup fails.
 func (tr *trial) must(err error) {
 	tr.t.Helper()
 	if err != nil {
@@ -74,7 +74,7 @@ func failure(err error) string {
 	return fmt.Sprintf("%d and no error of the API", status)
 }
 
-// canonical returns an output as JSON, without what is absent.
+// canonical returns an output as JSON, without absent parts.
 func canonical(out any) string {
 	text, err := json.Marshal(out)
 	if err != nil {
@@ -93,8 +93,8 @@ func canonical(out any) string {
 	return strings.TrimSpace(b.String())
 }
 
-// tidied drops nulls and what the SDK adds, and sorts lists, whose order nobody
-// promises, by what is not left to chance.
+// tidied removes nulls and the SDK's additions. It sorts lists, whose order is not
+// promised, by the parts of their elements that are not random.
 func tidied(v any) any {
 	switch v := v.(type) {
 	case string:
@@ -113,7 +113,7 @@ func tidied(v any) any {
 	return v
 }
 
-// Chance and the clock decide these.
+// These expressions match the parts that are random or depend on the clock.
 var (
 	known    = strings.NewReplacer(v1, "v1", v2, "v2", v3, "v3", v4, "v4")
 	anyUUID  = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)

@@ -1,6 +1,6 @@
-// Package mototest starts moto's server for tests that want a Secrets Manager
-// which we did not write. It is an emulator too, and not always right: where it
-// and secrettest differ, moto.md says which of them AWS sides with.
+// Package mototest starts moto's server, for tests with a Secrets Manager that this project
+// did not write. Moto is an emulator too, and not always right: where moto and secrettest
+// differ, moto.md says which of them agrees with AWS.
 package mototest
 
 import (
@@ -23,15 +23,16 @@ import (
 	"github.com/typedsecret/typedsecret/integration/internal/daemon"
 )
 
-// Version is the release of moto that this package is tested with. What moto gets
-// right differs from one to the next.
+// Version is the release of moto with which this package is tested. Other releases behave
+// differently.
 const Version = "5.2.5"
 
-// Variable names the environment variable that has the path of moto_server, where
-// it is not on PATH.
+// Variable names the environment variable with the path of moto_server, if it is not on
+// PATH.
 const Variable = "MOTO_SERVER"
 
-// ErrNotInstalled says that there is no moto_server on this machine, and what to do.
+// ErrNotInstalled means that this machine has no moto_server. Its text says how to install
+// it.
 var ErrNotInstalled = errors.New("moto_server is neither on PATH nor in " + Variable + "; install it by\n" +
 	"\tpython3 -m venv /tmp/moto && /tmp/moto/bin/pip install 'moto[server]==" + Version + "'\n" +
 	"\texport " + Variable + "=/tmp/moto/bin/moto_server")
@@ -45,8 +46,8 @@ const (
 // Config says how [Start] sets up a server. The zero value is right for most
 // tests.
 type Config struct {
-	// StartTimeout is how long the server may take to answer; a minute by
-	// default. It is a Python program, which takes seconds.
+	// StartTimeout bounds the time until the server answers; the default is a minute. The
+	// server is a Python program, which takes seconds to start.
 	StartTimeout time.Duration
 }
 
@@ -58,21 +59,21 @@ type Server struct {
 	process *daemon.Process
 
 	once sync.Once
-	err  error // of Close
+	err  error // the error of Close
 }
 
-// New starts a server for a test, which fails if there is none to be had, and
-// closes it when the test is over.
+// New starts a server for a test, and closes it when the test is over. The test fails if
+// the server can't be started.
 func New(t testing.TB) *Server {
 	t.Helper()
 	s, err := Start(Config{})
 	return daemon.For(t, s, err)
 }
 
-// Start starts a server and returns when it answers. The program is the one that
-// [Variable] names, else the one on PATH, else that of a virtual environment
-// typedsecret/moto in the user's cache folder (os.UserCacheDir). On Linux the
-// server ends with this process however that ends; its folder is left behind then.
+// Start starts a server and returns when it answers. It looks for the program in
+// [Variable], then on PATH, then in the virtual environment typedsecret/moto in the user's
+// cache folder (os.UserCacheDir). On Linux the server ends when this process ends, also
+// when that is killed; then the server's folder is left behind.
 func Start(cfg Config) (*Server, error) {
 	if cfg.StartTimeout == 0 {
 		cfg.StartTimeout = time.Minute
@@ -89,7 +90,7 @@ func (s *Server) start(cfg Config) error {
 	if err != nil {
 		return err
 	}
-	// The same user as this process, root too: moto does not mind.
+	// Moto runs as the same user as this process, also as root.
 	var account *daemon.Account
 	if s.dir, err = account.MkdirTemp("mototest-"); err != nil {
 		return err
@@ -140,7 +141,7 @@ func (s *Server) Close() error {
 	return s.err
 }
 
-// Reset has the server forget all that it holds.
+// Reset removes all data from the server.
 func (s *Server) Reset(ctx context.Context) error {
 	if err := reset(ctx, s.URL()); err != nil {
 		return fmt.Errorf("mototest: reset: %w", err)
@@ -148,7 +149,7 @@ func (s *Server) Reset(ctx context.Context) error {
 	return nil
 }
 
-// reset is an error as well if what answers is not moto.
+// reset also returns an error if the server that answers is not moto.
 func reset(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/moto-api/reset", nil)
 	if err != nil {

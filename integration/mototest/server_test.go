@@ -59,7 +59,7 @@ func TestProgramIsFoundInTheCacheFolder(t *testing.T) {
 	if err := os.MkdirAll(bin, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// It ends at once, and what it printed is in the error.
+	// This program ends at once, and the error holds its output.
 	if err := os.WriteFile(filepath.Join(bin, "moto_server"), []byte("#!/bin/sh\necho here I am\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}

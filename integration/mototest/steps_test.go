@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
-// absent makes an empty string a parameter that is not given.
+// absent returns nil, for an absent parameter, if the string is empty.
 func absent(s string) *string {
 	if s == "" {
 		return nil
@@ -48,7 +48,7 @@ func (tr *trial) move(id, stage, from, to string) (any, error) {
 	})
 }
 
-// remove deletes a secret: by force if days is 0.
+// remove deletes a secret, by force if days is 0.
 func (tr *trial) remove(id string, days int64) (any, error) {
 	in := &secretsmanager.DeleteSecretInput{SecretId: &id, RecoveryWindowInDays: &days}
 	if days == 0 {
@@ -77,8 +77,8 @@ func (tr *trial) tag(id string, keys ...string) (any, error) {
 	return tr.TagResource(tr.t.Context(), &secretsmanager.TagResourceInput{SecretId: &id, Tags: tags})
 }
 
-// having makes a secret s with a version for each value, v1 first, each of which was
-// current when it was new. It returns the ARN.
+// having makes a secret s with a version for each value, v1 first. Each version was current
+// when it was new. It returns the ARN.
 func (tr *trial) having(values ...string) string {
 	tr.t.Helper()
 	out, err := tr.create("s", v1, values[0])
@@ -98,8 +98,8 @@ func (tr *trial) deleted() {
 	tr.must(err)
 }
 
-// stages returns which labels the versions of the secret s bear, if err is nil. It
-// asks by ListSecretVersionIds.
+// stages returns the labels of the versions of the secret s, if err is nil. It calls
+// ListSecretVersionIds.
 func (tr *trial) stages(_ any, err error) (any, error) {
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (tr *trial) stages(_ any, err error) (any, error) {
 	return strings.Join(lines, ", "), nil
 }
 
-// list returns the names of the secrets that meet the filters, which are given as
+// list returns the names of the secrets that match the filters, which have the form
 // key=value.
 func (tr *trial) list(filters ...string) (any, error) {
 	out, err := tr.ListSecrets(tr.t.Context(), &secretsmanager.ListSecretsInput{Filters: filtered(filters)})

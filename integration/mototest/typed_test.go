@@ -18,8 +18,8 @@ type creds struct {
 	Password string `json:"password"`
 }
 
-// newService returns a client to change secrets with, and a cache over the same moto
-// in which a forced refresh is one at any time.
+// newService returns a client that changes secrets, and a cache over the same moto in which
+// each forced refresh fetches at once.
 func newService(t *testing.T) (*secretsmanager.Client, typedsecret.Option) {
 	t.Helper()
 	client := mototest.New(t).Client()

@@ -9,13 +9,13 @@ import (
 	"github.com/typedsecret/typedsecret/integration/internal/daemon"
 )
 
-// hba lets nobody in without a password. There is no line for unix sockets, as
-// there are none.
+// hba requires a password of every user. It has no line for unix sockets, since the server
+// has none.
 const hba = "host all all 127.0.0.1/32 scram-sha-256\n"
 
 // initdb makes the cluster.
 func (s *Server) initdb(program string, account *daemon.Account) error {
-	pwfile := filepath.Join(s.dir, "password") // and no argument, which others can see
+	pwfile := filepath.Join(s.dir, "password") // a file, since other users can see arguments
 	if err := account.WriteFile(pwfile, []byte(s.password+"\n")); err != nil {
 		return err
 	}

@@ -15,8 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestMain makes this binary the parent that dies, when TestItEndsWithItsParent
-// runs it.
+// TestMain makes this program the parent that dies, if TestItEndsWithItsParent runs it.
 func TestMain(m *testing.M) {
 	if os.Getenv("PGTEST_PARENT") == "" {
 		os.Exit(m.Run())
@@ -31,7 +30,7 @@ func TestMain(m *testing.M) {
 	io.Copy(io.Discard, os.Stdin) // until the end
 }
 
-// TestItEndsWithItsParent, as only Linux has it.
+// TestItEndsWithItsParent tests what only Linux offers.
 func TestItEndsWithItsParent(t *testing.T) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -58,7 +57,7 @@ func TestItEndsWithItsParent(t *testing.T) {
 	url := lines.Text()
 	if strings.HasPrefix(dir, os.TempDir()) {
 		defer func() {
-			for n := 0; n < 1000 && os.RemoveAll(dir) != nil; n++ { // it may be writing still
+			for n := 0; n < 1000 && os.RemoveAll(dir) != nil; n++ { // the server may still be writing
 			}
 		}()
 	}
@@ -71,7 +70,7 @@ func TestItEndsWithItsParent(t *testing.T) {
 	defer c.Close(ctx)
 	cmd.Process.Kill()
 	cmd.Wait()
-	// The session ends as the server does.
+	// The session ends with the server.
 	if c.WaitForNotification(ctx); ctx.Err() != nil {
 		log, _ := os.ReadFile(filepath.Join(dir, "log"))
 		t.Errorf("the server goes on; it printed: %s", log)

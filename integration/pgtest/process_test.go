@@ -31,7 +31,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if err := s.CreateUser(t.Context(), "app", "sesame"); err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.Admin(t.Context()) // a session does not hold it up
+	c, err := s.Admin(t.Context()) // an open session must not delay Close
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 }
 
 func TestAFailedStartLeavesNothing(t *testing.T) {
-	tmp, err := os.MkdirTemp("", "") // and no t.TempDir, which other users can't enter
+	tmp, err := os.MkdirTemp("", "") // not t.TempDir, which other users can't enter
 	if err != nil {
 		t.Fatal(err)
 	}

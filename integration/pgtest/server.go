@@ -1,7 +1,7 @@
-// Package pgtest starts a real PostgreSQL for tests that want to see a password
-// refused by the server that refuses it in production. [New] starts one for a
-// test, [Server.CreateUser] and [Server.SetPassword] do what a rotation does to
-// it, [Server.CheckLogin] asks it.
+// Package pgtest starts a real PostgreSQL, for tests in which the same server refuses a
+// password as in production. [New] starts one for a test. [Server.CreateUser] and
+// [Server.SetPassword] change users as a rotation does, and [Server.CheckLogin] tries a
+// login.
 package pgtest
 
 import (
@@ -25,29 +25,28 @@ import (
 	"github.com/typedsecret/typedsecret/integration/internal/daemon"
 )
 
-// ErrNotInstalled says that PostgreSQL's programs are not on this machine.
+// ErrNotInstalled means that PostgreSQL's programs are not on this machine.
 var ErrNotInstalled = errors.New("initdb and postgres are neither on PATH nor in /usr/lib/postgresql/*/bin; install Debian's package postgresql")
 
-// folders are where the programs may be beside PATH, which Debian keeps them off.
+// folders are searched after PATH, since Debian does not put the programs on PATH.
 var folders = []string{"/usr/lib/postgresql/*/bin"}
 
 const (
 	host      = "127.0.0.1"
 	superuser = "postgres"
-	grace     = 10 * time.Second // for a shutdown in good order
+	grace     = 10 * time.Second // for an orderly shutdown
 )
 
 // Config says how [Start] sets up a server. The zero value is right for most
 // tests.
 type Config struct {
-	// Database is the name of the database that is made; "app" by default.
+	// Database is the name of the database that Start creates; the default is "app".
 	Database string
 
-	// MaxConnections is how many sessions there may be; 300 by default.
+	// MaxConnections is the most sessions that may be open; the default is 300.
 	MaxConnections int
 
-	// StartTimeout is how long the server may take to answer; a minute by
-	// default.
+	// StartTimeout bounds the time until the server answers; the default is a minute.
 	StartTimeout time.Duration
 }
 
@@ -64,34 +63,34 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Server is a PostgreSQL in a folder of its own, on a free port of the loopback
-// interface, where every user has to log in by password (scram-sha-256). Its
-// methods are safe for concurrent use.
+// Server is a PostgreSQL in a folder of its own, on a free port of the loopback interface.
+// Every user has to log in by password (scram-sha-256). Its methods are safe for concurrent
+// use.
 type Server struct {
 	cfg      Config
 	dir      string
 	port     int
 	password string          // the superuser's
-	base     *pgx.ConnConfig // what all connections have in common
+	base     *pgx.ConnConfig // the common part of all connections' configurations
 	process  *daemon.Process
-	pool     *pgxpool.Pool // the superuser's, for this package's own errands
+	pool     *pgxpool.Pool // the superuser's, for this package's own statements
 
 	once sync.Once
-	err  error // of Close
+	err  error // the error of Close
 }
 
-// New starts a server for a test, which fails if there is none to be had, and
-// closes it when the test is over.
+// New starts a server for a test, and closes it when the test is over. The test fails if
+// the server can't be started.
 func New(t testing.TB) *Server {
 	t.Helper()
 	s, err := Start(Config{})
 	return daemon.For(t, s, err)
 }
 
-// Start makes a database cluster and starts a server on it, and returns when the
-// server answers. If this process is root, the server runs as another user:
-// postgres, or nobody. On Linux the server ends with this process however that
-// ends; its folder is left behind then.
+// Start makes a database cluster and starts a server on it, and returns when the server
+// answers. If this process is root, the server runs as another user: postgres, or nobody.
+// On Linux the server ends when this process ends, also when that is killed; then the
+// server's folder is left behind.
 func Start(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg.withDefaults(), password: rand.Text()}
 	if err := s.start(); err != nil {
@@ -106,7 +105,8 @@ func (s *Server) start() error {
 		return ErrNotInstalled
 	}
 	var err error
-	// The environment adds to it, PGSERVICE for one, and may be wrong.
+	// ParseConfig also reads the environment, such as PGSERVICE, which may not fit this
+	// server.
 	if s.base, err = pgx.ParseConfig("host=" + host + " sslmode=disable passfile=" + os.DevNull); err != nil {
 		return err
 	}
@@ -151,13 +151,13 @@ func (s *Server) createDatabase(ctx context.Context) error {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
 		return err
 	}
-	// As it was before version 15: the users of a test make tables.
+	// The users of a test may create tables, as they could before version 15.
 	_, err = s.pool.Exec(ctx, "GRANT ALL ON SCHEMA public TO PUBLIC")
 	return err
 }
 
-// Close stops the server, cutting off its sessions, and removes its folder. It
-// may be called more than once.
+// Close stops the server, ends its sessions, and removes its folder. It may be called more
+// than once.
 func (s *Server) Close() error {
 	s.once.Do(func() {
 		if s.pool != nil {
@@ -179,10 +179,10 @@ func (s *Server) Host() string { return host }
 // Port returns the port that the server listens on.
 func (s *Server) Port() int { return s.port }
 
-// Database returns the name of the database that was made.
+// Database returns the name of the database that Start created.
 func (s *Server) Database() string { return s.cfg.Database }
 
-// URL returns the connection string for a user, password included.
+// URL returns the connection string for a user, with the password.
 func (s *Server) URL(user, password string) string {
 	u := url.URL{
 		Scheme:   "postgres",
@@ -199,8 +199,9 @@ func (s *Server) String() string {
 	return fmt.Sprintf("pgtest.Server(%s:%d)", host, s.port)
 }
 
-// command is how the server runs. Of safety it keeps none, as nobody wants the
-// data back. What it logs holds no statement, which could hold a password.
+// command returns how to run the server. It turns off everything that keeps data safe in a
+// crash, since a test's data is thrown away. The log has no statements, since these could
+// hold a password.
 func (s *Server) command(postgres string, account *daemon.Account, port int) daemon.Command {
 	args := []string{"-D", s.data(), "-p", strconv.Itoa(port)}
 	for _, setting := range []string{
@@ -216,7 +217,7 @@ func (s *Server) command(postgres string, account *daemon.Account, port int) dae
 	return daemon.Command{
 		Path: postgres, Args: args, Dir: s.dir, Log: s.log(), Account: account,
 		Stop:     syscall.SIGINT,  // the fast shutdown
-		Orphaned: syscall.SIGQUIT, // the immediate one, which still ends the sessions' processes
+		Orphaned: syscall.SIGQUIT, // the immediate shutdown, which ends the sessions' processes too
 	}
 }
 

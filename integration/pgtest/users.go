@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// Admin opens a session of the superuser, for the caller to close.
+// Admin opens a session of the superuser. The caller has to close it.
 func (s *Server) Admin(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, s.config(s.port, s.cfg.Database, superuser, s.password))
 }
@@ -21,14 +21,14 @@ func (s *Server) CreateUser(ctx context.Context, user, password string) error {
 	return s.role(ctx, "CREATE", user, password)
 }
 
-// SetPassword gives a user another password. The user's sessions go on; a login
-// with the former password is refused from now on.
+// SetPassword gives a user another password. Open sessions of the user go on. A login with
+// the former password is refused from now on.
 func (s *Server) SetPassword(ctx context.Context, user, password string) error {
 	return s.role(ctx, "ALTER", user, password)
 }
 
-// role carries out a statement that takes no parameters, so that the server has to
-// quote the name and the password before.
+// role executes CREATE ROLE or ALTER ROLE. These take no parameters, so the server first
+// quotes the name and the password.
 func (s *Server) role(ctx context.Context, verb, user, password string) error {
 	if strings.ContainsRune(user+password, 0) {
 		return fmt.Errorf("pgtest: %s ROLE: a NUL in the name or the password", verb)
@@ -52,8 +52,8 @@ func (s *Server) CheckLogin(ctx context.Context, user, password string) error {
 }
 
 // RefusedLogins returns how many logins of a user the server has refused for a wrong
-// password since it started. It counts them in the server's log, which a refusal is
-// written to before the client gets it.
+// password since it started. It counts them in the server's log. The server writes a
+// refusal there before the client gets it.
 func (s *Server) RefusedLogins(user string) (int, error) {
 	log, err := os.ReadFile(s.log())
 	if err != nil {
@@ -69,8 +69,8 @@ func (s *Server) Sessions(ctx context.Context, user string) (int, error) {
 	return n, err
 }
 
-// config returns how a user connects. The password is no part of a connection
-// string, so that no error about the string shows it.
+// config returns how a user connects. It has no connection string with the password, so
+// that no error about the string shows it.
 func (s *Server) config(port int, database, user, password string) *pgx.ConnConfig {
 	c := s.base.Copy()
 	c.Host, c.Port = host, uint16(port)
@@ -78,8 +78,8 @@ func (s *Server) config(port int, database, user, password string) *pgx.ConnConf
 	return c
 }
 
-// login returns when the session is over for the server too, so that nobody counts
-// it: pgx's Close does not wait for that.
+// login opens a session and ends it. It returns when the server has ended the session too,
+// so that Sessions no longer counts it. pgx's Close does not wait for that.
 func login(ctx context.Context, cfg *pgx.ConnConfig) error {
 	c, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
@@ -96,6 +96,6 @@ func login(ctx context.Context, cfg *pgx.ConnConfig) error {
 	if err := session.Frontend.Flush(); err != nil {
 		return err
 	}
-	io.Copy(io.Discard, session.Conn) // until the server hangs up
+	io.Copy(io.Discard, session.Conn) // until the server closes the connection
 	return ctx.Err()
 }

@@ -27,7 +27,7 @@ import (
 
 const secretID = "prod/db"
 
-// credentials are what the secret holds.
+// credentials are the content of the secret.
 type credentials struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
@@ -35,10 +35,10 @@ type credentials struct {
 
 // A contender is a service that queries the database.
 type contender struct {
-	id      string // in the requests to Secrets Manager
+	id      string // names the contender in requests to Secrets Manager
 	name    string
 	ours    bool
-	pending bool // it tries AWSPENDING too
+	pending bool // whether it tries AWSPENDING too
 	query   func(context.Context) error
 	close   func()
 
@@ -47,14 +47,14 @@ type contender struct {
 	load            load
 }
 
-// An environment is what the contenders find.
+// An environment is the setting of all contenders.
 type environment struct {
 	endpoint string
-	config   *pgx.ConnConfig // without a credential
+	config   *pgx.ConnConfig // has no credential
 	lifetime time.Duration
 }
 
-// client returns a client of Secrets Manager whose requests bear the contender's name.
+// client returns a client of Secrets Manager whose requests name the contender.
 func (c *contender) client(e environment) *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
 		Region: "us-east-1", BaseEndpoint: &e.endpoint, AppID: c.id,
@@ -64,7 +64,7 @@ func (c *contender) client(e environment) *secretsmanager.Client {
 	})
 }
 
-// connConfig returns how the contender connects with one credential.
+// connConfig returns the contender's configuration for a credential.
 func (c *contender) connConfig(e environment, with credentials) *pgx.ConnConfig {
 	config := e.config.Copy()
 	config.User, config.Password = with.Username, with.Password
@@ -89,8 +89,8 @@ func (c *contender) handle(e environment) (*typedsecret.Secret[credentials], *ca
 	return typedsecret.New[credentials](secretID, opts...), secrets, nil
 }
 
-// observe counts the fetches that brought no new version. A Rotated follows the Fetched
-// that did.
+// observe counts the fetches that brought no new version. A fetch that brought one is
+// followed by the event Rotated.
 func (c *contender) observe(_ context.Context, e hook.Event) {
 	switch e.(type) {
 	case hook.Fetched, hook.FetchFailed:
@@ -164,7 +164,8 @@ func readOnce(e environment) (*contender, error) {
 	return c, nil
 }
 
-// withAWSCache is a service that asks the AWS caching client for each connection.
+// withAWSCache is a service that reads the secret by the AWS caching client for each
+// connection.
 func withAWSCache(e environment) (*contender, error) {
 	c := &contender{id: "awscache", name: "AWS caching client"}
 	client := c.client(e)
@@ -191,7 +192,7 @@ type connectorFunc func(context.Context) (driver.Conn, error)
 func (f connectorFunc) Connect(ctx context.Context) (driver.Conn, error) { return f(ctx) }
 func (f connectorFunc) Driver() driver.Driver                            { return stdlib.GetDefaultDriver() }
 
-// queriesOf has the contender query through a pool of database/sql.
+// queriesOf lets the contender query through a pool of database/sql.
 func (c *contender) queriesOf(db *sql.DB, e environment, then func()) {
 	db.SetMaxOpenConns(PoolSize)
 	db.SetMaxIdleConns(PoolSize)
@@ -206,15 +207,15 @@ func (c *contender) queriesOf(db *sql.DB, e environment, then func()) {
 	}
 }
 
-// logins count a contender's logins; pgx tells them to its tracer.
+// logins count a contender's logins. It is a tracer of pgx.
 type logins contender
 
-// TraceConnectStart is told of each login before it is tried.
+// TraceConnectStart is called before each login.
 func (l *logins) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartData) context.Context {
 	return ctx
 }
 
-// TraceConnectEnd is told what came of it.
+// TraceConnectEnd is called with the result of the login.
 func (l *logins) TraceConnectEnd(ctx context.Context, data pgx.TraceConnectEndData) {
 	switch {
 	case data.Err == nil:
@@ -227,12 +228,12 @@ func (l *logins) TraceConnectEnd(ctx context.Context, data pgx.TraceConnectEndDa
 	}
 }
 
-// TraceQueryStart and TraceQueryEnd are what a tracer of pgx must have.
+// TraceQueryStart does nothing; a tracer of pgx must have it.
 func (l *logins) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
 	return ctx
 }
 
-// TraceQueryEnd does nothing.
+// TraceQueryEnd does nothing; a tracer of pgx must have it.
 func (l *logins) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
 var contenders = []func(environment) (*contender, error){withSQLSecret, withPending, withPGXPool, readOnce, withAWSCache}

@@ -7,33 +7,34 @@ import (
 	"time"
 )
 
-// What each contender's service is like.
+// These settings are those of each contender's service.
 const (
 	Goroutines = 32
 	PoolSize   = 16
 
-	// thinkTime lies between two queries of a goroutine, and failTime after one that
-	// failed, lest who fails all the time take the machine from the others.
+	// thinkTime is the pause between two queries of a goroutine, and failTime the pause
+	// after a failed one. Without failTime, a contender that fails all the time would take
+	// the machine's time from the others.
 	thinkTime = 20 * time.Millisecond
 	failTime  = time.Second
 
-	// patience is how long a goroutine waits for a query.
+	// patience bounds the time of a query.
 	patience = 30 * time.Second
 )
 
-// A load is what the goroutines of a contender do and see.
+// A load has the goroutines of a contender and their counts.
 type load struct {
 	running sync.WaitGroup
 
-	mu      sync.Mutex // guards the rest
+	mu      sync.Mutex // guards the fields below
 	queries int
 	failed  int
 	retried int
 	longest time.Duration
-	err     error // the first
+	err     error // the first error
 }
 
-// A query is what is noted of one while it runs.
+// A query records what happens while it runs.
 type query struct{ refused atomic.Bool }
 
 type queryKey struct{}
@@ -52,7 +53,7 @@ func (c *contender) begin(ctx context.Context) {
 	}
 }
 
-// ask makes one query and notes what came of it.
+// ask makes one query and counts its result.
 func (c *contender) ask() error {
 	q := new(query)
 	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), queryKey{}, q), patience)

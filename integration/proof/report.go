@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Misses returns which of the requirements a result does not meet: none is made of
-// contenders that are not ours.
+// Misses returns the requirements that a result does not meet. There are none for
+// contenders that don't use this library.
 func (r Result) Misses() (misses []string) {
 	if !r.Ours {
 		return nil
@@ -33,14 +33,14 @@ func (r Result) Misses() (misses []string) {
 	return misses
 }
 
-// A Played is a scenario with what it cost each contender.
+// A Played is a scenario with its cost to each contender.
 type Played struct {
 	Scenario
 	Results []Result
 }
 
-// Summary writes a table with a row for each scenario: how many queries failed, of how
-// many, and how long the longest took.
+// Summary writes a table with a row for each scenario. A cell has the number of failed
+// queries, the number of queries, and the longest time of one.
 func Summary(w io.Writer, all []Played) {
 	head := []string{"scenario"}
 	for _, r := range all[0].Results {
@@ -60,7 +60,7 @@ func Summary(w io.Writer, all []Played) {
 // Details writes a table with a row for each scenario and contender.
 func Details(w io.Writer, all []Played) {
 	head := []string{
-		"scenario", "who", "queries", "failed", "retried", "longest", "logins refused",
+		"scenario", "service", "queries", "failed", "retried", "longest", "logins refused",
 		"API calls (of them the back-off's)", "connections opened, a rotation",
 	}
 	line(w, head)

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// TestCallsThatBringNothingNewAreBounded: else a service that asks Secrets Manager all
-// the time would be as good as one that asks when it must.
+// TestCallsThatBringNothingNewAreBounded: without a bound, a service that calls Secrets
+// Manager all the time would pass too.
 func TestCallsThatBringNothingNewAreBounded(t *testing.T) {
 	window := Scenario{Window: 2 * time.Second}
 	for _, test := range []struct {
 		name    string
 		pending bool
-		calls   int // that brought nothing new, in 50 rotations
+		calls   int // the calls that brought nothing new, in 50 rotations
 		misses  int
 	}{
 		{"one each second", false, 150, 0},
@@ -32,7 +32,7 @@ func TestCallsThatBringNothingNewAreBounded(t *testing.T) {
 	}
 }
 
-// TestTroubleCountsWhereItIs, which may be in some of the rotations only.
+// TestTroubleCountsWhereItIs: only some of the rotations may have trouble.
 func TestTroubleCountsWhereItIs(t *testing.T) {
 	s := Scenario{Lasting: 2 * time.Second, Every: 5}
 	if got, want := s.backoffCalls(50, false), 40*1+10*3; got != want {

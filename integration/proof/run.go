@@ -16,19 +16,19 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// A Result is what a scenario cost one contender.
+// A Result is the cost of a scenario to one contender.
 type Result struct {
 	Contender     string
-	Ours, Pending bool // whether it is this library, and tries AWSPENDING too
+	Ours, Pending bool // whether it uses this library, and whether it tries AWSPENDING too
 	Rotations     int
 
 	Queries, Failed, Retried int
-	Longest                  time.Duration // of a query
+	Longest                  time.Duration // the longest time of a query
 	Refused, Opened          int           // logins
-	Calls                    int           // of Secrets Manager
-	BackoffCalls             int           // of them, those that brought nothing new
-	MostBackoffCalls         int           // that there may be, by what the scenario is like
-	Err                      error         // the first that a query failed with
+	Calls                    int           // the API calls to Secrets Manager
+	BackoffCalls             int           // those calls that brought nothing new
+	MostBackoffCalls         int           // the limit for BackoffCalls in this scenario
+	Err                      error         // the error of the first query that failed
 }
 
 // Run plays a scenario with this many rotations, for all contenders at once.
@@ -60,7 +60,7 @@ func Run(ctx context.Context, db *pgtest.Server, s Scenario, rotations int) ([]R
 		c.begin(loading)
 	}
 	err = s.rotate(ctx, db, server, rotations)
-	rest(ctx, meanRest) // the last rotation is part of it
+	rest(ctx, meanRest) // lets the contenders notice the last rotation
 	stop()
 	for _, c := range all {
 		c.load.running.Wait()
@@ -68,14 +68,14 @@ func Run(ctx context.Context, db *pgtest.Server, s Scenario, rotations int) ([]R
 	return s.results(all, server, rotations), err
 }
 
-// users makes the users of the strategies, with new passwords, and the secret.
+// users makes the database users of both strategies, with new passwords, and the secret.
 func users(ctx context.Context, db *pgtest.Server, server *secrettest.Server) error {
 	password := rand.Text()
 	for _, user := range []string{"app", "app_clone"} {
 		if db.CreateUser(ctx, user, password) == nil {
 			continue
 		}
-		if err := db.SetPassword(ctx, user, password); err != nil { // it is there from the scenario before
+		if err := db.SetPassword(ctx, user, password); err != nil { // the user exists from the scenario before
 			return err
 		}
 	}
@@ -115,7 +115,7 @@ func (s Scenario) rotate(ctx context.Context, db *pgtest.Server, server *secrett
 	return nil
 }
 
-// trouble begins the scenario's, and returns what waits for its end.
+// trouble begins the scenario's trouble, and returns a function that waits for its end.
 func (s Scenario) trouble(server *secrettest.Server) (end func(), err error) {
 	fault := s.Trouble
 	fault.Operation = "GetSecretValue"

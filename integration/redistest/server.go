@@ -1,7 +1,6 @@
-// Package redistest starts a real Redis for tests that want to see a password
-// refused by the server that refuses it in production. [New] starts one for a
-// test, [Server.SetUser] does what a rotation does to it, [Server.CheckLogin]
-// asks it.
+// Package redistest starts a real Redis, for tests in which the same server refuses a
+// password as in production. [New] starts one for a test. [Server.SetUser] changes a user
+// as a rotation does, and [Server.CheckLogin] tries a login.
 package redistest
 
 import (
@@ -23,29 +22,27 @@ import (
 	"github.com/typedsecret/typedsecret/integration/internal/daemon"
 )
 
-// ErrNotInstalled says that the program redis-server is not on this machine.
+// ErrNotInstalled means that the program redis-server is not on this machine.
 var ErrNotInstalled = errors.New("redis-server is not on PATH; install Debian's package redis-server")
 
-// folders are where the program may be beside PATH.
+// folders are searched after PATH.
 var folders = []string{"/usr/bin", "/usr/local/bin"}
 
 const (
 	host  = "127.0.0.1"
-	admin = "default"       // the user that there is from the start
-	grace = 5 * time.Second // for a shutdown in good order
+	admin = "default"       // the user that every Redis has
+	grace = 5 * time.Second // for an orderly shutdown
 )
 
 // Config says how [Start] sets up a server. The zero value is right for most
 // tests.
 type Config struct {
-	// StartTimeout is how long the server may take to answer; a minute by
-	// default.
+	// StartTimeout bounds the time until the server answers; the default is a minute.
 	StartTimeout time.Duration
 }
 
-// Server is a Redis that keeps nothing, on a free port of the loopback interface,
-// where every user has to log in by password. Its methods are safe for concurrent
-// use.
+// Server is a Redis that writes nothing to disk, on a free port of the loopback interface.
+// Every user has to log in by password. Its methods are safe for concurrent use.
 type Server struct {
 	dir      string
 	port     int
@@ -54,19 +51,19 @@ type Server struct {
 	admin    *redis.Client
 
 	once sync.Once
-	err  error // of Close
+	err  error // the error of Close
 }
 
-// New starts a server for a test, which fails if there is none to be had, and
-// closes it when the test is over.
+// New starts a server for a test, and closes it when the test is over. The test fails if
+// the server can't be started.
 func New(t testing.TB) *Server {
 	t.Helper()
 	s, err := Start(Config{})
 	return daemon.For(t, s, err)
 }
 
-// Start starts a server and returns when it answers. On Linux the server ends
-// with this process however that ends; its folder is left behind then.
+// Start starts a server and returns when it answers. On Linux the server ends when this
+// process ends, also when that is killed; then the server's folder is left behind.
 func Start(cfg Config) (*Server, error) {
 	if cfg.StartTimeout == 0 {
 		cfg.StartTimeout = time.Minute
@@ -83,13 +80,13 @@ func (s *Server) start(cfg Config) error {
 	if programs == nil {
 		return ErrNotInstalled
 	}
-	// The same user as this process, root too: Redis does not mind.
+	// Redis runs as the same user as this process, also as root.
 	var account *daemon.Account
 	var err error
 	if s.dir, err = account.MkdirTemp("redistest-"); err != nil {
 		return err
 	}
-	config := filepath.Join(s.dir, "redis.conf") // and no arguments, which others can see
+	config := filepath.Join(s.dir, "redis.conf") // a file, since other users can see arguments
 	if err := account.WriteFile(config, []byte(s.config())); err != nil {
 		return err
 	}
@@ -116,7 +113,8 @@ func (s *Server) config() string {
 		"dir " + strconv.Quote(s.dir) + "\n"
 }
 
-// answers dials by itself first, as the client would log it if nobody listens yet.
+// answers first dials without the client, which would log an error if the server does not
+// listen yet.
 func answers(ctx context.Context, addr, password string) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", addr)
@@ -127,8 +125,8 @@ func answers(ctx context.Context, addr, password string) error {
 	return login(ctx, addr, admin, password)
 }
 
-// Close stops the server, cutting off its sessions, and removes its folder. It
-// may be called more than once.
+// Close stops the server, ends its sessions, and removes its folder. It may be called more
+// than once.
 func (s *Server) Close() error {
 	s.once.Do(func() {
 		if s.admin != nil {

@@ -11,16 +11,15 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// SetUser gives a user the password, in place of all that it had, and makes the
-// user if there is none; it may do everything. The user's sessions go on; a login
-// with a former password is refused from now on. The user named default is this
-// package's own.
+// SetUser makes password the only one of a user, and creates the user if there is none. The
+// user may execute every command. Open sessions of the user go on. A login with a former
+// password is refused from now on. The user default is reserved for this package.
 func (s *Server) SetUser(ctx context.Context, user, password string) error {
 	if user == admin {
 		return fmt.Errorf("redistest: SETUSER %q: it is how the test server is administered", user)
 	}
-	// A hash does what the password itself would, and can't show up in an error
-	// or a log.
+	// Redis takes a hash in place of the password, so that no error or log can show the
+	// password.
 	sum := sha256.Sum256([]byte(password))
 	err := s.admin.Do(ctx, "ACL", "SETUSER", user,
 		"on", "resetpass", "#"+hex.EncodeToString(sum[:]), "allkeys", "allchannels", "allcommands").Err()
@@ -30,7 +29,7 @@ func (s *Server) SetUser(ctx context.Context, user, password string) error {
 	return nil
 }
 
-// SetPassword is SetUser under the name that a rotation asks for.
+// SetPassword calls SetUser; package rotation needs a method of this name.
 func (s *Server) SetPassword(ctx context.Context, user, password string) error {
 	return s.SetUser(ctx, user, password)
 }
@@ -64,8 +63,8 @@ func login(ctx context.Context, addr, user, password string) error {
 	return c.Ping(ctx).Err()
 }
 
-// client returns a client that tries once, so that an error is what the server
-// said first.
+// client returns a client that tries each command once, so that an error is the server's
+// first answer.
 func client(addr, user, password string) *redis.Client {
 	return redis.NewClient(&redis.Options{
 		Addr: addr, Username: user, Password: password,

@@ -20,8 +20,8 @@ const (
 	stagePending  = "AWSPENDING"
 )
 
-// client returns the rotator's own client: it needs no socket, and it is
-// persistent where an application's gives up.
+// client returns the rotator's own client. It needs no socket, and it retries more often
+// than an application's client.
 func client(server *secrettest.Server) *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
 		Region: "us-east-1",
@@ -38,10 +38,10 @@ func client(server *secrettest.Server) *secretsmanager.Client {
 	})
 }
 
-// description is what a secret's versions are labelled with.
+// description has the labels of a secret's versions.
 type description struct {
 	arn      string
-	versions map[string][]string // labels by version ID
+	versions map[string][]string // the labels, by version ID
 }
 
 func describe(ctx context.Context, c *secretsmanager.Client, secretID string) (description, error) {
@@ -56,7 +56,7 @@ func (r *Rotator) describe(ctx context.Context, secretID string) (description, e
 	return describe(ctx, r.client, secretID)
 }
 
-// staged returns the ID of the version that bears a label, or "".
+// staged returns the ID of the version with a label, or "".
 func (d description) staged(stage string) string {
 	for id, stages := range d.versions {
 		if slices.Contains(stages, stage) {
@@ -66,8 +66,7 @@ func (d description) staged(stage string) string {
 	return ""
 }
 
-// unfinished returns the ID of the version that a rotation was to bring in and has
-// not, or "".
+// unfinished returns the ID of the version of an unfinished rotation, or "".
 func (d description) unfinished() string {
 	if id := d.staged(stagePending); id != d.staged(stageCurrent) {
 		return id

@@ -16,25 +16,25 @@ const (
 	FinishSecret = "finishSecret"
 )
 
-// Config says how a secret is rotated.
+// Config describes how a secret is rotated.
 type Config struct {
 	Database Database
 
-	// Strategy is [SingleUser] by default.
+	// Strategy chooses the user; the default is [SingleUser].
 	Strategy Strategy
 
-	// Pauses make a rotation take its time; there are none by default.
+	// Pauses follow the steps of a rotation; by default there are none.
 	Pauses Pauses
 
-	// Before and After are called around each step's work, After ahead of the
-	// pause and only if the work went well. An error makes the step fail, with
-	// its work not begun or done already. Both run on the goroutine of the
+	// Before and After are called before and after each step's work. After is called before
+	// the pause, and only if the work succeeded. If one returns an error, the step fails.
+	// Its work is then not begun, or done already. Both run on the goroutine of the
 	// rotation and may block.
 	Before, After func(ctx context.Context, step string) error
 }
 
-// Pauses are how long a rotation rests after a step. The pause after setSecret is
-// the window in which the database refuses the password that AWSCURRENT holds.
+// Pauses are the pauses of a rotation after its steps. The pause after setSecret is the
+// window in which the database refuses the password that AWSCURRENT holds.
 type Pauses struct {
 	Create, Set, Test time.Duration
 }
@@ -52,17 +52,15 @@ func (p Pauses) after(step string) time.Duration {
 	}
 }
 
-// Strategy names the user whose password the next version holds, given the user
-// of AWSCURRENT.
+// Strategy returns the user of the next version, given the user of AWSCURRENT.
 type Strategy func(current string) (next string)
 
-// SingleUser changes the one user's password, as AWS's template for a single user
-// does. From setSecret to finishSecret the application can't log in anew.
+// SingleUser changes the password of the same user, as AWS's template for a single user
+// does. Between setSecret and finishSecret, new logins of the application are refused.
 func SingleUser(current string) string { return current }
 
-// AlternatingUsers changes the password of the user who is not in use: app and
-// app_clone take turns, as in AWS's template for alternating users. Both have to
-// be there.
+// AlternatingUsers changes the password of the user that is not in use: app and app_clone
+// take turns, as in AWS's template for alternating users. Both must exist.
 func AlternatingUsers(current string) string {
 	const suffix = "_clone"
 	if user, isClone := strings.CutSuffix(current, suffix); isClone {
@@ -71,10 +69,10 @@ func AlternatingUsers(current string) string {
 	return current + suffix
 }
 
-// ErrInjected is what a step fails with that [FailAt] has made fail.
+// ErrInjected is the error of a step that [FailAt] makes fail.
 var ErrInjected = errors.New("made to fail")
 
-// FailAt returns a hook for Config that makes a step fail the given number of
+// FailAt returns a function for Before or After in Config that makes a step fail this many
 // times.
 func FailAt(step string, times int) func(context.Context, string) error {
 	var mu sync.Mutex // guards times

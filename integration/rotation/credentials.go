@@ -12,14 +12,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// credentials are what a version holds.
+// credentials are the content of a version.
 type credentials struct {
 	username, password string
-	object             map[string]json.RawMessage // with both in it; never changed
+	object             map[string]json.RawMessage // the whole object; never changed
 }
 
-// parse reads a version's text. Its errors don't quote it, as those of
-// encoding/json do.
+// parse reads a version's text. Unlike those of encoding/json, its errors don't quote the
+// text.
 func parse(text string) (credentials, error) {
 	var c credentials
 	if json.Unmarshal([]byte(text), &c.object) != nil {
@@ -33,7 +33,7 @@ func parse(text string) (credentials, error) {
 	return c, nil
 }
 
-// with returns the credentials of another user or password, and all else as it is.
+// with returns a copy with another user and password.
 func (c credentials) with(username, password string) credentials {
 	object := maps.Clone(c.object)
 	object["username"], object["password"] = encode(username), encode(password)
@@ -42,18 +42,18 @@ func (c credentials) with(username, password string) credentials {
 
 func (c credentials) text() string { return string(encode(c.object)) }
 
-// encode leaves the characters alone that json.Marshal escapes for HTML.
+// encode returns v as JSON. Unlike json.Marshal, it does not escape characters for HTML.
 func encode(v any) json.RawMessage {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		panic(err) // of texts and of JSON that was read
+		panic(err) // can't happen with texts and JSON that was read
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// value returns what a version holds, from memory if it has been there.
+// value returns the content of a version, from memory if it is known.
 func (m *managed) value(ctx context.Context, id string) (credentials, error) {
 	if c, there := m.remembered(id); there {
 		return c, nil
@@ -73,7 +73,7 @@ func (m *managed) value(ctx context.Context, id string) (credentials, error) {
 	return c, nil
 }
 
-// remember keeps what a version holds, which never changes.
+// remember keeps the content of a version, which never changes.
 func (m *managed) remember(id string, c credentials) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -87,10 +87,10 @@ func (m *managed) remembered(id string) (credentials, bool) {
 	return c, there
 }
 
-// errConcealed stands for an error whose text had a password in it.
+// errConcealed replaces an error whose text holds a password.
 var errConcealed = errors.New("the database's error, which holds a password, is not shown")
 
-// conceal returns the error unless it says a password.
+// conceal returns err, or errConcealed if its text holds a password.
 func conceal(err error, known []credentials) error {
 	if err == nil {
 		return nil

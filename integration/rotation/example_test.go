@@ -10,8 +10,8 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// The function that is called after setSecret runs in the window: the database
-// has the new password and AWSCURRENT is still the old one.
+// A function that runs after setSecret runs in the window: the database has the new
+// password, and AWSCURRENT is still the old one.
 func ExampleRotator() {
 	_ = func(t *testing.T) {
 		ctx := t.Context()
@@ -26,7 +26,7 @@ func ExampleRotator() {
 			Database: db,
 			After: func(ctx context.Context, step string) error {
 				if step == rotation.SetSecret {
-					fmt.Println("in the window") // … the application is tried …
+					fmt.Println("in the window") // test the application here
 				}
 				return nil
 			},
@@ -34,7 +34,7 @@ func ExampleRotator() {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The application meets faults; the rotator does not.
+		// The fault affects the application, but not the rotator.
 		aws.Fail(t, secrettest.Fault{Operation: "GetSecretValue", Effect: secrettest.Throttling()})
 		if err := r.Rotate(ctx, "prod/db"); err != nil {
 			t.Fatal(err)

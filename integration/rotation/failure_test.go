@@ -42,7 +42,7 @@ func TestCancelPutsItBack(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		strategy rotation.Strategy
-		previous bool // logs in after it
+		previous bool // whether AWSPREVIOUS logs in afterwards
 	}{
 		{"single", rotation.SingleUser, false},
 		{"alternating", rotation.AlternatingUsers, true},
@@ -208,7 +208,7 @@ type anything struct{}
 func (anything) SetPassword(context.Context, string, string) error { return nil }
 func (anything) CheckLogin(context.Context, string, string) error  { return nil }
 
-// gossip is a database whose errors say passwords.
+// gossip is a database whose errors quote passwords.
 type gossip struct{}
 
 func (gossip) SetPassword(context.Context, string, string) error { return nil }
@@ -216,7 +216,7 @@ func (gossip) CheckLogin(_ context.Context, _, password string) error {
 	return errors.New("refused: " + password)
 }
 
-func TestNoErrorSaysAPassword(t *testing.T) {
+func TestNoErrorQuotesAPassword(t *testing.T) {
 	h := newHouse(t)
 	h.manage(t, rotation.Config{Database: gossip{}})
 	err := h.Rotate(t.Context(), id)

@@ -11,18 +11,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// managed is one secret in a rotator's care.
+// managed is one secret that a rotator manages.
 type managed struct {
 	client *secretsmanager.Client
 	arn    string
-	turn   turn // whose it is to ask for a rotation, or to undo one
-	gate   turn // a rotation begins, or is asked for
+	turn   turn // held while asking for a rotation or undoing one
+	gate   turn // held while a rotation begins or RotateSecret is called
 
-	mu       sync.Mutex // guards the rest
+	mu       sync.Mutex // guards the fields below
 	cfg      Config
-	values   map[string]credentials // what versions hold, by ID; see the package's comment
-	expected *run                   // what has been asked for and has not begun
-	current  *run                   // the latest that has begun
+	values   map[string]credentials // the contents of versions, by ID; see the package's comment
+	expected *run                   // the run that was asked for and has not begun
+	current  *run                   // the latest run that has begun
 }
 
 func newManaged(c *secretsmanager.Client, arn string) *managed {
@@ -51,7 +51,7 @@ func (m *managed) config() Config {
 	return m.cfg
 }
 
-// expect returns the run that brings in a version: the one under way, or the next.
+// expect returns the run for a version: the one under way, or the next.
 func (m *managed) expect(token string) *run {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -71,7 +71,7 @@ func (m *managed) underway() *run {
 	return m.current
 }
 
-// forget gives up a run that could not be made to begin, unless it has.
+// forget gives up a run that could not be started, unless it has begun meanwhile.
 func (m *managed) forget(r *run, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,8 +81,7 @@ func (m *managed) forget(r *run, err error) {
 	}
 }
 
-// interrupt stops the run under way, or the one that is about to begin, and waits
-// for its end.
+// interrupt stops the run that is under way or about to begin, and waits for its end.
 func (m *managed) interrupt(ctx context.Context) error {
 	m.mu.Lock()
 	r := m.expected
@@ -119,14 +118,14 @@ func (m *managed) begin(ctx context.Context, token string) (*run, error) {
 	if m.expected != nil && m.expected.token == token {
 		m.current, m.expected = m.expected, nil
 	} else {
-		m.current = newRun(token) // someone else asked for it
+		m.current = newRun(token) // another caller of RotateSecret asked for it
 	}
 	m.current.begin(ctx)
 	return m.current, nil
 }
 
-// step carries out one step. A run ends with its last step, or with one that
-// fails; a hook that ends its goroutine, as t.FailNow does, fails it too.
+// step executes one step. A run ends with its last step, or with one that fails. A step
+// also fails if a function of Config ends the goroutine, as t.FailNow does.
 func (m *managed) step(ctx context.Context, step, token string) (err error) {
 	r := m.underway()
 	if step == CreateSecret {
@@ -172,12 +171,12 @@ func (m *managed) perform(r *run, step, token string) error {
 		return err
 	}
 	if step == FinishSecret {
-		return nil // done, cancelled or not
+		return nil // the rotation is done, even if it was cancelled
 	}
 	return r.pause(cfg.Pauses.after(step))
 }
 
-// conceal returns an error without what it may say of a password.
+// conceal returns err, or an error in its place if err quotes a password.
 func (m *managed) conceal(err error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

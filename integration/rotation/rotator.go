@@ -1,19 +1,18 @@
-// Package rotation rotates a database's password as the rotation functions do
-// that AWS offers as templates: secrettest's RotateSecret calls it in four steps,
-// and it works through the service's API and on a real database. A [Rotator]
-// serves one fake Secrets Manager: [Rotator.Manage] puts a secret in its care,
-// [Rotator.Rotate] has it rotated, [Rotator.Cancel] undoes a rotation that is half
-// finished.
+// Package rotation rotates a database's password in the same way as AWS's templates for
+// rotation functions. RotateSecret of secrettest calls it in four steps. It uses the
+// service's API and a real database. A [Rotator] serves one fake Secrets Manager:
+// [Rotator.Manage] gives it a secret, [Rotator.Rotate] rotates the secret, and
+// [Rotator.Cancel] undoes a rotation that is half finished.
 //
 // # Faults
 //
-// An application under test meets faults, and the rotator beside it must go on.
-// So it reads GetSecretValue only for versions that it neither wrote nor read
-// before: after Manage it needs no such call, and a [secrettest.Fault] with
-// Operation "GetSecretValue" or "BatchGetSecretValue", whatever its effect, neither
-// hits the rotator nor is used up or counted by it. A fault on all operations does
-// hit it: it repeats what may be repeated, many times, without waiting long. Its
-// requests have "app/rotation" in their UserAgent.
+// A test makes requests of an application fail, and the rotator must go on meanwhile. So
+// the rotator calls GetSecretValue only for versions that it neither wrote nor read before.
+// After Manage it needs no such call. A [secrettest.Fault] with the Operation
+// "GetSecretValue" or "BatchGetSecretValue" does not affect the rotator, and the rotator
+// does not use it up or count in it. A fault of all operations does affect the rotator: it
+// then repeats its requests many times, after short waits. Its requests have "app/rotation"
+// in their UserAgent.
 package rotation
 
 import (
@@ -32,20 +31,20 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// Database is what has users with passwords. Both methods are called with the
+// Database is a server that has users with passwords. Both methods are called with the
 // context of the rotation, from one goroutine at a time for each secret.
 type Database interface {
-	// SetPassword gives a user, which is there, another password.
+	// SetPassword gives an existing user another password.
 	SetPassword(ctx context.Context, user, password string) error
 	// CheckLogin logs in.
 	CheckLogin(ctx context.Context, user, password string) error
 }
 
-// ErrCanceled is what a rotation ends with that [Rotator.Cancel] has stopped.
+// ErrCanceled is the error of a rotation that [Rotator.Cancel] has stopped.
 var ErrCanceled = errors.New("the rotation was cancelled")
 
-// Rotator is the rotation function of a fake Secrets Manager, for all secrets in
-// its care. Its methods are safe for concurrent use.
+// Rotator is the rotation function of a fake Secrets Manager, for all secrets that it
+// manages. Its methods are safe for concurrent use.
 type Rotator struct {
 	client *secretsmanager.Client
 
@@ -53,17 +52,17 @@ type Rotator struct {
 	secrets map[string]*managed // by ARN
 }
 
-// New makes a rotator the server's rotation function, in place of any it has.
+// New makes a Rotator, and makes it the server's rotation function.
 func New(server *secrettest.Server) *Rotator {
 	r := &Rotator{client: client(server), secrets: map[string]*managed{}}
 	server.OnRotate(r.step)
 	return r
 }
 
-// Manage puts a secret in the rotator's care, or changes how it is rotated from
-// the next step on. The secret is a JSON object with a username and a password,
-// at least; the other keys are kept as they are. It turns rotation on, but rotates
-// nothing, and reads the versions there are.
+// Manage lets the rotator manage a secret. For a secret that it manages already, the new
+// Config counts from the next step on. The secret is a JSON object with the keys username
+// and password; a rotation keeps all other keys. Manage turns rotation on and reads the
+// existing versions, but rotates nothing.
 func (r *Rotator) Manage(ctx context.Context, secretID string, cfg Config) error {
 	if cfg.Database == nil {
 		return errors.New("rotation: a Config without a Database")
@@ -96,11 +95,10 @@ func (r *Rotator) Manage(ctx context.Context, secretID string, cfg Config) error
 	return wrap("RotateSecret", err)
 }
 
-// Rotate asks for a rotation by RotateSecret, waits until its four steps have
-// ended and returns the error of the one that failed, if any. If a former rotation
-// is unfinished, the service does not begin another but attempts that one again,
-// and it is what Rotate waits for. When ctx ends, Rotate returns and the rotation
-// goes on.
+// Rotate asks for a rotation by RotateSecret, waits until its four steps have ended and
+// returns the error of the one that failed, if any. If an earlier rotation is unfinished,
+// the service begins no other, but tries that one again, and Rotate waits for it. When ctx
+// ends, Rotate returns, and the rotation goes on.
 func (r *Rotator) Rotate(ctx context.Context, secretID string) error {
 	m, err := r.find(ctx, secretID)
 	if err != nil {
@@ -110,7 +108,7 @@ func (r *Rotator) Rotate(ctx context.Context, secretID string) error {
 		return err
 	}
 	defer m.turn.release()
-	d, err := r.describe(ctx, m.arn) // only now, as it was another's turn
+	d, err := r.describe(ctx, m.arn) // not earlier, since another goroutine may have had the turn
 	if err != nil {
 		return err
 	}
@@ -123,14 +121,14 @@ func (r *Rotator) Rotate(ctx context.Context, secretID string) error {
 	return run.wait(ctx)
 }
 
-// start asks for a run until it has begun.
+// start calls RotateSecret until the run has begun.
 func (r *Rotator) start(ctx context.Context, m *managed, run *run, token string) error {
 	for delay := time.Millisecond; ; delay = min(2*delay, 100*time.Millisecond) {
 		if err := r.ask(ctx, m, run, token); err != nil {
 			return err
 		}
-		// A function that is just returning from a former rotation counts as at
-		// work, and then the request has started none. Only asking again helps.
+		// The service may still consider an earlier rotation to be under way. It then
+		// starts no other, so the request has to be repeated.
 		timer := time.NewTimer(delay)
 		select {
 		case <-run.started:
@@ -145,9 +143,9 @@ func (r *Rotator) start(ctx context.Context, m *managed, run *run, token string)
 	}
 }
 
-// ask calls RotateSecret unless the run has started. The gate keeps the run from
-// starting meanwhile, since a request that came after its end would begin another
-// rotation.
+// ask calls RotateSecret unless the run has started. The gate prevents the run from
+// starting meanwhile: otherwise the run could end before the request, which would then
+// begin another rotation.
 func (r *Rotator) ask(ctx context.Context, m *managed, run *run, token string) error {
 	if err := m.gate.take(ctx); err != nil {
 		return err
@@ -160,15 +158,15 @@ func (r *Rotator) ask(ctx context.Context, m *managed, run *run, token string) e
 	}
 	_, err := r.client.RotateSecret(ctx, &secretsmanager.RotateSecretInput{SecretId: &m.arn, ClientRequestToken: &token})
 	if _, again := errors.AsType[*types.InvalidRequestException](err); again && token != run.token {
-		return nil // the unfinished one is attempted again
+		return nil // the service tries the unfinished rotation again
 	}
 	return wrap("RotateSecret", err)
 }
 
-// Cancel stops a rotation under way, or gives up one that has failed: it sets
-// the user whose password may have changed back to the one that AWSCURRENT, or
-// else AWSPREVIOUS, holds for it, and takes AWSPENDING away. Without such a rotation
-// it does nothing.
+// Cancel stops a rotation under way, or gives up one that has failed. It gives the user
+// whose password may have changed the password in AWSCURRENT again, or that in AWSPREVIOUS
+// if AWSCURRENT has another user. Then it removes AWSPENDING. Without such a rotation it
+// does nothing.
 func (r *Rotator) Cancel(ctx context.Context, secretID string) error {
 	m, err := r.find(ctx, secretID)
 	if err != nil {
@@ -189,7 +187,7 @@ func (r *Rotator) Cancel(ctx context.Context, secretID string) error {
 	if pending == "" {
 		return nil
 	}
-	// The label goes last: while it is there, Cancel can be tried again.
+	// The label is removed last: as long as it exists, Cancel can be tried again.
 	if err := m.restore(ctx, d, pending); err != nil {
 		return err
 	}
@@ -199,7 +197,7 @@ func (r *Rotator) Cancel(ctx context.Context, secretID string) error {
 	return wrap("UpdateSecretVersionStage", err)
 }
 
-// find returns the secret of that name or ARN.
+// find returns the managed secret of this name or ARN.
 func (r *Rotator) find(ctx context.Context, secretID string) (*managed, error) {
 	d, err := r.describe(ctx, secretID)
 	if err != nil {

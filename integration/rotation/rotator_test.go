@@ -19,7 +19,7 @@ import (
 
 const id = "prod/db"
 
-// house is a secret and the database that it opens.
+// house is a secret and its database.
 type house struct {
 	*rotation.Rotator
 	aws    *secrettest.Server
@@ -40,7 +40,7 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-// application returns a client that sees every fault.
+// application returns a client that every fault affects.
 func application(s *secrettest.Server) *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{
 		Region: "us-east-1", HTTPClient: s.Client(), RetryMaxAttempts: 1,
@@ -69,7 +69,7 @@ func (h *house) rotate(t *testing.T) {
 
 type login struct{ Username, Password string }
 
-// read returns what the version with a label holds.
+// read returns the content of the version with a label.
 func (h *house) read(t *testing.T, stage string) login {
 	t.Helper()
 	out, err := h.client.GetSecretValue(context.Background(), &secretsmanager.GetSecretValueInput{SecretId: aws.String(id), VersionStage: &stage})
@@ -142,7 +142,7 @@ func TestOtherKeysAreKept(t *testing.T) {
 func TestInTheWindowOnlyPendingLogsIn(t *testing.T) {
 	h := newHouse(t)
 	h.manage(t, rotation.Config{})
-	h.rotate(t) // so that there is an AWSPREVIOUS
+	h.rotate(t) // makes an AWSPREVIOUS
 	var steps []string
 	h.manage(t, rotation.Config{After: func(_ context.Context, step string) error {
 		steps = append(steps, step)

@@ -14,10 +14,10 @@ type run struct {
 	err     error         // written once before done is closed
 	end     func(error)   // closes done; later calls do nothing
 
-	// Set when the first step begins, and only read after.
+	// The fields below are set when the first step begins, and only read after that.
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	release func() // frees what the context holds
+	release func() // releases the context
 }
 
 func newRun(token string) *run {
@@ -32,8 +32,8 @@ func newRun(token string) *run {
 	return r
 }
 
-// begin ties the run to the context that its steps are called with. Steps don't
-// follow once that has ended, though no step may be there to say so.
+// begin ties the run to the context of its steps. The run ends with that context, also
+// between two steps.
 func (r *run) begin(ctx context.Context) {
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	stop := context.AfterFunc(ctx, func() { r.end(context.Cause(ctx)) })
@@ -77,8 +77,8 @@ func (r *run) pause(d time.Duration) error {
 	}
 }
 
-// turn is a lock that a goroutine may hold across calls to the service, and stops
-// waiting for when its context ends.
+// turn is a lock that a goroutine may hold during calls to the service. Waiting for it ends
+// with the context.
 type turn chan struct{}
 
 func newTurn() turn { return make(turn, 1) }

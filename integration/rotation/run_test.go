@@ -64,7 +64,7 @@ func TestAnyoneMayAskForARotation(t *testing.T) {
 		if _, err := application(s).RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{SecretId: aws.String(id)}); err != nil {
 			t.Fatal(err)
 		}
-		synctest.Wait() // it is in the window
+		synctest.Wait() // the rotation is in the window
 		if err := r.Rotate(t.Context(), id); err != nil {
 			t.Error(err)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
-// create puts a new password as AWSPENDING, unless a former attempt has.
+// create puts a new password as AWSPENDING, unless an earlier attempt has done so.
 func (m *managed) create(ctx context.Context, cfg Config, token string) error {
 	d, err := describe(ctx, m.client, m.arn)
 	if err != nil {
@@ -29,7 +29,7 @@ func (m *managed) create(ctx context.Context, cfg Config, token string) error {
 		SecretString: aws.String(next.text()), VersionStages: []string{stagePending},
 	})
 	if _, there := errors.AsType[*types.ResourceExistsException](err); there {
-		_, err = m.value(ctx, token) // another rotator's attempt
+		_, err = m.value(ctx, token) // the attempt was another rotator's
 		return err
 	}
 	if err != nil {
@@ -57,8 +57,8 @@ func (m *managed) test(ctx context.Context, cfg Config, token string) error {
 	return m.conceal(cfg.Database.CheckLogin(ctx, v.username, v.password))
 }
 
-// finish moves AWSCURRENT to the new version. If the answer of a first attempt was
-// lost, a repeated one is refused, though the label is where it should be.
+// finish moves AWSCURRENT to the new version. If the answer to the first request was lost,
+// a repeated request is refused although the label is at the right version.
 func (m *managed) finish(ctx context.Context, _ Config, token string) error {
 	d, err := describe(ctx, m.client, m.arn)
 	if err != nil || d.staged(stageCurrent) == token {
@@ -77,8 +77,7 @@ func (m *managed) finish(ctx context.Context, _ Config, token string) error {
 	return wrap("UpdateSecretVersionStage", err)
 }
 
-// restore sets the database back to what it was before the rotation that was to
-// bring in the pending version.
+// restore sets the database back to its state before the rotation of the pending version.
 func (m *managed) restore(ctx context.Context, d description, pending string) error {
 	cfg := m.config()
 	current, err := m.value(ctx, d.staged(stageCurrent))
@@ -102,5 +101,5 @@ func (m *managed) restore(ctx context.Context, d description, pending string) er
 			return wrap("Cancel", m.conceal(cfg.Database.SetPassword(ctx, v.username, v.password)))
 		}
 	}
-	return nil // a user who has no version that is in use
+	return nil // no version in use has this user
 }

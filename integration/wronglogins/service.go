@@ -21,7 +21,7 @@ import (
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
-// credentials are what the secret holds.
+// credentials are the content of the secret.
 type credentials struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
@@ -105,7 +105,7 @@ func openPGX(ctx context.Context, conn *pgx.ConnConfig, places int, secret *type
 		return pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 			var one int
 			err := conn.QueryRow(ctx, "SELECT 1").Scan(&one)
-			return errors.Join(err, conn.Conn().Close(ctx)) // so that the next query needs another
+			return errors.Join(err, conn.Conn().Close(ctx)) // makes the next query open another one
 		})
 	}, pool.Close, nil
 }

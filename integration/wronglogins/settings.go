@@ -9,7 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 )
 
-// Settings are those that the command measures.
+// Settings returns the settings that the command measures.
 func Settings() (all []Setting) {
 	var (
 		bound   = typedsecret.WithMaxRejections(4)

@@ -1,6 +1,6 @@
-// Package wronglogins counts the wrong logins that a PostgreSQL sees while the window of a
-// rotation lasts: the database has the new password already, and AWSCURRENT is the old
-// one. Start with [Settings], go on to [Measure].
+// Package wronglogins counts the wrong logins that a PostgreSQL sees in the window of a
+// rotation, in which the database has the new password already and AWSCURRENT is still the
+// old one. To read the code, start with [Settings] and go on to [Measure].
 package wronglogins
 
 import (
@@ -23,50 +23,50 @@ import (
 // A Setting is a service and the options of its handle.
 type Setting struct {
 	Pool       string // a key of Pools
-	Options    string // as a program writes them
+	Options    string // as they are written in Go
 	Goroutines int    // each has a place in the pool
 	Opts       []typedsecret.Option
 
-	// Bound is that of WithMaxRejections; 0 for none.
+	// Bound is the argument of WithMaxRejections; 0 means none.
 	Bound int
 
-	// FailsFast: queries may fail, since the handle has no retry budget.
+	// FailsFast means that queries may fail, since the handle has no retry budget.
 	FailsFast bool
 
-	// LeftBehind: AWSPENDING is the version of a rotation that failed long ago, and the
-	// password is changed by hand, so that neither version logs in.
+	// LeftBehind means that AWSPENDING belongs to a rotation that failed long ago, and that
+	// the password is changed by hand. So neither version can log in.
 	LeftBehind bool
 }
 
-// Window is how long a rotation rests after it has changed the password.
+// Window is the pause of a rotation after it has changed the password.
 const Window = 2 * time.Second
 
 const (
 	secretID = "prod/db"
 	user     = "app"
 
-	// pace lies between two queries of a goroutine. Each query needs a login.
+	// pace is the time between two queries of a goroutine. Each query needs a login.
 	pace = 100 * time.Millisecond
 
-	// settle is how long the service runs before the rotation and after it.
+	// settle is the time for which the service runs before the rotation, and after it.
 	settle = 500 * time.Millisecond
 
-	patience = 30 * time.Second // for one query
+	patience = 30 * time.Second // bounds the time of a query
 )
 
-// A Result is what the window cost.
+// A Result is the cost of the window.
 type Result struct {
 	Setting
 	Wrong   int // logins that the server refused, by its log
-	AtOnce  int // the most logins that were under way at one time
+	AtOnce  int // the most logins that were under way at the same time
 	Queries int
 	Failed  int
-	Longest time.Duration // of the queries
-	Err     error         // the first that a query failed with
+	Longest time.Duration // the longest time of a query
+	Err     error         // the error of the first query that failed
 }
 
-// Most returns how many logins may be wrong: as many as the bound says. Without a bound,
-// these are the logins that were under way when the first was refused, and then two a
+// Most returns how many logins may be wrong. With a bound it is the bound. Without one it
+// is the number of logins that were under way when the first was refused, and two for each
 // second.
 func (r Result) Most() int {
 	if r.Bound > 0 {
@@ -74,7 +74,7 @@ func (r Result) Most() int {
 	}
 	window := Window
 	if r.LeftBehind {
-		window *= 2 // AWSPENDING is good only when the rotation was tried again
+		window *= 2 // AWSPENDING can log in only after the second attempt of the rotation
 	}
 	return r.AtOnce + 2*int(window/time.Second)
 }
@@ -113,7 +113,7 @@ func Measure(ctx context.Context, db *pgtest.Server, s Setting) (Result, error) 
 // prepare gives the user and the secret the same new password.
 func prepare(ctx context.Context, db *pgtest.Server, server *secrettest.Server) error {
 	password := rand.Text()
-	if db.CreateUser(ctx, user, password) != nil { // it is there from the setting before
+	if db.CreateUser(ctx, user, password) != nil { // the user exists from the setting before
 		if err := db.SetPassword(ctx, user, password); err != nil {
 			return err
 		}
@@ -122,8 +122,8 @@ func prepare(ctx context.Context, db *pgtest.Server, server *secrettest.Server) 
 	return err
 }
 
-// rotate plays the rotation with its window. For LeftBehind it plays a rotation that failed
-// and a change by hand, and, after the window's time, a second attempt of the rotation.
+// rotate makes a rotation with its window. For LeftBehind it makes a rotation that fails
+// and changes the password by hand; after the window's time it tries the rotation again.
 func rotate(ctx context.Context, db *pgtest.Server, server *secrettest.Server, s Setting) error {
 	rotator := rotation.New(server)
 	config := rotation.Config{Database: db, Strategy: rotation.SingleUser, Pauses: rotation.Pauses{Set: Window}}
@@ -144,10 +144,10 @@ func rotate(ctx context.Context, db *pgtest.Server, server *secrettest.Server, s
 		return err
 	}
 	rest(ctx, Window)
-	return rotator.Rotate(ctx, secretID) // the next attempt brings the pending version in
+	return rotator.Rotate(ctx, secretID) // the second attempt makes the pending version current
 }
 
-// A load is what the goroutines of a service do and see.
+// A load has the goroutines of a service and their counts.
 type load struct {
 	running sync.WaitGroup
 	stop    context.CancelFunc
@@ -157,7 +157,8 @@ type load struct {
 	result *Result
 }
 
-// begin starts the goroutines, one after the other within the time between two queries.
+// begin starts the goroutines one after the other, spread over the time between two
+// queries.
 func (l *load) begin(ctx context.Context, goroutines int, query func(context.Context) error) {
 	ctx, l.stop = context.WithCancel(ctx)
 	for n := range goroutines {
@@ -202,7 +203,7 @@ func rest(ctx context.Context, d time.Duration) {
 	}
 }
 
-// logins count those that are under way. It is a tracer of pgx.
+// logins count the logins under way. It is a tracer of pgx.
 type logins struct{ now, most atomic.Int64 }
 
 // TraceConnectStart counts a login that begins.
@@ -216,7 +217,7 @@ func (l *logins) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartD
 	}
 }
 
-// TraceConnectEnd counts the end of one.
+// TraceConnectEnd counts a login that ends.
 func (l *logins) TraceConnectEnd(context.Context, pgx.TraceConnectEndData) { l.now.Add(-1) }
 
 // TraceQueryStart does nothing; a tracer of pgx must have it.
@@ -224,5 +225,5 @@ func (l *logins) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQu
 	return ctx
 }
 
-// TraceQueryEnd does nothing either.
+// TraceQueryEnd does nothing; a tracer of pgx must have it.
 func (l *logins) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}

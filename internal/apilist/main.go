@@ -1,8 +1,7 @@
 // Command apilist prints the public API of the module in the current directory:
 // every exported declaration of every package that is neither internal nor a
-// program, with signatures and without bodies or comments, in a stable order.
-// The listing is checked in as api.txt, so that a review sees each change of
-// it:
+// program, with signatures and without bodies or comments, in a stable order. The listing
+// is checked in as api.txt, so that a review shows each change of the API:
 //
 //	go run ./internal/apilist > api.txt
 package main
@@ -39,7 +38,7 @@ func main() {
 	}
 }
 
-// A pkg is what go list says of a package.
+// A pkg is what go list prints about a package.
 type pkg struct {
 	Dir, ImportPath, Name string
 	GoFiles               []string
@@ -131,12 +130,12 @@ func (l *lister) funcs(funcs []*doc.Func) {
 	}
 }
 
-// aligned is what the printer puts between columns. How wide they are depends
-// on which comments stand between the lines.
+// aligned matches the blanks that the printer puts between columns. Their number depends on
+// the comments between the lines.
 var aligned = regexp.MustCompile(` {2,}`)
 
-// decl prints one declaration without alignment and blank lines, so that what
-// changes in the listing is what changes in the API.
+// decl prints one declaration without alignment and blank lines, so that the listing
+// changes only when the API does.
 func (l *lister) decl(node ast.Node) {
 	if l.err != nil {
 		return

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A go command and a C compiler that do nothing but note which module is raced. The
-// modules are built from no other.
+// fakeGo and fakeCC are a go command and a C compiler that only record which module is
+// raced. No module depends on another.
 const (
 	fakeGo = `#!/bin/sh
 here=$(dirname "$0")

@@ -48,7 +48,7 @@ func newCheckout(t *testing.T) checkout {
 			t.Fatalf("git %v: %v\n%s", args, err, out)
 		}
 	}
-	// A hook of git sets such variables.
+	// Git sets these variables when it runs a hook.
 	c.env = append(c.env, "GIT_DIR="+filepath.Join(top, "elsewhere"), "GIT_INDEX_FILE=elsewhere")
 	if said, _ := c.run("list"); strings.Contains(said, "needs bash") {
 		t.Skip(said)
@@ -189,7 +189,7 @@ func TestTheEndSaysWhatFailed(t *testing.T) {
 func TestAnInterruptEndsTheRun(t *testing.T) {
 	t.Parallel()
 	c := newCheckout(t)
-	// The go command, too, exits with 1 at an interrupt.
+	// The step exits with 1 at an interrupt, as the go command does.
 	c.step(`waits() { bash -c 'trap "exit 1" INT; echo ready; for i in {1..400}; do sleep 0.05; done'; }
 next() { echo "went on"; }
 part waits waits
@@ -199,8 +199,8 @@ part next next
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	out := &ready{seen: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = out, out
-	// A job in the background has SIGINT ignored, and its children inherit that. A signal
-	// with a handler is one by default to them.
+	// A background job ignores SIGINT, and its children inherit that. If this process has a
+	// handler, the children get the default action instead.
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, syscall.SIGINT)
 	err := cmd.Start()
@@ -218,7 +218,7 @@ part next next
 	}
 }
 
-// ready is an output that tells when it has the word ready.
+// ready is an output that reports when the word ready was written to it.
 type ready struct {
 	text []byte
 	seen chan struct{}

@@ -88,8 +88,8 @@ func TestAMistakeIsSaidByPositionAndWhatIsExpected(t *testing.T) {
 	}
 }
 
-// FuzzNoErrorQuotesASecret puts a secret somewhere into a file, in place of so many bytes,
-// and cuts the file off at some place.
+// FuzzNoErrorQuotesASecret replaces some bytes of a file with a secret, and cuts the file
+// off somewhere.
 func FuzzNoErrorQuotesASecret(f *testing.F) {
 	const object = `{"prod/db": {"port": 5432, "hosts": ["a", null]}, "prod/key": "a\u00e9", "n": -1.5e3, "on": true}`
 	const lines = "# dev\nexport prod/db=one\nB='two' # 2\n\nC=\"th\\nree\"\n"

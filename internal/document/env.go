@@ -6,12 +6,12 @@ import (
 	"unicode"
 )
 
-// Env returns the secrets of lines ID=VALUE, by their IDs. Blank lines and those that
-// begin with # are left out, and so is the word export before an ID.
+// Env returns the secrets in lines of the form ID=VALUE, by their IDs. It skips blank lines
+// and lines that begin with #, and the word export before an ID.
 func Env(data []byte) (map[string]string, error) {
 	data = withoutMark(data)
 	secrets, lines := map[string]string{}, map[string]int{}
-	offset := 0 // of the line
+	offset := 0 // where the line begins
 	for i, whole := range strings.Split(string(data), "\n") {
 		end := offset + len(strings.TrimRightFunc(whole, unicode.IsSpace))
 		// Each text below is a part of the line that reaches to end.
@@ -45,8 +45,8 @@ func Env(data []byte) (map[string]string, error) {
 
 var escapes = map[byte]byte{'n': '\n', 't': '\t', 'r': '\r', '"': '"', '\\': '\\'}
 
-// unquote returns the value that text stands for. If there is none, it returns what is
-// expected, and the rest of text from the place where it is expected.
+// unquote returns the value of a quoted or bare text. If the text is malformed, it returns
+// what is expected, and the rest of the text from the place where that is expected.
 func unquote(text string) (value, rest, what string) {
 	if text == "" || text[0] != '\'' && text[0] != '"' {
 		return bare(text)
@@ -73,7 +73,7 @@ func unquote(text string) (value, rest, what string) {
 	return "", text, "a closing quote is expected in this line"
 }
 
-// bare is unquote for a text without quotes.
+// bare is like unquote, for a text without quotes.
 func bare(text string) (value, rest, what string) {
 	if strings.HasPrefix(text, "-----BEGIN") {
 		return "", text, `a key or certificate is expected in double quotes, its lines parted by \n`

@@ -13,10 +13,11 @@ import (
 type Member struct {
 	ID    string
 	Value json.RawMessage
-	At    Position // of the ID
+	At    Position // the ID's position
 }
 
-// Text returns the secret: a string's content, or any other value as it is written.
+// Text returns the secret: the content of a JSON string, or any other value as it is in the
+// file.
 func (m Member) Text() string {
 	var text string
 	if m.Value[0] == '"' && json.Unmarshal(m.Value, &text) == nil {
@@ -53,14 +54,14 @@ func JSON(data []byte) ([]Member, error) {
 		at[m.ID] = m.At
 		members = append(members, m)
 	}
-	if err != nil { // not of what syntaxError has passed
+	if err != nil { // can't happen, since syntaxError found nothing
 		return wrong(int(dec.InputOffset()), "this is not JSON")
 	}
 	return members, nil
 }
 
-// syntaxError returns where a file stops being JSON, and what is expected there; an empty
-// text if all of it is.
+// syntaxError returns where a file stops being JSON, and what is expected there. If the
+// whole file is JSON, the text is empty.
 func syntaxError(data []byte) (at int, what string) {
 	var all json.RawMessage
 	e, ok := errors.AsType[*codec.Error](codec.JSON{}.Decode(data, &all))
@@ -85,7 +86,7 @@ func decodeMember(dec *json.Decoder, m *Member) error {
 	return err
 }
 
-// skip returns the offset of the first byte, from at on, that is none of these.
+// skip returns the offset of the first byte from at on that is not one of these.
 func skip(data []byte, at int, these string) int {
 	for at < len(data) && bytes.IndexByte([]byte(these), data[at]) >= 0 {
 		at++

@@ -12,8 +12,8 @@ func (db *DB) Connector(user, password string) driver.Connector {
 	return &connector{db, user, password, func(s *session) driver.Conn { return &conn{plainConn{s}} }}
 }
 
-// PlainConnector is [DB.Connector] with connections and statements that have
-// only what a driver must have, to test what a wrapper makes up for.
+// PlainConnector is like [DB.Connector], but its connections and statements have only the
+// mandatory methods. It is for tests of a wrapper that adds the others.
 func (db *DB) PlainConnector(user, password string) driver.Connector {
 	return &connector{db, user, password, func(s *session) driver.Conn { return &plainConn{s} }}
 }
@@ -24,10 +24,10 @@ type connector struct {
 	wrap           func(*session) driver.Conn
 }
 
-// String keeps the password out of what is printed.
+// String hides the password.
 func (c *connector) String() string { return "fakedb connector of " + c.user }
 
-// GoString does it for %#v.
+// GoString hides the password from %#v.
 func (c *connector) GoString() string { return c.String() }
 
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -107,7 +107,7 @@ func (c *conn) ExecContext(ctx context.Context, q string, _ []driver.NamedValue)
 	return exec(ctx, c.session, q)
 }
 
-// BeginTx takes all isolation levels, as there is no data that they could show.
+// BeginTx takes all isolation levels, since there is no data for which they would differ.
 func (c *conn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, error) {
 	return c.session.begin(ctx)
 }
@@ -142,7 +142,7 @@ func (s *stmt) ExecContext(ctx context.Context, _ []driver.NamedValue) (driver.R
 	return exec(ctx, s.session, s.query)
 }
 
-// query and exec return untyped nils with an error.
+// query and exec return an untyped nil beside an error.
 func query(ctx context.Context, s *session, q string) (driver.Rows, error) {
 	r, err := s.run(ctx, q)
 	if err != nil {

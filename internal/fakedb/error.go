@@ -12,8 +12,8 @@ const (
 	adminShutdown     = "57P01"
 )
 
-// An Error is an answer of the server that says no. Its text is PostgreSQL's and
-// never has a password in it.
+// An Error is an error answer of the server. Its text is PostgreSQL's, and never has a
+// password in it.
 type Error struct {
 	code, message string
 }
@@ -21,12 +21,11 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.message }
 
-// SQLState returns the error's code, by the method that the errors of pgx and
-// lib/pq have too.
+// SQLState returns the error's code. The errors of pgx and lib/pq have the same method.
 func (e *Error) SQLState() string { return e.code }
 
-// refused is the same for an unknown user as for a wrong password, as
-// PostgreSQL's is.
+// refused returns the same error for an unknown user as for a wrong password, as PostgreSQL
+// does.
 func refused(user string) error {
 	return &Error{invalidPassword, "password authentication failed for user " + strconv.Quote(user)}
 }

@@ -1,9 +1,9 @@
-// Package fakedb is a database server in memory, for tests of connection pools
-// during the rotation of a credential and for examples that must run where no
-// PostgreSQL is. It has logins, sessions and transactions but keeps no data.
+// Package fakedb is a database server in memory. It serves tests of connection pools during
+// a rotation, and examples that must run without PostgreSQL. It has logins, sessions and
+// transactions, but keeps no data.
 //
-// It opens no sockets, starts no goroutines and knows time only from package
-// time, so it runs in the bubbles of testing/synctest.
+// It opens no sockets, starts no goroutines and uses only package time, so it runs in the
+// bubbles of testing/synctest.
 package fakedb
 
 import (
@@ -12,12 +12,12 @@ import (
 	"time"
 )
 
-// A DB is a server. It is safe for concurrent use, apart from setting Latency.
+// A DB is a server. It is safe for concurrent use, except for the field Latency.
 type DB struct {
 	// Latency is how long a login takes. Set it while no login is under way.
 	Latency time.Duration
 
-	mu       sync.Mutex // guards all below, and the fields of sessions that say so
+	mu       sync.Mutex // guards the fields below, and the fields of sessions that say so
 	accounts map[string]account
 	failure  error
 	sessions map[*session]bool // those that are open
@@ -121,7 +121,7 @@ func (db *DB) check(user, password string) (version int, err error) {
 	return a.version, nil
 }
 
-// Stats are counts since the start of the server, and of what is open now.
+// Stats counts logins since the start of the server, and the sessions that are open now.
 type Stats struct {
 	Opened  int // logins that opened a session
 	Refused int // logins with a wrong credential
@@ -137,7 +137,7 @@ type Stats struct {
 // A Login is the credential that a session was opened with.
 type Login struct {
 	User    string
-	Version int // which of the user's passwords since it was created; the first is 1
+	Version int // counts the user's passwords; the first is 1
 }
 
 // Stats returns the counts of this moment.
@@ -154,7 +154,7 @@ func (db *DB) Stats() Stats {
 	return stats
 }
 
-// sleep waits for d; an end of ctx or of gone cuts it short.
+// sleep waits for d, or until ctx or gone is done.
 func sleep(ctx context.Context, d time.Duration, gone <-chan struct{}) error {
 	if err := ctx.Err(); err != nil || d <= 0 {
 		return err

@@ -280,7 +280,7 @@ func TestTransactionsKeepTheirSession(t *testing.T) {
 	}
 }
 
-// What database/sql never does, a wrapper's bug may.
+// TestDriverProtocol makes calls that database/sql never makes, but a faulty wrapper may.
 func TestDriverProtocol(t *testing.T) {
 	server, _ := open(t)
 	c, err := server.Connector("app", "old").Connect(t.Context())

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A session is used by one goroutine at a time, as database/sql does it, and
-// ended by any.
+// A session is used by one goroutine at a time, as database/sql does. Any goroutine may end
+// it.
 type session struct {
 	db     *DB
 	login  Login
@@ -21,7 +21,7 @@ type session struct {
 	began bool          // in a transaction; guarded by db.mu
 }
 
-// end is called with db.mu held. What the session's transaction did is undone.
+// end rolls the session's transaction back. It is called with db.mu held.
 func (s *session) end() {
 	if !s.db.sessions[s] {
 		return
@@ -49,8 +49,8 @@ func (s *session) alive() bool {
 	}
 }
 
-// usable returns the error by which database/sql learns that it should take
-// another session.
+// usable returns the error that makes database/sql take another session, if this one has
+// ended.
 func (s *session) usable() error {
 	if !s.alive() {
 		return driver.ErrBadConn
@@ -74,7 +74,7 @@ func (s *session) begin(ctx context.Context) (driver.Tx, error) {
 	return &tx{session: s}, nil
 }
 
-// A tx is a transaction of the session that began it, and can end only there.
+// A tx is a transaction. Only the session that began it can end it.
 type tx struct {
 	session *session
 	done    bool // guarded by db.mu
@@ -102,11 +102,11 @@ func (t *tx) finish(count *int) error {
 //	SELECT 1
 //	SELECT current_user
 //	SELECT session        -- its number, counted from 1
-//	SLEEP 50ms            -- answers after that time with it
+//	SLEEP 50ms            -- answers after that time, with that time
 //	INSERT, UPDATE, DELETE whatever
 //
-// The last change nothing and say that they changed one row. Arguments are
-// taken and ignored.
+// INSERT, UPDATE and DELETE change nothing, and report one changed row. Arguments are
+// ignored.
 func (s *session) run(ctx context.Context, query string) (*rows, error) {
 	if err := s.usable(); err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func (s *session) run(ctx context.Context, query string) (*rows, error) {
 	return nil, &Error{syntaxError, fmt.Sprintf("syntax error at or near %s", strconv.Quote(verb))}
 }
 
-// rows is what a statement answers: at most one row, of at most one column.
+// rows is the answer to a statement: at most one row, with at most one column.
 type rows struct {
 	columns  []string
 	values   []driver.Value

@@ -1,4 +1,4 @@
-// Package guard calls code that isn't ours and turns its panics into errors.
+// Package guard calls the user's code and turns its panics into errors.
 package guard
 
 import (
@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// ErrPanic is wrapped by every error that Call makes of a panic.
+// ErrPanic is wrapped by every error that Call makes from a panic.
 var ErrPanic = errors.New("panic")
 
-// Call runs f. If f panics, the error says in what, of which type the panic's
-// value was and where it happened; not the value, which may quote a secret. An
-// error that isn't Walkable is returned as a panic too, so that nobody meets it.
+// Call runs f. If f panics, the error names what, the type of the panic's value and the
+// line. It does not hold the value, which may quote a secret. If f returns an error that
+// isn't Walkable, Call reports that as a panic too, so that no caller walks through it.
 func Call(what string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -28,14 +28,13 @@ func Call(what string, f func() error) (err error) {
 	return recovered(fmt.Sprintf("%v in the %s: it returned a %T whose methods panic, a nil pointer perhaps", ErrPanic, what, err))
 }
 
-// recovered is the text of an error that Call made. It holds nothing of the panic's
-// value.
+// recovered is the text of an error that Call makes. It holds nothing of the panic's value.
 type recovered string
 
 func (r recovered) Error() string { return string(r) }
 func (recovered) Unwrap() error   { return ErrPanic }
 
-// Recovered reports whether err was made by Call, and not by who was called.
+// Recovered reports whether Call made err, rather than the function that it called.
 func Recovered(err error) bool {
 	_, ok := err.(recovered)
 	return ok
@@ -49,11 +48,11 @@ func Walkable(err error) (ok bool) {
 	return true
 }
 
-// errNone is wrapped by no error.
+// errNone is an error that no other one wraps.
 var errNone = errors.New("none")
 
-// Origin finds, for a deferred function that recovered, the line that panicked:
-// the first frame below the runtime's.
+// Origin returns the line that panicked, when it is called by a deferred function that
+// recovered. That line is the first frame below the runtime's.
 func Origin() string {
 	pcs := make([]uintptr, 32)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])

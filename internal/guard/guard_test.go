@@ -29,7 +29,7 @@ func TestAPanicBecomesAnErrorThatSaysWhereAndNotWhat(t *testing.T) {
 	const secret = "hunter2"
 	for name, test := range map[string]struct {
 		f    func() error
-		says string // of the value's type
+		says string // what the error says about the value's type
 	}{
 		"string":      {func() error { panic(secret) }, "a string at "},
 		"error":       {func() error { panic(errors.New(secret)) }, "a *errors.errorString at "},

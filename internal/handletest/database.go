@@ -15,7 +15,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 )
 
-// A Database accepts one password, and knows which were tried.
+// A Database accepts one password, and records those that were tried.
 type Database struct {
 	mu       sync.Mutex // guards the fields below
 	password string
@@ -26,7 +26,7 @@ type Database struct {
 // NewDatabase makes a Database that accepts a password.
 func NewDatabase(password string) *Database { return &Database{password: password} }
 
-// Set makes another password the one that is accepted.
+// Set changes the password that is accepted.
 func (d *Database) Set(password string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -51,7 +51,7 @@ func (d *Database) Tried() []string {
 	return slices.Clone(d.tries)
 }
 
-// At returns when the passwords were tried.
+// At returns the times at which passwords were tried.
 func (d *Database) At() []time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()

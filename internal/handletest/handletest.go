@@ -1,5 +1,5 @@
-// Package handletest has what tests of handles share: a source in memory, caches that end
-// with their test, a database that refuses passwords, and checks of what a handle returns.
+// Package handletest is shared by tests of handles: it has a source in memory, caches that
+// end with their test, a database that refuses passwords, and checks of a handle's values.
 package handletest
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// Eager returns a Config that lets each forced refresh fetch, and tries again at once after
-// a failure.
+// Eager returns a Config with which each forced refresh fetches at once, and a failure has
+// no back-off.
 func Eager() cache.Config {
 	return cache.Config{MinRefreshInterval: -1, Backoff: backoff.Policy{Base: -1}}
 }
@@ -46,8 +46,8 @@ func Client(server *secrettest.Server) *secretsmanager.Client {
 	return newClient(secretsmanager.Options{HTTPClient: server.Client()})
 }
 
-// ClientByURL is [Client] through a socket and the HTTP client of the SDK, with the errors
-// that these have.
+// ClientByURL is like [Client], through a socket and the SDK's HTTP client, so that their
+// errors can occur.
 func ClientByURL(server *secrettest.Server) *secretsmanager.Client {
 	return newClient(secretsmanager.Options{BaseEndpoint: aws.String(server.URL())})
 }
@@ -60,7 +60,7 @@ func newClient(o secretsmanager.Options) *secretsmanager.Client {
 	return secretsmanager.New(o)
 }
 
-// Must returns what was read without an error.
+// Must returns the value that was read, and fails the test on an error.
 func Must[T any](t testing.TB) func(v T, err error) T {
 	return func(v T, err error) T {
 		t.Helper()

@@ -8,8 +8,8 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A Store is a Source in memory. Its versions are called v1, v2, … in the order
-// in which they were put, whatever the secret.
+// A Store is a Source in memory. Its versions are called v1, v2, … in the order in which
+// they were put, counted over all secrets.
 type Store struct {
 	mu     sync.Mutex // guards the fields below
 	values map[string]secret.Value

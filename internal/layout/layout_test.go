@@ -1,5 +1,5 @@
-// Package layout tests where everything stands: which package imports which, what the
-// library depends on, and how large the root folder and the test files are.
+// Package layout tests the layout of the library: the imports of each package, the
+// dependencies of the module, and the sizes of the root folder and of test files.
 package layout_test
 
 import (
@@ -25,10 +25,10 @@ import (
 
 const module = "github.com/typedsecret/typedsecret"
 
-// root is the library's folder, seen from here.
+// root is the library's folder, relative to this one.
 const root = "../.."
 
-// A listed package is what go list says of it.
+// A listed is what go list prints about a package.
 type listed struct {
 	Dir, ImportPath, Name string
 	GoFiles, Imports      []string
@@ -64,8 +64,8 @@ func goTool(t *testing.T, args ...string) []byte {
 	return out
 }
 
-// TestImportsPointDownwards: which of our packages each may import, beside those
-// that are internal. Programs may import all.
+// TestImportsPointDownwards lists which of the module's packages each package may import.
+// Programs may import all.
 func TestImportsPointDownwards(t *testing.T) {
 	allowed := map[string][]string{
 		"":                  {"backoff", "codec", "cache", "hook", "secret", "source", "source/awssm", "status"},
@@ -194,7 +194,7 @@ func TestEverythingExportedIsDocumented(t *testing.T) {
 	}
 }
 
-// TestTheRootShowsTheLibraryAtAGlance: what is no feature of a handle has a folder of its own.
+// TestTheRootShowsTheLibraryAtAGlance: only features of a handle are in the root folder.
 func TestTheRootShowsTheLibraryAtAGlance(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, "*.go"))
 	if err != nil {
@@ -206,7 +206,8 @@ func TestTheRootShowsTheLibraryAtAGlance(t *testing.T) {
 	}
 }
 
-// TestModulesForUsersStandInOneFolder: those that need other people's libraries.
+// TestModulesForUsersStandInOneFolder checks the modules that need other people's
+// libraries.
 func TestModulesForUsersStandInOneFolder(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "internal/release/modules.txt"))
 	if err != nil {
@@ -227,7 +228,7 @@ func TestModulesForUsersStandInOneFolder(t *testing.T) {
 	}
 }
 
-// TestTestFilesAreShort in all modules: a longer one is split by subject.
+// TestTestFilesAreShort looks at all modules. A longer file is to be split by subject.
 func TestTestFilesAreShort(t *testing.T) {
 	seen := 0
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -252,7 +253,7 @@ func undocumented(d *doc.Package) (names []string) {
 		if typ.Doc == "" {
 			names = append(names, typ.Name)
 		}
-		// Constants of a type are told by its comment, or each on its line.
+		// A constant of a type may be documented by the type's comment, or on its own line.
 		funcs = slices.Concat(funcs, typ.Funcs, typ.Methods)
 	}
 	for _, v := range slices.Concat(d.Consts, d.Vars) {

@@ -8,26 +8,26 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// Claims notes which secret was read from each place, such as a file or a variable. Several
-// IDs may lead to one place, and Secrets Manager would keep their secrets apart: so Claims
-// refuses a place that was read for one secret to another. The zero value is ready for use,
-// and safe for concurrent use.
+// Claims records for which secret each place, such as a file or a variable, was read.
+// Several IDs may lead to one place although Secrets Manager has a secret for each of them.
+// So once a place was read for one secret, Claims refuses it to another. The zero value is
+// ready for use, and safe for concurrent use.
 type Claims struct {
 	mu     sync.Mutex
 	places map[string]claim
 }
 
-// A claim is what is known of the secret that a place was read for.
+// A claim is what is known about the secret for which a place was read.
 type claim struct {
-	id      string // that was asked for
-	name    string // of the secret, from the ID
-	account string // what precedes the name in an ARN; empty if the ID is a name
-	suffix  string // what Secrets Manager adds to the name in a full ARN; empty if unknown
+	id      string // as the caller gave it
+	name    string // the secret's name, from the ID
+	account string // the ARN up to the name; empty if the ID is a name
+	suffix  string // the end that Secrets Manager adds to the name in a full ARN; empty if unknown
 }
 
-// Take reports an error that wraps [secret.ErrInvalidRef] if place was read for another
-// secret than id, whose name is one of [Keys]. The argument what names the place in errors:
-// "the file db", say.
+// Take claims place for the secret id, whose name is one of [Keys]. If place was read for
+// another secret, the error wraps [secret.ErrInvalidRef]. The argument what names the place
+// in errors: "the file db", say.
 func (c *Claims) Take(place, id, name, what string) error {
 	next := claim{id: id, name: name}
 	if before, rest, isARN := strings.Cut(id, ":secret:"); isARN && strings.HasPrefix(id, "arn:") {
@@ -63,8 +63,8 @@ func (c *Claims) Drop(place string) {
 	delete(c.places, place)
 }
 
-// agrees reports whether both claims may be of one secret. A name agrees with an ARN of any
-// account, since the program's account is unknown.
+// agrees reports whether both claims may be about one secret. A name agrees with an ARN of
+// any account, since the program's account is unknown.
 func (c claim) agrees(other claim) bool {
 	differ := func(a, b string) bool { return a != "" && b != "" && a != b }
 	return c.name == other.name && !differ(c.account, other.account) && !differ(c.suffix, other.suffix)

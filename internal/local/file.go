@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// ReadFile reads a regular file of at most so many bytes. It does not wait at a named pipe
-// for one who writes to it.
+// ReadFile reads a regular file of at most this many bytes. It does not wait for a writer
+// if path is a named pipe.
 func ReadFile(path string, most int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|Nonblock, 0)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package local is what the sources without a service behind them have in common: one
-// version of each secret, the current one.
+// Package local is shared by the sources that have no service behind them. Such a source
+// has one version of each secret, the current one.
 package local
 
 import (
@@ -14,8 +14,9 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// Check reports why a fetch of ref can't even begin: ctx is done, or ref asks for a
-// version that what, such as "a file", doesn't have.
+// Check returns the error of a fetch that can't begin: ctx is done, or ref names a version
+// that the source doesn't have. The argument what names the source's kind in the error: "a
+// file", say.
 func Check(ctx context.Context, ref secret.Ref, what string) error {
 	switch err := ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -29,8 +30,8 @@ func Check(ctx context.Context, ref secret.Ref, what string) error {
 	return nil
 }
 
-// Value makes the current version of a secret: a SecretString of what is text, and a
-// SecretBinary of all else. An ARN as its name is left out.
+// Value makes the current version of a secret: a SecretString if data is text, and a
+// SecretBinary otherwise. If name is an ARN, the value has no name.
 func Value(name string, data []byte) secret.Value {
 	v := secret.Value{Stages: []string{secret.CurrentStage}}
 	if utf8.Valid(data) {
@@ -44,13 +45,13 @@ func Value(name string, data []byte) secret.Value {
 	return v
 }
 
-// suffix is what Secrets Manager adds to the name of a secret in its ARN.
+// suffix matches the end that Secrets Manager adds to the name of a secret in its ARN.
 var suffix = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
 
-// Names returns the names that id may mean: itself; of an ARN the name in it, with and
-// then without the hyphen and six characters that Secrets Manager adds. Nothing tells
-// these from a name that ends alike, so the longer goes first: the ARN of db-master is
-// not that of db.
+// Names returns the names that id may mean. A name means itself. An ARN means the name in
+// it, as it is, and then without the hyphen and the six characters that Secrets Manager
+// adds. A name itself may end in such characters, as db-master does, so the longer name
+// comes first.
 func Names(id string) []string {
 	arn, err := secret.ParseARN(id)
 	if err != nil {
@@ -62,8 +63,8 @@ func Names(id string) []string {
 	return []string{arn.Name}
 }
 
-// Keys returns the names under which people may keep the secret id: the ID itself, and the
-// [Names] in it.
+// Keys returns the names under which a user may keep the secret id: the ID itself, and its
+// [Names].
 func Keys(id string) []string {
 	return slices.Compact(append([]string{id}, Names(id)...))
 }

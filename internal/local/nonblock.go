@@ -4,5 +4,6 @@ package local
 
 import "syscall"
 
-// Nonblock is the flag by which opening a named pipe does not wait for its writer.
+// Nonblock is a flag for opening a file. With it, opening a named pipe does not wait for a
+// writer.
 const Nonblock = syscall.O_NONBLOCK

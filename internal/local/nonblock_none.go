@@ -2,5 +2,5 @@
 
 package local
 
-// Nonblock is 0, as package syscall has no such flag here.
+// Nonblock is 0, since package syscall has no such flag on this system.
 const Nonblock = 0

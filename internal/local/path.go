@@ -8,14 +8,14 @@ import (
 	"unicode"
 )
 
-// withheld stands for a path that is not shown.
+// withheld is shown in place of a path that may be a secret.
 const withheld = "(a path that is not shown, since its characters may be those of a secret)"
 
-// Shown returns the form in which an error shows a path that may be a secret: the path,
-// unless it has a character that paths seldom have and secrets often. In a setting such as
-// file:hunter2!x the secret itself may stand where a path belongs.
+// Shown returns path for an error, or a text in its place if path may be a secret. In a
+// setting such as file:hunter2!x, a user may have written the secret itself in place of a
+// path. Shown withholds a path with characters that paths seldom have and secrets often.
 func Shown(path string) string {
-	plain := "/._-~+,() " // beside letters and digits
+	plain := "/._-~+,() " // allowed beside letters and digits
 	if runtime.GOOS == "windows" {
 		plain += `\:`
 	}
@@ -28,8 +28,8 @@ func Shown(path string) string {
 	return path
 }
 
-// PathError returns an error of the system about a path that it could not open, with the
-// path as [Shown] has it. It wraps the system's reason.
+// PathError returns an error of the system about a path, with the path as [Shown] returns
+// it. It wraps the system's reason.
 func PathError(err error) error {
 	e, ok := errors.AsType[*fs.PathError](err)
 	if !ok || Shown(e.Path) == e.Path {

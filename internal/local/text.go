@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// Replaced finds what encoding/json replaces by U+FFFD without a word, which would make
-// another secret of one: the first byte of a JSON text that is not UTF-8, or half a
-// surrogate pair. It says where that is, and what; if there is nothing, the empty string.
+// Replaced finds the first part of a JSON text that encoding/json would silently replace by
+// U+FFFD, and so change the secret: a byte that is not UTF-8, or half a surrogate pair. It
+// returns the offset and a description. If there is no such part, the description is empty.
 func Replaced(json []byte) (at int, what string) {
 	for at < len(json) {
 		if json[at] == '\\' {
@@ -27,8 +27,8 @@ func Replaced(json []byte) (at int, what string) {
 	return 0, ""
 }
 
-// escape returns how long the escape at the beginning of b is, and whether it stands for a
-// whole character. What is no escape is left to the parser.
+// escape returns the length of the escape at the beginning of b, and whether it stands for
+// a whole character. The parser finds malformed escapes.
 func escape(b []byte) (n int, whole bool) {
 	r := escaped(b)
 	if !utf16.IsSurrogate(r) {
@@ -40,7 +40,7 @@ func escape(b []byte) (n int, whole bool) {
 	return 0, false
 }
 
-// escaped returns the code unit of an escape such as \u0041 at the beginning of b; -1 if
+// escaped returns the code unit of an escape such as \u0041 at the beginning of b, or -1 if
 // there is none.
 func escaped(b []byte) (r rune) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {

@@ -17,7 +17,7 @@ type Journal struct {
 	records []Record
 }
 
-// A Record is an event and when it was told.
+// A Record is an event and the time at which it was reported.
 type Record struct {
 	Event hook.Event
 	At    time.Time

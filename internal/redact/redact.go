@@ -1,5 +1,5 @@
-// Package redact holds what is shown in place of a secret.
+// Package redact holds the text that is shown in place of a secret.
 package redact
 
-// Text stands where a secret would be printed.
+// Text is printed in place of a secret.
 const Text = "[REDACTED]"

@@ -14,18 +14,19 @@ import (
 	"time"
 )
 
-// A fragile disk is one in memory that fails at a step, and knows what a crash may leave
-// of it. It orders nothing, as the file systems may that Pillai et al. examined in "All
-// File Systems Are Not Created Equal" (OSDI 2014): of a file that was not flushed, any
-// part may be there; of a name, whatever it was since its directory was flushed.
+// A fragile disk is in memory. It fails at a chosen step, and knows what a crash may leave
+// on it. It promises no order of writes, like the file systems in "All File Systems Are Not
+// Created Equal" (Pillai et al., OSDI 2014). After a crash, any part of a file that was not
+// flushed may be there. A name may have each content that it had since its directory was
+// flushed.
 type fragile struct {
 	fail    int   // the step that fails, counted from 1
-	with    error // and how
+	with    error // the error of that step
 	steps   []string
-	crashed bool // no step is done any more
+	crashed bool // all later steps fail too
 
-	// What each name may be after a crash, the last of them is what running programs
-	// see; nil: there is no such file.
+	// names lists the contents that each name may have after a crash. Running programs see
+	// the last one. A nil content means that there is no such file.
 	names map[string][]*content
 }
 
@@ -54,7 +55,7 @@ func (d *fragile) now(path string) *content {
 	return nil
 }
 
-// become sets what a name is, which is not on the disk yet.
+// become gives a name another content, which is not on the disk yet.
 func (d *fragile) become(path string, c *content) {
 	if d.names[path] == nil {
 		d.names[path] = []*content{nil}
@@ -136,7 +137,7 @@ func (f *fragileFile) Name() string { return f.path }
 func (f *fragileFile) Write(p []byte) (int, error) {
 	if err := f.d.step("write"); err != nil {
 		f.c.written = append(f.c.written, p[:len(p)/2]...)
-		if errors.Is(err, io.ErrShortWrite) { // a Writer that does not say so
+		if errors.Is(err, io.ErrShortWrite) { // a faulty Writer reports no error
 			err = nil
 		}
 		return len(p) / 2, err
@@ -155,7 +156,7 @@ func (f *fragileFile) Sync() error {
 
 func (f *fragileFile) Close() error { return f.d.step("close") }
 
-// mayBe returns what a crash may leave of a file: a beginning of it, or its size with
+// mayBe returns what a crash may leave of a file: a beginning of it, or all of it with
 // zeros at the end or at the beginning.
 func (c *content) mayBe() (parts [][]byte) {
 	if bytes.Equal(c.flushed, c.written) {
@@ -172,8 +173,8 @@ func (c *content) mayBe() (parts [][]byte) {
 	return parts
 }
 
-// afterCrash returns the disks that may be found after a crash now. What else than the
-// file at path may be there is there on each second of them.
+// afterCrash returns the disks that a crash at this moment may leave. Each content of the
+// file at path is on two disks: alone, and with all other files that may be there.
 func (d *fragile) afterCrash(path string) (disks []*fragile) {
 	found := func(data []byte) {
 		for _, all := range []bool{false, true} {
@@ -216,7 +217,7 @@ func openFragile(t *testing.T, d *fragile) *File {
 	return f
 }
 
-// writeFailing writes, with a failure at a step.
+// writeFailing writes a text, with a failure at a step.
 func writeFailing(t *testing.T, d *fragile, text string, step int, with error) error {
 	t.Helper()
 	d.steps, d.fail, d.with = nil, step, with
@@ -225,7 +226,7 @@ func writeFailing(t *testing.T, d *fragile, text string, step int, with error) e
 	return err
 }
 
-// readable returns the text on a disk; "" if there is no file.
+// readable returns the text on a disk, or "" if there is no file.
 func readable(t *testing.T, d *fragile) string {
 	t.Helper()
 	got, err := openFragile(t, d).Read()
@@ -235,7 +236,8 @@ func readable(t *testing.T, d *fragile) string {
 	return string(got)
 }
 
-// withRubbish returns a disk that has a text, and a file that a killed process left.
+// withRubbish returns a disk with a text, and with a temporary file that a killed process
+// left.
 func withRubbish(t *testing.T, text string) *fragile {
 	t.Helper()
 	d := newFragile()
@@ -248,8 +250,8 @@ func withRubbish(t *testing.T, text string) *fragile {
 	return d
 }
 
-// TestACrashAtAnyStepLeavesTheOldOrTheNewText: also if an attempt before had failed at
-// any step.
+// TestACrashAtAnyStepLeavesTheOldOrTheNewText, also if an earlier attempt has failed at any
+// step.
 func TestACrashAtAnyStepLeavesTheOldOrTheNewText(t *testing.T) {
 	for _, before := range []string{"", "old"} {
 		for fail, failing := 1, true; failing; fail++ {
@@ -276,7 +278,7 @@ func TestACrashAtAnyStepLeavesTheOldOrTheNewText(t *testing.T) {
 	}
 }
 
-// checkGoesOn writes to a disk as a process does that starts on it.
+// checkGoesOn writes to a disk, as a process that starts after the crash does.
 func checkGoesOn(t *testing.T, d *fragile) {
 	t.Helper()
 	if err := openFragile(t, d).Write([]byte("next")); err != nil || readable(t, d) != "next" {
@@ -304,12 +306,12 @@ func TestAFailureAtAnyStepLeavesTheOldTextAndNoRubbish(t *testing.T) {
 			seen[failed] = true
 			want := "old"
 			switch failed {
-			case "remove": // of another process's: that is no reason to fail
+			case "remove": // removing another process's file may fail
 				if err != nil || readable(t, d) != "new" {
 					t.Errorf("%v at remove: %v", with, err)
 				}
 				continue
-			case "syncDir": // the new one is there, though perhaps not for good
+			case "syncDir": // the new text is there, but a crash may bring the old one back
 				want = "new"
 			}
 			if !errors.Is(err, with) || !strings.HasPrefix(err.Error(), says[failed]+onFragile+": ") {

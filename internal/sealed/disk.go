@@ -12,17 +12,18 @@ import (
 	"time"
 )
 
-// A disk is what a File does with files, for tests that fail it.
+// A disk has the file operations of a File. Tests replace it to make them fail.
 type disk interface {
 	// read returns the content of a file. It fails if the file has more than most bytes.
 	read(path string, most int64) ([]byte, error)
-	// create makes a file that only its owner may read, under a name that no other file
-	// has: pattern with digits for the asterisk.
+	// create makes a file that only its owner may read. Its name is pattern with digits in
+	// place of the asterisk, and is not in use.
 	create(dir, pattern string) (temporary, error)
 	rename(from, to string) error
 	remove(path string) error
 	syncDir(dir string) error
-	// old returns the names of the regular files in dir that were last written before.
+	// old returns the names of the regular files in dir that were last written before this
+	// time.
 	old(dir string, before time.Time) []string
 }
 
@@ -32,12 +33,12 @@ type temporary interface {
 	Sync() error
 }
 
-// abandoned is the age from which a temporary file is taken for that of a process which
-// was killed.
+// abandoned is the age from which a temporary file is removed, since its process was
+// probably killed.
 const abandoned = time.Minute
 
-// replace makes data the content of the file at path: a file beside it is written,
-// flushed, and renamed to it, and the directory flushed, for the name is in there.
+// replace makes data the content of the file at path. It writes and flushes a file beside
+// it, renames that to path, and flushes the directory, which holds the name.
 func replace(d disk, path string, data []byte) error {
 	dir, base := filepath.Split(path)
 	dir = filepath.Clean(dir)
@@ -64,7 +65,7 @@ func replace(d disk, path string, data []byte) error {
 	return nil
 }
 
-// createBeside makes the file that is to replace the one at path.
+// createBeside creates the temporary file that will replace the one at path.
 func createBeside(d disk, path string) (temporary, error) {
 	dir, base := filepath.Split(path)
 	f, err := d.create(filepath.Clean(dir), "."+base+".*.tmp")
@@ -74,8 +75,8 @@ func createBeside(d disk, path string) (temporary, error) {
 	return f, nil
 }
 
-// Probe returns an error if a Write could not create its file. It creates that file, empty,
-// and removes it.
+// Probe returns an error if a Write could not create its temporary file. It creates an
+// empty one, and removes it.
 func (f *File) Probe() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -90,8 +91,8 @@ func (f *File) Probe() error {
 	return nil
 }
 
-// fill writes data, flushes it to the disk and closes the file, and says at which step
-// that failed.
+// fill writes data, flushes it to the disk and closes the file. If that fails, it returns
+// the step.
 func fill(f temporary, data []byte) (step string, err error) {
 	n, err := f.Write(data)
 	if err == nil && n < len(data) {
@@ -108,26 +109,26 @@ func fill(f temporary, data []byte) (step string, err error) {
 	return "closing", f.Close()
 }
 
-// isTemporary reports whether a file of this name was created to replace the one of name
-// base. Nothing but digits may be in between: the temporaries of "a.b" begin as those
-// of "a" do.
+// isTemporary reports whether name is that of a temporary file for the file named base.
+// Between the fixed parts of the name there must be digits only, since the temporary files
+// of "a.b" begin like those of "a".
 func isTemporary(name, base string) bool {
 	rest, begins := strings.CutPrefix(name, "."+base+".")
 	digits, ends := strings.CutSuffix(rest, ".tmp")
 	return begins && ends && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
-// cannotSync reports whether a file system said that it flushes no directories. Linux's
-// manual page fsync(2) has EINVAL for that.
+// cannotSync reports whether err means that the file system can't flush directories. It is
+// EINVAL, by Linux's manual page fsync(2).
 func cannotSync(err error) bool {
 	return errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported)
 }
 
-// osDisk is the file system.
+// osDisk is the disk of the operating system.
 type osDisk struct{}
 
 // read looks at the file before it opens it, since opening a device may have an effect (on
-// a tape, say). It looks again at the open file, since another file may stand there by now.
+// a tape, say). It looks again at the open file, since another file may be at path by then.
 func (osDisk) read(path string, most int64) ([]byte, error) {
 	if info, err := os.Stat(path); err != nil {
 		return nil, err
@@ -149,17 +150,17 @@ func (osDisk) read(path string, most int64) ([]byte, error) {
 	data := make([]byte, info.Size())
 	n, err := io.ReadFull(f, data)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		err = nil // truncated since, which its header will tell
+		err = nil // the file was truncated meanwhile; its header will show that
 	}
 	return data[:n], err
 }
 
-// openAtOnce opens a file. If that is a named pipe, it does not wait for a writer.
+// openAtOnce opens a file. It does not wait for a writer if the file is a named pipe.
 func openAtOnce(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|dontWait, 0)
 }
 
-// mayRead says why a file is not to be read.
+// mayRead returns an error if the file must not be read.
 func mayRead(info os.FileInfo, most int64) error {
 	switch {
 	case info.IsDir():
@@ -178,7 +179,7 @@ func (osDisk) remove(path string) error                      { return os.Remove(
 
 func (osDisk) syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
-		return nil // which can't flush one
+		return nil // Windows can't flush a directory
 	}
 	f, err := os.Open(dir)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// age makes a file one that was last written a time ago.
+// age sets the time at which a file was last written to a time in the past.
 func age(t *testing.T, path string, by time.Duration) {
 	t.Helper()
 	then := time.Now().Add(-by)
@@ -31,8 +31,8 @@ func TestLeftoversOfKilledProcessesAreRemovedAndNothingElse(t *testing.T) {
 	dir := t.TempDir()
 	stay := []string{
 		"b", ".b.tmp", ".b..tmp", ".b.notes.tmp", ".b.12x.tmp", ".b.-12.tmp", ".b.12.tmpx", "x.b.12.tmp", ".b.12", "b.12.tmp",
-		".b.c.12.tmp", // of the file b.c
-		".a.12.tmp",   // of the file a
+		".b.c.12.tmp", // for the file b.c
+		".a.12.tmp",   // for the file a
 	}
 	for _, name := range append(stay, ".b.12.tmp", ".b.4294967295.tmp", ".b.13.tmp") {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
@@ -40,7 +40,7 @@ func TestLeftoversOfKilledProcessesAreRemovedAndNothingElse(t *testing.T) {
 		}
 		age(t, filepath.Join(dir, name), 2*abandoned)
 	}
-	age(t, filepath.Join(dir, ".b.13.tmp"), abandoned/2) // of a process that writes now
+	age(t, filepath.Join(dir, ".b.13.tmp"), abandoned/2) // its process is still writing
 	if err := os.Mkdir(filepath.Join(dir, ".b.14.tmp"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestProbeDoesWhatTheFirstStepOfAWriteDoesAndUndoesIt(t *testing.T) {
 	}
 }
 
-// oneAtATime is the file system, and notes if two write at once.
+// oneAtATime is the file system. It records whether two writes were under way at once.
 type oneAtATime struct {
 	osDisk
 	writing atomic.Int32
@@ -165,9 +165,9 @@ func (d *oneAtATime) syncDir(dir string) error {
 	return d.osDisk.syncDir(dir)
 }
 
-// TestWhoReadsWhileOthersWriteGetsTheTextOfOneWrite: two Files stand for two processes,
+// TestAReaderGetsTheTextOfOneWriteWhileOthersWrite: two Files stand for two processes,
 // which do not wait for one another.
-func TestWhoReadsWhileOthersWriteGetsTheTextOfOneWrite(t *testing.T) {
+func TestAReaderGetsTheTextOfOneWriteWhileOthersWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	if err := open(t, path, aead("key")).Write([]byte(numbered(0))); err != nil {
 		t.Fatal(err)

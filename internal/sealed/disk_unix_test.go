@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestANamedPipeIsRefusedAndNotWaitedFor: opening one would wait for its writer.
+// TestANamedPipeIsRefusedAndNotWaitedFor: an ordinary open of a pipe waits for its writer.
 func TestANamedPipeIsRefusedAndNotWaitedFor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	f := open(t, path, aead("key"))
@@ -27,7 +27,8 @@ func TestANamedPipeIsRefusedAndNotWaitedFor(t *testing.T) {
 	}
 }
 
-// TestOpeningWaitsForNoWriterOfAPipe that took the place of a file after it was looked at.
+// TestOpeningWaitsForNoWriterOfAPipe: a pipe may take the place of a file after read has
+// looked at it.
 func TestOpeningWaitsForNoWriterOfAPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// writerEnv is set where this program is to write to the file that it names, until it is
-// killed.
+// writerEnv is an environment variable. If it is set, this program writes to the file that
+// it names until it is killed.
 const writerEnv = "SEALED_TEST_WRITE_TO"
 
 func TestMain(m *testing.M) {
@@ -26,10 +26,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// numbered is a text that shows whether it is whole.
+// numbered returns a text that repeats n, so that a part of it can be recognised.
 func numbered(n int) string { return strings.Repeat(fmt.Sprintf("%d ", n), 20_000) }
 
-// numberOf returns the number of a whole text.
+// numberOf returns the number in a text, or an error if the text is not whole.
 func numberOf(text []byte) (int, error) {
 	first, _, _ := strings.Cut(string(text), " ")
 	n, err := strconv.Atoi(first)
@@ -39,8 +39,8 @@ func numberOf(text []byte) (int, error) {
 	return n, nil
 }
 
-// writeForever writes texts with numbers that rise from that in the file, and tells each
-// that is written.
+// writeForever writes texts with rising numbers, from that in the file on. It prints each
+// number after the text is written.
 func writeForever(path string) error {
 	f, err := newFile(path, aead("key"), telling{}, 1<<20)
 	if err != nil {
@@ -64,13 +64,13 @@ func writeForever(path string) error {
 	}
 }
 
-// aStep is told before each step of a write; there are as many.
+// aStep is printed before each of the steps of a write.
 const (
 	aStep = "step"
 	steps = 6
 )
 
-// telling is the file system, and tells each step of a write before it is done.
+// telling is the file system. It prints aStep before each step of a write.
 type telling struct{ osDisk }
 
 type tellingFile struct{ temporary }
@@ -120,7 +120,7 @@ func TestAProcessThatIsKilledLeavesAWholeFile(t *testing.T) {
 		}
 		n, err := numberOf(got)
 		if err != nil || n != last && n != last+1 {
-			t.Fatalf("the file has number %d, and %d was told: %v", n, last, err)
+			t.Fatalf("the file has number %d, and %d was printed: %v", n, last, err)
 		}
 		last = n
 	}
@@ -136,8 +136,9 @@ func TestAProcessThatIsKilledLeavesAWholeFile(t *testing.T) {
 	}
 }
 
-// writeUntilKilled has another process write, kills it when it has told some steps and
-// numbers, while it does what comes next, and returns the last number that it told.
+// writeUntilKilled starts another process that writes. It kills that process after it has
+// printed this many lines, so during the next step, and returns the last number that the
+// process printed.
 func writeUntilKilled(t *testing.T, path string, some int) (told int) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])

@@ -2,5 +2,5 @@
 
 package sealed
 
-// dontWait is 0: no file is a named pipe here.
+// dontWait is 0, since this system has no files that are named pipes.
 const dontWait = 0

@@ -4,5 +4,6 @@ package sealed
 
 import "syscall"
 
-// dontWait has the system open a named pipe without waiting for its writer.
+// dontWait is a flag for opening a file. With it, opening a named pipe does not wait for
+// its writer.
 const dontWait = syscall.O_NONBLOCK

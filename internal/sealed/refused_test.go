@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// golden returns the file that a version wrote, of text with the key "key".
+// golden returns the file of text and the key "key" that a version of the format has.
 func golden(t testing.TB, version int) []byte {
 	t.Helper()
 	data, err := os.ReadFile(fmt.Sprintf("testdata/v%d.sealed", version))
@@ -21,7 +21,7 @@ func golden(t testing.TB, version int) []byte {
 	return data
 }
 
-// readOf reads a file with this content.
+// readOf calls Read for a file with this content.
 func readOf(t testing.TB, path string, data []byte) ([]byte, error) {
 	t.Helper()
 	if err := os.WriteFile(path, data, 0o600); err != nil {
@@ -32,8 +32,8 @@ func readOf(t testing.TB, path string, data []byte) ([]byte, error) {
 
 var kinds = []error{ErrTruncated, ErrSealed, ErrNewer, ErrOlder, ErrFormat, ErrTooLarge}
 
-// checkRefused checks that an error of Read is of one kind, and says where, what is wrong
-// and what to do.
+// checkRefused checks that an error of Read wraps want, and says where, what is wrong and
+// what to do.
 func checkRefused(t *testing.T, path string, err, want error, says string) {
 	t.Helper()
 	for _, kind := range kinds {
@@ -80,7 +80,7 @@ func TestTheWholeHeaderIsSealedIn(t *testing.T) {
 	}
 }
 
-// TestNoNonceIsUsedTwice: AES-GCM would give its key away.
+// TestNoNonceIsUsedTwice: a repeated nonce would reveal the key of AES-GCM.
 func TestNoNonceIsUsedTwice(t *testing.T) {
 	seen := map[string]bool{}
 	for range 100 {
@@ -185,7 +185,7 @@ func TestWhyAFileIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzRead: nothing but what Write made is read.
+// FuzzRead checks that Read accepts only files that Write made.
 func FuzzRead(f *testing.F) {
 	made := golden(f, version)
 	f.Add(made)

@@ -1,10 +1,9 @@
-// Package sealed keeps a text in a file, encrypted by an AEAD whose key the caller
-// supplies, and replaces it so that after a crash at any moment the old or the new one
-// is there as a whole.
+// Package sealed keeps a text in a file, encrypted by an AEAD that the caller supplies.
+// After a crash at any moment, the file has the whole old text or the whole new one.
 //
-// The file is a header of 18 bytes (what it is, its format's version, the size of what
-// follows), a nonce drawn at random, and the sealed text. The header is what the AEAD
-// calls additional data, so no bit of the file can be changed.
+// The file has a header of 18 bytes (a fixed word, the format's version, and the size of
+// the rest), a random nonce, and the sealed text. The header is the AEAD's additional data,
+// so a change of any bit of the file is detected.
 package sealed
 
 import (
@@ -21,17 +20,17 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// Why a file is refused. The error of Read says what to do about it.
+// These errors say why a file is refused. The error of Read also says what to do about it.
 var (
 	ErrTruncated = errors.New("the file is truncated")
-	// ErrSealed is all that an AEAD can tell.
+	// ErrSealed has two causes, since an AEAD can't distinguish them.
 	ErrSealed = errors.New("the file can't be opened: it was tampered with, or sealed with another key")
 	ErrNewer  = errors.New("the file's format is newer than this version of the library knows")
-	// ErrOlder: this version reads no older format, since older ones lack what it needs to
-	// know.
+	// ErrOlder is returned for every older format, since those lack data that this version
+	// needs.
 	ErrOlder  = errors.New("the file's format is older than this version of the library reads")
 	ErrFormat = errors.New("the file is none that this library wrote")
-	// ErrTooLarge: the file was not read, so it may be another program's.
+	// ErrTooLarge is returned before the file is read, so it may be another program's.
 	ErrTooLarge = errors.New("the file is too large")
 )
 
@@ -40,11 +39,11 @@ const (
 	version    = 2
 	headerSize = len(magic) + 2 + 8
 
-	// maxSize bounds what a header may say.
+	// maxSize bounds the size in a header.
 	maxSize = 1 << 30
 )
 
-// What to do about a file that is refused.
+// These texts say what to do about a file that is refused.
 const (
 	remove    = "remove it, and the next write makes a new one"
 	otherKey  = "give the key that it was sealed with, or " + remove
@@ -53,20 +52,20 @@ const (
 	otherDir  = "make the directory, or give the path of a file in one where this process may create files"
 )
 
-// A File is the place of one text. It is safe for concurrent use, also by several
-// processes: a reader gets the text of one Write as a whole. (Windows may refuse to
-// replace a file while it is being read; that Write fails.)
+// A File holds one text. It is safe for concurrent use, also by several processes: a reader
+// gets the whole text of one Write. (Windows may refuse to replace a file while it is being
+// read; then the Write fails.)
 type File struct {
 	path string
-	aead func() cipher.AEAD // hidden from what prints and compares
+	aead func() cipher.AEAD // a function, so that printing or comparing a File shows no key
 	disk disk
-	most int64 // bytes that the file may have
+	most int64 // the most bytes that the file may have
 
-	mu sync.Mutex // held while writing
+	mu sync.Mutex // held during a Write
 }
 
-// New makes a File for path, where a file may be already; it may have at most as many bytes
-// as most. The directory must exist when the file is written.
+// New makes a File for path, where a file may exist already. The file may have at most as
+// many bytes as most. Its directory must exist at the first Write.
 func New(path string, aead cipher.AEAD, most int64) (*File, error) {
 	info, err := os.Stat(path)
 	if path == "" || os.IsPathSeparator(path[len(path)-1]) || err == nil && !info.Mode().IsRegular() {
@@ -86,14 +85,14 @@ func newFile(path string, aead cipher.AEAD, d disk, most int64) (*File, error) {
 	return &File{path: path, aead: func() cipher.AEAD { return aead }, disk: d, most: min(most, maxSize)}, nil
 }
 
-// Path returns where the File is.
+// Path returns the path of the file.
 func (f *File) Path() string { return f.path }
 
-// Write replaces the text; what was at path before, be it a symbolic link or of another
-// mode, becomes a file that only its owner may read. The error names the step that failed,
-// and wraps its cause (syscall.ENOSPC, say). The text before is still there then, unless
-// it was the last step, which flushes the directory: the new text is there, and a crash may
-// bring back the one before.
+// Write replaces the text. The new file may be read by its owner only, also if path was a
+// symbolic link or a file of another mode. The error names the step that failed, and wraps
+// its cause (syscall.ENOSPC, say). After a failure the old text is still there. If only the
+// last step failed, which flushes the directory, the new text is there, but a crash may
+// bring the old one back.
 func (f *File) Write(plain []byte) error {
 	var data []byte
 	err := guard.Call("sealer", func() (err error) {
@@ -119,7 +118,7 @@ func seal(aead cipher.AEAD, plain []byte, most int64) (sealed []byte, err error)
 	}
 	data := make([]byte, 0, headerSize+size)
 	defer func() {
-		if sealed == nil { // it may hold a part of the text as it was
+		if sealed == nil { // the buffer may hold a part of the plain text
 			clear(data[:cap(data)])
 		}
 	}()
@@ -128,7 +127,7 @@ func seal(aead cipher.AEAD, plain []byte, most int64) (sealed []byte, err error)
 	data = binary.BigEndian.AppendUint64(data, uint64(size))
 	header := bytes.Clone(data)
 	data = append(data, nonce...)
-	want := bytes.Clone(data) // what the sealer is given is not beyond its reach
+	want := bytes.Clone(data) // the sealer could change data
 	out := aead.Seal(data, nonce, plain, header)
 	if len(out) != headerSize+size || !bytes.HasPrefix(out, want) {
 		clear(out)
@@ -137,8 +136,8 @@ func seal(aead cipher.AEAD, plain []byte, most int64) (sealed []byte, err error)
 	return out, nil
 }
 
-// Read returns the text, in a buffer that is the caller's. The error is an
-// [os.ErrNotExist] if there is no file.
+// Read returns the text, in a buffer that the caller owns. The error wraps [os.ErrNotExist]
+// if there is no file.
 func (f *File) Read() (plain []byte, err error) {
 	data, err := f.disk.read(f.path, f.most)
 	if err != nil {
@@ -171,7 +170,7 @@ func unseal(aead cipher.AEAD, data []byte) (plain []byte, err error) {
 	}
 	out := make([]byte, 0, len(rest)-nonce)
 	defer func() {
-		if plain == nil { // what was opened so far
+		if plain == nil { // the buffer may hold a part of the plain text
 			clear(out[:cap(out)])
 		}
 	}()
@@ -183,7 +182,7 @@ func unseal(aead cipher.AEAD, data []byte) (plain []byte, err error) {
 	return opened, nil
 }
 
-// sealedSize returns the size that the header says.
+// sealedSize returns the size in the header.
 func sealedSize(data []byte) (uint64, error) {
 	known := min(len(data), len(magic))
 	switch {
@@ -195,7 +194,7 @@ func sealedSize(data []byte) (uint64, error) {
 	switch v := binary.BigEndian.Uint16(data[len(magic):]); {
 	case v > version:
 		return 0, fmt.Errorf("%w: version %d, and %d is the newest known; update the library, or %s", ErrNewer, v, version, remove)
-	case v == 0: // there was none
+	case v == 0: // no format has this version
 		return 0, fmt.Errorf("%w: its format has the version 0; %s", ErrFormat, otherPath)
 	case v < version:
 		return 0, fmt.Errorf("%w: version %d, and %d is read; %s", ErrOlder, v, version, remove)
@@ -210,7 +209,7 @@ func truncated(data []byte, needs int) error {
 	return fmt.Errorf("%w: it has %d of %d bytes; %s", ErrTruncated, len(data), needs, remove)
 }
 
-// pathError says what failed, with the path once.
+// pathError returns err with the step that failed, and names the path only once.
 func pathError(doing, path string, err error) error {
 	if e, ok := errors.AsType[*os.PathError](err); ok {
 		err = e.Err

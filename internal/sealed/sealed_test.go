@@ -39,7 +39,7 @@ func open(t testing.TB, path string, a cipher.AEAD) *File {
 	return f
 }
 
-// written makes a file with the text in it, and returns its path and content.
+// written writes the text to a file, and returns its path and content.
 func written(t testing.TB) (path string, data []byte) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "secrets.sealed")
@@ -100,8 +100,8 @@ func TestASealerWithoutANonceOfItsCallersWorks(t *testing.T) {
 	}
 }
 
-// A careless AEAD keeps what it was given to append to, leaves the text there and then
-// fails in one of these ways.
+// A careless AEAD keeps the buffer to which it appends, leaves the plain text in it, and
+// then fails in one of these ways.
 type careless struct {
 	cipher.AEAD
 	kept *[]byte
@@ -172,7 +172,7 @@ type lax struct{ cipher.AEAD }
 
 func (a lax) Overhead() int { return a.AEAD.Overhead() + 1 }
 
-// A bare AEAD does not append to what it is given.
+// A bare AEAD does not append to the buffer that it gets.
 type bare struct{ cipher.AEAD }
 
 func (a bare) Seal(dst, nonce, plain, header []byte) []byte {
@@ -239,7 +239,7 @@ func TestNewSaysWhatToGive(t *testing.T) {
 	}
 }
 
-// benchmark works on as much as 1,000 secrets take.
+// benchmark uses a text as long as that of 1,000 secrets.
 func benchmark(b *testing.B, f func(*File, []byte) error) {
 	plain := bytes.Repeat([]byte{'x'}, 300_000)
 	file := open(b, filepath.Join(b.TempDir(), "f"), aead("key"))

@@ -1,6 +1,6 @@
-// Package turns hands down, in a context, what a cache says to its source about the requests of
-// a call: when each may begin, how long it may take, and whether it is a forced one. It knows
-// no secret, so that package secret can import it as well as the cache.
+// Package turns passes, in a context, what a cache requires of a source's requests: when
+// each may begin, how long it may take, and whether it is a forced one. It imports none of
+// our packages, so that package secret and the cache can both import it.
 package turns
 
 import (
@@ -8,23 +8,24 @@ import (
 	"time"
 )
 
-// Turns says when the requests of a FetchMany may begin.
+// Turns decides when the requests of a FetchMany may begin.
 type Turns[Ref any] struct {
-	Timeout time.Duration // of each request; 0: none
-	// Begin waits until a request may begin for refs, which are those of that moment.
+	Timeout time.Duration // the timeout of each request; 0 means none
+	// Begin waits until a request may begin. It calls refs then, for the refs that are
+	// still wanted.
 	Begin func(refs func() []Ref) (Request[Ref], error)
 }
 
 // A Request is one of a FetchMany.
 type Request[Ref any] struct {
-	Refs   []Ref // still to be asked for
-	Forced bool  // the fetch of one of them is
+	Refs   []Ref // the refs to ask for
+	Forced bool  // whether the fetch of one of them is forced
 	End    func()
 }
 
 type turnsKey struct{}
 
-// Forced is the key of the value in a context that is true in a forced fetch.
+// Forced is the key of a context's value that is true in a forced fetch.
 type Forced struct{}
 
 // With returns a context with t.
@@ -32,7 +33,7 @@ func With[Ref any](ctx context.Context, t *Turns[Ref]) context.Context {
 	return context.WithValue(ctx, turnsKey{}, t)
 }
 
-// From returns what With has put into ctx, or nil.
+// From returns the Turns that With has put into ctx, or nil.
 func From[Ref any](ctx context.Context) *Turns[Ref] {
 	t, _ := ctx.Value(turnsKey{}).(*Turns[Ref])
 	return t
@@ -44,7 +45,7 @@ func IsForced(ctx context.Context) bool {
 	return forced
 }
 
-// Next is Begin for refs, and returns the context of the request too.
+// Next calls Begin for refs. It also returns the context for the request.
 func (t *Turns[Ref]) Next(ctx context.Context, refs []Ref) (context.Context, Request[Ref], error) {
 	r, err := t.Begin(func() []Ref { return refs })
 	if err != nil || t.Timeout == 0 {

@@ -9,8 +9,8 @@ import (
 // Least is the shortest duration that a setting may have.
 const Least = time.Millisecond
 
-// Check returns an error if d, the setting of this name, is shorter than Least: then its
-// unit was surely left out, and Go read the number as nanoseconds.
+// Check returns an error if d, the setting of this name, is shorter than Least. Then the
+// unit was surely left out, and Go took the number as nanoseconds.
 func Check(name string, d time.Duration) error {
 	if d <= 0 || d >= Least {
 		return nil

@@ -1,4 +1,4 @@
-// Package version says which release of the library is in the program.
+// Package version finds out which release of the library is in the program.
 package version
 
 import (
@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// module is the path by which a program's build information names the library.
+// module is the library's path in a program's build information.
 const module = "github.com/typedsecret/typedsecret"
 
 // unknown is the version of a library that was built from a working tree.
@@ -30,7 +30,7 @@ func in(info *debug.BuildInfo) string {
 			continue
 		}
 		if m.Replace != nil {
-			m = m.Replace // a fork has versions of its own, a directory has none
+			m = m.Replace // a fork has versions of its own; a directory has none
 		}
 		if version, ok := strings.CutPrefix(m.Version, "v"); ok {
 			return version

@@ -1,6 +1,5 @@
-// Package world is what the library's policy depends on from outside: chance, and
-// the clocks. A simulation takes their place, so that it can set the clocks and play
-// the same story twice.
+// Package world has the random numbers and the clocks that the library's policy uses. A
+// simulation replaces them, so that it can set the clocks and repeat a run exactly.
 package world
 
 import (
@@ -10,9 +9,10 @@ import (
 	"time"
 )
 
-// A Simulation is a world of its own. It is safe for concurrent use if Chance is.
+// A Simulation replaces the random numbers and the clocks. It is safe for concurrent use if
+// Chance is.
 type Simulation struct {
-	// Chance returns a number drawn from all of them.
+	// Chance returns a random number of 64 bits.
 	Chance func() uint64
 	// Wall and Mono are how far, in nanoseconds, the wall clock and the monotonic clock
 	// are ahead of the system's.
@@ -21,14 +21,14 @@ type Simulation struct {
 
 var simulation atomic.Pointer[Simulation]
 
-// Simulate lets the whole process live in s until stop is called, or in the real world
-// if s is nil.
+// Simulate makes the whole process use s until stop is called. If s is nil, the process
+// uses the real clocks and random numbers.
 func Simulate(s *Simulation) (stop func()) {
 	before := simulation.Swap(s)
 	return func() { simulation.Store(before) }
 }
 
-// Uint64 draws a number.
+// Uint64 returns a random number.
 func Uint64() uint64 {
 	if s := simulation.Load(); s != nil {
 		return s.Chance()
@@ -36,7 +36,7 @@ func Uint64() uint64 {
 	return rand.Uint64()
 }
 
-// UpTo draws a duration from [0, d].
+// UpTo returns a random duration in [0, d].
 func UpTo(d time.Duration) time.Duration {
 	if d == 1<<63-1 {
 		return time.Duration(Uint64() >> 1)
@@ -45,7 +45,7 @@ func UpTo(d time.Duration) time.Duration {
 	return time.Duration(part)
 }
 
-// Clocks reads the wall clock, and the monotonic clock's distance from start, in
+// Clocks returns the wall clock's time, and the time since start on the monotonic clock, in
 // nanoseconds.
 func Clocks(start time.Time) (wall, mono int64) {
 	t := time.Now()

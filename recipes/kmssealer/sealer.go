@@ -1,13 +1,13 @@
-// Package kmssealer makes the sealer of a snapshot of a key that AWS KMS guards: a data
-// key, of which the encrypted form lies beside the snapshot and only KMS can tell the
-// plain one.
+// Package kmssealer makes the AEAD for the sealed file of a cache from a data key of AWS
+// KMS. The encrypted form of the data key is in a file beside the sealed file, and only KMS
+// can decrypt it.
 //
 //	sealer, err := kmssealer.New(ctx, kms.NewFromConfig(cfg), "alias/snapshot", "/var/lib/app/snapshot.key")
 //	c, err := cache.New(source, cache.Config{}.WithSealedFile("/var/lib/app/secrets.sealed", sealer))
 //
-// A start calls KMS once, so a snapshot sealed this way helps against outages of Secrets
-// Manager and not of KMS. The service's role needs kms:Decrypt, and kms:GenerateDataKey
-// for the first start, on the key.
+// Each start of the program calls KMS once. So a file that is sealed in this way helps in
+// an outage of Secrets Manager, but not in one of KMS. The service's role needs
+// kms:Decrypt, and kms:GenerateDataKey for the first start, on the key.
 package kmssealer
 
 import (
@@ -29,18 +29,19 @@ type Client interface {
 	Decrypt(context.Context, *kms.DecryptInput, ...func(*kms.Options)) (*kms.DecryptOutput, error)
 }
 
-// purpose is the encryption context: what the data key may be decrypted for, which
-// CloudTrail shows.
+// purpose is the encryption context. KMS decrypts the data key only with the same one, and
+// CloudTrail shows it.
 var purpose = map[string]string{"purpose": "typedsecret snapshot"}
 
 const keySize = 32
 
 // New returns AES-256 in Galois/Counter mode with the data key whose encrypted form is in
-// the file at path; if there is no file, KMS makes a data key under keyID and the file is
-// written, of mode 0600. Several processes may do so at a time: they end with one key.
+// the file at path. If there is no file, KMS makes a data key under keyID, and New writes
+// the file, with mode 0600. Several processes may call New at the same time: they end up
+// with one key.
 //
 // Errors wrap those of KMS and of the file. A key file that KMS refuses is not replaced,
-// since the snapshot needs it; remove both to begin anew.
+// since the sealed file needs its key. To begin anew, remove both files.
 func New(ctx context.Context, client Client, keyID, path string) (cipher.AEAD, error) {
 	key, err := dataKey(ctx, client, keyID, path)
 	defer clear(key)
@@ -66,7 +67,7 @@ func dataKey(ctx context.Context, client Client, keyID, path string) ([]byte, er
 		if err != nil {
 			return nil, fmt.Errorf("making a data key: %w", err)
 		}
-		clear(out.Plaintext) // what counts is the file, which another process may have made
+		clear(out.Plaintext) // the file's key is used, since another process may have made the file
 		if len(out.CiphertextBlob) == 0 {
 			return nil, errors.New("KMS returned a data key without its encrypted form")
 		}
@@ -86,7 +87,7 @@ func dataKey(ctx context.Context, client Client, keyID, path string) ([]byte, er
 	return out.Plaintext, nil
 }
 
-// create makes the file at path as a whole, unless there is one.
+// create writes the file at path as a whole, unless it exists.
 func create(path string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {

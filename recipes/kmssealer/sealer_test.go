@@ -27,8 +27,8 @@ import (
 type fakeKMS struct {
 	mu    sync.Mutex
 	keys  [][]byte
-	size  int  // of a key; 0: 32
-	bares bool // it leaves the encrypted form out
+	size  int  // the length of a key; 0 means 32
+	bares bool // the answer lacks the encrypted form
 }
 
 func (f *fakeKMS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +87,7 @@ func TestTheNextStartHasTheSameKey(t *testing.T) {
 	var sealed []byte
 	var starts sync.WaitGroup
 	var mu sync.Mutex
-	for range 8 { // at once
+	for range 8 { // all at the same time
 		starts.Go(func() {
 			aead, err := kmssealer.New(t.Context(), client, "alias/snapshot", path)
 			if err != nil {
@@ -153,7 +153,7 @@ func TestADataKeyThatIsNoneIsNotUsedNorKept(t *testing.T) {
 }
 
 func ExampleNew() {
-	server := httptest.NewServer(new(fakeKMS)) // in earnest: kms.NewFromConfig(cfg)
+	server := httptest.NewServer(new(fakeKMS)) // a service uses kms.NewFromConfig(cfg)
 	defer server.Close()
 	dir, err := os.MkdirTemp("", "snapshot")
 	if err != nil {

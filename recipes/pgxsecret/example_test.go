@@ -18,8 +18,8 @@ type DBCreds struct {
 
 var creds = typedsecret.New[DBCreds]("prod/db")
 
-// It is compiled only, since it needs a database; cd integration && go test ./... runs
-// the same against a real PostgreSQL.
+// This example is only compiled, since it needs a database. The tests in folder integration
+// run the same code with a real PostgreSQL.
 func ExampleNew() {
 	ctx := context.Background()
 	config, err := pgxpool.ParseConfig("host=db.example.com dbname=app sslmode=verify-full pool_max_conns=10")

@@ -1,11 +1,11 @@
-// Package pgxsecret makes a pgxpool.Pool whose connections log in with a secret, and
-// which goes on through its rotations: a query that needs a new connection waits until
-// the login is accepted, for as long as [typedsecret.Secret.Do] tries.
+// Package pgxsecret makes a pgxpool.Pool whose connections log in with a secret. Queries go
+// on while the secret is rotated: a query that needs a new connection waits until the login
+// is accepted, for as long as [typedsecret.Secret.Do] tries.
 //
-// The pool gets the credential in BeforeConnect, and closes the connections of an
-// older version, once a newer one has logged in, in PrepareConn and AfterRelease. pgxpool
-// has no place for trying a refused login again, nor for holding one back: that is why
-// there is a [Pool] around it.
+// The pool gets the credential in BeforeConnect, and closes the connections of an older
+// version, once a newer one has logged in, in PrepareConn and AfterRelease. pgxpool has no
+// hook that could try a refused login again, or delay one. That is why there is a [Pool]
+// around it.
 package pgxsecret
 
 import (
@@ -22,31 +22,30 @@ import (
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
-// A Pool has those methods of a pgxpool.Pool that open connections. A login that is
-// refused, by [rejected.PostgreSQL] or what the handle was given by
-// [typedsecret.WithRejected], is tried again as [typedsecret.Secret.Do] does it; one that
-// stays refused is an error that wraps [typedsecret.ErrRejected]. It is safe for
-// concurrent use.
+// A Pool has those methods of a pgxpool.Pool that open connections. A login counts as
+// refused if [rejected.PostgreSQL] or the handle's [typedsecret.WithRejected] says so. It
+// is then tried again as [typedsecret.Secret.Do] does it. A login that stays refused is an
+// error that wraps [typedsecret.ErrRejected]. It is safe for concurrent use.
 //
-// All logins are calls of Do, so not every query tries a version that PostgreSQL refuses.
-// For a connection that the pool opens of its own accord, because of MinConns or
-// MinIdleConns, and for those of [Pool.Pool], the recipe logs in once more before, and
-// closes that connection at once.
+// All logins are calls of Do. So when PostgreSQL refuses a version, not every waiting query
+// tries it. The pool itself opens connections for MinConns, MinIdleConns and callers of
+// [Pool.Pool]. Before each of these, the recipe logs in once more in a Do, and closes that
+// connection at once.
 //
-// It watches nothing: a new version is noticed at a login, when the one before is refused
-// or the cache has the new one already. There are logins when connections reach their
-// MaxConnLifetime, an hour by default.
+// The Pool does not watch the secret. It notices a new version at a login: when PostgreSQL
+// refuses the old one, or when the cache has the new one already. There are logins at least
+// when connections reach their MaxConnLifetime, an hour by default.
 type Pool struct {
 	pool *pgxpool.Pool
 	do   func(context.Context, func(context.Context) error) error
 }
 
-// New makes a Pool. It fetches nothing unless the pool has MinConns or MinIdleConns; what
-// is wrong with the secret is the error of the first use. Config is changed and must not
-// be used otherwise; its own hooks are called too, BeforeAcquire only where there is no
-// PrepareConn, as in pgxpool. Apply puts the secret's value into the configuration of one
-// connection: the user and the password. Another host needs another TLSConfig too, so
-// that is best left to config.
+// New makes a Pool. It fetches the secret only if the pool has MinConns or MinIdleConns;
+// otherwise a mistake in the secret is the error of the first use. New changes config,
+// which must not be used for anything else. The hooks in config are called too; as in
+// pgxpool, BeforeAcquire is called only if there is no PrepareConn. The function apply puts
+// the user and the password into the configuration of one connection. It should leave the
+// host as it is, since another host needs another TLSConfig.
 func New[T any](ctx context.Context, config *pgxpool.Config, secret *typedsecret.Secret[T], apply func(T, *pgx.ConnConfig)) (*Pool, error) {
 	if apply == nil {
 		return nil, errors.New("pgxsecret: the function that puts the secret into the configuration is nil")
@@ -60,32 +59,33 @@ func New[T any](ctx context.Context, config *pgxpool.Config, secret *typedsecret
 	return &Pool{pool: pool, do: c.do}, nil
 }
 
-// credentials are what the connections of a pool log in with.
+// credentials give the connections of a pool their user and password.
 type credentials[T any] struct {
 	secret *typedsecret.Secret[T]
 	apply  func(T, *pgx.ConnConfig)
 	logins sqlsecret.Logins
 }
 
-// An attempt travels in the context, from the call of the pool's user to BeforeConnect,
-// under the credentials as key: a hook may use another pool. Without a login no connection
-// may be opened.
+// An attempt is one call of a Pool's method. The context carries it to BeforeConnect. Its
+// key is the pool's credentials, since a hook may use another pool. An attempt whose login
+// is nil may open no connection.
 type attempt[T any] struct {
-	login    *sqlsecret.Login // that was begun before Do read the secret; of one connection
+	login    *sqlsecret.Login // of one connection; begun before Do read the secret
 	value    T
 	info     typedsecret.Info
 	accepted atomic.Bool // PostgreSQL has let it in
 }
 
-// errNeedsLogin is what the pool fails with if it has no connection at hand. Only do sees it.
+// errNeedsLogin is the pool's error if it has no connection to give out. Only do sees it.
 var errNeedsLogin = errors.New("pgxsecret: a login is needed")
 
-// errNoRefusal tells Do that f says nothing of the credential. Only logIn sees it.
+// errNoRefusal ends Do: the result of f says nothing about the credential. Only logIn sees
+// it.
 var errNoRefusal = errors.New("pgxsecret: no refusal")
 
-// do calls f first with the connections that the pool has. If f needs another connection,
-// do calls f in a Do, which calls it again if the login was refused. It does so only for a
-// refused login, since only then f is known to have done nothing.
+// do first calls f with the connections that the pool has. If f needs a new connection, do
+// calls f in a Do, which calls it again if the login was refused. After any other failure f
+// may have had an effect, so it is not called again.
 func (c *credentials[T]) do(ctx context.Context, f func(context.Context) error) error {
 	for {
 		err := f(context.WithValue(ctx, c, &attempt[T]{}))
@@ -109,7 +109,7 @@ func (c *credentials[T]) logIn(ctx context.Context, f func(context.Context) erro
 		login = c.logins.Begin()
 		switch {
 		case a.accepted.Load():
-			return nil // whatever f failed with after that
+			return nil // PostgreSQL accepted the login, so f's own error is no refusal
 		case !isOfLogin(result):
 			return errNoRefusal // a connection became free meanwhile, say
 		}
@@ -121,7 +121,7 @@ func (c *credentials[T]) logIn(ctx context.Context, f func(context.Context) erro
 	return refused
 }
 
-// asRejected tells Do of a login that was refused.
+// asRejected marks a login that was refused for Do.
 func asRejected(err error) error {
 	if rejected.PostgreSQL(err) {
 		return typedsecret.Rejected(err)
@@ -134,7 +134,7 @@ func isOfLogin(err error) bool {
 	return errors.As(err, &login)
 }
 
-// mayConnect reports errNeedsLogin for a connection of a call that was given no credential.
+// mayConnect returns errNeedsLogin if the call that wants a connection has no credential.
 func (c *credentials[T]) mayConnect(ctx context.Context) error {
 	if a, ok := ctx.Value(c).(*attempt[T]); ok && a.login == nil {
 		return errNeedsLogin
@@ -142,10 +142,11 @@ func (c *credentials[T]) mayConnect(ctx context.Context) error {
 	return nil
 }
 
-// beforeConnect gives a connection that is about to be made its credential.
+// beforeConnect puts the credential into the configuration of a connection before it is
+// opened.
 func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
 	a, _ := ctx.Value(c).(*attempt[T])
-	if a == nil { // the pool makes a connection of its own accord
+	if a == nil { // the pool itself opens this connection
 		var err error
 		if a, err = c.prove(ctx, config); err != nil {
 			return err
@@ -167,8 +168,8 @@ func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConf
 	return nil
 }
 
-// prove returns a credential that PostgreSQL has just accepted. pgxpool does not report the
-// result of a connection that it makes of its own accord, so prove makes one before.
+// prove returns a credential that PostgreSQL has just accepted. pgxpool does not report
+// whether a connection that it opens itself could log in, so prove logs in before.
 func (c *credentials[T]) prove(ctx context.Context, config *pgx.ConnConfig) (a *attempt[T], err error) {
 	login := c.logins.Begin()
 	err = c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
@@ -181,7 +182,7 @@ func (c *credentials[T]) prove(ctx context.Context, config *pgx.ConnConfig) (a *
 			return asRejected(err)
 		}
 		a = &attempt[T]{login: login, value: value, info: info}
-		_ = conn.Close(ctx) // how it ends says nothing of the login
+		_ = conn.Close(ctx) // its error says nothing about the login
 		return nil
 	})
 	return a, err
@@ -195,7 +196,8 @@ func isRetired(conn *pgx.Conn) bool {
 	return ok && login.Retired()
 }
 
-// hookInto puts before each hook that config has what is ours, and may before all.
+// hookInto adds this package's hooks to config, beside the user's own. For a new connection
+// it calls may, then the user's BeforeConnect, and then before.
 func hookInto(config *pgxpool.Config, may func(context.Context) error, before func(context.Context, *pgx.ConnConfig) error) {
 	theirs := *config
 	//lint:ignore SA1019 A user's config may have it.

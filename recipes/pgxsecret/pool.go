@@ -9,9 +9,9 @@ import (
 )
 
 // Pool returns the pgxpool.Pool itself, for its statistics, or for a library that wants
-// one. Each connection that it makes takes two logins, and may be made after its caller has
-// gone. In its statistics, NewConnsCount counts each connection twice that the methods of
-// Pool made.
+// one. A connection that the pgxpool.Pool opens takes two logins, and may be opened after
+// its caller has given up. NewConnsCount in its statistics counts twice each connection
+// that a method of Pool opened.
 func (p *Pool) Pool() *pgxpool.Pool { return p.pool }
 
 // Close closes the pool.
@@ -26,7 +26,7 @@ func (p *Pool) Acquire(ctx context.Context) (conn *pgxpool.Conn, err error) {
 	return conn, err
 }
 
-// AcquireFunc calls f with a connection, and gives that back then.
+// AcquireFunc calls f with a connection, and then gives the connection back.
 func (p *Pool) AcquireFunc(ctx context.Context, f func(*pgxpool.Conn) error) error {
 	conn, err := p.Acquire(ctx)
 	if err != nil {
@@ -36,7 +36,7 @@ func (p *Pool) AcquireFunc(ctx context.Context, f func(*pgxpool.Conn) error) err
 	return f(conn)
 }
 
-// Ping asks the database for a sign of life.
+// Ping checks that the database answers.
 func (p *Pool) Ping(ctx context.Context) error {
 	return p.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return conn.Ping(ctx) })
 }
@@ -50,7 +50,7 @@ func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.Co
 	return tag, err
 }
 
-// Query executes a query that returns rows. What fails is the error of the rows too.
+// Query executes a query that returns rows. If it fails, the rows have the error too.
 func (p *Pool) Query(ctx context.Context, sql string, args ...any) (rows pgx.Rows, err error) {
 	err = p.do(ctx, func(ctx context.Context) (err error) {
 		rows, err = p.pool.Query(ctx, sql, args...)
@@ -62,7 +62,7 @@ func (p *Pool) Query(ctx context.Context, sql string, args ...any) (rows pgx.Row
 	return rows, err
 }
 
-// failedRows are what a query ended with at last, and say why.
+// failedRows are the rows of a query that failed. They hold its error.
 type failedRows struct {
 	pgx.Rows
 	err error
@@ -70,8 +70,8 @@ type failedRows struct {
 
 func (r failedRows) Err() error { return r.err }
 
-// QueryRow executes a query that returns one row. What fails is the error of Scan, which
-// gives the connection back.
+// QueryRow executes a query that returns one row. Scan gives the connection back, and
+// returns the error of the query.
 func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	conn, err := p.Acquire(ctx)
 	if err != nil {
@@ -83,7 +83,7 @@ func (p *Pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 type row struct {
 	row  pgx.Row
 	conn *pgxpool.Conn
-	err  error // then there is nothing else
+	err  error // if it is set, the other fields are not
 }
 
 func (r row) Scan(dest ...any) error {
@@ -136,8 +136,8 @@ func (p *Pool) CopyFrom(ctx context.Context, table pgx.Identifier, columns []str
 	return n, err
 }
 
-// SendBatch sends a batch. Close of what it returns gives the connection back, or, if
-// the batch began a transaction, the end of that.
+// SendBatch sends a batch. Closing its results gives the connection back. If the batch
+// began a transaction, the end of the transaction gives it back.
 func (p *Pool) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
 	conn, err := p.Acquire(ctx)
 	if err != nil {

@@ -16,10 +16,10 @@ type answer string
 func (a answer) Error() string { return string(a) }
 func (answer) RedisError()     {}
 
-// answers takes the place of Redis for logins.
+// answers stands for Redis, for logins only.
 type answers struct {
 	refused int
-	busy    bool // the next answer says nothing of the credential
+	busy    bool // the next answer says nothing about the credential
 }
 
 func (a *answers) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -41,7 +41,7 @@ func (a *answers) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// TestAnAnswerThatIsNoRefusalIsNoAcceptance, so that it does not reset what a bound counts.
+// TestAnAnswerThatIsNoRefusalIsNoAcceptance: it does not reset the count of a bound.
 func TestAnAnswerThatIsNoRefusalIsNoAcceptance(t *testing.T) {
 	_, _, client := start(t, func(o *redis.Options) { o.MaxRetries = -1 },
 		typedsecret.WithMaxRejections(4), typedsecret.WithRetryBudget(0))

@@ -20,11 +20,11 @@ func payload(password string) string {
 	return fmt.Sprintf(`{"username":"app","password":%q}`, password)
 }
 
-// A rig is a Secrets Manager and a cache over it.
+// A rig is a fake Secrets Manager and a cache over it.
 type rig struct {
 	server   *secrettest.Server
 	cache    *cache.Cache
-	rejected chan hook.Rejected // each refusal that a Do was told of
+	rejected chan hook.Rejected // each refusal that was reported to a Do
 }
 
 func newRig(t *testing.T) *rig {
@@ -67,7 +67,7 @@ func startWith(t *testing.T, server *redisServer, opt func(*redis.Options), opts
 // count has Redis count one use of key.
 func count(ctx context.Context, c redis.Cmdable, key string) error { return c.Incr(ctx, key).Err() }
 
-// awaitRefusal returns when a login was refused, and those who need it wait.
+// awaitRefusal returns when a login was refused and the command that needs it waits.
 func awaitRefusal(t *testing.T, rig *rig, done <-chan error) {
 	t.Helper()
 	select {
@@ -77,7 +77,7 @@ func awaitRefusal(t *testing.T, rig *rig, done <-chan error) {
 	}
 }
 
-// uses are the ways to use a client, each of which counts once.
+// uses are the ways to use a client. Each adds one to the count of key.
 var uses = map[string]func(ctx context.Context, c *redis.Client, key string) error{
 	"command": func(ctx context.Context, c *redis.Client, key string) error { return count(ctx, c, key) },
 	"pipeline": func(ctx context.Context, c *redis.Client, key string) error {
@@ -109,8 +109,8 @@ var uses = map[string]func(ctx context.Context, c *redis.Client, key string) err
 	},
 }
 
-// TestNothingFailsWhileAPasswordIsRotated: in the window between the change of the
-// password in Redis and that of the secret too, whatever the client is used for.
+// TestNothingFailsWhileAPasswordIsRotated tries each use of a client, also in the window
+// after the password is changed in Redis and before the secret is.
 func TestNothingFailsWhileAPasswordIsRotated(t *testing.T) {
 	for how, config := range map[string][]string{"RESP2": nil, "RESP3": nil, "no HELLO": noHELLO} {
 		for name, use := range uses {
@@ -180,7 +180,7 @@ func TestARefusalForGoodEndsWithWhatRedisSaid(t *testing.T) {
 			}
 			want := 1
 			if name == "pipeline" || name == "MULTI" || name == "subscription" {
-				want = 2 // go-redis itself goes on to a second connection
+				want = 2 // go-redis goes on to a second connection
 			}
 			if n := len(rig.rejected); n != want {
 				t.Errorf("%d logins, want %d", n, want)

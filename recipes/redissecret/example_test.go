@@ -18,10 +18,10 @@ type Login struct {
 	Password string `json:"password"`
 }
 
-// Credentials returns what Redis is to be told.
+// Credentials returns the arguments of Redis's AUTH.
 func (l Login) Credentials() (user, password string) { return l.Username, l.Password }
 
-// A password is rotated, and the client goes on.
+// The password is rotated, and the client goes on.
 func ExampleNewClient() {
 	server, err := startRedis()
 	if err != nil {

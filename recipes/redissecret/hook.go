@@ -13,23 +13,23 @@ import (
 	"github.com/typedsecret/typedsecret/rejected"
 )
 
-// A hook puts the secret's credentials in the logins of new connections, and repeats
-// those that are refused. go-redis runs hooks for the HELLO and AUTH that it begins a
-// connection with too, in the context of what needs the connection. Everything else
-// passes: nothing but a login is ever sent again.
+// A hook puts the secret's credentials into the logins of new connections, and repeats
+// logins that are refused. go-redis calls hooks also for the HELLO and AUTH at the start of
+// a connection, with the context of the command that needs the connection. The hook leaves
+// every other command as it is, and sends none again.
 type hook[T any] struct {
 	secret      *typedsecret.Secret[T]
 	credentials func(T) (user, password string)
 
-	// placeholder is the password that go-redis is told. By it a login of go-redis is
-	// known from an AUTH of the caller's, which may be for another user.
+	// placeholder is the password in go-redis's options. It distinguishes a login of
+	// go-redis from an AUTH of the caller, which may be for another user.
 	placeholder string
 }
 
 // DialHook implements redis.Hook.
 func (h *hook[T]) DialHook(next redis.DialHook) redis.DialHook { return next }
 
-// ProcessPipelineHook implements redis.Hook. go-redis logs in by no pipeline.
+// ProcessPipelineHook implements redis.Hook. go-redis never logs in by a pipeline.
 func (h *hook[T]) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }
@@ -44,7 +44,7 @@ func (h *hook[T]) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// logIn sends a login like that in args, with what the secret has.
+// logIn sends a login like the one in args, with the secret's credentials.
 func (h *hook[T]) logIn(ctx context.Context, args []any, send redis.ProcessHook) error {
 	if h.credentials == nil {
 		return errors.New("redissecret: the function that makes the credentials of the secret is nil")
@@ -72,14 +72,14 @@ func (h *hook[T]) logIn(ctx context.Context, args []any, send redis.ProcessHook)
 	case errors.Is(err, typedsecret.ErrRejected):
 		return &refusal{err}
 	}
-	return fmt.Errorf("redissecret: %w", err) // go-redis takes one layer off
+	return fmt.Errorf("redissecret: %w", err) // wrapped, since go-redis unwraps it once
 }
 
-// errNoRefusal tells Do that the answer says nothing of the credential. Only logIn sees it.
+// errNoRefusal ends Do: the answer says nothing about the credential. Only logIn sees it.
 var errNoRefusal = errors.New("redissecret: no refusal")
 
-// withoutArgs takes from an answer what Redis says of the arguments of a command that it
-// does not know, a renamed AUTH say: they hold the password.
+// withoutArgs removes the command's arguments from an answer. Redis quotes them if it does
+// not know the command, such as a renamed AUTH, and they hold the password.
 func withoutArgs(answer error) error {
 	if answer == nil {
 		return nil
@@ -91,8 +91,8 @@ func withoutArgs(answer error) error {
 	return unknownCommand(text)
 }
 
-// An unknownCommand is an answer of Redis, by which go-redis knows that it may try AUTH
-// after HELLO.
+// An unknownCommand is Redis's answer to a command that it does not know. After such an
+// answer to HELLO, go-redis tries AUTH.
 type unknownCommand string
 
 func (u unknownCommand) Error() string { return string(u) }
@@ -106,7 +106,7 @@ func (unknownCommand) RedisError() {}
 //	HELLO 3 AUTH default <placeholder> [SETNAME …]
 //	AUTH <placeholder>
 //
-// or nil if there is none to be made.
+// It returns nil if args are not such a login.
 func loginArgs(args []any, user, password string) []any {
 	switch isHello := len(args) >= 5; {
 	case isHello && password == "":
@@ -123,17 +123,18 @@ func loginArgs(args []any, user, password string) []any {
 	return []any{args[0], user, password}
 }
 
-// A refusal is what Do gave up with. It does not unwrap to what Redis said: of an error
-// that Redis answered HELLO with, go-redis would conclude that Redis is too old for
-// HELLO, and try AUTH.
+// A refusal is the error with which Do gave up. It does not unwrap to the answer of Redis:
+// from an error answer to HELLO, go-redis would conclude that Redis is too old for HELLO,
+// and try AUTH.
 type refusal struct{ err error }
 
 func (r *refusal) Error() string { return "redissecret: " + r.err.Error() }
 
-// Is has errors.Is find typedsecret.ErrRejected, and why there was no other try.
+// Is lets errors.Is find typedsecret.ErrRejected, and the reason why there was no other
+// try.
 func (r *refusal) Is(target error) bool { return errors.Is(r.err, target) }
 
-// As has errors.As find the *typedsecret.Error, which wraps what Redis said.
+// As lets errors.As find the *typedsecret.Error, which wraps the answer of Redis.
 func (r *refusal) As(target any) bool {
 	to, ok := target.(**typedsecret.Error)
 	return ok && errors.As(r.err, to)

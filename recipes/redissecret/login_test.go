@@ -12,21 +12,21 @@ import (
 	"github.com/typedsecret/typedsecret/recipes/redissecret"
 )
 
-// TestLogins: each shape that a login can have, with HELLO, and with AUTH where Redis
-// knows no HELLO.
+// TestLogins tries each form of a login: with HELLO, and with AUTH where Redis knows no
+// HELLO.
 func TestLogins(t *testing.T) {
 	type command = []any
 	for name, test := range map[string]struct {
 		login  Login
 		server []command
-		want   string // of ACL WHOAMI, or in the error
+		want   string // the answer to ACL WHOAMI, or a part of the error
 	}{
-		"user and password":    {Login{"app", "first"}, nil, "app"},
-		"default user":         {Login{"", "sesame"}, []command{{"CONFIG", "SET", "requirepass", "sesame"}}, "default"},
-		"no login":             {Login{}, nil, "default"},
-		"login that is wanted": {Login{}, []command{{"CONFIG", "SET", "requirepass", "sesame"}}, "NOAUTH"},
-		"unknown user":         {Login{"other", "first"}, nil, "WRONGPASS"},
-		"may do nothing":       {Login{"app", "first"}, []command{{"ACL", "SETUSER", "app", "-acl"}}, "NOPERM"},
+		"user and password":           {Login{"app", "first"}, nil, "app"},
+		"default user":                {Login{"", "sesame"}, []command{{"CONFIG", "SET", "requirepass", "sesame"}}, "default"},
+		"no login":                    {Login{}, nil, "default"},
+		"no login, but one is needed": {Login{}, []command{{"CONFIG", "SET", "requirepass", "sesame"}}, "NOAUTH"},
+		"unknown user":                {Login{"other", "first"}, nil, "WRONGPASS"},
+		"may do nothing":              {Login{"app", "first"}, []command{{"ACL", "SETUSER", "app", "-acl"}}, "NOPERM"},
 	} {
 		for how, config := range map[string][]string{"HELLO": nil, "HELLO SETNAME": nil, "AUTH": noHELLO} {
 			t.Run(name+" "+how, func(t *testing.T) {
@@ -79,8 +79,8 @@ func TestErrorsOfTheSecretAreToldWhole(t *testing.T) {
 	}
 }
 
-// TestAnErrorQuotesNoPassword, though Redis quotes what a command that it does not know
-// came with.
+// TestAnErrorQuotesNoPassword: Redis itself quotes the arguments of a command that it does
+// not know.
 func TestAnErrorQuotesNoPassword(t *testing.T) {
 	rig, server := newRig(t), newRedis(t, append(noHELLO, "--rename-command", "AUTH", "")...)
 	rig.server.Seed(t, "prod/redis", payload("hunter2"))

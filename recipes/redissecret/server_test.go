@@ -14,10 +14,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A redisServer is a real one, reached by a socket in a directory of its own.
+// A redisServer is a real Redis, reached by a socket in a directory of its own.
 type redisServer struct {
 	socket string
-	admin  *redis.Client // of the default user, who has no password
+	admin  *redis.Client // logged in as the default user, which has no password
 	stop   func()
 }
 
@@ -26,7 +26,7 @@ func startRedis(config ...string) (*redisServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("install Debian's package redis-server: %w", err)
 	}
-	dir, err := os.MkdirTemp("", "redis") // short, as a socket's path must be
+	dir, err := os.MkdirTemp("", "redis") // short, since the length of a socket's path is limited
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func startRedis(config ...string) (*redisServer, error) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		fmt.Fprintln(&said, lines.Text())
 		if strings.Contains(lines.Text(), "ready to accept connections at") {
-			go func() { // what else it says must be read
+			go func() { // reads the rest of the output, so that Redis does not block
 				for lines.Scan() {
 				}
 			}()
@@ -62,7 +62,7 @@ func startRedis(config ...string) (*redisServer, error) {
 	return nil, fmt.Errorf("redis-server ended:\n%s", &said)
 }
 
-// noHELLO makes Redis one of the time before HELLO.
+// noHELLO makes Redis behave like a version without the command HELLO.
 var noHELLO = []string{"--rename-command", "HELLO", ""}
 
 func newRedis(t *testing.T, config ...string) *redisServer {
@@ -80,8 +80,8 @@ func (s *redisServer) options() *redis.Options {
 	return &redis.Options{Network: "unix", Addr: s.socket}
 }
 
-// setPassword makes it the only one of user app, and has all connections of that user
-// closed, so that the next command logs in.
+// setPassword gives user app this password alone, and closes all connections of that user,
+// so that the next command logs in.
 func (s *redisServer) setPassword(password string) error {
 	ctx := context.Background()
 	err := s.admin.Do(ctx, "ACL", "SETUSER", "app", "on", "resetpass", ">"+password, "allkeys", "allchannels", "+@all").Err()

@@ -7,7 +7,7 @@ import (
 	"github.com/typedsecret/typedsecret/recipes/yaml"
 )
 
-// SMTP is decoded from YAML wherever it is read, once that is registered.
+// SMTP is decoded from YAML by every handle, once the codec is registered for it.
 type SMTP struct {
 	Host     string `json:"host"`
 	Port     int    `json:"port"`

@@ -31,12 +31,12 @@ func (c Codec) CheckType(t reflect.Type) error {
 	return &codec.Error{Type: t.String(), Offset: -1, Kind: codec.ErrUnsupported, Reason: ignored.(string)}
 }
 
-var searched sync.Map // reflect.Type to what a search of it found
+var searched sync.Map // from a reflect.Type to the result of its search
 
-// A search looks through a type for what this codec would ignore.
+// A search looks through a type for code that this codec would ignore.
 type search struct {
 	seen    map[reflect.Type]bool
-	ignored string // the first that was found
+	ignored string // describes the first that was found
 }
 
 var (
@@ -44,7 +44,7 @@ var (
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// look looks through t, which stands at path in the whole type.
+// look searches t, which is at path in the whole type.
 func (s *search) look(t reflect.Type, path string) {
 	if s.ignored != "" || s.seen[t] || t.Kind() == reflect.Interface {
 		return
@@ -84,7 +84,7 @@ func (s *search) lookAtField(t reflect.Type, f reflect.StructField, path string)
 	}
 }
 
-// name names t, and where it stands unless it is the whole type.
+// name returns the name of t, with its place unless it is the whole type.
 func name(t reflect.Type, path string) string {
 	text := t.String()
 	if t.Kind() == reflect.Struct && t.Name() == "" {

@@ -1,9 +1,9 @@
-// Package yaml is a codec for secrets in YAML, on github.com/goccy/go-yaml. It
-// turns YAML into the JSON that says the same and hands that to [codec.JSON], so
-// the fields' `json` tags count and all its rules hold: missing keys, exact and
-// duplicate keys, the two remedies for ports in quotes, types that would stay empty,
-// and errors that hold nothing of the secret. A `yaml` tag without a `json` tag beside
-// it is an error. Register it for the types whose secrets are YAML.
+// Package yaml is a codec for secrets in YAML, on github.com/goccy/go-yaml. It turns YAML
+// into the same document in JSON and gives that to [codec.JSON]. So the fields' `json` tags
+// count, and all rules of codec.JSON hold: about missing keys, exact and duplicate keys,
+// numbers in quotes, types that would stay empty, and errors that hold nothing of the
+// secret. A `yaml` tag without a `json` tag beside it is an error. Register it for the
+// types whose secrets are YAML.
 package yaml
 
 import (
@@ -33,7 +33,7 @@ import (
 // (|- and >-). An unquoted number for a string field is refused as in JSON; quote it, or
 // set Lenient.
 type Codec struct {
-	Strict  bool // as in codec.JSON: refuse keys that no field is for
+	Strict  bool // as in codec.JSON: refuse keys that have no field
 	Lenient bool // as in codec.JSON: take a number for a string and the reverse
 	// AllowMissing is as in codec.JSON: for a T whose fields can't be tagged, a missing key
 	// is no error.
@@ -52,7 +52,7 @@ func (c Codec) Decode(data []byte, into any) error {
 		err = c.json().Decode(doc, into)
 	}
 	if e, ok := errors.AsType[*codec.Error](err); ok {
-		e.Offset = -1 // of the JSON, which nobody has seen
+		e.Offset = -1 // it would be a place in the JSON, which the user never sees
 		if t := reflect.TypeOf(into); e.Type == "" && t != nil && t.Kind() == reflect.Pointer {
 			e.Type = t.Elem().String()
 		}
@@ -65,8 +65,8 @@ func (c Codec) json() codec.JSON {
 }
 
 const (
-	maxSize    = 1 << 20 // of the JSON
-	maxNesting = 512     // as codec.JSON has it
+	maxSize    = 1 << 20 // bytes of JSON
+	maxNesting = 512     // the limit of codec.JSON
 )
 
 // refuse makes an error. Its reason must hold nothing of the secret.
@@ -74,8 +74,9 @@ func refuse(kind error, reason string) error {
 	return &codec.Error{Offset: -1, Kind: kind, Reason: reason}
 }
 
-// toJSON turns a YAML document into JSON. The parser's errors quote the source,
-// and a panic might; of both only the position is told.
+// toJSON turns a YAML document into JSON. The parser's errors quote the source, and the
+// value of a panic might. So the error of toJSON holds only a position or the type of a
+// panic.
 func toJSON(data []byte) (doc []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -141,9 +142,9 @@ func toJSON(data []byte) (doc []byte, err error) {
 	return w.out, nil
 }
 
-// deep reports whether collections might nest so deeply within one line that a
-// parser which recurses gets into trouble. It counts brackets and dashes in
-// strings too: no real secret has that many.
+// deep reports whether collections may nest so deeply within one line that the recursive
+// parser would overflow its stack. It counts brackets and dashes in strings too: no real
+// secret has that many.
 func deep(data []byte) bool {
 	brackets, dashes := 0, 0
 	for i, c := range data {
@@ -177,7 +178,7 @@ type writer struct {
 
 func (w *writer) value(n ast.Node, depth int) error {
 	if depth > maxNesting {
-		// An alias inside its own anchor ends here too.
+		// An alias inside its own anchor is found here too.
 		return refuse(codec.ErrSyntax, "it nests too deeply")
 	}
 	switch n := n.(type) {
@@ -327,7 +328,7 @@ func (w *writer) key(n ast.Node) (string, error) {
 func (w *writer) text(s string) error {
 	b, err := json.Marshal(s)
 	if err != nil {
-		return refuse(codec.ErrSyntax, "a string cannot be said in JSON")
+		return refuse(codec.ErrSyntax, "a string cannot be written in JSON")
 	}
 	return w.literal(string(b))
 }
@@ -339,7 +340,7 @@ func (w *writer) literal(s string) error {
 	return nil
 }
 
-// position tells where n is, if it knows.
+// position returns the line of n for an error text, if it is known.
 func position(n ast.Node) string {
 	if n == nil {
 		return ""

@@ -93,7 +93,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestRefusals also looks for each 4-byte piece of the secret in the errors.
+// TestRefusals also checks that no error holds 4 successive bytes of the secret.
 func TestRefusals(t *testing.T) {
 	for name, row := range map[string]struct {
 		in   string

@@ -1,5 +1,5 @@
-// Command chaos plays random sequences of faults against the library and checks what it
-// returns against a model of what it may. It exits with 1 if a promise was broken, and
+// Command chaos tests the library with random sequences of faults, and compares its results
+// with a model of what the library may return. If a promise is broken, it exits with 1 and
 // prints how to replay the sequence.
 package main
 
@@ -20,9 +20,9 @@ import (
 )
 
 var (
-	seed  = flag.Uint64("seed", 1, "what all is drawn from")
+	seed  = flag.Uint64("seed", 1, "the seed of all random draws")
 	n     = flag.Int("n", 2000, "sequences")
-	from  = flag.Int("from", 0, "number of the first")
+	from  = flag.Int("from", 0, "the number of the first sequence")
 	v     = flag.Bool("v", false, "print the trace of each sequence")
 	child = flag.Bool("child", false, "print the report as JSON, for a parent")
 )
@@ -44,7 +44,7 @@ func run(t *testing.T) int {
 		}
 		fallthrough
 	case *child:
-		// One at a time, so that who runs first is no chance.
+		// Goroutines run one at a time, so that their order does not depend on chance.
 		runtime.GOMAXPROCS(1)
 		rep = chaos.Run(t, *seed, *from, *n, chaos.NoMutation)
 	default:
@@ -71,13 +71,13 @@ func run(t *testing.T) int {
 	return 0
 }
 
-// inChildren shares the sequences out to processes, one a core.
+// inChildren runs the sequences in child processes, one for each core.
 func inChildren() (*chaos.Report, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	const most = 5000 // a process; what a test remembers of its subtests is freed with it
+	const most = 5000 // sequences in a process; its end frees the memory that a test keeps for its subtests
 	type part struct{ from, n int }
 	parts := make(chan part, *n/most+runtime.NumCPU()+1)
 	size := min(most, (*n+runtime.NumCPU()-1)/runtime.NumCPU())

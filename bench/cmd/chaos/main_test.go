@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestASeedReplaysExactly asks the command itself: the race detector, which a test may
-// run under, changes at random who runs first. So does the runtime where the machine stops
-// the process for 10 ms: on one that is busy, three replays of five have to be the same.
+// TestASeedReplaysExactly runs the command itself, since under the race detector the order
+// of goroutines is random. The order also changes if the machine stops the process for 10
+// ms. So on a busy machine, only three replays of five have to be the same.
 func TestASeedReplaysExactly(t *testing.T) {
 	command := filepath.Join(t.TempDir(), "chaos")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", command, ".").CombinedOutput(); err != nil {

@@ -1,5 +1,5 @@
-// Command fleet simulates a fleet of processes that read their secrets, in virtual time,
-// by the policies of this library, of AWS's caching client for Go, and of a fixed
+// Command fleet simulates, in virtual time, a fleet of processes that read their secrets.
+// It compares the policies of this library, of AWS's caching client for Go, and of a fixed
 // interval. It prints a table, and writes it with plots to bench/fleet.md.
 package main
 
@@ -20,7 +20,7 @@ import (
 
 func main() {
 	n := flag.Int("n", 10_000, "processes")
-	quota := flag.Int("quota", fleet.Quota, "calls a second that the region takes")
+	quota := flag.Int("quota", fleet.Quota, "the calls a second that the region accepts")
 	out := flag.String("out", ".", "directory for fleet.md and its plots; empty for none")
 	bubble.Main(func(t *testing.T) int {
 		if *n < 1 || *quota < 1 || flag.NArg() > 0 {
@@ -46,7 +46,7 @@ func main() {
 	})
 }
 
-// play plays the story once for each policy, at the same time.
+// play plays the story for all policies at the same time.
 func play(t *testing.T, n, quota int) []*fleet.Record {
 	policies := fleet.Policies()
 	records := make([]*fleet.Record, len(policies))
@@ -61,23 +61,23 @@ func play(t *testing.T, n, quota int) []*fleet.Record {
 	return records
 }
 
-// story is told before the table, and measures after it.
+// story is the text before the table, and measures the text after it.
 const (
-	story = "Written by `cd bench && go run ./cmd/fleet`, which plays one story for each policy in virtual time, with the policies' own code " +
+	story = "Written by `cd bench && go run ./cmd/fleet`, which plays the same story for each policy in virtual time, with the policies' own code " +
 		"(AWS's is github.com/aws/aws-secretsmanager-caching-go/v2 itself). " +
 		"All processes start within a second, each with three secrets, one of which all share. A day passes. The shared secret is rotated four times, 75 min apart. " +
 		"Secrets Manager fails for an hour. Three hours later the region has little of its quota left for half an hour. " +
 		"In the end the shared secret is rotated once more, and logins with the old one are refused.\n\n" +
 		"An answer takes 20 ms, the region's quota for GetSecretValue and DescribeSecret together is %d calls a second. " +
-		"A process reads its secrets once a minute, every 10 s after rotations, and every 2 s after the start, in both troubles and until all are over them. " +
-		"All settings are the policies' defaults. A call is one by the policy: the SDK's own retries, which typedsecret turns off and AWS's client does not, are left out.\n\n"
+		"A process reads its secrets once a minute, every 10 s after rotations, and every 2 s after the start, in both troubles, and until all processes have recovered from these. " +
+		"All settings are the policies' defaults. Only calls of the policy count: the SDK's own retries, which typedsecret turns off and AWS's client does not, are left out.\n\n"
 
-	measures = "A secret is failing if its last fetch failed: a Get has an error to tell, alone or beside the last good value. " +
-		"Recovery is of those that were failing at the end of the trouble. " +
-		"What was not seen of a rotation when the next came counts as never, and in the mean as the 75 min until then. " +
-		"Logins come every 10 s in each process, by `Secret.Do` with typedsecret, by `RefreshNow` after a refusal with AWS's client; that the next login is up to 10 s away is part of the figures, and nothing else reads meanwhile. " +
-		"A policy that fetches when it is read is spread by the readers' minute: the fixed interval's peaks would be higher in processes that read more often. " +
-		"Figures that differ by 2 % or less are called alike, which is about what those of 10,000 processes change from run to run; those of fewer change more.\n"
+	measures = "A secret is failing if its last fetch failed: a Get then has an error, alone or beside the last good value. " +
+		"Recovery looks at the secrets that were failing at the end of the trouble. " +
+		"A rotation that a process had not seen when the next one came counts as never seen, and in the mean as 75 min. " +
+		"Each process logs in every 10 s: with typedsecret by `Secret.Do`, and with AWS's client by `RefreshNow` after a refusal. The figures include the time of up to 10 s until the next login, and nothing else reads the secret meanwhile. " +
+		"A policy that fetches at a read has its calls spread over the minute between reads: the fixed interval's peaks would be higher in processes that read more often. " +
+		"Figures that differ by 2 % or less are called alike. The figures of 10,000 processes change by about as much from run to run; those of fewer processes change more.\n"
 )
 
 func report(records []*fleet.Record) string {

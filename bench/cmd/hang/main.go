@@ -1,8 +1,8 @@
-// Command hang plays an outage in which Secrets Manager answers nothing, in virtual time.
-// It counts the reads that fail, for this library and for AWS's caching client for Go. One
-// reader, whose context has a deadline, reads one secret every so often for three hours;
-// the outage begins at minute 30. The command exits with 1 if a read of this library
-// failed.
+// Command hang simulates, in virtual time, an outage in which Secrets Manager does not
+// answer. It counts the failed reads of this library and of AWS's caching client for Go.
+// One reader reads one secret again and again for three hours, with a deadline for each
+// read. The outage begins after 30 minutes. The command exits with 1 if a read of this
+// library failed.
 package main
 
 import (
@@ -42,8 +42,8 @@ func main() {
 	})
 }
 
-// play plays the outage for both clients. It returns the table, and how many reads of this
-// library failed.
+// play simulates the outage for both clients. It returns the table, and the number of this
+// library's reads that failed.
 func play(t *testing.T) (text string, failed int, err error) {
 	tab := table.Table{Head: []string{"a read each", "client", "reads in the outage", "failed", "longest read", "calls in the outage"}}
 	for _, pause := range []time.Duration{time.Second, 30 * time.Second, 2 * time.Minute} {
@@ -62,7 +62,7 @@ func play(t *testing.T) (text string, failed int, err error) {
 	return tab.String(), failed, nil
 }
 
-// An outage is what one reader saw of it.
+// An outage holds the results of one reader.
 type outage struct {
 	reads, failed, calls int
 	longest              time.Duration

@@ -1,7 +1,6 @@
-// Report runs the workloads for typedsecret and its peers, alternating between
-// them, prints how they compare and which targets are met, and writes REPORT.md
-// with its plots. It exits with 1 if a target is missed by more than the spread
-// between the repeats.
+// Command report runs the workloads for typedsecret and its peers, alternating between
+// them. It prints a comparison and the targets that are met, and writes REPORT.md with its
+// plots. It exits with 1 if a target is missed by more than the spread between the repeats.
 package main
 
 import (
@@ -21,11 +20,11 @@ import (
 
 func main() {
 	run.Child()
-	short := flag.Bool("short", false, "end within 4 minutes: ours, the floor, and the peers that a target names; no report is written")
-	only := flag.String("run", "", "run the workloads whose number or name this regular `expression` matches, and print them in full")
-	repeats := flag.Int("repeats", 0, "how often to run each case; 6, or 8 without -short, by default")
-	profile := flag.String("profile", "", "write pprof files of our own cases to this `folder`")
-	out := flag.String("out", "", "the `folder` to write REPORT.md and plots to; the present one, or none with -short or -run")
+	short := flag.Bool("short", false, "end within 4 minutes: run typedsecret, the floor and the peers that a target names, and write no report")
+	only := flag.String("run", "", "run the workloads whose number or name matches this regular `expression`, and print them in full")
+	repeats := flag.Int("repeats", 0, "how often to run each case; by default 8, or 6 with -short")
+	profile := flag.String("profile", "", "write pprof files of typedsecret's cases to this `folder`")
+	out := flag.String("out", "", "the `folder` for REPORT.md and plots; by default the current one, or none with -short or -run")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -75,7 +74,7 @@ func main() {
 }
 
 func matching(expression string) ([]workload.Workload, error) {
-	// A number is to be the whole one: 1 is not 10.
+	// The expression must match a whole number: 1 does not match 10.
 	re, err := regexp.Compile("^(?:" + expression + ")$")
 	if err != nil || expression == "" {
 		return workload.All(), err

@@ -17,7 +17,7 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/workload"
 )
 
-// A report is a run's results as text.
+// A report writes a run's results as text.
 type report struct {
 	all     []workload.Workload
 	results *run.Results
@@ -25,7 +25,7 @@ type report struct {
 	repeats int
 	took    time.Duration
 	short   bool
-	// profiles are the tops of those of what misses its target, by their titles.
+	// profiles are the tops of the profiles of cases that miss a target, by their titles.
 	profiles map[string]string
 }
 
@@ -54,15 +54,15 @@ func (r report) count(v measure.Verdict) (n int) {
 	return n
 }
 
-// head says what was run where.
+// head describes the machine and the run.
 func (r report) head() string {
 	return fmt.Sprintf("%s, %d CPUs, %s, %s/%s; medians of %d repeats (2 where something is counted), the contenders in turn; took %s.\n",
 		cpuName(), runtime.NumCPU(), runtime.Version(), runtime.GOOS, runtime.GOARCH, r.repeats, r.took.Round(time.Second))
 }
 
-// cpuName is the processor's name where /proc tells it.
+// cpuName returns the processor's name from /proc.
 func cpuName() string {
-	text, _ := os.ReadFile("/proc/cpuinfo") // elsewhere there is none
+	text, _ := os.ReadFile("/proc/cpuinfo") // only Linux has this file
 	for line := range strings.Lines(string(text)) {
 		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
 			return strings.TrimSpace(value)
@@ -71,7 +71,7 @@ func cpuName() string {
 	return "processor unknown"
 }
 
-// overview is the one table of workloads by contenders.
+// overview returns the table of all workloads and contenders.
 func (r report) overview() string {
 	names := r.contenders()
 	t := table.Table{Head: append([]string{"workload", "unit"}, names...)}
@@ -95,7 +95,7 @@ func (r report) overview() string {
 	return t.String() + "\nIn brackets the ratio to ours. A dash: the contender can't, for a reason given with the workload.\n"
 }
 
-// contenders are those that have a figure, in the order of contender.All.
+// contenders returns the contenders that have a figure, in the order of contender.All.
 func (r report) contenders() []string {
 	has := map[string]bool{}
 	for key := range r.results.Samples {
@@ -131,7 +131,7 @@ func (r report) cell(key workload.Key) string {
 	return text
 }
 
-// targets is the table of all that have been judged, the missed ones first.
+// targets returns the table of all judged targets, the missed ones first.
 func (r report) targets() string {
 	t := table.Table{Head: []string{"#", "target", "measured", "quartiles", "bound", "verdict", "off by"}}
 	var why strings.Builder
@@ -158,7 +158,7 @@ func (r report) targets() string {
 	return text
 }
 
-// section is one workload in full.
+// section returns the section of one workload.
 func (r report) section(w workload.Workload) string {
 	var b strings.Builder
 	title := fmt.Sprintf("%d. %s", w.Number, w.Name)
@@ -203,7 +203,7 @@ func metricsOf(w workload.Workload) []string {
 	return metrics
 }
 
-// namesIn are those who have one of these figures in a row, ours first.
+// namesIn returns the contenders that have one of these figures in a row, ours first.
 func (r report) namesIn(w workload.Workload, row string, metrics ...string) []string {
 	var names []string
 	for _, c := range w.Cases(&workload.Env{}) {
@@ -230,7 +230,7 @@ func (r report) reasons(w workload.Workload) string {
 	return "\nLeft out:\n\n" + strings.Join(sortedKeys(said), "")
 }
 
-// versions are those of the modules that are compared.
+// versions returns the versions of the modules that are compared.
 func versions() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -12,7 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/workload"
 )
 
-// TestReportShowsWhatWasMeasured makes up figures and reads the report on them.
+// TestReportShowsWhatWasMeasured reads the report on made-up figures.
 func TestReportShowsWhatWasMeasured(t *testing.T) {
 	results := &run.Results{
 		Samples: map[workload.Key]measure.Samples{}, Reasons: map[workload.Key]string{},
@@ -41,7 +41,7 @@ func TestReportShowsWhatWasMeasured(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"45 (3)", // setec's median and how many times ours
+		"45 (3)", // setec's median, and its ratio to ours
 		"it was left out for the test",
 		"| 1   | ≤ 2.2 × the floor", "MISSED", "+355 %",
 		"plots/14-growth-id.svg",
@@ -60,8 +60,8 @@ func TestReportShowsWhatWasMeasured(t *testing.T) {
 	}
 }
 
-// TestSectionShowsRowsWithoutTheMainFigure: a workload may have rows that only its other
-// figures are of.
+// TestSectionShowsRowsWithoutTheMainFigure: some rows of a workload may have only its other
+// figures.
 func TestSectionShowsRowsWithoutTheMainFigure(t *testing.T) {
 	all, err := matching("outage")
 	if err != nil {

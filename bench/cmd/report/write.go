@@ -17,7 +17,7 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/workload"
 )
 
-// write writes REPORT.md and, in plots beside it, what it shows.
+// write writes REPORT.md, and its plots into the folder plots beside it.
 func (r report) write(folder string) error {
 	plots := filepath.Join(folder, "plots")
 	if err := os.MkdirAll(plots, 0o755); err != nil {
@@ -49,7 +49,7 @@ type figure struct {
 	svg         []byte
 }
 
-// figures are the plots of a workload: bars for each row, but curves of what
+// figures returns the plots of a workload: bars for each row, or curves for a workload that
 // grows.
 func (r report) figures(w workload.Workload) []figure {
 	if w.Name == "growth" {
@@ -71,7 +71,7 @@ func (r report) figures(w workload.Workload) []figure {
 			}
 			most = max(most, s.Median())
 		}
-		// Counts with zeros among them keep a linear axis.
+		// Counts that include zeros keep a linear axis.
 		bars.Log = least > 0 && most > 20*least
 		if len(bars.Bars) > 1 {
 			figures = append(figures, figure{w.Name + "-" + strings.NewReplacer("=", "", ",", "-").Replace(row), title, bars.SVG()})

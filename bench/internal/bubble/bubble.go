@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Main runs a command's main in a test and exits with what it returns. Flags are to be
-// defined before, and parsed in main.
+// Main runs a command's main in a test, and exits with the number that it returns. Define
+// flags before the call, and parse them in main.
 func Main(main func(t *testing.T) (exit int)) {
 	testing.Main(
 		func(string, string) (bool, error) { return true, nil },

@@ -16,7 +16,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// An actor is a goroutine of a sequence, with draws of its own.
+// An actor is a goroutine of a sequence, with random draws of its own.
 type actor struct {
 	name string
 	rng  *rand.Rand
@@ -24,13 +24,13 @@ type actor struct {
 
 func (r *run) actor(name string) *actor { return &actor{name, r.stream(name)} }
 
-// pause sleeps for a time that hardly anybody else sleeps for.
+// pause sleeps for a random time, which most likely no other goroutine sleeps for.
 func (a *actor) pause() {
 	scale := []time.Duration{time.Millisecond, 100 * time.Millisecond, 5 * time.Second, time.Minute, 40 * time.Minute}[a.rng.IntN(5)]
 	time.Sleep(1 + time.Duration(a.rng.Int64N(int64(scale))))
 }
 
-// act reads secrets in all ways.
+// act reads secrets in all possible ways.
 func (r *run) act(a *actor) {
 	for range 5 + a.rng.IntN(15) {
 		a.pause()
@@ -154,9 +154,9 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	r.mu.Lock()
 	d.ended, d.gaveUp = r.moment(), ctx.Err() != nil
 	h.good = true
-	had := began + d.took // when it was given what it returns
+	had := began + d.took // when the reader got the value
 	if !d.isGet() && what != "Refresh" {
-		had = began // Do gives its function the first value again, if there is no other
+		had = began // Do may give its function the first value again
 	}
 	if r.steady(jumped, had) {
 		r.judge(d, got.N)
@@ -171,7 +171,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	}
 }
 
-// count checks how many secrets are kept.
+// count checks how many secrets the cache keeps.
 func (r *run) count() {
 	if r.cfg.MaxSize == 0 {
 		return
@@ -221,7 +221,7 @@ func (r *run) preload(a *actor) {
 	if allGood && timeout > 0 && !r.closed {
 		r.checked(isGiven)
 		if err != nil {
-			r.violated(isGiven, "Preload of what is there: "+class(err))
+			r.violated(isGiven, "Preload of values that are there: "+class(err))
 		}
 	}
 	r.mu.Unlock()
@@ -231,7 +231,7 @@ func (r *run) preload(a *actor) {
 	}
 }
 
-// callKey is what the context of a call has its number under.
+// callKey is the key of a call's number in its context.
 type callKey struct{}
 
 // call returns a context for the next calls, which has their number.
@@ -247,8 +247,8 @@ func callOf(ctx context.Context) int {
 	return call
 }
 
-// checkValue checks a value that h returned, when it might return none of before the
-// move floor.
+// checkValue checks a value that h returned. The value must not be older than the move
+// floor.
 func (r *run) checkValue(h *handle, got creds, what string, floor int) {
 	r.check(rightValue)
 	moves := r.historyOf(h)
@@ -256,7 +256,7 @@ func (r *run) checkValue(h *handle, got creds, what string, floor int) {
 		r.violate(rightValue, fmt.Sprintf("%s of %s returned version %d, ID %q, sum %q", what, h.name, got.N, got.ID, got.Sum))
 		return
 	}
-	// What was evicted takes with it which version a ByID returned last.
+	// After an eviction, a ByID does not remember which version it returned last.
 	if h.byID && r.cfg.MaxSize != 0 {
 		return
 	}
@@ -269,8 +269,8 @@ func (r *run) checkValue(h *handle, got creds, what string, floor int) {
 	h.newest = max(h.newest, moves.first(got.N))
 }
 
-// checkFreshness checks what Info tells of an age. While a clock was set a moment ago,
-// a value may be returned for another 100 ms.
+// checkFreshness checks the age in Info. After a clock was set, a value may be returned for
+// another 100 ms.
 func (r *run) checkFreshness(h *handle, info typedsecret.Info, jumped time.Duration) {
 	r.mu.Lock()
 	steady := r.steady(jumped, time.Since(r.start))
@@ -282,14 +282,15 @@ func (r *run) checkFreshness(h *handle, info typedsecret.Info, jumped time.Durat
 	}
 }
 
-// steady reports whether no clock was set since a call began, at which jumped was when
-// one was, nor so shortly before the moment at that the cache may not have noticed. Called
-// with r.mu held.
+// steady reports whether no clock was set since the call began, and none so shortly before
+// the moment at that the cache may not have noticed. jumped is the time of the last setting
+// when the call began. The caller holds r.mu.
 func (r *run) steady(jumped, at time.Duration) bool {
 	return r.jumped == jumped && (jumped == 0 || r.cfg.CheckClock || r.noticed == jumped && r.noticedAt <= at || at-jumped >= 2*slack)
 }
 
-// class is what the trace shows of an error, whose text may hold what is drawn elsewhere.
+// class returns the trace's word for an error. The error's text may hold random draws of
+// other goroutines.
 func class(err error) string {
 	for _, e := range []error{
 		cache.ErrClosed, context.Canceled, context.DeadlineExceeded, cache.ErrPanic, secret.ErrHook, secret.ErrTimeout, secret.ErrUnavailable,
@@ -346,11 +347,11 @@ func (r *run) disturb(a *actor) {
 	}
 }
 
-// checkNow has the cache notice at once what was done to the clocks.
+// checkNow makes the cache notice at once that a clock was set.
 func (r *run) checkNow() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.c.CheckNow() // calls nothing of ours
+	r.c.CheckNow() // calls no function of this package
 	r.noticed, r.noticedAt = r.jumped, time.Since(r.start)
 }
 

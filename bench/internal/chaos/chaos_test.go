@@ -32,7 +32,7 @@ func TestTheModelNoticesWhatIsBroken(t *testing.T) {
 	}
 }
 
-// TestAPromiseIsNoticedByItsName and not by a promise that another judge keeps.
+// TestAPromiseIsNoticedByItsName: the mutation breaks this promise first, and no other.
 func TestAPromiseIsNoticedByItsName(t *testing.T) {
 	for mutation, promise := range map[chaos.Mutation]string{
 		chaos.Throng:   "no more than 64 requests are under way",

@@ -10,11 +10,12 @@ import (
 	"github.com/typedsecret/typedsecret"
 )
 
-// maxRequests is how many requests of a cache are under way at a time at most.
+// maxRequests is the most requests of a cache that may be under way at a time.
 const maxRequests = 64
 
-// arrives notes a request that begins at the source, and returns what notes its end. One whose
-// context has ended does not count: the cache may have abandoned it.
+// arrives records a request that begins at the source, and returns a function that records
+// its end. A request whose context has ended does not count, since the cache may have
+// abandoned it.
 func (r *run) arrives(ctx context.Context) func() {
 	r.mu.Lock()
 	r.requests++
@@ -44,8 +45,8 @@ func (r *run) arrives(ctx context.Context) func() {
 	}
 }
 
-// crowd reads many secrets that do not exist, so that fetches have to queue. The readers come
-// one after the other, so that the order is no chance.
+// crowd reads many secrets that do not exist, so that fetches have to queue. The readers
+// begin one after the other, so that their order does not depend on chance.
 func (r *run) crowd(a *actor) {
 	r.fault("crowd")
 	r.trace(a.name, "crowd")

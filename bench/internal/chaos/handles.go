@@ -11,26 +11,26 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// A handle is one of some T, as a model sees it.
+// A handle is a typed handle with the model's knowledge about it.
 type handle struct {
 	name, id   string
 	get        func(context.Context) (creds, error)
 	withInfo   func(context.Context) (creds, typedsecret.Info, error)
 	refresh    func(context.Context) (creds, error)
 	invalidate func(context.Context) error
-	do         func(ctx context.Context, refuse bool) (creds, error) // nil if it has none
+	do         func(ctx context.Context, refuse bool) (creds, error) // nil if the handle has no Do
 	byID       bool
-	isPrevious bool               // of AWSPREVIOUS
-	key        string             // under which the model knows its secret
-	preload    typedsecret.Handle // nil if it can't be preloaded
+	isPrevious bool               // reads AWSPREVIOUS
+	key        string             // the model's key for its secret
+	preload    typedsecret.Handle // nil if the handle can't be preloaded
 
-	// Guarded by run.mu:
-	newest int  // the move of the label before which nothing may be returned any more
-	latest int  // the tick at which the fetch ended of what it returned last, at least
+	// The fields below are guarded by run.mu.
+	newest int  // values of earlier moves of the label may no longer be returned
+	latest int  // the fetch of the value that it returned last ended at this tick or later
 	good   bool // it has returned a value
 }
 
-// A clonedT is one that is cloned for each Get.
+// A clonedT is a T that is cloned for each Get.
 type clonedT struct{ M map[string]any }
 
 func (c *clonedT) UnmarshalJSON(data []byte) error {
@@ -43,7 +43,7 @@ func (c *clonedT) UnmarshalJSON(data []byte) error {
 
 func (c clonedT) Clone() clonedT { return clonedT{maps.Clone(c.M)} }
 
-// A pickyT has a codec that fails and panics, and a Validate that does.
+// A pickyT has a codec and a Validate that fail and panic.
 type pickyT struct{ creds }
 
 func (p pickyT) Validate() error {
@@ -71,7 +71,7 @@ func (r *run) makeHandles() {
 				n, _ := c.M["n"].(float64)
 				text := func(key string) string { s, _ := c.M[key].(string); return s }
 				got := creds{text("id"), int(n), text("password"), text("sum")}
-				clear(c.M) // it is the caller's
+				clear(c.M) // the caller owns the copy
 				return got
 			}),
 			handleOf(r, "picky "+id, typedsecret.New[pickyT](id, with, typedsecret.WithCodec(picky)), func(p *pickyT) creds { return p.creds }),
@@ -90,14 +90,14 @@ func (r *run) makeHandles() {
 	}
 }
 
-// parse returns the creds that a payload is of, also one that does not decode.
+// parse returns the creds of a payload, also of one that does not decode.
 func (r *run) parse(id, text string) creds {
 	for _, n := range r.svc.history(id) {
 		if payloadOf(id, n) == text {
 			return credsOf(id, n)
 		}
 	}
-	return creds{Sum: "a payload that never was"}
+	return creds{Sum: "a payload that no version has"}
 }
 
 func handleOf[T any](r *run, name string, s *typedsecret.Secret[T], show func(*T) creds) *handle {
@@ -133,7 +133,7 @@ func handleOf[T any](r *run, name string, s *typedsecret.Secret[T], show func(*T
 	}
 }
 
-// ask calls one of the handle's methods and returns what the trace shows.
+// ask calls one of the handle's methods. what is the call's name in the trace.
 func (h *handle) ask(ctx context.Context, op int) (what string, got creds, info *typedsecret.Info, err error) {
 	switch op {
 	case 0:

@@ -11,24 +11,24 @@ import (
 	"github.com/typedsecret/typedsecret"
 )
 
-// slack is how long a read may go without a look at the clock.
+// slack is the longest time for which reads may go without a look at the clock.
 const slack = 100 * time.Millisecond
 
 // A reading is one call that returned.
 type reading struct {
 	h            *handle
 	wasGood      bool // the handle had returned a value before
-	latest       int  // of the handle, when it began
+	latest       int  // the handle's latest when the call began
 	what         string
 	began, ended moment
 	took         time.Duration
-	left         time.Duration // that the context had, by its deadline; -1: it has none
+	left         time.Duration // the time that the context had left; -1 means it has no deadline
 	gaveUp       bool          // the context ended
 }
 
 func (d *reading) isGet() bool { return d.what == "Get" || d.what == "GetWithInfo" }
 
-// decodes reports whether the handle is sure to decode a version.
+// decodes reports whether the handle certainly decodes a version.
 func (r *run) decodes(h *handle, version int) bool {
 	switch {
 	case r.cfg.Hook != nil || strings.HasPrefix(h.name, "picky"):
@@ -40,7 +40,7 @@ func (r *run) decodes(h *handle, version int) bool {
 	}
 }
 
-// judge checks that version n may be what a reading returned. Called with r.mu held.
+// judge checks that a reading may have returned version n. The caller holds r.mu.
 func (r *run) judge(d *reading, n int) {
 	if r.closed {
 		return
@@ -73,13 +73,14 @@ func (r *run) judge(d *reading, n int) {
 	r.violated(promise, fmt.Sprintf("%s of %s returned version %d", d.what, d.h.name, n))
 }
 
-// mayBe reports whether version n, which a reading returned, may have come from f.
+// mayBe reports whether f may have brought version n, which a reading returned.
 func (r *run) mayBe(d *reading, f *fetch, n int) bool {
 	return f.version != 0 && f.endedBefore(d.ended) && !f.failed && (f.version == n || !r.decodes(d.h, f.version))
 }
 
-// judgeEarlier checks that what a reading returned was not fetched before what its handle had
-// returned when the reading began. A reader by ID may get an evicted value from the sealed file.
+// judgeEarlier checks that the value of a reading was not fetched before the value that its
+// handle had returned earlier. A reader by ID may get an evicted value from the sealed
+// file.
 func (r *run) judgeEarlier(k *known, d *reading, n int) {
 	if d.h.byID && r.saved != nil {
 		return
@@ -101,7 +102,7 @@ func (r *run) judgeEarlier(k *known, d *reading, n int) {
 	d.h.latest = max(d.h.latest, from)
 }
 
-// mayReturn reports whether a reading may return what f brought.
+// mayReturn reports whether a reading may return the value of f.
 func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 	if d.what == "Refresh" {
 		return f.began.tick > d.began.tick
@@ -109,7 +110,7 @@ func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 	replaced := r.replacement(k, d, f)
 	switch {
 	case replaced != nil && r.saved == nil:
-		return false // an evicted value comes back from the sealed file alone
+		return false // an evicted value comes back only from the sealed file
 	case replaced != nil:
 		failed := slices.ContainsFunc(k.fetches, func(x *fetch) bool {
 			return x.failedBefore(d.ended) && x.ended.tick > replaced.told.tick
@@ -121,8 +122,8 @@ func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 	return !past(d.began) || r.wasTried(k, d, mayBePast) && r.allowed(d, f)
 }
 
-// allowed reports whether StaleIfError may have allowed what f brought. It was asked when
-// the reading had begun or later.
+// allowed reports whether StaleIfError may have allowed the value of f. It was called after
+// the reading began.
 func (r *run) allowed(d *reading, f *fetch) bool {
 	if r.staleLimit == 0 {
 		return true
@@ -131,8 +132,8 @@ func (r *run) allowed(d *reading, f *fetch) bool {
 	return f.ended.to(d.began) < r.staleLimit
 }
 
-// replacement returns a fetch that brought a newer value before the reading began, which
-// the handle decodes for sure.
+// replacement returns a fetch that brought a newer value before the reading began. The
+// handle certainly decodes that value.
 func (r *run) replacement(k *known, d *reading, f *fetch) *fetch {
 	for _, g := range slices.Backward(k.fetches) {
 		if g == f {
@@ -149,7 +150,7 @@ func (r *run) replacement(k *known, d *reading, f *fetch) *fetch {
 // part of the reading: a fetch to refresh it failed, or the reading has waited long enough
 // for one.
 func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
-	var last *fetch // the last that failed before the reading began
+	var last *fetch // the last fetch that failed before the reading began
 	for _, x := range k.fetches {
 		switch {
 		case x.failedBefore(d.began):
@@ -158,7 +159,7 @@ func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
 			last = nil
 		}
 		if x.ended.tick > d.began.tick && x.failedBefore(d.ended) {
-			return true // it was waited for
+			return true // the reading waited for this fetch
 		}
 	}
 	if last != nil && (last.told.tick == 0 || last.told.to(d.began) < last.retryIn+slack || past(last.requested())) {
@@ -167,10 +168,11 @@ func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
 	return r.waitedEnough(k, d)
 }
 
-// waitedEnough reports whether a reading has waited as long as a reader has to, for a fetch
-// under way, for one that was, or for one that begins at the end of MinRefreshInterval.
+// waitedEnough reports whether a reading has waited as long as a reader has to. It may have
+// waited for a fetch that is under way or has ended, or for one that begins at the end of
+// MinRefreshInterval.
 func (r *run) waitedEnough(k *known, d *reading) bool {
-	var flying *fetch // under way when the reading ended
+	var flying *fetch // the fetch under way when the reading ended
 	for _, x := range k.fetches {
 		if x.began.tick < d.ended.tick && !x.endedBefore(d.ended) {
 			flying = x
@@ -187,15 +189,15 @@ func (r *run) waitedEnough(k *known, d *reading) bool {
 		return d.took >= min(needed, r.patience()-flying.began.to(d.began)) || len(k.invalidated) > 0 && d.took >= needed
 	}
 	if r.full.tick > d.began.tick && d.took >= needed {
-		return true // the fetch queues
+		return true // the fetch waits in the queue
 	}
 	return d.took >= needed && slices.ContainsFunc(k.fetches, func(x *fetch) bool {
-		isAwaited := x.ended.tick > d.began.tick && x.endedBefore(d.ended) // and another is about to begin
+		isAwaited := x.ended.tick > d.began.tick && x.endedBefore(d.ended) // another fetch is about to begin
 		return isAwaited || x.forced && x.began.to(d.began) < r.minRefresh()
 	})
 }
 
-// judgeWait checks that a Get which had what it needs waited for nothing.
+// judgeWait checks that a Get whose value was fresh did not wait.
 func (r *run) judgeWait(k *known, d *reading) {
 	if !d.isGet() || r.cfg.MaxSize != 0 {
 		return
@@ -207,7 +209,7 @@ func (r *run) judgeWait(k *known, d *reading) {
 			break
 		}
 		if g.endedBefore(d.ended) && g.version != 0 {
-			return // perhaps it has just been replaced
+			return // the value may just have been replaced
 		}
 	}
 	if f == nil || r.arrived(f).to(d.ended) >= r.ttl() || !r.decodes(d.h, f.version) || k.last.ended.tick > f.began.tick || r.inInvalidate > 0 {
@@ -220,13 +222,13 @@ func (r *run) judgeWait(k *known, d *reading) {
 }
 
 // hasGood reports whether a handle must return a value in any case: it had one, no
-// StaleIfError may refuse it, and no Hook has to derive it. Called with r.mu held.
+// StaleIfError may refuse it, and no Hook has to derive it. The caller holds r.mu.
 func (r *run) hasGood(h *handle) bool {
 	return h.good && !h.byID && r.cfg.Hook == nil && r.cfg.StaleIfError == nil
 }
 
-// judgeGiven checks that a handle which once had a value gives one to each reader, whatever
-// becomes of the reader's context, and that the reader has most of its time left then.
+// judgeGiven checks that a handle which had a value returns one to each reader, even if the
+// reader's context ends. The reader must have most of its time left then.
 func (r *run) judgeGiven(d *reading, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -241,7 +243,7 @@ func (r *run) judgeGiven(d *reading, err error) {
 		r.violated(isGiven, fmt.Sprintf("%s of %s: %s", d.what, d.h.name, class(err)))
 	}
 	if !d.isGet() {
-		return // a Do may wait for what becomes of another's call
+		return // a Do may wait for the result of another call
 	}
 	most := r.patience()
 	if len(r.knownOf(d.h.key).invalidated) > 0 || r.inInvalidate > 0 {
@@ -255,11 +257,11 @@ func (r *run) judgeGiven(d *reading, err error) {
 		took += most + 1
 	}
 	if took > most {
-		r.violated(isGiven, fmt.Sprintf("%s of %s took %v, where %v is the most", d.what, d.h.name, took, most))
+		r.violated(isGiven, fmt.Sprintf("%s of %s took %v, but may take %v at most", d.what, d.h.name, took, most))
 	}
 }
 
-// patience is how long a reader waits at most.
+// patience is the longest time that a reader waits.
 func (r *run) patience() time.Duration {
 	if r.cfg.MaxRefreshWait == 0 {
 		return time.Second
@@ -267,7 +269,7 @@ func (r *run) patience() time.Duration {
 	return max(0, r.cfg.MaxRefreshWait)
 }
 
-// judgeDo checks that a Do whose function refuses once calls it again.
+// judgeDo checks that Do calls its function again after one refusal.
 func (r *run) judgeDo(ctx context.Context, d *reading, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

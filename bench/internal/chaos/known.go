@@ -11,48 +11,50 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A moment is when something happened: before all that has a larger tick.
+// A moment is the time of an event. Of two moments, the one with the smaller tick was
+// earlier.
 type moment struct {
 	tick   int
-	clocks [2]int64 // wall and monotonic
+	clocks [2]int64 // the wall clock and the monotonic clock
 }
 
 // to returns the time from m to later, by the clock on which it is longer, as the cache
-// has it.
+// measures it.
 func (m moment) to(later moment) time.Duration {
 	return time.Duration(max(later.clocks[0]-m.clocks[0], later.clocks[1]-m.clocks[1]))
 }
 
-// A fetch is one that the source saw.
+// A fetch is one that has reached the source.
 type fetch struct {
-	began, ended moment // ended has the tick 0 before
-	again        moment // when a second request for it began; tick 0: none did
-	version      int    // that the source gave; 0: none
+	began, ended moment // ended has the tick 0 until the fetch ends
+	again        moment // when a second request for it began; tick 0 means there was none
+	version      int    // the version that the source returned; 0 means none
 	forced       bool
-	abandoned    bool // the cache told that it failed before the source returned
+	abandoned    bool // the cache reported its failure before the source returned
 	owed         bool // Invalidate had asked for a forced one
-	mayBeOwed    bool // or perhaps had, or another stage had moved
-	many         bool // forced, if one of them is
+	mayBeOwed    bool // owed is uncertain, or another stage had moved
+	many         bool // a FetchMany, which is forced if one of its fetches is
 	isOwn        bool // the user's own Refresh or Invalidate asked for it
-	mayBeOwn     bool // or perhaps did
-	mayFollow    bool // it may be made because another stage has moved
+	mayBeOwn     bool // isOwn is uncertain
+	mayFollow    bool // the reason may be that another stage has moved
 
-	told    moment // when the cache had told of it; tick 0: not yet
-	failed  bool   // so it told
-	err     error  // with this
+	told    moment // when the cache reported its end; tick 0 means not yet
+	failed  bool   // the cache reported a failure
+	err     error  // the error that the cache reported
 	retryIn time.Duration
 }
 
 func (f *fetch) endedBefore(m moment) bool { return f.ended.tick > 0 && f.ended.tick < m.tick }
 func (f *fetch) toldBefore(m moment) bool  { return f.told.tick > 0 && f.told.tick < m.tick }
 
-// failedBefore reports whether it ended without a value before m.
+// failedBefore reports whether f ended without a value before m.
 func (f *fetch) failedBefore(m moment) bool { return f.endedBefore(m) && (f.failed || f.version == 0) }
 
-// brought reports whether the cache has told that it brought a value before m.
+// brought reports whether the cache reported before m that f brought a value.
 func (f *fetch) brought(m moment) bool { return f.toldBefore(m) && !f.failed }
 
-// requested is when the last request for it began, but before all that came after the first.
+// requested returns the moment at which the last request for f began. It keeps the first
+// request's tick.
 func (f *fetch) requested() moment {
 	if f.again.tick == 0 {
 		return f.began
@@ -60,8 +62,9 @@ func (f *fetch) requested() moment {
 	return moment{f.began.tick, f.again.clocks}
 }
 
-// arrived is when what f brought counts as new: when it ended, but no more than a
-// FetchTimeout after its request began, since the clocks may have been set meanwhile.
+// arrived returns the moment from which the value of f counts as new. That is the end of f,
+// but at most a FetchTimeout after its request began, since the clocks may have been set
+// meanwhile.
 func (r *run) arrived(f *fetch) moment {
 	m := f.ended
 	for i, began := range f.requested().clocks {
@@ -70,25 +73,25 @@ func (r *run) arrived(f *fetch) moment {
 	return m
 }
 
-// A known secret is what the model knows of one. Guarded by run.mu.
+// A known is the model's knowledge about one secret. It is guarded by run.mu.
 type known struct {
 	fetches     []*fetch // in the order in which they began
 	invalidated []invalidated
 	evicted     []moment
 	last        invalidated
 	owed        bool // the next fetch has to be a forced one
-	mayBeOwed   bool // that is not known, as a fetch began during the Invalidate, or another stage has moved
-	mayFollow   bool // another stage has moved since the last fetch began that succeeded
-	movedTick   int  // when it moved last
-	failures    int  // since the last success, as the cache told
+	mayBeOwed   bool // owed is uncertain, since a fetch began during the Invalidate or another stage has moved
+	mayFollow   bool // another stage has moved since the last successful fetch began
+	movedTick   int  // the tick of its last move
+	failures    int  // since the last success, as the cache reported
 	firstFailed moment
 }
 
 // invalidated is one call of Invalidate.
 type invalidated struct {
 	began, ended moment
-	isMove       bool // of another stage, in place of a call
-	isUnsure     bool // the cache need not have followed it
+	isMove       bool // the cause is a move of another stage, not a call
+	isUnsure     bool // the cache may not have followed it
 }
 
 func (r *run) moment() moment {
@@ -105,15 +108,15 @@ func (r *run) knownOf(id string) *known {
 	return k
 }
 
-// cameBack reports whether the value of f may have been evicted before m and have come back
-// from the sealed file, as one that counts as past its TTL.
+// cameBack reports whether the value of f may have been evicted before m and may have come
+// back from the sealed file. It then counts as past its TTL.
 func (r *run) cameBack(k *known, f *fetch, m moment) bool {
 	return r.saved != nil && slices.ContainsFunc(k.evicted, func(e moment) bool {
 		return f.toldBefore(e) && e.tick < m.tick
 	})
 }
 
-// begins notes a fetch that begins, and checks that it may.
+// begins records a fetch that begins, and checks that it may begin.
 func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	r.trace("service", "fetch %s", id)
 	r.mu.Lock()
@@ -132,7 +135,7 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 		}
 		k.owed = false
 	}
-	// What is kept may be refreshed in the background.
+	// A value that is kept may be refreshed in the background.
 	kept := k.lastGood() != nil
 	by := callOf(ctx)
 	r.checked(itsValues)
@@ -153,7 +156,7 @@ func isRefusal(err error) bool {
 	return slices.ContainsFunc([]error{secret.ErrNotFound, secret.ErrDeleted, secret.ErrAccessDenied, secret.ErrDecryption, secret.ErrInvalidRequest}, func(kind error) bool { return errors.Is(err, kind) })
 }
 
-// judgePace checks that a fetch comes neither too soon after another nor beside one.
+// judgePace checks that a fetch begins neither during another one nor too soon after it.
 func (r *run) judgePace(id string, k *known, f *fetch) {
 	r.checked(withBackoff)
 	for _, before := range slices.Backward(k.fetches) {
@@ -168,7 +171,7 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 		}
 	}
 	failed := k.lastFailure()
-	isStill := failed != nil && failed.forced // until one succeeds, whatever began it
+	isStill := failed != nil && failed.forced // holds for each fetch until one succeeds
 	if !f.forced || f.many || (isStill || f.mayFollow) && !f.isOwn || r.cfg.MaxSize != 0 {
 		return
 	}
@@ -178,15 +181,16 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 		if !before.forced || before.many {
 			continue
 		}
-		// From one moment to the next: a clock may have been set back, and forward later.
+		// The interval is added up from moment to moment, since a clock may have been set
+		// back and later forward.
 		if before.endedBefore(next) {
 			since += before.ended.to(next)
 			next = before.ended
 		}
 		since += before.began.to(next)
 		next = before.began
-		isOther := (f.owed || k.mayBeOwed || r.inInvalidate > 0) && !before.owed // for Invalidate, and that for Refresh
-		// After a failure only its back-off keeps the fetch for Invalidate apart.
+		isOther := (f.owed || k.mayBeOwed || r.inInvalidate > 0) && !before.owed // this one is for Invalidate, the earlier one for Refresh
+		// After a failure, only its back-off delays the fetch for Invalidate.
 		isOther = isOther || f.owed && failed != nil && failed.began.tick > before.began.tick
 		if before.brought(f.began) && since < r.minRefresh() && !isOther {
 			r.violated(apart, fmt.Sprintf("those of %s are %v", id, since))
@@ -194,7 +198,7 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 	}
 }
 
-// ends notes that a fetch has ended at the source.
+// ends records that a fetch has ended at the source.
 func (r *run) ends(f *fetch, version int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -203,15 +207,15 @@ func (r *run) ends(f *fetch, version int) {
 	}
 }
 
-// goesOn notes that another request begins for f.
+// goesOn records that another request begins for f.
 func (r *run) goesOn(f *fetch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	f.again = r.moment()
 }
 
-// tells notes what the cache tells of the last fetch that it did not tell of yet: how it
-// failed, or nil.
+// tells records the cache's report about its last fetch that was not reported yet. err is
+// nil if the fetch succeeded.
 func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 	failed := err != nil
 	k := r.knownOf(id)
@@ -222,7 +226,7 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 		if f.told.tick > 0 || f.ended.tick == 0 && !isAbandoned {
 			continue
 		}
-		if isAbandoned { // its source goes on though its context is done
+		if isAbandoned { // the source goes on although the context is done
 			f.ended, f.abandoned = now, true
 		}
 		told = f
@@ -248,14 +252,14 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 	return k
 }
 
-// invalidate notes a call of Invalidate that has returned.
+// invalidate records a call of Invalidate that has returned.
 func (r *run) invalidate(id string, began moment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := r.knownOf(id)
 	in := invalidated{began: began, ended: r.moment()}
 	k.last = in
-	since := false // a fetch has begun since
+	since := false // whether a fetch has begun since the call
 	for _, f := range slices.Backward(k.fetches) {
 		since = since || f.began.tick > began.tick
 	}
@@ -266,7 +270,8 @@ func (r *run) invalidate(id string, began moment) {
 
 func (invalidated) isAny() bool { return true }
 
-// invalid reports whether what f brought has been invalidated before m, by what counts.
+// invalid reports whether the value of f was invalidated before m. Only invalidations for
+// which counts returns true are considered.
 func (k *known) invalid(f *fetch, m moment, counts func(invalidated) bool) bool {
 	return slices.ContainsFunc(k.invalidated, func(in invalidated) bool {
 		return counts(in) && in.began.tick > f.began.tick && in.ended.tick < m.tick

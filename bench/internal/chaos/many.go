@@ -11,13 +11,13 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// fetchingMany is a watched that has a FetchMany.
+// fetchingMany is a watched with the method FetchMany.
 type fetchingMany struct{ *watched }
 
 type answerFunc = func(secret.Ref, secret.Value, error)
 
-// FetchMany makes requests, each for some of refs. If a request is refused, or leaves a Ref
-// out, another request gets that Ref, or none does.
+// FetchMany makes requests, each for some of refs. If a request is refused or leaves a Ref
+// out, that Ref may be in another request, or in none.
 func (m fetchingMany) FetchMany(ctx context.Context, refs []secret.Ref, answer answerFunc) {
 	r := m.r
 	draw := r.stream("many of " + refs[0].ID)
@@ -61,7 +61,7 @@ func (m fetchingMany) FetchMany(ctx context.Context, refs []secret.Ref, answer a
 	}
 }
 
-// request is one of FetchMany. It leaves some to alone.
+// request makes one request of FetchMany. It leaves some Refs to the function alone.
 func (m fetchingMany) request(ctx context.Context, refs []secret.Ref, answer answerFunc, alone func(secret.Ref, *fetch)) error {
 	r := m.r
 	defer r.arrives(ctx)()

@@ -10,14 +10,14 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-// refreshKey is what the context of a Refresh has.
+// refreshKey is the key that marks the context of a Refresh.
 type refreshKey struct{}
 
-// isOfRefresh reports whether a fetch was begun by a Refresh of the user's own.
+// isOfRefresh reports whether the user's own Refresh began a fetch.
 func isOfRefresh(ctx context.Context) bool { return ctx.Value(refreshKey{}) != nil }
 
-// ownDelay is the least time between fetches that the user asks for, after n of them were
-// refused in a row.
+// ownDelay returns the least time between fetches that the user asks for, after n of them
+// were refused in a row.
 func ownDelay(n int) time.Duration {
 	if n == 0 {
 		return 0
@@ -25,8 +25,8 @@ func ownDelay(n int) time.Duration {
 	return min(time.Second<<min(n-1, 10), 30*time.Second)
 }
 
-// own returns how many of the fetches since the last success, of which all that are given were
-// told of, are what is says, and the last one that is.
+// own counts the fetches since the last success for which is returns true and whose end the
+// cache has reported. It also returns the last one.
 func (k *known) own(is func(*fetch) bool) (n int, last *fetch) {
 	for _, f := range slices.Backward(k.fetches) {
 		if f.told.tick > 0 && !f.failed {
@@ -41,7 +41,7 @@ func (k *known) own(is func(*fetch) bool) (n int, last *fetch) {
 	return n, last
 }
 
-// lastFailure returns the last fetch that the cache has told of, if it failed.
+// lastFailure returns the last fetch that the cache has reported, if it failed.
 func (k *known) lastFailure() *fetch {
 	for _, f := range slices.Backward(k.fetches) {
 		switch {
@@ -55,19 +55,19 @@ func (k *known) lastFailure() *fetch {
 	return nil
 }
 
-// mayPass reports whether f may begin within the back-off of a refusal: the user asked for it,
-// and the delay of what the user asked for is over.
+// mayPass reports whether f may begin within the back-off of a refusal. It may if the user
+// asked for it and the delay of the user's own fetches is over.
 func (k *known) mayPass(f *fetch) bool {
 	before := k.lastFailure()
 	if !f.forced || !f.mayBeOwn && !f.many || before == nil || !isRefusal(before.err) {
 		return false
 	}
-	n, last := k.own(func(f *fetch) bool { return f.isOwn && !f.many }) // of a FetchMany, another may be the forced one
+	n, last := k.own(func(f *fetch) bool { return f.isOwn && !f.many }) // in a FetchMany, another fetch may be the forced one
 	return last == nil || last.began.to(f.began) >= ownDelay(n)
 }
 
-// judgeRefresh checks that a Refresh which begins no fetch is held back by the delay of what
-// the user asked for, and not by that of others.
+// judgeRefresh checks a Refresh that begins no fetch. Only the delay of the user's own
+// fetches may hold it back.
 func (r *run) judgeRefresh(d *reading, jumped time.Duration, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -77,7 +77,7 @@ func (r *run) judgeRefresh(d *reading, jumped time.Duration, err error) {
 		return
 	}
 	if k.fetches[len(k.fetches)-1] != refused || refused.told.tick > d.began.tick {
-		return // there is another one
+		return // there was another fetch
 	}
 	r.checked(ownBackoff)
 	n, last := k.own(func(f *fetch) bool { return f.mayBeOwn })
@@ -86,7 +86,7 @@ func (r *run) judgeRefresh(d *reading, jumped time.Duration, err error) {
 	}
 }
 
-// lastGood returns the last fetch that brought a value, as the cache has told, or nil.
+// lastGood returns the last fetch that brought a value, as the cache reported, or nil.
 func (k *known) lastGood() *fetch {
 	for _, f := range slices.Backward(k.fetches) {
 		if f.told.tick > 0 && !f.failed {
@@ -96,7 +96,7 @@ func (k *known) lastGood() *fetch {
 	return nil
 }
 
-// keyOf is the name under which the model knows a Ref.
+// keyOf returns the model's key for a Ref.
 func keyOf(id, stage string) string {
 	if stage == "" || stage == cache.DefaultStage {
 		return id

@@ -9,15 +9,15 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/table"
 )
 
-// A Report sums up sequences.
+// A Report sums up the results of sequences.
 type Report struct {
 	Sequences int
-	Faults    map[string]int // injected, by kind
-	Checks    map[string]int // by promise
+	Faults    map[string]int // the number of injected faults, by kind
+	Checks    map[string]int // the number of checks, by promise
 	Survived  map[string]int // faults in the sequences in which a promise was checked, by promise
 
-	// Of the first sequence in which a promise was broken.
-	Failed     int // its number; -1: none
+	// These fields are about the first sequence in which a promise was broken.
+	Failed     int // its number; -1 means there is none
 	Violations []string
 	Trace      []string
 }
@@ -27,8 +27,8 @@ func NewReport() *Report {
 	return &Report{Faults: map[string]int{}, Checks: map[string]int{}, Survived: map[string]int{}, Failed: -1}
 }
 
-// Run plays n sequences of a seed, from the one numbered from on, until one breaks a
-// promise.
+// Run plays n sequences of a seed, beginning with the number from. It stops when one breaks
+// a promise.
 func Run(t *testing.T, seed uint64, from, n int, mutated Mutation) *Report {
 	rep := NewReport()
 	for i := from; i < from+n && rep.Failed < 0; i++ {
@@ -54,7 +54,7 @@ func (rep *Report) add(i int, res *Result) {
 	}
 }
 
-// Join adds what another Report has.
+// Join adds the numbers of another Report.
 func (rep *Report) Join(other *Report) {
 	rep.Sequences += other.Sequences
 	for _, maps := range [][2]map[string]int{{rep.Faults, other.Faults}, {rep.Checks, other.Checks}, {rep.Survived, other.Survived}} {
@@ -67,7 +67,7 @@ func (rep *Report) Join(other *Report) {
 	}
 }
 
-// String returns what was injected and checked, as tables.
+// String returns tables of the faults and the checks.
 func (rep *Report) String() string {
 	injected := &table.Table{Head: []string{"fault", "injected"}}
 	sum := 0
@@ -83,7 +83,7 @@ func (rep *Report) String() string {
 	return injected.String() + "\n" + promises.String()
 }
 
-// Failure tells of the sequence that broke a promise.
+// Failure describes the sequence that broke a promise, and how to replay it.
 func (rep *Report) Failure(seed uint64) string {
 	const before, after = 40, 5
 	trace := rep.Trace

@@ -15,13 +15,13 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// saved is the sealed snapshot of a sequence.
+// saved is the sealed file of a sequence.
 type saved struct {
 	path   string
 	sealer cipher.AEAD
 }
 
-// save lets the cache have a sealed snapshot.
+// save gives the cache a sealed file.
 func (r *run) save() {
 	block, err := aes.NewCipher([]byte(strings.Repeat("k", 32)))
 	if err != nil {
@@ -35,7 +35,8 @@ func (r *run) save() {
 	r.cfg = r.cfg.WithSealedFile(r.saved.path, sealer)
 }
 
-// reopen checks what a process finds in the snapshot that starts in an outage.
+// reopen checks the values that a process finds in the sealed file when it starts in an
+// outage.
 func (r *run) reopen() {
 	if r.saved == nil {
 		return
@@ -50,7 +51,7 @@ func (r *run) reopen() {
 	down := secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
 		return secret.Value{}, secret.ErrUnavailable
 	})
-	var told error // to StaleIfError
+	var told error // the error that StaleIfError got
 	cfg := cache.Config{Backoff: r.cfg.Backoff, StaleIfError: func(err error, _ time.Duration) bool {
 		told = err
 		return true
@@ -69,8 +70,8 @@ func (r *run) reopen() {
 	time.Sleep(time.Second)
 }
 
-// judgeSaved checks the value that a start in an outage got, and the error that
-// StaleIfError got.
+// judgeSaved checks the value after a start in an outage, and the error that StaleIfError
+// got.
 func (r *run) judgeSaved(id string, v secret.Value, err, told error) {
 	r.check(sealedRight)
 	last := r.lastTold(id)
@@ -79,35 +80,35 @@ func (r *run) judgeSaved(id string, v secret.Value, err, told error) {
 	}
 	switch has := err == nil || r.mutated == Resurrect; {
 	case has && last.gone:
-		r.violate(sealedRight, id+" is there, though the source said last that it is gone")
+		r.violate(sealedRight, id+" is in the file, although the source reported last that it is gone")
 	case !has && last.version != 0:
 		r.violate(sealedRight, fmt.Sprintf("%s is lost: %v", id, class(err)))
 	case !has:
 	case v.Payload.Reveal() != payloadOf(id, numberOf(v)) || last.version != 0 && numberOf(v) != last.version:
 		r.violate(sealedRight, fmt.Sprintf("%s is version %d, want %d", id, numberOf(v), last.version))
 	case last.refused != nil && (!errors.Is(told, last.refused) || !errors.Is(told, secret.ErrUnavailable)):
-		r.violate(sealedRight, fmt.Sprintf("of %s, which was refused last, StaleIfError is told: %v", id, class(told)))
+		r.violate(sealedRight, fmt.Sprintf("%s was refused last, and StaleIfError got: %v", id, class(told)))
 	case last.version != 0 && last.refused == nil && errors.Is(told, secret.ErrAccessDenied):
-		r.violate(sealedRight, fmt.Sprintf("of %s, which was not refused, StaleIfError is told: %v", id, class(told)))
+		r.violate(sealedRight, fmt.Sprintf("%s was not refused, and StaleIfError got: %v", id, class(told)))
 	}
 }
 
-// An ending is the last that the cache's events said of a secret before it was closed.
+// An ending is the state of a secret by the cache's events, before the cache was closed.
 type ending struct {
-	version int   // that the file must have; 0: perhaps none
-	gone    bool  // it must have none
-	refused error // the source refused the secret since
+	version int   // the version that the file must have; 0 means it may have none
+	gone    bool  // the file must have no version
+	refused error // the source's refusal since then
 }
 
-// lastTold returns the ending of a secret. The file need not have a version that may have
-// been evicted before it was written, or kept back by a Hook.
+// lastTold returns the ending of a secret. The file may lack a version that was evicted
+// before it was written, or that a Hook kept back.
 func (r *run) lastTold(id string) (last ending) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, f := range r.knownOf(id).fetches {
 		switch {
 		case f.ended.tick > 0 && !f.toldBefore(r.closing):
-			return ending{} // the file may have it
+			return ending{} // the file may have the value or not
 		case f.brought(r.closing):
 			last = ending{version: f.version}
 		case f.toldBefore(r.closing):
@@ -120,14 +121,14 @@ func (r *run) lastTold(id string) (last ending) {
 	return last
 }
 
-// learn notes how a fetch failed.
+// learn records the error of a fetch.
 func (e *ending) learn(err error) {
 	if errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrTimeout) || errors.Is(err, secret.ErrThrottled) {
 		return
 	}
 	for _, refusal := range []error{secret.ErrAccessDenied, secret.ErrDecryption, secret.ErrInvalidRequest} {
 		if errors.Is(err, refusal) {
-			e.refused = refusal // what is gone stays so until it is fetched again
+			e.refused = refusal // a secret that is gone stays gone until it is fetched again
 			return
 		}
 	}

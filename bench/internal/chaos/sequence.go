@@ -1,6 +1,6 @@
-// Package chaos plays random sequences of faults against the library and holds what it
-// returns against a model of what it may return. Each sequence runs in a bubble of
-// testing/synctest and is drawn from its seed, so that one that fails can be replayed.
+// Package chaos tests the library with random sequences of faults, and compares its results
+// with a model of what it may return. Each sequence runs in a bubble of testing/synctest.
+// All its draws come from a seed, so a sequence that fails can be replayed.
 package chaos
 
 import (
@@ -25,15 +25,15 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A Result is what came of a sequence.
+// A Result is the result of a sequence.
 type Result struct {
 	Violations []string
 	Trace      func() []string
-	Faults     map[string]int // injected, by kind
-	Checks     map[string]int // by promise
+	Faults     map[string]int // the number of injected faults, by kind
+	Checks     map[string]int // the number of checks, by promise
 }
 
-// The promises that are checked.
+// These are the promises that are checked.
 const (
 	rightValue   = "no wrong or torn value"
 	neverOlder   = "never an older version after a newer one"
@@ -42,14 +42,14 @@ const (
 	withBackoff  = "one fetch at a time, and none within the back-off"
 	delays       = "delays are those of the policy"
 	freshOrTried = "past its TTL, replaced or invalidated only after a try to refresh it"
-	isGiven      = "a reader that may have the last good value is given it, in time to use it"
+	isGiven      = "a reader that may have the last good value gets it, in time to use it"
 	forcedAfter  = "after Invalidate the next fetch is a forced one"
 	apart        = "fetches that Refresh forces are MinRefreshInterval apart, and those for Invalidate"
-	noEnd        = "a caller's end ends no fetch"
+	noEnd        = "a fetch does not end with its caller"
 	noneBegun    = "a Preload whose context is done begins no fetch"
-	sealedRight  = "a sealed snapshot holds the values that there were, and knows what was refused"
+	sealedRight  = "the sealed file holds the last values, and the refusals"
 	noLeak       = "no secret in an error, event or printed form"
-	closedIsOver = "after Close all is over"
+	closedIsOver = "nothing goes on after Close"
 	bounded      = "no more than MaxSize are kept"
 	staleLimited = "past its TTL no value that StaleIfError refuses"
 	itsValues    = "a fetch has the values of its caller"
@@ -60,52 +60,52 @@ const (
 	ownBackoff   = "a Refresh of what is refused is held back by the delay of its own kind alone"
 )
 
-// Promises are those that are checked.
+// Promises are all promises that are checked.
 var Promises = []string{
 	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, isGiven, forcedAfter, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
 	bounded, staleLimited, itsValues, triesAgain, fewRequests, neverEarlier, moveTogether, ownBackoff,
 }
 
-// A Mutation breaks the system on purpose, to see that the model notices.
+// A Mutation breaks the system on purpose, to test that the model notices.
 type Mutation string
 
-// What a Mutation breaks.
+// These are the mutations.
 const (
 	Tear       Mutation = "a source mixes two values"
 	Older      Mutation = "a handle returns an older version"
-	Hammer     Mutation = "the source is asked within the back-off"
+	Hammer     Mutation = "a fetch begins within the back-off"
 	Leak       Mutation = "an error quotes the secret"
 	Outlast    Mutation = "a Get outlasts its context"
 	Wait       Mutation = "a warm Get waits"
 	Rush       Mutation = "a delay is another than the policy's"
 	Forget     Mutation = "a replaced value is returned"
-	Lose       Mutation = "a good value is lost, or not given to a reader before its deadline"
+	Lose       Mutation = "a good value is lost, or a reader does not get it before its deadline"
 	Dawdle     Mutation = "a reader waits for a refresh for most of its time"
 	Unforced   Mutation = "the fetch after Invalidate is not forced"
 	CutShort   Mutation = "a fetch ends with its caller"
 	Undead     Mutation = "a Preload whose context is done begins a fetch"
 	Hoard      Mutation = "more than MaxSize are kept"
-	Careless   Mutation = "StaleIfError is not asked"
-	Blank      Mutation = "a fetch has not the values of its caller"
+	Careless   Mutation = "StaleIfError is not called"
+	Blank      Mutation = "a fetch lacks the values of its caller's context"
 	GiveUp     Mutation = "Do gives up at once"
-	Resurrect  Mutation = "a sealed snapshot has what was deleted"
-	Unmarked   Mutation = "a sealed snapshot does not know what was refused"
+	Resurrect  Mutation = "the sealed file has a deleted secret"
+	Unmarked   Mutation = "the sealed file lacks a refusal"
 	Throng     Mutation = "more requests than there are places for"
 	Earlier    Mutation = "a handle returns a value that was fetched before the last one"
-	Stray      Mutation = "a stage stays where it is when another one moves"
+	Stray      Mutation = "a stage is not fetched again after another one has moved"
 	HoldBack   Mutation = "a Refresh is held back by the delays of others"
 	NoMutation Mutation = ""
 )
 
-// Mutations are all of them.
+// Mutations are all mutations.
 var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Dawdle, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp, Resurrect, Unmarked, Throng, Earlier, Stray, HoldBack}
 
-// run is one sequence that is being played.
+// run is a sequence that is being played.
 type run struct {
 	t       *testing.T
 	mutated Mutation
-	rng     *rand.Rand // the driver's own, before the actors start
-	key     [2]uint64  // of all streams
+	rng     *rand.Rand // the driver's draws before the actors start
+	key     [2]uint64  // the key of all streams
 	sim     *world.Simulation
 	svc     *service
 	c       *cache.Cache
@@ -115,26 +115,26 @@ type run struct {
 	handles []*handle
 	rough   int // how many fetches of 16 have a fault
 
-	saved      *saved        // nil: there is no sealed snapshot
-	staleLimit time.Duration // of StaleIfError; 0: there is none
+	saved      *saved        // nil if there is no sealed file
+	staleLimit time.Duration // the limit of StaleIfError; 0 means there is none
 	hasCrowds  bool          // actors read many secrets at a time
 	hasStages  bool          // there are handles of AWSPREVIOUS
 
-	mu           sync.Mutex // guards what follows
+	mu           sync.Mutex // guards the fields below
 	res          *Result
 	lines        []line
-	tick         int // of the last moment
+	tick         int // the tick of the last moment
 	known        map[string]*known
-	printed      map[error]bool // to see what it shows
-	calls        int            // of the handles
-	dead         map[int]bool   // those calls that must begin no fetch
-	inInvalidate int            // calls of Invalidate that have not returned
-	requests     int            // under way at the source
-	full         moment         // when all places were taken, last
-	ignoresMoves bool           // while a judgement is made without them
-	jumped       time.Duration  // when a clock was last set
-	noticed      time.Duration  // jumped at the last CheckNow
-	noticedAt    time.Duration  // when that was
+	printed      map[error]bool // the errors that were searched for secrets
+	calls        int            // the number of calls of handles
+	dead         map[int]bool   // the calls that must begin no fetch
+	inInvalidate int            // the calls of Invalidate under way
+	requests     int            // the requests under way at the source
+	full         moment         // the last moment at which all places were taken
+	ignoresMoves bool           // set while a judgement ignores moves of stages
+	jumped       time.Duration  // when a clock was set last
+	noticed      time.Duration  // the value of jumped at the last CheckNow
+	noticedAt    time.Duration  // when the last CheckNow was
 	closed       bool
 	closing      moment // when Close was called
 }
@@ -147,7 +147,7 @@ func Play(t *testing.T, seed uint64, i int, mutated Mutation) (res *Result) {
 		res: res, known: map[string]*known{}, dead: map[int]bool{}, printed: map[error]bool{},
 	}
 	defer func() {
-		if v := recover(); v != nil { // the bubble's, when goroutines are left
+		if v := recover(); v != nil { // the bubble panics when goroutines are left
 			r.violate(closedIsOver, fmt.Sprintf("panic: %v", v))
 		}
 		res.Trace = r.sorted
@@ -161,8 +161,8 @@ func Play(t *testing.T, seed uint64, i int, mutated Mutation) (res *Result) {
 
 func (r *run) play() {
 	r.start = time.Now()
-	// Drawn from the time, so that who draws first of two who draw at the same time
-	// changes nothing.
+	// The draws depend on the time. So the order of two draws at the same time does not
+	// matter.
 	r.sim = &world.Simulation{Chance: func() uint64 {
 		return rand.NewPCG(r.key[0]^r.key[1]<<32, uint64(time.Since(r.start))).Uint64()
 	}}
@@ -232,15 +232,15 @@ func (r *run) configure() {
 		r.cfg.Hook != nil, r.cfg.StaleIfError != nil)
 }
 
-// stream returns draws that belong to a name and the time, so that who draws first of two
-// who draw at the same time changes nothing.
+// stream returns draws that depend on a name and the time. So the order of two draws at the
+// same time does not matter.
 func (r *run) stream(name string) *rand.Rand {
 	h := fnv.New64a()
 	fmt.Fprint(h, r.key, name)
 	return rand.New(rand.NewPCG(h.Sum64(), uint64(time.Since(r.start))))
 }
 
-// hits is true once in n times, for what is of this name.
+// hits returns true once in n times, by the draws of this name.
 func (r *run) hits(name string, n int) bool { return r.stream(name).IntN(n) == 0 }
 
 func (r *run) fault(kind string) {
@@ -261,10 +261,10 @@ func (r *run) violate(promise, what string) {
 	r.violated(promise, what)
 }
 
-// broken begins the lines of the trace that tell of a broken promise.
+// broken begins each line of the trace about a broken promise.
 const broken = "BROKEN: "
 
-// checked and violated are check and violate for who holds r.mu.
+// checked and violated are check and violate for callers that hold r.mu.
 func (r *run) checked(promise string) { r.res.Checks[promise]++ }
 
 func (r *run) violated(promise, what string) {
@@ -278,8 +278,7 @@ func (r *run) trace(who, format string, args ...any) {
 	r.lines = append(r.lines, line{time.Since(r.start), who, format, args})
 }
 
-// A line is one of the trace. Who comes first of two at the same time is chance, and says
-// nothing.
+// A line is a line of the trace. The order of two lines with the same time is random.
 type line struct {
 	at          time.Duration
 	who, format string
@@ -288,7 +287,7 @@ type line struct {
 
 func (l line) what() string { return fmt.Sprintf(l.format, l.args...) }
 
-// isOne reports whether who is a single goroutine, whose lines have an order.
+// isOne reports whether this actor is a single goroutine, so that its lines have an order.
 func isOne(who string) bool { return who != "service" && who != "observer" }
 
 func (r *run) sorted() (trace []string) {
@@ -304,16 +303,16 @@ func (r *run) sorted() (trace []string) {
 	return trace
 }
 
-// clocks reads the wall clock and the monotonic one of the simulation.
+// clocks returns the simulation's wall clock and monotonic clock.
 func (r *run) clocks() [2]int64 {
 	wall, mono := world.Clocks(r.start)
 	return [2]int64{wall, mono}
 }
 
-// silent checks that nothing of a secret is in what is printed.
+// silent checks that no printed form of v holds a part of a secret.
 func (r *run) silent(v any) {
 	r.check(noLeak)
-	if err, ok := v.(error); ok && reflect.TypeOf(err).Kind() == reflect.Pointer { // many readers get the same
+	if err, ok := v.(error); ok && reflect.TypeOf(err).Kind() == reflect.Pointer { // many readers get the same error
 		r.mu.Lock()
 		seen := r.printed[err]
 		r.printed[err] = true
@@ -339,7 +338,8 @@ func (r *run) silent(v any) {
 	}
 }
 
-// close closes the cache, which must not take longer than what hangs past its context.
+// close closes the cache. That must not take longer than a call that hangs past its
+// context.
 func (r *run) close() {
 	r.mu.Lock()
 	if !r.closed {

@@ -13,10 +13,10 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// mark is in every secret, and must be in no error, event or printed form.
+// mark is a part of every secret. No error, event or printed form may hold it.
 const mark = "Zq7!Xw9@Kv3#Jp5"
 
-// creds is what the secrets hold. Whatever is torn or mixed has a wrong Sum.
+// creds is the content of the secrets. A value that is torn or mixed has a wrong Sum.
 type creds struct {
 	ID       string `json:"id"`
 	N        int    `json:"n"`
@@ -32,7 +32,7 @@ func credsOf(id string, n int) creds {
 
 func versionID(n int) string { return fmt.Sprintf("version-%032d", n) }
 
-// isBroken reports whether version n of a secret is one that does not decode.
+// isBroken reports whether version n of a secret does not decode.
 func isBroken(n int) bool { return n%6 == 5 }
 
 func payloadOf(id string, n int) string {
@@ -47,10 +47,11 @@ func payloadOf(id string, n int) string {
 	}
 }
 
-// A history is which version of a secret bore AWSCURRENT, one entry a move of the label.
+// A history lists the versions of a secret that had AWSCURRENT. It has an entry for each
+// move of the label.
 type history []int
 
-// first and last return in which of the moves a version got the label.
+// first and last return the first and the last move that gave a version the label.
 func (h history) first(n int) int {
 	for i, v := range h {
 		if v == n {
@@ -69,9 +70,9 @@ func (h history) last(n int) int {
 	return -1
 }
 
-// A service is the secrets as Secrets Manager has them.
+// A service holds the secrets, as Secrets Manager does.
 type service struct {
-	mu        sync.Mutex // guards what follows
+	mu        sync.Mutex // guards the fields below
 	histories map[string]history
 	newest    map[string]int
 	deleted   map[string]bool
@@ -91,7 +92,7 @@ func (s *service) history(id string) history {
 	return s.histories[id]
 }
 
-// move moves the label: to a new version, or back to the one before.
+// move moves the label to a new version, or back to the previous one.
 func (s *service) move(id string, back bool) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,7 +113,7 @@ func (s *service) toggle(id string) {
 	s.deleted[id] = !s.deleted[id]
 }
 
-// Fetch is the service in memory. Its strings are parts of a larger one.
+// Fetch answers from memory. Its strings are parts of a larger string.
 func (s *service) Fetch(_ context.Context, ref secret.Ref) (secret.Value, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +138,7 @@ func (s *service) Fetch(_ context.Context, ref secret.Ref) (secret.Value, error)
 	}, nil
 }
 
-// A fault is what goes wrong with a fetch.
+// A fault is a failure or a delay of a fetch.
 type fault int
 
 const (
@@ -151,7 +152,7 @@ const (
 	notFound
 	unsorted
 	hang
-	hangsOn // for somewhat longer than the context lives
+	hangsOn // hangs somewhat longer than its context lives
 	panics
 	exits
 	faults
@@ -167,7 +168,7 @@ var errs = map[fault]error{
 	undecryptable: secret.ErrDecryption, notFound: secret.ErrNotFound, unsorted: errors.New("strange"),
 }
 
-// do has the fault happen to a fetch: an error, or a wait.
+// do makes the fault happen to a fetch. It returns an error, or waits.
 func (f fault) do(ctx context.Context, wait time.Duration) error {
 	switch f {
 	case slow:

@@ -8,7 +8,7 @@ import (
 	"github.com/typedsecret/typedsecret/hook"
 )
 
-// previous is the other stage whose handles some sequences have.
+// previous is the second stage. Some sequences have handles of it.
 const previous = "AWSPREVIOUS"
 
 // makeStages makes handles of AWSPREVIOUS.
@@ -20,10 +20,11 @@ func (r *run) makeStages() {
 	}
 }
 
-// previous returns which versions bore AWSPREVIOUS: each that bore AWSCURRENT before another.
+// previous returns the versions that had AWSPREVIOUS: all that had AWSCURRENT, except the
+// last.
 func (h history) previous() history { return h[:max(0, len(h)-1)] }
 
-// historyOf returns which versions the secret of a handle was.
+// historyOf returns the history of a handle's secret and stage.
 func (r *run) historyOf(h *handle) history {
 	moves := r.svc.history(h.id)
 	if h.isPrevious {
@@ -32,9 +33,9 @@ func (r *run) historyOf(h *handle) history {
 	return moves
 }
 
-// moves notes that the cache has seen a stage move: so the other stage counts as invalidated
-// since the fetch ended that saw it. That is not sure of AWSCURRENT if the fetch was itself made
-// because that had moved, a moment before.
+// moves records that the cache has seen a stage move. The other stage counts as invalidated
+// since the end of the fetch that saw the move. For AWSCURRENT that is uncertain if that
+// fetch was itself made because AWSCURRENT had moved just before.
 func (r *run) moves(e hook.Rotated) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -55,17 +56,17 @@ func (r *run) moves(e hook.Rotated) {
 	k.mayBeOwed, k.mayFollow, k.movedTick = true, true, in.ended.tick
 }
 
-// movesAside calls f as if no stage had moved. Called with r.mu held.
+// movesAside calls f as if no stage had moved. The caller holds r.mu.
 func (r *run) movesAside(f func() bool) bool {
 	r.ignoresMoves = true
 	defer func() { r.ignoresMoves = false }()
 	return f()
 }
 
-// counts reports whether a value that was fetched before in is to be fetched again.
+// counts reports whether a value that was fetched before in has to be fetched again.
 func (r *run) counts(in invalidated) bool { return !in.isUnsure && !(in.isMove && r.ignoresMoves) }
 
-// stray returns the version that a stage had before the other one moved, for a mutation.
+// stray returns the version that a stage had before the other stage moved, for a mutation.
 func (k *known) stray(n int) int {
 	for _, in := range slices.Backward(k.invalidated) {
 		if !in.isMove || in.isUnsure {

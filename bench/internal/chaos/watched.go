@@ -18,7 +18,7 @@ import (
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
-// watched is a Source that checks when it is asked, and injects faults.
+// watched is a Source that checks each fetch, and injects faults.
 type watched struct {
 	r     *run
 	inner secret.Source
@@ -33,7 +33,7 @@ func (w *watched) Fetch(ctx context.Context, ref secret.Ref) (v secret.Value, er
 	return w.fetch(ctx, ref)
 }
 
-// lasts checks, at the end of a fetch, that nobody ended it.
+// lasts checks, at the end of a fetch, that its caller's end did not end it.
 func (r *run) lasts(ctx context.Context, began time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -67,7 +67,7 @@ func (w *watched) fetch(ctx context.Context, ref secret.Ref) (v secret.Value, er
 	return v, err
 }
 
-// numberOf returns the number of the version of a value; 0 if there is none.
+// numberOf returns the number of a value's version, or 0 if there is none.
 func numberOf(v secret.Value) (n int) {
 	fmt.Sscanf(v.VersionID, "version-%d", &n)
 	return n
@@ -76,7 +76,7 @@ func numberOf(v secret.Value) (n int) {
 // observe is the cache's Observer.
 func (r *run) observe(_ context.Context, e hook.Event) {
 	r.silent(e)
-	if _, isStale := e.(hook.ServedStale); !isStale { // of reads at one moment, chance says how many see the fetch begin
+	if _, isStale := e.(hook.ServedStale); !isStale { // it is random how many reads of one moment see the fetch begin
 		r.trace("observer", "%T", e)
 	}
 	switch e := e.(type) {
@@ -110,7 +110,7 @@ func (r *run) observe(_ context.Context, e hook.Event) {
 	}
 }
 
-// failed notes a failure, and checks that the delay after it is what the policy says.
+// failed records a failure, and checks that the delay after it is that of the policy.
 func (r *run) failed(e hook.FetchFailed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,11 +128,11 @@ func (r *run) failed(e hook.FetchFailed) {
 	}
 	r.checked(delays)
 	if e.Failures != k.failures || e.RetryIn > most || r.cfg.Backoff.Jitter == backoff.NoJitter && e.RetryIn != most {
-		r.violated(delays, fmt.Sprintf("failure %d of %s is told as failure %d, with a delay of %v of %v", k.failures, e.ID, e.Failures, e.RetryIn, most))
+		r.violated(delays, fmt.Sprintf("failure %d of %s is reported as failure %d, with a delay of %v of %v", k.failures, e.ID, e.Failures, e.RetryIn, most))
 	}
 }
 
-// longestDelay returns what the delays after a failure grow to.
+// longestDelay returns the longest delay after failures with this error.
 func longestDelay(err error) time.Duration {
 	for _, row := range []struct {
 		kind error
@@ -152,7 +152,7 @@ func longestDelay(err error) time.Duration {
 	return backoff.DefaultMax
 }
 
-// A scrambler is a Hook that turns all bits, and sometimes fails.
+// A scrambler is a Hook that inverts all bits, and sometimes fails.
 type scrambler struct{ r *run }
 
 func (s *scrambler) trouble(name string) error {
@@ -183,15 +183,15 @@ func (s *scrambler) Get(_ context.Context, item hook.Item, stored []byte) ([]byt
 	return turned(stored), s.trouble("get " + keyOf(item.ID, item.Stage))
 }
 
-// effects are faults of the service and of the way to it.
+// effects are faults of the service and of the connection to it.
 var effects = map[string]func() secrettest.Effect{
 	"SDK: throttling": secrettest.Throttling, "SDK: internal error": secrettest.InternalError, "SDK: access denied": secrettest.AccessDenied,
 	"SDK: connection dropped": secrettest.DropConnection, "SDK: body cut off": secrettest.TruncateBody, "SDK: body corrupt": secrettest.CorruptBody,
 	"SDK: wrong types": secrettest.WrongTypes, "SDK: hang": secrettest.Hang,
 }
 
-// sdk returns a Source over the real AWS SDK, whose service is that of secrettest. It
-// follows the model's service at each fetch.
+// sdk returns a Source over the real AWS SDK and secrettest. Each fetch first copies the
+// state of the model's service to secrettest.
 func (r *run) sdk() secret.Source {
 	server := secrettest.New(r.t)
 	client := secretsmanager.New(secretsmanager.Options{

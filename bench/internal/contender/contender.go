@@ -1,7 +1,7 @@
-// Package contender has typedsecret and its peers behind one interface, each set
-// up over the same source as its documentation recommends for this job, a file
-// each. Each does the user's whole job, from the ID or the handle to the typed
-// struct of five fields. What one can't do it says, by an error of type [Cannot].
+// Package contender has typedsecret and its peers behind one interface, with a file for
+// each. All use the same source, and each is set up as its documentation recommends for
+// this job. A contender does the user's whole job, from the ID or the handle to the typed
+// struct of five fields. If it can't do something, it returns an error of type [Cannot].
 package contender
 
 import (
@@ -15,26 +15,26 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 )
 
-// Ours is the name of the contender that all others are compared with.
+// Ours is the name of typedsecret, with which all others are compared.
 const Ours = "typedsecret"
 
-// A Contender is a way to have secrets at hand.
+// A Contender is a library, or a way, to read secrets.
 type Contender struct {
-	Name  string // as in the tables; no space, so that benchstat likes it
+	Name  string // as in the tables; benchstat requires that it has no space
 	Setup string // how it is set up, for the report
-	Floor bool   // less than the job: what nobody can be faster than
+	Floor bool   // does less than the job; it is a lower bound for all others
 	Open  func(ctx context.Context, cfg Config) (Store, error)
 }
 
-// Config is what a contender is set up with.
+// Config is the setup of a contender.
 type Config struct {
 	Source *source.Source
-	// SDK, if not nil, is the AWS client that takes the Source's place.
+	// SDK, if not nil, is an AWS client that is used in place of the Source.
 	SDK *secretsmanager.Client
-	// IDs are the secrets that the program knows beforehand.
+	// IDs are the secrets that the program knows at its start.
 	IDs     []string
 	MaxSize int
-	// TTL is the age at which a value is to be refreshed at the latest.
+	// TTL is the age at which a value has to be refreshed at the latest.
 	TTL time.Duration
 	// DescribeWorks is about the AWS caching client; see [source.ForAWS].
 	DescribeWorks bool
@@ -44,14 +44,14 @@ type Config struct {
 
 // A Store is a contender that is set up.
 type Store interface {
-	// Handle prepares what a program keeps of a secret that it knows.
+	// Handle makes a handle for a secret that the program knows.
 	Handle(ctx context.Context, id string) (Handle, error)
 	// Get gets a secret by its ID.
 	Get(ctx context.Context, id string) (source.Creds, error)
-	// Loop is Get for each of the IDs in turn, in a loop that is compiled for
-	// the contender. It returns the sum of what source.Use returned.
+	// Loop calls Get for each of the IDs in turn, in a loop that is compiled for the
+	// contender. It returns the sum of the results of source.Use.
 	Loop(ctx context.Context, ids []string) (int, error)
-	// Refresh brings in what the source has now, and returns when it has.
+	// Refresh fetches the secret, and returns when the new value is in use.
 	Refresh(ctx context.Context, id string) error
 	Close()
 }
@@ -59,7 +59,7 @@ type Store interface {
 // A Handle is one secret of a Store.
 type Handle interface {
 	Get(ctx context.Context) (source.Creds, error)
-	// Loop is Get n times, in a loop that is compiled for the contender.
+	// Loop calls Get n times, in a loop that is compiled for the contender.
 	Loop(ctx context.Context, n int) (int, error)
 }
 
@@ -69,7 +69,7 @@ type Cannot string
 // Error returns the reason.
 func (c Cannot) Error() string { return string(c) }
 
-// Reason returns why err says that a contender can't, if it does.
+// Reason returns the reason in err, if err says that a contender can't do a workload.
 func Reason(err error) (string, bool) {
 	var c Cannot
 	if errors.As(err, &c) {
@@ -99,7 +99,7 @@ func Named(names ...string) []Contender {
 	return found
 }
 
-// Names returns the names of all contenders, but for those left out.
+// Names returns the names of all contenders, without those in but.
 func Names(but ...string) []string {
 	var names []string
 	for _, c := range All() {
@@ -121,7 +121,7 @@ func (cfg Config) fetcher() source.Fetcher {
 	return cfg.Source
 }
 
-// load is the loader of the contenders that keep typed values.
+// load fetches and decodes a secret for the contenders that keep typed values.
 func (cfg Config) load(ctx context.Context, id string) (source.Creds, error) {
 	secret, err := cfg.fetcher().Fetch(ctx, id)
 	if err != nil {
@@ -153,7 +153,7 @@ func (cfg Config) ttl() time.Duration {
 	return cfg.TTL
 }
 
-// byID is a Handle of a Store that has none of its own.
+// byID is a Handle for a Store that has no handles of its own.
 type byID struct {
 	id   string
 	get  func(ctx context.Context, id string) (source.Creds, error)
@@ -162,7 +162,7 @@ type byID struct {
 
 func (h byID) Get(ctx context.Context) (source.Creds, error) { return h.get(ctx, h.id) }
 
-// loopChunk is how many reads a handle without a loop of its own makes at once.
+// loopChunk is the number of reads in one step of a handle without a loop of its own.
 const loopChunk = 1024
 
 func (h byID) Loop(ctx context.Context, n int) (int, error) {
@@ -182,8 +182,8 @@ func (h byID) Loop(ctx context.Context, n int) (int, error) {
 	return sum, nil
 }
 
-// RefreshAll is Refresh for each of the IDs, by the handles where these can; or for
-// all secrets at once where a Store can't do less.
+// RefreshAll calls Refresh for each of the IDs, by the handles if these have the method. A
+// Store that can only refresh all secrets at once is called once.
 func RefreshAll(ctx context.Context, s Store, ids []string, handles []Handle) error {
 	if all, ok := s.(interface{ refreshAll(context.Context) error }); ok {
 		return all.refreshAll(ctx)

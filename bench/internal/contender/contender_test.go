@@ -17,8 +17,8 @@ func TestPayloadIsWhatTheFiguresAreAbout(t *testing.T) {
 	}
 }
 
-// TestEveryContenderDoesTheWholeJob: from the handle and from the ID, alone and in
-// its loop, the five fields come, and after Refresh the new ones.
+// TestEveryContenderDoesTheWholeJob: a single Get and the loop, by handle and by ID, return
+// the five fields. After Refresh they return the new ones.
 func TestEveryContenderDoesTheWholeJob(t *testing.T) {
 	ids := []string{"prod/db-0", "prod/db-1", "prod/db-2"}
 	for _, c := range contender.All() {

@@ -77,7 +77,7 @@ func (h *pointerHandle) Get(context.Context) (source.Creds, error) { return *h.v
 func (h *pointerHandle) Loop(ctx context.Context, n int) (int, error) {
 	sum := 0
 	for range n {
-		v, err := h.Get(ctx) // inlined, like ours
+		v, err := h.Get(ctx) // inlined, like typedsecret's
 		if err != nil {
 			return 0, err
 		}

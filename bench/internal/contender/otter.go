@@ -10,8 +10,8 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 )
 
-// staleFor is how many TTLs the peers that know only one hard limit keep a value,
-// so that they have one to serve in an outage.
+// staleFor is a number of TTLs. Peers that have only one hard limit keep a value for so
+// long, so that they can serve it in an outage.
 const staleFor = 24
 
 var otterPrecise = Contender{
@@ -52,7 +52,7 @@ func openOtter(cfg Config, clock *otter.CoarseClock) (Store, error) {
 type otterStore struct {
 	cache  *otter.Cache[string, source.Creds]
 	loader otter.Loader[string, source.Creds]
-	clock  *otter.CoarseClock // nil if it reads the precise one
+	clock  *otter.CoarseClock // nil if it uses the precise clock
 }
 
 func (s *otterStore) Handle(_ context.Context, id string) (Handle, error) {

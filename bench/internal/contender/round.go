@@ -11,8 +11,8 @@ import (
 type Round interface {
 	// Shuffle puts the secrets in another random order.
 	Shuffle()
-	// Loop reads them in that order, in a loop that is compiled for the contender.
-	// It returns the sum of what source.Use returned.
+	// Loop reads them in that order, in a loop that is compiled for the contender. It
+	// returns the sum of the results of source.Use.
 	Loop(ctx context.Context) (int, error)
 }
 

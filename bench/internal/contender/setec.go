@@ -32,8 +32,8 @@ var setecSecret = Contender{
 	},
 }
 
-// openSetec turns look-ups on also where the secrets are declared: they cost
-// those nothing.
+// openSetec allows look-ups also if the secrets are declared, since that costs declared
+// secrets nothing.
 func openSetec(ctx context.Context, cfg Config) (*setec.Store, error) {
 	return setec.NewStore(ctx, setec.StoreConfig{
 		Client:       source.ForSetec{Fetcher: cfg.fetcher()},
@@ -77,7 +77,7 @@ func (s *setecStore) Loop(ctx context.Context, ids []string) (int, error) {
 	return sum, nil
 }
 
-// Refresh polls for all secrets; there is none for one.
+// Refresh polls for all secrets, since setec has no refresh of a single one.
 func (s *setecStore) Refresh(ctx context.Context, _ string) error { return s.store.Refresh(ctx) }
 
 func (s *setecStore) refreshAll(ctx context.Context) error { return s.store.Refresh(ctx) }

@@ -15,7 +15,7 @@ var sturdycRefresh = Contender{
 		"stored; GetOrFetch",
 	Open: func(_ context.Context, cfg Config) (Store, error) {
 		ttl := cfg.ttl()
-		// Shards fill unevenly and are bounded each, so there is room to spare.
+		// The size is doubled, since each shard has its own bound and shards fill unevenly.
 		c := sturdyc.New[source.Creds](2*cfg.maxSize(), 10, staleFor*ttl, 10,
 			sturdyc.WithEarlyRefreshes(ttl/2, ttl*9/10, ttl, time.Second),
 			sturdyc.WithMissingRecordStorage(),

@@ -11,9 +11,8 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 )
 
-// The tables know neither loading nor refreshing, so their users write that: a
-// look-up, then singleflight around the load. When a value expires, its readers
-// wait.
+// The tables have neither loading nor refreshing, so their users write that: a look-up,
+// then singleflight around the load. When a value expires, its readers wait.
 
 var golangLRU = Contender{
 	Name:  "golang-lru",
@@ -54,14 +53,14 @@ func hasher() freelru.HashKeyCallback[string] {
 	return func(s string) uint32 { return uint32(maphash.String(seed, s)) }
 }
 
-// table is what the three have in common.
+// table has the methods that the three share.
 type table interface {
 	Get(id string) (source.Creds, bool)
 	Add(id string, v source.Creds) (evicted bool)
 }
 
-// tableStore calls its table through an interface, which costs about 2 ns of the
-// 40 and more that the tables take.
+// tableStore calls its table through an interface. That costs about 2 ns of the 40 ns and
+// more that the tables take.
 type tableStore struct {
 	table   table
 	cfg     Config

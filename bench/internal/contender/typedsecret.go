@@ -27,7 +27,7 @@ var typed = Contender{
 	},
 }
 
-// IsOurs reports whether s is that of the contender Ours.
+// IsOurs reports whether s is the Store of typedsecret.
 func IsOurs(s Store) bool {
 	_, ok := s.(*typedStore)
 	return ok
@@ -39,7 +39,7 @@ type typedStore struct {
 	opts  []typedsecret.Option
 }
 
-// counting is a codec that says when it is asked.
+// counting is a codec that reports each call.
 type counting struct {
 	codec.Codec
 	onDecode func()
@@ -50,8 +50,8 @@ func (c counting) Decode(data []byte, v any) error {
 	return c.Codec.Decode(data, v)
 }
 
-// openCache sets MinRefreshInterval so low that forced refreshes can be measured;
-// nothing but Refresh takes notice of it.
+// openCache sets a low MinRefreshInterval, so that forced refreshes can be measured. Only
+// Refresh uses that setting.
 func (cfg Config) openCache() (*cache.Cache, error) {
 	src, err := secret.Source(source.ForCache(cfg.Source)), error(nil)
 	if cfg.SDK != nil {

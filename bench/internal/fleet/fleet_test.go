@@ -19,8 +19,8 @@ func play(t *testing.T, n, quota int) (records []*fleet.Record) {
 	return records
 }
 
-// A fleet of 100 in a region with a hundredth of the quota is to it as one of 10,000 to a
-// whole region.
+// TestASmallFleetKeepsToWhatIsPromised uses a fleet of 100 with a hundredth of the quota,
+// in place of 10,000 with the whole quota.
 func TestASmallFleetKeepsToWhatIsPromised(t *testing.T) {
 	const n, quota = 100, fleet.Quota / 100
 	records := play(t, n, quota)
@@ -68,7 +68,7 @@ func checkLogins(t *testing.T, ours, aws, fixed *fleet.Record) {
 			t.Errorf("a login with the new password after %v", took)
 		}
 	}
-	for _, took := range aws.Refused { // it sleeps for five seconds at most before it asks
+	for _, took := range aws.Refused { // AWS's client sleeps for at most five seconds before a call
 		if took > 20*time.Second {
 			t.Errorf("AWS's client: a login with the new password after %v", took)
 		}

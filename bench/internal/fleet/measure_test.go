@@ -59,7 +59,7 @@ func TestASecretThatFailsAgainIsNotRecovered(t *testing.T) {
 			t.Errorf("%d are failing and %d old, not the one whose last fetch failed", failing, old)
 		}
 		fetch(0, false)
-		fetch(1, true) // was not failing when the trouble ended
+		fetch(1, true) // this secret was not failing at the end of the trouble
 		fetch(0, true)
 		if again := p.again(nil); len(again) != 0 {
 			t.Errorf("recovered at %v, but failing again", again)
@@ -79,7 +79,7 @@ func TestASecretThatFailsAgainIsNotRecovered(t *testing.T) {
 	})
 }
 
-func TestWhoNeverSeesTheRotationLowersNoMean(t *testing.T) {
+func TestAProcessThatNeverSeesTheRotationLowersNoMean(t *testing.T) {
 	r := &Record{}
 	r.noteSeen(2, rotationAt+time.Minute, 2, rotationAt)
 	r.noteSeen(1, time.Second, 2, rotationAt)
@@ -102,7 +102,7 @@ func TestWhoNeverSeesTheRotationLowersNoMean(t *testing.T) {
 	}
 }
 
-func TestWhoNeverHasAllItsSecretsMakesNoDeployQuick(t *testing.T) {
+func TestAProcessThatNeverHasAllItsSecretsMakesNoDeployQuick(t *testing.T) {
 	r := &Record{Processes: 2, Ready: []time.Duration{1500 * time.Millisecond}}
 	if r.allReady() != never || r.deployed() != started {
 		t.Errorf("ready after %v, counted until %v", r.allReady(), r.deployed())
@@ -197,8 +197,8 @@ func TestRetriesDoNotWaitForAnEndOfTheDeploy(t *testing.T) {
 	}
 }
 
-// made is a record of a fleet of 100 with so many calls in each second, of which all
-// recover after a time.
+// made returns a record of a fleet of 100. It has perSecond calls in each second, and all
+// secrets recover after the time recovered.
 func made(perSecond int, recovered time.Duration) *Record {
 	r := &Record{Processes: 100, Quota: Quota, Seconds: make([]Second, end/time.Second)}
 	for i := range r.Seconds {

@@ -9,18 +9,18 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/plot"
 )
 
-// A Plot is one of the report's.
+// A Plot describes one plot of the report.
 type Plot struct {
 	File, Title string
 	draw        func(p Plot, records []*Record) plot.Chart
 	from, to    time.Duration
 	step        time.Duration
-	unit        time.Duration // of the axis of time
-	x           string        // what the axis of time says
-	logX        bool          // it is logarithmic, and a step stands at its end, which is not at zero
+	unit        time.Duration // the unit of the time axis
+	x           string        // the label of the time axis
+	logX        bool          // the time axis is logarithmic; a step is drawn at its end, since that is not zero
 }
 
-// Plots are those of the report.
+// Plots returns the plots of the report.
 func Plots() []Plot {
 	return []Plot{
 		{
@@ -36,7 +36,7 @@ func Plots() []Plot {
 			from: rotationAt, to: rotationsEnd, step: time.Minute, unit: time.Minute, x: "minutes since the first rotation, of one each 75 min",
 		},
 		{
-			File: "stale.svg", Title: "Rotations of the shared secret: who has the old version yet", draw: Plot.stale,
+			File: "stale.svg", Title: "Rotations of the shared secret: processes that still have the old version", draw: Plot.stale,
 			to: rotationEvery, step: 10 * time.Second, unit: time.Minute, x: "minutes since the rotation",
 		},
 		{
@@ -57,7 +57,7 @@ func (p Plot) SVG(records []*Record) []byte {
 	return c.SVG()
 }
 
-// at is where a moment is on the axis of time.
+// at returns the place of a moment on the time axis.
 func (p Plot) at(t time.Duration) float64 {
 	if p.logX {
 		t = max(t, p.from+p.step)
@@ -65,7 +65,7 @@ func (p Plot) at(t time.Duration) float64 {
 	return float64(t-p.from) / float64(p.unit)
 }
 
-// floor is what fewer calls a second are drawn as, on an axis that has no zero.
+// floor is the least number of calls a second that is drawn, since the axis has no zero.
 const floor = 0.1
 
 // calls draws the calls per second beside the quota.
@@ -87,7 +87,7 @@ func (p Plot) calls(records []*Record) (c plot.Chart) {
 	return c
 }
 
-// limits are the quota, and what is left of it for a while.
+// limits returns lines for the quota, and for the part of it that is left for a while.
 func limits(p Plot, r *Record) []plot.Line {
 	line := func(name string, from, to time.Duration, quota float64) plot.Line {
 		return plot.Line{Name: name, Dashed: true, Points: []plot.Point{{X: p.at(from), Y: max(floor, quota)}, {X: p.at(to), Y: max(floor, quota)}}}
@@ -99,7 +99,7 @@ func limits(p Plot, r *Record) []plot.Line {
 	return limits
 }
 
-// stale draws which part of the processes has not seen a rotation yet.
+// stale draws the share of processes that have not yet seen a rotation.
 func (p Plot) stale(records []*Record) (c plot.Chart) {
 	c.Y = fmt.Sprintf("%% of the processes, mean of %d rotations", Rotations)
 	for _, r := range records {

@@ -16,19 +16,19 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A Policy says when a process asks for its secrets.
+// A Policy decides when a process fetches its secrets.
 type Policy struct {
 	Name string
 	open func(*process) func(ctx context.Context, id string) (version int, err error)
-	// login logs in with the shared secret and what the policy has for a refusal, while
-	// nothing else reads; nil if it has nothing.
+	// login logs in with the shared secret, and handles a refusal as the policy does.
+	// Nothing else reads meanwhile. It is nil if the policy has no way to handle a refusal.
 	login func(ctx context.Context, p *process) error
 }
 
-// Policies are those that are compared, ours first.
+// Policies returns the policies that are compared, ours first.
 func Policies() []Policy { return []Policy{ours, awsClient, fixedInterval} }
 
-var caches sync.Map // *process to its *cache.Cache, or *secretcache.Cache
+var caches sync.Map // from a *process to its *cache.Cache or *secretcache.Cache
 
 var errRefused = errors.New("password authentication failed")
 
@@ -74,7 +74,7 @@ var awsClient = Policy{
 			return versionIn(v), err
 		}
 	},
-	// What a user writes who knows of RefreshNow, which sleeps before it asks.
+	// A user would write this with RefreshNow, which sleeps before it calls.
 	login: func(ctx context.Context, p *process) error {
 		c, _ := caches.Load(p)
 		aws := c.(*secretcache.Cache)
@@ -95,7 +95,7 @@ var awsClient = Policy{
 	},
 }
 
-// forAWS is what AWS's client calls.
+// forAWS is the API that AWS's client calls.
 type forAWS struct {
 	source.ForAWS // the operations that are never called
 	process       *process
@@ -126,7 +126,7 @@ func (a forAWS) DescribeSecret(
 	}, nil
 }
 
-// fixedInterval asks an hour after the last success, and a minute after a failure.
+// fixedInterval fetches an hour after the last success, and a minute after a failure.
 var fixedInterval = Policy{
 	Name: "fixed interval of 1 h",
 	open: func(p *process) func(context.Context, string) (int, error) {

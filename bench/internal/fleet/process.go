@@ -9,15 +9,17 @@ import (
 	"time"
 )
 
-// Secrets is how many secrets a process reads: one that all share, and two of its own.
+// Secrets is the number of secrets that a process reads: one that all share, and two of its
+// own.
 const Secrets = 3
 
-// How often a process reads its secrets: seldom while nothing happens, which bounds how
-// late it does what is due; more often when something is to be seen.
+// These are the intervals between reads of a process. They are long while nothing happens,
+// and bound the delay of a refresh that is due. They are shorter while something is
+// measured.
 const (
 	seldom    = time.Minute
-	sometimes = 10 * time.Second // rotations, which take a good part of an hour to be seen
-	often     = 2 * time.Second  // troubles, and what comes after them
+	sometimes = 10 * time.Second // during rotations, which are noticed within an hour
+	often     = 2 * time.Second  // during troubles and after them
 )
 
 // A process is one of the fleet.
@@ -26,19 +28,19 @@ type process struct {
 	ids    [Secrets]string
 	read   func(ctx context.Context, id string) (version int, err error)
 
-	mu      sync.Mutex    // guards what follows, which run alone writes but for fetches
-	ready   time.Duration // when it had all its secrets; 0 if it never had
-	version int           // of the shared secret, as it knows it
-	saw     time.Duration // when it saw that version
+	mu      sync.Mutex    // guards the fields below; except for fetches, only run writes them
+	ready   time.Duration // when it had all its secrets; 0 until then
+	version int           // the version of the shared secret that it has
+	saw     time.Duration // when it got that version
 	fetches [Secrets]fetches
 }
 
-// fetches is how those of one secret went.
+// fetches is the history of one secret's fetches.
 type fetches struct {
-	failed   bool          // the last one did
-	good     time.Duration // when one went well last
-	affected bool          // the last one had when the trouble ended
-	again    time.Duration // when one went well since then, and none failed after it; 0 if none
+	failed   bool          // whether the last one failed
+	good     time.Duration // when one succeeded last
+	affected bool          // whether the last one had failed when the trouble ended
+	again    time.Duration // the first success since then without a failure after it; 0 if there is none
 }
 
 func (f *fetches) note(failed bool, now time.Duration) {
@@ -62,7 +64,7 @@ func newProcess(region *Region, policy Policy, i int) *process {
 	return p
 }
 
-// fetch is what the policy calls to ask the region.
+// fetch calls the region for the policy.
 func (p *process) fetch(ctx context.Context, id string) (version int, err error) {
 	version, err = p.region.call(ctx, id)
 	p.mu.Lock()
@@ -75,8 +77,8 @@ func (p *process) fetch(ctx context.Context, id string) (version int, err error)
 	return version, err
 }
 
-// troubleEnds notes which secrets are failing, and returns their number and that of those
-// which were fetched longer ago than the TTL of all the policies.
+// troubleEnds records which secrets are failing, and returns their number. It also returns
+// how many of them were fetched longer ago than the policies' TTL.
 func (p *process) troubleEnds() (failing, old int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,8 +95,8 @@ func (p *process) troubleEnds() (failing, old int) {
 	return failing, old
 }
 
-// again adds to the moments when secrets were fetched again that had been failing when
-// the trouble ended.
+// again appends the moments at which secrets that had been failing at the end of the
+// trouble were fetched again.
 func (p *process) again(moments []time.Duration) []time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,11 +110,12 @@ func (p *process) again(moments []time.Duration) []time.Duration {
 
 // run reads until ctx is done.
 func (p *process) run(ctx context.Context) {
-	time.Sleep(rand.N(time.Second)) // of all at once
+	time.Sleep(rand.N(time.Second)) // all processes start within a second
 	for ctx.Err() == nil {
 		p.readAll(ctx)
 		every := time.Duration(p.region.pace.Load())
-		// Drawn anew, so that the readers' own rhythm shows in nothing.
+		// Each pause is drawn anew, so that the readers' rhythm does not show in the
+		// figures.
 		time.Sleep(every/2 + rand.N(every))
 	}
 }
@@ -138,14 +141,15 @@ func (p *process) readAll(ctx context.Context) {
 	}
 }
 
-// seen is what the process knows of the shared secret, and when it had all its secrets.
+// seen returns the version of the shared secret that the process has, when it got it, and
+// when it had all its secrets.
 func (p *process) seen() (version int, saw, ready time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.version, p.saw, p.ready
 }
 
-// payload is a secret's value for a version, and versionIn finds that again.
+// payload returns a secret's value for a version. versionIn is its inverse.
 func payload(version int) string { return strconv.Itoa(version) }
 
 func versionIn(payload string) int {

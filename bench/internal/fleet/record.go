@@ -6,34 +6,35 @@ import (
 	"time"
 )
 
-// never is longer than anything that was waited for.
+// never is a duration for events that did not happen.
 const never = time.Duration(math.MaxInt64)
 
-// A Record is what was seen of one policy.
+// A Record has the measurements of one policy.
 type Record struct {
 	Policy    string
 	Processes int
-	Quota     int // of the region, in calls a second
+	Quota     int // the region's quota in calls a second
 	Seconds   []Second
 
 	Ready     []time.Duration // of each process that had all its secrets within the first day, from the start
 	Staleness []time.Duration // of each process and rotation that it saw before the next, after the rotation
-	Unseen    int             // those that were not seen
+	Unseen    int             // the pairs of a process and a rotation that it did not see
 	Outage    Recovery
 	Throttle  Recovery
 	Refused   []time.Duration // of each process, after the last rotation; nil if the policy has nothing for it
 }
 
-// A Recovery is how long after a trouble's end 99 % and all of the secrets were fetched
-// again of which the last fetch had failed by then: those for which a Get at that moment
-// had an error to tell, alone or beside the last good value. It may be never.
+// A Recovery is about the secrets whose last fetch had failed at the end of a trouble. A
+// Get of such a secret has an error, alone or beside the last good value. The Recovery has
+// the times from the trouble's end until 99 % and all of them were fetched again, or never.
 type Recovery struct {
 	Failing   int
-	Old       int // of the failing, those fetched longer ago than the TTL
+	Old       int // the failing secrets that were fetched longer ago than the TTL
 	Most, All time.Duration
 }
 
-// recovered judges when those of the failing were fetched again that were.
+// recovered computes a Recovery from the number of failing secrets and the moments at which
+// some of them were fetched again.
 func recovered(failing int, again []time.Duration) Recovery {
 	sorted := slices.Sorted(slices.Values(again))
 	after := func(n int) time.Duration {
@@ -48,7 +49,7 @@ func recovered(failing int, again []time.Duration) Recovery {
 	return Recovery{Failing: failing, Most: after(failing - failing/100), All: after(failing)}
 }
 
-// noteRotation notes which of the fleet know the present version, before the next comes.
+// noteRotation records which processes have the current version, before the next rotation.
 func (r *Record) noteRotation(fleet []*process, current int, rotated time.Duration) {
 	first := r.Staleness == nil && r.Unseen == 0
 	for _, p := range fleet {
@@ -60,7 +61,7 @@ func (r *Record) noteRotation(fleet []*process, current int, rotated time.Durati
 	}
 }
 
-// noteSeen notes when a process that knows a version of the shared secret came to know it.
+// noteSeen records when a process got its version of the shared secret.
 func (r *Record) noteSeen(version int, saw time.Duration, current int, rotated time.Duration) {
 	if version < current {
 		r.Unseen++
@@ -69,7 +70,7 @@ func (r *Record) noteSeen(version int, saw time.Duration, current int, rotated t
 	r.Staleness = append(r.Staleness, saw-rotated)
 }
 
-// allReady is when all processes had all their secrets.
+// allReady returns when all processes had all their secrets.
 func (r *Record) allReady() time.Duration {
 	if len(r.Ready) == 0 || len(r.Ready) < r.Processes {
 		return never
@@ -77,13 +78,13 @@ func (r *Record) allReady() time.Duration {
 	return slices.Max(r.Ready)
 }
 
-// deployed is the end of the second in which all were ready, or of the deploy.
+// deployed returns the end of the second in which all were ready, or the end of the deploy.
 func (r *Record) deployed() time.Duration {
 	return min(r.allReady(), started-1).Truncate(time.Second) + time.Second
 }
 
-// meanStaleness counts what was not seen as seen in the end, which is the least that it
-// may have taken.
+// meanStaleness counts a rotation that was not seen as seen at the end, which is the least
+// time that it may have taken.
 func (r *Record) meanStaleness() time.Duration {
 	all := slices.Concat(r.Staleness, slices.Repeat([]time.Duration{rotationEvery}, r.Unseen))
 	return mean(all)
@@ -106,19 +107,19 @@ func (r *Record) between(from, to time.Duration) (calls, peak, refused int) {
 	return calls, peak, refused
 }
 
-// rate is the mean of the calls per second.
+// rate returns the mean of the calls per second.
 func (r *Record) rate(from, to time.Duration) float64 {
 	calls, _, _ := r.between(from, to)
 	return float64(calls) / (to - from).Seconds()
 }
 
-// interval is the mean time between two fetches of a secret in the steady day.
+// interval returns the mean time between two fetches of a secret in the steady day.
 func (r *Record) interval() time.Duration {
 	return time.Duration(float64(r.Processes*Secrets) / r.rate(started, steadyEnd) * float64(time.Second))
 }
 
-// PeakToMean is that of the calls in a minute; those in a second are so few that their
-// peak is chance.
+// PeakToMean returns the ratio for the calls in a minute. A second has so few calls that
+// its peak would be random.
 func (r *Record) PeakToMean(from, to time.Duration) float64 {
 	peak, sum, n := 0, 0, 0
 	for at := from; at < to; at += time.Minute {
@@ -128,8 +129,8 @@ func (r *Record) PeakToMean(from, to time.Duration) float64 {
 	return float64(peak) * float64(n) / float64(max(sum, 1))
 }
 
-// chance is the peak/mean of a minute that calls have which come independently of each
-// other: the median of the highest of n draws from Poisson's distribution.
+// chance returns the peak/mean of a minute for calls that are independent of each other. It
+// is the median of the highest of n draws from Poisson's distribution.
 func chance(mean float64, n int) float64 {
 	tail := 0.0
 	for k := math.Ceil(mean + 10*math.Sqrt(mean) + 20); k > 0; k-- {

@@ -14,36 +14,36 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// Quota is how many calls of GetSecretValue and DescribeSecret together a region takes a
-// second, from "AWS Secrets Manager quotas" in the user guide.
+// Quota is the number of calls of GetSecretValue and DescribeSecret together that a region
+// accepts a second, from "AWS Secrets Manager quotas" in the user guide.
 const Quota = 10_000
 
-// latency is what an answer takes.
+// latency is the time that an answer takes.
 const latency = 20 * time.Millisecond
 
 // shared is the ID of the secret that all processes read.
 const shared = "shared"
 
-// A Region counts calls and answers them, or not.
+// A Region counts calls, and answers or refuses them.
 type Region struct {
 	start time.Time
-	pace  atomic.Int64 // how often processes read: a time.Duration
+	pace  atomic.Int64 // the interval between reads, a time.Duration
 
-	mu      sync.Mutex // guards what follows
+	mu      sync.Mutex // guards the fields below
 	seconds []Second
 	quota   float64 // calls a second; may be less than one
 	down    bool
-	version int // of the shared secret
+	version int // the version of the shared secret
 }
 
-// A Second is what a Region saw in one.
+// A Second has the counts of a Region in one second.
 type Second struct{ Calls, Refused int }
 
 func newRegion(quota int) *Region {
 	return &Region{start: time.Now(), quota: float64(quota), version: 1}
 }
 
-// call is one request; it returns the version of the secret.
+// call makes one request. It returns the version of the secret.
 func (r *Region) call(ctx context.Context, id string) (version int, err error) {
 	r.mu.Lock()
 	i := int(time.Since(r.start) / time.Second)
@@ -72,8 +72,8 @@ func (r *Region) call(ctx context.Context, id string) (version int, err error) {
 	}
 }
 
-// allowed is how many calls a quota lets pass in the i-th second: of a quota below one,
-// a call in some of the seconds.
+// allowed returns how many calls a quota allows in the i-th second. A quota below one
+// allows a call in some of the seconds.
 func allowed(quota float64, i int) int {
 	return int(quota*float64(i+1)) - int(quota*float64(i))
 }
@@ -91,5 +91,5 @@ func (r *Region) current() int {
 	return r.version
 }
 
-// now is the virtual time of the story.
+// now returns the virtual time since the start.
 func (r *Region) now() time.Duration { return time.Since(r.start) }

@@ -9,14 +9,14 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/table"
 )
 
-// A row is one of the table: lower values are better, unless it is just a fact. NaN is
-// the value of a policy that has none.
+// A row is a row of the table. Lower values are better, unless the row only states a fact.
+// A policy without a value has NaN.
 type row struct {
 	name  string
 	value func(*Record) float64
 	show  func(float64) string
 	fact  bool
-	limit func(*Record) float64 // what the target is for ours; nil if there is none
+	limit func(*Record) float64 // the target for ours; nil if there is none
 }
 
 func number(v float64) string { return table.Number(v) }
@@ -35,7 +35,7 @@ func duration(v float64) string {
 	}
 }
 
-// calls, peak and refused are values of what Record.between sums up.
+// calls, peak and refused return one of the results of Record.between.
 func calls(from, to time.Duration) func(*Record) float64 {
 	return func(r *Record) float64 { return r.rate(from, to) }
 }
@@ -48,7 +48,7 @@ func refused(from, to time.Duration) func(*Record) float64 {
 	return func(r *Record) float64 { _, _, n := r.between(from, to); return float64(n) }
 }
 
-// took is a value that is a duration.
+// took returns a value that is a duration.
 func took(d func(*Record) time.Duration) func(*Record) float64 {
 	return func(r *Record) float64 { return float64(d(r)) }
 }
@@ -59,7 +59,7 @@ func rows() []row {
 	outage := troubleRows("outage of 1 h", outageAt, outageEnd, throttleAt, func(r *Record) Recovery { return r.Outage })
 	for i := range outage {
 		switch outage[i].name {
-		case failing, old: // all are, by any policy
+		case failing, old: // in an outage all secrets are, with every policy
 			outage[i].fact = true
 		case untilMost:
 			outage[i].limit = constant(float64(time.Minute))
@@ -74,8 +74,8 @@ func rows() []row {
 		refusalRows())
 }
 
-// deployRows count until all processes have all their secrets: what a policy calls later
-// is its steady day.
+// deployRows count until all processes have all their secrets. Later calls belong to the
+// steady day.
 func deployRows() []row {
 	return []row{
 		{name: "deploy of all at once: calls until all have their secrets", value: func(r *Record) float64 {
@@ -98,7 +98,7 @@ func rotationRows() []row {
 	}
 }
 
-// The names of rows that something is said about.
+// These are the names of rows to which other code refers.
 const (
 	steadyCalls  = "steady day: calls/s"
 	staleMean    = "rotation of the shared secret, noticed by refreshing: mean"
@@ -111,8 +111,7 @@ const (
 	refusedAfter = "calls refused by the quota after it"
 )
 
-// troubleRows are those of a trouble, and of the time after it until something else
-// happens.
+// troubleRows returns the rows of a trouble, and of the time after it until the next event.
 func troubleRows(name string, from, to, next time.Duration, recovery func(*Record) Recovery) []row {
 	return []row{
 		{name: name + ": calls/s in it", value: calls(from, to), show: number},
@@ -126,7 +125,7 @@ func troubleRows(name string, from, to, next time.Duration, recovery func(*Recor
 	}
 }
 
-// refusalRows are those of the last rotation, for policies that have something for it.
+// refusalRows returns the rows of the last rotation, for policies that handle a refusal.
 func refusalRows() []row {
 	some := func(value func(*Record) float64) func(*Record) float64 {
 		return func(r *Record) float64 {
@@ -143,7 +142,7 @@ func refusalRows() []row {
 	}
 }
 
-// Table compares the records, the first of which is ours and the second AWS's.
+// Table compares the records. The first must be ours, and the second AWS's.
 func Table(records []*Record) string {
 	t := &table.Table{Head: []string{""}}
 	for _, r := range records {

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// The story of a fleet. All start within a second; nothing happens for a day; then the
-// shared secret is rotated a few times; then there is an outage; then for a while the
-// region has little of its quota left; and in the end the shared secret is rotated again,
-// and logins with the old one are refused.
+// This is the timetable of a fleet. All processes start within a second. Nothing happens
+// for a day. Then the shared secret is rotated a few times. Then there is an outage. Then
+// the region has little of its quota left for a while. In the end the shared secret is
+// rotated again, and logins with the old one are refused.
 const (
 	started    = 5 * time.Minute // the deploy is over, and the steady day begins
 	rotationAt = 24 * time.Hour
-	// Rotations are so many, and so far from each other, that they meet a fleet that
-	// fetches in step at each quarter of its hour: what it shows at a single one is chance.
+	// Rotations come 75 min apart, so that they meet a fleet that fetches in step at each
+	// quarter of its hour. The result of a single rotation would depend on chance.
 	Rotations     = 4
 	rotationEvery = 75 * time.Minute
 	rotationsEnd  = rotationAt + Rotations*rotationEvery
@@ -25,20 +25,22 @@ const (
 	refusalAt     = 35 * time.Hour
 	end           = refusalAt + 5*time.Minute
 
-	// lead is how long before something happens the processes begin to read more often.
+	// lead is the time before an event at which the processes begin to read more often.
 	lead = 2 * time.Minute
-	// steadyEnd is before that: who reads more often finds what was due already.
+	// steadyEnd is before the lead, since more frequent reads cause fetches that were due
+	// already.
 	steadyEnd = rotationAt - lead
-	// leftQuota is what is left for a fleet of 10,000: less than half of what it needs.
+	// leftQuota is the quota that is left for a fleet of 10,000: less than half of its
+	// need.
 	leftQuota = 5
-	// ttl is what each of the policies takes for it by default.
+	// ttl is the default TTL of each of the policies.
 	ttl = time.Hour
-	// loginEvery is how often a process logs in, where logins are refused.
+	// loginEvery is the interval between a process's logins after the last rotation.
 	loginEvery = 10 * time.Second
 )
 
-// Play plays the story for n processes in a region that has the quota for them, in calls
-// a second. It must run in a bubble, which ends with it.
+// Play runs the timetable for n processes in a region with this quota, in calls a second.
+// It must run in a bubble, which ends with it.
 func Play(policy Policy, n, quota int) *Record {
 	region := newRegion(quota)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -80,7 +82,7 @@ func Play(policy Policy, n, quota int) *Record {
 	region.pace.Store(int64(seldom))
 	until(refusalAt, seldom)
 	cancel()
-	running.Wait() // nobody but who logs in reads from here on
+	running.Wait() // from here on, only logins read secrets
 	if policy.login != nil {
 		rec.Refused = refuse(region, policy, fleet)
 	}
@@ -100,11 +102,11 @@ func closeCaches(fleet []*process) {
 	}
 }
 
-// left is what is left of the quota for a fleet of n.
+// left returns the quota that is left for a fleet of n.
 func left(n int) float64 { return leftQuota * float64(n) / 10_000 }
 
-// recovery waits until all secrets are fetched again that were failing when the trouble
-// ended, which is now, or until something else happens.
+// recovery is called when a trouble ends. It waits until all failing secrets are fetched
+// again, or until the next event.
 func recovery(region *Region, fleet []*process, next time.Duration) Recovery {
 	over := region.now()
 	failing, old := 0, 0
@@ -129,7 +131,7 @@ func recovery(region *Region, fleet []*process, next time.Duration) Recovery {
 	}
 }
 
-// refuse rotates the shared secret and has each process log in until it has the new one.
+// refuse rotates the shared secret, and lets each process log in until it has the new one.
 func refuse(region *Region, policy Policy, fleet []*process) []time.Duration {
 	took := make([]time.Duration, len(fleet))
 	region.set(func(r *Region) { r.version++ })

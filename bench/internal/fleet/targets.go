@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// What a row's figures say of ours beside AWS's.
+// These words compare our figure in a row with AWS's.
 const (
 	isBetter = "better"
 	isAlike  = "alike"
 	isWorse  = "worse"
 
-	// asAlike is the part by which figures differ that are called alike: about what they
-	// change from run to run.
+	// asAlike is the largest relative difference of figures that are called alike. Figures
+	// change by about as much from run to run.
 	asAlike = 0.02
 
 	// maxPeakToMean is the target of the steady day.
 	maxPeakToMean = 1.3
 )
 
-// beside compares ours with AWS's, unless the row is not one to be judged.
+// beside compares our figure with AWS's, unless the row only states a fact.
 func (w row) beside(records []*Record) string {
 	mine, theirs := w.value(records[0]), w.value(records[1])
 	switch {
@@ -37,7 +37,7 @@ func (w row) beside(records []*Record) string {
 	}
 }
 
-// target is whether ours is within the row's limit, if it has one.
+// target reports whether our figure is within the row's limit, if it has one.
 func (w row) target(records []*Record) (met, any bool) {
 	if w.limit == nil {
 		return false, false
@@ -58,16 +58,16 @@ func (w row) verdict(records []*Record) string {
 	}
 }
 
-// none is whether both are zero, so that nothing could be better.
+// none reports whether both figures are zero, so that neither could be better.
 func (w row) none(records []*Record) bool {
 	return w.value(records[0]) == 0 && w.value(records[1]) == 0
 }
 
-// Summary says which targets are met and which are missed, how ours is beside AWS's, and
-// why it is not better.
+// Summary lists the targets that are met and missed, compares our figures with AWS's, and
+// gives reasons where ours are not better.
 func Summary(records []*Record) string {
 	var met, missed []string
-	by := map[string][]string{} // by what a row's figures say
+	by := map[string][]string{} // rows by the result of beside
 	none := 0
 	scenario := ""
 	for _, w := range rows() {
@@ -98,7 +98,7 @@ func Summary(records []*Record) string {
 	return text
 }
 
-// item is one of a list, unless there is nothing in it.
+// item returns a list item, or nothing if the list in it is empty.
 func item(name string, of []string) string {
 	if len(of) == 0 {
 		return ""
@@ -106,10 +106,10 @@ func item(name string, of []string) string {
 	return fmt.Sprintf("- %s: %s.\n", name, strings.Join(of, "; "))
 }
 
-// reasons says of what is missed why it is.
+// reasons returns the reasons for missed targets and worse figures.
 func reasons(records []*Record) (why []string) {
 	ours, aws := records[0], records[1]
-	not := func(names ...string) bool { // better, in any of the rows
+	not := func(names ...string) bool { // reports whether any of the rows is not better
 		return slices.ContainsFunc(rows(), func(w row) bool {
 			v := w.beside(records)
 			return slices.Contains(names, w.name) && (v == isWorse || v == isAlike && !w.none(records))
@@ -140,7 +140,7 @@ func reasons(records []*Record) (why []string) {
 	return why
 }
 
-// whyUneven says of a steady day whether its highest minute is chance.
+// whyUneven says whether the highest minute of a steady day can be explained by chance.
 func (r *Record) whyUneven() string {
 	minutes := int((steadyEnd - started).Minutes())
 	perMinute := r.rate(started, steadyEnd) * 60
@@ -153,7 +153,7 @@ func (r *Record) whyUneven() string {
 	return text + ": the fleet calls in step."
 }
 
-// retries is how often a failing secret is tried at the end of the outage.
+// retries returns how often a failing secret is tried at the end of the outage.
 func (r *Record) retries() float64 {
 	return float64(r.Outage.Failing) / r.rate(outageEnd-5*time.Minute, outageEnd) * float64(time.Second)
 }

@@ -1,7 +1,6 @@
-// Package locks tells whether work needs a mutex of a data structure: [Stop] holds
-// every mutex that can be found in it while the work is done. A contention profile
-// tells less, since a lock that nobody else wants leaves no sample in it, and neither does
-// a wait that spinning ends.
+// Package locks finds out whether work needs a mutex of a data structure: [Stop] holds
+// every mutex that it finds there during the work. A contention profile shows less: a lock
+// without a waiter leaves no sample in it, and neither does a wait that ends by spinning.
 package locks
 
 import (
@@ -19,10 +18,10 @@ type Lock interface {
 	TryLock() bool
 }
 
-// In returns the mutexes in the roots and in what these lead to, by pointers,
-// interfaces, slices, maps, atomic.Pointers and sync.Maps. The standard library's other
-// types are passed by, and so are closures and weak pointers. The roots are to be at
-// rest meanwhile.
+// In returns the mutexes in the roots and in everything that they reach by pointers,
+// interfaces, slices, maps, atomic.Pointers and sync.Maps. It does not look into other
+// types of the standard library, closures and weak pointers. The roots must not change
+// meanwhile.
 func In(roots ...any) []Lock {
 	w := walk{seen: map[place]bool{}}
 	for _, r := range roots {
@@ -73,7 +72,7 @@ func (w *walk) visit(v reflect.Value) {
 	}
 }
 
-// leads reports whether a value of type t can lead anywhere.
+// leads reports whether a value of type t can hold or reach a mutex.
 func leads(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Struct, reflect.Slice, reflect.Array, reflect.Map:
@@ -89,9 +88,9 @@ func isStandard(t reflect.Type) bool {
 
 func (w *walk) visitStandard(v reflect.Value) {
 	if !v.CanAddr() {
-		return // a copy, whose locks nobody takes
+		return // a copy, whose locks are not used
 	}
-	// Through a pointer of its own, since unexported fields are closed to reflection.
+	// A new pointer is needed, since reflection can't use unexported fields.
 	p := reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr()))
 	switch x := p.Interface().(type) {
 	case *sync.Map:
@@ -109,11 +108,11 @@ func (w *walk) visitStandard(v reflect.Value) {
 	}
 }
 
-// Stop reports whether work has to wait for one of the locks: whether it ends within
-// patience while all are held. It returns when work has ended, for which the locks are
-// freed if need be.
+// Stop reports whether work has to wait for one of the locks. It holds all locks, and
+// reports true if the work does not end within patience. Then it releases the locks, and
+// returns when the work has ended.
 func Stop(locks []Lock, patience time.Duration, work func() error) (stopped bool, err error) {
-	for !tryAll(locks) { // somebody has one, and may want another
+	for !tryAll(locks) { // another goroutine has a lock, and may want a second one
 		runtime.Gosched()
 	}
 	ended := make(chan error, 1)

@@ -37,7 +37,7 @@ func TestInFindsEveryMutex(t *testing.T) {
 	}
 }
 
-func TestStopTellsWorkThatWaitsForALock(t *testing.T) {
+func TestStopFindsWorkThatWaitsForALock(t *testing.T) {
 	for name, c := range map[string]struct {
 		work func(root *tree) func() error
 		want bool

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// A Burst is work that comes at once, on one core.
+// A Burst is work on one core that begins together with other bursts.
 type Burst struct {
 	Prepare, Do func() error
 }
 
-// A Span is how long the bursts of one time took: from the first begin to the last
-// end. Apart is what lay between the first begin and the last one.
+// A Span has the times of bursts that began together. Took is the time from the first begin
+// to the last end. Apart is the time between the first begin and the last begin.
 type Span struct{ Took, Apart time.Duration }
 
-// Together reports whether the bursts ran at once. They don't if the system has but
-// one core to give: then one ends before the other begins.
+// Together reports whether the bursts ran at the same time. They don't if the system has
+// only one core free: then one burst ends before the next begins.
 func (s Span) Together() bool { return s.Apart <= s.Took/10 }
 
-// Bursts does each of the bursts n times, one a core, beginning together every so
-// often. Before each time all Prepare; then those who are ready spin until the last one
-// is, so that waking up is not timed. On Linux each has a processor to itself, as far as the
-// process has so many. GOMAXPROCS is as many as bursts meanwhile.
+// Bursts runs each of the bursts n times, on a core each. The bursts begin together, at
+// intervals of every. Before that, each calls Prepare and then spins until all are ready,
+// so that no wake-up is timed. On Linux each burst has a processor to itself, if the
+// process has enough of them. GOMAXPROCS is the number of bursts meanwhile.
 func Bursts(every time.Duration, n int, bursts ...Burst) ([]Span, error) {
 	cores := len(bursts)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))

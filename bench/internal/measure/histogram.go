@@ -11,8 +11,8 @@ const (
 	buckets    = (64 - subBits) * subBuckets
 )
 
-// A Histogram counts latencies. It is not safe for concurrent use: each goroutine
-// has its own, and Merge adds them up.
+// A Histogram counts latencies. It is not safe for concurrent use: give each goroutine its
+// own, and add them up with Merge.
 type Histogram struct {
 	counts [buckets]uint64
 	n      uint64
@@ -26,9 +26,9 @@ func (h *Histogram) Record(d time.Duration) {
 	h.max = max(h.max, d)
 }
 
-// RecordCorrected counts d and, if it is longer than the interval at which its
-// caller meant to go on, the waits of the calls that this one kept from being
-// made: the correction for what Gil Tene named coordinated omission.
+// RecordCorrected counts d. If d is longer than the interval between the caller's calls, it
+// also counts the waits of the calls that could not begin meanwhile. That corrects what Gil
+// Tene named coordinated omission.
 func (h *Histogram) RecordCorrected(d, interval time.Duration) {
 	h.Record(d)
 	for rest := d - interval; interval > 0 && rest >= interval; rest -= interval {
@@ -36,7 +36,7 @@ func (h *Histogram) RecordCorrected(d, interval time.Duration) {
 	}
 }
 
-// Merge adds what o counted.
+// Merge adds the counts of o.
 func (h *Histogram) Merge(o *Histogram) {
 	for i, c := range o.counts {
 		h.counts[i] += c
@@ -51,8 +51,7 @@ func (h *Histogram) Count() uint64 { return h.n }
 // Max returns the longest, exactly.
 func (h *Histogram) Max() time.Duration { return h.max }
 
-// Quantile returns a latency that the share q of those counted is at most, and no
-// more than 3 % above the least such one.
+// Quantile returns the q-quantile of the latencies, at most 3 % too high.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	rank := uint64(q * float64(h.n))
 	seen := uint64(0)

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// PerOp runs loop, which does its work n times, for about d and returns the
-// nanoseconds that one of them took. On several cores each goroutine runs a loop
-// of its own, and the result is the elapsed time by the operations of all: what a
-// throughput is the inverse of. GOMAXPROCS is as many as cores meanwhile.
+// PerOp runs loop for about d, and returns the nanoseconds of one operation. loop has to do
+// n operations. On several cores each goroutine runs a loop of its own, and the result is
+// the elapsed time divided by the operations of all, which is the inverse of the
+// throughput. GOMAXPROCS is the number of cores meanwhile.
 func PerOp(d time.Duration, cores int, loop func(n int) error) (float64, error) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 	n, err := calibrate(d, cores, loop)
@@ -20,7 +20,7 @@ func PerOp(d time.Duration, cores int, loop func(n int) error) (float64, error) 
 	return float64(took.Nanoseconds()) / float64(n*cores), err
 }
 
-// calibrate finds how many iterations take about d; it is a warm-up too.
+// calibrate returns how many operations take about d. It also warms up the loop.
 func calibrate(d time.Duration, cores int, loop func(n int) error) (int, error) {
 	for n := 64; ; {
 		took, err := together(cores, n, loop)
@@ -61,7 +61,7 @@ func together(goroutines, n int, loop func(n int) error) (time.Duration, error) 
 	return took, nil
 }
 
-// Goroutines is PerOp with more goroutines than cores.
+// Goroutines is like PerOp, with more goroutines than cores.
 func Goroutines(d time.Duration, goroutines int, loop func(n int) error) (float64, error) {
 	n, err := calibrate(d, goroutines, loop)
 	if err != nil {

@@ -124,8 +124,8 @@ func TestPerOpCountsTheWorkOfAllCores(t *testing.T) {
 	}
 }
 
-// TestBurstsBeginTogether: a slow Prepare, and one that is late, is no part of what is
-// timed; and the longest of those that began together is.
+// TestBurstsBeginTogether: the span is that of the longest burst. The time of a slow or
+// late Prepare is not in it.
 func TestBurstsBeginTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
@@ -145,7 +145,7 @@ func TestBurstsBeginTogether(t *testing.T) {
 		}
 	})
 	if (measure.Span{Took: 10 * time.Microsecond, Apart: 5 * time.Microsecond}).Together() {
-		t.Error("bursts are called together of which one began when the other ended")
+		t.Error("Together is true for bursts of which one began when the other ended")
 	}
 }
 

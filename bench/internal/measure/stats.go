@@ -1,5 +1,5 @@
-// Package measure is how the workloads measure: timed loops, a histogram of
-// latencies, medians with their spread, and verdicts on targets.
+// Package measure has the tools of the workloads: timed loops, a histogram of latencies,
+// medians with their spread, and verdicts on targets.
 package measure
 
 import (
@@ -7,14 +7,13 @@ import (
 	"slices"
 )
 
-// Samples are the values of one metric, one a repeat, in the order of the repeats.
+// Samples are the values of one metric, one for each repeat, in the order of the repeats.
 type Samples []float64
 
-// Median returns the middle value, NaN if there is none.
+// Median returns the median, or NaN if there are no samples.
 func (s Samples) Median() float64 { return s.Quantile(0.5) }
 
-// Quantile returns the value that the share q of the samples is at most, linear
-// between two of them.
+// Quantile returns the q-quantile, by linear interpolation between two samples.
 func (s Samples) Quantile(q float64) float64 {
 	if len(s) == 0 {
 		return math.NaN()
@@ -24,13 +23,12 @@ func (s Samples) Quantile(q float64) float64 {
 	low := int(at)
 	high := min(low+1, len(sorted)-1)
 	if sorted[low] == sorted[high] {
-		return sorted[low] // also if both are infinite
+		return sorted[low] // interpolating between two infinite values would be NaN
 	}
 	return sorted[low] + (at-float64(low))*(sorted[high]-sorted[low])
 }
 
-// Spread returns half of the distance between the quartiles, as a share of the
-// median.
+// Spread returns half of the distance between the quartiles, divided by the median.
 func (s Samples) Spread() float64 {
 	half := (s.Quantile(0.75) - s.Quantile(0.25)) / 2
 	if half == 0 {
@@ -39,8 +37,8 @@ func (s Samples) Spread() float64 {
 	return half / math.Abs(s.Median())
 }
 
-// Over divides each sample by the one of d's that was taken in the same repeat,
-// so that what disturbed both cancels out.
+// Over divides each sample by the sample of d from the same repeat, so that a disturbance
+// of both cancels out.
 func (s Samples) Over(d Samples) Samples {
 	n := min(len(s), len(d))
 	ratios := make(Samples, n)
@@ -50,15 +48,15 @@ func (s Samples) Over(d Samples) Samples {
 	return ratios
 }
 
-// Verdict is how samples compare with a bound.
+// Verdict is the result of comparing samples with a bound.
 type Verdict int
 
-// The verdicts.
+// These are the verdicts.
 const (
 	NoData Verdict = iota
 	Met            // the median keeps the bound
-	Close          // it does not, but at least a quarter of the samples do
-	Missed         // it is missed by more than the spread between the repeats
+	Close          // the median does not, but at least a quarter of the samples do
+	Missed         // fewer than a quarter of the samples keep the bound
 )
 
 // String returns the verdict for a table.

@@ -2,7 +2,7 @@ package plot
 
 import "fmt"
 
-// A Bar is one of Bars.
+// A Bar is one bar of a Bars chart.
 type Bar struct {
 	Name      string
 	Value     float64
@@ -10,7 +10,7 @@ type Bar struct {
 	Ours      bool    // drawn in the first colour; the others are grey
 }
 
-// Bars compares values, one a line.
+// Bars is a chart that compares values, with a line for each.
 type Bars struct {
 	Title, Unit string
 	Log         bool

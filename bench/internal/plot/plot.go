@@ -1,5 +1,5 @@
-// Package plot draws line charts and bar charts as SVG, with nothing but the
-// standard library. They are readable on a light and on a dark page.
+// Package plot draws line charts and bar charts as SVG, with the standard library only. The
+// charts are readable on light and on dark pages.
 package plot
 
 import (
@@ -14,22 +14,22 @@ const (
 	left, right, top, bottom = 78, 190, 44, 52
 )
 
-// palette is Okabe and Ito's, whose colours people with any colour vision tell
-// apart; black is left to the axes.
+// palette is that of Okabe and Ito, whose colours people with any colour vision can
+// distinguish. Black is kept for the axes.
 var palette = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d1f", "#999999"}
 
-// A Point is one of a Line.
+// A Point is a point of a Line.
 type Point struct{ X, Y float64 }
 
-// A Line is a named row of points, in the order of X.
+// A Line is a named series of points, in the order of X.
 type Line struct {
 	Name   string
 	Points []Point
 	Dashed bool // for limits and floors
 }
 
-// A Chart is lines over two axes. Points that a logarithmic axis can't show are
-// left out, as are those that are not finite.
+// A Chart has lines over two axes. It leaves out points that are not finite, and those that
+// a logarithmic axis can't show.
 type Chart struct {
 	Title, X, Y string
 	LogX, LogY  bool
@@ -75,7 +75,7 @@ func (c Chart) SVG() []byte {
 	return s.end()
 }
 
-// A span is what an axis has to show.
+// A span is the range of values that an axis shows.
 type span struct {
 	low, high     float64
 	any           bool
@@ -93,7 +93,7 @@ func (s *span) add(v float64) {
 	s.low, s.high = min(s.low, v), max(s.high, v)
 }
 
-// grown rounds the span up to what looks like an axis.
+// grown extends the span to round numbers.
 func (s span) grown() span {
 	switch {
 	case !s.any:
@@ -149,7 +149,7 @@ func (a axis) ticks() []float64 {
 	return ticks
 }
 
-// short writes a number as an axis does: 1.5k, 20M.
+// short writes a number for an axis: 1.5k, 20M.
 func short(v float64) string {
 	abs := math.Abs(v)
 	for _, unit := range []struct {
@@ -220,6 +220,6 @@ func (s *sheet) key(i int, name, colour string) {
 
 func escape(text string) string {
 	var b strings.Builder
-	_ = xml.EscapeText(&b, []byte(text)) // a Builder does not fail
+	_ = xml.EscapeText(&b, []byte(text)) // writing to a Builder does not fail
 	return b.String()
 }

@@ -16,13 +16,13 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/workload"
 )
 
-// The first argument of a child, by which Child knows that it is one.
+// These are the first arguments of a child process.
 const (
 	childCase   = "bench-child-case"
 	childServer = "bench-child-server"
 )
 
-// An order is what a child is told: the one argument after childCase.
+// An order says which case a child runs. It is the argument after childCase.
 type order struct {
 	Env            workload.Env
 	Workload       int
@@ -30,7 +30,7 @@ type order struct {
 	Profile        string
 }
 
-// An answer is what it prints after resultMark.
+// An answer is the result that a child prints after resultMark.
 type answer struct {
 	Metrics workload.Metrics
 	Cannot  string
@@ -39,8 +39,8 @@ type answer struct {
 
 const resultMark = "\nRESULT "
 
-// Child does the work of a child if this process is one, and does not return
-// then. It is called first of all in main.
+// Child does the work of a child process, if this process is one, and then does not return.
+// Call it first in main.
 func Child() {
 	if len(os.Args) != 3 {
 		return
@@ -68,7 +68,7 @@ func Child() {
 }
 
 func serverArgs(s workload.Server) []string {
-	text, _ := json.Marshal(s) // a struct of numbers
+	text, _ := json.Marshal(s) // can't fail, since s has only numbers
 	return []string{childServer, string(text)}
 }
 
@@ -110,7 +110,7 @@ func tail(s string) string {
 	return s
 }
 
-// obey runs the case that was ordered, prints the answer and ends the process.
+// obey runs the case of the order, prints the answer and ends the process.
 func (o order) obey() {
 	c, err := o.find()
 	if err != nil {
@@ -128,14 +128,14 @@ func (o order) obey() {
 		measure()
 		os.Exit(0)
 	}
-	// A bubble needs a *testing.T, which testing.Main makes outside of tests too.
+	// A bubble needs a *testing.T. testing.Main makes one outside of tests too.
 	os.Args = os.Args[:1]
 	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{
 		Name: "Case", F: func(t *testing.T) {
 			synctest.Test(t, func(*testing.T) {
 				measure()
-				// What a contender leaves running would be a deadlock of the bubble,
-				// and is none of our business.
+				// The process exits here, since goroutines that a contender leaves running
+				// would be a deadlock of the bubble.
 				os.Exit(0)
 			})
 		},
@@ -164,7 +164,7 @@ func printAnswer(m workload.Metrics, err error) {
 		a.Error = err.Error()
 	}
 	text, err := json.Marshal(a)
-	if err != nil { // a NaN
+	if err != nil { // JSON has no NaN
 		text = []byte(`{"Error":"a metric is not a number"}`)
 	}
 	fmt.Printf("%s%s\n", resultMark, text)

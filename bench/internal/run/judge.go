@@ -7,10 +7,10 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/workload"
 )
 
-// A Judgement is a target and how it was met.
+// A Judgement is a target with its verdict.
 type Judgement struct {
 	workload.Target
-	// Samples are those of the metric, or of its ratio to the other figure.
+	// Samples are the samples of the metric, or of its ratio to another figure.
 	Samples measure.Samples
 	Verdict measure.Verdict
 }
@@ -42,7 +42,7 @@ func (r *Results) judge(t workload.Target) Judgement {
 	return j
 }
 
-// By says how far the median is from the bound.
+// By returns how far the median is from the bound.
 func (j Judgement) By() string {
 	bound := j.AtMost
 	if j.AtLeast != 0 {
@@ -55,7 +55,7 @@ func (j Judgement) By() string {
 	return fmt.Sprintf("%+.0f %%", (m/bound-1)*100)
 }
 
-// Bound writes the bound.
+// Bound returns the bound as text.
 func (j Judgement) Bound() string {
 	if j.AtLeast != 0 {
 		return fmt.Sprintf("≥ %g", j.AtLeast)

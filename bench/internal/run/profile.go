@@ -15,14 +15,15 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/workload"
 )
 
-// profileName is the path, without its end, of the profiles of a case.
+// profileName returns the path of a case's profiles, without the extension.
 func profileName(folder string, w workload.Workload, c workload.Case) string {
 	name := strings.NewReplacer("/", "-", ",", "-").Replace(fmt.Sprintf("%02d-%s-%s-%s", w.Number, w.Name, c.Row, c.Contender))
 	return filepath.Join(folder, name)
 }
 
-// profiled runs measure under the CPU profiler if name is not empty; or, if heap is
-// set, hands it a name for a heap profile, which a CPU profile would spoil.
+// profiled runs measure under the CPU profiler if name is not empty. If heap is set, it
+// instead gives measure the name of a heap profile, since a CPU profiler would distort
+// that.
 func profiled(name string, heap bool, measure func(heap string) (workload.Metrics, error)) (workload.Metrics, error) {
 	if name == "" {
 		return measure("")
@@ -31,7 +32,7 @@ func profiled(name string, heap bool, measure func(heap string) (workload.Metric
 		return nil, err
 	}
 	if heap {
-		runtime.MemProfileRate = 512 // fine enough for a heap of a few megabytes
+		runtime.MemProfileRate = 512 // a rate for heaps of a few megabytes
 		return measure(name + ".heap.pprof")
 	}
 	f, err := os.Create(name + ".cpu.pprof")
@@ -46,8 +47,8 @@ func profiled(name string, heap bool, measure func(heap string) (workload.Metric
 	return measure("")
 }
 
-// Explain runs once more, under a profiler, the case that the figure is of, and
-// returns the top of the profile as text.
+// Explain runs the case of a figure once more, under a profiler. It returns the top of the
+// profile as text.
 func (r *Runner) Explain(ctx context.Context, all []workload.Workload, of workload.Key) (text string, err error) {
 	w, c, ok := caseOf(&r.Env, all, of)
 	if !ok {
@@ -69,8 +70,8 @@ func (r *Runner) Explain(ctx context.Context, all []workload.Workload, of worklo
 	return top(ctx, profileName(folder, w, c), c.Heap)
 }
 
-// caseOf finds the case of a figure. The rows of a case that measures several are
-// called otherwise but for the number that they end in.
+// caseOf finds the case of a figure. If a case measures several rows, their names share
+// only the number at the end with the case's.
 func caseOf(env *workload.Env, all []workload.Workload, of workload.Key) (workload.Workload, workload.Case, bool) {
 	for _, w := range all {
 		if w.Number != of.Workload {
@@ -88,7 +89,8 @@ func caseOf(env *workload.Env, all []workload.Workload, of workload.Key) (worklo
 	return workload.Workload{}, workload.Case{}, false
 }
 
-// typeArguments are what makes the names of generic functions longer than a line.
+// typeArguments matches the type arguments of generic functions, which make names longer
+// than a line.
 var typeArguments = regexp.MustCompile(`\[go\.shape\.[^\n]*\]`)
 
 func top(ctx context.Context, name, heap string) (string, error) {
@@ -104,7 +106,7 @@ func top(ctx context.Context, name, heap string) (string, error) {
 		args = append(args, "-sample_index="+heap)
 	}
 	if heap == "alloc_objects" {
-		args = append(args, "-ignore=secretsmanager.*Client") // whose share is known
+		args = append(args, "-ignore=secretsmanager.*Client") // the SDK's share is known
 	}
 	out, err := exec.CommandContext(ctx, "go", append(args, self, name)...).Output()
 	var failed *exec.ExitError

@@ -1,5 +1,5 @@
-// Package run runs workloads: contenders in turn, repeat after repeat, in this
-// process or in children of it, and keeps what they measured.
+// Package run runs workloads and keeps their results. It runs the contenders in turn,
+// repeat after repeat, in this process or in child processes.
 package run
 
 import (
@@ -22,24 +22,24 @@ import (
 type Runner struct {
 	Env     workload.Env
 	Repeats int
-	// Profile is a folder for profiles of our own cases, none if empty.
+	// Profile is a folder for profiles of our own cases. If it is empty, there are none.
 	Profile string
 	Log     io.Writer
 
 	servers map[workload.Server]string
 	stops   []func()
 
-	mu      sync.Mutex // guards what follows, while cases run at once
+	mu      sync.Mutex // guards the fields below, since cases may run at the same time
 	results *Results
-	failed  []error // of our own cases
+	failed  []error // the errors of our own cases
 }
 
-// Results are all that was measured.
+// Results are all measurements.
 type Results struct {
 	Samples map[workload.Key]measure.Samples
-	// Reasons say why a contender is not in a row, by a Key without a metric.
+	// Reasons say why a contender is not in a row. The Key has no metric.
 	Reasons map[workload.Key]string
-	// Order is the rows of each workload as they came.
+	// Rows has the rows of each workload, in the order in which they were measured.
 	Rows map[int][]string
 }
 
@@ -49,8 +49,8 @@ func newResults() *Results {
 	}
 }
 
-// Run runs the workloads and returns what they measured. An error says that one
-// was broken off or that a case of ours failed; the Results are those of the rest.
+// Run runs the workloads and returns their results. If a workload was broken off or one of
+// our cases failed, it returns an error beside the Results of the rest.
 func (r *Runner) Run(ctx context.Context, all []workload.Workload) (*Results, error) {
 	r.results = newResults()
 	r.servers = map[workload.Server]string{}
@@ -109,8 +109,8 @@ func (r *Runner) runOne(ctx context.Context, w workload.Workload) error {
 	return nil
 }
 
-// needed leaves out the contenders that neither are ours or the floor nor are
-// named by a target.
+// needed returns the cases of typedsecret, of the floor and of contenders that a target
+// names.
 func needed(w workload.Workload, cases []workload.Case) []workload.Case {
 	named := map[string]bool{contender.Ours: true}
 	for _, c := range contender.All() {
@@ -154,7 +154,7 @@ func (r *Runner) runCase(ctx context.Context, w workload.Workload, c workload.Ca
 		env.URL = url
 	}
 	profile := ""
-	// The profiler's goroutine would keep a bubble's time from moving.
+	// A bubble's time would not advance because of the profiler's goroutine.
 	if r.Profile != "" && repeat == 0 && !c.Virtual && (w.Number == workload.Promises || strings.HasPrefix(c.Contender, contender.Ours)) {
 		profile = profileName(r.Profile, w, c)
 	}
@@ -186,7 +186,7 @@ func (r *Runner) runCase(ctx context.Context, w workload.Workload, c workload.Ca
 	return nil
 }
 
-// add keeps the metrics. One with a row in its name, row/metric, is of that row.
+// add keeps the metrics. A metric with a name of the form row/metric belongs to that row.
 func (r *Results) add(key workload.Key, m workload.Metrics) {
 	for name, v := range m {
 		key := key

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestEveryCaseOfOursRuns runs each once, tiny and in this process.
+// TestEveryCaseOfOursRuns runs each case once, with tiny sizes, in this process.
 func TestEveryCaseOfOursRuns(t *testing.T) {
 	for _, w := range workload.All() {
 		env := workload.Env{Tiny: true, Short: true}
@@ -50,8 +50,8 @@ func TestEveryCaseOfOursRuns(t *testing.T) {
 	}
 }
 
-// TestRunnerUsesChildren: an isolated case with a server, a virtual one, and one
-// in the process.
+// TestRunnerUsesChildren runs an isolated case with a server, a virtual case, and one in
+// this process.
 func TestRunnerUsesChildren(t *testing.T) {
 	var some []workload.Workload
 	for _, w := range workload.All() {
@@ -82,8 +82,8 @@ func TestRunnerUsesChildren(t *testing.T) {
 	}
 }
 
-// TestTargetsNameWhatIsMeasured: a target about a row, contender or metric that
-// does not exist would never be judged.
+// TestTargetsNameWhatIsMeasured: a target with a row, contender or metric that does not
+// exist would never be judged.
 func TestTargetsNameWhatIsMeasured(t *testing.T) {
 	all := workload.All()
 	rows := map[workload.Key]bool{}
@@ -94,7 +94,7 @@ func TestTargetsNameWhatIsMeasured(t *testing.T) {
 	}
 	for _, w := range all {
 		if w.Name == "growth" {
-			continue // its rows come out of one case
+			continue // one case has all its rows
 		}
 		for _, target := range w.Targets {
 			for _, k := range target.Keys() {

@@ -13,7 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A Fetcher is what the contenders without adapters of their own load by.
+// A Fetcher loads a secret for contenders without an adapter of their own.
 type Fetcher interface {
 	Fetch(ctx context.Context, id string) (Secret, error)
 }
@@ -21,21 +21,21 @@ type Fetcher interface {
 // SDK is a Fetcher over the AWS SDK's client, written as a user would.
 type SDK struct{ Client *secretsmanager.Client }
 
-// Fetch gets the present version. It clones nothing: nor would most users.
+// Fetch gets the current version. It clones nothing, as most users would not either.
 func (s SDK) Fetch(ctx context.Context, id string) (Secret, error) {
 	out, err := s.Client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
 	if err != nil {
 		return Secret{}, err
 	}
 	version := 0
-	for _, b := range []byte(aws.ToString(out.VersionId)) { // setec wants a number
+	for _, b := range []byte(aws.ToString(out.VersionId)) { // setec requires a number
 		version = (version*31 + int(b)) & 0x7fffffff
 	}
 	return Secret{Value: aws.ToString(out.SecretString), Version: version}, nil
 }
 
-// ForCache is the Source as typedsecret's cache takes it, with metadata as
-// Secrets Manager sends it.
+// ForCache adapts the Source to typedsecret's cache, with the metadata that Secrets Manager
+// sends.
 func ForCache(s *Source) secret.Source {
 	created := time.Now()
 	return secret.SourceFunc(func(ctx context.Context, ref secret.Ref) (secret.Value, error) {
@@ -51,18 +51,18 @@ func ForCache(s *Source) secret.Source {
 	})
 }
 
-// VersionID is the version ID of a version: as long as a real one.
+// VersionID returns the version ID of a version. It is as long as a real one.
 func VersionID(version int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", version) }
 
-// ForAWS is the Source as the AWS caching client takes it.
+// ForAWS adapts the Source to the AWS caching client.
 type ForAWS struct {
 	*Source
-	// DescribeWorks: DescribeSecret answers also while the Source fails, as when
-	// only KMS does.
+	// DescribeWorks makes DescribeSecret answer also while the Source fails, as in an
+	// outage of KMS alone.
 	DescribeWorks bool
 }
 
-var errNotUsed = errors.New("source: the caching client has no use for this operation")
+var errNotUsed = errors.New("source: the caching client does not use this operation")
 
 // GetSecretValue answers with the present version.
 func (a ForAWS) GetSecretValue(
@@ -119,7 +119,7 @@ func (ForAWS) UpdateSecret(
 	return nil, errNotUsed
 }
 
-// ForSetec is a Fetcher as setec's Store takes it.
+// ForSetec adapts a Fetcher to setec's Store.
 type ForSetec struct{ Fetcher }
 
 // Get fetches the present version.
@@ -128,11 +128,11 @@ func (s ForSetec) Get(ctx context.Context, name string) (*api.SecretValue, error
 	if err != nil {
 		return nil, err
 	}
-	// setec counts from 1.
+	// setec's versions begin with 1.
 	return &api.SecretValue{Value: []byte(secret.Value), Version: api.SecretVersion(secret.Version + 1)}, nil
 }
 
-// GetIfChanged fetches, and says so if it is the version that the Store has.
+// GetIfChanged fetches, and returns an error if the version is the one that the Store has.
 func (s ForSetec) GetIfChanged(ctx context.Context, name string, old api.SecretVersion) (*api.SecretValue, error) {
 	v, err := s.Get(ctx, name)
 	if err == nil && v.Version == old {

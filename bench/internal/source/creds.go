@@ -11,7 +11,7 @@ type Creds struct {
 	Database string `json:"dbname"`
 }
 
-// Version returns the version that the Creds are of, or -1.
+// Version returns the version of the Creds, or -1.
 func (c *Creds) Version() int {
 	const prefix = len("hunter2")
 	if len(c.Password) < prefix+8 {
@@ -24,12 +24,12 @@ func (c *Creds) Version() int {
 	return v
 }
 
-// Sum is what Use returns for Creds of this package's payloads without padding.
+// Sum is the result of Use for this package's payloads without padding.
 const Sum = len("app") + len("hunter200000000") + len("db.internal") + 5432 + len("order")
 
-// Use stands for the caller that uses what it got. It reads every field, so that
-// the whole struct has to be there, and it is not inlined, so that the compiler
-// can't see that little comes of it: the floor has to produce as much as anybody.
+// Use stands for a caller that uses the value. It reads every field, so that each contender
+// has to produce the whole struct, the floor too. It is not inlined, so that the compiler
+// can't remove any of the work.
 //
 //go:noinline
 func Use(c *Creds) int {

@@ -1,6 +1,6 @@
-// Package source is the one thing that all contenders are set up over: a stand-in
-// for Secrets Manager inside the process, with a latency and faults that are set,
-// and the same secrets over HTTP for the end-to-end rows.
+// Package source is the source of secrets of all contenders: a replacement for Secrets
+// Manager inside the process, with a latency and faults that a workload sets. The
+// end-to-end rows get the same secrets over HTTP.
 package source
 
 import (
@@ -12,25 +12,25 @@ import (
 	"time"
 )
 
-// A Secret is one version of a secret, as every contender's adapter gets it. Value
-// is a string of its own for each Fetch, as from a real client.
+// A Secret is one version of a secret. Each Fetch makes a new string for Value, as a real
+// client does.
 type Secret struct {
 	Value   string
 	Version int
 }
 
-// Mode is how a Source answers.
+// Mode is the way in which a Source answers.
 type Mode int32
 
-// The modes of a Source.
+// These are the modes of a Source.
 const (
 	OK      Mode = iota
 	Failing      // every call fails at once
 	Hanging      // every call waits for its context to end
 )
 
-// ErrFailing is how a failing Source fails.
-var ErrFailing = errors.New("source: failing as it was told to")
+// ErrFailing is the error of a failing Source.
+var ErrFailing = errors.New("source: failing as configured")
 
 // A Source holds a secret under every ID. It is safe for concurrent use; the zero
 // value is ready.
@@ -44,19 +44,19 @@ type Source struct {
 // SetLatency makes every answer take d.
 func (s *Source) SetLatency(d time.Duration) { s.latency.Store(int64(d)) }
 
-// SetMode says how further calls are answered.
+// SetMode sets how further calls are answered.
 func (s *Source) SetMode(m Mode) { s.mode.Store(int32(m)) }
 
-// Rotate gives every secret its next version and returns that.
+// Rotate gives every secret its next version, and returns the version.
 func (s *Source) Rotate() int { return int(s.version.Add(1)) }
 
-// Version returns the present version of every secret.
+// Version returns the current version of every secret.
 func (s *Source) Version() int { return int(s.version.Load()) }
 
-// Calls returns how many calls were made, of either kind.
+// Calls returns the number of calls of Fetch and Describe.
 func (s *Source) Calls() int { return int(s.calls.Load()) }
 
-// Fetch is GetSecretValue.
+// Fetch stands for GetSecretValue.
 func (s *Source) Fetch(ctx context.Context, _ string) (Secret, error) {
 	s.calls.Add(1)
 	if err := s.wait(ctx, Mode(s.mode.Load())); err != nil {
@@ -66,9 +66,9 @@ func (s *Source) Fetch(ctx context.Context, _ string) (Secret, error) {
 	return Secret{Value: Payload(v, 0), Version: v}, nil
 }
 
-// Describe is DescribeSecret: the current version. It is what the AWS caching
-// client asks first; it goes on working in an outage "just after a rotation",
-// where GetSecretValue alone fails.
+// Describe stands for DescribeSecret, and returns the current version. The AWS caching
+// client calls it first. If reachable is set, it also works while the Source fails, as in
+// an outage of GetSecretValue alone.
 func (s *Source) Describe(ctx context.Context, _ string, reachable bool) (int, error) {
 	s.calls.Add(1)
 	mode := Mode(s.mode.Load())
@@ -103,11 +103,11 @@ func (s *Source) wait(ctx context.Context, mode Mode) error {
 	}
 }
 
-// PayloadSize is the length of a payload that is not padded.
+// PayloadSize is the length of a payload without padding.
 const PayloadSize = 97
 
-// Payload makes the JSON of five fields of one version: of PayloadSize bytes, or
-// of size if that is more; then the password is that much longer.
+// Payload returns the JSON of a version, with five fields. It has PayloadSize bytes, or
+// size bytes if that is more; then the password is longer.
 func Payload(version, size int) string {
 	pad := ""
 	if size > PayloadSize {

@@ -1,5 +1,5 @@
-// Package table writes tables in Markdown, aligned so that they are read as well
-// in a terminal.
+// Package table writes tables in Markdown. The columns are aligned, so that they are
+// readable in a terminal too.
 package table
 
 import (
@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// A Table is a head and rows of as many cells.
+// A Table has a head, and rows with the same number of cells.
 type Table struct {
 	Head []string
 	Rows [][]string

@@ -9,7 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// byID are the ways to a view from an ID, each with the checks of mark.
+// byID returns several ways to find a view by its ID, each with the checks of mark.
 func byID() []Variant {
 	const id = "bench/tenant-0000000"
 	v := newHandle().view.Load()

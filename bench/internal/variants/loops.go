@@ -6,8 +6,8 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 )
 
-// The loops are written out, since a call through a function's value would cost
-// as much as a promise.
+// The loops are written out, since a call of a function value would cost as much as a
+// promise.
 
 func (h *handle) getLoop(ctx context.Context, n int) int {
 	sum := 0

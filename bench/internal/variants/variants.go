@@ -1,7 +1,6 @@
-// Package variants has the warm path built by hand, one promise more with each
-// variant, so that what each costs can be told; the library's own Get is measured
-// beside them. Nothing here is used by the library, and a variant keeps only the
-// promises that its name says.
+// Package variants has the warm path built by hand. Each variant adds one promise, which
+// shows the cost of that promise. The library's own Get is measured beside them. The
+// library uses nothing of this package, and a variant keeps only the promises in its text.
 package variants
 
 import (
@@ -14,32 +13,33 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 )
 
-// A Variant is a warm path; Loop runs it n times and returns the sum of what
-// source.Use returned.
+// A Variant is a warm path. Loop runs it n times, and returns the sum of the results of
+// source.Use.
 type Variant struct {
 	Name, What string
 	Loop       func(ctx context.Context, n int) int
 }
 
-// A clock is the cache's: the present tick, which a timer advances, and the tick in
-// which somebody read, which tells the timer that there are readers. Here no timer runs.
+// A clock is like the cache's clock. It has the present tick, which a timer advances, and
+// the tick of the last read, by which the timer sees whether there are readers. No timer
+// runs in this package.
 type clock struct {
 	_    [64]byte
-	now  atomic.Uint64 // stopped: the highest number
+	now  atomic.Uint64 // the highest number if the clock is stopped
 	read atomic.Uint64
 	_    [48]byte
 }
 
-// A snapshot is fresh while its deadline is after the present tick. A deadline of 0
-// is final: something newer has come.
+// A snapshot is fresh while its deadline is after the present tick. A deadline of 0 is
+// final: a newer snapshot has replaced it.
 type snapshot struct {
 	deadline atomic.Uint64
-	used     atomic.Uint64 // a mark as in entry, one load nearer
+	used     atomic.Uint64 // a mark like that of entry, with one load less
 	entry    *entry
 	clock    *clock
 }
 
-// An entry has the mark of its last use, which eviction asks for.
+// An entry has the mark of its last use, which eviction reads.
 type entry struct {
 	used atomic.Uint64
 }
@@ -48,10 +48,10 @@ type view struct {
 	snap   *snapshot
 	value  source.Creds
 	direct bool
-	clock  *clock // as in snapshot, one load nearer
+	clock  *clock // like that of snapshot, with one load less
 }
 
-// A handle is what the variants read.
+// A handle is read by the variants.
 type handle struct {
 	view    atomic.Pointer[view]
 	expires time.Time
@@ -60,8 +60,8 @@ type handle struct {
 
 var errSlow = errors.New("variants: not warm")
 
-// All returns the variants, each with what it adds to the one before unless its
-// text says otherwise.
+// All returns the variants. Unless its text says otherwise, a variant adds something to the
+// one before.
 func All() []Variant {
 	h := newHandle()
 	all := []Variant{
@@ -81,7 +81,7 @@ func All() []Variant {
 	return append(all, byID()...)
 }
 
-const tick = 7 // the present one
+const tick = 7 // the present tick
 
 func newHandle() *handle {
 	h := &handle{expires: time.Now().Add(time.Hour)}
@@ -97,14 +97,14 @@ func creds() source.Creds {
 	return source.Creds{Username: "app", Password: "hunter200000000", Host: "db.internal", Port: 5432, Database: "order"}
 }
 
-// isWarm reports whether v may be returned as it is. It is so small that it is inlined;
-// what it refuses, mark may allow.
+// isWarm reports whether v may be returned at once. It is small enough to be inlined. If it
+// returns false, mark may still return true.
 func (v *view) isWarm() bool {
 	now := v.snap.clock.now.Load()
 	return v.snap.deadline.Load() > now && v.snap.entry.used.Load() == now
 }
 
-// mark is isWarm for the first use in a tick.
+// mark is like isWarm, and also allows the first use in a tick.
 //
 //go:noinline
 func (v *view) mark() bool {

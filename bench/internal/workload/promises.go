@@ -10,7 +10,7 @@ import (
 	"github.com/typedsecret/typedsecret/cache"
 )
 
-// Promises is the number of the workload that is no workload.
+// Promises is the number of the table of promises, which is no workload.
 const Promises = 15
 
 func promises() Workload {

@@ -19,8 +19,8 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// Serve is the main function of a Server's process: it says its URL on a line and
-// serves until its standard input ends.
+// Serve is the main function of a Server's process. It prints its URL on a line, and serves
+// until its standard input ends.
 func Serve(s Server, in io.Reader, out io.Writer) error {
 	server, err := s.Start()
 	if err != nil {
@@ -52,8 +52,8 @@ func (s Server) Start() (*secrettest.Server, error) {
 	return server, nil
 }
 
-// StartProcess starts the command, which is to call Serve, and returns the URL
-// and what stops it.
+// StartProcess starts a command that calls Serve. It returns the URL, and a function that
+// stops the process.
 func StartProcess(cmd *exec.Cmd) (url string, stop func(), err error) {
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -69,18 +69,18 @@ func StartProcess(cmd *exec.Cmd) (url string, stop func(), err error) {
 	}
 	stop = func() {
 		_ = in.Close()
-		_ = cmd.Wait() // it has nothing to tell
+		_ = cmd.Wait() // its error does not matter
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		stop()
-		return "", nil, fmt.Errorf("the server said no URL: %w", err)
+		return "", nil, fmt.Errorf("the server printed no URL: %w", err)
 	}
 	return strings.TrimSpace(line), stop, nil
 }
 
-// sdkClient is the AWS SDK's client, of default settings, for the Server at url,
-// and a count of the requests that it sends.
+// sdkClient returns the AWS SDK's client with default settings for the Server at url, and a
+// count of the requests that it sends.
 func sdkClient(url string) (*secretsmanager.Client, *atomic.Int64) {
 	transport := &countingClient{client: awshttp.NewBuildableClient()}
 	return secretsmanager.New(secretsmanager.Options{

@@ -81,8 +81,8 @@ func handleCases(cores int) []Case {
 		})
 }
 
-// checked compares the sum that a loop came to with what it should be, which
-// uses its result.
+// checked compares the sum of a loop with the expected one. So the result of the loop is
+// used.
 func checked(n int) func(sum int, err error) error {
 	return func(sum int, err error) error {
 		if err == nil && sum != n*source.Sum {

@@ -35,7 +35,7 @@ func byIDs() Workload {
 	return w
 }
 
-// zipf draws 64 Ki IDs out of n, the same for all.
+// zipf draws 65,536 IDs out of n, the same for all contenders.
 func zipf(n int) []string { return zipfOf(IDs(n)) }
 
 func zipfOf(names []string) []string {
@@ -59,7 +59,7 @@ func byIDCases(row string, ids []string, perOp func(env *Env, loop func(n int) e
 		})
 }
 
-// loopOver gets n secrets, going round the ids from a random place on.
+// loopOver reads n secrets. It goes through ids again and again, from a random place on.
 func loopOver(ctx context.Context, s contender.Store, ids []string, n int) error {
 	sum := 0
 	for at, left := rand.IntN(len(ids)), n; left > 0; at = 0 {

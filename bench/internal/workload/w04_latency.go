@@ -17,8 +17,8 @@ const (
 	readTick    = time.Millisecond
 	readsATick  = 8
 	latencyTTL  = time.Second
-	readEvery   = readTick / readsATick // the interval at which a reader means to read
-	latencyWait = fetchTime / 10        // a Get this long waited for the fetch
+	readEvery   = readTick / readsATick // the planned interval between a reader's reads
+	latencyWait = fetchTime / 10        // a Get of this length waited for the fetch
 )
 
 func latency() Workload {
@@ -61,7 +61,7 @@ func measureLatency(ctx context.Context, env *Env, s contender.Store, cfg conten
 	if cfg.TTL != 0 {
 		runs = 2 * latencyTTL
 	} else {
-		// So that it is known whether it can.
+		// This call finds out whether the contender can refresh.
 		if err := s.Refresh(ctx, ID(0)); err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func measureLatency(ctx context.Context, env *Env, s contender.Store, cfg conten
 	}
 	var all measure.Histogram
 	waited, failed := 0, 0
-	var mu sync.Mutex // guards the three above
+	var mu sync.Mutex // guards the three variables above
 	var done sync.WaitGroup
 	start := time.Now().Add(20 * time.Millisecond)
 	for i := range readers {
@@ -102,7 +102,7 @@ func measureLatency(ctx context.Context, env *Env, s contender.Store, cfg conten
 	}, nil
 }
 
-// A reader gets a secret at fixed times and notes how long each Get took.
+// A reader reads a secret at fixed times, and records the time of each Get.
 type reader struct {
 	get            func(context.Context) (source.Creds, error)
 	start          time.Time
@@ -113,7 +113,7 @@ type reader struct {
 func (r *reader) run(ctx context.Context, runs time.Duration) {
 	for tick := r.start; tick.Sub(r.start) < runs; tick = tick.Add(readTick) {
 		if time.Since(tick) > readEvery*readsATick {
-			continue // held up by a Get that has been counted for this too
+			continue // a long Get held this one up, and was counted for it too
 		}
 		time.Sleep(time.Until(tick))
 		for range readsATick {

@@ -44,7 +44,7 @@ func stampede() Workload {
 	return w
 }
 
-// askAtOnce has n goroutines, already there, ask for the ids at once.
+// askAtOnce starts n goroutines, and then lets all of them read the ids at the same time.
 func askAtOnce(ctx context.Context, s contender.Store, n int, ids []string) (time.Duration, error) {
 	errs := make(chan error, n)
 	start := make(chan struct{})
@@ -56,7 +56,7 @@ func askAtOnce(ctx context.Context, s contender.Store, n int, ids []string) (tim
 			<-start
 			v, err := s.Get(ctx, ids[i%len(ids)])
 			if err == nil && v.Port == 0 {
-				err = fmt.Errorf("an empty value came")
+				err = fmt.Errorf("a Get returned an empty value")
 			}
 			errs <- err
 		})

@@ -82,7 +82,7 @@ func measureOutage(ctx context.Context, env *Env, c contender.Contender, mode so
 		src.Rotate()
 	}
 	before := src.Calls()
-	for range int(outageTTL / time.Second) { // until the refresh is due
+	for range int(outageTTL / time.Second) { // reads until the refresh is due
 		if src.Calls() > before {
 			break
 		}
@@ -94,7 +94,7 @@ func measureOutage(ctx context.Context, env *Env, c contender.Contender, mode so
 	second := readThrough(ctx, h, &src, env)
 	src.SetMode(source.OK)
 	return Metrics{
-		"rate": float64(first.early+1) / 10, "later": float64(first.late) / 30, // + 1: the one that began it
+		"rate": float64(first.early+1) / 10, "later": float64(first.late) / 30, // + 1 for the call that began the outage
 		"failed": float64(first.failed), "failed-old": float64(second.failed),
 		"wait": max(first.longest, second.longest).Seconds(),
 	}, nil
@@ -105,7 +105,7 @@ type outageSeen struct {
 	longest             time.Duration
 }
 
-// readThrough has 64 goroutines read for a minute.
+// readThrough lets 64 goroutines read for a minute.
 func readThrough(ctx context.Context, h contender.Handle, src *source.Source, env *Env) outageSeen {
 	began, before := time.Now(), src.Calls()
 	runs := time.Duration(env.scale(60, 41)) * time.Second

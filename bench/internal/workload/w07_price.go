@@ -10,7 +10,7 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 )
 
-// priceTTL leaves a warm read time to be measured before a refresh is due.
+// priceTTL is long enough to measure warm reads before a refresh is due.
 func priceTTL(env *Env) time.Duration {
 	if env.Tiny {
 		return 20 * time.Millisecond
@@ -18,7 +18,8 @@ func priceTTL(env *Env) time.Duration {
 	return time.Second
 }
 
-// priceContenders have a last good value to return, at a price that can be measured.
+// priceContenders are the contenders that can return a last good value, so that its price
+// can be measured.
 var priceContenders = map[string][]string{
 	"handle": {contender.Ours, "setec.Updater", "otter", "aws-caching-go"},
 	"id":     {contender.Ours},
@@ -26,7 +27,8 @@ var priceContenders = map[string][]string{
 
 func priceRow(mode, by string) string { return fmt.Sprintf("price,%s,by=%s", mode, by) }
 
-// priceCases measure a read before an outage and in it, past the TTL, in real time.
+// priceCases returns cases that measure a read before an outage, and in it past the TTL, in
+// real time.
 func priceCases() (cases []Case) {
 	for _, by := range []string{"handle", "id"} {
 		cfg := func(env *Env) contender.Config { return contender.Config{IDs: IDs(1), TTL: priceTTL(env)} }
@@ -43,7 +45,7 @@ func priceCases() (cases []Case) {
 					}
 					return measurePrice(env, cfg.Source, m.mode, loop)
 				})...)
-			names = names[:1] // a peer's outage that hangs is in the other rows
+			names = names[:1] // the other rows show hanging outages of the peers
 		}
 	}
 	return cases
@@ -76,7 +78,7 @@ func readsOf(ctx context.Context, s contender.Store, by string) (func(n int) err
 }
 
 func measurePrice(env *Env, src *source.Source, mode source.Mode, loop func(n int) error) (Metrics, error) {
-	// Half a window each, so that the first ends before a refresh is due.
+	// Each takes half a window, so that the first ends before a refresh is due.
 	price := func() (float64, error) { return measure.PerOp(env.window()/2, 1, loop) }
 	warm, err := price()
 	if err != nil {
@@ -85,7 +87,7 @@ func measurePrice(env *Env, src *source.Source, mode source.Mode, loop func(n in
 	src.SetMode(mode)
 	defer src.SetMode(source.OK)
 	time.Sleep(priceTTL(env) * 11 / 10)
-	if err := loop(1); err != nil { // waits for a refresh, in vain
+	if err := loop(1); err != nil { // waits for a refresh that fails
 		return nil, err
 	}
 	stale, err := price()

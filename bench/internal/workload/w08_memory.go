@@ -51,7 +51,7 @@ func memory() Workload {
 			for _, c := range contender.Named(contender.Names("floor-pointer")...) {
 				for _, by := range []string{"id", "handle"} {
 					if by == "handle" && !strings.HasPrefix(c.Name, "setec.Updater") && c.Name != contender.Ours {
-						continue // its handle is an ID
+						continue // this contender's handle is an ID
 					}
 					cases = append(cases, Case{
 						Row: row(size, by), Contender: c.Name, Isolated: true, Heap: "inuse_space", Server: server,
@@ -119,10 +119,10 @@ func measureMemory(ctx context.Context, env *Env, c contender.Contender, size, n
 	}, nil
 }
 
-// retained returns the live heap.
+// retained returns the size of the live heap.
 func retained() uint64 {
 	var m runtime.MemStats
-	for range 3 { // finalizers and pools need more than one
+	for range 3 { // finalizers and pools need several collections
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)

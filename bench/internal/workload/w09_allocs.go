@@ -10,7 +10,7 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 )
 
-// sdkAlone is the row of the SDK's own figures.
+// sdkAlone is the row with the SDK's own figures.
 const sdkAlone = "sdk"
 
 func allocations() Workload {
@@ -55,8 +55,7 @@ func allocations() Workload {
 	return w
 }
 
-// allocsOf counts what do, which does its work n times, allocates when it is
-// called for the second time.
+// allocsOf counts the allocations of the second call of do, which does n operations.
 func allocsOf(n int, do func() error) (Metrics, error) {
 	if err := do(); err != nil {
 		return nil, err
@@ -66,8 +65,8 @@ func allocsOf(n int, do func() error) (Metrics, error) {
 	runtime.ReadMemStats(&before)
 	err := do()
 	runtime.ReadMemStats(&after)
-	// Rounded down per operation, as testing.AllocsPerRun does, since what the
-	// runtime does in the background is counted too.
+	// The result is rounded down, as in testing.AllocsPerRun, since the runtime's
+	// background work is counted too.
 	return Metrics{
 		"allocs": float64((after.Mallocs - before.Mallocs) / uint64(n)),
 		"bytes":  float64((after.TotalAlloc - before.TotalAlloc) / uint64(n)),
@@ -106,7 +105,7 @@ func refreshAllocs(ctx context.Context, env *Env, c contender.Contender) (Metric
 	if err != nil {
 		return nil, err
 	}
-	if err := env.heapProfile(); err != nil { // alloc_objects tells
+	if err := env.heapProfile(); err != nil { // the profile has alloc_objects
 		return nil, err
 	}
 	m["beyond"] = m["allocs"] - alone["allocs"]
@@ -114,10 +113,10 @@ func refreshAllocs(ctx context.Context, env *Env, c contender.Contender) (Metric
 	return m, nil
 }
 
-// made keeps what measureNew makes on the heap.
+// made forces the handle of measureNew onto the heap.
 var made *typedsecret.Secret[source.Creds]
 
-// measureNew declares handles as a package variable does.
+// measureNew declares handles, as package variables do.
 func measureNew(_ context.Context, env *Env) (Metrics, error) {
 	id := ID(0)
 	declare := func(n int) error {

@@ -42,7 +42,7 @@ func measureIdle(ctx context.Context, env *Env, c contender.Contender) (Metrics,
 		window = 20 * time.Millisecond
 	}
 	n := env.scale(held, 100)
-	debug.FreeOSMemory() // else the runtime does it, in many steps, while we count
+	debug.FreeOSMemory() // otherwise the runtime does it in many steps during the count
 	bare, err := switchesIn(window)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func measureIdle(ctx context.Context, env *Env, c contender.Contender) (Metrics,
 		return nil, err
 	}
 	defer s.Close()
-	for range 10 { // so that they are warm, whatever that takes
+	for range 10 { // several reads, until all secrets are surely warm
 		for _, id := range IDs(n) {
 			h, err := s.Handle(ctx, id)
 			if err != nil {
@@ -76,9 +76,9 @@ func measureIdle(ctx context.Context, env *Env, c contender.Contender) (Metrics,
 	}, err
 }
 
-// switchesIn counts the voluntary context switches of this process while it
-// sleeps: four times those of the calmest quarter of the window, since the runtime
-// has some work of its own now and then. Whoever wakes up in each quarter is seen.
+// switchesIn counts the voluntary context switches of this process while it sleeps. The
+// result is four times the count of the calmest quarter of the window, since the runtime
+// has some work of its own now and then. Work that wakes up in each quarter is counted.
 func switchesIn(window time.Duration) (int, error) {
 	const parts = 4
 	calmest := math.MaxInt

@@ -108,9 +108,8 @@ func mapCycles(ctx context.Context, env *Env, n int, typed bool) (Metrics, error
 	return m, nil
 }
 
-// cycles forces collections and returns what one of them took. There is one core for
-// it all, since with more the collector's idle workers, who look for work in vain,
-// count too.
+// cycles forces collections, and returns the figures of one of them. It uses one core,
+// since with more cores the collector's idle workers would count too.
 func cycles(env *Env) Metrics {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	n := env.scale(20, 1)
@@ -131,7 +130,7 @@ func cycles(env *Env) Metrics {
 	}
 }
 
-// collectorTime is the CPU time that the collector has used, in seconds.
+// collectorTime returns the CPU time that the collector has used, in seconds.
 func collectorTime() float64 {
 	s := []metrics.Sample{{Name: "/cpu/classes/gc/total:cpu-seconds"}}
 	metrics.Read(s)

@@ -14,12 +14,12 @@ var (
 	goroutineSteps = []int{1, 2, 4, 8, 16, 32, 64}
 )
 
-// besideOtter bounds our time by ID as a share of otter's, by how many secrets are
-// read alike.
+// besideOtter bounds the ratio of our time by ID to otter's. The key is the number of
+// secrets, which are read equally often.
 var besideOtter = map[int]float64{100_000: 0.8, 1_000_000: 1.1}
 
-// growing are the contenders of the growth curves: ours, the two fastest peers by
-// ID, and the floor, by which the machine's share is known.
+// growing are the contenders of the growth curves: typedsecret, the two fastest peers by
+// ID, and the floor, which shows the machine's share.
 var growing = []string{contender.Ours, "otter", "freelru-sharded", "floor-syncmap"}
 
 func growth() Workload {
@@ -87,11 +87,12 @@ func growth() Workload {
 
 func growthRow(kind string, n int) string { return fmt.Sprintf("%s=%d", kind, n) }
 
-// growthCases fill a cache once and measure all three kinds of Get on it.
+// growthCases returns cases that fill a cache once, and measure all three kinds of Get on
+// it.
 func growthCases(n int) []Case {
 	cfg := func(*Env) contender.Config { return contender.Config{MaxSize: n} }
-	// The rows that are not the case's own come out as metrics of it, and are
-	// told apart by whoever runs it.
+	// The case also returns the metrics of other rows. Package run assigns them to their
+	// rows.
 	return each(growthRow("entries", n), growing, cfg,
 		func(ctx context.Context, env *Env, s contender.Store, _ contender.Config) (Metrics, error) {
 			ids := IDs(n)

@@ -16,7 +16,7 @@ const (
 	sparsePatience = time.Second // far longer than a burst takes
 )
 
-// sparseContenders are those who are read by handle, and by ID.
+// sparseContenders are the contenders that are read by handle and by ID.
 var sparseContenders = map[string][]string{
 	"handle": {contender.Ours, "setec.Updater", "floor-pointer"},
 	"id":     {contender.Ours, "aws-caching-go", "otter", "sturdyc", "freelru-sharded", "floor-syncmap"},
@@ -91,7 +91,7 @@ func measureSparse(ctx context.Context, env *Env, s contender.Store, by string, 
 		count = 8
 	}
 	count = env.scale(count, 4)
-	if _, err := measure.Bursts(every, 2, firsts...); err != nil { // to settle
+	if _, err := measure.Bursts(every, 2, firsts...); err != nil { // warms up
 		return nil, err
 	}
 	took, err := burstsTogether(env, every, count, firsts)
@@ -111,8 +111,9 @@ func measureSparse(ctx context.Context, env *Env, s contender.Store, by string, 
 	return m, err
 }
 
-// burstsTogether returns how many nanoseconds the bursts took: the mean of each two
-// neighbours that ran on all cores at once. If few did, it goes on for a while.
+// burstsTogether returns the nanoseconds of the bursts: the mean of each two neighbouring
+// bursts that ran on all cores at the same time. If there are few of these, it goes on for
+// a while.
 func burstsTogether(env *Env, every time.Duration, n int, bursts []measure.Burst) (pairs measure.Samples, err error) {
 	for tries := 0; tries < 8 && len(pairs) < max(1, n/4); tries++ {
 		spans, err := measure.Bursts(every, n, bursts...)
@@ -126,12 +127,12 @@ func burstsTogether(env *Env, every time.Duration, n int, bursts []measure.Burst
 		}
 	}
 	if len(pairs) == 0 {
-		return nil, fmt.Errorf("%d bursts never ran at once: the machine has something else to do", len(bursts))
+		return nil, fmt.Errorf("%d bursts never ran at the same time: the machine is busy with other work", len(bursts))
 	}
 	return pairs, nil
 }
 
-// stoppedBursts returns 1 if the burst needs one of the locks, and else 0.
+// stoppedBursts returns 1 if the burst needs one of the locks, and 0 otherwise.
 func stoppedBursts(all []locks.Lock, b measure.Burst) (float64, error) {
 	if len(all) == 0 {
 		return 0, errors.New("reflection finds no mutex in the cache, so none can be held")
@@ -143,15 +144,15 @@ func stoppedBursts(all []locks.Lock, b measure.Burst) (float64, error) {
 	return 0, err
 }
 
-// roundsOf returns Rounds over the same secrets, which have been read, one a core; and
-// the handles that they read.
+// roundsOf returns a Round for each core, over the same secrets, and the handles that they
+// read. The secrets have been read before.
 func roundsOf(ctx context.Context, s contender.Store, by string, n, cores int) (rounds []contender.Round, handles []contender.Handle, err error) {
 	if by == "id" {
 		if _, err := s.Loop(ctx, IDs(n)); err != nil {
 			return nil, nil, err
 		}
 		for range cores {
-			rounds = append(rounds, contender.RoundByID(s, IDs(n))) // strings of their own, as a request brings them
+			rounds = append(rounds, contender.RoundByID(s, IDs(n))) // each Round has its own strings, as requests do
 		}
 		return rounds, nil, nil
 	}

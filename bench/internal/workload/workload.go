@@ -1,7 +1,7 @@
-// Package workload has what is measured: fifteen workloads, a file each, with
-// their targets as data, and the price of each promise of the warm path. A
-// workload is a set of cases, one a contender and row; whoever runs them (package
-// run) alternates between the contenders and repeats.
+// Package workload has fifteen workloads, with a file for each and their targets as data,
+// and the table of the price of each promise of the warm path. A workload is a set of
+// cases, one for each contender and row. Package run runs them, and alternates between the
+// contenders.
 package workload
 
 import (
@@ -14,39 +14,39 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/source"
 )
 
-// A Workload is one line of the table.
+// A Workload is a set of cases with targets.
 type Workload struct {
 	Number int
 	Name   string // short, without a space
 	What   string // what is measured, and how
-	Main   string // the metric that the overview shows
+	Main   string // the metric in the overview
 	Units  map[string]string
 	Cases  func(env *Env) []Case
 	// Targets are judged after the last repeat.
 	Targets []Target
-	// Counted: the figures are counts that repeats don't change, so that two
-	// repeats show that.
+	// Counted means that the figures are counts that are the same in each repeat. Two
+	// repeats are enough then.
 	Counted bool
-	// Idle: the cases sleep, so all run at once.
+	// Idle means that the cases sleep, so all run at the same time.
 	Idle bool
 }
 
-// Metrics are what one run of a case measured.
+// Metrics are the measurements of one run of a case.
 type Metrics map[string]float64
 
-// A Case is one row of one contender.
+// A Case measures one row of one contender.
 type Case struct {
 	Row       string
 	Contender string
 	// Isolated cases run in a process of their own each time.
 	Isolated bool
-	// Virtual cases do so in a bubble of testing/synctest.
+	// Virtual cases run in a process of their own too, in a bubble of testing/synctest.
 	Virtual bool
-	// Heap: a profile is to tell who holds or allocates memory, by this sample index
-	// of pprof; if it is empty, where the time goes.
+	// Heap is the sample index of pprof for a case whose profile is about memory. If it is
+	// empty, the profile is about CPU time.
 	Heap string
-	// Server is the fake Secrets Manager that the case needs, in yet another
-	// process, if any.
+	// Server, if not nil, is the fake Secrets Manager that the case needs. It runs in
+	// another process.
 	Server  *Server
 	Measure func(ctx context.Context, env *Env) (Metrics, error)
 }
@@ -57,35 +57,37 @@ type Server struct {
 	Latency       time.Duration
 }
 
-// Env is how thoroughly to measure, and with what.
+// Env has the settings of a measurement.
 type Env struct {
 	Short bool
-	// Tiny: for tests of the bench module itself; the figures mean nothing.
+	// Tiny makes everything small, for tests of the bench module. The figures then mean
+	// nothing.
 	Tiny bool
-	// URL is that of the Server that the Case asked for.
+	// URL is the URL of the Case's Server.
 	URL string
-	// HeapProfile is a file to write a heap profile to when all is held.
+	// HeapProfile is the file for a heap profile, which is written when all secrets are
+	// held.
 	HeapProfile string
 }
 
-// A Target is a bound on a metric of ours, or on its ratio to another figure.
+// A Target is a bound on a metric of typedsecret, or on its ratio to another figure.
 type Target struct {
 	Text string
-	Of   Key  // an empty Contender is ours, a Workload of 0 the target's own
-	Over *Key // nil if the metric itself is bounded
-	// Beside, if not nil, is another ratio, by which that of Of to Over is divided.
+	Of   Key  // an empty Contender means typedsecret, and a Workload of 0 the target's own
+	Over *Key // nil if the bound is on the metric itself
+	// Beside, if not nil, is another ratio. The ratio of Of to Over is divided by it.
 	Beside *Ratio
-	// Exactly one of them is used: AtLeast if it is not 0.
+	// AtLeast is the bound if it is not 0, and AtMost otherwise.
 	AtMost, AtLeast float64
-	// Why the target is missed, if it is known to be: what is the machine's
-	// limit and what is ours.
+	// Why explains a target that is known to be missed: which part is the machine's limit,
+	// and which part is ours.
 	Why string
 }
 
 // A Ratio is one figure over another.
 type Ratio struct{ Of, Over Key }
 
-// Keys returns the figures that the target is about.
+// Keys returns the keys of the figures that the target uses.
 func (t *Target) Keys() []*Key {
 	keys := []*Key{&t.Of}
 	if t.Over != nil {
@@ -146,7 +148,7 @@ func IDs(n int) []string {
 	return ids
 }
 
-// window is how long one timed loop runs.
+// window returns the time for which one timed loop runs.
 func (e *Env) window() time.Duration {
 	switch {
 	case e.Tiny:
@@ -157,7 +159,7 @@ func (e *Env) window() time.Duration {
 	return 250 * time.Millisecond
 }
 
-// scale returns n, or tiny in tests.
+// scale returns n, or tiny if the Env is Tiny.
 func (e *Env) scale(n, tiny int) int {
 	if e.Tiny {
 		return tiny
@@ -165,7 +167,7 @@ func (e *Env) scale(n, tiny int) int {
 	return n
 }
 
-// each makes the cases of a row, one a contender, of a measurement that needs the
+// each returns the cases of a row, one for each contender, for a measurement that needs the
 // contender set up.
 func each(row string, names []string, cfg func(env *Env) contender.Config,
 	measure func(ctx context.Context, env *Env, s contender.Store, cfg contender.Config) (Metrics, error),
@@ -188,7 +190,7 @@ func each(row string, names []string, cfg func(env *Env) contender.Config,
 	return cases
 }
 
-// coreRows are the numbers of cores that workloads run on beside one.
+// coreRows returns the numbers of cores, beside one, on which workloads run.
 func coreRows() []int {
 	if n := runtime.NumCPU(); n > 2 {
 		return []int{2, n}

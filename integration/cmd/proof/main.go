@@ -1,9 +1,9 @@
-// Command proof has five services query a real PostgreSQL while its password is rotated,
-// and prints what that cost each of them. It exits with 1 if one of ours does not do
-// what is required of it: no failed query; of API calls that bring something new, one a
-// rotation, two with AWSPENDING; of those that bring nothing, one a second while logins
-// are refused, as MinRefreshInterval has it; and twice the pool's size of connections
-// opened a rotation at most.
+// Command proof lets five services query a real PostgreSQL while its password is rotated,
+// and prints the cost to each of them. It exits with 1 if a service that uses this library
+// misses a requirement. No query may fail. API calls that bring a new version: one a
+// rotation, or two with AWSPENDING. Other API calls: one a second while logins are refused,
+// which is MinRefreshInterval. Connections opened in a rotation: at most twice the pool's
+// size.
 package main
 
 import (
@@ -24,7 +24,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	rotations := flag.Int("rotations", 50, "how many rotations each scenario has")
+	rotations := flag.Int("rotations", 50, "the number of rotations in each scenario")
 	only := flag.String("only", "", "play only the scenarios whose name contains this")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -7,15 +7,15 @@ import (
 	"strconv"
 )
 
-// Account is the system's user that a program runs as. The nil Account is the
-// one of this process.
+// Account is the operating system's user under which a program runs. The nil Account is
+// that of this process.
 type Account struct {
 	Name     string
 	UID, GID int
 }
 
-// Unprivileged returns nil unless this process is root, which some programs
-// refuse to run as; then it returns the first of the accounts that exists.
+// Unprivileged returns an account for programs that refuse to run as root. If this process
+// is root, it is the first of the accounts that exists; otherwise it is nil.
 func Unprivileged(names ...string) (*Account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -38,7 +38,7 @@ func Unprivileged(names ...string) (*Account, error) {
 	return nil, fmt.Errorf("this process is root and there is no account %q to run as", names)
 }
 
-// MkdirTemp makes a folder that belongs to the account and is closed to others.
+// MkdirTemp makes a folder that belongs to the account, and that other users can't enter.
 func (a *Account) MkdirTemp(pattern string) (string, error) {
 	dir, err := os.MkdirTemp("", pattern)
 	if err != nil {

@@ -2,8 +2,8 @@ package daemon
 
 import "syscall"
 
-// attr returns how to start a program: as the account, and to be sent the signal
-// when the thread that starts it ends.
+// attr returns the attributes with which a program runs as the account, and gets the signal
+// when the thread that started it ends.
 func (a *Account) attr(orphaned syscall.Signal) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Pdeathsig: orphaned}
 	if a != nil {

@@ -4,5 +4,5 @@ package daemon
 
 import "syscall"
 
-// attr returns nothing: here is neither root nor a signal for orphans.
+// attr returns nil, since this system has neither root nor a signal for orphans.
 func (*Account) attr(syscall.Signal) *syscall.SysProcAttr { return nil }

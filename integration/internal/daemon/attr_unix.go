@@ -4,8 +4,8 @@ package daemon
 
 import "syscall"
 
-// attr returns how to start a program: as the account. Here a program outlives a
-// parent that dies without closing it.
+// attr returns the attributes with which a program runs as the account. On this system a
+// program outlives a parent that dies without closing it.
 func (a *Account) attr(syscall.Signal) *syscall.SysProcAttr {
 	if a == nil {
 		return nil

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// ErrExited says that a program has ended before it answered, as it does when
-// another took its port first.
+// ErrExited means that a program ended before it answered. That happens if another program
+// took its port first.
 var ErrExited = errors.New("it has ended before it answered")
 
-// Await tries until the program answers, has ended, or the time is over. The
-// program says to nobody when it is ready, so this asks again and again.
+// Await calls try until it succeeds, the program has ended, or the time is over. It has to
+// try again and again, since the program does not report when it is ready.
 func (p *Process) Await(timeout time.Duration, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -35,9 +35,9 @@ func (p *Process) Await(timeout time.Duration, try func(context.Context) error) 
 	}
 }
 
-// Serve starts a program that listens on a port, by the command and the try that
-// run makes for it, and waits until it answers. A free port may be taken before
-// the program gets to it: then it is another one's turn.
+// Serve starts a program that listens on a port, and waits until it answers. The function
+// run makes the command and the try for a port. If another program takes the port first,
+// Serve tries another port.
 func Serve(timeout time.Duration, run func(port int) (Command, func(context.Context) error)) (*Process, int, error) {
 	const attempts = 3
 	for n := 1; ; n++ {
@@ -69,7 +69,7 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
-// Wait waits until a program that is to end by itself has ended well.
+// Wait waits for a program that ends by itself, and returns an error if it failed.
 func (p *Process) Wait(timeout time.Duration) error {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()

@@ -8,10 +8,10 @@ import (
 	"strconv"
 )
 
-// Find returns the paths of programs that belong together: from PATH if all are
-// there, else from the first folder that has all. The folders are given as
-// patterns of filepath.Glob; of those that one pattern finds, the newest version
-// comes first. It returns nil if there is no such folder.
+// Find returns the paths of programs that belong together. They are from PATH if all are
+// there, and otherwise from the first folder that has all of them. The patterns are those
+// of filepath.Glob. If a pattern matches several folders, the one with the newest version
+// comes first. Find returns nil if no folder has all programs.
 func Find(programs, patterns []string) []string {
 	if found := lookUp("", programs); found != nil {
 		return found
@@ -19,7 +19,7 @@ func Find(programs, patterns []string) []string {
 	for _, pattern := range patterns {
 		dirs, err := filepath.Glob(pattern)
 		if err != nil {
-			continue // a bad pattern finds nothing
+			continue // a bad pattern matches nothing
 		}
 		slices.SortFunc(dirs, func(a, b string) int { return slices.Compare(version(b), version(a)) })
 		for _, dir := range dirs {
@@ -45,7 +45,7 @@ func lookUp(dir string, programs []string) []string {
 
 var number = regexp.MustCompile(`[0-9]+`)
 
-// version returns the numbers in a path, so that 15 sorts after 9.6.
+// version returns the numbers in a path. By these, 15 sorts after 9.6.
 func version(path string) []int {
 	var v []int
 	for _, digits := range number.FindAllString(path, -1) {

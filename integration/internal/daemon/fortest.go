@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// For returns a server that a test has started: the test fails if that did not work, and
-// closes it at its end.
+// For returns a server that a test has started. If err is not nil, the test fails. The end
+// of the test closes the server.
 func For[S io.Closer](t testing.TB, s S, err error) S {
 	t.Helper()
 	if err != nil {

@@ -1,7 +1,6 @@
-// Package daemon runs another program's server, the real thing, for as long as a
-// test needs it: [Find] looks for the program, [Account.MkdirTemp] makes its folder,
-// [Start] runs it and [Process.Await] waits until it answers. It is what pgtest
-// and redistest have in common.
+// Package daemon runs a real server program for the duration of a test: [Find] looks for
+// the program, [Account.MkdirTemp] makes its folder, [Start] runs it and [Process.Await]
+// waits until it answers. The packages pgtest and redistest share it.
 package daemon
 
 import (
@@ -14,16 +13,16 @@ import (
 	"time"
 )
 
-// Command says what to run and how it ends.
+// Command describes how to run a program and how to stop it.
 type Command struct {
 	Path    string
 	Args    []string
 	Dir     string // the working folder
-	Log     string // the file that takes what the program prints
+	Log     string // the file for the program's output
 	Account *Account
 
-	// Stop asks the program to end. Orphaned is sent to it when this process
-	// dies without having asked, where the system can do that.
+	// Stop is the signal that asks the program to end. Orphaned is sent to it when this
+	// process dies without having stopped it, if the system can do that.
 	Stop, Orphaned syscall.Signal
 }
 
@@ -50,8 +49,8 @@ func Start(c Command) (*Process, error) {
 	defer log.Close()
 	cmd := exec.Command(c.Path, c.Args...)
 	cmd.Dir = c.Dir
-	// A file and no pipe: Wait would wait for all that have a pipe open, which
-	// are the program's own children too.
+	// The output goes to a file, not to a pipe: Wait would wait for all processes that have
+	// the pipe open, also for the program's own children.
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = c.Account.attr(c.Orphaned)
 	p := &Process{cmd: cmd, stop: c.Stop, log: c.Log, exited: make(chan struct{})}
@@ -72,7 +71,7 @@ func Start(c Command) (*Process, error) {
 	return p, nil
 }
 
-// PID returns the process's number.
+// PID returns the process ID.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Exited is closed when the program has ended.

@@ -1,4 +1,4 @@
-// Package cost measures what a read costs: nothing is allocated where the value is in memory.
+// Package cost measures the cost of reads. A read of a value in memory allocates nothing.
 package cost_test
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// A counter counts what the codec is asked for.
+// A counter counts the calls of the codec.
 type counter struct {
 	codec.JSON
 	calls atomic.Int64
@@ -24,7 +24,8 @@ func (c *counter) Decode(data []byte, into any) error {
 	return c.JSON.Decode(data, into)
 }
 
-// TestWarmReadsDoNotAllocate nor decode, whatever the state of the context.
+// TestWarmReadsDoNotAllocate also checks that they do not decode. It tries contexts in all
+// states.
 func TestWarmReadsDoNotAllocate(t *testing.T) {
 	source := handletest.Storing("prod/db", rdsSecret)
 	c := handletest.Open(t, source, cache.Config{})
@@ -72,7 +73,7 @@ func TestWarmReadsDoNotAllocate(t *testing.T) {
 			}
 		})
 	}
-	if n := decodes.calls.Load(); n != 4 { // by four handles
+	if n := decodes.calls.Load(); n != 4 { // one call by each of four handles
 		t.Errorf("the codec was called %d times, want 4", n)
 	}
 	if source.Count() != 1 || server.Calls("GetSecretValue") != 1 {

@@ -34,8 +34,8 @@ func benchCache(b *testing.B) *cache.Cache {
 	return c
 }
 
-// BenchmarkWarm shows what a Get costs that finds its value in memory, beside the
-// floor: a bare load of an atomic pointer to the same struct.
+// BenchmarkWarm shows the cost of a Get that finds its value in memory. Beside it stands
+// the lower bound: a bare load of an atomic pointer to the same struct.
 func BenchmarkWarm(b *testing.B) {
 	ctx := b.Context()
 	c := benchCache(b)
@@ -83,7 +83,7 @@ func BenchmarkWarm(b *testing.B) {
 	}
 }
 
-// BenchmarkDo shows what a Do costs whose function does nothing.
+// BenchmarkDo shows the cost of a Do whose function does nothing.
 func BenchmarkDo(b *testing.B) {
 	ctx := b.Context()
 	handle := typedsecret.New[fiveFields]("prod/db", typedsecret.WithCache(benchCache(b)))

@@ -1,4 +1,4 @@
-// Package failures plays each row of docs/failures.md, and writes that page.
+// Package failures tests each row of docs/failures.md, and writes that page.
 package failures_test
 
 import (
@@ -37,10 +37,10 @@ import (
 
 var updateFailures = flag.Bool("update-failures", false, "write docs/failures.md")
 
-// page is where the rows stand.
+// page is the page that holds the rows.
 const page = "../../../docs/failures.md"
 
-// DBCreds is what the secret prod/db holds; errors of decoding name it.
+// DBCreds is the type of the secret prod/db. The errors of decoding in the page name it.
 type DBCreds struct {
 	Username string `json:"username"`
 	Password string `json:"password"`
@@ -55,14 +55,15 @@ const credsV1JSON = `{"username":"app","password":"first","host":"db.internal","
 // A failure is a row of docs/failures.md.
 type failure struct {
 	name, advice string
-	stage        string        // of the handle
-	deadline     time.Duration // of each caller's context; 0: it has none
-	virtual      bool          // played in virtual time
-	// begin returns a source that has the secret prod/db, and what makes that fail.
+	stage        string        // the handle's stage
+	deadline     time.Duration // the timeout of each caller's context; 0 means none
+	virtual      bool          // tested in virtual time
+	// begin returns a source that has the secret prod/db, and a function that makes the
+	// source fail.
 	begin func(t *testing.T) (source secret.Source, fail func())
 }
 
-// ofService is a failure of Secrets Manager or of what is in it.
+// ofService begins a failure of Secrets Manager, or of a secret in it.
 func ofService(fail func(t *testing.T, server *secrettest.Server)) func(*testing.T) (secret.Source, func()) {
 	return func(t *testing.T) (secret.Source, func()) {
 		server := secrettest.New(t)
@@ -79,7 +80,7 @@ func rotatedTo(value string) func(*testing.T) (secret.Source, func()) {
 	return ofService(func(t *testing.T, server *secrettest.Server) { server.Rotate(t, "prod/db", value) })
 }
 
-// ofAgent is a failure of the agent on this machine.
+// ofAgent begins a failure of the agent on this machine.
 func ofAgent(fail func(server *httptest.Server, bad *atomic.Bool)) func(*testing.T) (secret.Source, func()) {
 	return func(t *testing.T) (secret.Source, func()) {
 		var bad atomic.Bool
@@ -96,7 +97,7 @@ func ofAgent(fail func(server *httptest.Server, bad *atomic.Bool)) func(*testing
 		if err := os.WriteFile(file, []byte("token"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		url := strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // as agent.DefaultURL
+		url := strings.Replace(server.URL, "127.0.0.1", "localhost", 1) // the host of agent.DefaultURL
 		source := handletest.Must[*agent.Source](t)(agent.New(agent.Config{URL: url, TokenFile: file}))
 		return source, func() { fail(server, &bad) }
 	}
@@ -105,8 +106,8 @@ func ofAgent(fail func(server *httptest.Server, bad *atomic.Bool)) func(*testing
 const hangAdvice = "Check network, VPC endpoint and security groups: something drops the packets. " +
 	"Readers of a good value wait for at most 1 s, and at most a third of the time that their context has left (`MaxRefreshWait`). A sealed file or `source/failover` serves a start."
 
-// hangs has the service leave all requests unanswered, in memory: in virtual time nothing may
-// wait for a socket.
+// hangs makes the service leave all requests unanswered. It uses no socket, since nothing
+// may wait for a socket in virtual time.
 func hangs(t *testing.T) (secret.Source, func()) {
 	server := secrettest.New(t)
 	server.Seed(t, "prod/db", credsV1JSON)
@@ -122,18 +123,18 @@ var failures = []failure{
 	})},
 	{name: "access denied", advice: "Allow `secretsmanager:GetSecretValue` on the secret to the role of the service.", begin: injecting(secrettest.AccessDenied())},
 	{name: "KMS key disabled", advice: "Enable the secret's key, or cancel its deletion, and allow `kms:Decrypt` on it.", begin: injecting(secrettest.DecryptionFailure())},
-	{name: "throttled", advice: "Mostly nothing. If it lasts: who else in the region calls so often? A `Preloader` with a Jitter spreads starts.", begin: injecting(secrettest.Throttling())},
-	{name: "region down", advice: "Wait: within a minute of its end the values are fresh. `source/failover` reads from replicas; a sealed snapshot serves starts meanwhile.", begin: injecting(secrettest.InternalError())},
+	{name: "throttled", advice: "Mostly nothing. If it lasts, find out which other programs in the region call so often. A `Preloader` with a Jitter spreads starts.", begin: injecting(secrettest.Throttling())},
+	{name: "region down", advice: "Wait: within a minute of its end the values are fresh. `source/failover` reads from replicas; a sealed file serves starts meanwhile.", begin: injecting(secrettest.InternalError())},
 	{name: "no connection", advice: "Check network, VPC endpoint and DNS.", begin: injecting(secrettest.DropConnection())},
-	{name: "secret scheduled for deletion", advice: "RestoreSecret, or stop reading it: the last good value goes with the process.", begin: ofService(func(t *testing.T, server *secrettest.Server) { server.Delete(t, "prod/db") })},
+	{name: "secret scheduled for deletion", advice: "Call RestoreSecret, or stop reading the secret: the last good value is lost when the process ends.", begin: ofService(func(t *testing.T, server *secrettest.Server) { server.Delete(t, "prod/db") })},
 	{name: "JSON broken", advice: "Put a valid value: the next refresh takes it, within a TTL.", begin: rotatedTo(`{"username":"app","password":`)},
 	{name: "key missing", advice: "Put a value that has the key, or mark the field `omitempty` if it may be missing.", begin: rotatedTo(`{"username":"app","host":"db","port":5432}`)},
-	{name: "version label missing", advice: "No version bears the stage: move it there by UpdateSecretVersionStage, or leave `WithStage` out.", stage: "AWSPREVIOUS", begin: ofService(func(t *testing.T, server *secrettest.Server) {})},
+	{name: "version label missing", advice: "No version has the stage: move it to one by UpdateSecretVersionStage, or leave `WithStage` out.", stage: "AWSPREVIOUS", begin: ofService(func(t *testing.T, server *secrettest.Server) {})},
 	{name: "agent down", advice: "Start the agent or the Lambda extension, or check the port.", begin: ofAgent(func(server *httptest.Server, _ *atomic.Bool) { server.Close() })},
-	{name: "token wrong", advice: "Let the service read the token file of the agent that runs. A restarted agent has a new token, which is read by itself.", begin: ofAgent(func(_ *httptest.Server, bad *atomic.Bool) { bad.Store(true) })},
+	{name: "token wrong", advice: "Let the service read the token file of the agent that runs. A restarted agent has a new token, and the library reads it again by itself.", begin: ofAgent(func(_ *httptest.Server, bad *atomic.Bool) { bad.Store(true) })},
 }
 
-// plain replaces what is drawn at random, or of this machine.
+// plain replaces the parts of a text that are random or depend on this machine.
 func plain(text string) string {
 	for pattern, with := range map[string]string{
 		`request ID [0-9a-f-]+`: "request ID …", `(localhost|127\.0\.0\.1):\d+`: "$1:2773", `version [0-9a-f]{8}-[0-9a-f-]{27}`: "version …",
@@ -144,8 +145,8 @@ func plain(text string) string {
 	return text
 }
 
-// play has the failure happen to a handle that has read nothing yet, and to one that has,
-// and returns the row.
+// play makes the failure happen to a handle that has read nothing yet, and to one that has
+// read a value. It returns the row.
 func (f failure) play(t *testing.T) string {
 	opts := []typedsecret.Option{}
 	if f.stage != "" {
@@ -201,7 +202,7 @@ func (f failure) play(t *testing.T) string {
 				info = "the last good value; `Info.Stale`, `.RefreshErr`"
 			}
 		}
-		wantCount(t, calls, 2) // the first and the failed one
+		wantCount(t, calls, 2) // the first fetch and the one that failed
 	}
 	kinds, then := []string{}, "a back-off delay"
 	for _, r := range events.Records() {
@@ -217,7 +218,7 @@ func (f failure) play(t *testing.T) string {
 		f.name, text, info, strings.Join(kinds, ", "), then, f.advice, strings.ReplaceAll(f.name, " ", "_"))
 }
 
-// context is that of a caller.
+// context returns the context of a caller.
 func (f failure) context(t *testing.T) (context.Context, context.CancelFunc) {
 	if f.deadline == 0 {
 		return t.Context(), func() {}
@@ -225,7 +226,7 @@ func (f failure) context(t *testing.T) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(t.Context(), f.deadline)
 }
 
-// counted counts what a source is asked.
+// counted counts the fetches of a source.
 type counted struct {
 	secret.Source
 	calls *atomic.Int64
@@ -245,17 +246,17 @@ func wantCount(t *testing.T, calls *atomic.Int64, want int64) {
 
 const failuresHead = `# What a failure looks like
 
-For each failure: what ` + "`Get`" + ` returns if nothing was fetched yet, word for word (errors of handles are a ` + "`*typedsecret.Error`" + `; ` + "`errors.Is`" + ` finds the sentinel that its text begins with after the secret's name); what it returns once there is a good value; which events the ` + "`Observer`" + ` gets, in the first case; what it costs; what to do. The library logs nothing by itself; a client that you give it may. Delays are drawn at random, the texts below have the longest first one. No text holds a part of a secret.
+For each failure: what ` + "`Get`" + ` returns if nothing was fetched yet, word for word (errors of handles are a ` + "`*typedsecret.Error`" + `; ` + "`errors.Is`" + ` finds the sentinel that its text begins with after the secret's name); what it returns once there is a good value; which events the ` + "`Observer`" + ` gets, in the first case; what it costs; what to do. The library logs nothing by itself; a client that you give it may. Delays are drawn at random; the texts below have the longest first delay. No text holds a part of a secret.
 
-Each row is what a test has seen, whose name is in the last column: ` + "`go test ./internal/promises/failures`" + `; with ` + "`-update-failures`" + ` it writes this page.
+A test checks each row. The last column has its name: ` + "`go test ./internal/promises/failures`" + `; with ` + "`-update-failures`" + ` it writes this page.
 
 | failure | error of Get, if nothing was fetched yet | Get with a good value | events | calls of 1,000 Gets | what to do | test |
 | --- | --- | --- | --- | --- | --- | --- |
 `
 
-const failuresFoot = `| disk full for the snapshot | none: Get returns the value | the value | ` + "`SealedFileFailed`" + `: ` + "`sealed file can't be used: writing /var/lib/app/secrets.sealed: no space left on device`" + ` | none more | Make room. The snapshot before stays as it was, and each later fetch, and Close, tries again. | ` + "`TestAFullDiskSaysSoInTheWordsOfTheDocument`" + ` in internal/sealed |
+const failuresFoot = `| disk full for the sealed file | none: Get returns the value | the value | ` + "`SealedFileFailed`" + `: ` + "`sealed file can't be used: writing /var/lib/app/secrets.sealed: no space left on device`" + ` | none more | Make room. The earlier file stays as it was, and each later fetch, and Close, tries again. | ` + "`TestAFullDiskSaysSoInTheWordsOfTheDocument`" + ` in internal/sealed |
 | directory of the sealed file missing or not writable | ` + "`cache.New`" + ` returns ` + "`invalid cache configuration: WithSealedFile: sealed file can't be used: creating a file beside /var/lib/app/secrets.sealed: no such file or directory; make the directory, or give the path of a file in one where this process may create files`" + ` | – | none | none | Make the directory, or give another path. ` + "`cache.New`" + ` does not make it, since its owner and mode are yours to choose. | ` + "`TestNewSaysThatTheSealedFileCanNotBeWritten`" + ` in internal/engine |
-| sealed file too large, at a start in an outage | ` + "`secret prod/db@AWSCURRENT: service unavailable; sealed file can't be used: reading /var/lib/app/secrets.sealed: the file is too large: it has 1073741824 bytes, and 134217728 are the most that are read; give the path of another file, a larger MaxSize, or remove it, and the next write makes a new one`" + ` | the value | ` + "`FetchFailed`, `SealedFileFailed`" + ` | 1, then 1 a back-off delay | Find out what made it so large. It is neither read nor replaced, since it may be another program's. | ` + "`TestAHugeSealedFileIsRefusedBeforeItIsRead`" + ` in internal/engine |
+| sealed file too large, at a start in an outage | ` + "`secret prod/db@AWSCURRENT: service unavailable; sealed file can't be used: reading /var/lib/app/secrets.sealed: the file is too large: it has 1073741824 bytes, and 134217728 are the most that are read; give the path of another file, a larger MaxSize, or remove it, and the next write makes a new one`" + ` | the value | ` + "`FetchFailed`, `SealedFileFailed`" + ` | 1, then 1 a back-off delay | Find out what made the file so large. The library neither reads nor replaces it, since it may be another program's. | ` + "`TestAHugeSealedFileIsRefusedBeforeItIsRead`" + ` in internal/engine |
 | secret denied, then a start in an outage from the sealed file | none: Get returns the value of the file. If ` + "`StaleIfError`" + ` refuses it: ` + "`secret prod/db@AWSCURRENT: service unavailable; the sealed file remembers that the source refused this secret at 2000-01-01T00:00:00Z: access denied; StaleIfError refuses the last good value`" + ` | the value | ` + "`FetchFailed`, `ServedStale`" + ` | 1, then 1 a back-off delay | Allow the role to read the secret. A secret that was deleted or not found is not in the file any more. | ` + "`TestAStaleIfErrorThatRefusesWhatWasDeniedSaysWhy`" + ` in internal/engine |
 | clock behind that of the sealed file, at a start in an outage | none: Get returns the value of the file, unless ` + "`StaleIfError`" + ` limits the age. The age is unknown, so ` + "`StaleIfError` and `Info.Age`" + ` get the largest Duration | the value | ` + "`FetchFailed`, `ServedStale`" + ` | 1, then 1 a back-off delay | Set the clock. | ` + "`TestOfAClockThatIsBehindTheSealedFileTheAgeIsUnknown`" + ` in internal/engine |
 | clock set back | none: Get returns the value | the value, no younger than before: the monotonic clock counts on | none | none more | Nothing. If the clock is off by more than four minutes, AWS refuses a signature; the SDK corrects itself, once. | ` + "`TestAClockSetBackChangesNothing`" + ` |

@@ -1,4 +1,4 @@
-// Package golden reads secrets as they are found in the wild, from end to end.
+// Package golden reads real-world forms of secrets, from end to end.
 package golden_test
 
 import (
@@ -17,8 +17,8 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// A database is how one struct reads the secrets of all engines: what not all of
-// them have is optional.
+// A database is one struct that reads the secrets of all engines. Keys that not all of them
+// have are optional.
 type database struct {
 	Engine    string `json:"engine"`
 	Username  string `json:"username"`
@@ -35,11 +35,11 @@ type login struct {
 	Password string `json:"password"`
 }
 
-// goldenDir is the folder in the root.
+// goldenDir is the folder testdata/secrets of the root.
 const goldenDir = "../../../testdata/secrets"
 
-// goldenSecrets makes a cache over a server that has each file of testdata/secrets, under
-// the file's name.
+// goldenSecrets makes a cache over a server that has a secret for each file of
+// testdata/secrets, under the file's name.
 func goldenSecrets(t *testing.T) (with typedsecret.Option, names []string) {
 	server, c := secrettest.NewCache(t)
 	files, err := filepath.Glob(filepath.Join(goldenDir, "*.*"))
@@ -65,7 +65,7 @@ func goldenSecrets(t *testing.T) (with typedsecret.Option, names []string) {
 	return typedsecret.WithCache(c), names
 }
 
-// golden returns a test that reads a secret as a T, from end to end.
+// golden returns a test that reads a secret as a T.
 func golden[T any](want T, opts ...typedsecret.Option) func(*testing.T, string, typedsecret.Option) {
 	return func(t *testing.T, id string, with typedsecret.Option) {
 		handletest.WantGet(t, typedsecret.New[T](id, append(opts, with)...), want)

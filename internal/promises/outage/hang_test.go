@@ -18,8 +18,8 @@ import (
 	"github.com/typedsecret/typedsecret/source/failover"
 )
 
-// A hangingStore hangs from the moment that hang is called, and gives what its store
-// holds before. A hung fetch ends with its context.
+// A hangingStore returns its store's values until hang is called. From then on a fetch
+// hangs until its context ends.
 type hangingStore struct {
 	*handletest.Store
 	hung chan struct{}
@@ -41,7 +41,7 @@ func (h *hangingStore) Fetch(ctx context.Context, ref secret.Ref) (secret.Value,
 	}
 }
 
-// readersOf are all the ways in which a program reads a secret that may be stale.
+// readersOf returns all the ways in which a program may read a stale value.
 func readersOf(with typedsecret.Option) map[string]func(context.Context) (string, error) {
 	secret, byID := typedsecret.New[string]("db", with), typedsecret.NewByID[string](with)
 	invalidated := typedsecret.New[string]("db", with)
@@ -74,8 +74,9 @@ func readersOf(with typedsecret.Option) map[string]func(context.Context) (string
 	}
 }
 
-// readThrough reads once a pause for as long as an outage lasts, and wants the last good
-// value each time, within the longest wait and within the reader's deadline.
+// readThrough reads again and again while an outage lasts, with a pause between reads. Each
+// read must return the last good value within the longest wait and within the reader's
+// deadline.
 func readThrough(t *testing.T, read func(context.Context) (string, error), lasts, pause, deadline time.Duration) {
 	t.Helper()
 	var reads, failed int
@@ -121,7 +122,8 @@ func TestAHangingOutageCostsNoReaderItsDeadline(t *testing.T) {
 	}
 }
 
-// TestAReaderOfAHangingSourceKeepsMostOfItsTime, to use what it gets.
+// TestAReaderOfAHangingSourceKeepsMostOfItsTime: it needs the rest of its time to use the
+// value.
 func TestAReaderOfAHangingSourceKeepsMostOfItsTime(t *testing.T) {
 	for name := range readersOf(nil) {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +139,7 @@ func TestAReaderOfAHangingSourceKeepsMostOfItsTime(t *testing.T) {
 				defer cancel()
 				most := 100 * time.Millisecond
 				if name == "Preload" {
-					most += 200 * time.Millisecond / 3 // the Get after it is a second reader
+					most += 200 * time.Millisecond / 3 // the second Get waits too
 				}
 				asked := time.Now()
 				value, err := read(ctx)
@@ -184,11 +186,12 @@ func sealerOf(t *testing.T) cipher.AEAD {
 	return sealer
 }
 
-// TestAStartInAHangingOutageReadsTheSealedFile within the readers' deadlines.
+// TestAStartInAHangingOutageReadsTheSealedFile: the readers get its values within their
+// deadlines.
 func TestAStartInAHangingOutageReadsTheSealedFile(t *testing.T) {
 	for name := range readersOf(nil) {
 		if name == "GetWithInfo" {
-			continue // an hour has to pass before it says more than Get
+			continue // only after an hour does it check more than Get
 		}
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

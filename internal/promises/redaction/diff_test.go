@@ -20,8 +20,8 @@ import (
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
-// TestDiffsShowNoSecret: go-cmp, told to look into unexported fields everywhere,
-// compares two of a kind that differ in the secret alone.
+// TestDiffsShowNoSecret lets go-cmp compare two values of a type that differ in the secret
+// alone, with unexported fields included.
 func TestDiffsShowNoSecret(t *testing.T) {
 	other := strings.ToLower(hidden) + "2"
 	everything := cmp.Exporter(func(reflect.Type) bool { return true })

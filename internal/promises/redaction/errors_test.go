@@ -26,8 +26,8 @@ import (
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
-// TestFailedRequestsShowNoSecret, through the real SDK over HTTP: answers that are
-// cut off, corrupt or of the wrong types begin with the secret.
+// TestFailedRequestsShowNoSecret uses the real SDK over HTTP. The answers begin with the
+// secret, and are cut off, corrupt or of the wrong types.
 func TestFailedRequestsShowNoSecret(t *testing.T) {
 	for _, effect := range []secrettest.Effect{
 		secrettest.CorruptBody(), secrettest.TruncateBody(), secrettest.WrongTypes(), secrettest.DropAfterHeaders(),
@@ -74,7 +74,7 @@ func TestFailedRequestsShowNoSecret(t *testing.T) {
 	}
 }
 
-// Types whose own methods quote what they are given.
+// The methods of these types quote their input.
 type (
 	quotingText     string
 	quotingJSON     string
@@ -100,13 +100,12 @@ func (panickingJSON) UnmarshalJSON(b []byte) error   { panic(&quoting{string(b)}
 func (v panickingValid) Validate() error             { panic(v) }
 func (v panickingClone) Clone() panickingClone       { panic(v.Passwords) }
 
-// UnmarshalJSON uses the decoder of the standard library, which quotes.
+// UnmarshalJSON uses the decoder of the standard library, which quotes its input.
 func (v *stdlibJSON) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, &struct{ User, Password int8 }{})
 }
 
-// secretDocs are documents that something is wrong with, for one T or another. $S
-// is where the secret stands.
+// secretDocs are documents that at least one T refuses. $S stands for the secret.
 var secretDocs = []string{
 	`{"user":"app","password":"$S"}`, `{"user":"app","password":"$S`, `{"user":"app","password":$S}`,
 	`{"user":"app","password":"$S",}`, `{"user":"app","password":"\u$S"}`, `{"user":"app","password":"$S\x"}`,
@@ -119,7 +118,8 @@ var secretDocs = []string{
 	`{"certificate":"$S","privateKey":"$S"}`, `<xml>$S</$S>`,
 }
 
-// decodings decode a document by handles of all kinds and return what they say.
+// decodings decode a document by handles of all kinds. They return errors and other results
+// to be searched.
 var decodings = map[string]func(context.Context, typedsecret.Option) []any{
 	"password":     saying[password](),
 	"strict":       saying[password](typedsecret.WithCodec(codec.JSON{Strict: true})),
@@ -168,7 +168,7 @@ var decodings = map[string]func(context.Context, typedsecret.Option) []any{
 	}))),
 }
 
-// anyCodec is a codec of somebody else's, which wraps nothing.
+// anyCodec is a user's codec, which wraps none of ours.
 type anyCodec func(data []byte, into any) error
 
 func (f anyCodec) Decode(data []byte, into any) error { return f(data, into) }
@@ -189,7 +189,7 @@ func saying[T any](opts ...typedsecret.Option) func(context.Context, typedsecret
 	}
 }
 
-// TestErrorsOfDecodingShowNoSecret whatever the document, the type and the codec.
+// TestErrorsOfDecodingShowNoSecret tries each document with each type and codec.
 func TestErrorsOfDecodingShowNoSecret(t *testing.T) {
 	refused := 0
 	for i, doc := range secretDocs {

@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// wantSilent prints what is given in every way, with all that errors in it wrap,
-// and looks for pieces of the secret.
+// wantSilent prints things in every way, also the errors that they wrap, and looks for
+// pieces of the secret.
 func wantSilent(t *testing.T, secret string, things ...any) {
 	t.Helper()
 	for _, thing := range things {
@@ -46,7 +46,7 @@ func searchForms(forms []string, secret string) string {
 	return ""
 }
 
-// needles are the ways in which four bytes of a secret may be written.
+// needles returns all ways to write four bytes of a secret.
 func needles(secret string) (all []string) {
 	for i := 0; i+4 <= len(secret); i++ {
 		piece := []byte(secret[i : i+4])
@@ -64,7 +64,7 @@ func needles(secret string) (all []string) {
 			all = append(all, quoted[1:len(quoted)-1])
 		}
 	}
-	// In base64, what four bytes become depends on where they stand.
+	// The base64 form of four bytes depends on their place.
 	for shift := range 3 {
 		text := base64.RawStdEncoding.EncodeToString([]byte("\x00\x00"[:min(shift, 2)] + secret))
 		for i := 3; i+6 <= len(text)-2; i++ {
@@ -79,7 +79,7 @@ var verbs = []string{
 	"%e", "%g", "%t", "%T", "%p", "%-40v", "%040v", "%.3s", "%+10.2v", "%z", "%w",
 }
 
-// timeless leaves the time out of logs.
+// timeless removes the time from logs.
 var timeless = &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 	if a.Key == slog.TimeKey {
 		return slog.Attr{}
@@ -87,7 +87,7 @@ var timeless = &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) s
 	return a
 }}
 
-// forms prints a thing in every way.
+// forms returns everything that can be printed of a thing.
 func forms(thing any) (all []string) {
 	for _, verb := range verbs {
 		all = append(all, fmt.Sprintf(verb, thing))
@@ -140,7 +140,8 @@ func forms(thing any) (all []string) {
 	return append(all, b.String())
 }
 
-// guarded returns what f does, or the text of its panic, which may quote too.
+// guarded returns the result of f, or the text of its panic, which may quote the secret
+// too.
 func guarded(f func() string) (s string) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -150,7 +151,7 @@ func guarded(f func() string) (s string) {
 	return f()
 }
 
-// exported writes the strings and bytes that are found by way of exported fields.
+// exported writes the strings and bytes that can be reached by exported fields.
 func exported(v reflect.Value, out *strings.Builder, depth int) {
 	if depth > 12 || !v.IsValid() {
 		return
@@ -182,7 +183,7 @@ func exported(v reflect.Value, out *strings.Builder, depth int) {
 	}
 }
 
-// unwrapped lists a thing and, if it is an error, all that it wraps.
+// unwrapped returns a thing and, if it is an error, all that it wraps.
 func unwrapped(thing any) []any {
 	all := []any{thing}
 	switch e := thing.(type) {
@@ -198,7 +199,8 @@ func unwrapped(thing any) []any {
 	return all
 }
 
-// wrapped puts what p points to where users put things.
+// wrapped returns p in a struct, a map, an interface and other places where users put
+// things.
 func wrapped[T any](p *T) []any {
 	type hidden struct{ v T }
 	type hiddenPointer struct{ v *T }
@@ -226,7 +228,7 @@ func wrapped[T any](p *T) []any {
 	}
 }
 
-// TestLeaksAreFound shows that the searches could fail, in each way of writing.
+// TestLeaksAreFound checks that the search finds a secret in each way of writing.
 func TestLeaksAreFound(t *testing.T) {
 	const secret = "Gk8!zQw\"vé-Xj7$Hy"
 	type bytesIn struct{ B []byte }

@@ -14,8 +14,8 @@ import (
 	"github.com/typedsecret/typedsecret/internal/handletest"
 )
 
-// scramble makes a secret of random-looking letters from what the fuzzer found, so
-// that four of them don't occur by chance.
+// scramble makes a secret of random-looking letters from the fuzzer's input, so that four
+// of them don't occur by chance.
 func scramble(seed []byte) string {
 	const letters = "GHJKQVWXYZghjkqvwxyz"
 	out, state := make([]byte, 8+len(seed)%24), uint32(2166136261)
@@ -30,7 +30,7 @@ func scramble(seed []byte) string {
 	return string(out)
 }
 
-// mutated changes a document as a slip of the hand would.
+// mutated changes a document as a typing mistake would.
 func mutated(doc string, edits []byte) string {
 	b := []byte(doc)
 	for len(edits) >= 3 && len(b) > 0 {
@@ -50,8 +50,8 @@ func mutated(doc string, edits []byte) string {
 	return string(b)
 }
 
-// FuzzRedaction decodes documents that hold a secret, with something wrong about
-// them, by handles of all kinds, and looks for the secret in what they say.
+// FuzzRedaction decodes faulty documents that hold a secret, by handles of all kinds, and
+// looks for the secret in the results.
 func FuzzRedaction(f *testing.F) {
 	for i, doc := range secretDocs {
 		f.Add(doc, []byte{byte(i)}, []byte{})
@@ -60,7 +60,7 @@ func FuzzRedaction(f *testing.F) {
 	f.Fuzz(func(t *testing.T, doc string, seed, edits []byte) {
 		secret := scramble(seed)
 		if shares(doc, secret) {
-			return // by chance it is in the document's own text
+			return // the document's own text holds it by chance
 		}
 		var said []any
 		source := handletest.Storing("k", mutated(strings.ReplaceAll(doc, "$S", secret), edits))

@@ -1,5 +1,5 @@
-// Package redaction looks for secrets in all that the library prints, in whatever way, and in
-// all that its errors wrap.
+// Package redaction looks for secrets in everything that the library prints, and in
+// everything that its errors wrap.
 package redaction_test
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
-// hidden is random-looking, so that no four bytes of it occur by chance.
+// hidden is the secret. It looks random, so that no four bytes of it occur by chance.
 const hidden = "Zq7Xw9Kv3Jp5Ym8Qg2Hz6Rk4Vx"
 
 type password struct {
@@ -44,14 +44,14 @@ const (
 	hiddenList = `{"passwords":["` + hidden + `"]}`
 )
 
-// still runs a test in which nothing moves once it waited: no goroutine, for no
-// time passes, and no timer. What looks into live objects needs that.
+// still runs a test in which no goroutine and no timer runs once the test has waited.
+// Looking into live objects by reflection needs that.
 func still(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, f)
 }
 
-// reader is a handle of whatever T.
+// reader is a handle of any T.
 type reader[T any] interface {
 	Get(ctx context.Context) (T, error)
 	GetWithInfo(ctx context.Context) (T, typedsecret.Info, error)
@@ -69,7 +69,8 @@ func readAll[T any](t *testing.T, s reader[T]) typedsecret.Info {
 	return info
 }
 
-// TestHandlesShowNoSecret, warm, wherever they stand, under whichever cache.
+// TestHandlesShowNoSecret looks at warm handles, in all kinds of places and over all kinds
+// of caches.
 func TestHandlesShowNoSecret(t *testing.T) {
 	for name, cfg := range map[string]cache.Config{"plain": {}, "hook": {Hook: handletest.Flip{}}} {
 		t.Run(name, func(t *testing.T) {
@@ -103,7 +104,8 @@ func TestHandlesShowNoSecret(t *testing.T) {
 	}
 }
 
-// TestRejectedVersionsShowNoSecret: the handle keeps the last good one and an error.
+// TestRejectedVersionsShowNoSecret: the handle then holds the last good version and an
+// error.
 func TestRejectedVersionsShowNoSecret(t *testing.T) {
 	still(t, func(t *testing.T) {
 		source, events := handletest.Storing("json", hiddenJSON), &observed.Journal{}
@@ -142,7 +144,7 @@ func wantSilentEvents(t *testing.T, events *observed.Journal) {
 	wantSilent(t, hidden, observed.Of[hook.Event](events))
 }
 
-// TestCacheShowsNoSecret: the Cache and all that it hands out.
+// TestCacheShowsNoSecret looks at the Cache and at everything that it returns.
 func TestCacheShowsNoSecret(t *testing.T) {
 	for name, h := range map[string]hook.Hook{"plain": nil, "hook": handletest.Flip{}} {
 		t.Run(name, func(t *testing.T) {
@@ -160,7 +162,7 @@ func TestCacheShowsNoSecret(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := c.Get(t.Context(), secret.Ref{ID: "json"}); err != nil { // evicts the other
+				if _, err := c.Get(t.Context(), secret.Ref{ID: "json"}); err != nil { // evicts the other secret
 					t.Fatal(err)
 				}
 				metadata := snap.Metadata()
@@ -178,7 +180,7 @@ func TestCacheShowsNoSecret(t *testing.T) {
 	}
 }
 
-// TestRestOfTheAPIShowsNoSecret: codecs, policies, sources, and the fake server.
+// TestRestOfTheAPIShowsNoSecret looks at codecs, policies, sources, and the fake server.
 func TestRestOfTheAPIShowsNoSecret(t *testing.T) {
 	still(t, func(t *testing.T) {
 		server := secrettest.New(t)
@@ -209,12 +211,12 @@ func TestRestOfTheAPIShowsNoSecret(t *testing.T) {
 	})
 }
 
-// quoting is an error that quotes, as those of decoders do.
+// quoting is an error that quotes its input, as those of decoders do.
 type quoting struct{ Quoted string }
 
 func (e *quoting) Error() string { return "can't use " + e.Quoted }
 
-// A saboteur is a hook that quotes what it is given.
+// A saboteur is a hook that quotes its input.
 type saboteur struct {
 	put, get func(quoted string) error
 }
@@ -233,8 +235,8 @@ func (s saboteur) Get(_ context.Context, _ hook.Item, stored []byte) ([]byte, er
 	return append([]byte(nil), stored...), nil
 }
 
-// TestErrorsOfHooksAndSourcesShowNoSecret, those that they return and those that
-// they panic with.
+// TestErrorsOfHooksAndSourcesShowNoSecret tries errors that they return and errors with
+// which they panic.
 func TestErrorsOfHooksAndSourcesShowNoSecret(t *testing.T) {
 	quote := func(s string) error { return fmt.Errorf("hook: %w", &quoting{s}) }
 	panics := func(s string) error { panic(s) }
@@ -250,7 +252,7 @@ func TestErrorsOfHooksAndSourcesShowNoSecret(t *testing.T) {
 			})
 		}
 		if name == "error" || name == "joined" {
-			continue // a source vouches for the errors that it returns
+			continue // the source is responsible for the errors that it returns
 		}
 		t.Run("source "+name, func(t *testing.T) {
 			source := secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
@@ -277,7 +279,7 @@ func wantSilentFailure(t *testing.T, source secret.Source, cfg cache.Config) {
 			t.Fatal("no error")
 		}
 		if _, ok := errors.AsType[*quoting](err); ok {
-			t.Error("the error that quotes is reachable")
+			t.Error("the error that quotes the secret can be reached")
 		}
 		wantSilent(t, hidden, err)
 	}

@@ -13,12 +13,12 @@ import (
 	"github.com/typedsecret/typedsecret/internal/handletest"
 )
 
-// TestACallThatIsRefusedAloneHoldsUpNoOther: another call tries at once, and if it is
-// accepted, the rest goes on.
+// TestACallThatIsRefusedAloneHoldsUpNoOther: another call tries at once. If that is
+// accepted, all other calls go on.
 func TestACallThatIsRefusedAloneHoldsUpNoOther(t *testing.T) {
 	for name, test := range map[string]struct {
 		refuse func(error) error
-		most   time.Duration // that a call may take whose function takes 2 ms
+		most   time.Duration // the longest that a call with a function of 2 ms may take
 	}{
 		"for sure": {typedsecret.Rejected, 2 * loginTime},
 		"perhaps":  {typedsecret.MaybeRejected, loginTime},
@@ -59,8 +59,8 @@ func TestACallThatIsRefusedAloneHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// TestAfterARotationACallThatIsRefusedAloneHoldsUpNoOther: that the version before was
-// refused says nothing of the version that was accepted since.
+// TestAfterARotationACallThatIsRefusedAloneHoldsUpNoOther: the refusals of the earlier
+// version don't count against the version that was accepted since.
 func TestAfterARotationACallThatIsRefusedAloneHoldsUpNoOther(t *testing.T) {
 	for name, opts := range map[string][]typedsecret.Option{"by default": nil, "with a bound": most(8)} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestAfterARotationACallThatIsRefusedAloneHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// TestACallThatIsAcceptedLetsAllGo, as after a rotation that was cancelled.
+// TestACallThatIsAcceptedLetsAllGo: it happens after a rotation that was cancelled.
 func TestACallThatIsAcceptedLetsAllGo(t *testing.T) {
 	besiege(t, 0, nil, func(t *testing.T, s *siege) {
 		s.account.set("two")
@@ -119,7 +119,7 @@ func TestANewVersionIsTriedByOneCallFirst(t *testing.T) {
 		before := s.account.wrongLogins()
 		s.after(0, finishSecret)
 		time.Sleep(1500 * time.Millisecond)
-		if n := s.account.wrongLogins() - before; n > 2+1 { // the new one; the old one once more
+		if n := s.account.wrongLogins() - before; n > 2+1 { // two with the new version, and one more with the old one
 			t.Errorf("the new version was tried %d times", n)
 		}
 		s.account.set("two")
@@ -128,7 +128,7 @@ func TestANewVersionIsTriedByOneCallFirst(t *testing.T) {
 	})
 }
 
-// TestAPendingVersionThatBecomesCurrentIsTriedAtOnce, though it was refused before.
+// TestAPendingVersionThatBecomesCurrentIsTriedAtOnce, although it was refused before.
 func TestAPendingVersionThatBecomesCurrentIsTriedAtOnce(t *testing.T) {
 	for name, opts := range map[string][]typedsecret.Option{"by default": pending, "with a bound": append(most(4), pending...)} {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestAPendingVersionThatBecomesCurrentIsTriedAtOnce(t *testing.T) {
 						}
 					})
 				}
-				time.Sleep(5500 * time.Millisecond) // in the midst of a pause
+				time.Sleep(5500 * time.Millisecond) // ends within a pause
 				s.account.set("two")
 				s.after(0, finishSecret)
 				s.running.Wait()
@@ -155,8 +155,8 @@ func TestAPendingVersionThatBecomesCurrentIsTriedAtOnce(t *testing.T) {
 	}
 }
 
-// TestAfterABudgetThatEndedInVainCallsReturnAtOnce: until a version is new, or a while has
-// passed.
+// TestAfterABudgetThatEndedInVainCallsReturnAtOnce: they do so until there is a new
+// version, or until some time has passed.
 func TestAfterABudgetThatEndedInVainCallsReturnAtOnce(t *testing.T) {
 	inWindow(t, cache.Config{}, nil, func(t *testing.T, w *window) {
 		if took, err := w.do(t.Context()); took != typedsecret.DefaultRetryBudget {
@@ -193,7 +193,7 @@ func TestAfterABudgetThatEndedInVainCallsReturnAtOnce(t *testing.T) {
 	})
 }
 
-// TestACallThatPanicsHoldsUpNoOther: its turn and its place are free.
+// TestACallThatPanicsHoldsUpNoOther: other calls get its turn and its place.
 func TestACallThatPanicsHoldsUpNoOther(t *testing.T) {
 	for name, opts := range map[string][]typedsecret.Option{"its turn": nil, "its place": most(2)} {
 		t.Run(name, func(t *testing.T) {
@@ -218,7 +218,8 @@ func TestACallThatPanicsHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// TestAHangingCallKeepsTheOthersForASecond, when it is the one that tries a new version.
+// TestAHangingCallKeepsTheOthersForASecond: they wait that long if the hanging call is the
+// one that tries a new version.
 func TestAHangingCallKeepsTheOthersForASecond(t *testing.T) {
 	inWindow(t, handletest.Eager(), nil, func(t *testing.T, w *window) {
 		hung := make(chan struct{})
@@ -241,7 +242,7 @@ func TestAHangingCallKeepsTheOthersForASecond(t *testing.T) {
 	})
 }
 
-// TestRefusedCallsOfAllPoolsCountTogether, since they share the account.
+// TestRefusedCallsOfAllPoolsCountTogether, since the pools share the account.
 func TestRefusedCallsOfAllPoolsCountTogether(t *testing.T) {
 	besiege(t, 0, nil, func(t *testing.T, s *siege) {
 		s.account.set("changed by hand")

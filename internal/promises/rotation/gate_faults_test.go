@@ -16,13 +16,13 @@ import (
 	"github.com/typedsecret/typedsecret/internal/handletest"
 )
 
-// current moves AWSCURRENT.
+// current moves AWSCURRENT to a version.
 func (w *window) current(version string) {
 	w.after(0, func(v *vault) { v.stages = map[string]string{"AWSCURRENT": version} })
 }
 
-// TestAVersionThatBecomesCurrentAgainIsTried, though it was refused before the rotation
-// that is undone.
+// TestAVersionThatBecomesCurrentAgainIsTried: a rotation was undone, and the version was
+// refused before.
 func TestAVersionThatBecomesCurrentAgainIsTried(t *testing.T) {
 	for name, opts := range map[string][]typedsecret.Option{
 		"by default": nil, "without a budget": budget(0),
@@ -47,7 +47,7 @@ func TestAVersionThatBecomesCurrentAgainIsTried(t *testing.T) {
 						t.Fatal(took, err)
 					}
 					time.Sleep(idle)
-					// It is undone: first in the database.
+					// The rotation is undone, first in the database.
 					w.db.Set("one")
 					for range 3 {
 						ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -64,7 +64,8 @@ func TestAVersionThatBecomesCurrentAgainIsTried(t *testing.T) {
 	}
 }
 
-// TestACallThatIsAcceptedEndsTheHaste of calls that are perhaps refused.
+// TestACallThatIsAcceptedEndsTheHaste: after a budget that ended in vain, refused calls
+// return at once. An accepted call ends that, and later calls outlast a window again.
 func TestACallThatIsAcceptedEndsTheHaste(t *testing.T) {
 	inWindow(t, cache.Config{}, nil, func(t *testing.T, w *window) {
 		w.db.Set("one")
@@ -88,7 +89,7 @@ func TestACallThatIsAcceptedEndsTheHaste(t *testing.T) {
 	})
 }
 
-// failingKMS is a hook that fails when it is told to.
+// failingKMS is a hook that fails while fails is true.
 type failingKMS struct {
 	fails *atomic.Bool
 	calls *atomic.Int64
@@ -100,15 +101,15 @@ func (failingKMS) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) 
 
 func (m failingKMS) Get(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
 	if m.calls.Add(1) > 1000 {
-		time.Sleep(time.Second) // so that the test ends although calls spin
+		time.Sleep(time.Second) // lets the test end even if calls spin
 	}
 	if m.fails.Load() {
-		return nil, errors.New("KMS is not there")
+		return nil, errors.New("KMS is unavailable")
 	}
 	return handletest.Inverted(b), nil
 }
 
-// TestACallWhoseHookFailsWaits, also when the gate has changed.
+// TestACallWhoseHookFailsWaits before the next try, also when the gate has changed.
 func TestACallWhoseHookFailsWaits(t *testing.T) {
 	m := failingKMS{new(atomic.Bool), new(atomic.Int64)}
 	inWindow(t, cache.Config{Hook: m}, nil, func(t *testing.T, w *window) {
@@ -130,7 +131,7 @@ func TestACallWhoseHookFailsWaits(t *testing.T) {
 	})
 }
 
-// TestNoCallIsMadeAfterItsContextsEnd, though a place is free at that moment.
+// TestNoCallIsMadeAfterItsContextsEnd, although a place becomes free at that moment.
 func TestNoCallIsMadeAfterItsContextsEnd(t *testing.T) {
 	for range 30 {
 		inWindow(t, cache.Config{}, most(2), func(t *testing.T, w *window) {
@@ -158,7 +159,7 @@ func TestNoCallIsMadeAfterItsContextsEnd(t *testing.T) {
 	}
 }
 
-// TestAGoroutineThatEndsLeavesItsPlace, in f or in a predicate.
+// TestAGoroutineThatEndsLeavesItsPlace: it ends in f or in a predicate.
 func TestAGoroutineThatEndsLeavesItsPlace(t *testing.T) {
 	ends := func() error { runtime.Goexit(); return nil }
 	for name, ending := range map[string]struct {
@@ -186,7 +187,8 @@ func TestAGoroutineThatEndsLeavesItsPlace(t *testing.T) {
 	}
 }
 
-// TestOnlyAWholeBudgetIsInVain: not the rest of one, for a version that came at its end.
+// TestOnlyAWholeBudgetIsInVain: a version that came near the end of a budget gets another
+// one.
 func TestOnlyAWholeBudgetIsInVain(t *testing.T) {
 	inWindow(t, cache.Config{}, nil, func(t *testing.T, w *window) {
 		w.db.Set("nobody's") // a replica lags
@@ -199,8 +201,7 @@ func TestOnlyAWholeBudgetIsInVain(t *testing.T) {
 	})
 }
 
-// TestRepeatsOfDoubtedCallsAreShared, though other
-// calls are accepted.
+// TestRepeatsOfDoubtedCallsAreShared, although other calls are accepted.
 func TestRepeatsOfDoubtedCallsAreShared(t *testing.T) {
 	besiege(t, 8, nil, func(t *testing.T, s *siege) {
 		var tries, calls atomic.Int64

@@ -15,14 +15,14 @@ import (
 	"github.com/typedsecret/typedsecret/internal/handletest"
 )
 
-// An account of a database is locked by a number of wrong logins in a row. A login takes
-// 2 ms; what counts is the password at its end.
+// An account of a database is locked after a number of wrong logins in a row. A login takes
+// 2 ms, and compares with the password at its end.
 type account struct {
-	mu       sync.Mutex // guards the rest
+	mu       sync.Mutex // guards the fields below
 	password string
 	wrong    []time.Time
 	inARow   int
-	most     int // in a row
+	most     int // the most wrong logins in a row
 }
 
 const loginTime = 2 * time.Millisecond
@@ -65,12 +65,13 @@ type siege struct {
 	*vault
 	account *account
 	handle  *typedsecret.Secret[string]
-	failed  sync.Map // of errors, by text
+	failed  sync.Map // the errors, by their text
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
 
-// besiege runs a test in virtual time. The goroutines begin one after the other.
+// besiege runs a test with a siege in virtual time. The goroutines begin one after the
+// other.
 func besiege(t *testing.T, goroutines int, opts []typedsecret.Option, test func(t *testing.T, s *siege)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -102,7 +103,7 @@ func (s *siege) end() {
 	s.running.Wait()
 }
 
-// rotate changes the password, and moves AWSCURRENT when the window is over.
+// rotate changes the password, and moves AWSCURRENT at the end of the window.
 func (s *siege) rotate(window time.Duration) {
 	s.after(0, func(v *vault) { v.stages["AWSPENDING"] = "two" })
 	s.account.set("two")
@@ -118,13 +119,13 @@ func (s *siege) wantNoFailure(t *testing.T) {
 	})
 }
 
-// TestWrongLoginsInTheWindowOfARotation counts them, beside those that were under way when
-// the first refusal came.
+// TestWrongLoginsInTheWindowOfARotation counts wrong logins. Those that were under way at
+// the first refusal are added to the limit.
 func TestWrongLoginsInTheWindowOfARotation(t *testing.T) {
 	for _, test := range []struct {
 		name       string
 		opts       []typedsecret.Option
-		leftBehind bool // AWSPENDING is of another rotation
+		leftBehind bool // AWSPENDING belongs to an earlier rotation
 		window     time.Duration
 		most       int
 		fails      bool
@@ -177,8 +178,8 @@ func most(n int) []typedsecret.Option {
 	return []typedsecret.Option{typedsecret.WithMaxRejections(n)}
 }
 
-// wantPace checks that no second has more than two wrong logins, but for those that were
-// under way.
+// wantPace checks that no second has more than two wrong logins. The underWay logins of the
+// first refusal don't count.
 func (s *siege) wantPace(t *testing.T, underWay int) {
 	t.Helper()
 	for i, first := range s.account.wrong {
@@ -194,7 +195,7 @@ func (s *siege) wantPace(t *testing.T, underWay int) {
 	}
 }
 
-// TestTheBoundHoldsForCallsThatBeginAtOnce, since all that are under way may be refused.
+// TestTheBoundHoldsForCallsThatBeginAtOnce, since all calls under way may be refused.
 func TestTheBoundHoldsForCallsThatBeginAtOnce(t *testing.T) {
 	for name, change := range map[string]func(s *siege){
 		"a rotation":             func(s *siege) { s.rotate(5 * time.Second) },
@@ -226,8 +227,8 @@ func TestTheBoundHoldsForCallsThatBeginAtOnce(t *testing.T) {
 	}
 }
 
-// TestAtTheBoundTheErrorSaysSoUntilTheSecretChanges: Secrets Manager is asked once a
-// second meanwhile.
+// TestAtTheBoundTheErrorSaysSoUntilTheSecretChanges: meanwhile the secret is fetched once a
+// second.
 func TestAtTheBoundTheErrorSaysSoUntilTheSecretChanges(t *testing.T) {
 	inWindow(t, cache.Config{}, append(most(3), budget(0)...), func(t *testing.T, w *window) {
 		for range 100 {
@@ -254,7 +255,7 @@ func TestAtTheBoundTheErrorSaysSoUntilTheSecretChanges(t *testing.T) {
 	})
 }
 
-// TestEachNewVersionIsTriedOnceBeyondTheBound: else a rotation could not mend anything.
+// TestEachNewVersionIsTriedOnceBeyondTheBound: without that, no rotation could help.
 func TestEachNewVersionIsTriedOnceBeyondTheBound(t *testing.T) {
 	inWindow(t, handletest.Eager(), append(most(2), budget(0)...), func(t *testing.T, w *window) {
 		w.db.Set("five")
@@ -269,7 +270,8 @@ func TestEachNewVersionIsTriedOnceBeyondTheBound(t *testing.T) {
 	})
 }
 
-// TestABoundCountsWhatEndedWithItsContext, while the version is known to be refused.
+// TestABoundCountsWhatEndedWithItsContext: a call whose context ended counts as refused,
+// while the version is known to be refused.
 func TestABoundCountsWhatEndedWithItsContext(t *testing.T) {
 	besiege(t, 0, most(4), func(t *testing.T, s *siege) {
 		s.account.set("changed by hand")
@@ -297,7 +299,7 @@ func TestABoundIsAtLeast2(t *testing.T) {
 	}
 }
 
-// TestAWaitForAPlaceEndsWithTheContext, and is no refusal.
+// TestAWaitForAPlaceEndsWithTheContext: it does not count as a refusal.
 func TestAWaitForAPlaceEndsWithTheContext(t *testing.T) {
 	besiege(t, 0, most(2), func(t *testing.T, s *siege) {
 		hung := make(chan struct{})

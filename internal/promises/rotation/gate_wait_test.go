@@ -15,13 +15,13 @@ import (
 )
 
 // TestACallThatWaitedAtTheGateTriesWhatIsCurrentThen: the version that it read before the
-// wait may have been replaced, and would be a wrong login.
+// wait may have been replaced. A login with that one would be wrong.
 func TestACallThatWaitedAtTheGateTriesWhatIsCurrentThen(t *testing.T) {
 	for name, row := range map[string]struct {
 		cfg     cache.Config
 		opts    []typedsecret.Option
-		refused bool // the first call, with "one"
-		refresh bool // "three" is known before the wait ends
+		refused bool // the first call is refused, with "one"
+		refresh bool // a refresh brings "three" before the wait ends
 	}{
 		"for a place":                         {opts: most(2), refresh: true},
 		"for a place, past the TTL":           {opts: most(2), cfg: cache.Config{TTL: 100 * time.Millisecond}},
@@ -76,7 +76,8 @@ func wantRefreshed(t *testing.T, s *typedsecret.Secret[string], want string) {
 	}
 }
 
-// TestACallThatWaitedAtTheGateIsGivenNoValueThatStaleIfErrorRefuses.
+// TestACallThatWaitedAtTheGateIsGivenNoValueThatStaleIfErrorRefuses: the value became too
+// old during the wait.
 func TestACallThatWaitedAtTheGateIsGivenNoValueThatStaleIfErrorRefuses(t *testing.T) {
 	cfg := cache.Config{TTL: time.Second, StaleIfError: func(error, time.Duration) bool { return false }}
 	inWindow(t, cfg, most(2), func(t *testing.T, w *window) {

@@ -14,8 +14,7 @@ import (
 	"github.com/typedsecret/typedsecret/internal/handletest"
 )
 
-// TestWithoutABudgetThereIsOneRefresh, however long each try takes and however many new
-// versions come meanwhile.
+// TestWithoutABudgetThereIsOneRefresh: long tries and new versions don't cause more.
 func TestWithoutABudgetThereIsOneRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, calls := handletest.Storing("db", "one"), 0
@@ -36,7 +35,8 @@ func TestWithoutABudgetThereIsOneRefresh(t *testing.T) {
 	})
 }
 
-// TestWithoutABudgetWhatIsPendingBehindANewVersionIsTriedToo, as with one.
+// TestWithoutABudgetWhatIsPendingBehindANewVersionIsTriedToo: a budget makes no difference
+// to that.
 func TestWithoutABudgetWhatIsPendingBehindANewVersionIsTriedToo(t *testing.T) {
 	inWindow(t, cache.Config{}, append(budget(0), pending...), func(t *testing.T, w *window) {
 		w.db.Set("three")
@@ -47,8 +47,8 @@ func TestWithoutABudgetWhatIsPendingBehindANewVersionIsTriedToo(t *testing.T) {
 	})
 }
 
-// TestARefusedCredentialIsTriedOnWhileARefreshHangs also where not Do began that
-// refresh, but the end of the value's TTL or an Invalidate.
+// TestARefusedCredentialIsTriedOnWhileARefreshHangs: Do may have begun that refresh, or the
+// end of the value's TTL, or an Invalidate.
 func TestARefusedCredentialIsTriedOnWhileARefreshHangs(t *testing.T) {
 	expires := cache.Config{TTL: 5 * time.Second, NoRefreshAhead: true}
 	for name, row := range map[string]struct {
@@ -72,7 +72,7 @@ func TestARefusedCredentialIsTriedOnWhileARefreshHangs(t *testing.T) {
 	}
 }
 
-// lazy is a hook that doesn't look at its context, and is slow for what is pending.
+// lazy is a hook that ignores its context, and is slow for pending versions.
 type lazy struct{}
 
 func (lazy) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
@@ -111,8 +111,8 @@ func TestAHookThatIsSlowForWhatIsPendingKeepsNobody(t *testing.T) {
 	}
 }
 
-// TestARefreshThatFailedIsNoReasonOnceAnotherSucceeded: what Do ends with says nothing
-// of an outage that was over.
+// TestARefreshThatFailedIsNoReasonOnceAnotherSucceeded: the error of Do does not mention an
+// outage that has ended.
 func TestARefreshThatFailedIsNoReasonOnceAnotherSucceeded(t *testing.T) {
 	inWindow(t, cache.Config{}, nil, func(t *testing.T, w *window) {
 		w.after(0, outage)
@@ -123,7 +123,7 @@ func TestARefreshThatFailedIsNoReasonOnceAnotherSucceeded(t *testing.T) {
 			case w.count("AWSCURRENT") > 1: // Do has failed to refresh it
 				w.after(0, func(v *vault) { v.err = nil })
 				w.after(0, finishSecret)
-				time.Sleep(2 * time.Second) // for the back-off
+				time.Sleep(2 * time.Second) // longer than the back-off
 				handletest.WantRefresh(t, w.handle, "two")
 			}
 			return typedsecret.Rejected(&handletest.Refusal{})

@@ -26,7 +26,7 @@ func TestThePendingVersionIsTriedInTheWindow(t *testing.T) {
 				took, err := w.do(t.Context())
 				wantLetIn(t, took, err, 0, 0)
 				w.db.WantTries(t, "one", "two")
-				handletest.WantGet(t, w.handle, "one") // Get doesn't return what is pending
+				handletest.WantGet(t, w.handle, "one") // Get doesn't return the pending version
 				for range 9 {
 					took, err = w.do(t.Context())
 					wantLetIn(t, took, err, 0, 0)
@@ -44,10 +44,10 @@ func TestThePendingVersionIsTriedInTheWindow(t *testing.T) {
 	}
 }
 
-func TestAPendingVersionThatIsRefusedIsToldOfAsWhatItIs(t *testing.T) {
+func TestTheErrorOfARefusedPendingVersionSaysThatItIsPending(t *testing.T) {
 	events := &observed.Journal{}
 	inWindow(t, cache.Config{Observer: events}, append(pending, typedsecret.WithRetryBudget(0)), func(t *testing.T, w *window) {
-		w.db.Set("three") // what is pending was left behind
+		w.db.Set("three") // the pending version belongs to an earlier rotation
 		took, err := w.do(t.Context())
 		handletest.WantRefused(t, err)
 		w.db.WantTries(t, "one", "two")
@@ -89,8 +89,8 @@ func TestAPendingVersionThatComesLaterIsFound(t *testing.T) {
 	})
 }
 
-// TestAPendingVersionThatIsNoneHarmsNothing: the error is of the current one alone, and
-// the window is outlasted as without it.
+// TestAPendingVersionThatIsNoneHarmsNothing: the error is about the current version alone,
+// and Do outlasts the window as without a pending version.
 func TestAPendingVersionThatIsNoneHarmsNothing(t *testing.T) {
 	for name, change := range map[string]func(v *vault){
 		"missing":              func(v *vault) { delete(v.stages, "AWSPENDING") },

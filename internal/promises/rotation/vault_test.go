@@ -1,4 +1,4 @@
-// Package rotation tests what Do promises while a password is rotated: calls outlast the
+// Package rotation tests the promises of Do while a password is rotated: calls outlast the
 // time in which the database and Secrets Manager disagree, and make few wrong logins.
 package rotation_test
 
@@ -15,17 +15,17 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A vault is a Source of one secret, whose versions bear stages as the test says. A
-// version is called after its payload.
+// A vault is a Source of one secret. The test moves the stages of its versions. The ID of a
+// version is made from its payload.
 type vault struct {
 	mu     sync.Mutex // guards the fields below
 	stages map[string]string
 	err    error
 	hangs  bool
-	calls  map[string]int // by stage
+	calls  map[string]int // the fetches, by stage
 }
 
-// rotating makes a vault in which "two" waits for its rotation's end.
+// rotating makes a vault in which "two" is pending.
 func rotating() *vault {
 	return &vault{stages: map[string]string{"AWSCURRENT": "one", "AWSPENDING": "two"}, calls: map[string]int{}}
 }
@@ -52,7 +52,7 @@ func (v *vault) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error)
 	return secret.Value{Payload: secret.StringPayload(payload), VersionID: "version-" + payload, Stages: []string{ref.Stage}}, nil
 }
 
-// after changes what the vault does, at once or later.
+// after makes a change to the vault, at once or later.
 func (v *vault) after(d time.Duration, change func(v *vault)) {
 	locked := func() {
 		v.mu.Lock()
@@ -76,8 +76,8 @@ func finishSecret(v *vault) { v.stages = map[string]string{"AWSCURRENT": "two", 
 func outage(v *vault)       { v.err = secret.ErrUnavailable }
 func hang(v *vault)         { v.hangs = true }
 
-// A window is a Do in the midst of a rotation by the single-user strategy: the
-// database knows the new password already, AWSCURRENT is the old one.
+// A window is a Do during a rotation by the single-user strategy: the database has the new
+// password already, and AWSCURRENT is still the old one.
 type window struct {
 	*vault
 	db     *handletest.Database
@@ -85,7 +85,7 @@ type window struct {
 	handle *typedsecret.Secret[string]
 }
 
-// inWindow runs a test in virtual time, in the window.
+// inWindow runs a test with a window, in virtual time.
 func inWindow(t *testing.T, cfg cache.Config, opts []typedsecret.Option, test func(t *testing.T, w *window)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -97,7 +97,7 @@ func inWindow(t *testing.T, cfg cache.Config, opts []typedsecret.Option, test fu
 	})
 }
 
-// do returns what a Do comes to, and after what time.
+// do calls Do, and returns its error and the time that it took.
 func (w *window) do(ctx context.Context) (time.Duration, error) {
 	start := time.Now()
 	err := w.handle.Do(ctx, w.db.Login)
@@ -108,7 +108,7 @@ func budget(d time.Duration) []typedsecret.Option {
 	return []typedsecret.Option{typedsecret.WithRetryBudget(d)}
 }
 
-// wantLetIn says that a Do must have succeeded between two times.
+// wantLetIn checks that a Do succeeded after a time between from and to.
 func wantLetIn(t testing.TB, took time.Duration, err error, from, to time.Duration) {
 	t.Helper()
 	if err != nil || took < from || took > to {

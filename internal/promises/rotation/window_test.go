@@ -23,7 +23,7 @@ func TestDoOutlastsTheWindowOfARotation(t *testing.T) {
 			t.Errorf("%d fetches in %v", n, took)
 		}
 		if n := w.count("AWSPENDING"); n != 0 {
-			t.Errorf("AWSPENDING was fetched %d times, which nobody allowed", n)
+			t.Errorf("AWSPENDING was fetched %d times, though it is not allowed", n)
 		}
 	})
 }
@@ -44,7 +44,7 @@ func TestARefusedVersionIsTriedAgainAfterPausesThatGrowTo30s(t *testing.T) {
 	})
 }
 
-// TestTheBudgetsEndIsTheEnd, and no reason for another wrong login.
+// TestTheBudgetsEndIsTheEnd: there is no further wrong login.
 func TestTheBudgetsEndIsTheEnd(t *testing.T) {
 	for d, tries := range map[time.Duration]int{time.Millisecond: 1, 10 * time.Millisecond: 1, 900 * time.Millisecond: 1, 10 * time.Second: 5} {
 		t.Run(d.String(), func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestTheBudgetsEndIsTheEnd(t *testing.T) {
 							t.Errorf("gave up after %v and %d tries", took, len(w.db.At()))
 						}
 						if errors.Is(err, context.DeadlineExceeded) {
-							t.Errorf("no context of the caller's has ended: %v", err)
+							t.Errorf("the error says that the caller's context ended, but it has not: %v", err)
 						}
 					})
 				})
@@ -66,7 +66,7 @@ func TestTheBudgetsEndIsTheEnd(t *testing.T) {
 	}
 }
 
-// TestAPinnedVersionIsTriedAgainAndNotFetchedAgain, since it never changes.
+// TestAPinnedVersionIsTriedAgainAndNotFetchedAgain, since a version never changes.
 func TestAPinnedVersionIsTriedAgainAndNotFetchedAgain(t *testing.T) {
 	pinned := append(budget(10*time.Second), typedsecret.WithVersionID("12345678-1234-1234-1234-123456789012"))
 	inWindow(t, cache.Config{}, pinned, func(t *testing.T, w *window) {
@@ -103,7 +103,8 @@ func TestABudgetOf0RefreshesOnceAndTriesOnlyWhatIsNew(t *testing.T) {
 	})
 }
 
-// TestABudgetOf0RefreshesAfterWhatAnotherBroughtWasRefusedToo: that may be old by now.
+// TestABudgetOf0RefreshesAfterWhatAnotherBroughtWasRefusedToo: the version that another
+// call fetched may be old by now.
 func TestABudgetOf0RefreshesAfterWhatAnotherBroughtWasRefusedToo(t *testing.T) {
 	inWindow(t, handletest.Eager(), budget(0), func(t *testing.T, w *window) {
 		w.db.Set("three")
@@ -148,8 +149,8 @@ func TestACancelledContextEndsTheWait(t *testing.T) {
 	})
 }
 
-// TestNothingIsTriedAfterTheContextsEnd: who is cancelled while a refresh is under way
-// gets the refusal, not what a function makes of a context that is done.
+// TestNothingIsTriedAfterTheContextsEnd: a caller that is cancelled during a refresh gets
+// the refusal. Its function is not called with a context that is done.
 func TestNothingIsTriedAfterTheContextsEnd(t *testing.T) {
 	for name, cancelAfter := range map[string]time.Duration{"at first": time.Millisecond, "later": 5 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -195,8 +196,8 @@ func TestASourceThatHangsHoldsDoUpForTheBudgetAtMost(t *testing.T) {
 	})
 }
 
-// TestASourceThatHangsKeepsNobodyFromTheOldCredential, which a cancelled rotation makes
-// good again.
+// TestASourceThatHangsKeepsNobodyFromTheOldCredential: a cancelled rotation makes that one
+// valid again.
 func TestASourceThatHangsKeepsNobodyFromTheOldCredential(t *testing.T) {
 	inWindow(t, cache.Config{}, nil, func(t *testing.T, w *window) {
 		w.after(0, hang)
@@ -262,7 +263,7 @@ func TestANewVersionThatAnotherBringsEndsTheWait(t *testing.T) {
 	inWindow(t, cache.Config{MinRefreshInterval: -1}, budget(time.Hour), func(t *testing.T, w *window) {
 		time.Sleep(time.Millisecond)
 		go func() {
-			time.Sleep(time.Minute) // by when the delays have grown
+			time.Sleep(time.Minute) // the delays have grown by then
 			w.after(0, finishSecret)
 			handletest.WantRefresh(t, w.handle, "two")
 		}()
