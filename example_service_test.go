@@ -209,29 +209,63 @@ func ExampleIsTransient() {
 	// true another try is worth its while
 }
 
-// A readiness probe asks for nothing: it looks at what the handle has.
+// A page that shows what there is makes no request and waits for none.
 func ExampleSecret_Peek() {
-	serve("prod/db", dbSecret("hunter2"))
+	defer serve("prod/db", dbSecret("hunter2")).Close()
 	db := typedsecret.New[DBCreds]("prod/db")
-	ready := func(w http.ResponseWriter, _ *http.Request) {
-		if _, info, ok := db.Peek(); !ok {
-			http.Error(w, fmt.Sprint("no value of ", info.ID, " yet"), http.StatusServiceUnavailable)
+	show := func() {
+		if creds, info, ok := db.Peek(); ok {
+			fmt.Println(creds.Username, info.Stages)
+			return
 		}
+		fmt.Println("nothing yet")
 	}
+	show()
+	if err := typedsecret.Preload(context.Background(), db); err != nil {
+		log.Fatal(err)
+	}
+	show()
+	// Output:
+	// nothing yet
+	// app [AWSCURRENT]
+}
+
+// A readiness probe: 200 once all secrets of the Set are there.
+func ExampleSet_ReadyHandler() {
+	defer serve("prod/db", dbSecret("hunter2")).Close()
+	var app typedsecret.Set
+	db := typedsecret.New[DBCreds]("prod/db", typedsecret.WithSet(&app))
+
+	mux := http.NewServeMux()
+	mux.Handle("GET /readyz", app.ReadyHandler(0)) // of any age: an outage takes no pod down
 
 	probe := func() {
 		w := httptest.NewRecorder()
-		ready(w, nil)
+		mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 		fmt.Println(w.Code)
 	}
 	probe()
-	if err := typedsecret.Preload(context.Background(), db); err != nil {
+	if _, err := db.Get(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 	probe()
 	// Output:
 	// 503
 	// 200
+}
+
+func ExampleSet_Status() {
+	defer serve("prod/db", dbSecret("hunter2")).Close()
+	var app typedsecret.Set
+	typedsecret.New[DBCreds]("prod/db", typedsecret.WithSet(&app))
+	if err := app.Preload(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+
+	for _, s := range app.Status() { // as JSON too
+		fmt.Println(s.ID, s.State, s.Decoded, s.Type)
+	}
+	// Output: prod/db fresh true typedsecret_test.DBCreds
 }
 
 // Code that only reads a secret accepts a Getter, and its test passes a Static.
