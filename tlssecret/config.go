@@ -4,8 +4,8 @@
 //	server := &http.Server{Addr: ":443", TLSConfig: tlssecret.ServerConfig(cert)}
 //	err := server.ListenAndServeTLS("", "")
 //
-// A rotation is noticed when the cache learns of it: half a TTL to a TTL after the last
-// fetch, unless somebody calls Refresh.
+// A rotation is noticed when the cache learns of it: mostly 70 to 83 % of a TTL after the last
+// fetch, or when somebody calls Refresh.
 //
 // The secret is PEM text, of the certificates and the key, or a JSON object of such;
 // package codec has the details. A version that does not decode, or whose key belongs

@@ -178,10 +178,13 @@ func TestTheNamesInThePagesExist(t *testing.T) {
 	option := regexp.MustCompile("`(With[A-Z]\\w*)")
 	seen := 0
 	for _, page := range pages(t) {
-		if page == "CHANGELOG.md" || strings.HasPrefix(page, "bench/") || strings.HasPrefix(page, "integration/") {
-			continue // they have names that were, and names of packages of their own
+		if strings.HasPrefix(page, "bench/") || strings.HasPrefix(page, "integration/") {
+			continue // they have names of packages of their own
 		}
 		body := text(t, page)
+		if page == "CHANGELOG.md" { // the first cell of a row has the name that was
+			body = regexp.MustCompile(`(?m)^\|.*? \|`).ReplaceAllString(body, "")
+		}
 		for _, m := range named.FindAllStringSubmatch(body, -1) {
 			seen++
 			if !slices.Contains(api[m[1]], m[2]) || m[3] != "" && !slices.Contains(api[m[1]], m[2]+"."+m[3]) {

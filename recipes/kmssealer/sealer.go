@@ -1,13 +1,12 @@
-// Package kmssealer makes the sealer of a snapshot of a key that AWS KMS guards: a data
-// key, of which the encrypted form lies beside the snapshot and only KMS can tell the
-// plain one.
+// Package kmssealer makes the sealer of a sealed file, from a data key that AWS KMS guards:
 //
-//	sealer, err := kmssealer.New(ctx, kms.NewFromConfig(cfg), "alias/snapshot", "/var/lib/app/snapshot.key")
+//	sealer, err := kmssealer.New(ctx, kms.NewFromConfig(cfg), "alias/sealed", "/var/lib/app/sealed.key")
 //	c, err := cache.New(source, cache.Config{}.WithSealedFile("/var/lib/app/secrets.sealed", sealer))
 //
-// A start calls KMS once, so a snapshot sealed this way helps against outages of Secrets
-// Manager and not of KMS. The service's role needs kms:Decrypt, and kms:GenerateDataKey
-// for the first start, on the key.
+// The encrypted form of the data key lies beside the sealed file, and only KMS can decrypt it.
+// A start calls KMS once, so the sealed file helps against outages of Secrets Manager and not
+// of KMS. The service's role needs kms:Decrypt, and kms:GenerateDataKey for the first start,
+// on the key.
 package kmssealer
 
 import (

@@ -123,7 +123,7 @@ var failures = []failure{
 	{name: "access denied", advice: "Allow `secretsmanager:GetSecretValue` on the secret to the role of the service.", begin: injecting(secrettest.AccessDenied())},
 	{name: "KMS key disabled", advice: "Enable the secret's key, or cancel its deletion, and allow `kms:Decrypt` on it.", begin: injecting(secrettest.DecryptionFailure())},
 	{name: "throttled", advice: "Mostly nothing. If it lasts: who else in the region calls so often? A `Preloader` with a Jitter spreads starts.", begin: injecting(secrettest.Throttling())},
-	{name: "region down", advice: "Wait: within a minute of its end the values are fresh. `source/failover` reads from replicas; a sealed snapshot serves starts meanwhile.", begin: injecting(secrettest.InternalError())},
+	{name: "region down", advice: "Wait: within a minute of its end the values are fresh. `source/failover` reads from replicas; a sealed file serves starts meanwhile.", begin: injecting(secrettest.InternalError())},
 	{name: "no connection", advice: "Check network, VPC endpoint and DNS.", begin: injecting(secrettest.DropConnection())},
 	{name: "secret scheduled for deletion", advice: "RestoreSecret, or stop reading it: the last good value goes with the process.", begin: ofService(func(t *testing.T, server *secrettest.Server) { server.Delete(t, "prod/db") })},
 	{name: "JSON broken", advice: "Put a valid value: the next refresh takes it, within a TTL.", begin: rotatedTo(`{"username":"app","password":`)},
@@ -245,15 +245,23 @@ func wantCount(t *testing.T, calls *atomic.Int64, want int64) {
 
 const failuresHead = `# What a failure looks like
 
-For each failure: what ` + "`Get`" + ` returns if nothing was fetched yet, word for word (errors of handles are a ` + "`*typedsecret.Error`" + `; ` + "`errors.Is`" + ` finds the sentinel that its text begins with after the secret's name); what it returns once there is a good value; which events the ` + "`Observer`" + ` gets, in the first case; what it costs; what to do. The library logs nothing by itself; a client that you give it may. Delays are drawn at random, the texts below have the longest first one. No text holds a part of a secret.
+What does each error mean, and what do I do? [Outages](outages.md) says what a reader sees; this page has a row for each failure:
 
-Each row is what a test has seen, whose name is in the last column: ` + "`go test ./internal/promises/failures`" + `; with ` + "`-update-failures`" + ` it writes this page.
+- the error of ` + "`Get`" + ` word for word, if nothing was fetched yet. It is a ` + "`*typedsecret.Error`" + `. Behind the secret's name the text begins with that of the sentinel which ` + "`errors.Is`" + ` finds.
+- what ` + "`Get`" + ` returns once there is a good value
+- the events that the ` + "`Observer`" + ` gets, if nothing was fetched yet
+- what a thousand calls of ` + "`Get`" + ` cost
+- what to do
+
+Delays are drawn at random; the texts have the longest first one. No text holds a part of a secret. The library logs nothing by itself.
+
+A test has seen each row; the last column has its name. ` + "`go test ./internal/promises/failures`" + ` runs most of them, and writes this page with ` + "`-update-failures`" + `.
 
 | failure | error of Get, if nothing was fetched yet | Get with a good value | events | calls of 1,000 Gets | what to do | test |
 | --- | --- | --- | --- | --- | --- | --- |
 `
 
-const failuresFoot = `| disk full for the snapshot | none: Get returns the value | the value | ` + "`SealedFileFailed`" + `: ` + "`sealed file can't be used: writing /var/lib/app/secrets.sealed: no space left on device`" + ` | none more | Make room. The snapshot before stays as it was, and each later fetch, and Close, tries again. | ` + "`TestAFullDiskSaysSoInTheWordsOfTheDocument`" + ` in internal/sealed |
+const failuresFoot = `| disk full for the sealed file | none: Get returns the value | the value | ` + "`SealedFileFailed`" + `: ` + "`sealed file can't be used: writing /var/lib/app/secrets.sealed: no space left on device`" + ` | none more | Make room. The file before stays as it was, and each later fetch, and Close, tries again. | ` + "`TestAFullDiskSaysSoInTheWordsOfTheDocument`" + ` in internal/sealed |
 | directory of the sealed file missing or not writable | ` + "`cache.New`" + ` returns ` + "`invalid cache configuration: WithSealedFile: sealed file can't be used: creating a file beside /var/lib/app/secrets.sealed: no such file or directory; make the directory, or give the path of a file in one where this process may create files`" + ` | – | none | none | Make the directory, or give another path. ` + "`cache.New`" + ` does not make it, since its owner and mode are yours to choose. | ` + "`TestNewSaysThatTheSealedFileCanNotBeWritten`" + ` in internal/engine |
 | sealed file too large, at a start in an outage | ` + "`secret prod/db@AWSCURRENT: service unavailable; sealed file can't be used: reading /var/lib/app/secrets.sealed: the file is too large: it has 1073741824 bytes, and 134217728 are the most that are read; give the path of another file, a larger MaxSize, or remove it, and the next write makes a new one`" + ` | the value | ` + "`FetchFailed`, `SealedFileFailed`" + ` | 1, then 1 a back-off delay | Find out what made it so large. It is neither read nor replaced, since it may be another program's. | ` + "`TestAHugeSealedFileIsRefusedBeforeItIsRead`" + ` in internal/engine |
 | secret denied, then a start in an outage from the sealed file | none: Get returns the value of the file. If ` + "`StaleIfError`" + ` refuses it: ` + "`secret prod/db@AWSCURRENT: service unavailable; the sealed file remembers that the source refused this secret at 2000-01-01T00:00:00Z: access denied; StaleIfError refuses the last good value`" + ` | the value | ` + "`FetchFailed`, `ServedStale`" + ` | 1, then 1 a back-off delay | Allow the role to read the secret. A secret that was deleted or not found is not in the file any more. | ` + "`TestAStaleIfErrorThatRefusesWhatWasDeniedSaysWhy`" + ` in internal/engine |
