@@ -2,11 +2,14 @@ package typedsecret_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"time"
 
 	"github.com/typedsecret/typedsecret"
@@ -157,6 +160,76 @@ func ExampleSecret_Watch() {
 	// Output:
 	// configure the client with first
 	// configure the client with second
+}
+
+// A token that was signed just before a rotation is verified after it too.
+func ExampleSecret_Versions() {
+	server := serve("prod/signing", "first key")
+	defer server.Close()
+	signing := typedsecret.New[string]("prod/signing")
+	ctx := context.Background()
+	key, err := signing.Get(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	token := sign(key, "user 7")
+	rotate(server, "prod/signing", "second key")
+	if _, err := signing.Refresh(ctx); err != nil {
+		log.Fatal(err)
+	}
+
+	keys, err := signing.Versions(ctx) // the current one, and the one before
+	valid := slices.ContainsFunc(keys, func(key string) bool {
+		return hmac.Equal(token, sign(key, "user 7"))
+	})
+	fmt.Println(len(keys), valid, err)
+	// Output: 2 true <nil>
+}
+
+func sign(key, text string) []byte {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(text))
+	return mac.Sum(nil)
+}
+
+// A refusal may be about this one call: other calls are not held back by it.
+func ExampleMaybeRejected() {
+	server := serve("prod/api-key", "first")
+	defer server.Close()
+	key := typedsecret.New[string]("prod/api-key")
+	if _, err := key.Get(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+	rotate(server, "prod/api-key", "second")
+
+	err := key.Do(context.Background(), func(_ context.Context, key string) error {
+		fmt.Println("call with the", key)
+		if key != "second" {
+			return typedsecret.MaybeRejected(errors.New("401 Unauthorized"))
+		}
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// call with the first
+	// call with the second
+	// <nil>
+}
+
+// The database locks the account after 5 wrong logins, and the service is one process.
+func ExampleWithMaxRejections() {
+	defer serve("prod/db", `{"username":"app","password":"hunter2","host":"db.internal","port":5432}`).Close()
+	db := typedsecret.New[DBCreds]("prod/db", typedsecret.WithRejected(rejected.PostgreSQL),
+		typedsecret.WithMaxRejections(4), typedsecret.WithRetryBudget(0))
+
+	err := db.Do(context.Background(), func(ctx context.Context, creds DBCreds) error {
+		_, err := Login(ctx, creds)
+		return err
+	})
+	fmt.Println(errors.Is(err, typedsecret.ErrRejected))
+	// Output:
+	// login with hunter2
+	// true
 }
 
 // A Session is what a driver makes of a login.

@@ -138,6 +138,22 @@ func ExampleByID() {
 	// calls: 2
 }
 
+// A handle on one tenant's secret, for Do, Watch and all else that a Secret has.
+func ExampleByID_Secret() {
+	defer serve("tenant/1/key", "one").Close()
+	ctx := context.Background()
+
+	key := tenantKeys.Secret("tenant/1/key")
+	err := key.Do(ctx, func(_ context.Context, value string) error {
+		fmt.Println("log in with", value)
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// log in with one
+	// <nil>
+}
+
 func ExampleInject() {
 	serve("prod/db", `{"username":"app","password":"hunter2","host":"db.internal","port":5432}`)
 
@@ -170,6 +186,20 @@ func ExampleSetDefault() {
 	key, err := typedsecret.New[string]("prod/api-key").Get(ctx)
 	fmt.Println(len(key), err)
 	// Output: 8 <nil>
+}
+
+// The default cache is also there for what knows bytes alone.
+func ExampleDefault() {
+	defer serve("prod/api-key", "k-123456").Close()
+	ctx := context.Background()
+
+	c, err := typedsecret.Default(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	value, err := c.Get(ctx, secret.Ref{ID: "prod/api-key"})
+	fmt.Println(value.Payload, value.Stages, err)
+	// Output: [REDACTED] [AWSCURRENT] <nil>
 }
 
 func ExampleWithClient() {
@@ -220,6 +250,17 @@ func ExampleWithCodec() {
 	creds, err := replica.Get(context.Background())
 	fmt.Println(creds.Port, err)
 	// Output: 5432 <nil>
+}
+
+func ExampleWithKey() {
+	serve("prod/db", `{"username":"app","password":"hunter2","host":"db.internal","port":5432}`)
+
+	// One key of the secret, as Amazon ECS names it: …:password::
+	password := typedsecret.New[string]("prod/db", typedsecret.WithKey("password"))
+
+	value, err := password.Get(context.Background())
+	fmt.Println(len(value), err)
+	// Output: 7 <nil>
 }
 
 func ExampleWithShared() {

@@ -1,20 +1,27 @@
-// Package typedsecret reads secrets from AWS Secrets Manager as typed Go values,
-// at the price of a few pointer loads. A handle is declared as a package variable,
-// without a client and without I/O, and read in request paths:
+// Package typedsecret reads secrets from AWS Secrets Manager as typed Go values. Declare a
+// handle and read it wherever the secret is used, on every request:
 //
-//	var db = typedsecret.New[DBCreds]("prod/db")
+//	var db = typedsecret.New[DBCreds]("prod/db") // no client and no I/O yet
 //
 //	creds, err := db.Get(ctx) // a DBCreds, decoded once per version
 //
-// Behind the handles a cache, shared by all of them, fetches each secret when it
-// is first asked for, refreshes it in the background before its TTL is over,
-// notices rotations, and goes on with the last good value while Secrets Manager
-// can't be reached or a rotated value does not decode.
+// A Get costs a few pointer loads. Behind the handles a cache, which all of them share,
+// fetches each secret when it is first read, refreshes it in the background before its TTL
+// is over, and goes on with the last good value while Secrets Manager can't answer or a
+// rotated value does not decode.
 //
-// Read on with [New] and [Secret.Get]; then [ByID] for secrets whose IDs are
-// known only at run time, [Inject], and [SetDefault] for settings. What decodes
-// and what is refused is told in package codec, how long what is kept in package
-// cache, and how to test without AWS in package secrettest.
+// # What there is for what
+//
+//   - the secrets of a service, as fields of a struct: [Set.Fill], [Set.Preload]
+//   - secrets whose IDs are known only at run time: [ByID]
+//   - code that only reads a secret, and its tests: [Getter], [Static]
+//   - a credential that a service may refuse during a rotation: [Secret.Do], and the
+//     packages sqlsecret and httpsecret
+//   - each new value: [Secret.Watch]; the current and the previous one: [Secret.Versions]
+//   - readiness: [Set.ReadyHandler]
+//   - settings: [SetDefault], [WithCache] and package cache
+//   - what decodes, and what is refused: package codec
+//   - a test with a Secrets Manager of its own: package secrettest
 package typedsecret
 
 import (

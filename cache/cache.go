@@ -1,10 +1,15 @@
-// Package cache keeps the bytes of secrets in memory and keeps them current. A
-// [Cache] fetches each secret from a [secret.Source] when it is first asked for, returns
-// it from memory from then on, refreshes it in the background before its TTL is
-// over, and holds on to the last good value while refreshing fails. It knows
-// bytes and versions; the typed handles of package typedsecret are built on it.
+// Package cache is for settings other than the defaults. Make a [Cache] over a source by [New]
+// with a [Config], and give it to handles by typedsecret.WithCache, or to all of them by
+// typedsecret.SetDefault:
 //
-// Read on with [Config] (how long a value is good for) and [Cache.Get].
+//	c, err := cache.New(source, cache.Config{TTL: 10 * time.Minute})
+//	defer c.Close()
+//
+// A Cache keeps the bytes of secrets in memory and keeps them current. It fetches each secret
+// from a [secret.Source] when it is first read, returns it from memory from then on, refreshes
+// it in the background before its TTL is over, and holds on to the last good value while
+// refreshing fails. It knows bytes and versions; the typed handles of package typedsecret are
+// built on it.
 package cache
 
 import (

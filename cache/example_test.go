@@ -105,31 +105,6 @@ func ExampleCache_Invalidate() {
 	// Output: old new
 }
 
-func ExampleParseARN() {
-	arn, err := secret.ParseARN("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-a1B2c3")
-	fmt.Println(arn.Region, arn.Account, arn.Name, err)
-
-	arn.Region = "eu-central-1" // of a replica
-	fmt.Println(arn)
-	// Output:
-	// eu-west-1 123456789012 prod/db-a1B2c3 <nil>
-	// arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/db-a1B2c3
-}
-
-func ExampleSourceFunc() {
-	source := secret.SourceFunc(func(_ context.Context, ref secret.Ref) (secret.Value, error) {
-		return secret.Value{Payload: secret.StringPayload("secret of " + ref.ID), VersionID: "1"}, nil
-	})
-	c, err := cache.New(source, cache.Config{})
-	if err != nil {
-		panic(err)
-	}
-	defer c.Close()
-	v, err := c.Get(context.Background(), secret.Ref{ID: "prod/db"})
-	fmt.Println(v.Payload.Reveal(), err)
-	// Output: secret of prod/db <nil>
-}
-
 func ExampleConfig_observer() {
 	source := vault{"prod/db": "old"}
 	c, err := cache.New(source, cache.Config{
@@ -191,6 +166,24 @@ func ExampleConfig_hook() {
 	defer c.Close()
 
 	v, err := c.Get(context.Background(), secret.Ref{ID: "prod/db"})
+	fmt.Println(v.Payload.Reveal(), err)
+	// Output: pa55word <nil>
+}
+
+// The last good value is good enough for a day, whatever goes wrong.
+func ExampleMaxStale() {
+	source := vault{"prod/db": "pa55word"}
+	c, err := cache.New(source, cache.Config{StaleIfError: cache.MaxStale(24 * time.Hour)})
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	ctx, ref := context.Background(), secret.Ref{ID: "prod/db"}
+
+	c.Get(ctx, ref)
+	source["down"] = "yes"
+	c.Invalidate(ref) // as after its TTL
+	v, err := c.Get(ctx, ref)
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: pa55word <nil>
 }

@@ -1,11 +1,15 @@
-// Package codec turns a secret's bytes into a Go value and refuses, by name of
-// key and field, whatever would otherwise become a silent zero: [Decode] runs a
-// [Codec] on the bytes of one secret, [For] answers which codec a type gets
-// when nothing else was said ([JSON], [Text], [Bytes] or [PEM]), [Register] changes
-// that answer, and [Check] refuses a type without a secret. Every failure is an [*Error], which names keys, fields,
-// types and positions and never holds a byte of the secret, wrapped causes
-// included. [Redacted] is a string for T that no printer shows, and [Invalid] the error
-// of a T that checks itself. Read on with [Codec], the contract, and [JSON], the rules that differ
+// Package codec turns the bytes of a secret into a Go value, and refuses whatever would
+// otherwise become a silent zero. A type has a codec by itself: [JSON], [Text], [Bytes] or
+// [PEM], as [For] says. To decode otherwise, give typedsecret.WithCodec one of these with
+// other settings, or one of your own, made by [Func]; [Register] sets the codec of a type:
+//
+//	replica := typedsecret.New[DBCreds]("prod/replica", typedsecret.WithCodec(codec.JSON{Lenient: true}))
+//
+// For a T, [Redacted] is a string that no printer shows, and [Invalid] makes the error of a
+// Validate method. [Check] refuses a type without a secret, for a test.
+//
+// Every failure is an [*Error]. It names keys, fields, types and positions, and never holds a
+// byte of the secret, wrapped causes included. Read on with [JSON], for the rules that differ
 // from encoding/json.
 package codec
 

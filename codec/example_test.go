@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -33,7 +35,7 @@ func ExampleError() {
 	_, err := codec.Decode[DBCreds](codec.JSON{}, secret)
 	if errors.Is(err, codec.ErrMissingKey) {
 		e, _ := errors.AsType[*codec.Error](err)
-		for _, m := range e.Missing {
+		for _, m := range e.Missing { // each a codec.MissingKey
 			fmt.Println(m)
 		}
 	}
@@ -222,4 +224,50 @@ func ExampleKey() {
 	// Output:
 	// 8 <nil>
 	// codec: decoding string: missing key "Password" (field of WithKey, the secret has "password" and case counts)
+}
+
+// A codec of one's own that makes what nobody modifies says so, and what it decodes.
+type pattern struct{}
+
+func (pattern) Decode(data []byte, into any) error {
+	re, err := regexp.Compile(string(data))
+	if err != nil {
+		return &codec.Error{Reason: "it is no regular expression"}
+	}
+	*into.(**regexp.Regexp) = re
+	return nil
+}
+
+func (pattern) Shared() bool { return true }
+
+func (pattern) CheckType(t reflect.Type) error {
+	if t != reflect.TypeFor[*regexp.Regexp]() {
+		return &codec.Error{Reason: "it decodes into a *regexp.Regexp alone"}
+	}
+	return nil
+}
+
+func ExampleSharer() {
+	var c codec.Sharer = pattern{}
+	re, err := codec.Decode[*regexp.Regexp](c, []byte("^prod/"))
+	fmt.Println(re, c.Shared(), err)
+	// Output: ^prod/ true <nil>
+}
+
+func ExampleChecker() {
+	var c codec.Checker = pattern{}
+	fmt.Println(codec.Check[*regexp.Regexp](c))
+	fmt.Println(codec.Check[string](c) != nil)
+	// Output:
+	// <nil>
+	// true
+}
+
+// Decode validates by itself; a codec of one's own may validate a part.
+func ExampleValidate() {
+	fmt.Println(codec.Validate(APIKey("changeme")) != nil)
+	fmt.Println(codec.Validate("a string has no Validate method"))
+	// Output:
+	// true
+	// <nil>
 }

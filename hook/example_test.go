@@ -1,8 +1,10 @@
 package hook_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -28,6 +30,14 @@ func ExampleObserverFunc() {
 			logger.WarnContext(ctx, "secret can't be fetched", "id", e.ID, "failures", e.Failures, "retry_in", e.RetryIn, "err", e.Err)
 		case hook.ServedStale:
 			logger.WarnContext(ctx, "secret is stale", "id", e.ID, "age", e.Age)
+		case hook.DecodeFailed:
+			logger.ErrorContext(ctx, "secret does not decode", "id", e.ID, "version", e.VersionID, "err", e.Err)
+		case hook.Rejected:
+			logger.WarnContext(ctx, "credential refused", "id", e.ID, "version", e.VersionID)
+		case hook.SealedFileFailed:
+			logger.ErrorContext(ctx, "sealed file", "path", e.Path, "err", e.Err)
+		case hook.Evicted:
+			logger.DebugContext(ctx, "secret evicted", "id", e.ID) // MaxSize may be too small
 		}
 	})
 
@@ -42,4 +52,37 @@ func ExampleObserverFunc() {
 	// level=INFO msg="secret rotated" id=prod/db from=v1 to=v2
 	// level=WARN msg="secret can't be fetched" id=prod/db failures=1 retry_in=800ms err=throttled
 	// level=WARN msg="secret is stale" id=prod/db age=1h30m0s
+}
+
+// A masked Hook keeps no plaintext in memory. In earnest it encrypts: see the Example of
+// cache.Config.
+type masked struct{}
+
+func (masked) Put(_ context.Context, _ hook.Item, secret []byte) ([]byte, error) {
+	return mask(secret), nil
+}
+
+func (masked) Get(_ context.Context, _ hook.Item, stored []byte) ([]byte, error) {
+	return mask(stored), nil
+}
+
+func mask(b []byte) []byte {
+	b = bytes.Clone(b)
+	for i := range b {
+		b[i] ^= 0xff
+	}
+	return b
+}
+
+func ExampleHook() {
+	var h hook.Hook = masked{}
+	ctx, item := context.Background(), hook.Item{ID: "prod/db", Stage: "AWSCURRENT", VersionID: "v1"}
+
+	stored, err := h.Put(ctx, item, []byte("hunter2"))
+	fmt.Println(bytes.Contains(stored, []byte("hunter2")), err)
+	secret, err := h.Get(ctx, item, stored)
+	fmt.Println(string(secret), err)
+	// Output:
+	// false <nil>
+	// hunter2 <nil>
 }

@@ -1,6 +1,8 @@
-// Package hook lets a program see and change what a cache of secrets does,
-// without being in its way: a [Hook] transforms the bytes that are kept in
-// memory, an [Observer] learns what happened.
+// Package hook lets a program see and change what a cache of secrets does. Set an [Observer]
+// to have logs, metrics and alarms: [Log] is one that writes to a slog.Logger. Set a [Hook] to
+// transform the bytes that are kept in memory, to encrypt them, say:
+//
+//	c, err := cache.New(source, cache.Config{Observer: hook.Log(slog.Default())})
 package hook
 
 import "context"

@@ -55,6 +55,41 @@ func ExampleBearerToken() {
 	// 200 OK
 }
 
+// A Login is a secret of more than a token.
+type Login struct {
+	User, Password, Token string
+}
+
+func ExampleBearer() {
+	login := typedsecret.Static(Login{Token: "first"})
+	show(func(origin string) http.RoundTripper {
+		return httpsecret.Bearer(origin, login, func(l Login) string { return l.Token }, nil)
+	})
+	// Output: Bearer first
+}
+
+func ExampleBasic() {
+	login := typedsecret.Static(Login{User: "app", Password: "hunter2"})
+	show(func(origin string) http.RoundTripper {
+		return httpsecret.Basic(origin, login, func(l Login) (user, password string) { return l.User, l.Password }, nil)
+	})
+	// Output: Basic YXBwOmh1bnRlcjI=
+}
+
+// show prints the credential that a server gets by a RoundTripper.
+func show(by func(origin string) http.RoundTripper) {
+	api := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		fmt.Println(r.Header.Get("Authorization"))
+	}))
+	defer api.Close()
+	resp, err := (&http.Client{Transport: by(api.URL)}).Get(api.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp.Body.Close()
+}
+
 // clientOf returns the AWS SDK's client for the fake, which takes any credentials.
 func clientOf(secrets *secrettest.Server) *secretsmanager.Client {
 	return secretsmanager.New(secretsmanager.Options{

@@ -44,3 +44,35 @@ func Example() {
 	// true
 	// false
 }
+
+// The errors of drivers are known by their shape. These have that of go-sql-driver's,
+// go-mssqldb's and go-redis's.
+func ExampleMySQL() {
+	fmt.Println(rejected.MySQL(&MySQLError{Number: 1045}))
+	fmt.Println(rejected.MySQL(&MySQLError{Number: 1044}))
+	// Output:
+	// true
+	// false
+}
+
+func ExampleSQLServer() {
+	fmt.Println(rejected.SQLServer(mssqlError{18456}))
+	// Output: true
+}
+
+func ExampleRedis() {
+	fmt.Println(rejected.Redis(errors.New("WRONGPASS invalid username-password pair or user is disabled.")))
+	fmt.Println(rejected.Redis(errors.New("NOPERM this user has no permissions to run the 'get' command")))
+	// Output:
+	// true
+	// false
+}
+
+// A program with several databases says it once.
+func ExampleDatabase() {
+	fmt.Println(rejected.Database(&MySQLError{Number: 1045}))
+	fmt.Println(rejected.Database(mssqlError{18456}))
+	// Output:
+	// true
+	// true
+}

@@ -1,10 +1,10 @@
-// Package secret has the words that the other packages share. A [Ref] names a secret and one
-// of its versions; a [Source] fetches it; a [Value] is the answer, and its [Payload] the secret
-// itself, which no form of printing shows; an [Error] says why there is none.
+// Package secret is for those who read secrets from another place than AWS: write a [Source],
+// which has one method, and give it to cache.New. Package source/sourcetest tests it. A source
+// that can fetch several secrets in one request is a [ManySource].
 //
-// To read from another place than AWS, write a [Source], which has one method, and give it to
-// cache.New; package source/sourcetest tests it. One that can fetch several secrets in one
-// request is a [ManySource].
+// The package has the words that the other packages share. A [Ref] names a secret and one of
+// its versions. A [Value] is what a source fetched, and its [Payload] the secret itself, which
+// no form of printing shows. An [Error] says why there is none, and wraps one of the sentinels.
 package secret
 
 import (

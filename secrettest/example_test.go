@@ -134,3 +134,43 @@ func ExampleServer_OnEvent() {
 	// Output:
 	// Secret Label Updated prod/db AWSCURRENT
 }
+
+// A test tries each way in which the service fails.
+func ExampleEffect() {
+	effects := []secrettest.Effect{
+		secrettest.AccessDenied(), secrettest.DecryptionFailure(), secrettest.Throttling(),
+		secrettest.InternalError(), secrettest.Unavailable(), secrettest.Respond(418, "Teapot", "short and stout"),
+		secrettest.ClockSkew(time.Hour), secrettest.Hang(),
+		secrettest.DropConnection(), secrettest.DropAfterHeaders(), secrettest.TruncateBody(),
+		secrettest.CorruptBody(), secrettest.WrongTypes(),
+	}
+	_ = func(t *testing.T) {
+		server := secrettest.New(t)
+		for _, effect := range effects {
+			stop := server.Fail(t, secrettest.Fault{SecretID: "prod/db", Effect: effect})
+			// … the code under test gets along …
+			stop()
+		}
+	}
+	fmt.Println(len(effects))
+	// Output: 13
+}
+
+// What reached the server, for a test of how often a service asks.
+func ExampleServer_Requests() {
+	s, err := secrettest.Start(secrettest.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+	client := secretsmanager.New(secretsmanager.Options{
+		BaseEndpoint: aws.String(s.URL()), Region: "us-east-1", Credentials: credentials,
+	})
+	s.Create("prod/db", "sesame")
+	client.GetSecretValue(context.Background(), &secretsmanager.GetSecretValueInput{SecretId: aws.String("prod/db")})
+
+	requests := s.Requests()
+	fmt.Println(requests[0].Operation, requests[0].SecretIDs)
+	// Output: GetSecretValue [prod/db]
+}

@@ -1,11 +1,18 @@
-// Package secrettest is a fake AWS Secrets Manager for tests: it speaks the
-// service's own protocol, so the real AWS SDK client, the aws command and any
-// other client run against it unchanged, and it keeps versions and their
-// staging labels, deletion, idempotency tokens, limits and pages as the service
-// does. [New] starts one for a test, [Server.Seed] and [Server.Rotate] fill it,
-// [Server.Fail] makes it misbehave, [Server.Calls] says what reached it,
-// [Server.OnRotate] sets what RotateSecret starts, [Server.OnEvent] receives the
-// events that the service sends to EventBridge.
+// Package secrettest gives a test an AWS Secrets Manager of its own. [NewCache] starts one,
+// with a cache over it for the handles of the code under test:
+//
+//	server, c := secrettest.NewCache(t)
+//	server.Seed(t, "prod/db", `{"username":"app","password":"first"}`)
+//	db := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(c))
+//
+// [Server.Rotate] rotates a secret, [Server.Fail] makes the service fail, [Server.Calls] says
+// what reached it, [Server.OnRotate] sets what RotateSecret starts, and [Server.OnEvent]
+// receives the events that the service sends to EventBridge. [New] starts a server alone, for
+// code that makes its own client.
+//
+// The server speaks the service's own protocol, so the AWS SDK, the aws command and any other
+// client run against it unchanged. It keeps versions and their staging labels, deletion,
+// idempotency tokens, limits and pages as the service does.
 //
 // # Operations
 //

@@ -2,6 +2,7 @@ package sqlsecret_test
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"log"
@@ -69,6 +70,22 @@ func ExampleOpenDB() {
 	// <nil>
 	// <nil>
 	// 1 login refused, 2 opened
+}
+
+// A library that wraps a driver.Connector, for tracing say, gets this one.
+func ExampleNewConnector() {
+	ctx, r := context.Background(), begin()
+	defer r.secrets.Close()
+	creds := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(r.secrets))
+
+	connector := sqlsecret.NewConnector(creds, func(c DBCreds) (driver.Connector, error) {
+		return r.server.Connector(c.Username, c.Password), nil
+	})
+	db := sql.OpenDB(connector) // or otelsql.OpenDB(connector, …)
+	defer db.Close()
+
+	fmt.Println(db.PingContext(ctx))
+	// Output: <nil>
 }
 
 // Unwrap gives access to features of a driver beyond database/sql, such as pgx's COPY.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/tlssecret"
 )
@@ -52,6 +53,34 @@ func ExampleServerConfig() {
 	// Output:
 	// certificate 1
 	// certificate 2
+}
+
+// A client shows the certificate that the secret holds at the time.
+func ExampleClientConfig() {
+	ca := newAuthority()
+	pair := []byte(ca.issue(7))
+	cert, err := codec.Decode[tls.Certificate](codec.PEM{}, pair)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		fmt.Println("certificate", r.TLS.PeerCertificates[0].SerialNumber)
+	}))
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.pool()}
+	server.StartTLS()
+	defer server.Close()
+
+	config := tlssecret.ClientConfig(typedsecret.Static(cert)) // in earnest, a typedsecret.New[tls.Certificate]
+	config.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
+	resp, err := client.Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp.Body.Close()
+	// Output: certificate 7
 }
 
 // clientOf returns the AWS SDK's client for the fake, which takes any credentials.

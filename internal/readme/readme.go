@@ -1,4 +1,5 @@
-// Package readme finds the Go code of a README in the examples and programs that run it.
+// Package readme finds the Go code of the README and of other pages in the examples and
+// programs that run it. Its tests check the pages: code, links, names and lengths.
 package readme
 
 import (
@@ -10,31 +11,41 @@ import (
 	"strings"
 )
 
-// sources are the files that a block of code may be taken from.
+// sources are the files that a block of code in the README may be taken from: they use
+// exported names only, and are run outside the tree before a release.
 var sources = []string{"example*_test.go", "*/example*_test.go", "*/*/example*_test.go", "examples/*/*.go"}
 
+// more are the files for the other pages. Those of bench use other libraries too.
+var more = []string{"internal/readme/pages/example*_test.go", "bench/internal/migrating/*.go"}
+
 // Sources returns the files below dir, relative to it, that hold the Go blocks of dir's
-// README.md. The lines of each block must occur in one file, in their order. An error names
-// the blocks that are in no file.
+// README.md. An error names the blocks that are in no file.
 func Sources(dir string) (files []string, err error) {
-	markdown, err := os.ReadFile(filepath.Join(dir, "README.md"))
+	running, err := read(dir, sources)
 	if err != nil {
 		return nil, err
 	}
-	running, err := read(dir)
+	files, err = sourcesOf(dir, "README.md", running)
+	if err == nil && len(files) == 0 {
+		err = errors.New("README.md has no Go code")
+	}
+	return files, err
+}
+
+// sourcesOf returns which of the running files hold the Go blocks of a page. The lines of
+// each block must follow each other in one file; empty lines don't count, and a line of
+// "// …" stands for any number of lines.
+func sourcesOf(dir, page string, running map[string][]string) (files []string, err error) {
+	markdown, err := os.ReadFile(filepath.Join(dir, page))
 	if err != nil {
 		return nil, err
-	}
-	code := blocks(string(markdown))
-	if len(code) == 0 {
-		return nil, errors.New("README.md has no Go code")
 	}
 	var errs []error
-	for _, block := range code {
+	for _, block := range blocks(string(markdown)) {
 		file, best := source(block, running)
 		if file == "" {
-			errs = append(errs, fmt.Errorf("README.md: this line is in no example after those before it: %q, in\n%s",
-				block[best], strings.Join(block, "\n")))
+			errs = append(errs, fmt.Errorf("%s: this line is in no example after those before it: %q, in\n%s",
+				page, block[best], strings.Join(block, "\n")))
 		} else if !slices.Contains(files, file) {
 			files = append(files, file)
 		}
@@ -43,10 +54,10 @@ func Sources(dir string) (files []string, err error) {
 	return files, errors.Join(errs...)
 }
 
-// read returns the lines of each file that sources names.
-func read(dir string) (map[string][]string, error) {
+// read returns the lines of each file that the patterns name.
+func read(dir string, patterns []string) (map[string][]string, error) {
 	running := map[string][]string{}
-	for _, pattern := range sources {
+	for _, pattern := range patterns {
 		files, err := filepath.Glob(filepath.Join(dir, pattern))
 		if err != nil {
 			return nil, err
@@ -98,13 +109,31 @@ func codeLines(code string) (lines []string) {
 	return lines
 }
 
-// found returns how many lines of block occur in lines, in their order.
-func found(block, lines []string) int {
-	n := 0
-	for _, line := range lines {
-		if n < len(block) && line == block[n] {
-			n++
-		}
+// elision stands in a block for lines that the page leaves out.
+const elision = "// …"
+
+// found returns how many lines of block occur in lines, one directly after the other but for
+// elisions; the most that do, wherever the block begins.
+func found(block, lines []string) (most int) {
+	for start := range lines {
+		most = max(most, foundAt(block, lines[start:]))
 	}
-	return n
+	return most
+}
+
+// foundAt is found for a block that begins with the first of lines.
+func foundAt(block, lines []string) int {
+	for n, line := range block {
+		if line == elision {
+			if n+1 == len(block) {
+				return n + 1
+			}
+			return n + 1 + found(block[n+1:], lines)
+		}
+		if len(lines) == 0 || lines[0] != line {
+			return n
+		}
+		lines = lines[1:]
+	}
+	return len(block)
 }

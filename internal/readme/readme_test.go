@@ -12,9 +12,13 @@ import (
 func TestCodeThatRunsNowhereIsFound(t *testing.T) {
 	running := codeLines("a := 1\n\n\tb := 2 // why\nc := 3\n")
 	for code, want := range map[string]int{
-		"a := 1\nc  := 3": 2,
-		"c := 3\na := 1":  1,
-		"b := 2":          0,
+		"a := 1\nb := 2 // why":        2,
+		"a := 1\n// …\nc  := 3":        3,
+		"// …\nc := 3":                 2,
+		"a := 1\n\nc  := 3":            1,
+		"c := 3\na := 1":               1,
+		"a := 1\n// …\nc := 3\nd := 4": 3,
+		"b := 2":                       0,
 	} {
 		blocks := blocks("# Text\n```sh\nls\n```\n```go\n" + code + "\n```\nmore\n")
 		if len(blocks) != 1 || found(blocks[0], running) != want {
@@ -26,7 +30,7 @@ func TestCodeThatRunsNowhereIsFound(t *testing.T) {
 func TestSourcesNamesTheFileOfEachBlock(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"README.md":                 "```go\na := 1\nb := 2\n```\n```go\nc := 3\n```\n```go\na := 1\n```\n",
+		"README.md":                 "```go\na := 1\n// …\nb := 2\n```\n```go\nc := 3\n```\n```go\na := 1\n```\n",
 		"example_test.go":           "a := 1\n// c := 3\nb := 2\n",
 		"deep/down/example_test.go": "c := 3\n",
 		"other_test.go":             "c := 3\n",

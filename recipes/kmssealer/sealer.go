@@ -1,13 +1,12 @@
-// Package kmssealer makes the AEAD for the sealed file of a cache from a data key of AWS
-// KMS. The encrypted form of the data key is in a file beside the sealed file, and only KMS
-// can decrypt it.
+// Package kmssealer makes the sealer of a sealed file, from a data key that AWS KMS guards:
 //
-//	sealer, err := kmssealer.New(ctx, kms.NewFromConfig(cfg), "alias/snapshot", "/var/lib/app/snapshot.key")
+//	sealer, err := kmssealer.New(ctx, kms.NewFromConfig(cfg), "alias/sealed", "/var/lib/app/sealed.key")
 //	c, err := cache.New(source, cache.Config{}.WithSealedFile("/var/lib/app/secrets.sealed", sealer))
 //
-// Each start of the program calls KMS once. So a file that is sealed in this way helps in
-// an outage of Secrets Manager, but not in one of KMS. The service's role needs
-// kms:Decrypt, and kms:GenerateDataKey for the first start, on the key.
+// The encrypted form of the data key lies beside the sealed file, and only KMS can decrypt it.
+// A start calls KMS once, so the sealed file helps against outages of Secrets Manager and not
+// of KMS. The service's role needs kms:Decrypt, and kms:GenerateDataKey for the first start,
+// on the key.
 package kmssealer
 
 import (

@@ -246,9 +246,17 @@ func wantCount(t *testing.T, calls *atomic.Int64, want int64) {
 
 const failuresHead = `# What a failure looks like
 
-For each failure: what ` + "`Get`" + ` returns if nothing was fetched yet, word for word (errors of handles are a ` + "`*typedsecret.Error`" + `; ` + "`errors.Is`" + ` finds the sentinel that its text begins with after the secret's name); what it returns once there is a good value; which events the ` + "`Observer`" + ` gets, in the first case; what it costs; what to do. The library logs nothing by itself; a client that you give it may. Delays are drawn at random; the texts below have the longest first delay. No text holds a part of a secret.
+What does each error mean, and what do I do? [Outages](outages.md) says what a reader sees; this page has a row for each failure:
 
-A test checks each row. The last column has its name: ` + "`go test ./internal/promises/failures`" + `; with ` + "`-update-failures`" + ` it writes this page.
+- the error of ` + "`Get`" + ` word for word, if nothing was fetched yet. It is a ` + "`*typedsecret.Error`" + `. Behind the secret's name the text begins with that of the sentinel which ` + "`errors.Is`" + ` finds.
+- what ` + "`Get`" + ` returns once there is a good value
+- the events that the ` + "`Observer`" + ` gets, if nothing was fetched yet
+- what a thousand calls of ` + "`Get`" + ` cost
+- what to do
+
+Delays are drawn at random; the texts have the longest first one. No text holds a part of a secret. The library logs nothing by itself.
+
+A test has seen each row; the last column has its name. ` + "`go test ./internal/promises/failures`" + ` runs most of them, and writes this page with ` + "`-update-failures`" + `.
 
 | failure | error of Get, if nothing was fetched yet | Get with a good value | events | calls of 1,000 Gets | what to do | test |
 | --- | --- | --- | --- | --- | --- | --- |
