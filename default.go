@@ -65,7 +65,8 @@ var defaultWatchers sync.Map
 
 // Default returns the default cache: the one that SetDefault set, else one of
 // default settings over the source that the environment variable TYPEDSECRET_SOURCE
-// names: static:dev.json, say, or what else [source.Open] knows. Without it, that is a
+// names: static:dev.json, say, or what else [source.Open] knows. A ttl in that variable is the
+// cache's TTL. Without the variable, the source is a
 // client that is built, on the first call, as the AWS SDK's config.LoadDefaultConfig
 // says: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_SECRETS_MANAGER and so on. A failure is
 // not remembered: the next call tries again.
@@ -111,7 +112,7 @@ func buildDefault(ctx context.Context) (*engine.Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("default cache: %w", err)
 	}
-	c, err := engine.New(from, engine.Config{})
+	c, err := engine.New(from, engine.Config{TTL: source.TTL(from)})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -178,6 +179,33 @@ func TestTheDefaultCacheReadsFromTheSourceThatTheEnvironmentNames(t *testing.T) 
 	t.Setenv(source.Variable, "static:"+path)
 	if creds, err := handle.Get(t.Context()); creds.Port != 5432 || err != nil {
 		t.Errorf("%v, %v", creds, err)
+	}
+}
+
+func TestTheDefaultCacheHasTheTTLThatTheEnvironmentNames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	write := func(content string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for setting, want := range map[string]string{"?ttl=10s": "two", "": "one"} {
+		t.Setenv(source.Variable, "file:"+filepath.Dir(path)+setting)
+		synctest.Test(t, func(t *testing.T) {
+			setDefault(t, nil)
+			defer typedsecret.CloseDefault()
+			handle := typedsecret.New[string]("db")
+			write("one")
+			if got, err := handle.Get(t.Context()); got != "one" || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+			write("two")
+			time.Sleep(11 * time.Second)
+			if got, err := handle.Get(t.Context()); got != want || err != nil {
+				t.Errorf("with %q: after 11 s %q, %v, want %q", setting, got, err, want)
+			}
+		})
 	}
 }
 

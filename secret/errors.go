@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
@@ -105,9 +101,6 @@ func (e *Error) Error() string {
 	}
 	if r := []rune(ref); len(r) > maxShown {
 		ref = string(r[:maxShown]) + "…"
-	}
-	if !utf8.ValidString(ref) || strings.ContainsFunc(ref, unicode.IsControl) {
-		ref = strconv.Quote(ref)
 	}
 	if e.RetryIn > 0 {
 		return fmt.Sprintf("secret %s: %v (no other fetch for %s)", ref, e.Err, e.RetryIn.Round(time.Millisecond))

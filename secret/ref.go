@@ -9,6 +9,7 @@ package secret
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -47,17 +48,29 @@ type Ref struct {
 }
 
 // String returns the Ref for people to read: prod/db, prod/db@AWSPREVIOUS, or
-// prod/db#version. It holds no secret.
+// prod/db#version. A part that begins or ends with a blank, or has a character that can't be
+// seen, is quoted as in Go. It holds no secret.
 func (r Ref) String() string {
-	s := r.ID
+	s := shown(r.ID)
 	if r.Stage != "" {
-		s += "@" + r.Stage
+		s += "@" + shown(r.Stage)
 	}
 	if r.VersionID != "" {
-		s += "#" + r.VersionID
+		s += "#" + shown(r.VersionID)
 	}
 	return s
 }
+
+func shown(text string) string {
+	if strings.TrimSpace(text) == text && utf8.ValidString(text) && !strings.ContainsFunc(text, isUnseen) {
+		return text
+	}
+	return strconv.Quote(text)
+}
+
+// isUnseen reports whether a character does not show as itself: one of control, one that
+// changes the direction of the text, a blank of no width.
+func isUnseen(r rune) bool { return !unicode.IsPrint(r) }
 
 // Validate reports what Secrets Manager would refuse in r without being asked,
 // as an error that wraps [ErrInvalidRef]. An ID that begins with "arn:" must be
@@ -91,6 +104,15 @@ func (r Ref) validateID() error {
 	}
 	if err := checkText("secret ID", r.ID); err != nil {
 		return err
+	}
+	if strings.TrimSpace(r.ID) != r.ID {
+		return fmt.Errorf("%w: the secret ID %.200q begins or ends with a blank, which no secret's name does; "+
+			"was it read from a line or a list?", ErrInvalidRef, r.ID)
+	}
+	if i := strings.IndexFunc(r.ID, isUnseen); i >= 0 {
+		c, _ := utf8.DecodeRuneInString(r.ID[i:])
+		return fmt.Errorf("%w: the secret ID %.200q has the character %U at byte %d, which can't be seen and is in no secret's name",
+			ErrInvalidRef, r.ID, c, i)
 	}
 	if strings.HasPrefix(r.ID, "arn:") {
 		if _, err := ParseARN(r.ID); err != nil {
@@ -131,13 +153,39 @@ func ParseARN(s string) (ARN, error) {
 	}
 	name, isSecret := strings.CutPrefix(a.Resource, "secret:")
 	switch {
-	case a.Service != "secretsmanager" || !isSecret:
+	case a.Service == "secretsmanager" && !isSecret:
+		return ARN{}, fmt.Errorf("%w: the ARN is not one of a secret, which has secret:NAME behind the account; is it cut off?", ErrInvalidRef)
+	case a.Service != "secretsmanager":
 		return ARN{}, fmt.Errorf("%w: the ARN is not one of a secret (arn:…:secretsmanager:…:secret:NAME) but of service %q",
 			ErrInvalidRef, a.Service)
 	case name == "" || a.Partition == "" || a.Region == "" || a.AccountID == "":
 		return ARN{}, fmt.Errorf("%w: the secret's ARN lacks its partition, region, account or name", ErrInvalidRef)
+	case strings.Contains(name, ":"):
+		return ARN{}, colonError(s, name)
 	}
 	return ARN{Partition: a.Partition, Region: a.Region, Account: a.AccountID, Name: name}, nil
+}
+
+// colonError says what is wrong with an ARN that has a colon in the secret's name. Amazon ECS
+// writes a key, a stage and a version ID behind the ARN: see "Pass Secrets Manager secrets
+// through Amazon ECS environment variables" of its developer guide.
+func colonError(arn, name string) error {
+	parts := strings.Split(name, ":")
+	if len(parts) != 4 || parts[0] == "" {
+		return fmt.Errorf("%w: the ARN has a colon in the secret's name %.200q, which no name has", ErrInvalidRef, name)
+	}
+	var options []string
+	for i, option := range []string{"the key %.200q is for WithKey", "the stage %.200q is for WithStage", "the version ID %.200q is for WithVersionID"} {
+		if parts[i+1] != "" {
+			options = append(options, fmt.Sprintf(option, parts[i+1]))
+		}
+	}
+	text := fmt.Sprintf("the ID is an ARN with a key, stage and version, as Amazon ECS writes it; here the ID is %.500q",
+		strings.TrimSuffix(arn, name)+parts[0])
+	if len(options) > 0 {
+		text += ", and " + strings.Join(options, ", ")
+	}
+	return fmt.Errorf("%w: %s", ErrInvalidRef, text)
 }
 
 // String puts the ARN together again.

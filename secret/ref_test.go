@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -46,10 +47,22 @@ func TestValidateSaysWhatCannotNameASecret(t *testing.T) {
 		{"ARN of a key", secret.Ref{ID: "arn:aws:kms:eu-west-1:123456789012:key/" + uuid}, `of service "kms"`},
 		{"ARN of a role", secret.Ref{ID: "arn:aws:iam::123456789012:role/app"}, `of service "iam"`},
 		{"ARN of no secret", secret.Ref{ID: "arn:aws:secretsmanager:eu-west-1:123456789012:policy:x"}, "not one of a secret"},
+		{"ARN that is cut off", secret.Ref{ID: "arn:aws:secretsmanager:eu-west-1:123456789012:secret"}, "behind the account; is it cut off?"},
 		{"ARN without region", secret.Ref{ID: "arn:aws:secretsmanager::123456789012:secret:db"}, "lacks its partition, region, account or name"},
 		{"ARN without account", secret.Ref{ID: "arn:aws:secretsmanager:eu-west-1::secret:db"}, "lacks its"},
 		{"ARN without partition", secret.Ref{ID: "arn::secretsmanager:eu-west-1:123456789012:secret:db"}, "lacks its"},
 		{"ARN without name", secret.Ref{ID: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"}, "lacks its"},
+		{"ARN as ECS writes it", secret.Ref{ID: anyARN + ":password::"}, `as Amazon ECS writes it; here the ID is "` + anyARN + `", and the key "password" is for WithKey`},
+		{"ARN as ECS writes it, with a stage", secret.Ref{ID: anyARN + ":password:AWSPREVIOUS:"}, `the key "password" is for WithKey, the stage "AWSPREVIOUS" is for WithStage`},
+		{"ARN as ECS writes it, with a version", secret.Ref{ID: anyARN + ":::" + uuid}, `here the ID is "` + anyARN + `", and the version ID "` + uuid + `" is for WithVersionID`},
+		{"ARN with colons alone", secret.Ref{ID: anyARN + ":::"}, `here the ID is "` + anyARN + `"`},
+		{"ARN with more colons than ECS has", secret.Ref{ID: anyARN + ":a:b:c:d"}, `has a colon in the secret's name "prod/db-a1B2c3:a:b:c:d"`},
+		{"blank at the end", secret.Ref{ID: "prod/db "}, `the secret ID "prod/db " begins or ends with a blank, which no secret's name does`},
+		{"blank at the beginning", secret.Ref{ID: "\u3000prod/db"}, `"\u3000prod/db" begins or ends with a blank`},
+		{"blank at the end of an ARN", secret.Ref{ID: anyARN + " "}, "begins or ends with a blank"},
+		{"right to left", secret.Ref{ID: "prod/\u202edb"}, `the secret ID "prod/\u202edb" has the character U+202E at byte 5, which can't be seen`},
+		{"zero width", secret.Ref{ID: "prod/db\u200b"}, `has the character U+200B at byte 7`},
+		{"escape", secret.Ref{ID: "prod/\x1b[31mdb"}, "control character at byte 5"},
 		{"stage too long", secret.Ref{ID: "db", Stage: strings.Repeat("s", 257)}, "the version stage has 257 characters; at most 256"},
 		{"stage with a tab", secret.Ref{ID: "db", Stage: "AWS\tCURRENT"}, "the version stage has a control character at byte 3"},
 		{"stage not UTF-8", secret.Ref{ID: "db", Stage: "\xff"}, "the version stage is not valid UTF-8"},
@@ -74,11 +87,15 @@ func TestValidateSaysWhatCannotNameASecret(t *testing.T) {
 
 func TestARefPrintsItsParts(t *testing.T) {
 	for want, r := range map[string]secret.Ref{
-		"prod/db":                     {ID: "prod/db"},
-		"prod/db@AWSPREVIOUS":         {ID: "prod/db", Stage: "AWSPREVIOUS"},
-		"prod/db#" + uuid:             {ID: "prod/db", VersionID: uuid},
-		"prod/db@AWSCURRENT#" + uuid:  {ID: "prod/db", VersionID: uuid, Stage: "AWSCURRENT"},
-		anyARN + "@AWSPENDING#" + "x": {ID: anyARN, VersionID: "x", Stage: "AWSPENDING"},
+		"prod/db":                       {ID: "prod/db"},
+		"prod/db@AWSPREVIOUS":           {ID: "prod/db", Stage: "AWSPREVIOUS"},
+		"prod/db#" + uuid:               {ID: "prod/db", VersionID: uuid},
+		"prod/db@AWSCURRENT#" + uuid:    {ID: "prod/db", VersionID: uuid, Stage: "AWSCURRENT"},
+		anyARN + "@AWSPENDING#" + "x":   {ID: anyARN, VersionID: "x", Stage: "AWSPENDING"},
+		`"prod/db "`:                    {ID: "prod/db "},
+		`"\x1b[31mred"@"a\nb"#"\u202e"`: {ID: "\x1b[31mred", Stage: "a\nb", VersionID: "\u202e"},
+		`"\xff"`:                        {ID: "\xff"},
+		"pässwörd 密码 x":                 {ID: "pässwörd 密码 x"},
 	} {
 		if got := r.String(); got != want {
 			t.Errorf("got %s, want %s", got, want)
@@ -109,11 +126,16 @@ func FuzzRef(f *testing.F) {
 		if err != nil && !errors.Is(err, secret.ErrInvalidRef) {
 			t.Errorf("%v does not wrap ErrInvalidRef", err)
 		}
-		if err != nil && strings.ContainsFunc(err.Error(), func(c rune) bool { return c < ' ' }) {
-			t.Errorf("the error has a control character: %q", err)
+		unseen := func(c rune) bool { return !unicode.IsPrint(c) }
+		if err != nil && strings.ContainsFunc(err.Error(), unseen) {
+			t.Errorf("the error has a character that can't be seen: %q", err)
 		}
 		text := r.String()
-		if !strings.HasPrefix(text, id) || !strings.Contains(text, stage) || !strings.HasSuffix(text, version) {
+		if strings.ContainsFunc(text, unseen) {
+			t.Errorf("String has a character that can't be seen: %q", text)
+		}
+		if err == nil && (!strings.HasPrefix(text, id) || !strings.Contains(text, stage) || !strings.HasSuffix(text, version)) &&
+			!strings.ContainsFunc(stage+version, unseen) && strings.TrimSpace(stage) == stage && strings.TrimSpace(version) == version {
 			t.Errorf("String: %q", text)
 		}
 		arn, arnErr := secret.ParseARN(id)
@@ -131,6 +153,17 @@ func FuzzRef(f *testing.F) {
 			t.Errorf("valid, although: %v", arnErr)
 		}
 	})
+}
+
+func TestAnErrorQuotesAnIDThatCantBeSeen(t *testing.T) {
+	for id, want := range map[string]string{
+		"prod/db ": `secret "prod/db ": invalid`, "a\x1b[2Jb": `secret "a\x1b[2Jb": invalid`, "\u202ea": `secret "\u202ea": invalid`,
+		"a\nb": `secret "a\nb": invalid`, "prod/db": "secret prod/db: invalid",
+	} {
+		if got := (&secret.Error{Ref: secret.Ref{ID: id}, Err: secret.ErrInvalidRef}).Error(); !strings.HasPrefix(got, want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
 }
 
 func TestALongReferenceIsShownInPart(t *testing.T) {

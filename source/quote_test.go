@@ -51,7 +51,8 @@ func TestNoErrorQuotesWhatASettingMayHold(t *testing.T) {
 	for _, setting := range []string{
 		"static:dev.json", "static:dir/dev.env", `static:{"db": "x"}`, "static:db=x", "file:/mnt/secrets", "env:SECRET_", "aws:eu-west-1", "agent:",
 		"agent:http://user:pass@localhost:2773/path?query=x#f", "agent:https://agent.internal", "failover:eu-west-1,eu-central-1",
-		"failover:eu-west-1,eu-west-1", "vault:kv/db", "prod/db",
+		"failover:eu-west-1,eu-west-1", "vault:kv/db", "prod/db", "static:dev.json?prefix=staging/&ttl=10s",
+		"aws:?role=arn:aws:iam::123456789012:role/reader", "agent:?refreshNow=true",
 	} {
 		for _, hidden := range planted {
 			for _, mutant := range mutants(setting, hidden) {

@@ -32,34 +32,41 @@ const Variable = "TYPEDSECRET_SOURCE"
 // A kind is one that a setting may name.
 type kind struct {
 	scheme, form string
-	open         func(ctx context.Context, rest string) (secret.Source, error)
+	parameters   []string // beside those of every kind
+	open         func(ctx context.Context, rest string, p parameters) (secret.Source, error)
 }
 
 var kinds = []kind{
-	{"aws", "aws: or aws:eu-west-1", func(ctx context.Context, region string) (secret.Source, error) {
-		if region == "" {
-			return awssm.FromEnvironment(ctx)
-		}
-		if !isRegion(region) {
-			return nil, errors.New("aws: what follows the colon is no region; one looks like eu-west-1")
-		}
-		return awssm.FromEnvironment(ctx, config.WithRegion(region))
+	{"aws", "aws: or aws:eu-west-1", []string{paramRole}, openAWS},
+	{"agent", "agent: or agent:http://localhost:2773", []string{paramRole, paramRefresh}, func(_ context.Context, url string, p parameters) (secret.Source, error) {
+		return agent.New(agent.Config{URL: url, RoleARN: p[paramRole], RefreshNow: p[paramRefresh] == "true"})
 	}},
-	{"agent", "agent: or agent:http://localhost:2773", func(_ context.Context, url string) (secret.Source, error) {
-		return agent.New(agent.Config{URL: url})
-	}},
-	{"failover", "failover:eu-west-1,eu-central-1", openFailover},
-	{"file", "file:/mnt/secrets", func(_ context.Context, dir string) (secret.Source, error) { return file.New(dir) }},
-	{"env", "env: or env:PREFIX_", func(_ context.Context, prefix string) (secret.Source, error) {
+	{"failover", "failover:eu-west-1,eu-central-1", []string{paramRole}, openFailover},
+	{"file", "file:/mnt/secrets", nil, func(_ context.Context, dir string, _ parameters) (secret.Source, error) { return file.New(dir) }},
+	{"env", "env: or env:PREFIX_", nil, func(_ context.Context, prefix string, _ parameters) (secret.Source, error) {
 		if at := firstOutside(prefix, letters+digits+"_.-"); at >= 0 {
 			return nil, fmt.Errorf("env: character %d of the prefix is in no variable's name; a prefix looks like SECRET_", at+1)
 		}
 		return env.New(prefix), nil
 	}},
-	{"static", "static:dev.json", func(_ context.Context, path string) (secret.Source, error) { return static.Open(path) }},
+	{"static", "static:dev.json", nil, func(_ context.Context, path string, _ parameters) (secret.Source, error) { return static.Open(path) }},
 }
 
-func openFailover(ctx context.Context, regions string) (secret.Source, error) {
+func openAWS(ctx context.Context, region string, p parameters) (secret.Source, error) {
+	var opts []func(*config.LoadOptions) error
+	if region != "" {
+		if !isRegion(region) {
+			return nil, errors.New("aws: what follows the colon is no region; one looks like eu-west-1")
+		}
+		opts = append(opts, config.WithRegion(region))
+	}
+	if role := p[paramRole]; role != "" {
+		return awssm.AssumeRole(ctx, role, opts...)
+	}
+	return awssm.FromEnvironment(ctx, opts...)
+}
+
+func openFailover(ctx context.Context, regions string, p parameters) (secret.Source, error) {
 	names := strings.Split(regions, ",")
 	for i, name := range names {
 		names[i] = strings.TrimSpace(name)
@@ -69,6 +76,9 @@ func openFailover(ctx context.Context, regions string) (secret.Source, error) {
 		case before >= 0:
 			return nil, fmt.Errorf("failover: numbers %d and %d in the list are the same region twice", before+1, i+1)
 		}
+	}
+	if role := p[paramRole]; role != "" {
+		return failover.AssumeRole(ctx, role, names...)
 	}
 	return failover.FromEnvironment(ctx, names...)
 }
@@ -107,9 +117,20 @@ func firstOutside(text, these string) int {
 //   - env: is the environment, env:SECRET_ the variables that begin so
 //   - static:dev.json is a JSON file, static:dev.env one of lines
 //
-// An unknown scheme is an error that lists the known. Errors wrap [cache.ErrInvalidConfig].
-// A person may have given a secret in place of a setting, so an error quotes no part of the
-// setting, except a path of letters, digits and the usual marks.
+// Behind a question mark stand parameters, with an & between two of them:
+//
+//   - prefix=staging/ is put before each name, as [WithPrefix] does; any scheme takes it
+//   - ttl=10s is the TTL of the default cache; see [TTL]; any scheme takes it
+//   - role=arn:aws:iam::123456789012:role/reader is a role to assume; aws:, failover: and
+//     agent: take it
+//   - refreshNow=true has an agent ask Secrets Manager at each fetch; see [agent.Config]
+//
+// A character that has a meaning in a setting, such as &, is written as in a URL: %26.
+//
+// An unknown scheme or parameter is an error that lists the known. Errors wrap
+// [cache.ErrInvalidConfig]. A person may have given a secret in place of a setting, so an error
+// quotes no part of the setting, except a path or a prefix of letters, digits and the usual
+// marks.
 func Open(ctx context.Context, setting string) (secret.Source, error) {
 	if ctx == nil {
 		ctx = context.Background()
@@ -119,7 +140,7 @@ func Open(ctx context.Context, setting string) (secret.Source, error) {
 		if !found || k.scheme != scheme {
 			continue
 		}
-		s, err := k.open(ctx, rest)
+		s, err := k.openWith(ctx, rest)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", cache.ErrInvalidConfig, err)
 		}
@@ -134,6 +155,21 @@ func Open(ctx context.Context, setting string) (secret.Source, error) {
 		what = "begins with no known scheme"
 	}
 	return nil, fmt.Errorf("%w: the setting %s; the known are %s", cache.ErrInvalidConfig, what, strings.Join(forms, "; "))
+}
+
+func (k kind) openWith(ctx context.Context, text string) (secret.Source, error) {
+	rest, p, err := parse(text, append([]string{paramPrefix, paramTTL}, k.parameters...))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", k.scheme, err)
+	}
+	s, err := k.open(ctx, rest, p)
+	if err != nil {
+		return nil, err
+	}
+	if p[paramPrefix] == "" && p.ttl() == 0 {
+		return s, nil
+	}
+	return wrap(s, p[paramPrefix], p.ttl()), nil
 }
 
 // FromEnvironment opens the source that the variable TYPEDSECRET_SOURCE names; if it is

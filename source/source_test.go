@@ -70,7 +70,7 @@ func TestAnUnknownSettingIsAnErrorThatListsTheKnown(t *testing.T) {
 		"aws:not a region": "no region", "aws:hunter2/x": "no region", "failover:eu-west-1,hunter2/x": "number 2 in the list",
 		`static:{"a":"hunter2"}`: "looks like secrets", `file:{"a":"hunter2"}`: "looks like secrets", "static:a=hunter2": "neither .json nor .env",
 		"env:hunter2!": "character 8 of the prefix", "agent:http://hunter2": "not this machine", "agent:http://a:hunter2@localhost": "more than a host",
-		"agent:http://localhost?hunter2": "more than a host", "agent:hunter2://x": "none of an agent",
+		"agent:http://localhost?hunter2": "parameter 1", "agent:http://localhost#hunter2": "more than a host", "agent:hunter2://x": "none of an agent",
 	} {
 		s, err := source.Open(t.Context(), setting)
 		if s != nil || !errors.Is(err, cache.ErrInvalidConfig) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "hunter2") {

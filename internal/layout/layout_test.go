@@ -150,7 +150,9 @@ func TestModuleDependsOnWhatItMayAndNoMore(t *testing.T) {
 	want := []string{
 		"github.com/aws/aws-sdk-go-v2",
 		"github.com/aws/aws-sdk-go-v2/config",
+		"github.com/aws/aws-sdk-go-v2/credentials",
 		"github.com/aws/aws-sdk-go-v2/service/secretsmanager",
+		"github.com/aws/aws-sdk-go-v2/service/sts",
 		"github.com/aws/smithy-go",
 		"github.com/elastic/go-freelru@v0.16.0",
 		"github.com/google/go-cmp",

@@ -18,14 +18,22 @@ import (
 // that the source doesn't have. The argument what names the source's kind in the error: "a
 // file", say.
 func Check(ctx context.Context, ref secret.Ref, what string) error {
+	if err := Ended(ctx); err != nil {
+		return err
+	}
+	if ref.VersionID != "" || ref.Stage != "" && ref.Stage != secret.CurrentStage {
+		return fmt.Errorf("%w: %s has the current version alone; leave the version ID and the stage out", secret.ErrNotFound, what)
+	}
+	return nil
+}
+
+// Ended returns the error for a fetch whose ctx is done; nil if it is not.
+func Ended(ctx context.Context) error {
 	switch err := ctx.Err(); {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", secret.ErrTimeout, err)
 	case err != nil:
 		return fmt.Errorf("the fetch was cancelled: %w", err)
-	}
-	if ref.VersionID != "" || ref.Stage != "" && ref.Stage != secret.CurrentStage {
-		return fmt.Errorf("%w: %s has the current version alone; leave the version ID and the stage out", secret.ErrNotFound, what)
 	}
 	return nil
 }

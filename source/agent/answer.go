@@ -67,10 +67,12 @@ func created(text json.RawMessage) time.Time {
 }
 
 var (
-	// errUnknownParameter is wrapped by the error of an agent that doesn't know refreshNow.
-	errUnknownParameter = errors.New("the agent does not know the parameter refreshNow")
+	// errUnknownRefresh is wrapped by the error of an agent that doesn't know refreshNow.
+	errUnknownRefresh = errors.New("the agent does not know the parameter refreshNow")
 	// errBadToken is wrapped by the error of an agent that has another token.
 	errBadToken = errors.New("the agent does not accept the token")
+
+	errTooMany = fmt.Errorf("%w: the agent has as many connections as its max_conn allows", secret.ErrThrottled)
 )
 
 // answerError says what an answer without a secret means. What the agent has from
@@ -81,13 +83,17 @@ func answerError(status int, body []byte, whence string) error {
 		if status == http.StatusBadGateway || status == http.StatusGatewayTimeout || code == "InternalFailure" {
 			return fmt.Errorf("%w: the agent has no answer from Secrets Manager (HTTP %d)", secret.ErrUnavailable, status)
 		}
+		if strings.HasPrefix(message, "Failed to create caching client from role") {
+			return fmt.Errorf("%w: the agent can't assume the role; allow sts:AssumeRole on it to the agent, in the agent's policy "+
+				"and in the role's trust policy; the agent's log says more (HTTP %d)", secret.ErrAccessDenied, status)
+		}
 		return awssm.ErrorOf(code, message, status)
 	}
 	switch status {
 	case http.StatusForbidden, http.StatusUnauthorized:
 		return fmt.Errorf("%w: %w in %s; is it of another agent, or of before its restart?", secret.ErrAccessDenied, errBadToken, whence)
 	case http.StatusTooManyRequests:
-		return fmt.Errorf("%w: the agent has as many connections as its max_conn allows", secret.ErrThrottled)
+		return errTooMany
 	case http.StatusBadRequest:
 		return refusal(string(body))
 	case http.StatusNotFound:
@@ -122,7 +128,9 @@ func refusal(text string) error {
 	case text == "Forwarded":
 		return fmt.Errorf("%w: the agent refuses what a proxy has forwarded (X-Forwarded-For)", secret.ErrInvalidRequest)
 	case strings.HasPrefix(text, "unknown parameter: refreshNow"):
-		return fmt.Errorf("%w: %w", secret.ErrInvalidRequest, errUnknownParameter)
+		return fmt.Errorf("%w: %w", secret.ErrInvalidRequest, errUnknownRefresh)
+	case strings.HasPrefix(text, "unknown parameter: roleArn"):
+		return fmt.Errorf("%w: the agent does not know roleArn, which it does since its version 2.1.0; upgrade it, or leave the role out", secret.ErrInvalidRequest)
 	case strings.HasPrefix(text, "unknown parameter"), strings.HasPrefix(text, "missing parameter"), strings.HasPrefix(text, "invalid"):
 		return fmt.Errorf("%w: the agent does not understand the request (HTTP 400)", secret.ErrInvalidRequest)
 	case strings.HasPrefix(text, "not ready"):

@@ -19,7 +19,9 @@ import (
 func TestAForcedFetchGoesPastTheAgentsCache(t *testing.T) {
 	for _, old := range []bool{false, true} {
 		a := newAgent(t)
-		a.old = old
+		if old {
+			a.lacks = []string{"refreshNow"}
+		}
 		a.upstream.Seed(t, "db", "one")
 		source := open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")})
 		c, err := cache.New(source, cache.Config{MinRefreshInterval: -1})

@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -10,8 +11,14 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// defaultTokenFile is where the agent's own installation puts the token.
-const defaultTokenFile = "/var/run/awssmatoken"
+// defaultTokenFile returns where the agent's own installation puts the token; goos is the
+// operating system. On Windows that is by SSRF_TOKEN_FILE in the agent's common.ps1.
+func defaultTokenFile(goos string) string {
+	if goos == "windows" {
+		return os.Getenv("ProgramData") + `\AWS\WorkloadCredentialsProvider\awssmatoken`
+	}
+	return "/var/run/awssmatoken"
+}
 
 // variables are those that the agent itself looks for its token in, in this order
 // (ssrf_env_variables in its README). AWS_SESSION_TOKEN is set on many a desk, where it
@@ -60,7 +67,7 @@ func tokenFrom(file string) func() (token, whence string, err error) {
 				return usable(value, "the variable "+name)
 			}
 		}
-		return tokenIn(defaultTokenFile)
+		return tokenIn(defaultTokenFile(runtime.GOOS))
 	}
 }
 

@@ -67,6 +67,7 @@ type Source struct {
 	get    func(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 	batch  func(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
 	option func(*secretsmanager.Options)
+	region string // of the client; empty if that does not say
 
 	refused atomic.Pointer[time.Time] // when a batch was, last
 }
@@ -85,7 +86,7 @@ func New(client Client) (*Source, error) {
 		if err := checkEndpoint(c.Options()); err != nil {
 			return nil, err
 		}
-		s.batch = c.BatchGetSecretValue
+		s.batch, s.region = c.BatchGetSecretValue, c.Options().Region
 	}
 	return s, nil
 }
@@ -113,7 +114,7 @@ func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error
 	}
 	out, err := s.get(ctx, in, s.option)
 	if err != nil {
-		return secret.Value{}, sortError(ctx, err)
+		return secret.Value{}, s.located(ref.ID, sortError(ctx, err))
 	}
 	return newValue(out)
 }

@@ -4,14 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"reflect"
 	"strings"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/typedsecret/typedsecret/internal/local"
 )
 
 // errNoRegion is met at construction, or at the first Fetch of a client whose
@@ -26,18 +33,88 @@ var errNoRegion = errors.New("no AWS region is configured; set AWS_REGION, or re
 // other program that uses the SDK. Credentials are looked for on the first
 // Fetch, not here.
 //
+// If no region is configured, as on EC2 and EKS it need not be, FromEnvironment asks the
+// instance metadata service for the region of the machine, for at most two seconds.
+//
 // The SDK logs nothing by it, unless an option gives it a logger: what goes wrong is in the
 // errors.
 func FromEnvironment(ctx context.Context, optFns ...func(*config.LoadOptions) error) (*Source, error) {
+	cfg, err := load(ctx, optFns)
+	if err != nil {
+		return nil, err
+	}
+	return New(secretsmanager.NewFromConfig(cfg))
+}
+
+// AssumeRole is [FromEnvironment] with the credentials of a role, which may be one of another
+// account: the credentials that the SDK finds in the environment are for STS, and those that it
+// gives for the role are for Secrets Manager. The role is assumed on the first Fetch, and anew
+// before the credentials expire.
+func AssumeRole(ctx context.Context, roleARN string, optFns ...func(*config.LoadOptions) error) (*Source, error) {
+	if !local.IsRole(roleARN) {
+		return nil, errors.New("awssm: the role is not the ARN of one; it looks like " + local.RoleExample)
+	}
+	cfg, err := load(ctx, optFns)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), roleARN,
+		func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "typedsecret" }))
+	return New(secretsmanager.NewFromConfig(cfg))
+}
+
+func load(ctx context.Context, optFns []func(*config.LoadOptions) error) (aws.Config, error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	quiet := config.WithLogger(logging.Nop{})
-	cfg, err := config.LoadDefaultConfig(ctx, append([]func(*config.LoadOptions) error{quiet}, optFns...)...)
+	optFns = append([]func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}, optFns...)
+	cfg, err := config.LoadDefaultConfig(ctx, optFns...)
 	if err != nil {
-		return nil, configError(err)
+		return aws.Config{}, configError(err)
 	}
-	return New(secretsmanager.NewFromConfig(cfg))
+	if cfg.Region != "" || secretsmanager.NewFromConfig(cfg).Options().BaseEndpoint != nil {
+		return cfg, nil
+	}
+	region, err := instanceRegion(ctx, optFns)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("awssm: %w", err)
+	}
+	// From the beginning, so that what gives credentials knows the region too.
+	cfg, err = config.LoadDefaultConfig(ctx, append(optFns, config.WithRegion(region))...)
+	if err != nil {
+		return aws.Config{}, configError(err)
+	}
+	return cfg, nil
+}
+
+// metadataTimeout bounds the question for the region. Where there is no metadata service,
+// nobody answers, and its usual answer takes milliseconds.
+const metadataTimeout = 2 * time.Second
+
+// instanceRegion asks the instance metadata service for the region.
+func instanceRegion(ctx context.Context, optFns []func(*config.LoadOptions) error) (string, error) {
+	timed, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
+	cfg, err := config.LoadDefaultConfig(timed, append(optFns, config.WithEC2IMDSRegion())...)
+	switch {
+	case err == nil && cfg.Region != "":
+		return cfg.Region, nil
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("%w; the instance metadata service was being asked when the context ended: %w", errNoRegion, ctx.Err())
+	case timed.Err() != nil:
+		return "", fmt.Errorf("%w; the instance metadata service, which was asked too, did not answer within %v "+
+			"(on EC2, a container needs a hop limit of 2)", errNoRegion, metadataTimeout)
+	case err == nil:
+		return "", fmt.Errorf("%w; the instance metadata service, which was asked too, knows none", errNoRegion)
+	case strings.Contains(err.Error(), "AWS_EC2_METADATA_DISABLED"):
+		return "", errNoRegion
+	}
+	cause := cleanChain(err)
+	why := innermost(cause).Error()
+	if code := status(cause); code != 0 && code != http.StatusOK {
+		why = fmt.Sprintf("HTTP %d", code)
+	}
+	return "", fmt.Errorf("%w; the instance metadata service, which was asked too, gave none (%s)", errNoRegion, why)
 }
 
 // configError keeps the text of errors that are known to quote nothing. A

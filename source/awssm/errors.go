@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -155,6 +156,8 @@ func sortCode(code, message string, status int) (sorts []error, advice string) {
 	case sort == secret.ErrAccessDenied && strings.Contains(message, "KMS"):
 		// Reading the secret is allowed, using its key is not.
 		return []error{secret.ErrAccessDenied, secret.ErrDecryption}, "allow kms:Decrypt on the secret's key"
+	case known && code == "AccessDenied":
+		return []error{sort}, "allow " + refusedAction(message)
 	case known:
 		return []error{sort}, codeAdvice[code]
 	case strings.HasPrefix(code, "KMS"):
@@ -189,7 +192,6 @@ const (
 )
 
 var codeAdvice = map[string]string{
-	"AccessDenied":                "allow secretsmanager:GetSecretValue on the secret",
 	"ExpiredToken":                renewCredentials,
 	"InvalidClientTokenId":        checkKey,
 	"UnrecognizedClientException": checkKey,
@@ -201,6 +203,23 @@ var codeAdvice = map[string]string{
 	"OptInRequired":               "enable the region for the account",
 	"RegionDisabledException":     "enable the region for the account",
 	"DecryptionFailure":           "check that the secret's KMS key is enabled and may be used",
+}
+
+var notAuthorized = regexp.MustCompile(`not authorized to perform: ([a-zA-Z0-9-]+):([a-zA-Z0-9]+)`)
+
+// refusedAction returns the action that a message of IAM says is denied, and on what it is to be
+// allowed. It is not always GetSecretValue: a role is assumed before, and an agent asks
+// DescribeSecret.
+func refusedAction(message string) string {
+	service, action := "secretsmanager", "GetSecretValue"
+	if m := notAuthorized.FindStringSubmatch(message); m != nil {
+		service, action = m[1], m[2]
+	}
+	on := map[string]string{"secretsmanager": " on the secret", "kms": " on the secret's key", "sts": " on the role"}[service]
+	if service == "sts" {
+		on += ", and let its trust policy name this identity"
+	}
+	return service + ":" + action + on
 }
 
 // isDeletion tells one InvalidRequestException from the others, by the message

@@ -77,7 +77,7 @@ func (s *Source) FetchMany(ctx context.Context, refs []secret.Ref, answer func(s
 		var lacking []secret.Ref
 		for _, ref := range refs {
 			if v, err, has := find(out, ref.ID); has {
-				answer(ref, v, err)
+				answer(ref, v, s.located(ref.ID, err))
 			} else {
 				lacking = append(lacking, ref)
 			}

@@ -32,6 +32,8 @@ import (
 type Source struct {
 	prefix string
 	claims local.Claims // of variables
+
+	versions local.Versions
 }
 
 var _ secret.Source = (*Source)(nil)
@@ -40,8 +42,8 @@ var _ secret.Source = (*Source)(nil)
 // and is taken as it is: SECRET_, say.
 func New(prefix string) *Source { return &Source{prefix: prefix} }
 
-// Fetch returns the variable's value. There is no version ID, and the current version
-// only. A variable that is not set, or empty, is [secret.ErrNotFound]; one that was read for
+// Fetch returns the variable's value. There is the current version only; its ID changes when the
+// value does. A variable that is not set, or empty, is [secret.ErrNotFound]; one that was read for
 // another ID is [secret.ErrInvalidRef].
 func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	if s == nil {
@@ -59,10 +61,14 @@ func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error
 			if err := s.claims.Take(variable, ref.ID, name, "the variable "+variable); err != nil {
 				return secret.Value{}, err
 			}
-			return local.Value(name, []byte(value)), nil
+			v := local.Value(name, []byte(value))
+			v.VersionID = s.versions.Of(variable, v.Payload)
+			return v, nil
 		case set:
+			s.versions.Drop(variable)
 			tried = append(tried, variable+" is empty")
 		default:
+			s.versions.Drop(variable)
 			tried = append(tried, variable+" is not set")
 		}
 	}

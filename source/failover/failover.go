@@ -87,12 +87,26 @@ func checkName(i int, name string) error {
 // region asks for credentials of its own, from its own STS if there is a role to assume,
 // and AWS_ENDPOINT_URL_SECRETS_MANAGER, which names one endpoint, should not be set.
 func FromEnvironment(ctx context.Context, names ...string) (*Source, error) {
+	return fromEnvironment(names, func(region func(*config.LoadOptions) error) (*awssm.Source, error) {
+		return awssm.FromEnvironment(ctx, region)
+	})
+}
+
+// AssumeRole is FromEnvironment with the credentials of a role, which each region gets from its
+// own STS; see [awssm.AssumeRole].
+func AssumeRole(ctx context.Context, roleARN string, names ...string) (*Source, error) {
+	return fromEnvironment(names, func(region func(*config.LoadOptions) error) (*awssm.Source, error) {
+		return awssm.AssumeRole(ctx, roleARN, region)
+	})
+}
+
+func fromEnvironment(names []string, open func(region func(*config.LoadOptions) error) (*awssm.Source, error)) (*Source, error) {
 	regions := make([]Region, len(names))
 	for i, name := range names {
 		if err := checkName(i, name); err != nil {
 			return nil, err
 		}
-		source, err := awssm.FromEnvironment(ctx, config.WithRegion(name))
+		source, err := open(config.WithRegion(name))
 		if err != nil {
 			return nil, fmt.Errorf("failover: region %s: %w", name, err)
 		}

@@ -35,23 +35,25 @@
 //
 // The driver replaces all files at once, by a symbolic link, ..data, that it moves from
 // one directory to the next, and removes the former; a Fetch that this overtakes begins
-// again, and what it returns is the content of one file. Whoever writes files by hand
-// should rename them into place. A cache asks when its TTL says, so give it a short one:
-// reading a file costs little. [cache.Config] with a TTL of 10 s, say.
+// again, and what it returns is the content of one file.
+//
+// Elsewhere a file that changed within the last 50 ms may be half written. A Fetch reads it
+// again after 50 ms, and takes the content when two reads agree. A writer that pauses for longer
+// between two parts of a secret is not noticed, so rename files into place.
+//
+// A cache asks when its TTL says, so give it a short one: reading a file costs little. That is a
+// TTL of 10 s in [cache.Config], or in the variable TYPEDSECRET_SOURCE file:/mnt/secrets?ttl=10s.
 package file
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/typedsecret/typedsecret/internal/local"
 	"github.com/typedsecret/typedsecret/secret"
@@ -64,6 +66,8 @@ const MaxSize = 1 << 20
 type Source struct {
 	dir    string
 	claims local.Claims // of paths below dir
+
+	versions local.Versions
 }
 
 var _ secret.Source = (*Source)(nil)
@@ -89,9 +93,11 @@ func New(dir string) (*Source, error) {
 // A file has the current version only: asked for another version or stage, Fetch returns
 // [secret.ErrNotFound].
 //
-// The version ID is the time when the file was written and, where the driver wrote it,
-// the directory that ..data led to. So each swap makes new versions, also of secrets that
-// it leaves as they were: the driver writes all files anew when one changes.
+// An empty file is refused with [secret.ErrInvalidRequest], as Secrets Manager has no empty
+// SecretString: a file is mostly empty because it is about to be written.
+//
+// The version ID changes when the content does. A file that is written anew with the same
+// content keeps its version: the driver writes all files when one changes.
 func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 	if s == nil || s.dir == "" {
 		return secret.Value{}, errors.New("file: the Source is nil or was not made by New")
@@ -104,7 +110,7 @@ func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error
 		if err != nil {
 			return secret.Value{}, err
 		}
-		v, swapped, err := s.attempt(ref.ID, places)
+		v, swapped, err := s.attempt(ctx, ref.ID, places)
 		if !swapped {
 			return v, err
 		}
@@ -113,7 +119,7 @@ func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error
 
 // attempt reads the file of a secret once. If all files were swapped meanwhile, a file
 // that isn't there was perhaps removed with those before it.
-func (s *Source) attempt(id string, places []candidate) (v secret.Value, swapped bool, err error) {
+func (s *Source) attempt(ctx context.Context, id string, places []candidate) (v secret.Value, swapped bool, err error) {
 	if info, err := os.Stat(s.dir); err == nil && !info.IsDir() {
 		return secret.Value{}, false, fmt.Errorf("%w: %s is no directory", secret.ErrUnavailable, s.dir)
 	}
@@ -126,32 +132,34 @@ func (s *Source) attempt(id string, places []candidate) (v secret.Value, swapped
 	}
 	defer root.Close()
 	before, _ := root.Readlink("..data") // empty where no driver is at work
-	v, err = s.find(root, id, places)
+	v, err = s.find(ctx, root, id, places, before != "")
 	if after, _ := root.Readlink("..data"); after != before {
 		return secret.Value{}, true, nil
-	}
-	if err == nil && before != "" {
-		v.VersionID += " " + before
 	}
 	return v, false, err
 }
 
-// find reads the first file there is among those that a secret may be in.
-func (s *Source) find(root *os.Root, id string, places []candidate) (secret.Value, error) {
+// find reads the first file there is among those that a secret may be in. Those of a driver are
+// whole whenever they are there.
+func (s *Source) find(ctx context.Context, root *os.Root, id string, places []candidate, isDriver bool) (secret.Value, error) {
 	var tried []string
 	for _, place := range places {
 		full := s.dir + string(filepath.Separator) + place.path
-		data, written, err := read(root, place.path)
+		data, written, err := settled(ctx, root, place.path, isDriver)
 		switch {
 		case err == nil:
+			if len(data) == 0 {
+				return secret.Value{}, fmt.Errorf("%w: the file %s is empty, which a secret never is; is it still to be written?", secret.ErrInvalidRequest, full)
+			}
 			v := local.Value(place.name, data)
 			clear(data)
-			v.VersionID, v.Created = written.Format(time.RFC3339Nano), written
+			v.Created = written
 			if place.isShared(id) {
 				if err := s.claims.Take(place.path, id, place.name, "the file "+full); err != nil {
 					return secret.Value{}, err
 				}
 			}
+			v.VersionID = s.versions.Of(place.path, v.Payload)
 			return v, nil
 		case errors.Is(err, errLeadsOut):
 			tried = append(tried, fmt.Sprintf("%s leads out of %s", place.path, s.dir))
@@ -159,65 +167,13 @@ func (s *Source) find(root *os.Root, id string, places []candidate) (secret.Valu
 			tried = append(tried, fmt.Sprintf("%s is no regular file", full))
 		case errors.Is(err, secret.ErrNotFound):
 			s.claims.Drop(place.path)
+			s.versions.Drop(place.path)
 			tried = append(tried, fmt.Sprintf("there is no file %s", full))
 		default:
 			return secret.Value{}, err
 		}
 	}
 	return secret.Value{}, fmt.Errorf("%w: %s", secret.ErrNotFound, strings.Join(tried, ", and "))
-}
-
-// errLeadsOut is what os.Root says of paths and links that leave it, for which it has no
-// name.
-var errLeadsOut = errors.New("the path leads out of the directory")
-
-var errNotRegular = errors.New("this is no regular file")
-
-// read returns the content of a regular file, and when it was written.
-func read(root *os.Root, path string) ([]byte, time.Time, error) {
-	// Nonblock, so that opening a named pipe does not wait for a writer.
-	f, err := root.OpenFile(path, os.O_RDONLY|local.Nonblock, 0)
-	if err != nil {
-		return nil, time.Time{}, refusal(err)
-	}
-	defer f.Close()
-	before, err := f.Stat()
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("%w: %w", secret.ErrUnavailable, err)
-	}
-	if !before.Mode().IsRegular() {
-		return nil, time.Time{}, fmt.Errorf("%w: %w", secret.ErrNotFound, errNotRegular)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
-	if err != nil {
-		clear(data)
-		return nil, time.Time{}, fmt.Errorf("%w: %w", secret.ErrUnavailable, err)
-	}
-	if len(data) > MaxSize {
-		clear(data)
-		return nil, time.Time{}, fmt.Errorf("%w: the file %s has more than the %d bytes that are allowed", secret.ErrInvalidRequest, path, MaxSize)
-	}
-	after, err := f.Stat()
-	if err != nil || !after.ModTime().Equal(before.ModTime()) || after.Size() != int64(len(data)) {
-		clear(data)
-		return nil, time.Time{}, fmt.Errorf("%w: the file %s is being written; rename files into place", secret.ErrUnavailable, path)
-	}
-	return data, after.ModTime().UTC(), nil
-}
-
-// refusal sorts the error of opening a file: that no such file can be there is one thing,
-// and that none can be opened now, for want of descriptors say, another.
-func refusal(err error) error {
-	var errno syscall.Errno
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: %w", secret.ErrAccessDenied, err)
-	case !errors.As(err, &errno): // not the system's but that of os.Root itself
-		return fmt.Errorf("%w: %w", errLeadsOut, err)
-	case errors.Is(err, fs.ErrNotExist), errno == syscall.ENOTDIR, errno == syscall.ELOOP, errno == syscall.ENAMETOOLONG:
-		return fmt.Errorf("%w: %w", secret.ErrNotFound, err)
-	}
-	return fmt.Errorf("%w: %w", secret.ErrUnavailable, err)
 }
 
 // String returns the directory.

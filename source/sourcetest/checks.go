@@ -222,11 +222,15 @@ func (s *suite) rotation() {
 		s.Errorf("the version ID went from %q to %q without a rotation", one.VersionID, again.VersionID)
 	}
 	seen := map[string]bool{one.VersionID: true}
+	last := one
 	for _, value := range []string{"two", "one", "one"} {
 		s.Rotate(s, id, value)
 		v := s.mustFetch(s.current(id))
 		s.checkValue(v, value, false)
-		if s.VersionIDs && seen[v.VersionID] {
+		// Where versions are not kept, the same bytes again may be the same version.
+		isSame := !s.Pinning && v.Payload.Equal(last.Payload) && v.VersionID == last.VersionID
+		last = v
+		if s.VersionIDs && seen[v.VersionID] && !isSame {
 			s.Errorf("rotated, and the version ID is one that was there before: %q", v.VersionID)
 		}
 		seen[v.VersionID] = true

@@ -44,7 +44,7 @@ type Harness struct {
 
 	// Empty: a value may be empty.
 	Empty bool
-	// VersionIDs: each value has a version ID.
+	// VersionIDs: each value has a version ID, and other bytes have another.
 	VersionIDs bool
 	// Pinning: a Ref's VersionID is honoured, and the version before the
 	// latest rotation is kept. It takes VersionIDs.

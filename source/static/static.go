@@ -37,6 +37,8 @@ type Source struct {
 	path    string
 	secrets func() (map[string]string, error) // hidden from what prints
 	claims  local.Claims                      // of the keys that ARNs lead to
+
+	versions local.Versions
 }
 
 var _ secret.Source = (*Source)(nil)
@@ -115,7 +117,8 @@ func read(path string) (map[string]string, error) {
 	return secrets, nil
 }
 
-// Fetch returns a secret's value. There is no version ID, and the current version only.
+// Fetch returns a secret's value. There is the current version only; its ID changes when the
+// value does.
 // A file that can't be read any more is [secret.ErrUnavailable].
 //
 // An ID is taken literally, as a key. For an ARN, the key may also be the name in the ARN.
@@ -139,8 +142,11 @@ func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error
 					return secret.Value{}, err
 				}
 			}
-			return local.Value(key, []byte(value)), nil
+			v := local.Value(key, []byte(value))
+			v.VersionID = s.versions.Of(key, v.Payload)
+			return v, nil
 		}
+		s.versions.Drop(key)
 	}
 	where := "the secrets given to static.New"
 	if s.path != "" {
