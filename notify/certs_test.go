@@ -184,6 +184,26 @@ func TestACertificateIsAskedForAgainEachDay(t *testing.T) {
 	})
 }
 
+func TestOnlySoManyCertificatesAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		good := asPEM(certify(t, snsKey(), now.Add(-time.Hour), now.Add(100*time.Hour)))
+		asked := 0
+		post := snsVia(t, func(*http.Request) (int, string, error) { asked++; return 200, good, nil })
+		for i := range 17 {
+			post(fmt.Sprintf("https://%s/SimpleNotificationService-%d.pem", snsHost, i))
+			time.Sleep(10 * time.Second)
+		}
+		post("https://" + snsHost + "/SimpleNotificationService-16.pem")
+		if asked != 17 {
+			t.Errorf("%d requests for 17 certificates, the last one twice", asked)
+		}
+		if post("https://" + snsHost + "/SimpleNotificationService-0.pem"); asked != 18 {
+			t.Errorf("the oldest one is kept: %d requests", asked)
+		}
+	})
+}
+
 func TestManyPostsWaitForOneCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		now := time.Now()
