@@ -73,6 +73,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		"backoff":           {},
 		"hook":              {"secret"},
 		"secrettest":        {"cache", "source/awssm"},
+		"notify":            {"secret"},
 		"rejected":          {},
 		"secret":            {},
 		"status":            {},
