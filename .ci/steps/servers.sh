@@ -10,13 +10,13 @@ race_with_servers() {
 
 race_all_with_servers() { in_modules race_with_servers; }
 
-# The story of the README's section on rotation.
+# The story of docs/rotation.md.
 story() {
 	in_module examples/rotation go run .
 	in_module examples/rotation go run . -fake
 }
 
-# The proof of that section, shortened. The long form is the whole.
+# The proof of that page, shortened. The long form is the whole.
 proof() {
 	local short=(-rotations 2)
 	if [ -n "$LONG" ]; then
