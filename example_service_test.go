@@ -50,7 +50,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c, err := cache.New(from, cache.Config{TTL: 10 * time.Minute})
+	c, err := cache.New(from, cache.Config{TTL: source.TTL(from)}) // 1 h, or what the variable says
 	if err != nil {
 		return err
 	}

@@ -174,7 +174,7 @@ func TestTheIndexNamesEachPage(t *testing.T) {
 // TestTheNamesInThePagesExist: what a page calls cache.Config is in the public API.
 func TestTheNamesInThePagesExist(t *testing.T) {
 	api := apiNames(t)
-	named := regexp.MustCompile("`\\*?(typedsecret|cache|secret|secrettest|hook|codec|backoff|rejected|sqlsecret|httpsecret|tlssecret|awssm|agent|failover|file|env|static|sourcetest|source)\\.([A-Z]\\w*)(?:\\.([A-Z]\\w*))?")
+	named := regexp.MustCompile("`\\*?(typedsecret|cache|secret|secrettest|hook|notify|status|codec|backoff|rejected|sqlsecret|httpsecret|tlssecret|awssm|agent|failover|file|env|static|sourcetest|source)\\.([A-Z]\\w*)(?:\\.([A-Z]\\w*))?")
 	option := regexp.MustCompile("`(With[A-Z]\\w*)")
 	seen := 0
 	for _, page := range pages(t) {

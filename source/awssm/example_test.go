@@ -88,3 +88,18 @@ func ExampleNew() {
 	fmt.Println(value.Name, client.calls, err)
 	// Output: prod/api-key 1 <nil>
 }
+
+// The secrets are those of another account, and the role is one of that account.
+func ExampleAssumeRole() {
+	ctx := context.Background()
+	source, err := awssm.AssumeRole(ctx, "arn:aws:iam::123456789012:role/reader", config.WithRegion("eu-west-1"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := cache.New(source, cache.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(c.Close()) // the role is assumed when a secret is first read
+	// Output: <nil>
+}

@@ -7,11 +7,13 @@ import (
 	"log"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/notify"
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/failover"
 )
@@ -54,6 +56,16 @@ func regions(primary, replica secret.Source) (secret.Source, error) {
 	)
 }
 
+// hears looks anew when an event of AWS is about the secret.
+func hears(topic string, key *typedsecret.Secret[string]) (*notify.Handler, error) {
+	return notify.NewHandler(notify.HandlerConfig{Topics: []string{topic}}, func(ctx context.Context, e notify.Event) error {
+		if slices.Contains(e.IDs(), key.ID()) {
+			return key.Invalidate(ctx) // the next Get looks; no value is taken from an event
+		}
+		return nil
+	})
+}
+
 // observed has events go to the program's log, and to metrics.
 func observed(metrics hook.Observer) cache.Config {
 	return cache.Config{Observer: hook.Join(hook.Log(slog.Default()), metrics)}
@@ -65,8 +77,11 @@ func Example_compiled() {
 	_, err := regions(nil, nil)
 	fmt.Println(err != nil)
 	fmt.Println(sealed("", nil).Validate() != nil)
+	_, err = hears("arn:aws:sns:eu-west-1:123456789012:secrets", typedsecret.Static("k-123456"))
+	fmt.Println(err)
 	// Output:
 	// <nil>
 	// true
 	// true
+	// <nil>
 }
