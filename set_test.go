@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -170,9 +171,9 @@ func TestFillNamesTheFieldThatIsWrong(t *testing.T) {
 		"empty option": {&struct {
 			A *s `secret:"a,stage="`
 		}{}, "field A: secret a: invalid cache configuration: the version stage is empty"},
-		"tag twice": {&struct {
-			A *s `secret:"a" secret:"b"`
-		}{}, "field A: it has the tag twice"},
+		"tag twice": {reflect.New(reflect.StructOf([]reflect.StructField{{
+			Name: "A", Type: reflect.TypeFor[*s](), Tag: `secret:"a" secret:"b"`,
+		}})).Interface(), "field A: it has the tag twice"},
 		"bad ID": {&struct {
 			A *s `secret:"arn:x"`
 		}{}, "field A: secret arn:x"},

@@ -250,7 +250,7 @@ func (s *Secret[T]) Peek() (T, Info, bool) {
 	if good == nil || good.Hooked() {
 		return zero, v.info(), false
 	}
-	value, err := s.dec.pointer(nil, v)
+	value, err := s.dec.pointer(context.Background(), v)
 	if err != nil {
 		return zero, v.info(), false
 	}

@@ -30,9 +30,8 @@ import (
 type Cache engine.Cache
 
 // New makes a Cache over source. A Config that makes no sense, or no source, is an error
-// that wraps [ErrInvalidConfig]. It does no I/O, except for a sealed snapshot: there it
-// creates an empty file beside the snapshot's, to see that this can be done, and removes
-// it.
+// that wraps [ErrInvalidConfig]. It does no I/O, except for a sealed file: there it
+// creates an empty file beside it, to see that this can be done, and removes that.
 func New(source secret.Source, cfg Config) (*Cache, error) {
 	c, err := engine.New(source, cfg.engine())
 	return (*Cache)(c), err
@@ -42,7 +41,7 @@ func (c *Cache) engine() *engine.Cache { return (*engine.Cache)(c) }
 
 // Get returns the secret's value: from memory if it is younger than its TTL,
 // else from the source. If refreshing it fails or takes long, Get returns the last good
-// value, as far as Config.StaleIfError allows. Errors are of type [*Error].
+// value, as far as Config.StaleIfError allows. Errors are of type [*secret.Error].
 //
 // A done ctx ends the wait of this caller and nothing else: a fetch goes on for
 // the others and for the cache. A value that needs no wait is returned although ctx is
@@ -95,7 +94,7 @@ func (c *Cache) CheckNow() { c.engine().CheckNow() }
 // it is nil. After Close, reads and refreshes return [ErrClosed], and no goroutine and no
 // timer of the Cache is left but those that the error speaks of. Close may be called more
 // than once, but not from a hook, an observer or a source, for whose end it waits. A sealed
-// snapshot that is out of date is written first, for which Close also waits for at most
+// file that is out of date is written first, for which Close also waits for at most
 // Config.FetchTimeout.
 func (c *Cache) Close() error { return c.engine().Close() }
 

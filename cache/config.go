@@ -60,11 +60,11 @@ type Config struct {
 	// first 1 s at most, doubling up to 1 h, with full jitter, and no longer than
 	// [backoff.Policy.DelayAfter] has it for the outage so far. If its Max is 0, some
 	// failures have a bound of their own in place of 1 h:
-	//   - 40 s while the source can't answer ([ErrUnavailable], [ErrTimeout],
-	//     [ErrThrottled]); a full jitter is an equal one then, so that a fleet has recovered
+	//   - 40 s while the source can't answer ([secret.ErrUnavailable], [secret.ErrTimeout],
+	//     [secret.ErrThrottled]); a full jitter is an equal one then, so that a fleet has recovered
 	//     40 s after an outage, however long that was
-	//   - 1 min for [ErrAccessDenied] and [ErrDecryption]
-	//   - 5 min for [ErrNotFound]
+	//   - 1 min for [secret.ErrAccessDenied] and [secret.ErrDecryption]
+	//   - 5 min for [secret.ErrNotFound]
 	//
 	// A refusal seldom mends itself, but somebody may have mended it: so [Cache.Refresh] and
 	// [Cache.Invalidate] pass its delay. Their fetches have one of their own, of 1 s after
@@ -73,7 +73,7 @@ type Config struct {
 
 	// FetchTimeout bounds one fetch, whatever the callers' contexts say; 10 s
 	// by default and at least 1 ms. A call of the source or of the hook's Put that has not
-	// returned 100 ms after it is abandoned: the fetch fails with [ErrTimeout], another one may
+	// returned 100 ms after it is abandoned: the fetch fails with [secret.ErrTimeout], another one may
 	// begin, and what the call still returns is dropped. While 64 abandoned calls have not
 	// returned, no more are made; the error says so and names the source's type. A sealer
 	// that hangs holds a fetch up for one FetchTimeout more. Close waits for at most
@@ -90,7 +90,7 @@ type Config struct {
 
 	// StaleIfError decides whether the last good value, whose age is given, may be returned
 	// although it is past its TTL, because refreshing it failed with err or takes longer
-	// than readers wait: then err wraps [ErrTimeout]. By default (nil) it always may. If
+	// than readers wait: then err wraps [secret.ErrTimeout]. By default (nil) it always may. If
 	// StaleIfError refuses the value while the refresh is under way, the reader goes on
 	// waiting. The reading goroutine calls StaleIfError, and several may at once; if it
 	// panics, the answer is no. If it refuses, the error of the read says so, and wraps
@@ -119,14 +119,14 @@ type Config struct {
 
 // WithSealedFile returns c with a sealed file at path, that holds the values of
 // the cache, encrypted by sealer, so that a process that starts while the source can't
-// answer ([ErrUnavailable], [ErrTimeout], [ErrThrottled]) has those of an earlier one.
+// answer ([secret.ErrUnavailable], [secret.ErrTimeout], [secret.ErrThrottled]) has those of an earlier one.
 // They are returned as stale, with the age that they have by then, as far as
 // Config.StaleIfError allows, and refreshed when the back-off lets a fetch through.
 //
 // The file follows the refusals of the source. If the source says that a secret does not
-// exist ([ErrNotFound]) or is deleted ([ErrDeleted]), the next write takes the secret out
+// exist ([secret.ErrNotFound]) or is deleted ([secret.ErrDeleted]), the next write takes the secret out
 // of the file, until the source gives the secret again. If the source refuses a secret
-// otherwise ([ErrAccessDenied], [ErrDecryption], [ErrInvalidRequest]), its value stays, since
+// otherwise ([secret.ErrAccessDenied], [secret.ErrDecryption], [secret.ErrInvalidRequest]), its value stays, since
 // a mistake in a policy may be mended soon. The file remembers that refusal until the source
 // gives the secret again. In an outage StaleIfError then gets an error that wraps both the
 // outage and the refusal, and that says when the refusal was.

@@ -56,8 +56,13 @@ func TestEachEventIsOneLineWithTheSameKeys(t *testing.T) {
 	var out bytes.Buffer
 	o := hook.Log(textLog(&out, slog.LevelDebug))
 	events := []hook.Event{
-		hook.Fetched{Secret: db}, hook.Rotated{Secret: db, From: "v1"}, hook.FetchFailed{Secret: db}, hook.ServedStale{Secret: db},
-		hook.Evicted{Secret: db}, hook.DecodeFailed{Secret: db}, hook.Rejected{Secret: db},
+		hook.Fetched{Secret: db},
+		hook.Rotated{Secret: db, From: "v1"},
+		hook.FetchFailed{Secret: db},
+		hook.ServedStale{Secret: db},
+		hook.Evicted{Secret: db},
+		hook.DecodeFailed{Secret: db},
+		hook.Rejected{Secret: db},
 	}
 	for _, e := range events {
 		o.Observe(t.Context(), e)

@@ -85,7 +85,7 @@ type Rejected struct {
 	Secret
 }
 
-// SealedFileFailed: the sealed snapshot, a file that keeps the values for the next start,
+// SealedFileFailed: the sealed file, which keeps the values for the next start,
 // could not be read or written.
 type SealedFileFailed struct {
 	Path string
