@@ -122,7 +122,7 @@ func TestAfterAForcedRefreshThatFailedTheAgentsOldCopyIsNotTaken(t *testing.T) {
 	a := newAgent(t)
 	a.upstream.Seed(t, "db", "one")
 	c, err := cache.New(open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")}), cache.Config{
-		TTL: time.Millisecond, MinRefreshInterval: -1, Backoff: backoff.Policy{Base: -1},
+		TTL: time.Millisecond, NoRefreshAhead: true, MinRefreshInterval: -1, Backoff: backoff.Policy{Base: -1},
 	})
 	if err != nil {
 		t.Fatal(err)
