@@ -12,16 +12,16 @@
 //
 // A fetch that the program asks for, by Refresh or after the refusal of a credential, goes past
 // that cache by refreshNow=true; with [Config].RefreshNow each fetch does. An agent before its
-// version 1.1.0 refuses this parameter. It is asked without it, and answers from its cache, until
-// it was started anew; so may the extension, whose source is not public.
+// version 1.1.0 refuses this parameter: the Source asks without it, and gets what the agent's
+// cache has, until another agent answers. The extension, whose source is not public, may do the
+// same.
 //
 // # Sources
 //
-// What is asked and answered is told in "Using the AWS Workload Credentials Provider" of
-// the Secrets Manager user guide, in "Use Secrets Manager secrets in Lambda functions" of
-// the Lambda developer guide, and in the files server.rs, parse.rs, cache_manager.rs and
-// utils.rs of github.com/aws/aws-workload-credentials-provider, which was
-// aws-secretsmanager-agent.
+// The protocol is described in "Using the AWS Workload Credentials Provider" of the Secrets
+// Manager user guide, in "Use Secrets Manager secrets in Lambda functions" of the Lambda
+// developer guide, and in the files server.rs, parse.rs, cache_manager.rs and utils.rs of
+// github.com/aws/aws-workload-credentials-provider, which was aws-secretsmanager-agent.
 package agent
 
 import (
@@ -82,8 +82,8 @@ type Config struct {
 	RoleARN string
 
 	// RefreshNow sends refreshNow=true with each fetch, so that the agent asks Secrets Manager
-	// each time. What was deleted or forbidden is noticed at the next fetch then, and the
-	// agent's cache saves no request. The cache in this program saves them anyway.
+	// each time. The next fetch notices then that a secret was deleted or its reading forbidden,
+	// and the agent's cache saves no request; the cache in this program still does.
 	RefreshNow bool
 }
 

@@ -75,9 +75,8 @@ var (
 	errTooMany = fmt.Errorf("%w: the agent has as many connections as its max_conn allows", secret.ErrThrottled)
 )
 
-// answerError says what an answer without a secret means. What the agent has from
-// Secrets Manager is JSON, what it says itself is text, and so is all that the extension
-// says.
+// answerError says what an answer without a secret means. The agent hands an error of
+// Secrets Manager on as JSON. Its own errors are text, and so are all of the extension.
 func answerError(status int, body []byte, whence string) error {
 	if code, message := serviceError(body); code != "" {
 		if status == http.StatusBadGateway || status == http.StatusGatewayTimeout || code == "InternalFailure" {

@@ -7,9 +7,8 @@
 // not: when to try again is the cache's decision, so the SDK's retries, which
 // would multiply with the cache's back-off, are off for these calls. A retryer,
 // retry mode or maximum of attempts that the client was given applies to its
-// other calls only. What is counted is a request that the SDK hands to its HTTP
-// client; requests for credentials, to STS say, are others and are retried as
-// their providers see fit.
+// other calls only. A request that the SDK hands to its HTTP client counts. Requests for
+// credentials, to STS say, do not: their providers retry them as they see fit.
 //
 // There is one exception. If Secrets Manager refuses a signature and its clock
 // is more than four minutes away from ours, the SDK signs the same request

@@ -30,8 +30,8 @@ func (e *fetchError) Unwrap() []error {
 	return append(append([]error(nil), e.sorts...), e.cause)
 }
 
-// sortError says what kind of failure err, returned by a client, is. What the
-// service itself says comes first, also if ctx is over by now.
+// sortError says what kind of failure err, returned by a client, is. The service's own
+// word comes first, also if ctx is over by now.
 func sortError(ctx context.Context, err error) error {
 	cause := cleanChain(err)
 	var (

@@ -49,8 +49,8 @@ func (a attempts) sorted() attempts {
 	return a
 }
 
-// err joins what the regions said. Of the replicas only outages are wrapped: that one does
-// not know the secret does not say that there is none.
+// err joins what the regions said. It wraps only outages of the replicas: a replica that does
+// not know the secret does not prove that there is none.
 func (a attempts) err() error {
 	var format strings.Builder
 	var args []any

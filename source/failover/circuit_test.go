@@ -13,7 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/source/failover"
 )
 
-// A scripted region answers as it is told, and counts.
+// A scripted region answers by a script, and counts.
 type scripted struct {
 	mu       sync.Mutex
 	err      error

@@ -1,16 +1,16 @@
 // Package failover reads secrets from their primary region and, while that can't answer,
 // from the regions where they are replicated, as a [secret.Source] over one Source for
-// each region. How a secret gets there is told in "Replicate AWS Secrets Manager secrets
-// across Regions" of the Secrets Manager user guide.
+// each region. "Replicate AWS Secrets Manager secrets across Regions" of the Secrets Manager
+// user guide says how a secret gets there.
 //
 // # When the next region is asked
 //
 // If a region can't answer, or can't use the KMS key that it has for the secret
 // ([secret.ErrDecryption]), the next one is asked, until the caller's context is done. Each
 // but the last has half of the time until the context's deadline, so that one which hangs
-// leaves some. What the primary region says with authority ([secret.ErrNotFound],
-// [secret.ErrDeleted], [secret.ErrAccessDenied], [secret.ErrInvalidRequest]) is the answer.
-// That a replica says so is none: it may not have the secret yet, or other policies.
+// leaves some. A refusal of the primary region ([secret.ErrNotFound], [secret.ErrDeleted],
+// [secret.ErrAccessDenied], [secret.ErrInvalidRequest]) is the answer. A refusal of a replica
+// is none: the replica may not have the secret yet, or other policies.
 //
 // A region that could not answer ([secret.ErrUnavailable], [secret.ErrTimeout],
 // [secret.ErrThrottled]) three times in a row is left out for a delay that grows from 1 s

@@ -87,7 +87,7 @@ func (l *reading) check(v *secret.Value) error {
 	return nil
 }
 
-// note remembers that v is the version now. What has no version is known by its date.
+// note remembers that v is the version now. A value without a version is known by its date.
 func (l *reading) note(v *secret.Value) {
 	if v.VersionID == "" {
 		l.latest = v.Created
@@ -106,5 +106,5 @@ func (l *reading) note(v *secret.Value) {
 	if len(l.before) > rememberedVersions {
 		l.before = slices.Delete(l.before, 0, 1)
 	}
-	l.version = strings.Clone(v.VersionID) // lest it keep the answer alive
+	l.version = strings.Clone(v.VersionID) // so that it does not keep the answer alive
 }

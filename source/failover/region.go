@@ -70,8 +70,8 @@ func (r *region) take(ctx context.Context, t turn, last bool, f func(context.Con
 	return err
 }
 
-// part says which part of the time that is left is for a turn. What is asked last needs
-// to leave nothing.
+// part says which part of the time that is left is for a turn. The region that is asked last
+// needs to leave nothing.
 func (t turn) part(last bool) int {
 	switch {
 	case last:

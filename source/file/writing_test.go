@@ -78,7 +78,7 @@ func TestAFileIsNotReadWhileItIsWritten(t *testing.T) {
 	})
 }
 
-// TestAFileThatIsBeingWrittenIsReadAgain a moment later, and not by who has no time left.
+// TestAFileThatIsBeingWrittenIsReadAgain a moment later, unless the caller has no time left.
 func TestAFileThatIsBeingWrittenIsReadAgain(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "db")
