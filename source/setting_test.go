@@ -1,9 +1,7 @@
 package source_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,20 +105,4 @@ func TestAParameterThatIsWrongIsRefused(t *testing.T) {
 			t.Errorf("%q: %v, %v; want it to say %q", setting, s, err, says)
 		}
 	}
-}
-
-func ExampleTTL() {
-	os.Setenv(source.Variable, "file:/mnt/secrets?ttl=10s") // the platform does that
-	defer os.Unsetenv(source.Variable)
-	s, err := source.FromEnvironment(context.Background())
-	if err != nil {
-		panic(err)
-	}
-	c, err := cache.New(s, cache.Config{TTL: source.TTL(s), MaxSize: 100})
-	if err != nil {
-		panic(err)
-	}
-	defer c.Close()
-	fmt.Println(source.TTL(s))
-	// Output: 10s
 }

@@ -186,10 +186,3 @@ func ExampleNew() {
 	fmt.Println(v.Payload.Reveal(), v.Replica, err)
 	// Output: hunter2 eu-central-1 <nil>
 }
-
-func ExampleAssumeRole() {
-	const reader = "arn:aws:iam::123456789012:role/reader"
-	source, err := failover.AssumeRole(context.Background(), reader, "eu-west-1", "eu-central-1")
-	fmt.Println(source, err)
-	// Output: failover:eu-west-1,eu-central-1 <nil>
-}
