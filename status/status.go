@@ -77,6 +77,15 @@ type Cache struct {
 	Evictions uint64 `json:"evictions"` // so far
 }
 
+// States returns how many secrets are in each state. Each state has its key.
+func (c Cache) States() map[State]int {
+	n := map[State]int{Fresh: 0, Due: 0, Stale: 0, Refused: 0, Absent: 0}
+	for _, s := range c.Secrets {
+		n[s.State]++
+	}
+	return n
+}
+
 // A Handle is what a typed handle knows of its secret.
 type Handle struct {
 	Secret

@@ -1,0 +1,94 @@
+package hook_test
+
+import (
+	"context"
+	"errors"
+	"expvar"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/secret"
+)
+
+var _ expvar.Var = (*hook.Counts)(nil)
+
+func TestCountsHasEveryEvent(t *testing.T) {
+	var c hook.Counts
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			for _, e := range []hook.Event{
+				hook.Fetched{Secret: db, Took: time.Second}, hook.Rotated{Secret: db}, hook.ServedStale{Secret: db}, hook.Evicted{Secret: db},
+				hook.DecodeFailed{Secret: db}, hook.Rejected{Secret: db}, hook.SealedFileFailed{},
+				hook.FetchFailed{Secret: db, Err: secret.ErrThrottled, Took: time.Second},
+			} {
+				c.Observe(t.Context(), e)
+			}
+		})
+	}
+	wg.Wait()
+	got := c.Totals()
+	got.FetchFailures["throttled"] = 99 // a copy
+	got = c.Totals()
+	if n := got.FetchFailures["throttled"]; n != 10 {
+		t.Errorf("%d fetches were throttled", n)
+	}
+	for _, n := range []uint64{got.Fetches, got.Rotations, got.StaleReads, got.Evictions, got.DecodeFailures, got.Rejections, got.SealedFileFailures} {
+		if n != 10 {
+			t.Errorf("Totals = %+v", got)
+		}
+	}
+	if got.FetchSeconds != 20 || got.SourceDown || got.Answered.IsZero() {
+		t.Errorf("Totals = %+v", got)
+	}
+}
+
+// A fetch is one of the secret a or b, with its error, after which the source is up or down.
+type fetch struct {
+	id     string
+	err    error
+	isDown bool
+}
+
+func TestWhetherTheSourceAnswers(t *testing.T) {
+	down, timeout, denied := secret.ErrUnavailable, fmt.Errorf("x: %w", secret.ErrTimeout), secret.ErrAccessDenied
+	for name, fetches := range map[string][]fetch{
+		"two secrets":             {{"a", nil, false}, {"b", nil, false}, {"a", down, false}, {"a", down, false}, {"b", timeout, true}, {"a", nil, false}},
+		"the only secret":         {{"a", nil, false}, {"a", down, true}, {"a", nil, false}},
+		"the first fetch":         {{"a", down, true}, {"b", down, true}, {"b", nil, false}},
+		"one of several":          {{"a", nil, false}, {"b", nil, false}, {"a", down, false}, {"b", nil, false}, {"a", down, false}},
+		"a refusal is an answer":  {{"a", down, true}, {"b", denied, false}, {"b", denied, false}},
+		"throttling says neither": {{"a", secret.ErrThrottled, false}, {"a", down, true}, {"a", secret.ErrThrottled, true}},
+		"so does another error":   {{"a", errors.New("x"), false}, {"a", down, true}, {"b", errors.New("x"), true}},
+		"a cancelled fetch":       {{"a", fmt.Errorf("%w: %w", down, context.Canceled), false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var c hook.Counts
+			for i, f := range fetches {
+				s := hook.Secret{ID: f.id, Stage: "AWSCURRENT", VersionID: fmt.Sprint(i)}
+				if f.err == nil {
+					c.Observe(t.Context(), hook.Fetched{Secret: s})
+				} else {
+					c.Observe(t.Context(), hook.FetchFailed{Secret: s, Err: f.err})
+				}
+				if got := c.Totals().SourceDown; got != f.isDown {
+					t.Errorf("after fetch %d, SourceDown = %v", i, got)
+				}
+			}
+		})
+	}
+}
+
+func ExampleCounts() {
+	counts := new(hook.Counts)
+	expvar.Publish("typedsecret", counts) // and cache.Config{Observer: counts}
+
+	// What a cache with this observer does:
+	counts.Observe(context.Background(), hook.FetchFailed{Secret: db, Err: secret.ErrUnavailable, Took: time.Second})
+	fmt.Println(expvar.Get("typedsecret"))
+	// Output:
+	// {"fetches":0,"fetch_failures":{"unavailable":1},"fetch_seconds":1,"rotations":0,"stale_reads":0,"evictions":0,"decode_failures":0,"rejections":0,"sealed_file_failures":0,"source_down":true}
+}
