@@ -1,0 +1,152 @@
+// Package promsecret gives Prometheus the metrics of a cache of secrets:
+//
+//	metrics := promsecret.New("prod/db")
+//	c, err := cache.New(source, cache.Config{Observer: metrics})
+//	...
+//	metrics.Report(c)
+//	prometheus.MustRegister(metrics)
+//
+// The metrics, whose names begin with typedsecret_:
+//
+//	fetch_duration_seconds{error_type}                     histogram; error_type is secret.Class
+//	rotations_total                                        fetches that brought a new version
+//	stale_reads_total                                      ServedStale: one a fetch, not one a read
+//	rejections_total                                       credentials that a service refused
+//	decode_failures_total                                  versions that do not decode
+//	sealed_file_failures_total
+//	source_up                                              0 while the source can't answer
+//	source_last_answer_timestamp_seconds                   moves only when a secret was fetched
+//	secrets{state}                                         fresh, due, stale, refused, absent
+//	failing_secrets{error_type}                            secrets whose last fetch failed
+//	evictions_total, cached_secrets, requests, queued_fetches, abandoned_requests
+//	undecodable_handles                                    after ReportSet
+//
+// No label has a secret's name, but for the secrets that [New] lists by the ID that the program
+// asks for. These have, for each stage:
+//
+//	secret_age_seconds{secret, stage}                      +Inf if nobody knows
+//	secret_fetched_timestamp_seconds{secret, stage, version}   0 if nobody knows
+//	secret_failures{secret, stage, error_type}             fetches that failed in a row; absent for none
+//
+// A secret that the cache dropped loses its series, and so does a version that was replaced. One
+// query shows each process that still has an old version, since the process that fetched the
+// secret last has the version that is current:
+//
+//	typedsecret_secret_fetched_timestamp_seconds{stage="AWSCURRENT"}
+//	  unless on (secret, version)
+//	topk by (secret) (1, typedsecret_secret_fetched_timestamp_seconds{stage="AWSCURRENT"})
+//
+// The folder has alerts for Prometheus (alerts.yml), their tests (alerts_test.yml), and a dashboard
+// for Grafana (dashboard.json).
+//
+// A program with several caches has a Metrics for each, which it registers by
+// [prometheus.WrapRegistererWith] with a label of its own.
+package promsecret
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/secret"
+	"github.com/typedsecret/typedsecret/status"
+)
+
+// A Metrics observes one Cache and is a Collector. It is safe for concurrent use. A read of a
+// fresh secret costs the same with it as without it: Metrics learns of fetches, and asks the
+// Cache for its Status when Prometheus collects.
+type Metrics struct {
+	listed []string
+	counts hook.Counts
+	took   *prometheus.HistogramVec
+
+	mu    sync.Mutex // guards cache and set
+	cache *cache.Cache
+	set   *typedsecret.Set
+}
+
+var (
+	_ hook.Observer        = (*Metrics)(nil)
+	_ prometheus.Collector = (*Metrics)(nil)
+)
+
+// New returns the Metrics of a Cache. The secrets whose IDs are listed have metrics of their own;
+// their IDs and versions are labels then.
+func New(listed ...string) *Metrics {
+	m := &Metrics{
+		listed: slices.Clone(listed),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "typedsecret_fetch_duration_seconds",
+			Help:    "How long fetches of secrets took. The error_type of one that succeeded is empty.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"error_type"}),
+	}
+	m.took.WithLabelValues("")
+	return m
+}
+
+// Report adds the status of c, which has m as its Observer.
+func (m *Metrics) Report(c *cache.Cache) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.cache = c
+}
+
+// ReportSet adds how many handles of s have a newest version that does not decode.
+func (m *Metrics) ReportSet(s *typedsecret.Set) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.set = s
+}
+
+// Observe implements [hook.Observer].
+func (m *Metrics) Observe(ctx context.Context, e hook.Event) {
+	m.counts.Observe(ctx, e)
+	switch e := e.(type) {
+	case hook.Fetched:
+		m.took.WithLabelValues("").Observe(e.Took.Seconds())
+	case hook.FetchFailed:
+		m.took.WithLabelValues(secret.Class(e.Err)).Observe(e.Took.Seconds())
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+	m.took.Describe(ch)
+	for _, d := range descs {
+		ch <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
+	m.mu.Lock()
+	c, set := m.cache, m.set
+	m.mu.Unlock()
+
+	m.took.Collect(ch)
+	m.collectTotals(ch)
+	if set != nil {
+		send(ch, undecodable, prometheus.GaugeValue, float64(undecodableOf(set.Status())))
+	}
+	if c == nil {
+		return
+	}
+	if s := c.Status(); !s.Closed {
+		m.collectStatus(ch, &s)
+	}
+}
+
+func undecodableOf(handles []status.Handle) (n int) {
+	for _, h := range handles {
+		if h.UndecodableVersion != "" || h.DecodeError != "" {
+			n++
+		}
+	}
+	return n
+}
