@@ -1,0 +1,189 @@
+// Package otelsecret gives OpenTelemetry the metrics of a cache of secrets, and a span for each
+// fetch:
+//
+//	telemetry, err := otelsecret.New(otelsecret.WithListed("prod/db"))
+//	c, err := cache.New(source, cache.Config{Observer: telemetry})
+//	...
+//	telemetry.Report(c)
+//
+// The metrics, whose names begin with typedsecret.:
+//
+//	fetch.duration                 histogram in s; error.type, if it failed, is secret.Class
+//	rotations                      fetches that brought a new version
+//	stale_reads                    ServedStale: one a fetch, not one a read
+//	rejections                     credentials that a service refused
+//	decode_failures                versions that do not decode
+//	sealed_file.failures
+//	source.up                      0 while the source can't answer
+//	source.last_answer.timestamp   in s; moves only when a secret was fetched
+//	secrets                        by typedsecret.state: fresh, due, stale, refused, absent
+//	failing_secrets                secrets whose last fetch failed, by error.type
+//	evictions, cached_secrets, requests, queued_fetches, abandoned_requests
+//	undecodable_handles            after ReportSet
+//
+// No attribute has a secret's name, but for the secrets that [WithListed] lists by the ID that the
+// program asks for. These have, by typedsecret.secret.id, typedsecret.secret.stage and, where it
+// is known, aws.secretsmanager.secret.arn:
+//
+//	secret.age                     in s; absent if nobody knows
+//	secret.fetched.timestamp       in s, by typedsecret.secret.version too; 0 if nobody knows
+//	secret.failures                fetches that failed in a row, by error.type; absent for none
+//
+// A secret that the cache dropped loses its series, and so does a version that was replaced.
+//
+// # Spans
+//
+// A span named typedsecret.fetch begins a trace of its own, since a fetch may outlive the request
+// that caused it. It is linked to that request's span, which is linked to it if it has not ended
+// yet. The cache tells an Observer of a fetch when it is over. From that follows what the span can't
+// have. Spans of the AWS SDK belong to the request's span and not to it. If several requests wait
+// for one fetch, it is linked to the one that began it. A fetch in the background is linked to the
+// request that began it, although that did not wait.
+package otelsecret
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/secret"
+)
+
+// scope is the name of this instrumentation.
+const scope = "github.com/typedsecret/typedsecret/recipes/otelsecret"
+
+// A Telemetry observes one Cache. It is safe for concurrent use. A read of a fresh secret costs
+// the same with it as without it: a Telemetry learns of fetches, and asks the Cache for its Status
+// when metrics are collected.
+type Telemetry struct {
+	cfg          config
+	counts       hook.Counts
+	tracer       trace.Tracer
+	took         metric.Float64Histogram
+	instruments  instruments
+	registration metric.Registration
+
+	mu    sync.Mutex // guards cache and set
+	cache *cache.Cache
+	set   *typedsecret.Set
+}
+
+var _ hook.Observer = (*Telemetry)(nil)
+
+type config struct {
+	meters  metric.MeterProvider
+	tracers trace.TracerProvider
+	listed  []string
+}
+
+// An Option is a setting of [New].
+type Option func(*config)
+
+// WithMeterProvider sets what makes the meter; by default, and for nil, otel.GetMeterProvider.
+func WithMeterProvider(p metric.MeterProvider) Option { return func(c *config) { c.meters = p } }
+
+// WithTracerProvider sets what makes the tracer; by default, and for nil, otel.GetTracerProvider.
+func WithTracerProvider(p trace.TracerProvider) Option { return func(c *config) { c.tracers = p } }
+
+// WithListed lists secrets by the IDs that the program asks for. They have metrics of their own;
+// their IDs, ARNs and versions are attributes then.
+func WithListed(ids ...string) Option {
+	return func(c *config) { c.listed = slices.Concat(c.listed, ids) }
+}
+
+// New returns the Telemetry of a Cache. An error is the meter's.
+func New(opts ...Option) (*Telemetry, error) {
+	t := new(Telemetry)
+	for _, o := range opts {
+		o(&t.cfg)
+	}
+	if t.cfg.meters == nil {
+		t.cfg.meters = otel.GetMeterProvider()
+	}
+	if t.cfg.tracers == nil {
+		t.cfg.tracers = otel.GetTracerProvider()
+	}
+	t.tracer = t.cfg.tracers.Tracer(scope)
+	meter := t.cfg.meters.Meter(scope)
+	var err error
+	t.took, err = meter.Float64Histogram("typedsecret.fetch.duration", metric.WithUnit("s"),
+		metric.WithDescription("How long fetches of secrets took."),
+		metric.WithExplicitBucketBoundaries(.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10))
+	if err != nil {
+		return nil, fmt.Errorf("otelsecret: %w", err)
+	}
+	var all []metric.Observable
+	if t.instruments, all, err = newInstruments(meter); err != nil {
+		return nil, fmt.Errorf("otelsecret: %w", err)
+	}
+	if t.registration, err = meter.RegisterCallback(t.collect, all...); err != nil {
+		return nil, fmt.Errorf("otelsecret: %w", err)
+	}
+	return t, nil
+}
+
+// Report adds the status of c, which has t as its Observer.
+func (t *Telemetry) Report(c *cache.Cache) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cache = c
+}
+
+// ReportSet adds how many handles of s have a newest version that does not decode.
+func (t *Telemetry) ReportSet(s *typedsecret.Set) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.set = s
+}
+
+// Close ends the metrics that are read from the cache; those of fetches stay.
+func (t *Telemetry) Close() error { return t.registration.Unregister() }
+
+// Observe implements [hook.Observer].
+func (t *Telemetry) Observe(ctx context.Context, e hook.Event) {
+	t.counts.Observe(ctx, e)
+	switch e := e.(type) {
+	case hook.Fetched:
+		t.fetch(ctx, e.Secret, e.Took, nil)
+	case hook.FetchFailed:
+		t.fetch(ctx, e.Secret, e.Took, e.Err)
+	}
+}
+
+// fetch records a fetch that ends now.
+func (t *Telemetry) fetch(ctx context.Context, s hook.Secret, took time.Duration, err error) {
+	var attrs []attribute.KeyValue
+	if err != nil {
+		attrs = append(attrs, attribute.String(errorType, secret.Class(err)))
+	}
+	t.took.Record(ctx, took.Seconds(), metric.WithAttributes(attrs...))
+
+	if slices.Contains(t.cfg.listed, s.ID) {
+		attrs = append(attrs, text(secretID, s.ID), text(secretStage, s.Stage), text(secretVersion, s.VersionID))
+	}
+	end := time.Now()
+	request := trace.SpanFromContext(ctx)
+	opts := []trace.SpanStartOption{trace.WithNewRoot(), trace.WithTimestamp(end.Add(-took)), trace.WithAttributes(attrs...)}
+	if request.SpanContext().IsValid() {
+		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: request.SpanContext()}))
+	}
+	_, span := t.tracer.Start(ctx, "typedsecret.fetch", opts...)
+	if err != nil {
+		span.SetStatus(codes.Error, secret.Class(err)) // its text may name the secret
+	}
+	span.End(trace.WithTimestamp(end))
+	if c := span.SpanContext(); c.IsValid() && request.IsRecording() {
+		request.AddLink(trace.Link{SpanContext: c})
+	}
+}
