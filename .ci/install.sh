@@ -35,6 +35,9 @@ install_postgresql() {
 	command -v initdb || ls /usr/lib/postgresql/*/bin/initdb || debian postgresql
 }
 
+# Prometheus, with promtool, scrapes the metrics of recipes/promsecret.
+install_prometheus() { { command -v prometheus && command -v promtool; } || debian prometheus; }
+
 install_shellcheck() { command -v shellcheck || debian shellcheck; }
 
 # moto is an emulator of AWS, with which the module integration compares secrettest.
@@ -86,7 +89,7 @@ unpack() {
 	for deb in "$dir"/archives/*.deb; do
 		dpkg-deb -x "$deb" "$system"
 	done
-	for program in "$system"/usr/bin/{gcc,redis-server,shellcheck} "$system"/usr/lib/postgresql/*/bin/{initdb,postgres}; do
+	for program in "$system"/usr/bin/{gcc,prometheus,promtool,redis-server,shellcheck} "$system"/usr/lib/postgresql/*/bin/{initdb,postgres}; do
 		if [ -e "$program" ]; then
 			wrap "$program" "$system"
 		fi

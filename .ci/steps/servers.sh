@@ -1,4 +1,4 @@
-# servers: tests and rotations against moto, PostgreSQL and Redis
+# servers: tests and rotations against moto, PostgreSQL, Redis and Prometheus
 # shellcheck shell=bash
 
 # race_with_servers races the module in the current directory.
@@ -28,6 +28,7 @@ proof() {
 need c_compiler
 need postgresql
 need redis
+need prometheus
 need moto
 part 'race detector, with servers' race_all_with_servers
 part 'the story of a rotation' story

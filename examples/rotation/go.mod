@@ -6,6 +6,7 @@ replace (
 	github.com/typedsecret/typedsecret => ../../
 	github.com/typedsecret/typedsecret/integration => ../../integration
 	github.com/typedsecret/typedsecret/recipes/pgxsecret => ../../recipes/pgxsecret
+	github.com/typedsecret/typedsecret/recipes/promsecret => ../../recipes/promsecret
 	github.com/typedsecret/typedsecret/recipes/redissecret => ../../recipes/redissecret
 )
 

@@ -38,7 +38,7 @@ var (
 	undecodable = describe("undecodable_handles", "Handles whose newest version does not decode.")
 
 	age      = describe("secret_age_seconds", "How long ago a listed secret was fetched.", "secret", "stage")
-	fetched  = describe("secret_fetched_timestamp_seconds", "When a listed secret was fetched, and which version came.", "secret", "stage", "version")
+	fetched  = describe("secret_fetched_timestamp_seconds", "When a listed secret was fetched, and which version came.", "secret", "arn", "stage", "version")
 	failures = describe("secret_failures", "Fetches of a listed secret that failed in a row, by the kind of the last error.", "secret", "stage", "error_type")
 )
 
@@ -117,5 +117,5 @@ func collectSecret(ch chan<- prometheus.Metric, s *status.Secret) {
 		seconds, at = math.Inf(1), 0
 	}
 	send(ch, age, prometheus.GaugeValue, seconds, s.ID, s.Stage)
-	send(ch, fetched, prometheus.GaugeValue, at, s.ID, s.Stage, s.Version)
+	send(ch, fetched, prometheus.GaugeValue, at, s.ID, s.ARN, s.Stage, s.Version)
 }

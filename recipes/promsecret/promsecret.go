@@ -25,16 +25,17 @@
 // asks for. These have, for each stage:
 //
 //	secret_age_seconds{secret, stage}                      +Inf if nobody knows
-//	secret_fetched_timestamp_seconds{secret, stage, version}   0 if nobody knows
+//	secret_fetched_timestamp_seconds{secret, arn, stage, version}  0 if nobody knows
 //	secret_failures{secret, stage, error_type}             fetches that failed in a row; absent for none
 //
 // A secret that the cache dropped loses its series, and so does a version that was replaced. One
 // query shows each process that still has an old version, since the process that fetched the
-// secret last has the version that is current:
+// secret last has the version that is current. The ARN tells secrets of one name apart that are in
+// several accounts or regions:
 //
 //	typedsecret_secret_fetched_timestamp_seconds{stage="AWSCURRENT"}
-//	  unless on (secret, version)
-//	topk by (secret) (1, typedsecret_secret_fetched_timestamp_seconds{stage="AWSCURRENT"})
+//	  unless on (secret, arn, version)
+//	topk by (secret, arn) (1, typedsecret_secret_fetched_timestamp_seconds{stage="AWSCURRENT"})
 //
 // The folder has alerts for Prometheus (alerts.yml), their tests (alerts_test.yml), and a dashboard
 // for Grafana (dashboard.json).
