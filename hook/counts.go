@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,9 +24,9 @@ type Counts struct {
 	mu     sync.Mutex // guards all below
 	totals Totals
 
-	first     *Secret // the secret of the first fetch
-	isSeveral bool    // another secret was fetched, too
-	failing   *Secret // the secret of the first fetch that the source could not answer
+	first     Secret // the secret of the first fetch; zero before it
+	isSeveral bool   // another secret was fetched, too
+	failing   Secret // the first secret that the source could not answer for; zero for none
 }
 
 // Totals is what a [Counts] has counted. As JSON it has the keys of its fields' tags, which stay.
@@ -67,7 +68,7 @@ func (c *Counts) Observe(_ context.Context, e Event) {
 		t.FetchFailures[secret.Class(e.Err)]++
 		t.FetchSeconds += e.Took.Seconds()
 		c.meet(e.Secret)
-		c.fail(e)
+		c.fail(e.Secret, e.Err)
 	case Rotated:
 		t.Rotations++
 	case ServedStale:
@@ -86,34 +87,35 @@ func (c *Counts) Observe(_ context.Context, e Event) {
 // meet notes that s was fetched.
 func (c *Counts) meet(s Secret) {
 	s.VersionID = ""
-	if c.first == nil {
-		c.first = &s
+	if c.first == (Secret{}) {
+		c.first = s
 	}
-	c.isSeveral = c.isSeveral || *c.first != s
+	c.isSeveral = c.isSeveral || c.first != s
 }
 
-func (c *Counts) answered() { c.failing, c.totals.SourceDown = nil, false }
+func (c *Counts) answered() { c.failing, c.totals.SourceDown = Secret{}, false }
+
+// outages and refusals are the kinds of errors that say whether the source answers.
+var (
+	outages  = []error{secret.ErrUnavailable, secret.ErrTimeout}
+	refusals = []error{secret.ErrNotFound, secret.ErrDeleted, secret.ErrAccessDenied, secret.ErrDecryption, secret.ErrInvalidRequest}
+)
 
 // fail notes what a failed fetch says of the source.
-func (c *Counts) fail(e FetchFailed) {
-	switch {
-	case errors.Is(e.Err, secret.ErrThrottled), errors.Is(e.Err, context.Canceled):
-		return
-	case errors.Is(e.Err, secret.ErrUnavailable), errors.Is(e.Err, secret.ErrTimeout):
-	case errors.Is(e.Err, secret.ErrNotFound), errors.Is(e.Err, secret.ErrDeleted), errors.Is(e.Err, secret.ErrAccessDenied),
-		errors.Is(e.Err, secret.ErrDecryption), errors.Is(e.Err, secret.ErrInvalidRequest):
-		c.answered()
-		return
-	default:
-		return
-	}
-	s := e.Secret
+func (c *Counts) fail(s Secret, err error) {
+	is := func(kind error) bool { return errors.Is(err, kind) }
 	s.VersionID = ""
-	if c.failing == nil {
-		c.failing = &s
-	}
-	if !c.isSeveral || *c.failing != s {
-		c.totals.SourceDown = true
+	switch {
+	case is(secret.ErrThrottled), is(context.Canceled):
+	case slices.ContainsFunc(outages, is):
+		if c.failing == (Secret{}) {
+			c.failing = s
+		}
+		if !c.isSeveral || c.failing != s {
+			c.totals.SourceDown = true
+		}
+	case slices.ContainsFunc(refusals, is):
+		c.answered()
 	}
 }
 

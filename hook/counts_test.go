@@ -21,8 +21,13 @@ func TestCountsHasEveryEvent(t *testing.T) {
 	for range 10 {
 		wg.Go(func() {
 			for _, e := range []hook.Event{
-				hook.Fetched{Secret: db, Took: time.Second}, hook.Rotated{Secret: db}, hook.ServedStale{Secret: db}, hook.Evicted{Secret: db},
-				hook.DecodeFailed{Secret: db}, hook.Rejected{Secret: db}, hook.SealedFileFailed{},
+				hook.Fetched{Secret: db, Took: time.Second},
+				hook.Rotated{Secret: db},
+				hook.ServedStale{Secret: db},
+				hook.Evicted{Secret: db},
+				hook.DecodeFailed{Secret: db},
+				hook.Rejected{Secret: db},
+				hook.SealedFileFailed{},
 				hook.FetchFailed{Secret: db, Err: secret.ErrThrottled, Took: time.Second},
 			} {
 				c.Observe(t.Context(), e)
@@ -79,6 +84,15 @@ func TestWhetherTheSourceAnswers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAnEventCostsNoAllocation(t *testing.T) {
+	var c hook.Counts
+	for _, e := range []hook.Event{hook.Fetched{Secret: db}, hook.FetchFailed{Secret: db, Err: secret.ErrUnavailable}} {
+		if n := testing.AllocsPerRun(100, func() { c.Observe(context.Background(), e) }); n != 0 {
+			t.Errorf("%T: %v allocations", e, n)
+		}
 	}
 }
 

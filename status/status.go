@@ -1,7 +1,12 @@
 // Package status says what a cache and its handles know at one moment, for a page, a log line or
 // a check: cache.Cache.Status and typedsecret.Set.Status return these types. They hold no secret
 // value, no length of one and no hash. As JSON they have the keys of their fields' tags, which
-// stay.
+// stay. A program without a metrics library publishes the numbers by package expvar, which has no
+// names then:
+//
+//	expvar.Publish("secrets", expvar.Func(func() any { return c.Status().States() }))
+//
+// What happened in a cache is counted by hook.Counts.
 package status
 
 import "time"
