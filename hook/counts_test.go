@@ -5,6 +5,7 @@ import (
 	"errors"
 	"expvar"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -84,6 +85,26 @@ func TestWhetherTheSourceAnswers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestCountsQuotesNothing(t *testing.T) {
+	const text = `Zq7#Kx!9%Wv&3Jh`
+	var c hook.Counts
+	s := hook.Secret{ID: text, Stage: text, VersionID: text}
+	for _, e := range []hook.Event{
+		hook.Fetched{Secret: s},
+		hook.Rotated{Secret: s, From: text},
+		hook.FetchFailed{Secret: s, Err: errors.New(text)},
+		hook.DecodeFailed{Secret: s, Err: errors.New(text)},
+		hook.SealedFileFailed{Path: text, Err: errors.New(text)},
+	} {
+		c.Observe(t.Context(), e)
+	}
+	for i := range len(text) - 3 {
+		if strings.Contains(c.String(), text[i:i+4]) {
+			t.Errorf("%q is in %s", text[i:i+4], &c)
+		}
 	}
 }
 
