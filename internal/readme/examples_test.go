@@ -25,7 +25,7 @@ var unshown = map[string][]string{
 	".":                 {"Handle", "Option"},
 	"secret":            {"Via"},
 	"secrettest":        {"EventDetail", "EventFunc", "RotationFunc", "Request"},
-	"hook":              {"Observer"},
+	"hook":              {"Observer", "Totals"},
 	"notify":            {"Kind"},
 	"source/awssm":      {"ErrorOf"},
 	"source/env":        {"Source"}, // the Example of the package makes one
