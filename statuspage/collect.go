@@ -134,40 +134,39 @@ func (r *row) judge(now time.Time) {
 	trouble := func(format string, args ...any) { r.Trouble = append(r.Trouble, fmt.Sprintf(format, args...)) }
 	for _, h := range r.Handles {
 		if h.Misuse != "" {
-			trouble("The handle that reads it as %s is declared wrongly: %s.", h.Type, sentence(h.Misuse))
+			trouble("The handle that reads it as %s is declared wrongly: %s.", h.Type, r.cause(h.Misuse))
 		}
 	}
 	if r.Error != "" {
-		since := ""
+		times := ""
 		if n := r.Failures; n > 1 {
-			since = fmt.Sprintf(", %d times in a row", n)
+			times = fmt.Sprintf(" %d times in a row", n)
 		}
 		switch r.State {
 		case status.Refused, status.Absent:
-			trouble("There is no value. Fetching it failed%s: %s.", since, sentence(r.Error))
+			trouble("There is no value. Fetching it failed%s: %s.", times, r.cause(r.Error))
 		case status.Stale:
-			trouble("The value is %s old and can't be refreshed. That failed%s: %s.", r.Age(), since, sentence(r.Error))
+			trouble("The value is %s old, and refreshing it failed%s: %s.", r.Age(), times, r.cause(r.Error))
 		default:
-			trouble("The value is good. Refreshing it failed%s: %s.", since, sentence(r.Error))
+			trouble("The value is good. Refreshing it failed%s: %s.", times, r.cause(r.Error))
 		}
 	}
 	for _, h := range r.Handles {
 		if h.DecodeError != "" {
-			goOn := "no version does"
+			goOn := "No version decodes"
 			if h.Decoded {
-				goOn = "readers get version " + short(h.DecodedVersion)
+				goOn = "Readers go on with version " + short(h.DecodedVersion)
 			}
-			trouble("Version %s does not decode as %s, so %s: %s.", short(h.UndecodableVersion), h.Type, goOn, sentence(h.DecodeError))
+			trouble("%s, since version %s does not decode as %s: %s.", goOn, short(h.UndecodableVersion), h.Type, r.cause(h.DecodeError))
 		}
-		if h.Rejections > 0 {
-			trouble("A service refused the credential %s in a row, as the handle that reads it as %s was told.", count(h.Rejections, "time", "times"), h.Type)
+		if n := h.Rejections; n == 1 {
+			trouble("A service refused this credential.")
+		} else if n > 1 {
+			trouble("Services refused this credential %d times in a row.", n)
 		}
 	}
 	if r.Replica != "" {
 		r.Notes = append(r.Notes, "It came from the replica in "+r.Replica+", since the primary region did not give it.")
-	}
-	if r.State == status.Stale && r.Error == "" {
-		r.Notes = append(r.Notes, "Nobody has read it since its TTL passed, or it was invalidated. The next read refreshes it.")
 	}
 	if r.Fetching {
 		r.Notes = append(r.Notes, "A fetch is under way.")
@@ -184,6 +183,15 @@ func (r *row) urgency() int {
 	default:
 		return 1
 	}
+}
+
+// cause prepares an error's text for the middle of a sentence about the secret: its name is left out.
+func (r *row) cause(s string) string {
+	for _, stage := range []string{r.Stage, ""} {
+		ref := secret.Ref{ID: r.ID, Stage: stage, VersionID: r.PinnedVersion}
+		s = strings.TrimPrefix(s, "secret "+ref.String()+": ")
+	}
+	return sentence(s)
 }
 
 // sentence prepares an error's text for the middle of a sentence.

@@ -139,21 +139,22 @@ func (h *History) noteSealed(f sealedFailure) {
 }
 
 // merge makes e a part of an event that is there, and reports whether it did. A rotation is the
-// fetch that brought it; another event adds to the last one, if that is alike.
+// fetch that brought it. Trouble adds to the same trouble since the last fetch: in an outage failures
+// and stale values take turns.
 func (p *past) merge(e event) bool {
-	switch e.Kind {
-	case fetched:
-	case rotated:
-		for i, old := range slices.Backward(p.events) {
-			if old.Kind == fetched && old.Version == e.Version {
-				p.events[i].Kind, p.events[i].From = rotated, e.From
-				return true
-			}
-		}
-	default:
-		if n := len(p.events); n > 0 && p.events[n-1].isLike(e) {
-			last := &p.events[n-1]
-			last.Last, last.Count, last.Took = e.At, last.times()+1, e.Took
+	for i, old := range slices.Backward(p.events) {
+		isFetch := old.Kind == fetched || old.Kind == rotated
+		switch {
+		case e.Kind == fetched:
+			return false
+		case e.Kind == rotated && old.Kind == fetched && old.Version == e.Version:
+			p.events[i].Kind, p.events[i].From = rotated, e.From
+			return true
+		case e.Kind == rotated:
+		case isFetch:
+			return false
+		case old.isLike(e):
+			p.events[i].Last, p.events[i].Count, p.events[i].Took = e.At, old.times()+1, e.Took
 			return true
 		}
 	}

@@ -25,7 +25,8 @@ type Tab struct {
 	session string
 }
 
-// Open opens a page for a test, and returns when it has loaded.
+// Open opens a page for a test, and returns when it has loaded. The tab is closed when the test is
+// over.
 func (b *Browser) Open(t testing.TB, url string, v View) *Tab {
 	t.Helper()
 	var target struct {
@@ -38,6 +39,11 @@ func (b *Browser) Open(t testing.TB, url string, v View) *Tab {
 	tab.call("Target.createTarget", params{"url": "about:blank"}, &target)
 	tab.call("Target.attachToTarget", params{"targetId": target.ID, "flatten": true}, &session)
 	tab.session = session.ID
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		b.call(ctx, "", "Target.closeTarget", params{"targetId": target.ID}, nil) // or else it ends with the browser
+	})
 	if v.Width == 0 {
 		v.Width, v.Height = 1280, 800
 	}
@@ -142,7 +148,11 @@ func (tab *Tab) Press(key string) {
 	tab.call("Input.dispatchKeyEvent", params{"type": "keyUp", "key": key, "windowsVirtualKeyCode": code}, nil)
 }
 
-// Screenshot writes a picture of the whole page to a PNG file.
+// tallest is how much of a page Screenshot shows.
+const tallest = 2400
+
+// Screenshot writes a picture of the page to a PNG file: of all of it, also what has to be scrolled to,
+// unless it is very long.
 func (tab *Tab) Screenshot(path string) {
 	tab.t.Helper()
 	var layout struct {
@@ -152,7 +162,7 @@ func (tab *Tab) Screenshot(path string) {
 		Data []byte `json:"data"`
 	}
 	tab.call("Page.getLayoutMetrics", nil, &layout)
-	whole := params{"x": 0, "y": 0, "width": layout.Size.Width, "height": layout.Size.Height, "scale": 1}
+	whole := params{"x": 0, "y": 0, "width": layout.Size.Width, "height": min(layout.Size.Height, tallest), "scale": 1}
 	tab.call("Page.captureScreenshot", params{"format": "png", "captureBeyondViewport": true, "clip": whole}, &got)
 	if err := os.WriteFile(path, got.Data, 0o600); err != nil {
 		tab.t.Fatal(err)
