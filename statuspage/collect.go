@@ -90,43 +90,52 @@ func (p *Page) handles() []typedsecret.Handle {
 	return all
 }
 
-// A rowKey tells rows apart. The ARN tells two secrets of one name in two regions apart.
+// A rowKey says what a form and a handle name. The ARN tells two secrets of one name in two regions
+// apart.
 type rowKey struct{ id, stage, pinned, arn string }
 
 // addHandles puts each handle to the row of its secret, and makes one where there is none.
 func (v *view) addHandles(handles []typedsecret.Handle) {
-	rows := map[rowKey]*row{}
-	enter := func(r *row) {
-		for _, arn := range []string{r.ARN, ""} { // one that knows no ARN yet joins the first of its name
-			k := rowKey{r.ID, r.Stage, r.PinnedVersion, arn}
-			if rows[k] == nil {
-				rows[k] = r
-			}
-		}
-	}
+	rows := map[rowKey][]*row{} // by name
 	for _, r := range v.Rows {
-		enter(r)
+		rows[nameOf(r.Secret)] = append(rows[nameOf(r.Secret)], r)
 	}
 	for _, h := range handles {
 		s := h.Status()
-		k := rowKey{s.ID, s.Stage, s.PinnedVersion, s.ARN}
-		r := rows[k]
-		if r == nil && s.ARN != "" {
-			k.arn = "" // its row was made before its first fetch
-			if first := rows[k]; first != nil && first.ARN == "" {
-				r = first
-			}
-		}
+		name := nameOf(s.Secret)
+		r := rowOf(s.Secret, rows[name])
 		if r == nil {
-			r = &row{}
-			r.Secret = s.Secret
-			v.Rows = append(v.Rows, r)
-			enter(r)
+			r = &row{Secret: s.Secret}
+			v.Rows, rows[name] = append(v.Rows, r), append(rows[name], r)
 		} else if r.cache == nil && s.Fetched.After(r.Fetched) {
 			r.Secret = s.Secret
 		}
 		r.Handles, r.handles = append(r.Handles, s), append(r.handles, h)
 	}
+}
+
+func nameOf(s status.Secret) rowKey { return rowKey{id: s.ID, stage: s.Stage, pinned: s.PinnedVersion} }
+
+// rowOf returns the row of a secret, or nil. Of rows, which have its name, it is the one of the
+// same ARN and age. A handle that was never read joins any of them, and a row that has not been
+// fetched takes any handle, since the fetch may have ended between two looks.
+func rowOf(s status.Secret, rows []*row) (best *row) {
+	most := 0
+	for _, r := range rows {
+		fit := 0
+		switch {
+		case r.ARN == s.ARN && r.Since.Equal(s.Since) && r.Error == s.Error:
+			fit = 3
+		case r.ARN == s.ARN:
+			fit = 2
+		case r.ARN == "" || s.ARN == "":
+			fit = 1
+		}
+		if fit > most {
+			best, most = r, fit
+		}
+	}
+	return best
 }
 
 // judge says in words what is to be said of the secret.
@@ -185,11 +194,15 @@ func (r *row) urgency() int {
 	}
 }
 
-// cause prepares an error's text for the middle of a sentence about the secret: its name is left out.
+// cause prepares an error's text for the middle of a sentence about the secret: its name and its
+// version are left out.
 func (r *row) cause(s string) string {
 	for _, stage := range []string{r.Stage, ""} {
 		ref := secret.Ref{ID: r.ID, Stage: stage, VersionID: r.PinnedVersion}
 		s = strings.TrimPrefix(s, "secret "+ref.String()+": ")
+	}
+	for _, h := range r.Handles {
+		s = strings.TrimPrefix(s, "version "+h.UndecodableVersion+": ")
 	}
 	return sentence(s)
 }

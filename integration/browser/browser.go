@@ -87,12 +87,11 @@ func (b *Browser) start() (err error) {
 		"--headless=new", "--remote-debugging-pipe", "--user-data-dir=" + filepath.Join(b.dir, "profile"),
 		"--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
 		"--disable-extensions", "--no-first-run", "--hide-scrollbars", "--force-color-profile=srgb", "--lang=en",
-	}
-	if os.Geteuid() == 0 {
-		args = append(args, "--no-sandbox") // it starts as root in no other way; the pages are our own
+		"--no-sandbox", // root has none, and a container may allow none; the pages are our own
+		"about:blank",
 	}
 	b.process, err = daemon.Start(daemon.Command{
-		Path: found[0], Args: append(args, "about:blank"), Dir: b.dir, Log: filepath.Join(b.dir, "log"),
+		Path: found[0], Args: args, Dir: b.dir, Log: filepath.Join(b.dir, "log"),
 		Files: []*os.File{theirIn, theirOut}, Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
 	})
 	if err != nil {
