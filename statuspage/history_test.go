@@ -140,7 +140,7 @@ func TestATimelineIsDescribed(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	marks := timeline(events, now, time.Hour)
-	if len(marks) != 3 || marks[2].X != "0.00" || marks[2].Width != "50.00" || !marks[2].IsSpan {
+	if len(marks) != 3 || marks[1].X != "0.00" || marks[1].Width != "50.00" || !marks[1].IsSpan || marks[2].Kind != rotated {
 		t.Errorf("%+v", marks)
 	}
 }

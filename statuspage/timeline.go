@@ -2,6 +2,7 @@ package statuspage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,7 +15,10 @@ type mark struct {
 	Title    string
 }
 
-// timeline returns the marks of the events, oldest first.
+// above orders kinds from the ground up: what matters more covers what is common.
+var above = map[kind]int{fetched: 0, failed: 1, servedStale: 2, undecodable: 3, rejected: 3, rotated: 4}
+
+// timeline returns the marks of the events, in the order in which they are drawn.
 func timeline(events []event, now time.Time, window time.Duration) []mark {
 	place := func(t time.Time) float64 {
 		before := min(max(now.Sub(t), 0), window)
@@ -31,6 +35,7 @@ func timeline(events []event, now time.Time, window time.Duration) []mark {
 			IsSpan: to-from > 1, Title: e.tell(now),
 		})
 	}
+	slices.SortStableFunc(marks, func(a, b mark) int { return above[a.Kind] - above[b.Kind] })
 	return marks
 }
 

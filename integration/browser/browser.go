@@ -23,8 +23,10 @@ import (
 // ErrNotInstalled says that Chromium is not on this machine.
 var ErrNotInstalled = errors.New("chromium is not on PATH; install Debian's package chromium")
 
-// patience bounds one command.
-const patience = time.Minute
+const (
+	patience = time.Minute      // with one command
+	grace    = 10 * time.Second // for an end in good order
+)
 
 // A Browser is a running Chromium. It is safe for concurrent use.
 type Browser struct {
@@ -111,12 +113,21 @@ func (b *Browser) Close() error {
 		errs = append(errs, b.in.Close())
 	}
 	if b.process != nil {
-		errs = append(errs, b.process.Close(5*time.Second))
+		errs = append(errs, b.process.Close(grace))
 	}
 	if b.dir != "" {
-		errs = append(errs, os.RemoveAll(b.dir))
+		errs = append(errs, b.clear())
 	}
 	return errors.Join(errs...)
+}
+
+// clear removes the browser's folder, into which its helpers write until they see that it is gone.
+func (b *Browser) clear() error {
+	for end := time.Now().Add(grace); ; time.Sleep(20 * time.Millisecond) {
+		if err := os.RemoveAll(b.dir); err == nil || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // listen hands each answer to its caller. Messages end with a zero byte.
