@@ -109,11 +109,19 @@ func (b *Browser) start() (err error) {
 // Close ends the browser and removes its folder.
 func (b *Browser) Close() error {
 	var errs []error
+	if b.process != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		if b.call(ctx, "", "Browser.close", nil, nil) == nil { // so that its helpers end before it
+			select {
+			case <-b.process.Exited():
+			case <-ctx.Done():
+			}
+		}
+		errs = append(errs, b.process.Close(grace))
+	}
 	if b.in != nil {
 		errs = append(errs, b.in.Close())
-	}
-	if b.process != nil {
-		errs = append(errs, b.process.Close(grace))
 	}
 	if b.dir != "" {
 		errs = append(errs, b.clear())
