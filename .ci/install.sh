@@ -38,6 +38,17 @@ install_postgresql() {
 # Prometheus, with promtool, scrapes the metrics of recipes/promsecret.
 install_prometheus() { { command -v prometheus && command -v promtool; } || debian prometheus; }
 
+install_chromium() { command -v chromium || debian chromium fonts-dejavu-core; }
+
+# axe-core looks for what keeps people from using a page. A package of PyPI brings its script. Pip is
+# there after install_moto.
+install_axe() {
+	local pip=("$WORK/python/bin/pip")
+	[ -x "${pip[0]}" ] || pip=(python3 -m pip)
+	"${pip[@]}" download -q --no-deps -d "$WORK/axe" axe-playwright-python==0.1.8
+	python3 -m zipfile -e "$WORK"/axe/*.whl "$WORK/axe"
+}
+
 install_shellcheck() { command -v shellcheck || debian shellcheck; }
 
 # moto is an emulator of AWS, with which the module integration compares secrettest.
@@ -89,7 +100,8 @@ unpack() {
 	for deb in "$dir"/archives/*.deb; do
 		dpkg-deb -x "$deb" "$system"
 	done
-	for program in "$system"/usr/bin/{gcc,prometheus,promtool,redis-server,shellcheck} "$system"/usr/lib/postgresql/*/bin/{initdb,postgres}; do
+	for program in "$system"/usr/bin/{gcc,prometheus,promtool,redis-server,shellcheck} "$system"/usr/lib/chromium/chromium \
+		"$system"/usr/lib/postgresql/*/bin/{initdb,postgres}; do
 		if [ -e "$program" ]; then
 			wrap "$program" "$system"
 		fi

@@ -1,10 +1,11 @@
-# servers: tests and rotations against moto, PostgreSQL, Redis and Prometheus
+# servers: tests and rotations against moto, PostgreSQL, Redis, Prometheus and Chromium
 # shellcheck shell=bash
 
 # race_with_servers races the module in the current directory.
 race_with_servers() {
 	if needs_servers; then
-		CGO_ENABLED=1 MOTO_SERVER="$WORK/python/bin/moto_server" go test -race ./...
+		CGO_ENABLED=1 MOTO_SERVER="$WORK/python/bin/moto_server" AXE_CORE="$WORK/axe/axe_playwright_python/axe.min.js" \
+			go test -race ./...
 	fi
 }
 
@@ -30,6 +31,8 @@ need postgresql
 need redis
 need prometheus
 need moto
+need axe # after moto
+need chromium
 part 'race detector, with servers' race_all_with_servers
 part 'the story of a rotation' story
 part 'rotations on a real PostgreSQL' proof

@@ -89,6 +89,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		"sqlsecret":         {"", "backoff", "rejected"},
 		"httpsecret":        {""},
 		"tlssecret":         {""},
+		"statuspage":        {"", "cache", "hook", "secret", "status"},
 
 		"internal/document":   {"codec"},
 		"internal/engine":     {"backoff", "hook", "secret", "status"},

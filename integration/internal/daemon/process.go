@@ -20,6 +20,7 @@ type Command struct {
 	Dir     string // the working folder
 	Log     string // the file for the program's output
 	Account *Account
+	Files   []*os.File // open in the program as its descriptors 3, 4 and so on
 
 	// Stop is the signal that asks the program to end. Orphaned is sent to it when this
 	// process dies without having stopped it, if the system can do that.
@@ -52,6 +53,7 @@ func Start(c Command) (*Process, error) {
 	// The output goes to a file, not to a pipe: Wait would wait for all processes that have
 	// the pipe open, also for the program's own children.
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.ExtraFiles = c.Files
 	cmd.SysProcAttr = c.Account.attr(c.Orphaned)
 	p := &Process{cmd: cmd, stop: c.Stop, log: c.Log, exited: make(chan struct{})}
 	started := make(chan error)
