@@ -19,10 +19,13 @@ import (
 //
 //   - At most n-1 calls run at once, since all of them could be refused. The others wait
 //     for a place.
-//   - After n-1 refusals no version is tried that was refused before: the last try is kept for the version that becomes current next. With [WithPending] and n above 2, one more try is kept for the version with the stage AWSPENDING.
+//   - After n-1 refusals no version is tried that was refused before: the last try is kept
+//     for the version that becomes current next. With [WithPending] and n above 2, one more
+//     try is kept for the version with the stage AWSPENDING.
 //   - Do goes on to wait for another version within its budget. When a budget has ended
 //     in vain, later calls refresh the secret and return the error at once.
-//   - A version that becomes current is tried once in any case, even beyond n. Otherwise a rotation could not help.
+//   - A version that becomes current is tried once in any case, even beyond n. Otherwise a
+//     rotation could not help.
 //
 // A database replica that lags may refuse a good version. Do may then give up that version
 // until the next one comes. If that can happen, set n higher, or move AWSCURRENT later.
@@ -56,7 +59,8 @@ func WithMaxRejections(n int) Option {
 //     refused tries at once; only a second refusal makes all calls wait.
 //   - While a version is held, another version that no call has tried yet is tried by one
 //     call first.
-//   - A call that is accepted opens the gate. If its version was that of AWSPENDING, it opens the gate for that version alone.
+//   - A call that is accepted opens the gate. If its version was that of AWSPENDING, it
+//     opens the gate for that version alone.
 //
 // A refusal by [MaybeRejected] holds back only repeated tries; the first try of each call
 // passes. The same holds for a call that is refused again although other calls were

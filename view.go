@@ -189,7 +189,8 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) (own
 		}
 	}()
 	if v != nil && v.err() != nil && !before.toldOf(v.snap) {
-		// Reported after the waiters are released, so that the observer may call Get on this handle.
+		// Reported after the waiters are released, so that the observer may call Get on
+		// this handle.
 		d.snap.Observe(context.WithoutCancel(ctx), hook.DecodeFailed{
 			Secret: hook.Secret{ID: d.snap.Ref().ID, Stage: d.snap.Ref().Stage, VersionID: d.snap.VersionID()},
 			Err:    v.err(),
