@@ -11,12 +11,12 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A ByID reads secrets as Ts whose IDs are known only at run time: one for each
-// tenant, say. It keeps a decoded value with the cached bytes. When the cache evicts a secret,
-// to keep to its MaxSize, it drops both, the last good version too, and what it knows of the
-// version that was returned last. In all else a ByID is like a [Secret], which keeps its value.
-// It is safe for concurrent use. Make one with [NewByID], once, as a package variable say:
-// each adds what it decodes to what is cached.
+// A ByID reads secrets, as Ts, whose IDs are known only at run time: one for each tenant,
+// say. It keeps a decoded value beside the cached bytes. When the cache evicts a secret,
+// because of MaxSize, it drops both, and the last good version too. In everything else a
+// ByID is like a [Secret]. It is safe for concurrent use. Make one with [NewByID] for the
+// life of the program, as a package variable say: each ByID keeps decoded values of its
+// own.
 type ByID[T any] struct {
 	owner engine.Owner
 	dec   *decoder[T] // nil if NewByID did not make the ByID
@@ -33,7 +33,7 @@ type keptSlot[T any] struct {
 func NewByID[T any](opts ...Option) *ByID[T] {
 	set := newSettings(opts)
 	ref := set.ref
-	ref.ID = "any" // the others come with each call
+	ref.ID = "any" // each call brings its own ID
 	set.fail(ref.Validate())
 	if set.set != nil {
 		set.refuse("WithSet is for New; a ByID is not of one secret that could be preloaded")
@@ -41,7 +41,7 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 	return &ByID[T]{dec: decoderOf[T](set)}
 }
 
-// Err reports what is wrong with the options and with T, as [Secret.Err] does.
+// Err reports mistakes in the options and in T, as [Secret.Err] does.
 func (b *ByID[T]) Err() error {
 	if b.isZero() {
 		return ErrZeroHandle
@@ -49,10 +49,10 @@ func (b *ByID[T]) Err() error {
 	return b.dec.err()
 }
 
-// Secret returns a handle on the secret id, with the options that NewByID was given: for Do,
-// Watch, Preload and all else that a [Secret] has. Each call makes one, which has a decoded
-// value of its own and keeps the secret from being evicted; so keep the handle as long as it
-// is used, and no longer.
+// Secret returns a handle on the secret id, with the options of NewByID. It is for Do,
+// Watch, Preload and the other features of a [Secret]. Each call makes a new handle, which
+// has a decoded value of its own, and whose secret is not evicted. So keep the handle as
+// long as it is used, and no longer.
 func (b *ByID[T]) Secret(id string) *Secret[T] {
 	if b.isZero() {
 		return &Secret[T]{}
@@ -76,7 +76,8 @@ func (b *ByID[T]) Get(ctx context.Context, id string) (T, error) {
 	return *value, err
 }
 
-// pointer returns where the value is: in the view, if it may be returned as it is.
+// pointer returns a pointer to the value: into the view, if the value may be returned as it
+// is.
 func (b *ByID[T]) pointer(ctx context.Context, id string) (*T, error) {
 	if !b.isZero() {
 		set := &b.dec.set
@@ -98,7 +99,8 @@ func (b *ByID[T]) slow(ctx context.Context, id string) (*T, error) {
 	return b.dec.pointer(ctx, v)
 }
 
-// GetWithInfo is Get, and tells what was returned, as [Secret.GetWithInfo] does.
+// GetWithInfo is like Get, and also returns the Info of the value, as [Secret.GetWithInfo]
+// does.
 func (b *ByID[T]) GetWithInfo(ctx context.Context, id string) (T, Info, error) {
 	v, err := b.look(ctx, id)
 	if err != nil {
@@ -163,8 +165,8 @@ func (b *ByID[T]) see(ctx context.Context, snap *engine.Snapshot) (*view[T], err
 	return s.see(ctx, b.dec, snap)
 }
 
-// ref names the secret id. It refuses an ID that can't be one before a default cache is built
-// for it; a cache that is there does that itself.
+// ref returns the Ref of the secret id. It refuses an impossible ID before a default cache
+// is built for it. A cache that exists does that itself.
 func (b *ByID[T]) ref(id string) (secret.Ref, error) {
 	if b.isZero() {
 		return secret.Ref{}, ErrZeroHandle
@@ -180,16 +182,16 @@ func (b *ByID[T]) ref(id string) (secret.Ref, error) {
 	return ref, nil
 }
 
-// String returns what it is; it holds no secret of its own.
+// String returns the type's name; a ByID shows no secret.
 func (b *ByID[T]) String() string {
 	return fmt.Sprintf("ByID[%v] %s", reflect.TypeFor[T](), redact.Text)
 }
 
-// Format prints what String returns, for every verb.
+// Format prints the result of String, for every verb.
 func (b *ByID[T]) Format(f fmt.State, _ rune) { fmt.Fprint(f, b.String()) }
 
-// MarshalText returns what String does, also for encoding/json.
+// MarshalText returns the result of String, also for encoding/json.
 func (b *ByID[T]) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (b *ByID[T]) LogValue() slog.Value { return slog.StringValue(b.String()) }

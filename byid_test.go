@@ -92,7 +92,7 @@ func TestByIDTellsWhichSecretIsUnknown(t *testing.T) {
 	}
 }
 
-// TestDecodedIsEvictedWithItsBytes: what a ByID decoded lives in the cache.
+// TestDecodedIsEvictedWithItsBytes, since the cache holds the decoded values of a ByID.
 func TestDecodedIsEvictedWithItsBytes(t *testing.T) {
 	source := storing("a", "1", "b", "2")
 	decodes := counting(codec.JSON{})
@@ -111,7 +111,8 @@ func TestDecodedIsEvictedWithItsBytes(t *testing.T) {
 	}
 }
 
-// TestASecretThatAHandleNamesIsNotEvicted: MaxSize bounds what is read by ID, exactly.
+// TestASecretThatAHandleNamesIsNotEvicted: MaxSize bounds only the secrets that are read by
+// ID.
 func TestASecretThatAHandleNamesIsNotEvicted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := storing()
@@ -156,8 +157,8 @@ func TestASecretThatAHandleNamesIsNotEvicted(t *testing.T) {
 	})
 }
 
-// TestASecretWhoseHandleIsGoneIsKeptAsOneReadByID: a handle that lives for one read costs no
-// fetch, until MaxSize others were read.
+// TestASecretWhoseHandleIsGoneIsKeptAsOneReadByID: a new handle for each read costs no
+// fetch, until MaxSize other secrets were read.
 func TestASecretWhoseHandleIsGoneIsKeptAsOneReadByID(t *testing.T) {
 	source := storing("0", "0")
 	c := open(t, source, cache.Config{MaxSize: 3})
@@ -200,7 +201,7 @@ func TestByIDTellsWrongOptionsAtOnce(t *testing.T) {
 	if err := typedsecret.NewByID[int]().Err(); err != nil {
 		t.Error(err)
 	}
-	// A wrong ID is told before a client is built for it.
+	// A wrong ID is an error before a client is built for it.
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_DEFAULT_REGION", "")
 	if _, err := typedsecret.NewByID[int]().Get(t.Context(), ""); !errors.Is(err, typedsecret.ErrInvalidRef) {

@@ -52,7 +52,7 @@ func TestVersionIsDecodedOncePerHandle(t *testing.T) {
 	one.want(t, 1)
 	two.want(t, 2)
 
-	for range 5 { // refreshes that bring the same version
+	for range 5 { // each refresh brings the same version
 		wantRefresh(t, handle, 1)
 		if err := other.Invalidate(t.Context()); err != nil {
 			t.Fatal(err)
@@ -69,7 +69,7 @@ func TestVersionIsDecodedOncePerHandle(t *testing.T) {
 	two.want(t, 4)
 }
 
-// TestUndecodableVersionIsDecodedOnce although it is asked for again and again.
+// TestUndecodableVersionIsDecodedOnce, although it is read again and again.
 func TestUndecodableVersionIsDecodedOnce(t *testing.T) {
 	source := storing("k", "none")
 	events := &observed.Journal{}
@@ -117,8 +117,8 @@ func (p port) Validate() error {
 	return nil
 }
 
-// TestRefusedVersionLeavesTheLastGoodInPlace: Get goes on, Info and one event
-// tell, Refresh fails, and the next good version replaces it.
+// TestRefusedVersionLeavesTheLastGoodInPlace: Get goes on, Info and one event report the
+// failure, Refresh fails, and the next good version replaces the old one.
 func TestRefusedVersionLeavesTheLastGoodInPlace(t *testing.T) {
 	for name, row := range map[string]struct {
 		bad  string
@@ -200,8 +200,8 @@ func TestRefusedVersionIsReplacedWithoutAForcedRefresh(t *testing.T) {
 	})
 }
 
-// TestObserverMayReadTheHandleThatFailed: no reader, so not itself either, waits
-// for the observer of a DecodeFailed.
+// TestObserverMayReadTheHandleThatFailed: no reader waits for the observer of a
+// DecodeFailed, so the observer itself may be a reader.
 func TestObserverMayReadTheHandleThatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var handle *typedsecret.Secret[int]
@@ -232,7 +232,7 @@ func (r *rising) Fetch(context.Context, secret.Ref) (secret.Value, error) {
 	return secret.Value{Payload: secret.StringPayload(n), VersionID: n}, nil
 }
 
-// TestNoOlderVersionAfterANewer is what each goroutine sees, while many refresh.
+// TestNoOlderVersionAfterANewer: each goroutine sees rising versions, while many refresh.
 func TestNoOlderVersionAfterANewer(t *testing.T) {
 	c := open(t, &rising{}, eager)
 	decodes := counting(codec.JSON{})
@@ -245,7 +245,7 @@ func TestNoOlderVersionAfterANewer(t *testing.T) {
 		runtime.Gosched()
 	}
 	handle := typedsecret.New[int]("k", typedsecret.WithCache(c), typedsecret.WithCodec(decodes))
-	var newest atomic.Int64 // that anybody has seen
+	var newest atomic.Int64 // the newest version that any goroutine has seen
 	var wg sync.WaitGroup
 	for i := range 16 {
 		wg.Go(func() {
@@ -320,14 +320,14 @@ type boomShared struct{ codec.JSON }
 func (boomShared) Decode([]byte, any) error { panic("boom") }
 func (boomShared) Shared() bool             { panic("boom") }
 
-// TestGoexitInACodecDoesNotPoisonTheHandle: a t.Fatal in a test's codec ends a
-// goroutine; those who waited get an error, the next Get decodes.
+// TestGoexitInACodecDoesNotPoisonTheHandle: a t.Fatal in a test's codec ends a goroutine.
+// The readers that waited get an error, and the next Get decodes.
 func TestGoexitInACodecDoesNotPoisonTheHandle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		exits := true
 		decodes := counting(codec.JSON{})
 		decodes.before = func([]byte) {
-			time.Sleep(time.Second) // until others wait
+			time.Sleep(time.Second) // lets other readers begin to wait
 			if exits {
 				exits = false
 				runtime.Goexit()
@@ -355,7 +355,7 @@ func TestGoexitInACodecDoesNotPoisonTheHandle(t *testing.T) {
 	})
 }
 
-// TestCancelledCallerDoesNotWaitForTheDecoding that another runs, nor harm it.
+// TestCancelledCallerDoesNotWaitForTheDecoding of another caller, and does not harm it.
 func TestCancelledCallerDoesNotWaitForTheDecoding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		decodes := counting(codec.JSON{})

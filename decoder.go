@@ -8,7 +8,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A decoder makes views of snapshots, and values of views. All handles on one T without
+// A decoder makes views from snapshots, and values from views. All handles on one T without
 // options other than the cache share a decoder.
 type decoder[T any] struct {
 	set    settings
@@ -16,21 +16,21 @@ type decoder[T any] struct {
 	chosen atomic.Pointer[choice]
 }
 
-// A choice is the codec of a decoder and what follows from it.
+// A choice is the codec of a decoder, with the consequences of that codec.
 type choice struct {
 	codec   codec.Codec
 	sharing sharing
-	unfit   error // why the codec can decode no T; else nil
+	unfit   error // why the codec can't decode T, or nil
 }
 
 // decoderOf returns the decoder for handles with these settings. To save memory, all
-// handles on one T without options other than the cache share a decoder, whose codec is
-// asked for once.
+// handles on one T without options other than the cache share a decoder, which chooses its
+// codec once.
 func decoderOf[T any](set settings) *decoder[T] {
 	if !set.isPlain() {
 		return &decoder[T]{set: set}
 	}
-	type key struct{ _ *T } // another type for each T
+	type key struct{ _ *T } // a different type for each T
 	if set.cache != nil {
 		return set.cache.Common(key{}, func() any { return &decoder[T]{set: set} }).(*decoder[T])
 	}
@@ -45,7 +45,7 @@ func newPlainDecoder[T any](key any, set settings) *decoder[T] {
 	return d.(*decoder[T])
 }
 
-// plainDecoders are those of handles without options.
+// plainDecoders are the decoders of handles without options.
 var plainDecoders sync.Map
 
 // prepare returns the decoder's choice, and makes it at the first call. New does not
@@ -54,7 +54,7 @@ var plainDecoders sync.Map
 func (d *decoder[T]) prepare() *choice {
 	d.choose.Do(func() {
 		c := choice{codec: d.codecNow()}
-		d.chosen.Store(&choice{codec: c.codec}) // stays if a method of the codec ends the goroutine
+		d.chosen.Store(&choice{codec: c.codec}) // remains if a method of the codec ends the goroutine
 		c.unfit = codec.Check[T](c.codec)
 		c.sharing = sharingOf[T](c.codec)
 		if d.set.shared {
@@ -77,8 +77,8 @@ func (d *decoder[T]) codecNow() codec.Codec {
 	return c
 }
 
-// err returns what is wrong with the settings or with T, by the codec that is chosen or
-// would be chosen now; else nil.
+// err returns what is wrong with the settings or with T, or nil. It uses the codec that was
+// chosen, or that would be chosen now.
 func (d *decoder[T]) err() error {
 	if d.set.err != nil {
 		return d.set.err
@@ -89,7 +89,7 @@ func (d *decoder[T]) err() error {
 	return codec.Check[T](d.codecNow())
 }
 
-// ready prepares the decoder for reading ref, and returns why it can't.
+// ready prepares the decoder for reading ref. It returns an error if T can't be decoded.
 func (d *decoder[T]) ready(ref secret.Ref) error {
 	err := d.set.err
 	if err == nil {

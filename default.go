@@ -18,32 +18,32 @@ import (
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
-// The default cache, and the caches that WithClient makes.
+// These variables hold the default cache, and the caches that WithClient makes.
 var (
 	defaultCache atomic.Pointer[engine.Cache]
 	building     singleflight.Group // of the default cache
-	byClient     sync.Map           // awssm.Client to weak.Pointer[engine.Cache]
+	byClient     sync.Map           // from an awssm.Client to a weak.Pointer[engine.Cache]
 )
 
-// buildTimeout bounds the making of the default cache, which may ask the
-// instance for its region.
+// buildTimeout bounds the time for making the default cache, which may ask the instance for
+// its region.
 const buildTimeout = 10 * time.Second
 
-// SetDefault makes c the cache of all handles that were made without WithCache
-// or WithClient, also of those that were read before: their next Get goes to c, and
-// those who watch them see it. With nil, the next Get builds one from the environment
-// as [Default] does. The cache before is not closed.
+// SetDefault makes c the cache of all handles that were made without WithCache or
+// WithClient, also of handles that were read before. Their next Get goes to c, and a Watch
+// of them notices the change. If c is nil, the next Get builds a cache from the
+// environment, as [Default] does. SetDefault does not close the former cache.
 //
-// As it wakes those who watch, it must be called from within a testing/synctest bubble
-// in which such a handle is watched.
+// SetDefault wakes each Watch of such a handle. So if a handle is watched in a
+// testing/synctest bubble, SetDefault must be called inside the bubble.
 func SetDefault(c *cache.Cache) {
 	defaultCache.Store((*engine.Cache)(c))
 	notifyOfDefault()
 }
 
-// CloseDefault closes the default cache, if there is one, as [cache.Cache.Close] does: at the
-// end of main, say, or between tests. A handle that is read after that has a new default cache
-// built, as at the start.
+// CloseDefault closes the default cache, if there is one, as [cache.Cache.Close] does: at
+// the end of main, say, or between tests. The next read of a handle builds a new default
+// cache, as at the start.
 func CloseDefault() error {
 	c := defaultCache.Swap(nil)
 	notifyOfDefault()
@@ -59,23 +59,22 @@ func notifyOfDefault() {
 	}
 }
 
-// defaultWatchers are the channels of those who watch handles that follow the default
-// cache, to be notified when it is replaced, or built at last.
+// defaultWatchers are the channels of watchers of handles that follow the default cache.
+// They are notified when it is replaced, or built.
 var defaultWatchers sync.Map
 
-// Default returns the default cache: the one that SetDefault set, else one of
-// default settings over the source that the environment variable TYPEDSECRET_SOURCE
-// names: static:dev.json, say, or what else [source.Open] knows. A ttl in that variable is the
-// cache's TTL. Without the variable, the source is a
-// client that is built, on the first call, as the AWS SDK's config.LoadDefaultConfig
-// says: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_SECRETS_MANAGER and so on. A failure is
-// not remembered: the next call tries again.
+// Default returns the default cache. It is the one of SetDefault, or one with default
+// settings that the first call builds. The environment variable TYPEDSECRET_SOURCE names
+// its source: static:dev.json, say, or another one that [source.Open] knows. A ttl in that
+// variable is the cache's TTL. Without the variable, the source is an AWS client with the
+// settings of the SDK's config.LoadDefaultConfig: AWS_REGION, AWS_PROFILE,
+// AWS_ENDPOINT_URL_SECRETS_MANAGER and so on. After a failure, the next call tries again.
 func Default(ctx context.Context) (*cache.Cache, error) {
 	c, err := defaultNow(ctx)
 	return (*cache.Cache)(c), err
 }
 
-// defaultNow is Default for the handles.
+// defaultNow is like Default, for the handles.
 func defaultNow(ctx context.Context) (*engine.Cache, error) {
 	if c := defaultCache.Load(); c != nil {
 		return c, nil
@@ -96,7 +95,7 @@ func defaultNow(ctx context.Context) (*engine.Cache, error) {
 	}
 }
 
-// ended says that a ctx is done, and why.
+// ended returns an error that says that ctx is done, and why.
 func ended(ctx context.Context) error {
 	err := ctx.Err()
 	if cause := context.Cause(ctx); !errors.Is(cause, err) {
@@ -125,7 +124,7 @@ func buildDefault(ctx context.Context) (*engine.Cache, error) {
 	return c, nil
 }
 
-// bind returns the cache that handles of these settings read from now.
+// bind returns the cache from which handles with these settings read now.
 func (set *settings) bind(ctx context.Context) (*engine.Cache, error) {
 	switch {
 	case set.err != nil:
@@ -137,8 +136,8 @@ func (set *settings) bind(ctx context.Context) (*engine.Cache, error) {
 	}
 }
 
-// present returns the cache that bind would return; nil if that is a default one which is
-// not built yet.
+// present returns the cache that bind would return, or nil if that is a default cache that
+// is not built yet.
 func (set *settings) present() *engine.Cache {
 	if set.followsDefault() {
 		return defaultCache.Load()
@@ -146,8 +145,9 @@ func (set *settings) present() *engine.Cache {
 	return set.cache
 }
 
-// follow returns what read makes of the cache that handles of these settings read
-// from; if SetDefault changed that meanwhile, it starts anew with the new one.
+// follow calls read with the cache from which handles with these settings read, and returns
+// its result. If SetDefault changed the cache meanwhile, it calls read again with the new
+// one.
 func follow[T any](ctx context.Context, set *settings, ref secret.Ref, read func(*engine.Cache) (*view[T], error)) (*view[T], error) {
 	for {
 		c, err := set.bind(ctx)
@@ -201,7 +201,7 @@ func liveCache(client awssm.Client) *engine.Cache {
 	return nil
 }
 
-// sweepClients forgets the clients whose caches ended with their last handles.
+// sweepClients removes the clients whose caches ended with their last handles.
 func sweepClients() {
 	for client, c := range byClient.Range {
 		if c.(weak.Pointer[engine.Cache]).Value() == nil {

@@ -26,7 +26,7 @@ func TestHandlesFollowSetDefaultAtOnce(t *testing.T) {
 	must[string](t)(byID.Get(t.Context(), "k"))
 
 	typedsecret.SetDefault(second)
-	// Somebody goes on to read from the first cache.
+	// This handle is still read from the first cache.
 	makeBusy(t, typedsecret.New[string]("k", typedsecret.WithCache(first)))
 	wantGet(t, handle, "second")
 	if got := must[string](t)(byID.Get(t.Context(), "k")); got != "second" {
@@ -37,8 +37,8 @@ func TestHandlesFollowSetDefaultAtOnce(t *testing.T) {
 	wantGet(t, handle, "first")
 }
 
-// TestSetDefaultLeavesNothingOfTheCacheBefore is for tests that give each case a
-// cache of its own and read it through the package's variables.
+// TestSetDefaultLeavesNothingOfTheCacheBefore: tests may give each case a cache of its own
+// and read it through package variables.
 func TestSetDefaultLeavesNothingOfTheCacheBefore(t *testing.T) {
 	setDefault(t, open(t, storing("k", "5"), cache.Config{}))
 	handle := typedsecret.New[int]("k")
@@ -50,8 +50,8 @@ func TestSetDefaultLeavesNothingOfTheCacheBefore(t *testing.T) {
 	}
 }
 
-// TestSetDefaultWithHookEndsKeeping: a version that was decoded in the clear under
-// the cache before is not kept for the one with a hook.
+// TestSetDefaultWithHookEndsKeeping: a version that was decoded for the former cache is not
+// kept when the new cache has a hook.
 func TestSetDefaultWithHookEndsKeeping(t *testing.T) {
 	source := storing("k", "5")
 	setDefault(t, open(t, source, cache.Config{}))
@@ -144,7 +144,7 @@ func TestReadersOfACacheThatIsReplacedAndClosedGetTheNewOnesValue(t *testing.T) 
 	})
 }
 
-func TestEachCachesObserverIsToldOfAVersionThatDoesNotDecode(t *testing.T) {
+func TestAVersionThatDoesNotDecodeIsReportedToEachCachesObserver(t *testing.T) {
 	handle := typedsecret.New[int]("k")
 	for range 2 {
 		events := &observed.Journal{}
@@ -160,8 +160,8 @@ func TestEachCachesObserverIsToldOfAVersionThatDoesNotDecode(t *testing.T) {
 	}
 }
 
-// TestAWatchLearnsOfADefaultCacheThatAnotherBuilt, although its own tries have failed for
-// so long that they have become rare.
+// TestAWatchLearnsOfADefaultCacheThatAnotherBuilt, although the watcher's own tries have
+// become rare after many failures.
 func TestAWatchLearnsOfADefaultCacheThatAnotherBuilt(t *testing.T) {
 	nowhere(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestAWatchLearnsOfADefaultCacheThatAnotherBuilt(t *testing.T) {
 		t.Setenv("AWS_REGION", "eu-west-1")
 		t.Setenv("AWS_ACCESS_KEY_ID", "id")
 		t.Setenv("AWS_SECRET_ACCESS_KEY", "key")
-		t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1") // where nobody listens
+		t.Setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:1") // nothing listens there
 		c := must[*cache.Cache](t)(typedsecret.Default(t.Context()))
 		defer c.Close()
 		time.Sleep(2 * cache.DefaultFetchTimeout)
@@ -181,8 +181,8 @@ func TestAWatchLearnsOfADefaultCacheThatAnotherBuilt(t *testing.T) {
 	})
 }
 
-// TestAfterSetDefaultNobodyWaitsForTheCacheBefore: the next Get goes to the new one,
-// though another Get still waits for the hook of the old one.
+// TestAfterSetDefaultNobodyWaitsForTheCacheBefore: the next Get goes to the new cache,
+// although another Get still waits for the hook of the old one.
 func TestAfterSetDefaultNobodyWaitsForTheCacheBefore(t *testing.T) {
 	for _, closed := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -190,7 +190,7 @@ func TestAfterSetDefaultNobodyWaitsForTheCacheBefore(t *testing.T) {
 			setDefault(t, before)
 			handle := typedsecret.New[int]("k")
 			go handle.Get(context.Background())
-			synctest.Wait() // it waits for the hook
+			synctest.Wait() // the Get waits for the hook
 			typedsecret.SetDefault(open(t, storing("k", "1"), cache.Config{}))
 			if closed {
 				go before.Close()
@@ -213,7 +213,7 @@ func TestAWatchFollowsSetDefault(t *testing.T) {
 		w := watch(typedsecret.New[string]("k").Watch(t.Context()))
 		w.want(t, "one")
 		typedsecret.SetDefault(open(t, second, hourly))
-		w.want(t) // the same version of the same bytes
+		w.want(t) // nothing, since version and bytes are the same
 		first.put("k", "old")
 		second.put("k", "new")
 		old.Refresh(t.Context(), secret.Ref{ID: "k"})
@@ -222,7 +222,7 @@ func TestAWatchFollowsSetDefault(t *testing.T) {
 		w.want(t, "new")
 		typedsecret.SetDefault(old)
 		w.want(t, "old")
-		old.Close() // may be replaced yet
+		old.Close() // a closed default cache may still be replaced
 		w.want(t, "error")
 		time.Sleep(24 * time.Hour)
 		w.want(t)
@@ -233,7 +233,7 @@ func TestAWatchFollowsSetDefault(t *testing.T) {
 
 func TestADefaultCacheThatCannotBeBuiltIsTriedAgain(t *testing.T) {
 	nowhere(t)
-	start := time.Now() // of real time
+	start := time.Now() // real time
 	synctest.Test(t, func(t *testing.T) {
 		setDefault(t, nil)
 		w := watch(typedsecret.New[string]("k").Watch(t.Context()))

@@ -21,7 +21,7 @@ import (
 	"github.com/typedsecret/typedsecret/source"
 )
 
-// nowhere clears the environment of all that the default cache and the SDK read.
+// nowhere clears the environment variables that the default cache and the SDK read.
 func nowhere(t *testing.T) {
 	t.Helper()
 	for _, entry := range os.Environ() {
@@ -100,7 +100,8 @@ func TestDefaultTakesNoContextForBackground(t *testing.T) {
 	}
 }
 
-// TestEndOfTheContextEndsTheWaitForTheDefaultCache says both that it ended and why.
+// TestEndOfTheContextEndsTheWaitForTheDefaultCache: the error says both that the context
+// ended and why.
 func TestEndOfTheContextEndsTheWaitForTheDefaultCache(t *testing.T) {
 	setDefault(t, nil)
 	nowhere(t)
@@ -110,7 +111,7 @@ func TestEndOfTheContextEndsTheWaitForTheDefaultCache(t *testing.T) {
 	cancel(why)
 	// The cache that is still being built must not become that of a later test.
 	defer func() { must[*cache.Cache](t)(typedsecret.Default(context.Background())) }()
-	// Which of the two is seen first, the end or the result, is left to chance.
+	// The caller may see the end or the result first, by chance.
 	for range 100 {
 		typedsecret.SetDefault(nil)
 		if _, err := typedsecret.Default(ctx); err != nil {
@@ -141,7 +142,7 @@ func TestHandlesOfOneClientShareACache(t *testing.T) {
 	}
 }
 
-// TestClientWithoutRegionIsAnError rather than a request to nowhere.
+// TestClientWithoutRegionIsAnError before any request.
 func TestClientWithoutRegionIsAnError(t *testing.T) {
 	handle := typedsecret.New[string]("k", typedsecret.WithClient(secretsmanager.New(secretsmanager.Options{})))
 	start := time.Now()
@@ -209,7 +210,7 @@ func TestTheDefaultCacheHasTheTTLThatTheEnvironmentNames(t *testing.T) {
 	}
 }
 
-// TestTheEnvironmentNamesNoSourceOnceTheProgramSetACache is what SECURITY.md advises to
+// TestTheEnvironmentNamesNoSourceOnceTheProgramSetACache, as SECURITY.md promises to
 // programs that forbid the variable.
 func TestTheEnvironmentNamesNoSourceOnceTheProgramSetACache(t *testing.T) {
 	planted := filepath.Join(t.TempDir(), "planted.json")
@@ -239,7 +240,8 @@ func TestTheEnvironmentNamesNoSourceOnceTheProgramSetACache(t *testing.T) {
 	}
 }
 
-// wantOurs reads a handle in each way that there is.
+// wantOurs reads a handle in each possible way, and checks that the program's cache
+// answers.
 func wantOurs(t *testing.T, handle *typedsecret.Secret[string]) {
 	t.Helper()
 	for name, read := range map[string]func(context.Context) (string, error){

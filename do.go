@@ -12,14 +12,15 @@ import (
 	"github.com/typedsecret/typedsecret/internal/units"
 )
 
-// DefaultRetryBudget is for how long [Secret.Do] tries again while a credential is
-// rejected. It outlasts the moments in which a rotation by AWS's single-user strategy
-// has changed the password in the database and not yet moved AWSCURRENT.
+// DefaultRetryBudget is the time for which [Secret.Do] tries again while a credential is
+// rejected. It outlasts the window of a rotation by AWS's single-user strategy, in which
+// the password is changed in the database and AWSCURRENT has not moved yet.
 const DefaultRetryBudget = 10 * time.Second
 
-// WithRejected says by which errors of its function [Secret.Do] knows that a
-// credential was refused, beside those of [Rejected]. Package rejected has such
-// predicates for databases and protocols. A predicate that panics says no.
+// WithRejected sets a predicate for the errors of the function given to [Secret.Do]. It
+// returns true for an error that means that the credential was refused. Errors made by
+// [Rejected] mean so in any case. Package rejected has such predicates for databases and
+// protocols. A predicate that panics counts as false.
 func WithRejected(is func(error) bool) Option {
 	return func(set *settings) {
 		if is == nil {
@@ -30,10 +31,10 @@ func WithRejected(is func(error) bool) Option {
 }
 
 // WithRetryBudget sets for how long [Secret.Do] waits for another version, and tries again,
-// while the credential is rejected; 10 s by default. The budget is counted from the moment
-// at which the call is refused, or finds that other calls were. With 0, Do refreshes once,
-// and tries again only if that brings another version. For services that lock an account
-// after wrong logins there is [WithMaxRejections].
+// while the credential is rejected. The default is 10 s. The budget begins when the call is
+// refused, or finds that other calls were refused. With 0, Do refreshes once, and tries
+// again only if that brings another version. For services that lock an account after wrong
+// logins there is [WithMaxRejections].
 func WithRetryBudget(d time.Duration) Option {
 	return func(set *settings) {
 		if d < 0 {
@@ -46,59 +47,58 @@ func WithRetryBudget(d time.Duration) Option {
 	}
 }
 
-// WithPending makes [Secret.Do] try the version that bears AWSPENDING when the current
-// one is rejected and a refresh brings no other. In the midst of a rotation the service
-// accepts that version already. But a rotation that failed may have left it behind; then
-// it costs a wrong login at each try. The option is for handles that name no version or
-// stage. The pending version is fetched and kept in the cache beside the current one, so
-// a cache of MaxSize 1 fetches the two in turns. If it can't be fetched, Do goes on
-// without it, and the cache's Observer learns of the failure.
+// WithPending makes [Secret.Do] try the version with the stage AWSPENDING when the current
+// one is rejected and a refresh brings no other. During a rotation the service may accept
+// that version already. But if a failed rotation has left AWSPENDING behind, each try costs
+// a wrong login. The option is for handles without a version or stage. The pending version
+// is fetched and kept in the cache beside the current one. If it can't be fetched, Do goes
+// on without it, and the cache's Observer gets the failure.
 func WithPending() Option {
 	return func(set *settings) { set.pending = true }
 }
 
-// retryDelays lie between the rounds of one Do, in each of which it looks for another
-// version. The gate decides when the same version is tried again.
+// retryDelays are the pauses between the rounds of one Do. In each round it looks for
+// another version. The gate decides when the same version is tried again.
 var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, Jitter: backoff.EqualJitter}
 
-// Do calls f with the present value, to log in somewhere, say. If f's error says that the
-// credential was refused ([Rejected], or what [WithRejected] was given), Do refreshes the
-// secret and calls f again. Calls that are refused at the same time share one fetch. There
-// is never more than one such fetch in MinRefreshInterval. While fetches fail, they keep to
-// the cache's Backoff, also after a refusal.
+// Do calls f with the present value, to log in to a service, say. If f's error says that
+// the credential was refused, by [Rejected] or the predicate of [WithRejected], Do
+// refreshes the secret and calls f again. Calls that are refused at the same time share one
+// fetch, and there is at most one such fetch in MinRefreshInterval. While fetches fail, the
+// cache's Backoff holds for them, also after a refusal by Secrets Manager.
 //
-// If the refresh brings nothing new, a rotation may be under way, in which the service
-// knows the new credential before Secrets Manager gives it out. Then Do waits for another
-// version, within the budget of [WithRetryBudget], and calls f as soon as it is there. The
-// end of ctx ends that as well.
+// If the refresh brings nothing new, a rotation may be under way: the service has the new
+// credential before Secrets Manager gives it out. Then Do waits for another version, and
+// calls f as soon as it is there. The budget of [WithRetryBudget] and the end of ctx bound
+// the wait.
 //
-// The handle remembers a version that was refused: its other calls of Do wait too, before
-// they call f the first time, and then use the value that is present by then. One call at a
-// time tries the version again, since a rotation that was cancelled leaves it valid: after
-// 1 s, then after 1.5 times as long each time, up to 30 s. So however many goroutines there
-// are, the service sees two wrong logins in the first second, beside those that were under
-// way already, and later at most one a second for each version. A call that is accepted lets
+// The handle remembers a version that was refused. Its other calls of Do wait too before
+// they call f, and then use the value that is present by then. One call at a time tries the
+// version again, since it stays valid if the rotation is cancelled. The first pause is 1 s,
+// and each later one 1.5 times as long, up to 30 s. So with any number of goroutines, the
+// service sees two wrong logins in the first second, beside those that were under way
+// already, and later at most one a second for each version. A call that is accepted lets
 // all others go on. Sessions that are logged in are not disturbed.
 //
-// A call that waited for its whole budget in vain makes later calls return at once, after
-// a refresh, until there is another version, a call is accepted, or no call was refused
-// for a minute. The pauses between the tries go on as before.
+// When a call has waited for its whole budget in vain, later calls refresh the secret and
+// return at once. That ends when there is another version, when a call is accepted, or when
+// no call was refused for a minute. The pauses between the tries go on as before.
 //
-// An error of f that says nothing of a refusal is returned as it is, at once; only nil says
-// that the credential was accepted. When there is no more to be tried, Do returns an
-// [*Error] that wraps [ErrRejected], the last error that tells of a refusal, and the error
-// of the refresh, if that failed. If f was not called, since other calls were refused, it
-// wraps their last error. Do itself puts nothing of the secret in an error. Errors of Get
-// are returned without f being called.
+// Do returns any other error of f at once, as it is; only nil means that the credential was
+// accepted. When the tries are over, Do returns an [*Error] that wraps [ErrRejected], the
+// last error of a refusal, and the error of the refresh, if that failed. If f was not
+// called because other calls were refused, it wraps their last error. Do itself puts
+// nothing of the secret into an error. If Get fails, Do returns its error without calling
+// f.
 //
 // So Do may call f several times or not at all, always in the caller's goroutine. Until f
-// knows that its login was accepted, it should do nothing that must not be done twice. It
-// is given ctx itself: the budget is looked at between the tries, and ends none of them.
+// knows that its login was accepted, it should do nothing that must not be done twice. f
+// gets ctx itself: the budget counts only between tries, and ends none of them.
 func (s *Secret[T]) Do(ctx context.Context, f func(ctx context.Context, value T) error) error {
 	return use[T]{secret: s, f: f}.run(ctx)
 }
 
-// DoWithInfo is Do, and gives f the Info of the value too.
+// DoWithInfo is like Do, and also passes the Info of the value to f.
 func (s *Secret[T]) DoWithInfo(ctx context.Context, f func(ctx context.Context, value T, info Info) error) error {
 	return use[T]{secret: s, withInfo: f}.run(ctx)
 }
@@ -136,7 +136,7 @@ func (u use[T]) run(ctx context.Context) error {
 	return u.afterFailure(ctx, v, err)
 }
 
-// runGated is run where the gate has a say.
+// runGated is run for a handle whose gate exists.
 func (u use[T]) runGated(ctx context.Context, v *view[T]) error {
 	t := trial[T]{use: u}
 	v, settled := t.try(ctx, v)
@@ -146,7 +146,7 @@ func (u use[T]) runGated(ctx context.Context, v *view[T]) error {
 	return t.goOn(ctx, v)
 }
 
-// afterFailure is run after f failed where the gate had no say.
+// afterFailure continues run after f failed without the gate.
 func (u use[T]) afterFailure(ctx context.Context, v *view[T], err error) error {
 	t := trial[T]{use: u, tries: 1}
 	if t.settle(ctx, v, pass{request: t.request(v.good(), false)}, err, u.secret.dec.set.outcome(ctx, err)) {
@@ -166,19 +166,19 @@ func (u use[T]) call(ctx context.Context, value T, v *view[T]) error {
 type trial[T any] struct {
 	use[T]
 	tries   int
-	err     error         // what the last try ended with
-	refused []request     // the versions that f was refused with
-	hold    *hold         // what the next try waits for; nil for nothing
-	others  error         // what other calls were refused with
-	budget  time.Duration // of WithRetryBudget; 0 if waiting is known to be in vain
-	since   time.Time     // when the version that was tried last became known to this call
-	refresh error         // why the last refresh failed, if it did
-	asked   bool          // this call has asked for a refresh
+	err     error         // the error of the last try
+	refused []request     // the versions with which f was refused
+	hold    *hold         // the hold for which the next try waits, or nil
+	others  error         // the last refusal of other calls
+	budget  time.Duration // the budget of WithRetryBudget; 0 if waiting is known to be in vain
+	since   time.Time     // when this call first saw the version that it tried last
+	refresh error         // the error of the last refresh, or nil
+	asked   bool          // whether this call has begun a refresh
 }
 
-// try calls f with the value of v, unless that can't be had or the gate holds the version,
-// and reports whether that settles it. If it has to wait for its turn, it goes on with the
-// view that is present then. It returns the view that it came to last.
+// try calls f with the value of v, unless the value is not available or the gate holds the
+// version. It reports whether the call is settled. If it has to wait for its turn, it goes
+// on with the view that is present then. It returns the view that it used last.
 func (t *trial[T]) try(ctx context.Context, v *view[T]) (_ *view[T], settled bool) {
 	value, err := t.secret.dec.pointer(ctx, v)
 	for err == nil {
@@ -201,7 +201,8 @@ func (t *trial[T]) try(ctx context.Context, v *view[T]) (_ *view[T], settled boo
 		t.err = err
 		return v, true
 	}
-	// A hook fails, say; what f said counts more. There is nothing to ask the gate for.
+	// The hook failed, say. An earlier error of f counts more, and without a value the gate
+	// is not needed.
 	t.refresh, t.hold = err, nil
 	return v, false
 }
@@ -224,12 +225,12 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 	for round := 1; ; round++ {
 		refused := v
 		if isOver := round > 1 && t.budget > 0 && time.Since(began) >= t.budget; isOver {
-			v = cmp.Or(t.secret.another(within, refused), refused) // no time is left to refresh
+			v = cmp.Or(t.secret.another(within, refused), refused) // no time is left for a refresh
 		} else {
 			v = t.renewed(ctx, within, refused)
 		}
 		if ctx.Err() != nil || stays(t.refresh) && !set.followsDefault() {
-			return t.gaveUp(ctx, time.Since(began)) // f would only say so in place of what it said
+			return t.gaveUp(ctx, time.Since(began)) // with a done context, f would only replace its earlier error
 		}
 		isNew := t.turnTo(v, refused)
 		if isNew || round > 1 && t.budget > 0 {
@@ -243,7 +244,7 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 			return t.err
 		}
 		if t.budget == 0 && isNew {
-			continue // another goroutine had fetched it, perhaps long ago: now it's our turn
+			continue // another goroutine had fetched this version, perhaps long ago: this call refreshes now
 		}
 		left := t.budget - time.Since(began)
 		if left > 0 {
@@ -258,19 +259,19 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 	}
 }
 
-// turnTo notes that v, which follows before, is what may be tried, and reports whether it is
-// of another version.
+// turnTo records that v, which follows before, may be tried next. It reports whether v has
+// another version.
 func (t *trial[T]) turnTo(v, before *view[T]) bool {
 	if v.good().Same(before.good()) {
 		return false
 	}
 	t.since = time.Now()
-	t.refresh = v.err() // whoever refreshed it
+	t.refresh = v.err() // also if another call refreshed it
 	t.budget = t.budgetFor(v)
 	return true
 }
 
-// budgetFor returns how long to wait for another version than that of v.
+// budgetFor returns how long to wait for a version other than v's.
 func (t *trial[T]) budgetFor(v *view[T]) time.Duration {
 	if known := t.secret.gate.Load().knows(v.good()); known.isHopeless() || t.hold != nil && t.hold.spent && known.hopeless {
 		return 0
@@ -278,8 +279,8 @@ func (t *trial[T]) budgetFor(v *view[T]) time.Duration {
 	return t.secret.dec.set.budget
 }
 
-// renewed returns what may be tried after refused was refused: another version that is
-// there already, or what a refresh brings; if that fails, refused itself.
+// renewed returns the view to try after refused: another version that is present already,
+// or the result of a refresh. If the refresh fails, it returns refused itself.
 func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[T] {
 	patient, cancel := t.patient(within)
 	defer cancel()
@@ -287,7 +288,7 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 		return v
 	}
 	if t.asked && t.budget == 0 || t.secret.dec.set.ref.VersionID != "" {
-		return refused // one refresh is all, and none if it can bring no other version
+		return refused // there is only one refresh, and none if it can't bring another version
 	}
 	t.asked = true
 	v, err := t.secret.renew(patient, (*engine.Entry).RefreshRecent)
@@ -295,7 +296,7 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 		err = v.err()
 	}
 	if patient.Err() != nil && ctx.Err() == nil && errors.Is(err, patient.Err()) {
-		err = errSlow // no context that the caller knows of has ended
+		err = errSlow // the caller's context has not ended
 	}
 	if t.refresh = err; v.good() == nil {
 		return refused
@@ -303,9 +304,9 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 	return v
 }
 
-// patient returns the context for a fetch, which is waited for no longer than for a try:
-// while Secrets Manager hangs, the refused credential may become good again. The fetch
-// goes on, and what it brings is noticed.
+// patient returns the context for a fetch. Its wait ends when the next try is due: while
+// Secrets Manager hangs, the refused credential may become good again. The fetch itself
+// goes on, and its result is noticed.
 func (t *trial[T]) patient(within context.Context) (context.Context, context.CancelFunc) {
 	if t.secret.dec.set.budget == 0 {
 		return within, func() {} // there will be no other try
@@ -313,10 +314,10 @@ func (t *trial[T]) patient(within context.Context) (context.Context, context.Can
 	return context.WithTimeout(within, retryDelays.Max)
 }
 
-// errSlow is why a refresh failed that was not waited for to its end.
+// errSlow is the error of a refresh whose end was not awaited.
 var errSlow = fmt.Errorf("%w: no answer yet", ErrTimeout)
 
-// another returns the present view if it is of another version than v, else nil.
+// another returns the present view if it has another version than v, or nil.
 func (s *Secret[T]) another(ctx context.Context, v *view[T]) *view[T] {
 	present, err := s.look(ctx)
 	if err != nil || present.good() == nil || present.good().Same(v.good()) {
@@ -325,8 +326,8 @@ func (s *Secret[T]) another(ctx context.Context, v *view[T]) *view[T] {
 	return present
 }
 
-// tryPending tries the version that bears AWSPENDING, if it is another one than v and
-// there is time to fetch it.
+// tryPending tries the version with the stage AWSPENDING, if it is not that of v and there
+// is time to fetch it.
 func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 	if within.Err() != nil {
 		return false
@@ -356,7 +357,7 @@ func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 			return t.attempt(ctx, *value, pending, p)
 		}
 		if h.refused || !h.wait(ctx) {
-			t.hold = held // what is said of the current version counts more
+			t.hold = held // the hold of the current version counts more
 			return false
 		}
 	}

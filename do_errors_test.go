@@ -82,14 +82,14 @@ func TestNothingThatDoSaysHoldsThePassword(t *testing.T) {
 		})})
 		handle := typedsecret.New[DBCreds]("db", typedsecret.WithCache(c), typedsecret.WithPending())
 		err := handle.Do(t.Context(), func(_ context.Context, creds DBCreds) error {
-			source.put("db", `{"password":"`+secret+`","`+creds.Password) // which does not decode
+			source.put("db", `{"password":"`+secret+`","`+creds.Password) // does not decode
 			return typedsecret.Rejected(&refusal{Code: "28P01"})
 		})
 		wantRefused(t, err, codec.ErrSyntax)
 		log.Error("login", "handle", handle, "error", err)
-		synctest.Wait() // for the observer
+		synctest.Wait() // waits for the observer
 		if len(observed.Of[hook.Rejected](events)) < 2 {
-			t.Error("the observer was not told")
+			t.Error("the observer got no event")
 		}
 		for _, text := range []string{
 			fmt.Sprintf("%v %+v %#v %q", err, err, err, err), fmt.Sprintf("%+v %#v", events.Records(), events.Records()), text.String(),
@@ -120,14 +120,14 @@ func TestAPanicOfTheFunctionIsTheCallers(t *testing.T) {
 				})
 			}()
 		}
-		if err := handle.Do(t.Context(), db.Login); err != nil { // nothing is stuck
+		if err := handle.Do(t.Context(), db.Login); err != nil { // later calls still work
 			t.Error(err)
 		}
 	})
 }
 
-// TestADoWithinAnotherIsNotTriedTwice: what the inner one gave up about is no refusal
-// of the outer one's secret.
+// TestADoWithinAnotherIsNotTriedTwice: the error with which the inner one gave up is no
+// refusal of the outer one's secret.
 func TestADoWithinAnotherIsNotTriedTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, storing("db", "one", "proxy", "p"), cache.Config{})
@@ -148,7 +148,7 @@ func TestADoWithinAnotherIsNotTriedTwice(t *testing.T) {
 	})
 }
 
-func TestARefusalThatAPredicateTellsIsErrRejectedToo(t *testing.T) {
+func TestARefusalByAPredicateIsErrRejectedToo(t *testing.T) {
 	c := open(t, storing("db", "one"), cache.Config{})
 	handle := typedsecret.New[string]("db", typedsecret.WithCache(c), typedsecret.WithRejected(isRefusal), typedsecret.WithRetryBudget(0))
 	wantRefused(t, handle.Do(t.Context(), func(context.Context, string) error { return &refusal{Code: "28P01"} }))
@@ -179,8 +179,8 @@ func TestAnErrorWhoseMethodsPanicIsNoRefusal(t *testing.T) {
 	}
 }
 
-// TestDoKeepsTheBackOffOfARefusedSecret, since thousands of processes may have the same
-// trouble at the same time. A Refresh of the user's own passes it.
+// TestDoKeepsTheBackOffOfARefusedSecret, since thousands of processes may fail at the same
+// time. The user's own Refresh is not held back by it.
 func TestDoKeepsTheBackOffOfARefusedSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := storing("db", "old")

@@ -19,12 +19,12 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A refusal is how a database's driver says that it was one.
+// A refusal is the error of a database's driver for a refused login.
 type refusal = handletest.Refusal
 
 func isRefusal(err error) bool { return handletest.IsRefusal(err) }
 
-// wantRefused says what the error of a Do must be that gave up.
+// wantRefused checks the error of a Do that gave up.
 func wantRefused(t testing.TB, err error, also ...error) {
 	t.Helper()
 	handletest.WantRefused(t, err, also...)
@@ -77,7 +77,7 @@ func TestWhatIsThereAlreadyIsTriedBeforeAnythingIsFetched(t *testing.T) {
 	source, db := storing("db", "one"), handletest.NewDatabase("two")
 	handle := typedsecret.New[string]("db", typedsecret.WithCache(open(t, source, eager)))
 	err := handle.Do(t.Context(), func(ctx context.Context, password string) error {
-		if password == "one" { // meanwhile somebody else refreshes
+		if password == "one" { // another goroutine refreshes meanwhile
 			source.put("db", "two")
 			wantRefresh(t, handle, "two")
 		}
@@ -88,7 +88,7 @@ func TestWhatIsThereAlreadyIsTriedBeforeAnythingIsFetched(t *testing.T) {
 	}
 }
 
-func TestAHundredWhoAreRefusedAtOnceFetchOnce(t *testing.T) {
+func TestAHundredCallsThatAreRefusedAtOnceFetchOnce(t *testing.T) {
 	for name, cfg := range map[string]cache.Config{"by default": {}, "with a hook": {Hook: flip{}}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestAHundredWhoAreRefusedAtOnceFetchOnce(t *testing.T) {
 	}
 }
 
-// A slowStore takes its time for each fetch, or until its context ends.
+// A slowStore takes some time for each fetch, or until the context ends.
 type slowStore struct {
 	*store
 	takes time.Duration
@@ -139,7 +139,7 @@ func TestRefusalsFetchNoMoreThanOnceInMinRefreshInterval(t *testing.T) {
 			wg.Go(func() { wantRefused(t, handle.Do(t.Context(), db.Login)) })
 		}
 		wg.Wait()
-		// The first Get, and then after 0, 3, 6 and 9 of 10 seconds.
+		// The first Get fetches, and then Do after 0, 3, 6 and 9 of 10 seconds.
 		if n := source.count(); n != 5 {
 			t.Errorf("%d fetches", n)
 		}

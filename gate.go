@@ -11,9 +11,9 @@ import (
 
 // WithMaxRejections bounds how many wrong logins in a row a service sees, for services that
 // lock an account after a few. At most n calls of [Secret.Do] by this handle are refused
-// without one being accepted in between, whatever the number of goroutines, versions and
-// pools. Set n lower than what the service allows: 4 where it locks after 5. The service
-// counts all processes together, so divide by their number.
+// without an accepted one in between. That holds for any number of goroutines, versions and
+// pools. Set n lower than the service's limit: 4 if it locks after 5. The service counts
+// all processes together, so divide by their number.
 //
 // To keep the bound:
 //
@@ -21,14 +21,14 @@ import (
 //     for a place.
 //   - After n-1 refusals no version is tried that was refused before: the last try is kept
 //     for the version that becomes current next. With [WithPending] and n above 2, one more
-//     try is kept for the version that bears AWSPENDING.
+//     try is kept for the version with the stage AWSPENDING.
 //   - Do goes on to wait for another version within its budget. When a budget has ended
 //     in vain, later calls refresh the secret and return the error at once.
-//   - A version that becomes current is tried once in any case, even beyond n. Otherwise no
-//     rotation could mend anything.
+//   - A version that becomes current is tried once in any case, even beyond n. Otherwise a
+//     rotation could not help.
 //
-// A database replica that lags may refuse a good version. Then Do may give that version up
-// until the next one comes. Where that can happen, set n higher, or move AWSCURRENT later.
+// A database replica that lags may refuse a good version. Do may then give up that version
+// until the next one comes. If that can happen, set n higher, or move AWSCURRENT later.
 //
 // n must be at least 2; by default there is no bound. A call whose context ends before the
 // service has answered may have been refused unnoticed. Do counts such a call as refused if
@@ -49,7 +49,7 @@ func WithMaxRejections(n int) Option {
 // one gate for all pools and goroutines that use it, since they share the account. It is
 // made at the first refusal, or at the first call with [WithMaxRejections].
 //
-// As long as nothing is refused, calls pass without a lock. A refusal makes the gate hold
+// As long as no call is refused, calls pass without a lock. A refusal makes the gate hold
 // the version:
 //
 //   - One call at a time tries a version that is held, after pauses that grow from 1 s to
@@ -59,34 +59,34 @@ func WithMaxRejections(n int) Option {
 //     refused tries at once; only a second refusal makes all calls wait.
 //   - While a version is held, another version that no call has tried yet is tried by one
 //     call first.
-//   - A call that is accepted opens the gate. If it was made with the version that bears
-//     AWSPENDING, it opens the gate for that version alone.
+//   - A call that is accepted opens the gate. If its version was that of AWSPENDING, it
+//     opens the gate for that version alone.
 //
-// A refusal by [MaybeRejected] holds back repeated tries alone; the first try of each call
+// A refusal by [MaybeRejected] holds back only repeated tries; the first try of each call
 // passes. The same holds for a call that is refused again although other calls were
-// accepted in between: its refusal is not the credential's fault.
+// accepted in between, since its refusal is not the credential's fault.
 type gate struct {
-	closed atomic.Bool // some version is held; read without the lock
-	vain   atomic.Bool // some version is hopeless; read without the lock
+	closed atomic.Bool // whether some version is held; read without the lock
+	vain   atomic.Bool // whether some version is hopeless; read without the lock
 
-	mu       sync.Mutex       // guards the rest
-	current  *engine.Snapshot // the newest that a call was made with, or wanted to be
+	mu       sync.Mutex       // guards the fields below
+	current  *engine.Snapshot // the newest that a call has used or wanted to use
 	versions []*standing
-	changed  chan struct{} // closed when a waiting call may get further; nil if none waits
+	changed  chan struct{} // closed when a waiting call may go on; nil if none waits
 
-	// For WithMaxRejections.
-	refusals int // all that were ever noted
+	// These counts are for WithMaxRejections.
+	refusals int // all refusals so far
 	forgiven int // the refusals before the last accepted call began
 	underWay int // calls
 }
 
-// isOpen reports whether each version may be tried without asking the gate.
+// isOpen reports whether each version may be tried without the gate.
 func (s *Secret[T]) isOpen() bool {
 	g := s.gate.Load()
 	return s.dec.set.most == 0 && (g == nil || !g.closed.Load() && !g.vain.Load())
 }
 
-// theGate returns the gate of the handle, and makes it if there is none.
+// theGate returns the gate of the handle. It makes one if there is none.
 func (s *Secret[T]) theGate() *gate {
 	if g := s.gate.Load(); g != nil {
 		return g
@@ -98,14 +98,14 @@ func (s *Secret[T]) theGate() *gate {
 // A request is a call that wants to try a version.
 type request struct {
 	snap      *engine.Snapshot
-	pending   bool // the version bears AWSPENDING
-	refusedAt int  // the gate's count of refusals when the call was last refused with it; or 0
-	alternate bool // the handle tries both AWSCURRENT and AWSPENDING
-	most      int  // of WithMaxRejections; 0 for none
+	pending   bool // whether the version has the stage AWSPENDING
+	refusedAt int  // the gate's count of refusals when the version was last refused to the call, or 0
+	alternate bool // whether the handle tries both AWSCURRENT and AWSPENDING
+	most      int  // the bound of WithMaxRejections; 0 means none
 }
 
-// kept returns how many refusals, of those that WithMaxRejections allows, are kept for
-// other versions: one for the version that comes next, and one for AWSPENDING.
+// kept returns how many of the allowed refusals are kept for other versions: one for the
+// version that comes next, and one for AWSPENDING.
 func (r request) kept() int {
 	if r.alternate && !r.pending && r.most > 2 {
 		return 2
@@ -113,29 +113,29 @@ func (r request) kept() int {
 	return 1
 }
 
-// repeats reports whether the call was refused with the version, and no call was accepted
+// repeats reports whether the version was refused to this call, and no call was accepted
 // since.
 func (r request) repeats(s *standing) bool { return r.refusedAt > s.acceptedAt }
 
-// A pass is the permission to try a version, for one call. The zero pass is that of a call
-// that met no gate.
+// A pass is the permission for one call to try a version. A call without a gate has the
+// zero pass.
 type pass struct {
 	gate *gate
 	request
 	begun int  // the gate's refusals when the call began
-	turn  bool // the others wait for this call's result
+	turn  bool // whether other calls wait for this call's result
 }
 
-// A hold says why a request got no pass, and when to ask again.
+// A hold says why a request got no pass, and when to request one again.
 type hold struct {
-	known   standing      // a copy; zero if nothing is known of the version
-	spent   bool          // WithMaxRejections allows no other try of this version
-	refused bool          // false: the version waits for the result of another call, or for a place
-	until   time.Duration // when to ask again; 0: when changed is closed
+	known   standing      // a copy; zero if nothing is known about the version
+	spent   bool          // whether WithMaxRejections allows no other try of this version
+	refused bool          // if false, the version waits for the result of another call, or for a place
+	until   time.Duration // when to request again; 0 means when changed is closed
 	changed <-chan struct{}
 }
 
-// wait waits until it is worth asking again. It reports false if ctx ended before.
+// wait waits until a new request makes sense. It reports false if ctx ended before.
 func (h *hold) wait(ctx context.Context) bool {
 	var over <-chan time.Time
 	if h.until > 0 {
@@ -149,18 +149,18 @@ func (h *hold) wait(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// outcome is what a service said of a call.
+// outcome says how a service answered a call.
 type outcome int
 
 const (
-	silent outcome = iota // nothing about the credential
-	broken                // nothing, as the call's context ended before
+	silent outcome = iota // the answer says nothing about the credential
+	broken                // there is no answer, since the call's context ended before
 	accepted
 	rejected
 	doubted // MaybeRejected
 )
 
-// enter asks for a pass.
+// enter requests a pass.
 func (g *gate) enter(r request) (pass, *hold) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -172,7 +172,7 @@ func (g *gate) enter(r request) (pass, *hold) {
 	p := pass{gate: g, request: r, begun: g.refusals}
 	switch {
 	case s == nil && !g.closed.Load(), s != nil && !s.held && !r.repeats(s):
-		// All may try it.
+		// All calls may try the version.
 	case s == nil:
 		s = g.add(&standing{snap: r.snap, held: true})
 		p.turn = true
@@ -191,9 +191,9 @@ func (g *gate) enter(r request) (pass, *hold) {
 	return p, nil
 }
 
-// follow notes which version is current. One that has become current may be good now,
-// although it was refused while it bore AWSPENDING, or before a rotation that was undone.
-// A call that has read an older version changes nothing. Called with mu held.
+// follow records which version is current. A version that has become current may be good
+// now, although it was refused while it had AWSPENDING, or before a rotation that was
+// undone. A call that has read an older version changes nothing. The caller holds mu.
 func (g *gate) follow(r request) {
 	if r.pending || g.current != nil && r.snap.Before(g.current) {
 		return
@@ -208,7 +208,7 @@ func (g *gate) follow(r request) {
 // isFull returns a hold if one more call could exceed the bound of WithMaxRejections, on
 // the assumption that all calls under way are refused. The request then waits, or gives up
 // if the hold is spent. The last refusal that the bound allows is kept for a version that
-// comes later, and each such version is tried once in any case. Called with mu held.
+// comes later, and each such version is tried once in any case. The caller holds mu.
 func (g *gate) isFull(r request, s *standing) *hold {
 	counted := g.refusals - g.forgiven
 	isNew := counted > 0 && !r.pending && (s == nil || s.refusals == 0)
@@ -220,14 +220,14 @@ func (g *gate) isFull(r request, s *standing) *hold {
 	case counted+g.underWay < r.most-r.kept():
 		return nil
 	case counted < r.most-r.kept() || isNew:
-		return g.hold(s, false, 0) // for a place
+		return g.hold(s, false, 0) // the request waits for a place
 	}
 	h := g.hold(s, true, 0)
 	h.spent = true
 	return h
 }
 
-// hold makes a hold. Called with mu held.
+// hold makes a hold. The caller holds mu.
 func (g *gate) hold(s *standing, refused bool, until time.Duration) *hold {
 	h := &hold{refused: refused, until: until, changed: g.watch()}
 	if s != nil {
@@ -236,7 +236,7 @@ func (g *gate) hold(s *standing, refused bool, until time.Duration) *hold {
 	return h
 }
 
-// watch returns a channel that is closed at the next change. Called with mu held.
+// watch returns a channel that is closed at the next change. The caller holds mu.
 func (g *gate) watch() <-chan struct{} {
 	if g.changed == nil {
 		g.changed = make(chan struct{})
@@ -244,7 +244,7 @@ func (g *gate) watch() <-chan struct{} {
 	return g.changed
 }
 
-// change wakes the calls that wait. Called with mu held.
+// change wakes the calls that wait. The caller holds mu.
 func (g *gate) change() {
 	if g.changed != nil {
 		close(g.changed)

@@ -19,7 +19,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A stuck hook gives nothing back before its context is done.
+// A stuck hook does not return before its context is done.
 type stuck struct{ put, get bool }
 
 func (h stuck) Put(ctx context.Context, _ hook.Item, b []byte) ([]byte, error) {
@@ -99,7 +99,7 @@ func TestAHookThatFailsForANewVersionLeavesTheLastGood(t *testing.T) {
 	})
 }
 
-// slowToGiveUp is a Hook whose Get goes on for a while after its context is done.
+// slowToGiveUp is a Hook whose Get returns some time after its context is done.
 type slowToGiveUp struct {
 	stuck
 	ended *atomic.Bool
@@ -112,7 +112,7 @@ func (h slowToGiveUp) Get(ctx context.Context, item hook.Item, b []byte) ([]byte
 	return nil, ctx.Err()
 }
 
-func TestCloseWaitsForADecodingThatNobodyWaitsFor(t *testing.T) {
+func TestCloseWaitsForADecodingWithoutReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended atomic.Bool
 		c := open(t, storing("k", "1"), cache.Config{Hook: slowToGiveUp{ended: &ended}})
@@ -145,8 +145,8 @@ func TestCloseEndsADecodingThatWaitsForTheHook(t *testing.T) {
 	})
 }
 
-// hanging is a hook that gives back the first value it is asked for at once, and then
-// nothing until its context ends.
+// hanging is a hook whose first Get returns at once. Each later Get returns when its
+// context ends.
 type hanging struct{ gets atomic.Int64 }
 
 func (*hanging) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
@@ -176,7 +176,7 @@ func TestAnEndingContextEndsTheWaitForAHookOfAWarmValue(t *testing.T) {
 	})
 }
 
-// through is a hook that changes nothing.
+// through is a hook that stores bytes as they are.
 type through struct{}
 
 func (through) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
@@ -206,7 +206,7 @@ func TestAPanicOfTheCodecIsNotRepeatedForEachReaderWithAHook(t *testing.T) {
 		wantGet(t, handle, 1)
 	}
 	if panics != 1 {
-		t.Errorf("the codec was asked %d times for the version at which it panics", panics)
+		t.Errorf("the codec was called %d times for the version at which it panics", panics)
 	}
 }
 
@@ -233,7 +233,7 @@ func (h *callsOf) want(t testing.TB, n int) {
 	}
 }
 
-// TestTheFirstReadOfAVersionCallsTheHookOnce, which may be a request to KMS.
+// TestTheFirstReadOfAVersionCallsTheHookOnce, since each call may be a request to KMS.
 func TestTheFirstReadOfAVersionCallsTheHookOnce(t *testing.T) {
 	for name, read := range map[string]func(context.Context, typedsecret.Option) (string, error){
 		"Get": func(ctx context.Context, with typedsecret.Option) (string, error) {
@@ -276,7 +276,7 @@ func TestTheFirstReadOfAVersionCallsTheHookOnce(t *testing.T) {
 	}
 }
 
-// TestEachReadWithAHookDerivesAValueOfItsOwn, also the one after the first.
+// TestEachReadWithAHookDerivesAValueOfItsOwn, also the second one.
 func TestEachReadWithAHookDerivesAValueOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &callsOf{gets: map[string]int{}}
@@ -289,7 +289,7 @@ func TestEachReadWithAHookDerivesAValueOfItsOwn(t *testing.T) {
 				if string(v) != "one" || err != nil {
 					t.Errorf("%q, %v", v, err)
 				}
-				clear(v) // it is the reader's own
+				clear(v) // the reader owns the value
 			})
 		}
 		readers.Wait()
@@ -297,7 +297,7 @@ func TestEachReadWithAHookDerivesAValueOfItsOwn(t *testing.T) {
 	})
 }
 
-// TestAFirstReaderThatGivesUpLeavesNoValueBehind for the next, which derives its own.
+// TestAFirstReaderThatGivesUpLeavesNoValueBehind: the next reader derives its own value.
 func TestAFirstReaderThatGivesUpLeavesNoValueBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &callsOf{gets: map[string]int{}}
@@ -315,8 +315,8 @@ func TestAFirstReaderThatGivesUpLeavesNoValueBehind(t *testing.T) {
 	})
 }
 
-// TestAFirstReaderThatGivesUpHarmsNoOther: one that waits for the same version derives it, and
-// nobody is told of a version that does not decode.
+// TestAFirstReaderThatGivesUpHarmsNoOther: a reader that waits for the same version derives
+// it, and no event reports a version that does not decode.
 func TestAFirstReaderThatGivesUpHarmsNoOther(t *testing.T) {
 	for name, isKnown := range map[string]bool{"first version": false, "second version": true} {
 		t.Run(name, func(t *testing.T) {
@@ -331,7 +331,7 @@ func TestAFirstReaderThatGivesUpHarmsNoOther(t *testing.T) {
 					want = "two"
 					source.put("db", want)
 				}
-				h.gets.Store(1) // the next one hangs
+				h.gets.Store(1) // makes the next Get hang
 				short, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				read := handle.Get
@@ -357,7 +357,7 @@ func TestAFirstReaderThatGivesUpHarmsNoOther(t *testing.T) {
 				}
 				readers.Wait()
 				if told := observed.Of[hook.DecodeFailed](events); len(told) != 0 {
-					t.Errorf("the observer was told of %v", told)
+					t.Errorf("the observer got %v", told)
 				}
 			})
 		})

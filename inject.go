@@ -5,13 +5,14 @@ import (
 	"errors"
 )
 
-// Inject makes of f, which needs a secret, a function that doesn't: each call
-// gets the present value of s and gives it to f. It is what the decorators
-// InjectSecretString and InjectKeywordedSecretString are in the AWS caching
-// client for Python; the keyword arguments are the fields of T, which the compiler
-// checks, and a key that the secret lacks is an error that names it.
+// Inject turns f, which needs a secret, into a function without that argument: each call
+// gets the present value of s and passes it to f. It replaces the decorators
+// InjectSecretString and InjectKeywordedSecretString of the AWS caching client for Python.
+// In place of keyword arguments, T has fields, which the compiler checks. A key that the
+// secret lacks is an error that names the key.
 //
-// Errors of Get are returned as they are, without f being called.
+// If Get fails, the function returns its error
+// without calling f.
 func Inject[T, A, R any](s Getter[T], f func(context.Context, T, A) (R, error)) func(context.Context, A) (R, error) {
 	return func(ctx context.Context, arg A) (R, error) {
 		var zero R

@@ -34,8 +34,8 @@ func TestInjectedFunctionGetsThePresentValue(t *testing.T) {
 	}
 }
 
-// TestInjectNamesMissingKeysAndNoValue: the secret's ID, every missing key and the
-// field it was for.
+// TestInjectNamesMissingKeysAndNoValue: the error has the secret's ID, and every missing
+// key with its field.
 func TestInjectNamesMissingKeysAndNoValue(t *testing.T) {
 	server, c := secrettest.NewCache(t)
 	server.Seed(t, "prod/db", `{"username":"Qx7Zk9","Host":"Wv3Jm8","port":null}`)

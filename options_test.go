@@ -44,7 +44,7 @@ func TestWrongOptionsAreRefusedAtOnceAndByEachMethod(t *testing.T) {
 		id   string
 		opts []typedsecret.Option
 		want error
-		says []string // what is wrong and what would be right
+		says []string // the error says what is wrong and what would be right
 	}{
 		"no ID":              {"", nil, typedsecret.ErrInvalidRef, []string{"secret ID is empty", "such as prod/db"}},
 		"a blank ID":         {"  ", nil, typedsecret.ErrInvalidRef, []string{"secret ID is empty"}},
@@ -85,7 +85,7 @@ func TestWrongOptionsAreRefusedAtOnceAndByEachMethod(t *testing.T) {
 			}
 			for method, err := range errs {
 				if strings.HasPrefix(method, "ByID") && (row.id == "" && len(row.opts) > 0 || row.want == typedsecret.ErrNilCache) {
-					continue // one is told at a time
+					continue // only one of them is reported at a time
 				}
 				failed, ok := errors.AsType[*typedsecret.Error](err)
 				if !ok || failed.Ref.ID != row.id || !errors.Is(err, row.want) {
@@ -195,7 +195,7 @@ func TestALongIDIsShownInPart(t *testing.T) {
 	}
 }
 
-// A number without a unit is one of nanoseconds.
+// TestADurationWithoutAUnitIsAnError, since Go takes a plain number as nanoseconds.
 func TestADurationWithoutAUnitIsAnError(t *testing.T) {
 	handle := typedsecret.New[string]("k", typedsecret.WithRetryBudget(10))
 	for name, err := range map[string]error{
@@ -209,21 +209,19 @@ func TestADurationWithoutAUnitIsAnError(t *testing.T) {
 	}
 }
 
-// unfit has its UnmarshalJSON and UnmarshalText from big.Int, which would leave
-// Password empty.
+// unfit has UnmarshalJSON and UnmarshalText from big.Int, which would leave Password empty.
 type unfit struct {
 	big.Int
 	Password string `json:"password"`
 }
 
-// asList is no T that codec.For has a codec for.
+// asList is a T for which codec.For has no codec.
 type asList struct {
 	Password string
 	Closed   chan int
 }
 
-// TestATypeThatWouldStayEmptyIsRefusedByEachMethod: without a call of the source, and
-// by Err too.
+// TestATypeThatWouldStayEmptyIsRefusedByEachMethod without a fetch, and by Err too.
 func TestATypeThatWouldStayEmptyIsRefusedByEachMethod(t *testing.T) {
 	c := open(t, storing("k", "7"), cache.Config{})
 	with := typedsecret.WithCache(c)
@@ -265,9 +263,9 @@ func TestATypeThatWouldStayEmptyIsRefusedByEachMethod(t *testing.T) {
 	}
 }
 
-// TestErrAsksTheCodecThatGetWouldAsk: the one that is registered by then, or the
-// handle's own.
-func TestErrAsksTheCodecThatGetWouldAsk(t *testing.T) {
+// TestErrUsesTheCodecThatGetWouldUse: the one that is registered by then, or the handle's
+// own.
+func TestErrUsesTheCodecThatGetWouldUse(t *testing.T) {
 	with := typedsecret.WithCache(open(t, storing("k", "p"), cache.Config{}))
 	handle := typedsecret.New[asList]("k", with)
 	if err := handle.Err(); !errors.Is(err, codec.ErrUnsupported) || !strings.Contains(err.Error(), "chan int (at Closed)") {
@@ -292,7 +290,7 @@ func TestErrAsksTheCodecThatGetWouldAsk(t *testing.T) {
 	}
 }
 
-// ending is a codec whose CheckType does what it must not.
+// ending is a codec whose CheckType panics or ends its goroutine.
 type ending struct {
 	codec.JSON
 	check func()

@@ -14,7 +14,7 @@ import (
 	"github.com/typedsecret/typedsecret/status"
 )
 
-// A Handle is what [Preload] takes: a *Secret of whatever T.
+// A Handle is a *Secret of any T, as an argument of [Preload].
 type Handle interface {
 	ID() string
 	Err() error
@@ -25,17 +25,18 @@ type Handle interface {
 	settle(ctx context.Context, snap *engine.Snapshot, err error) error
 }
 
-// Preload gets the secrets of all handles, in as few requests as Secrets Manager allows,
-// and decodes and validates each, so that a service can refuse to start and say all that
-// is wrong at once: its error joins, by [errors.Join], that of each handle whose Get would
-// fail, an [*Error] that names the secret. What the cache has already is not fetched.
+// Preload fetches the secrets of all handles, in as few requests as Secrets Manager allows,
+// and decodes and validates each. So a service can refuse to start, and report all mistakes
+// at once: the error joins, by [errors.Join], an [*Error] for each handle whose Get would
+// fail. Secrets that are in the cache already are not fetched.
 //
-// Secrets of the stage AWSCURRENT come by BatchGetSecretValue, twenty a request. That
-// needs the permission secretsmanager:BatchGetSecretValue beside the usual one; without
-// it, and for other stages and versions, each secret is a request of its own.
+// Secrets of the stage AWSCURRENT are fetched by BatchGetSecretValue, twenty in a request.
+// That needs the permission secretsmanager:BatchGetSecretValue beside the usual one.
+// Without the permission, and for other stages and versions, each secret is a request of
+// its own.
 //
-// A done ctx ends the wait, not the fetches, and begins none of what is not kept yet. The
-// cache keeps what the handles name, also beyond its MaxSize.
+// The end of ctx ends the wait, but not the fetches under way. If ctx is done at the start,
+// no fetch begins. The cache keeps the secrets of the handles, also beyond its MaxSize.
 func Preload(ctx context.Context, handles ...Handle) error {
 	return Preloader{}.Preload(ctx, handles...)
 }
@@ -43,16 +44,17 @@ func Preload(ctx context.Context, handles ...Handle) error {
 // A Preloader preloads at a pace that suits a fleet whose processes start together. The
 // zero Preloader preloads at once, as the function [Preload] does.
 type Preloader struct {
-	// Jitter holds the first request back for a time that is drawn at random, at most this;
-	// 0 by default, and a negative one counts as 0. A positive one must be at least 1 ms.
+	// Jitter is the longest delay of the first request; the delay is drawn at random. The
+	// default is 0, and a negative Jitter counts as 0. A positive one must be at least 1
+	// ms.
 	Jitter time.Duration
-	// Interval is the least time between the starts of two requests; 0 by default, and
-	// a negative one counts as 0. A positive one must be at least 1 ms.
+	// Interval is the least time between the starts of two requests. The default is 0, and
+	// a negative Interval counts as 0. A positive one must be at least 1 ms.
 	Interval time.Duration
-	// Retry waits out an outage: what failed with an error that [IsTransient] is tried again,
-	// as soon as the cache's back-off allows it, until all of it is there, ctx is done, or what
-	// is left can't mend itself. The error is that of the last try. By default Preload tries
-	// once.
+	// Retry makes Preload wait out an outage. Secrets that failed with an error that
+	// [IsTransient] are tried again, as soon as the cache's back-off allows it. The tries
+	// end when all secrets are there, when ctx is done, or when the remaining errors are
+	// not transient. The error is that of the last try. By default Preload tries once.
 	Retry bool
 }
 
@@ -71,7 +73,7 @@ func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 	return errors.Join(errs...)
 }
 
-// retry preloads again what failed and may mend itself.
+// retry preloads the handles with transient errors again.
 func (p Preloader) retry(ctx context.Context, handles []Handle, errs []error) {
 	var failed []Handle
 	var at []int
@@ -82,17 +84,18 @@ func (p Preloader) retry(ctx context.Context, handles []Handle, errs []error) {
 	}
 	p.Jitter = 0
 	for i, err := range p.once(ctx, failed) {
-		if err == nil || ctx.Err() == nil { // else the error before says more
+		if err == nil || ctx.Err() == nil { // after the end of ctx, the earlier error says more
 			errs[at[i]] = err
 		}
 	}
 }
 
-// minRetryDelay keeps two tries of a Preloader apart, whatever the back-off says.
+// minRetryDelay is the least time between two tries of a Preloader, even without a
+// back-off.
 const minRetryDelay = 100 * time.Millisecond
 
-// pause waits until what may mend itself can be tried again. It reports whether there is such,
-// and ctx has not ended.
+// pause waits until the handles with transient errors can be tried again. It reports false
+// if there are none, or if ctx has ended.
 func (p Preloader) pause(ctx context.Context, errs []error) bool {
 	delay := time.Duration(-1)
 	for _, err := range errs {
@@ -123,7 +126,7 @@ func (p Preloader) pause(ctx context.Context, errs []error) bool {
 // once preloads handles, and returns the error of each.
 func (p Preloader) once(ctx context.Context, handles []Handle) []error {
 	errs := make([]error, len(handles))
-	of := map[*engine.Cache][]int{} // indices of handles
+	of := map[*engine.Cache][]int{} // the indices of each cache's handles
 	entries := make([]*engine.Entry, len(handles))
 	byDefault := sync.OnceValues(func() (*engine.Cache, error) { return defaultNow(ctx) })
 	for i, h := range handles {
@@ -150,7 +153,7 @@ func (p Preloader) once(ctx context.Context, handles []Handle) []error {
 			snaps, failures := c.GetAll(ctx, same, pace.wait)
 			for at, i := range indices {
 				errs[i] = &Error{Ref: secret.Ref{ID: handles[i].ID()}, Err: errNotSettled}
-				var settled sync.WaitGroup // in a goroutine that the user's code may end
+				var settled sync.WaitGroup // the user's code may end the goroutine below
 				settled.Go(func() { errs[i] = handles[i].settle(ctx, snaps[at], failures[at]) })
 				settled.Wait()
 			}
@@ -162,7 +165,7 @@ func (p Preloader) once(ctx context.Context, handles []Handle) []error {
 
 var errNotSettled = errors.New("a codec or a method of the type ended the goroutine that decoded it, by runtime.Goexit")
 
-// A pace keeps requests apart.
+// A pace keeps a time between requests.
 type pace struct {
 	interval time.Duration
 
@@ -192,7 +195,8 @@ func (p *pace) wait(ctx context.Context) error {
 	}
 }
 
-// place returns the entry that s reads, of byDefault's cache if s follows the default one.
+// place returns the entry that s reads. If s follows the default cache, it is in the cache
+// of byDefault.
 func (s *Secret[T]) place(ctx context.Context, byDefault func() (*engine.Cache, error)) (*engine.Entry, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
@@ -208,7 +212,8 @@ func (s *Secret[T]) place(ctx context.Context, byDefault func() (*engine.Cache, 
 	return s.entryIn(c)
 }
 
-// settle decodes what was looked up for s, and returns the error that Get would.
+// settle decodes the snapshot that was looked up for s. It returns the error that Get would
+// return.
 func (s *Secret[T]) settle(ctx context.Context, snap *engine.Snapshot, err error) error {
 	if err != nil {
 		return err

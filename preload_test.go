@@ -55,7 +55,7 @@ func TestPreloadFetchesTwentyARequest(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			server, c := secrettest.NewCache(t)
 			handles := manyHandles(t, server, n, typedsecret.WithCache(c))
-			for range 2 { // the second finds all in the cache
+			for range 2 { // the second call finds all secrets in the cache
 				if err := typedsecret.Preload(t.Context(), handles...); err != nil {
 					t.Fatal(err)
 				}
@@ -154,7 +154,7 @@ func TestPreloadSaysAllThatIsWrongAtOnce(t *testing.T) {
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("the error shows a secret: %v", err)
 	}
-	// One batch for seven, and one request for the stage.
+	// Seven secrets need one batch, and the stage one request.
 	wantRequests(t, server, 1, 1)
 	if v, err := good.Get(t.Context()); v != credsV1 || err != nil {
 		t.Errorf("the good one: %v, %v", v, err)
@@ -241,7 +241,7 @@ func TestACancelledPreloadEndsAndHarmsNobody(t *testing.T) {
 				t.Errorf("the error does not name many/%d", i)
 			}
 		}
-		checkMany(t, handles) // by the requests that are under way
+		checkMany(t, handles) // the requests under way bring the values
 		wantRequests(t, server, 2, 0)
 	})
 }
@@ -278,7 +278,7 @@ func TestReadersAndPreloadsShareTheirFetches(t *testing.T) {
 func TestABatchThatFailsCostsOneRequestAndBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := cache.Config{}
-		cfg.Backoff.Jitter = 2 // none, so that the first delay is a second
+		cfg.Backoff.Jitter = 2 // NoJitter, so that the first delay is a second
 		server, c := secrettest.NewCache(t, cfg)
 		handles := manyHandles(t, server, 20, typedsecret.WithCache(c))
 		stop := server.Fail(t, secrettest.Fault{Effect: secrettest.InternalError()})

@@ -15,9 +15,9 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// ErrRejected says that the service which a secret is for refused the credential. The
-// function given to [Secret.Do] returns an error that wraps ErrRejected to tell Do of a
-// refusal. The error that Do returns when it gives up wraps ErrRejected too.
+// ErrRejected means that a service, such as a database, refused the credential in a secret.
+// The function given to [Secret.Do] reports a refusal by an error that wraps ErrRejected.
+// The error with which Do gives up wraps ErrRejected too.
 var ErrRejected = errors.New("credential was rejected")
 
 // Rejected wraps err in an [ErrRejected]. That is how a function tells [Secret.Do] that the
@@ -30,8 +30,8 @@ func Rejected(err error) error {
 	return fmt.Errorf("%w: %w", ErrRejected, err)
 }
 
-// MaybeRejected is [Rejected] for a refusal that may concern this one call, and not the
-// credential: an API may answer 401 to one request and not to the next. [Secret.Do]
+// MaybeRejected is like [Rejected], for a refusal that may concern only this one call, and
+// not the credential: an API may answer 401 to one request and not to the next. [Secret.Do]
 // refreshes the secret and tries again as after Rejected, but it does not hold other calls
 // back meanwhile. Only repeated tries wait for their turn.
 func MaybeRejected(err error) error {
@@ -45,8 +45,8 @@ type maybe struct{ error }
 
 func (m *maybe) Unwrap() error { return m.error }
 
-// gaveUp makes the error that a call ends with. It wraps f's last error, or that of other
-// calls if f was not called.
+// gaveUp makes the error with which a call gives up. It wraps f's last error, or that of
+// other calls if f was not called.
 func (t *trial[T]) gaveUp(ctx context.Context, after time.Duration) error {
 	e := &rejection{tries: t.tries, after: after, err: cmp.Or(t.err, t.others), refresh: t.refresh, hold: t.hold}
 	if ctx.Err() != nil {
@@ -58,12 +58,12 @@ func (t *trial[T]) gaveUp(ctx context.Context, after time.Duration) error {
 	return &Error{Ref: t.secret.ref(), Err: e}
 }
 
-// A rejection is what Do gives up with.
+// A rejection is the error with which Do gives up.
 type rejection struct {
 	tries               int
 	after               time.Duration
 	err, refresh, ended error // the latter two may be nil
-	hold                *hold // nil if nothing is known of the version
+	hold                *hold // nil if nothing is known about the version
 }
 
 func (e *rejection) Error() string {
@@ -89,7 +89,7 @@ func (e *rejection) Error() string {
 	return text
 }
 
-// text says which version is known to be refused, and when it is tried again.
+// text names the version that is known to be refused, and says when it is tried again.
 func (h *hold) text() string {
 	if h == nil || h.known.refusals < 2 && !h.spent {
 		return ""
@@ -102,7 +102,7 @@ func (h *hold) text() string {
 		version, h.known.refusals, max(h.until, 0).Round(time.Millisecond))
 }
 
-// versionName is what an error calls the version of snap.
+// versionName returns the name of snap's version for an error.
 func versionName(snap *engine.Snapshot) string {
 	id := snap.VersionID()
 	switch {
@@ -123,13 +123,13 @@ func (e *rejection) Unwrap() (errs []error) {
 	return errs
 }
 
-// attempt calls f with the value of v, and reports whether that settles it.
+// attempt calls f with the value of v, and reports whether the call is settled.
 func (t *trial[T]) attempt(ctx context.Context, value T, v *view[T], p pass) bool {
 	t.tries++
 	returned := false
 	defer func() {
 		if !returned {
-			p.leave(silent) // f has panicked, or it or a predicate has ended the goroutine
+			p.leave(silent) // f has panicked, or f or a predicate has ended the goroutine
 		}
 	}()
 	err := t.call(ctx, value, v)
@@ -138,7 +138,7 @@ func (t *trial[T]) attempt(ctx context.Context, value T, v *view[T], p pass) boo
 	return t.settle(ctx, v, p, err, what)
 }
 
-// request asks for a try of a version.
+// request makes the request for a try of a version.
 func (t *trial[T]) request(snap *engine.Snapshot, pending bool) request {
 	set := &t.secret.dec.set
 	r := request{snap: snap, pending: pending, alternate: set.pending, most: set.most}
@@ -150,10 +150,10 @@ func (t *trial[T]) request(snap *engine.Snapshot, pending bool) request {
 	return r
 }
 
-// ask asks the gate for a pass. If the gate holds the version because it was refused, the
-// next round asks again. Otherwise the call waits for a place, or for at most a second for
-// the first result of a version that no call has tried before, and asks again. Neither wait
-// counts against the budget.
+// ask requests a pass from the gate. If the gate holds the version because it was refused,
+// the next round requests again. Otherwise the call waits and then requests again: it waits
+// for a place, or at most a second for the first result of a version that no call has tried
+// before. Neither wait counts against the budget.
 func (t *trial[T]) ask(snap *engine.Snapshot, pending bool) (pass, *hold) {
 	r := t.request(snap, pending)
 	if r.refusedAt == 0 && t.secret.isOpen() {
@@ -166,7 +166,7 @@ func (t *trial[T]) ask(snap *engine.Snapshot, pending bool) (pass, *hold) {
 	return p, h
 }
 
-// settle notes what f's error says, and reports whether that settles it.
+// settle records the result of f, and reports whether the call is settled.
 func (t *trial[T]) settle(ctx context.Context, v *view[T], p pass, err error, what outcome) bool {
 	t.err = err
 	if what != rejected && what != doubted {
@@ -182,8 +182,8 @@ func (t *trial[T]) settle(ctx context.Context, v *view[T], p pass, err error, wh
 }
 
 // outcome returns what err, the error of a function given to Do, says about the credential.
-// An error with which another Do gave up says nothing: it is about another secret, or was
-// tried enough.
+// An error with which another Do gave up says nothing: it is about another secret, or its
+// tries are over.
 func (set *settings) outcome(ctx context.Context, err error) outcome {
 	if err == nil {
 		return accepted
@@ -193,7 +193,7 @@ func (set *settings) outcome(ctx context.Context, err error) outcome {
 		what = broken
 	}
 	neither := what
-	failed := guard.Call("predicate of WithRejected", func() error { // or in the methods of err
+	failed := guard.Call("predicate of WithRejected", func() error { // the methods of err may panic too
 		dealtWith, doubt := (*rejection)(nil), (*maybe)(nil)
 		switch {
 		case errors.As(err, &dealtWith):

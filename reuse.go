@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// A string of a decoded form becomes a part of the payload if that is no longer than
-// reusePayload, or than reuseFactor times the string: whoever keeps the string for long
-// keeps no more alive than that.
+// A string of a decoded value becomes a part of the payload only if the payload is no
+// longer than reusePayload, or than reuseFactor times the string. A program that keeps the
+// string for long keeps the payload in memory too.
 const (
 	reusePayload = 4096
 	reuseFactor  = 16
@@ -15,8 +15,8 @@ const (
 
 // reuse makes the strings of v that stand in the payload parts of it, so that a
 // decoded form which is kept beside the payload takes little more memory: of a payload of 97
-// bytes 46 less, and one of 4,096 bytes is not there twice (workload 8 of bench). What v only
-// refers to, by a pointer, say, is left alone: it may not be v's own.
+// bytes 46 less, and one of 4,096 bytes is not there twice (workload 8 of bench). Strings
+// that v only refers to, by a pointer say, are left alone: they may not belong to v.
 func reuse[T any](v *T, payload string) {
 	if hasString(reflect.TypeFor[T]()) {
 		r := reuser{payload: payload, budget: 8 * len(payload)}
@@ -24,8 +24,8 @@ func reuse[T any](v *T, payload string) {
 	}
 }
 
-// hasString reports whether there is a string in a value of type t that it does not
-// only refer to.
+// hasString reports whether a value of type t contains a string, and does not only refer to
+// one.
 func hasString(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String:
@@ -44,7 +44,7 @@ func hasString(t reflect.Type) bool {
 
 type reuser struct {
 	payload string
-	at      int // behind the last string found: the next is mostly near
+	at      int // the end of the last string found, since the next one is mostly near
 	budget  int // how many bytes of the payload may still be searched
 }
 
@@ -67,7 +67,7 @@ func (r *reuser) walk(v reflect.Value) {
 	}
 }
 
-// find returns the part of the payload that v, if it may be set, is to be.
+// find returns the part of the payload that equals the string v, if v can be set.
 func (r *reuser) find(v reflect.Value) (string, bool) {
 	s := v.String()
 	if !v.CanSet() || s == "" || len(r.payload) > max(reusePayload, reuseFactor*len(s)) {

@@ -25,8 +25,8 @@ type nested struct {
 
 const nestedSecret = `{"Pair":["one","two"],"Inner":{"Deep":"three"},"Plain":"with \"escapes\" é","Again":"one"}`
 
-// TestDecodedStringsAreKeptOnce: two handles on one secret return strings that are the
-// same memory, so whoever holds many secrets holds each once.
+// TestDecodedStringsAreKeptOnce: two handles on one secret return strings in the same
+// memory.
 func TestDecodedStringsAreKeptOnce(t *testing.T) {
 	c := open(t, storing("nested", nestedSecret), cache.Config{})
 	a := must[nested](t)(typedsecret.New[nested]("nested", typedsecret.WithCache(c)).Get(t.Context()))
@@ -47,7 +47,7 @@ func TestDecodedStringsAreKeptOnce(t *testing.T) {
 	}
 }
 
-// TestUnexportedStringsAreLeftAlone, as only their own package may set them.
+// TestUnexportedStringsAreLeftAlone, since only their own package may set them.
 func TestUnexportedStringsAreLeftAlone(t *testing.T) {
 	c := open(t, storing("hidden", "swordfish"), cache.Config{})
 	v := must[sealedText](t)(typedsecret.New[sealedText]("hidden", typedsecret.WithCache(c)).Get(t.Context()))
@@ -70,7 +70,7 @@ func padded(name string) string {
 
 type onlyName struct{ Name string }
 
-// TestAShortStringKeepsNoLongSecretAlive that it was a part of.
+// TestAShortStringKeepsNoLongSecretAlive, although it was decoded from that secret.
 func TestAShortStringKeepsNoLongSecretAlive(t *testing.T) {
 	source := storing()
 	c := open(t, source, cache.Config{MaxSize: 1})
@@ -89,8 +89,8 @@ func TestAShortStringKeepsNoLongSecretAlive(t *testing.T) {
 	runtime.KeepAlive(names)
 }
 
-// TestAnUnchangedVersionIsKeptOnceAfterItWasEvicted: the value that was decoded before
-// is of the payload that came again.
+// TestAnUnchangedVersionIsKeptOnceAfterItWasEvicted: the value shares the memory of the
+// payload that was fetched again.
 func TestAnUnchangedVersionIsKeptOnceAfterItWasEvicted(t *testing.T) {
 	c := open(t, storing("a", `{"Name":"a name"}`, "b", `{"Name":"b"}`), cache.Config{MaxSize: 1})
 	with := typedsecret.WithCache(c)
@@ -112,7 +112,7 @@ func liveHeap() int {
 	return int(m.HeapAlloc)
 }
 
-// TestArraysWithoutStringsAreNotWalked: this one could not be.
+// TestArraysWithoutStringsAreNotWalked, since a walk of this one would not end.
 func TestArraysWithoutStringsAreNotWalked(t *testing.T) {
 	type endless struct {
 		Name string

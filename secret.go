@@ -40,9 +40,9 @@ import (
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
-// A caller branches on these with errors.Is. They are those of package cache,
-// where each is explained; errors of decoding are a [*codec.Error] in what
-// errors.As finds, and bear the sentinels of package codec.
+// A caller branches on these errors with errors.Is. Package cache explains each of them.
+// For an error of decoding, errors.As finds a [*codec.Error], which wraps a sentinel of
+// package codec.
 var (
 	ErrNotFound       = secret.ErrNotFound
 	ErrDeleted        = secret.ErrDeleted
@@ -60,52 +60,52 @@ var (
 	ErrHook           = secret.ErrHook
 	ErrSealedFile     = cache.ErrSealedFile
 
-	// ErrZeroHandle: a handle was used that New or NewByID did not make.
+	// ErrZeroHandle is the error of a handle that New or NewByID did not make.
 	ErrZeroHandle = errors.New("handle is nil or was not made by typedsecret.New or NewByID")
 )
 
-// An Error says which secret could not be had, why, and when it is asked for
-// again. Errors of handles are of type *Error, but for [ErrZeroHandle] and what
-// [ByID.Err] returns, which are about no secret, and for a nil function given to Do or Inject.
+// An Error says which secret could not be read, why, and when it is fetched again. Errors
+// of handles are of type *Error, with three exceptions: [ErrZeroHandle], the error of
+// [ByID.Err], and that of a nil function given to Do or Inject.
 type Error = secret.Error
 
-// Info tells about a value that a handle returned. It holds no secret.
+// Info describes a value that a handle returned. It holds no secret.
 type Info struct {
-	ID        string // as the program asked for it
+	ID        string // the ID of the handle
 	ARN       string
 	Name      string
-	VersionID string   // of the value that was returned
-	Stages    []string // of that version, when it was fetched
+	VersionID string   // the version of the value
+	Stages    []string // the stages of that version when it was fetched
 	Created   time.Time
 	FetchedAt time.Time
-	// Age is how long ago FetchedAt was; longer than by the wall clock if that was set back
-	// since. Age is math.MaxInt64, the largest Duration, if it is unknown, since the value
-	// is from a sealed file that was written in the future of the wall clock: see
+	// Age is the time since FetchedAt, also if the wall clock was set back meanwhile. If
+	// the value is from a sealed file whose time is in the future of the wall clock, its
+	// age is unknown; then Age is math.MaxInt64, the largest Duration. See
 	// [cache.Config.WithSealedFile].
 	Age time.Duration
-	// Replica is the replica region that the value came from, if the secret could not
-	// be had from its primary region; else it is empty.
+	// Replica is the replica region from which the value came, if the primary region
+	// failed. Otherwise it is empty.
 	Replica string
 
-	// Stale reports whether the value is past its TTL or was invalidated. It was returned
-	// all the same because refreshing it failed or takes long.
+	// Stale reports whether the value is past its TTL or was invalidated. Such a value is
+	// returned if its refresh failed or takes long.
 	Stale bool
-	// RefreshErr says why the last attempt to refresh failed, or that the one under way
-	// takes longer than readers wait ([ErrTimeout]); else it is nil.
+	// RefreshErr is the error of the last refresh, if that failed. It is [ErrTimeout] if
+	// the refresh under way takes longer than readers wait. Otherwise it is nil.
 	RefreshErr error
-	// DecodeErr is why the newest version could not be decoded or is invalid;
-	// then the value is that of an older version. Else nil.
+	// DecodeErr is the error of the newest version, if that does not decode or is invalid.
+	// The value is then that of an older version. Otherwise it is nil.
 	DecodeErr error
-	// UndecodableVersionID is the version that DecodeErr is about.
+	// UndecodableVersionID is the version of DecodeErr.
 	UndecodableVersionID string
 }
 
-// IsTransient reports whether err may mend itself, so that another try is worth its while: the
-// source could not answer, was too busy or took too long ([ErrUnavailable], [ErrThrottled],
-// [ErrTimeout]), a hook failed ([ErrHook]), or the deadline of the caller passed. It is false
-// for nil and for what somebody has to mend: a secret that does not exist, a missing
-// permission, a T that does not fit. Of an error that joins several, as that of [Preload],
-// one is enough.
+// IsTransient reports whether another try may succeed: the source could not answer, was too
+// busy or took too long ([ErrUnavailable], [ErrThrottled], [ErrTimeout]), a hook failed
+// ([ErrHook]), or the deadline of the caller passed. It is false for nil, and for errors
+// that a person has to mend: a secret that does not exist, a missing permission, a T that
+// does not fit. If err joins several errors, as that of [Preload] does, one transient error
+// is enough.
 func IsTransient(err error) bool {
 	for _, transient := range []error{ErrUnavailable, ErrThrottled, ErrTimeout, ErrHook, context.DeadlineExceeded} {
 		if errors.Is(err, transient) {
@@ -115,26 +115,26 @@ func IsTransient(err error) bool {
 	return false
 }
 
-// An Option changes what New and NewByID make.
+// An Option changes the handles that New and NewByID make.
 type Option func(*settings)
 
-// settings are what a handle was made with. They don't change.
+// settings are the options of a handle. They don't change.
 type settings struct {
-	ref    secret.Ref // without an ID
+	ref    secret.Ref // has no ID
 	cache  *engine.Cache
-	client *engine.Cache // that of WithClient, which becomes cache
+	client *engine.Cache // the cache of WithClient, which becomes cache
 	codec  codec.Codec
-	key    string // of WithKey; "" for the whole secret
+	key    string // the key of WithKey; "" means the whole secret
 	shared bool
 	set    *Set
 
-	// For Do.
+	// The fields below are for Do.
 	rejected func(error) bool
 	budget   time.Duration
-	most     int // of WithMaxRejections; 0 for no bound
+	most     int // the bound of WithMaxRejections; 0 means none
 	pending  bool
 
-	err error // of the options
+	err error // what is wrong with the options
 }
 
 func newSettings(opts []Option) settings {
@@ -144,7 +144,7 @@ func newSettings(opts []Option) settings {
 	return settingsBy(opts)
 }
 
-// settingsBy is newSettings in a function of its own, since its settings are allocated.
+// settingsBy is a function of its own, since its settings are allocated.
 func settingsBy(opts []Option) settings {
 	set := settings{budget: DefaultRetryBudget}
 	set.apply(opts)
@@ -166,12 +166,12 @@ func settingsBy(opts []Option) settings {
 	return set
 }
 
-// isPlain reports whether they say nothing but, perhaps, the cache.
+// isPlain reports whether the settings are the default ones, except for the cache.
 func (set *settings) isPlain() bool {
 	return set.ref == (secret.Ref{}) && set.codec == nil && set.key == "" && !set.shared && set.err == nil && !set.isForDo()
 }
 
-// isForDo reports whether they say something about Do.
+// isForDo reports whether one of the settings is about Do.
 func (set *settings) isForDo() bool {
 	return set.rejected != nil || set.budget != DefaultRetryBudget || set.most != 0 || set.pending
 }
@@ -188,7 +188,7 @@ func (set *settings) refuse(format string, args ...any) {
 	set.fail(fmt.Errorf("%w: "+format, append([]any{ErrInvalidConfig}, args...)...))
 }
 
-// fail adds err to what is wrong with the settings, in one line.
+// fail adds err to the error of the settings, in one line.
 func (set *settings) fail(err error) {
 	switch {
 	case set.err == nil:
@@ -208,9 +208,9 @@ func WithCache(c *cache.Cache) Option {
 	}
 }
 
-// WithClient binds the handle to a cache over client, of default settings,
-// which all handles with the same client share, and which ends with the last of them. For
-// other settings use [WithCache] over a source/awssm.Source, and close the cache in the end.
+// WithClient binds the handle to a cache over client, with default settings. All handles
+// with the same client share the cache, which ends with the last of them. For other
+// settings use [WithCache] with a source/awssm.Source, and close the cache at the end.
 //
 // Client is any value with the method GetSecretValue, such as a
 // *secretsmanager.Client; it must be comparable, as pointers are.
@@ -229,8 +229,8 @@ func WithClient(client awssm.Client) Option {
 	}
 }
 
-// WithStage reads the version that bears this version stage, such as
-// AWSPREVIOUS, in place of the cache's default stage.
+// WithStage reads the version with this version stage, such as AWSPREVIOUS, in place of the
+// cache's default stage.
 func WithStage(stage string) Option {
 	return func(set *settings) {
 		if stage == "" {
@@ -240,8 +240,8 @@ func WithStage(stage string) Option {
 	}
 }
 
-// WithVersionID pins one version, which never changes. A stage given with it
-// must be one that the version bears, or Secrets Manager refuses the request.
+// WithVersionID pins one version, which never changes. If a stage is given too, the version
+// must have that stage, or Secrets Manager refuses the request.
 func WithVersionID(id string) Option {
 	return func(set *settings) {
 		if id == "" {
@@ -251,18 +251,18 @@ func WithVersionID(id string) Option {
 	}
 }
 
-// WithCodec decodes with c in place of what [codec.For] answers for T.
+// WithCodec decodes with c in place of the codec that [codec.For] returns for T.
 func WithCodec(c codec.Codec) Option {
 	return func(set *settings) {
 		if guard.IsNil(c) {
-			set.refuse("the codec is nil; leave WithCodec out for the one that codec.For answers")
+			set.refuse("the codec is nil; leave WithCodec out for the one that codec.For returns")
 		}
 		set.codec = c
 	}
 }
 
-// WithShared says that nobody modifies what Get returns, so that one decoded value
-// can be returned to all, although T's type would allow to modify it.
+// WithShared promises that no caller modifies the values of Get. Then all callers get the
+// same decoded value, although T's type would allow to modify it.
 func WithShared() Option {
 	return func(set *settings) { set.shared = true }
 }
@@ -271,8 +271,8 @@ func WithShared() Option {
 //
 //	var password = typedsecret.New[string]("prod/db", typedsecret.WithKey("password"))
 //
-// It is what Amazon ECS writes as arn:…:password::. A string goes to T's codec as its text, any
-// other value as its JSON.
+// Amazon ECS writes such a key as arn:…:password::. T's codec gets a string as its text,
+// and any other value as its JSON.
 func WithKey(key string) Option {
 	return func(set *settings) {
 		if key == "" {

@@ -14,20 +14,20 @@ import (
 	"github.com/typedsecret/typedsecret/status"
 )
 
-// A Set gathers handles, by the option [WithSet] or by [Set.Fill]: those of a program, say, so
-// that it can preload them all and read them all under one prefix.
+// A Set gathers handles, by the option [WithSet] or by [Set.Fill]. A program can then
+// preload all of them together, and read them under one prefix.
 //
 //	var app = typedsecret.Set{Prefix: "prod/"}
 //	var db = typedsecret.New[DBCreds]("db", typedsecret.WithSet(&app)) // reads prod/db
 //
 //	err := app.Preload(ctx)
 //
-// The zero Set is empty. A Set keeps its handles, and its methods are safe for concurrent use.
-// Its fields are read when a handle is made, so set them before. It must not be copied.
+// The zero Set is empty. A Set keeps its handles. Its methods are safe for concurrent use.
+// Its fields count when a handle is made, so set them before. It must not be copied.
 type Set struct {
 	// Prefix is put before the ID of each handle, unless that is an ARN.
 	Prefix string
-	// Options are those of each handle. An option that the handle has too counts more.
+	// Options are given to each handle. The handle's own options take precedence.
 	Options []Option
 
 	mu      sync.Mutex // guards handles
@@ -55,8 +55,8 @@ func (s *Set) Handles() []Handle {
 	return slices.Clone(s.handles)
 }
 
-// Preload is the function [Preload] for the handles of the Set. A [Preloader] takes them from
-// Handles.
+// Preload calls the function [Preload] for the handles of the Set. For a [Preloader], pass
+// it the result of Handles.
 func (s *Set) Preload(ctx context.Context) error { return Preload(ctx, s.Handles()...) }
 
 func (s *Set) add(h Handle) {
@@ -65,7 +65,7 @@ func (s *Set) add(h Handle) {
 	s.handles = append(s.handles, h)
 }
 
-// name returns the ID of a handle that is declared as id.
+// name returns the ID of a handle that is declared with id.
 func (s *Set) name(id string) string {
 	if strings.HasPrefix(id, "arn:") {
 		return id
@@ -76,8 +76,8 @@ func (s *Set) name(id string) string {
 // tagName is the key of the tags that Fill reads.
 const tagName = "secret"
 
-// Fill makes the handles of a struct, and adds them to the Set: into is a pointer to a struct,
-// and each field of it that has a tag gets a handle on the secret of that name.
+// Fill makes the handles of a struct, and adds them to the Set. The argument is a pointer
+// to the struct. Each field that has a tag gets a handle on the secret of that name.
 //
 //	var secrets struct {
 //		DB      *typedsecret.Secret[DBCreds]  `secret:"prod/db"`
@@ -86,13 +86,13 @@ const tagName = "secret"
 //	}
 //	err := app.Fill(&secrets)
 //
-// Behind the name stand, after commas, stage=… for [WithStage], version=… for [WithVersionID]
-// and key=… for [WithKey]. The other options come from the Set. A field that is itself a struct
-// is filled too; a field without a tag is left alone.
+// The name may be followed, after commas, by stage=… for [WithStage], version=… for
+// [WithVersionID] and key=… for [WithKey]. The other options come from the Set. A field
+// that is itself a struct is filled too. Other fields without a tag are left alone.
 //
-// The error joins all that is wrong, and names the field: a tag on a field of another type, or
-// on an unexported one, a tag without a name, with an option that is not known or given twice,
-// and what [Secret.Err] reports. After an error no field was changed. Fill does no I/O.
+// The error joins all mistakes, and names their fields: a tag on a field of another type or
+// on an unexported one, a tag without a name, an option that is unknown or given twice, and
+// the error of [Secret.Err]. After an error no field is changed. Fill does no I/O.
 func (s *Set) Fill(into any) error {
 	v := reflect.ValueOf(into)
 	if s == nil || v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
@@ -125,7 +125,7 @@ type filled struct {
 	handle Handle
 }
 
-// handleMaker is implemented by a *Secret[T], a nil one too.
+// handleMaker is implemented by *Secret[T], also by a nil one.
 type handleMaker interface {
 	newAlike(id string, opts []Option) Handle
 }
@@ -178,7 +178,7 @@ func (f *filler) fail(field, format string, args ...any) {
 	f.errs = append(f.errs, fmt.Errorf("%w: field %s: "+format, append([]any{ErrInvalidConfig, field}, args...)...))
 }
 
-// parseTag returns the name and the options that a tag says.
+// parseTag returns the name and the options of a tag.
 func parseTag(tag string) (id string, opts []Option, err error) {
 	id, rest, more := strings.Cut(tag, ",")
 	if id == "" {
@@ -207,8 +207,8 @@ func parseTag(tag string) (id string, opts []Option, err error) {
 	return id, opts, nil
 }
 
-// Status returns what the handle knows of its secret, without a fetch, a wait, a hook or a
-// codec. It counts as no read.
+// Status returns what the handle knows about its secret. It does no fetch, waits for
+// nothing, and calls no hook and no codec. It does not count as a read.
 func (s *Secret[T]) Status() status.Handle {
 	h := status.Handle{Type: reflect.TypeFor[T]().String()}
 	if s.isZero() {
@@ -264,7 +264,8 @@ func (s *Secret[T]) notReady(maxAge time.Duration) error {
 	return nil
 }
 
-// Status returns what each handle of the Set knows, in the order in which they were made.
+// Status returns the status of each handle of the Set, in the order in which they were
+// made.
 func (s *Set) Status() []status.Handle {
 	all := []status.Handle{}
 	for _, h := range s.Handles() {
@@ -273,13 +274,13 @@ func (s *Set) Status() []status.Handle {
 	return all
 }
 
-// Ready returns nil if each handle of the Set has a value that decodes and was fetched at most
-// maxAge ago; 0 allows any age. Else the error joins the reasons, an [*Error] for each handle
-// that is not ready. Ready makes no request and waits for none, so a handle that was never read
-// is not ready: call Preload at the start.
+// Ready returns nil if each handle of the Set has a value that decodes and was fetched at
+// most maxAge ago; 0 allows any age. Otherwise the error joins an [*Error] for each handle
+// that is not ready. Ready makes no request and waits for none, so a handle that was never
+// read is not ready: call Preload at the start.
 //
-// A value that is served stale in an outage is good enough up to maxAge. So a maxAge well over
-// the cache's TTL, or 0, keeps a Secrets Manager that is down from taking the service down too.
+// A stale value in an outage is good enough up to maxAge. So with a maxAge well over the
+// cache's TTL, or 0, an outage of Secrets Manager does not make the service unready.
 func (s *Set) Ready(maxAge time.Duration) error {
 	var errs []error
 	for _, h := range s.Handles() {
@@ -288,8 +289,9 @@ func (s *Set) Ready(maxAge time.Duration) error {
 	return errors.Join(errs...)
 }
 
-// ReadyHandler returns an http.Handler for a path such as /readyz: it answers 200 and "ok" if
-// [Set.Ready] is nil, else 503 and the reasons, a line each. They name secrets and hold none.
+// ReadyHandler returns an http.Handler for a path such as /readyz. It answers 200 and "ok"
+// if [Set.Ready] returns nil. Otherwise it answers 503 and the reasons, with a line for
+// each. They name secrets, but hold no values.
 func (s *Set) ReadyHandler(maxAge time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

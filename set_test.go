@@ -18,7 +18,7 @@ import (
 	"github.com/typedsecret/typedsecret/status"
 )
 
-// inSet is used before it is initialised, for it stands above its Set.
+// inSet is declared above its Set, which Go initialises first.
 var (
 	inSet  = typedsecret.New[string]("set/there", typedsecret.WithSet(&varSet))
 	varSet typedsecret.Set
@@ -270,7 +270,7 @@ func TestReadyInAnOutageUpToTheBound(t *testing.T) {
 	})
 }
 
-// TestTheStatusFollowsASecret through its life, by the cache and by the handle.
+// TestTheStatusFollowsASecret through its life, in the cache and in the handle.
 func TestTheStatusFollowsASecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, c := secrettest.NewCache(t, cache.Config{NoRefreshAhead: true})

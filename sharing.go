@@ -15,13 +15,13 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// sharing is how what one caller does to a T is kept from the next.
+// sharing says how changes that one caller makes to a T are hidden from the next.
 type sharing int
 
 const (
 	decodeEach sharing = iota // each caller gets a decoding of its own
 	cloneEach                 // each caller gets a Clone
-	share                     // all get the same: nobody can or will modify it
+	share                     // all callers get the same value, which no caller can or will modify
 )
 
 func sharingOf[T any](c codec.Codec) sharing {
@@ -50,9 +50,9 @@ func declaresSharing(c codec.Codec) (shared bool) {
 	return shared
 }
 
-// copyContainer copies v without what is in it, if T is a container of what is by
-// custom never modified, but that is itself modified by some: filtered, say, or
-// stapled.
+// copyContainer makes a shallow copy of v, if T is a container whose elements are by custom
+// never modified. Some programs modify the container itself: they filter it, say, or staple
+// an OCSP response.
 func copyContainer[T any](v T) (T, bool) {
 	switch c := any(&v).(type) {
 	case *[]*x509.Certificate:
@@ -84,8 +84,8 @@ func copyPair(pair *tls.Certificate) {
 	pair.PrivateKey = copyKey(pair.PrivateKey)
 }
 
-// copyKey copies a key that is a slice, which its owner may clear after use. Keys of RSA and
-// ECDSA are pointers to what nobody modifies.
+// copyKey copies a key that is a slice, since its owner may clear it after use. Keys of RSA
+// and ECDSA are pointers, and by custom never modified.
 func copyKey(key crypto.PrivateKey) crypto.PrivateKey {
 	if key, ok := key.(ed25519.PrivateKey); ok {
 		return slices.Clone(key)
@@ -93,8 +93,7 @@ func copyKey(key crypto.PrivateKey) crypto.PrivateKey {
 	return key
 }
 
-// immutable reports whether nothing that a copy of a t gives access to can be
-// modified through it.
+// immutable reports whether a copy of a t gives no access to anything that can be modified.
 func immutable(t reflect.Type) bool {
 	switch t {
 	case reflect.TypeFor[time.Time](), reflect.TypeFor[codec.Redacted](),
@@ -126,7 +125,7 @@ func cloneOf[T any](v T) (clone T, err error) {
 		return clone, nil
 	}
 	if any(v) == nil {
-		return v, nil // T is an interface, and null is what it was decoded from
+		return v, nil // T is an interface, and it was decoded from null
 	}
 	err = guard.Call("method Clone", func() error {
 		if c, ok := any(v).(interface{ Clone() T }); ok {

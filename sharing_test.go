@@ -24,12 +24,12 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// A sharingRow reads a T three times, and tells how often that decoded, without
-// and with a hook.
+// A sharingRow reads a T three times, and returns the number of decodings, without and with
+// a hook.
 type sharingRow func(t *testing.T, payload string, opts ...typedsecret.Option) (decodes, hooked int64)
 
-// reads makes a row that reads a T, modifies it by spoil and wants the next to be
-// as the first was.
+// reads makes a row that reads a T and modifies it by spoil. The next value must equal the
+// original one.
 func reads[T any](spoil func(T)) sharingRow {
 	return func(t *testing.T, payload string, opts ...typedsecret.Option) (decodes, hooked int64) {
 		source := storing("k", payload)
@@ -78,11 +78,11 @@ type (
 	}
 	generic[P any] struct{ V P }
 
-	// byValue has a part that can be modified, and Clone on the value.
+	// byValue has a part that can be modified, and a method Clone on the value.
 	byValue struct{ List []string }
-	// byPointer has Clone on the pointer.
+	// byPointer has a method Clone on the pointer.
 	byPointer struct{ List []string }
-	// otherClone has a Clone that makes something else.
+	// otherClone has a Clone that returns another type.
 	otherClone struct{ List []string }
 	// flatClone can't be modified, so it is shared although it has Clone.
 	flatClone struct{ Name string }
@@ -96,13 +96,13 @@ func (v otherClone) Clone() any { return v }
 
 func (flatClone) Clone() flatClone { panic("not needed") }
 
-// clonesItself is cloned as a pointer to a pointer's method.
+// clonesItself has a Clone on the pointer that returns a pointer.
 type clonesItself struct{ List []string }
 
 func (v *clonesItself) Clone() *clonesItself { return &clonesItself{slices.Clone(v.List)} }
 
-// TestSharingIsDecidedByType: how often three Gets of one version decode, and that
-// none sees what another did to its value.
+// TestSharingIsDecidedByType checks how often three Gets of one version decode, and that no
+// caller sees another's changes.
 func TestSharingIsDecidedByType(t *testing.T) {
 	const (
 		once  = 1 // shared or cloned
@@ -155,7 +155,7 @@ func TestSharingIsDecidedByType(t *testing.T) {
 			if hooked != fresh {
 				t.Errorf("with a hook three Gets decoded %d times, want %d", hooked, fresh)
 			}
-			// Shared is the user's word, whatever T is.
+			// WithShared holds for every T.
 			if got, hooked := row.read(t, row.payload, typedsecret.WithShared()); got != once || hooked != fresh {
 				t.Errorf("Shared: three Gets decoded %d times, with a hook %d", got, hooked)
 			}
@@ -163,8 +163,7 @@ func TestSharingIsDecidedByType(t *testing.T) {
 	}
 }
 
-// unexported keeps what it has from all but its own package, which may still
-// modify it.
+// unexported has a pointer that only its own package can modify.
 type unexported struct{ inner *int }
 
 func (u *unexported) UnmarshalText([]byte) error {
@@ -172,7 +171,8 @@ func (u *unexported) UnmarshalText([]byte) error {
 	return nil
 }
 
-// TestAClearedKeyStaysOneCallers: an Ed25519 key is a slice, wherever T has it.
+// TestAClearedKeyStaysOneCallers: an Ed25519 key is a slice, which each caller gets as a
+// copy.
 func TestAClearedKeyStaysOneCallers(t *testing.T) {
 	public, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -233,7 +233,7 @@ func TestKeysAndCertificatesAreShared(t *testing.T) {
 	}
 }
 
-// TestSharedSharesWhatCouldBeModified on the caller's word.
+// TestSharedSharesWhatCouldBeModified, since the caller promised not to modify it.
 func TestSharedSharesWhatCouldBeModified(t *testing.T) {
 	handle := typedsecret.New[map[string]string]("k", typedsecret.WithShared(),
 		typedsecret.WithCache(open(t, storing("k", `{"a":"b"}`), cache.Config{})))
@@ -241,8 +241,8 @@ func TestSharedSharesWhatCouldBeModified(t *testing.T) {
 	wantGet(t, handle, map[string]string{"a": "seen by all"})
 }
 
-// TestContainersOfCertificatesAreCopied: what is in them nobody modifies, but pools
-// are added to, slices are filtered and tls.Certificates stapled.
+// TestContainersOfCertificatesAreCopied: programs add to pools, filter slices and staple
+// tls.Certificates, but don't modify the certificates in them.
 func TestContainersOfCertificatesAreCopied(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -293,7 +293,7 @@ func TestContainersOfCertificatesAreCopied(t *testing.T) {
 	})
 }
 
-// nilable is an interface, so null is what it may be decoded from.
+// nilable is an interface, so it may be decoded from null.
 type nilable interface{ Clone() nilable }
 
 func TestACloneOfNothingIsNothing(t *testing.T) {

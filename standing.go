@@ -8,31 +8,32 @@ import (
 	"github.com/typedsecret/typedsecret/internal/engine"
 )
 
-// A standing is what a gate knows of one version.
+// A standing is what a gate knows about one version.
 type standing struct {
 	snap     *engine.Snapshot
 	held     bool
-	lone     bool      // one call was refused, and another may try at once
+	lone     bool      // only one call was refused, so another may try at once
 	hopeless bool      // the budget of a call has ended without another version
 	refusals int       // since the version was last accepted
 	tries    int       // the refusals that were not made at the same time as another
-	last     time.Time // of the refusals
+	last     time.Time // the time of the last refusal
 	next     time.Time // when the version may be tried again
-	// The gate's count of refusals when the version was last refused and last accepted.
+	// These are the gate's counts of refusals when the version was last refused and last
+	// accepted.
 	refusedAt, acceptedAt int
-	err                   error // of the last refusal
+	err                   error // the error of the last refusal
 }
 
-// pauses lie between two tries of a version that is held.
+// pauses are the pauses between two tries of a version that is held.
 var pauses = backoff.Policy{Base: time.Second, Growth: 1.5, Max: 30 * time.Second, Jitter: backoff.NoJitter}
 
-// lapse is the age from which a refusal says nothing of how long the next one will last.
+// lapse is the age at which a refusal no longer counts for the next one.
 const lapse = time.Minute
 
-// mostVersions bounds what a gate remembers.
+// mostVersions bounds the versions that a gate remembers.
 const mostVersions = 8
 
-// leave notes that the call ended, and not with a refusal.
+// leave records that the call ended, but not with a refusal.
 func (p pass) leave(what outcome) {
 	g := p.gate
 	if g == nil {
@@ -54,7 +55,7 @@ func (p pass) leave(what outcome) {
 	g.change()
 }
 
-// refused notes that a call was refused, and returns what its next try waits for.
+// refused records that a call was refused, and returns the hold for its next try.
 func (g *gate) refused(p pass, doubted bool, err error) *hold {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -67,7 +68,7 @@ func (g *gate) refused(p pass, doubted bool, err error) *hold {
 	return g.hold(s, true, time.Until(s.next))
 }
 
-// accept notes that a call was accepted. Called with mu held.
+// accept records that a call was accepted. The caller holds mu.
 func (g *gate) accept(p pass, s *standing) {
 	g.forgiven = max(g.forgiven, p.begun)
 	if s != nil && s.refusedAt > p.begun {
@@ -84,12 +85,12 @@ func (g *gate) accept(p pass, s *standing) {
 	}
 	s.held, s.lone, s.hopeless = false, false, false
 	if !p.pending {
-		// The standings of older versions stay, for calls that have read one of them.
+		// The standings of older versions are kept, for calls that have read one of them.
 		g.closed.Store(false)
 	}
 }
 
-// refuse notes that a call was refused. Called with mu held.
+// refuse records that a call was refused. The caller holds mu.
 func (g *gate) refuse(p pass, s *standing, doubted bool, err error) *standing {
 	now := time.Now()
 	g.refusals++
@@ -99,7 +100,7 @@ func (g *gate) refuse(p pass, s *standing, doubted bool, err error) *standing {
 	ofOneCall := doubted || p.refusedAt > 0 && !s.held && s.tries > 0
 	switch isAnew := s.tries == 0 || !s.held && !ofOneCall || now.Sub(s.last) > lapse; {
 	case isAnew:
-		// With WithPending the next try is of the version that bears AWSPENDING.
+		// With WithPending, the next try uses the version with the stage AWSPENDING.
 		lone := p.refusedAt == 0 && !p.alternate
 		*s = standing{snap: s.snap, held: s.held, lone: lone, next: s.next, acceptedAt: s.acceptedAt}
 	case p.refusedAt == 0:
@@ -119,8 +120,8 @@ func (g *gate) refuse(p pass, s *standing, doubted bool, err error) *standing {
 	return s
 }
 
-// isolate ends all doubt about whether a refusal was the fault of one call, if s was refused
-// and another version was too, with no call accepted in between. Called with mu held.
+// isolate is called when s was refused. If another version was refused too, and no call was
+// accepted in between, the refusals are not the fault of single calls. The caller holds mu.
 func (g *gate) isolate(s *standing) {
 	for _, other := range g.versions {
 		if other != s && other.held && other.refusedAt > g.forgiven {
@@ -129,17 +130,17 @@ func (g *gate) isolate(s *standing) {
 	}
 }
 
-// giveUp notes that a call's budget has ended without another version.
+// giveUp records that a call's budget has ended without another version.
 func (g *gate) giveUp(snap *engine.Snapshot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if s := g.find(snap); s != nil && s.refusals > 0 {
 		s.hopeless = true
-		g.vain.Store(true) // so that the gate learns of a call that is accepted
+		g.vain.Store(true) // accepted calls then report to the gate
 	}
 }
 
-// knows returns the standing of a version; the zero standing if the gate has none.
+// knows returns the standing of a version, or the zero standing if the gate has none.
 func (g *gate) knows(snap *engine.Snapshot) standing {
 	if g == nil {
 		return standing{}
@@ -155,7 +156,7 @@ func (g *gate) knows(snap *engine.Snapshot) standing {
 // isHopeless reports whether waiting for another version was in vain lately.
 func (s *standing) isHopeless() bool { return s.hopeless && time.Since(s.last) <= lapse }
 
-// find returns what is known of a version, or nil. Called with mu held.
+// find returns the standing of a version, or nil. The caller holds mu.
 func (g *gate) find(snap *engine.Snapshot) *standing {
 	for _, s := range g.versions {
 		if s.snap.Same(snap) {
@@ -165,7 +166,7 @@ func (g *gate) find(snap *engine.Snapshot) *standing {
 	return nil
 }
 
-// add adds a version. Called with mu held.
+// add adds a version. The caller holds mu.
 func (g *gate) add(s *standing) *standing {
 	if len(g.versions) == mostVersions {
 		g.versions = slices.Delete(g.versions, 0, 1)

@@ -9,7 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 )
 
-// A greeter accepts whatever gives it a name.
+// A greeter accepts any Getter of a name.
 type greeter struct{ name typedsecret.Getter[string] }
 
 func TestAStaticHandleDoesWhatAHandleDoes(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A store is a Source in memory. Its versions are called v1, v2, … in the order
-// in which they were put, whatever the secret.
+// A store is a Source in memory. Its versions are called v1, v2, … in the order in which
+// they were put, counted over all secrets.
 type store struct{ *handletest.Store }
 
 // storing makes a store that holds these IDs and payloads.
@@ -31,7 +31,8 @@ func (s *store) fetches(id string) int { return s.Fetches(id) }
 
 func (s *store) count() int { return s.Count() }
 
-// eager lets each forced refresh fetch, and tries again at once after a failure.
+// eager is a Config with which each forced refresh fetches at once, and a failure has no
+// back-off.
 var eager = handletest.Eager()
 
 // open makes a Cache that the end of the test closes.
@@ -43,7 +44,7 @@ func open(t testing.TB, source secret.Source, cfg cache.Config) *cache.Cache {
 // setDefault makes c the default cache for the duration of the test.
 func setDefault(t testing.TB, c *cache.Cache) { handletest.SetDefault(t, c) }
 
-// A counter is a codec that counts what it is asked for.
+// A counter is a codec that counts its calls.
 type counter struct {
 	codec  codec.Codec
 	calls  atomic.Int64
@@ -67,7 +68,7 @@ func (c *counter) want(t testing.TB, n int64) {
 	}
 }
 
-// must returns what was read without an error.
+// must returns the value that was read, and fails the test on an error.
 func must[T any](t testing.TB) func(v T, err error) T { return handletest.Must[T](t) }
 
 // wantGet reads a handle that must have this value.
@@ -85,7 +86,8 @@ func wantRefresh[T any](t testing.TB, s *typedsecret.Secret[T], want T) {
 // flip is a hook that stores the bytes inverted.
 type flip = handletest.Flip
 
-// makeBusy reads a handle so often that its snapshot may be returned unlooked at.
+// makeBusy reads a handle so often that its snapshot may be returned without a look at the
+// clock.
 func makeBusy[T any](t testing.TB, s *typedsecret.Secret[T]) {
 	t.Helper()
 	for range 100 {

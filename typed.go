@@ -12,8 +12,9 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A Getter gives the present value of a secret. It is what code that only reads should accept,
-// so that its tests can pass a [Static] or any type of theirs. A [Secret] is a Getter.
+// A Getter gives the present value of a secret. Code that only reads a secret should accept
+// a Getter, so that its tests can pass a [Static] or a type of their own. A [Secret] is a
+// Getter.
 type Getter[T any] interface {
 	Get(ctx context.Context) (T, error)
 }
@@ -21,33 +22,32 @@ type Getter[T any] interface {
 // A Secret is a handle on one secret, read as a T. It is safe for concurrent use
 // and meant to live as long as the program. Make one with [New].
 //
-// What Get returns is the caller's. A T that has immutable parts only (strings,
-// numbers, bools, time.Time, netip.Addr, arrays and structs of these) is decoded
-// once per version, and so is one that its codec declares to be shared, as keys
-// and certificates are; a T with a method Clone() T is decoded once and cloned for
-// each Get; any other T is decoded afresh for each Get, unless the option
-// [WithShared] says that nobody modifies it.
+// The caller owns the value that Get returns. A T that has only immutable parts (strings,
+// numbers, bools, time.Time, netip.Addr, arrays and structs of these) is decoded once per
+// version. So is a T that its codec declares to be shared, as keys and certificates are. A
+// T with a method Clone() T is decoded once and cloned for each Get. Any other T is decoded
+// for each Get, unless the option [WithShared] promises that no caller modifies it.
 //
-// The strings of such a T may be parts of the secret as it is cached. One that is kept
-// longer than the secret is best kept as a strings.Clone.
+// The strings of such a T may share the memory of the cached secret. To keep a string for
+// longer than the secret, use strings.Clone.
 //
 // The cache evicts no secret that a living handle names.
 //
 // Printing a Secret in any way shows its ID and [REDACTED].
 type Secret[T any] struct {
 	slot  slot[T]
-	entry atomic.Pointer[engine.Entry] // of the cache that was last read from; kept, so that it is not evicted
+	entry atomic.Pointer[engine.Entry] // in the cache of the last read; the pointer prevents its eviction
 	id    string
 	dec   *decoder[T] // nil if New did not make the Secret
 	gate  atomic.Pointer[gate]
-	past  atomic.Pointer[past[T]] // for Versions; nil until it is called
+	past  atomic.Pointer[past[T]] // for Versions; nil until the first call
 }
 
 // New declares a handle on the secret id: a name, a full ARN, or an ARN without its last
 // seven characters. It does no I/O; the handle is bound to a cache when it is first read.
-// The first Get reports options and an ID that make no sense, and a T that cannot be
-// decoded; [Secret.Err] reports them at once. If an option is given twice, the last one
-// counts, but a wrong one stays an error. A nil Option has no effect.
+// The first Get returns an error if the options or the ID make no sense, or if T cannot be
+// decoded. [Secret.Err] returns the same error without a read. If an option is given twice,
+// the last one counts, but a wrong one stays an error. A nil Option has no effect.
 func New[T any](id string, opts ...Option) *Secret[T] {
 	set := newSettings(opts)
 	if set.set != nil {
@@ -63,9 +63,9 @@ func New[T any](id string, opts ...Option) *Secret[T] {
 	return s
 }
 
-// Err reports what is wrong with the ID, the options and T. A T that its codec cannot
-// decode, or in which it would leave a field empty, is an error whatever the secret is
-// ([codec.Check]). It does no I/O. It asks the codec that Get would ask, so call it when
+// Err reports mistakes in the ID, the options and T. A T that its codec cannot decode, or
+// in which the codec would leave a field empty, is an error for every secret
+// ([codec.Check]). Err does no I/O. It uses the codec that Get would use, so call it after
 // all codecs are registered, in main say.
 func (s *Secret[T]) Err() error {
 	if s.isZero() {
@@ -77,7 +77,7 @@ func (s *Secret[T]) Err() error {
 	return nil
 }
 
-// ID returns the ID that New was given, after the Prefix of its [Set] if it has one.
+// ID returns the ID given to New, with the Prefix of its [Set] if it has one.
 func (s *Secret[T]) ID() string {
 	if s == nil {
 		return ""
@@ -93,31 +93,34 @@ func (s *Secret[T]) ref() secret.Ref {
 	return ref
 }
 
-// Get returns the present value. Mostly that costs a few pointer loads: no lock,
-// no allocation, no clock, and it never waits for a refresh while the value is
-// younger than the cache's TTL. The first Get fetches; the first after a
-// rotation was noticed decodes.
+// Get returns the present value. Most calls cost a few pointer loads: no lock, no
+// allocation, no clock. While the value is younger than the cache's TTL, Get never waits
+// for a refresh. The first Get fetches the secret, and the first Get after a rotation was
+// noticed decodes.
 //
-// If a new version does not decode, or its Validate method refuses it, the last
-// good one is returned on; GetWithInfo and the cache's Observer tell. That is the last
-// one which this handle has decoded, so a handle that is seldom read had better be read at
-// the start, by [Preload] say. Errors are of type [*Error], but for [ErrZeroHandle].
+// If a new version does not decode, or its Validate method refuses it, Get still returns
+// the last good version; GetWithInfo and the cache's Observer report the failure. The last
+// good version is the last one that this handle has decoded. So read a handle that is
+// seldom used once at the start, by [Preload] say. Errors are of type [*Error], except for
+// [ErrZeroHandle].
 //
-// After its TTL the value is refreshed before it is returned. A Get that may be given the last
-// good value waits for the refresh for at most a second, and for at most a third of the time
-// that ctx has left (cache.Config.MaxRefreshWait); then it returns the last good value, while
-// the refresh goes on. So a Secrets Manager that hangs costs no caller its deadline.
+// After its TTL the value is refreshed before it is returned. If there is a last good
+// value, Get waits for the refresh for at most a second, and for at most a third of the
+// time that ctx has left (cache.Config.MaxRefreshWait). Then it returns the last good
+// value, while the refresh goes on. So callers meet their deadlines even if Secrets Manager
+// hangs.
 //
-// A done ctx ends the wait for a fetch or a hook, not the fetch. A value that needs no wait is
-// returned although ctx is done.
+// The end of ctx ends the wait for a fetch or a hook, but not the fetch. A value that needs
+// no wait is returned even if ctx is done.
 func (s *Secret[T]) Get(ctx context.Context) (T, error) {
-	// So small that it is inlined: the T is copied once, to where the caller
-	// wants it. A Get that returned the T from its own frame took twice the time.
+	// Get is small enough to be inlined, so the T is copied once, to its place in the
+	// caller. A Get that is not inlined takes twice the time.
 	value, err := s.pointer(ctx)
 	return *value, err
 }
 
-// pointer returns where the value is: in the view, if it may be returned as it is.
+// pointer returns a pointer to the value: into the view, if the value may be returned as it
+// is.
 func (s *Secret[T]) pointer(ctx context.Context) (*T, error) {
 	if s != nil {
 		if v := s.slot.view.Load(); v != nil && v.direct && v.snap.Fresh() && (v.fixed || defaultCache.Load() == v.snap.Cache()) {
@@ -135,8 +138,8 @@ func (s *Secret[T]) slow(ctx context.Context) (*T, error) {
 	return s.dec.pointer(ctx, v)
 }
 
-// GetWithInfo is Get, and tells what was returned: version, age, and whether a
-// refresh or a newer version failed.
+// GetWithInfo is like Get, and also returns the Info of the value: its version and age, and
+// whether a refresh or a newer version failed.
 func (s *Secret[T]) GetWithInfo(ctx context.Context) (T, Info, error) {
 	v, err := s.look(ctx)
 	if err != nil {
@@ -147,13 +150,15 @@ func (s *Secret[T]) GetWithInfo(ctx context.Context) (T, Info, error) {
 	return *value, v.info(), err
 }
 
-// Refresh fetches the secret and returns what came, decoded; all other readers get it
-// too. The fetch begins after the call of Refresh: it waits for the end of the cache's
-// MinRefreshInterval after the last forced fetch, together with all other callers, but for no
-// longer than FetchTimeout. While a back-off delay runs because Secrets Manager can't answer,
-// Refresh returns the error that began it; after a refusal Refresh has a back-off of its own,
-// of 1 s to 30 s. If the fetch or the decoding fails, Refresh returns that error, and Get goes
-// on to return the last good value.
+// Refresh fetches the secret and returns its decoded value, which all other readers get
+// too. The fetch begins after the call of Refresh. If the cache's MinRefreshInterval since
+// the last forced fetch is not over, Refresh waits for its end, together with all other
+// callers, but no longer than FetchTimeout.
+//
+// During a back-off delay because Secrets Manager can't answer, Refresh returns the error
+// that began the delay. After a refusal Refresh has a back-off of its own, from 1 s to 30
+// s. If the fetch or the decoding fails, Refresh returns that error, and Get still returns
+// the last good value.
 func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
 	if s.isZero() {
 		return *new(T), ErrZeroHandle
@@ -162,7 +167,7 @@ func (s *Secret[T]) Refresh(ctx context.Context) (T, error) {
 	return s.dec.refreshed(ctx, v, err)
 }
 
-// renew returns the view that a forced refresh brings.
+// renew makes a forced refresh, and returns its view.
 func (s *Secret[T]) renew(ctx context.Context, refresh func(*engine.Entry, context.Context) (*engine.Snapshot, error)) (*view[T], error) {
 	ref := s.ref()
 	if err := s.dec.ready(ref); err != nil {
@@ -181,7 +186,7 @@ func (s *Secret[T]) renew(ctx context.Context, refresh func(*engine.Entry, conte
 	})
 }
 
-// entryIn returns the entry of the secret in c, which the handle keeps from now on.
+// entryIn returns the entry of the secret in c, and keeps it in the handle.
 func (s *Secret[T]) entryIn(c *engine.Cache) (*engine.Entry, error) {
 	if e := s.entry.Load(); e != nil && e.Cache() == c {
 		return e, nil
@@ -194,10 +199,9 @@ func (s *Secret[T]) entryIn(c *engine.Cache) (*engine.Entry, error) {
 	return e, nil
 }
 
-// Invalidate makes the next Get fetch, and wait for that fetch. If the fetch fails or takes
-// long, Get returns the last good value, as it does after the TTL. The fetch begins at once
-// if the last one that Invalidate asked for began the cache's MinRefreshInterval ago or
-// earlier, else at the end of that interval.
+// Invalidate makes the next Get fetch the secret and wait for that fetch. If the fetch
+// fails or takes long, Get returns the last good value, as it does after the TTL. Fetches
+// for Invalidate begin at least the cache's MinRefreshInterval apart.
 func (s *Secret[T]) Invalidate(ctx context.Context) error {
 	if s.isZero() {
 		return ErrZeroHandle
@@ -220,19 +224,20 @@ func (s *Secret[T]) look(ctx context.Context) (*view[T], error) {
 // String returns the secret's ID and [REDACTED].
 func (s *Secret[T]) String() string { return s.ID() + " " + redact.Text }
 
-// Format prints what String returns, for every verb.
+// Format prints the result of String, for every verb.
 func (s *Secret[T]) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
 
-// MarshalText returns what String does, also for encoding/json.
+// MarshalText returns the result of String, also for encoding/json.
 func (s *Secret[T]) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// LogValue returns what String does.
+// LogValue returns the result of String.
 func (s *Secret[T]) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// Peek returns what the handle last decoded, and what is known of it, without a fetch, a wait
-// or a hook: for a readiness check or a status page, say. It reports false if there is no such
-// value: the handle was never read, nothing has decoded yet, or a Hook keeps the plaintext out
-// of memory. The Info tells then what is known all the same, such as DecodeErr.
+// Peek returns the value that the handle decoded last, and its Info. It makes no fetch,
+// waits for nothing and calls no hook, so it suits a readiness check or a status page. It
+// returns false if there is no such value: the handle was never read, no version has
+// decoded yet, or a Hook keeps the plaintext out of memory. The Info is then filled as far
+// as possible, with DecodeErr for example.
 //
 // The value may be stale, and the cache may know of a newer one. Peek does not count as a read,
 // so it starts no refresh. As for [Secret.Get], a T that can be modified is decoded or cloned
@@ -257,21 +262,22 @@ func (s *Secret[T]) Peek() (T, Info, bool) {
 	return *value, v.info(), true
 }
 
-// Static returns a handle on a fixed value, for tests of code that takes a handle. It is read
-// like any other: Do, Watch and Preload work, and its Info has the ID and the version ID
-// "static". It makes no request, and may be used in any testing/synctest bubble.
+// Static returns a handle on a fixed value, for tests of code that takes a handle. It works
+// like any other handle, also for Do, Watch and Preload. Its Info has the ID "static" and
+// the version ID "static". It makes no request, and may be used in any testing/synctest
+// bubble.
 //
-// All callers get value itself, so they share what it refers to. If value has a method Validate
-// that refuses it, that is the error of Get.
+// All callers get value itself, so they share everything that it refers to. If value has a
+// method Validate that returns an error, Get returns that error.
 func Static[T any](value T) *Secret[T] {
 	const name = "static"
 	v := secret.Value{Name: name, VersionID: name, Stages: []string{secret.CurrentStage}}
 	c, err := engine.NewFixed(secret.Ref{ID: name}, v)
-	set := settings{} // no other version will come that Do could wait for
+	set := settings{} // without a retry budget, since no other version will come
 	set.fail(err)
 	set.cache = c
 	set.codec = codec.Func(func([]byte) (T, error) { return value, nil })
 	s := &Secret[T]{id: name, dec: &decoder[T]{set: set}}
-	_, _ = s.Get(context.Background()) // so that Peek has it
+	_, _ = s.Get(context.Background()) // makes the value available to Peek
 	return s
 }

@@ -181,8 +181,8 @@ func TestInfoTellsOfAFailingRefresh(t *testing.T) {
 	})
 }
 
-// TestReadsNoticeWhatAnotherHandleDid: a refresh, a rotation, an invalidation is
-// seen by the next Get of every handle on that Ref.
+// TestReadsNoticeWhatAnotherHandleDid: the next Get of every handle on a Ref sees a
+// refresh, a rotation or an invalidation.
 func TestReadsNoticeWhatAnotherHandleDid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := storing("k", "1")
@@ -235,7 +235,7 @@ func TestRotationIsNoticedAheadOfTheTTL(t *testing.T) {
 		makeBusy(t, handle)
 		source.put("k", "2")
 		time.Sleep(time.Hour - time.Second)
-		wantGet(t, handle, 1) // at once, and starts the refresh
+		wantGet(t, handle, 1) // returns at once, and starts the refresh
 		synctest.Wait()
 		wantGet(t, handle, 2)
 	})
@@ -250,7 +250,7 @@ func TestWarmGetIgnoresTheContext(t *testing.T) {
 		done, cancel := context.WithCancel(t.Context())
 		cancel()
 
-		// What has to wait does not.
+		// A Get that would have to wait returns at once.
 		if _, err := typedsecret.New[int]("other", with).Get(done); !errors.Is(err, context.Canceled) && !errors.Is(err, secret.ErrNotFound) {
 			t.Errorf("cold Get: %v", err)
 		}
@@ -270,7 +270,8 @@ func TestWarmGetIgnoresTheContext(t *testing.T) {
 	}
 }
 
-// TestNoContextIsTakenForBackground by every method, and by what they call.
+// TestNoContextIsTakenForBackground by every method, and by hooks and sources that it
+// calls.
 func TestNoContextIsTakenForBackground(t *testing.T) {
 	with := typedsecret.WithCache(open(t, storing("k", "5"), cache.Config{Hook: asksContext{}}))
 	byID, handle := typedsecret.NewByID[int](with), typedsecret.New[int]("k", with)
@@ -311,8 +312,7 @@ func TestClosedCacheIsAnError(t *testing.T) {
 	}
 }
 
-// A handle knows the codec that was registered in an init function, although
-// package variables are made before.
+// registered is made before the init function that registers its codec.
 var registered = typedsecret.New[hostList]("hosts")
 
 type hostList []string

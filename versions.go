@@ -13,24 +13,24 @@ import (
 // previousStage is the version stage of the version before the current one.
 const previousStage = "AWSPREVIOUS"
 
-// Versions returns the current value and, after it, the one before, which bears the stage
-// AWSPREVIOUS, if there is one. It is for what was made with either: a token, say, that is
-// signed with the key of Get and verified with each of Versions.
+// Versions returns the current value and, if there is one, the previous value, which has
+// the stage AWSPREVIOUS. Use it for verification: a token, say, is signed with the key of
+// Get and verified with each key of Versions.
 //
 //	keys, err := signing.Versions(ctx)
 //	for _, key := range keys {
 //		if verify(token, key) { … }
 //	}
 //
-// In no moment the key that was just rotated out is missing: until the previous version has
-// been read anew after a rotation, the value that was current before stays in the result, so
-// that there may be three. A previous version that does not decode, or can't be had, is not an
-// error while the value from before the rotation is known. Once no version bears the stage
-// AWSPREVIOUS any more, its value is gone from the result too.
+// The key that was just rotated out is never missing: after a rotation, the value that was
+// current before stays in the result until the previous version has been read again. So
+// there may be three values. A previous version that can't be fetched or decoded is no
+// error while the value from before the rotation is known. Once no version has the stage
+// AWSPREVIOUS, its value is no longer in the result.
 //
-// The previous version is a secret of its own to the cache: it costs a request, and its place.
-// The handle must read the default stage; with [WithStage] or [WithVersionID] Versions returns
-// an error that wraps [ErrInvalidConfig].
+// For the cache, the previous version is a secret of its own: it costs a request and a
+// place. The handle must read the default stage. With [WithStage] or [WithVersionID],
+// Versions returns an error that wraps [ErrInvalidConfig].
 func (s *Secret[T]) Versions(ctx context.Context) ([]T, error) {
 	if s.isZero() {
 		return nil, ErrZeroHandle
@@ -39,7 +39,8 @@ func (s *Secret[T]) Versions(ctx context.Context) ([]T, error) {
 		return nil, &Error{Ref: s.ref(), Err: fmt.Errorf("%w: Versions is for a handle without WithStage and WithVersionID", ErrInvalidConfig)}
 	}
 	p := s.pastOf()
-	// A rotation between the two reads moves both, so they are read until neither has moved.
+	// A rotation between the two reads moves both stages, so they are read again until
+	// neither has moved.
 	for range 3 {
 		current, err := s.look(ctx)
 		if err != nil {
@@ -63,15 +64,15 @@ func (s *Secret[T]) Versions(ctx context.Context) ([]T, error) {
 	return nil, &Error{Ref: s.ref(), Err: fmt.Errorf("%w: the secret was rotated three times while it was read", ErrUnavailable)}
 }
 
-// A past is what Versions remembers.
+// A past is the memory of Versions.
 type past[T any] struct {
-	handle *Secret[T] // of the previous version
+	handle *Secret[T] // reads the previous version
 
 	mu      sync.Mutex // guards the fields below
 	current *view[T]   // as Versions last saw it
-	before  *view[T]   // current until the last rotation; nil if the previous version was read since
+	before  *view[T]   // was current until the last rotation; nil once the previous version was read
 	moved   time.Time  // when the current version of that rotation was fetched
-	prevErr error      // of the previous version, as Versions last saw it
+	prevErr error      // the error of the previous version, as Versions last saw it
 }
 
 func (s *Secret[T]) pastOf() *past[T] {
@@ -84,13 +85,13 @@ func (s *Secret[T]) pastOf() *past[T] {
 	return s.past.Load()
 }
 
-// isSameAs reports whether both show one version.
+// isSameAs reports whether both views have the same version.
 func (v *view[T]) isSameAs(other *view[T]) bool {
 	return v == other || v.good() != nil && other.good() != nil && v.good().Same(other.good())
 }
 
-// versions returns the values of current and previous, and of what was current before as long
-// as previous is not known to be of after the rotation.
+// versions returns the values of current and previous. It adds the value that was current
+// before, until previous is known to be from after the rotation.
 func (s *Secret[T]) versions(ctx context.Context, p *past[T], current, previous *view[T], prevErr error) ([]T, error) {
 	value, err := s.dec.pointer(ctx, current)
 	if err != nil {
@@ -124,8 +125,8 @@ func (s *Secret[T]) versions(ctx context.Context, p *past[T], current, previous 
 	return all, nil
 }
 
-// note remembers current, and returns what was current before the last rotation, as long as
-// the previous version was not read since.
+// note records current. It returns the view that was current before the last rotation,
+// until the previous version was read after it.
 func (p *past[T]) note(current, previous *view[T], prevErr error) *view[T] {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,7 +136,7 @@ func (p *past[T]) note(current, previous *view[T], prevErr error) *view[T] {
 	case !p.current.isSameAs(current):
 		p.before, p.moved = p.current, current.good().Metadata().FetchedAt
 	}
-	isGone := errors.Is(prevErr, ErrNotFound) && prevErr != p.prevErr // else it is of before the rotation
+	isGone := errors.Is(prevErr, ErrNotFound) && prevErr != p.prevErr // otherwise the error is from before the rotation
 	p.current, p.prevErr = current, prevErr
 	isNew := prevErr == nil && previous.good() != nil && !previous.good().Metadata().FetchedAt.Before(p.moved)
 	if isGone || isNew {

@@ -28,7 +28,7 @@ func wantVersions(t *testing.T, handle *typedsecret.Secret[string], want ...stri
 func TestVersionsAreTheCurrentAndThePrevious(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, handle := signing(t)
-		wantVersions(t, handle, "k1") // there is no version before
+		wantVersions(t, handle, "k1") // there is no previous version
 		for _, rotation := range []struct{ to, from string }{{"k2", "k1"}, {"k3", "k2"}, {"k4", "k3"}} {
 			time.Sleep(2 * time.Second)
 			server.Rotate(t, "key", rotation.to)
@@ -41,7 +41,8 @@ func TestVersionsAreTheCurrentAndThePrevious(t *testing.T) {
 	})
 }
 
-// TestTheKeyJustRotatedOutIsThereInAnOutage also while the previous version can't be read anew.
+// TestTheKeyJustRotatedOutIsThereInAnOutage, although the previous version can't be read
+// again.
 func TestTheKeyJustRotatedOutIsThereInAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, handle := signing(t)
@@ -58,13 +59,13 @@ func TestTheKeyJustRotatedOutIsThereInAnOutage(t *testing.T) {
 		wantVersions(t, handle, "k3", "k1", "k2")
 		stop()
 		time.Sleep(time.Minute)
-		wantVersions(t, handle, "k3", "k1", "k2") // and a refresh begins
+		wantVersions(t, handle, "k3", "k1", "k2") // a refresh begins too
 		synctest.Wait()
 		wantVersions(t, handle, "k3", "k2")
 	})
 }
 
-// TestAKeyThatWasTakenOutOfAWSPREVIOUSIsGone, as after a leak.
+// TestAKeyThatWasTakenOutOfAWSPREVIOUSIsGone: an operator may remove it after a leak.
 func TestAKeyThatWasTakenOutOfAWSPREVIOUSIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, handle := signing(t)

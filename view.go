@@ -12,26 +12,26 @@ import (
 	"github.com/typedsecret/typedsecret/internal/engine"
 )
 
-// A view is what a handle knows of one secret. It is immutable once published.
+// A view is what a handle knows about one secret. It is immutable once it is published.
 type view[T any] struct {
-	snap    *engine.Snapshot // the newest
+	snap    *engine.Snapshot // the newest snapshot
 	trouble *trouble         // nil if snap decodes
-	value   T                // zero if no decoded form is kept
-	kept    bool             // value is good's decoded form
-	direct  bool             // kept, and may be returned as it is
+	value   T                // zero if no decoded value is kept
+	kept    bool             // value is the decoded value of good
+	direct  bool             // value is kept, and may be returned as it is
 	fixed   bool             // the handle does not follow the default cache
-	own     bool             // value is for the one reader that has the view, which is not published
+	own     bool             // the view is one reader's own and not published
 }
 
-// trouble is what there is to know of a view whose snap does not decode.
+// trouble describes the failure of a view whose snap does not decode.
 type trouble struct {
-	good  *engine.Snapshot // what does decode; nil if nothing ever did
-	err   error            // why snap does not
-	again bool             // snap's version may decode yet: err is a panic or of the hook
-	hook  bool             // err is of the hook
+	good  *engine.Snapshot // the last snapshot that decodes; nil if there is none
+	err   error            // why snap does not decode
+	again bool             // a later try may succeed, since the codec panicked or the hook failed
+	hook  bool             // the hook failed
 }
 
-// good returns the snapshot that value is of, or nil.
+// good returns the snapshot of value, or nil.
 func (v *view[T]) good() *engine.Snapshot {
 	switch {
 	case v == nil:
@@ -50,21 +50,21 @@ func (v *view[T]) err() error {
 	return v.trouble.err
 }
 
-// isUnsettled reports whether the next reader should try to decode snap again: if the hook
-// failed, or if the codec panicked and no earlier value decodes.
+// isUnsettled reports whether the next reader should try to decode snap again. It should if
+// the hook failed, or if the codec panicked and no earlier value decodes.
 func (v *view[T]) isUnsettled() bool {
 	t := v.trouble
 	return t != nil && t.again && (t.good == nil || t.hook)
 }
 
-// isOfVersion reports whether v says all that there is to know of snap, another one of the
-// same version.
+// isOfVersion reports whether v also holds for snap, which is another snapshot of the same
+// version.
 func (v *view[T]) isOfVersion(snap *engine.Snapshot) bool {
 	return v != nil && v.snap.Cache() == snap.Cache() && (v.trouble == nil || !v.trouble.again) && snap.Same(v.snap)
 }
 
-// newest joins what two views of one cache know: the newer snapshot, and the newer
-// value that is good. Two versions may finish decoding in either order.
+// newest joins two views of one cache: it takes the newer snapshot and the newer good
+// value. Two versions may finish decoding in either order.
 func newest[T any](a, b *view[T]) *view[T] {
 	if a.snap.Before(b.snap) {
 		a, b = b, a
@@ -96,7 +96,7 @@ func (v *view[T]) info() Info {
 	return info
 }
 
-// A slot is where a handle keeps its view of one secret.
+// A slot holds a handle's view of one secret.
 type slot[T any] struct {
 	view atomic.Pointer[view[T]]
 	next atomic.Pointer[decoding[T]]
@@ -106,14 +106,14 @@ type slot[T any] struct {
 // the snapshot. The reader that began it runs it.
 type decoding[T any] struct {
 	snap     *engine.Snapshot
-	done     chan struct{} // closed when what follows is written
+	done     chan struct{} // closed when the fields below are written
 	view     *view[T]      // nil if err is set
-	err      error         // nothing is known about snap: its payload could not be had, say
-	isBroken bool          // the reader's context ended in it, so err says nothing to others
+	err      error         // why nothing is known about snap; its hook failed, say
+	isBroken bool          // the context of the reader that ran it ended, so err does not count for others
 }
 
-// see returns the view of snap, or of a newer one that the slot has seen, so that
-// a reader who was slow brings nobody an older version.
+// see returns the view of snap, or of a newer one that the slot has seen. So a slow reader
+// brings no older version back.
 func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *engine.Snapshot) (*view[T], error) {
 	if ctx == nil {
 		ctx = context.Background()
@@ -132,7 +132,7 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *engine.Snapsho
 			return s.run(ctx, dec, d)
 		}
 		select {
-		case <-d.done: // what is there is returned although ctx is done
+		case <-d.done: // a finished decoding is returned even if ctx is done
 		default:
 			select {
 			case <-d.done:
@@ -146,8 +146,8 @@ func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *engine.Snapsho
 	}
 }
 
-// join returns the decoding of snap, of another one of the same version or of a newer
-// one, and whether it is new.
+// join returns the decoding of snap, of another snapshot of the same version, or of a newer
+// one. It also reports whether the decoding is new.
 func (s *slot[T]) join(snap *engine.Snapshot) (d *decoding[T], first bool) {
 	for {
 		d = s.next.Load()
@@ -161,8 +161,8 @@ func (s *slot[T]) join(snap *engine.Snapshot) (d *decoding[T], first bool) {
 	}
 }
 
-// run decodes for all who wait for d. It returns the view for the reader that runs it. Others
-// decode for themselves what the view does not keep.
+// run decodes for all readers that wait for d. It returns the view for the reader that runs
+// it. Other readers decode for themselves if the view keeps no value.
 func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) (own *view[T], err error) {
 	before := s.view.Load()
 	var v *view[T]
@@ -189,7 +189,8 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) (own
 		}
 	}()
 	if v != nil && v.err() != nil && !before.toldOf(v.snap) {
-		// Reported after the waiters are released, so that the observer may call Get on this handle.
+		// Reported after the waiters are released, so that the observer may call Get on
+		// this handle.
 		d.snap.Observe(context.WithoutCancel(ctx), hook.DecodeFailed{
 			Secret: hook.Secret{ID: d.snap.Ref().ID, Stage: d.snap.Ref().Stage, VersionID: d.snap.VersionID()},
 			Err:    v.err(),
@@ -201,16 +202,16 @@ func (s *slot[T]) run(ctx context.Context, dec *decoder[T], d *decoding[T]) (own
 	return own, d.err
 }
 
-// toldOf reports whether v says already that the version of snap does not decode.
+// toldOf reports whether the failure of snap's version was reported with v already.
 func (v *view[T]) toldOf(snap *engine.Snapshot) bool {
 	return v != nil && v.err() != nil && v.snap.Cache() == snap.Cache() && v.snap.Same(snap)
 }
 
-// errUnfinished is what others get if the goroutine that ran the codec ended
-// in it, by runtime.Goexit.
+// errUnfinished is the error for other readers if the codec ended the goroutine that ran
+// it, by runtime.Goexit.
 var errUnfinished = errors.New("decoding was broken off")
 
-// publish adds v, which follows before, to what the slot knows, and returns that.
+// publish joins v, which follows before, with the slot's view. It returns the result.
 func (s *slot[T]) publish(before, v *view[T]) *view[T] {
 	for {
 		present, next := s.view.Load(), v
@@ -219,7 +220,7 @@ func (s *slot[T]) publish(before, v *view[T]) *view[T] {
 		case present.snap.Cache() == v.snap.Cache():
 			next = newest(v, present)
 		case present != before || defaultCache.Load() != v.snap.Cache():
-			return v // SetDefault came in between
+			return v // SetDefault was called meanwhile
 		}
 		if next == present || s.view.CompareAndSwap(present, next) {
 			return next
@@ -227,18 +228,18 @@ func (s *slot[T]) publish(before, v *view[T]) *view[T] {
 	}
 }
 
-// view makes the view of snap that follows before, the handle's last one, or nil.
-// It decodes only if snap brings another version. An error says that the payload
-// could not be had from the hook, and that there is no good one before it or ctx has ended.
+// view makes the view of snap. before is the handle's last view, or nil. It decodes only if
+// snap brings another version. It returns an error if the hook failed and either there is
+// no earlier good value or ctx has ended.
 func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *engine.Snapshot) (*view[T], error) {
 	if before != nil && before.snap.Cache() != snap.Cache() {
-		before = nil // SetDefault: what another cache holds says nothing here
+		before = nil // after SetDefault, a view of another cache does not count
 	}
 	if before.isOfVersion(snap) {
 		v := *before
 		v.snap = snap
 		if v.kept && v.trouble == nil {
-			d.reuse(ctx, &v) // snap may hold a copy of its own, if other versions came in between
+			d.reuse(ctx, &v) // snap has its own copy of the payload, if other versions came in between
 		}
 		return &v, nil
 	}
@@ -265,15 +266,16 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *engine.Sna
 	return v, nil
 }
 
-// reuse has the value of v, which is not published yet, share the payload's memory.
+// reuse makes the value of v, which is not published yet, share the payload's memory.
 func (d *decoder[T]) reuse(ctx context.Context, v *view[T]) {
 	if payload, err := v.snap.Payload(ctx); err == nil {
 		reuse(&v.value, payload.Reveal())
 	}
 }
 
-// pointer returns where one caller may read the value of v, which is never nil. The first
-// call for a view that is one reader's own returns what was decoded for that.
+// pointer returns a pointer from which one caller may read the value of v. v is never nil.
+// If the view is the reader's own, the first call returns the value that was decoded for
+// it.
 func (d *decoder[T]) pointer(ctx context.Context, v *view[T]) (*T, error) {
 	switch {
 	case v.good() == nil:
@@ -295,7 +297,7 @@ func (d *decoder[T]) pointer(ctx context.Context, v *view[T]) (*T, error) {
 	return &value, cmp.Or(err, undecodable)
 }
 
-// refreshed returns to one caller what a forced refresh brought.
+// refreshed returns the result of a forced refresh for one caller.
 func (d *decoder[T]) refreshed(ctx context.Context, v *view[T], err error) (T, error) {
 	if err == nil {
 		err = v.err()
@@ -307,11 +309,11 @@ func (d *decoder[T]) refreshed(ctx context.Context, v *view[T], err error) (T, e
 	return *value, err
 }
 
-// decode decodes the payload of snap. Undecodable: the codec or Validate refused the payload.
-// Err: the hook could not produce it.
+// decode decodes the payload of snap. It returns undecodable if the codec or Validate
+// refused the payload, and err if the hook failed.
 func (d *decoder[T]) decode(ctx context.Context, snap *engine.Snapshot) (value T, undecodable, err error) {
 	if ctx == nil {
-		ctx = context.Background() // for the hook
+		ctx = context.Background() // the hook needs a context
 	}
 	payload, err := snap.Payload(ctx)
 	if err != nil {
@@ -328,7 +330,7 @@ func (d *decoder[T]) decode(ctx context.Context, snap *engine.Snapshot) (value T
 	return value, nil, nil
 }
 
-// decodeError says which secret and version did not decode.
+// decodeError adds the secret and the version to the error of a decoding.
 func decodeError(snap *engine.Snapshot, err error) error {
 	if snap.VersionID() != "" {
 		err = fmt.Errorf("%s: %w", versionName(snap), err)

@@ -72,7 +72,7 @@ func TestAGoodVersionThatDecodesSlowlySurvivesABadOneThatFollows(t *testing.T) {
 	})
 }
 
-func TestACodecThatPanickedIsAskedAgain(t *testing.T) {
+func TestACodecThatPanickedIsCalledAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var broken atomic.Bool
 		codec := counting(codec.JSON{})
@@ -103,7 +103,7 @@ func TestACodecThatPanickedIsAskedAgain(t *testing.T) {
 		wantGet(t, handle, 1)
 		broken.Store(false)
 		time.Sleep(time.Nanosecond)
-		wantRefresh(t, handle, 2) // of the same version
+		wantRefresh(t, handle, 2) // brings the same version
 		if n := len(observed.Of[hook.DecodeFailed](events)); n != 2 {
 			t.Errorf("%d events for two versions", n)
 		}
@@ -125,8 +125,8 @@ func TestAVersionIsDecodedOnceAlsoIfItIsRefreshedMeanwhile(t *testing.T) {
 	})
 }
 
-// TestAHandleNeverReturnsAnOlderVersion in a cache that has room for one secret read by ID,
-// among handles and readers by ID of several secrets, while the source fails now and then.
+// TestAHandleNeverReturnsAnOlderVersion: handles and readers by ID read several secrets.
+// The cache has room for one secret read by ID, and the source fails now and then.
 func TestAHandleNeverReturnsAnOlderVersion(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestAHandleNeverReturnsAnOlderVersion(t *testing.T) {
 	}
 }
 
-func TestPeekTellsWhatThereIsAndFetchesNothing(t *testing.T) {
+func TestPeekReturnsWhatThereIsAndFetchesNothing(t *testing.T) {
 	server, c := secrettest.NewCache(t, cache.Config{MinRefreshInterval: -1})
 	server.Seed(t, "db", `{"n":1}`)
 	type number struct {

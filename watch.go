@@ -11,24 +11,24 @@ import (
 	"github.com/typedsecret/typedsecret/internal/engine"
 )
 
-// Watch returns a sequence of the present value, at once, and then of each that
-// differs from the one before in its version or payload:
+// Watch returns a sequence of values. It begins with the present value, and goes on with
+// each value that differs from the last one in its version or payload:
 //
 //	for creds, err := range db.Watch(ctx) {
 //
-// A slow consumer gets the latest value and skips those between. While
-// a value is waited for, the secret is refreshed as if it were read, so a watched
-// secret stays fresh although nobody calls Get. A refresh that failed, or brought what
-// does not decode, is seen once, as an error with a zero T; the value before stays what
-// Get returns, and the sequence goes on. After the machine was suspended, a refresh may
-// be late by that time, unless somebody reads the secret or calls Cache.CheckNow.
+// A slow consumer gets the latest value and skips those between. The secret is refreshed as
+// if it were read, so a watched secret stays fresh even if no caller uses Get. If a refresh
+// fails, or a new version does not decode, the sequence yields the error once, with a zero
+// T, and goes on; Get still returns the last value. After the machine was suspended, a
+// refresh may be late by the time of the suspension, unless the secret is read or
+// Cache.CheckNow is called.
 //
-// It ends when ctx does, or with an error that stays: [Secret.Err], or [ErrClosed] or
-// [ErrNilCache] of a cache that the handle is bound to.
+// The sequence ends with ctx, or with an error that is permanent: that of [Secret.Err], or
+// [ErrClosed] or [ErrNilCache] of a cache to which the handle is bound.
 //
 // It runs in the goroutine that ranges over it, and starts no other. A sequence may be
-// ranged over more than once, by several goroutines at once too; each sees the present
-// value first.
+// ranged over more than once, also by several goroutines at the same time; each gets the
+// present value first.
 func (s *Secret[T]) Watch(ctx context.Context) iter.Seq2[T, error] {
 	if ctx == nil {
 		ctx = context.Background()
@@ -49,20 +49,20 @@ func (s *Secret[T]) Watch(ctx context.Context) iter.Seq2[T, error] {
 	}
 }
 
-// A watcher is one range over what Watch returned.
+// A watcher is one range over a sequence of Watch.
 type watcher[T any] struct {
 	secret  *Secret[T]
 	ctx     context.Context
 	yield   func(T, error) bool
-	changed chan struct{} // has a value when there may be something new
+	changed chan struct{} // receives a value when there may be something new
 
-	entry *engine.Entry // that changed is notified by; nil if there is none yet
+	entry *engine.Entry // notifies changed; nil if there is none yet
 	stop  func()
 
-	shown   *engine.Snapshot // what was last yielded
-	last    *view[T]         // of the last look that brought one, and its error yielded
-	refresh error            // of the last look, and yielded
-	retries int              // how often in a row it failed at what no fetch mends
+	shown   *engine.Snapshot // the snapshot of the last value that was yielded
+	last    *view[T]         // the last view; its error was yielded
+	refresh error            // the refresh error of the last look, which was yielded
+	retries int              // the failures in a row that no fetch can mend
 }
 
 func (w *watcher[T]) leave() {
@@ -72,7 +72,7 @@ func (w *watcher[T]) leave() {
 	}
 }
 
-// bind has the present cache notify the watcher from before it looks.
+// bind makes the present cache notify the watcher. It is called before each look.
 func (w *watcher[T]) bind() error {
 	c, err := w.secret.dec.set.bind(w.ctx)
 	if err != nil {
@@ -91,7 +91,7 @@ func (w *watcher[T]) bind() error {
 	return nil
 }
 
-// look returns the present view, and its value if that was not shown yet.
+// look returns the present view, and its value if that was not yielded yet.
 func (w *watcher[T]) look() (v *view[T], value *T, err error) {
 	if err = w.bind(); err == nil {
 		v, err = w.secret.look(w.ctx)
@@ -105,7 +105,7 @@ func (w *watcher[T]) look() (v *view[T], value *T, err error) {
 	return v, value, err
 }
 
-// show yields what is new, and reports whether to go on.
+// show yields new values and errors, and reports whether to go on.
 func (w *watcher[T]) show() bool {
 	v, value, err := w.look()
 	if w.ctx.Err() != nil {
@@ -117,7 +117,7 @@ func (w *watcher[T]) show() bool {
 		w.retries = 0
 	}
 	if err != nil {
-		again := w.retries > 1 && (v != nil || errors.Is(err, ErrHook)) // what keeps the value away was told of
+		again := w.retries > 1 && (v != nil || errors.Is(err, ErrHook)) // the cause was yielded before
 		return (again || w.tell(&w.refresh, err)) && (!stays(err) || w.secret.dec.set.followsDefault())
 	}
 	if value != nil {
@@ -131,8 +131,8 @@ func (w *watcher[T]) show() bool {
 	return (told || w.say(v.err())) && w.tell(&w.refresh, v.snap.RefreshError())
 }
 
-// isPassing reports whether another look may bring what this one didn't, although
-// nothing is fetched: there is no default cache, or the hook failed.
+// isPassing reports whether another look may succeed without a fetch: there was no default
+// cache, or the hook failed.
 func isPassing[T any](v *view[T], err error) bool {
 	if err == nil {
 		return v.trouble != nil && v.trouble.hook
@@ -140,18 +140,18 @@ func isPassing[T any](v *view[T], err error) bool {
 	return !isOfFetch(err) && !stays(err)
 }
 
-// stays reports whether nothing else will come of the cache that err is of.
+// stays reports whether err is permanent for its cache.
 func stays(err error) bool {
 	return !isOfFetch(err) && (errors.Is(err, ErrClosed) || errors.Is(err, ErrNilCache))
 }
 
-// isOfFetch reports whether err is of a fetch that failed, which is tried again.
+// isOfFetch reports whether err is that of a failed fetch, which is tried again.
 func isOfFetch(err error) bool {
 	failed, ok := errors.AsType[*Error](err)
 	return ok && failed.RetryIn > 0
 }
 
-// tell yields err unless it was told already, and reports whether to go on.
+// tell yields err unless it was yielded before, and reports whether to go on.
 func (w *watcher[T]) tell(told *error, err error) bool {
 	if err == *told {
 		return true
@@ -185,5 +185,6 @@ func (w *watcher[T]) wait() bool {
 	return true
 }
 
-// minQuiet keeps a watcher from turning fast where the clocks disagree.
+// minQuiet is the least wait of a watcher, so that it does not spin when the clocks
+// disagree.
 const minQuiet = time.Millisecond

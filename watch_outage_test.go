@@ -19,7 +19,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// each10min is hourly, and tries again 10 minutes after a failure.
+// each10min is like hourly, and tries again 10 minutes after a failure.
 var each10min = cache.Config{
 	NoRefreshAhead: true, MinRefreshInterval: -1,
 	Backoff: backoff.Policy{Base: 10 * time.Minute, Max: 10 * time.Minute, Growth: 1, Jitter: backoff.NoJitter},
@@ -60,9 +60,9 @@ func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
 				}
 				time.Sleep(10 * time.Minute)
 				w.want(t, ends.want...)
-				time.Sleep(50 * time.Minute) // of 60 since the recovery, 9 are over
+				time.Sleep(50 * time.Minute) // 59 of the 60 minutes since the recovery are over then
 				w.want(t)
-				source.fail(secret.ErrUnavailable) // what was told is told anew
+				source.fail(secret.ErrUnavailable) // the same error is yielded again
 				time.Sleep(time.Minute)
 				w.want(t, "error")
 			})
@@ -71,7 +71,7 @@ func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
 }
 
 func TestALongOutageCostsWhatTheBackoffSays(t *testing.T) {
-	start := time.Now() // of real time
+	start := time.Now() // real time
 	for name, failure := range map[string]struct {
 		err         error
 		few, enough int
@@ -167,8 +167,8 @@ func TestStaleIfErrorThatSaysNoIsAnErrorEachTry(t *testing.T) {
 		w.want(t, "one", "error")
 		time.Sleep(time.Hour)
 		w.want(t, "error", "error", "error", "error", "error", "error")
-		if n := asked.Load(); n > 3*7 { // a look each few milliseconds would ask more often
-			t.Errorf("asked %d times about 7 failures", n)
+		if n := asked.Load(); n > 3*7 { // a look every few milliseconds would call it more often
+			t.Errorf("called %d times for 7 failures", n)
 		}
 		source.fail(nil)
 		time.Sleep(10 * time.Minute)
@@ -274,8 +274,7 @@ func TestAClosedCacheBehindTheSourceIsAFailureAsOthers(t *testing.T) {
 	})
 }
 
-// sullen is a hook that gives back the values it is asked for first, and fails for a
-// while thereafter.
+// sullen is a hook whose first calls of Get succeed, and whose later ones fail for a while.
 type sullen struct {
 	gives, fails atomic.Int64
 }
@@ -291,10 +290,10 @@ func (h *sullen) Get(_ context.Context, _ hook.Item, b []byte) ([]byte, error) {
 	return bytes.Clone(b), nil
 }
 
-// TestAHookThatFailsForAWhileHidesNoValue: the next Get would return it, so a watcher
-// gets it soon, and not with the next refresh.
+// TestAHookThatFailsForAWhileHidesNoValue: the next Get would return the value, so a
+// watcher gets it soon, and not only at the next refresh.
 func TestAHookThatFailsForAWhileHidesNoValue(t *testing.T) {
-	for _, gives := range []int64{0, 1} { // to the watcher, which decodes for all, or to another reader before
+	for _, gives := range []int64{0, 1} { // the hook fails for the watcher, or for another reader before it
 		for _, fails := range []int64{1, 4} {
 			synctest.Test(t, func(t *testing.T) {
 				h, cfg := &sullen{}, hourly
@@ -307,7 +306,7 @@ func TestAHookThatFailsForAWhileHidesNoValue(t *testing.T) {
 				}
 				w := watch(handle.Watch(t.Context()))
 				time.Sleep(time.Minute)
-				w.want(t, "error", "one") // the failures in a row are one
+				w.want(t, "error", "one") // failures in a row are yielded once
 				for _, err := range w.failures() {
 					if !errors.Is(err, typedsecret.ErrHook) {
 						t.Errorf("got %v", err)
@@ -336,7 +335,7 @@ func TestAHookThatFailsForANewVersionDelaysIt(t *testing.T) {
 	})
 }
 
-// TestNothingIsLeftOfAWatchOrADo that has ended.
+// TestNothingIsLeftOfAWatchOrADo after its end.
 func TestNothingIsLeftOfAWatchOrADo(t *testing.T) {
 	c := open(t, storing("k", "one"), eager)
 	setDefault(t, c)

@@ -19,7 +19,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A watching is somebody who ranges over a Watch, and notes what it yields.
+// A watching is a goroutine that ranges over a Watch and records its values.
 type watching struct {
 	mu    sync.Mutex // guards the fields below
 	saw   []string   // values, and "error" for errors
@@ -27,7 +27,7 @@ type watching struct {
 	ended bool
 }
 
-// watch begins to range over what a Watch returned.
+// watch starts a goroutine that ranges over a sequence.
 func watch[T any](seq iter.Seq2[T, error]) *watching {
 	w := new(watching)
 	go func() {
@@ -52,7 +52,7 @@ func (w *watching) note(v string, err error) {
 	w.saw = append(w.saw, v)
 }
 
-// want says what must have been yielded since it was last called.
+// want checks the values that were yielded since its last call.
 func (w *watching) want(t testing.TB, want ...string) {
 	t.Helper()
 	synctest.Wait()
@@ -64,7 +64,7 @@ func (w *watching) want(t testing.TB, want ...string) {
 	w.saw = nil
 }
 
-// forget has want begin anew.
+// forget drops the values so far.
 func (w *watching) forget() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -79,7 +79,7 @@ func (w *watching) failures() []error {
 	return w.errs
 }
 
-// wantEnd says that the sequence must have ended.
+// wantEnd checks that the sequence has ended.
 func (w *watching) wantEnd(t testing.TB) {
 	t.Helper()
 	synctest.Wait()
@@ -90,7 +90,7 @@ func (w *watching) wantEnd(t testing.TB) {
 	}
 }
 
-// hourly has a value refreshed each hour, and not before; forced refreshes always fetch.
+// hourly refreshes a value exactly each hour. Forced refreshes always fetch.
 var hourly = cache.Config{NoRefreshAhead: true, MinRefreshInterval: -1, Backoff: eager.Backoff}
 
 // watchOver opens a cache over source, with a handle on "k".
@@ -109,7 +109,7 @@ func TestWatchYieldsThePresentValueAtOnceAndThenEachChangedOne(t *testing.T) {
 		source.put("k", "two")
 		time.Sleep(time.Hour)
 		w.want(t, "two")
-		source.put("k", "two") // another version of the same bytes
+		source.put("k", "two") // another version with the same bytes
 		time.Sleep(time.Hour)
 		w.want(t, "two")
 	})
@@ -117,7 +117,7 @@ func TestWatchYieldsThePresentValueAtOnceAndThenEachChangedOne(t *testing.T) {
 
 func TestAWatchedSecretStaysFreshThoughNobodyReadsIt(t *testing.T) {
 	const days = 30
-	start := time.Now() // of real time
+	start := time.Now() // real time
 	for name, ahead := range map[string]bool{"ahead": true, "at the TTL": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestAWatchedSecretStaysFreshThoughNobodyReadsIt(t *testing.T) {
 				for i, r := range records[1:] {
 					gap := r.At.Sub(records[i].At)
 					shortest := cache.DefaultTTL / 100 * 70
-					if i == 0 { // the first fetch may have been in step with others'
+					if i == 0 { // the first interval may be shorter
 						shortest = cache.DefaultTTL / 60
 					}
 					if ahead && (gap < shortest || gap > cache.DefaultTTL/100*83+time.Second) {
@@ -145,13 +145,13 @@ func TestAWatchedSecretStaysFreshThoughNobodyReadsIt(t *testing.T) {
 			})
 		})
 	}
-	// One who woke up each millisecond would do so 5,000,000,000 times.
+	// A watcher that woke up each millisecond would do so 5,000,000,000 times.
 	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("two virtual months took %v: the watcher wakes up too often", took)
 	}
 }
 
-func TestAWatchKeepsUpWithReadersWhoAreBusy(t *testing.T) {
+func TestAWatchKeepsUpWithBusyReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := storing("k", "one")
 		handle := watchOver(t, source, hourly)
@@ -250,8 +250,8 @@ func TestWhatOthersDoIsSeenAtOnce(t *testing.T) {
 	})
 }
 
-// TestTwoWatchedSecretsInACacheOfOneDoNotFetchInTurns: the fetch of one does not evict the
-// other, which a handle names.
+// TestTwoWatchedSecretsInACacheOfOneDoNotFetchInTurns: a fetch of one does not evict the
+// other, since a handle names it.
 func TestTwoWatchedSecretsInACacheOfOneDoNotFetchInTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, cfg := storing("a", "a1", "b", "b1"), hourly
@@ -286,14 +286,14 @@ func TestAWatchEndsWithItsContext(t *testing.T) {
 					t.Errorf("the end is no error: %v", w.failures())
 				}
 				late := watch(handle.Watch(ctx))
-				late.want(t) // not even a value that is there
+				late.want(t) // it yields nothing, not even the present value
 				late.wantEnd(t)
 			})
 		})
 	}
 }
 
-func TestWhoBreaksOffIsAskedNoMore(t *testing.T) {
+func TestARangeThatBreaksGetsNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := storing("k", "one")
 		handle := watchOver(t, source, hourly)
@@ -304,7 +304,7 @@ func TestWhoBreaksOffIsAskedNoMore(t *testing.T) {
 		handle.Refresh(t.Context())
 		for _, err := range handle.Watch(t.Context()) {
 			if err != nil {
-				break // after the value came the error
+				break // after the value and the error
 			}
 		}
 		func() {
@@ -321,7 +321,7 @@ func TestWhoBreaksOffIsAskedNoMore(t *testing.T) {
 		before := source.count()
 		time.Sleep(24 * time.Hour)
 		if n := source.count() - before; n != 0 {
-			t.Errorf("%d fetches for nobody", n)
+			t.Errorf("%d fetches without a watcher", n)
 		}
 	})
 }
@@ -346,7 +346,7 @@ func TestASequenceMayBeRangedOverMoreThanOnce(t *testing.T) {
 	})
 }
 
-func TestWhoWatchesWithinAWatchIsNotInItsWay(t *testing.T) {
+func TestAWatchWithinAWatchDoesNotDisturbIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		handle := watchOver(t, storing("k", "one"), hourly)
 		var saw []string

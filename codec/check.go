@@ -16,10 +16,9 @@ type Checker interface {
 	CheckType(t reflect.Type) error
 }
 
-// Check returns an error if c cannot decode into a T, whatever the secret is. The
-// error is an *[Error] of kind [ErrUnsupported] that names the fields in question.
-// [Decode] returns the same error. Check returns nil for a Codec that is no
-// [Checker].
+// Check returns an error if c cannot decode any secret into a T. The error is an *[Error]
+// of kind [ErrUnsupported] that names the fields in question. [Decode] returns the same
+// error. Check returns nil for a Codec that is no [Checker].
 func Check[T any](c Codec) error {
 	return check(c, reflect.TypeFor[T]())
 }
@@ -43,8 +42,8 @@ func check(c Codec, t reflect.Type) (err error) {
 	return nil
 }
 
-// refuse makes the error of a type that no secret can be decoded into, or nil if
-// there is no reason to.
+// refuse makes the error of a type into which no secret can be decoded. It returns nil if
+// the reason is empty.
 func refuse(t reflect.Type, reason string) error {
 	if reason == "" {
 		return nil
@@ -52,14 +51,14 @@ func refuse(t reflect.Type, reason string) error {
 	return &Error{Type: t.String(), Offset: -1, Kind: ErrUnsupported, Reason: reason}
 }
 
-// A fault is what is wrong with a type: the subject of a sentence, and the rest
-// of it. The place of the type in a T is printed between the two.
+// A fault is what is wrong with a type, as a sentence in two parts: the subject, and the
+// rest. The place of the type in a T is printed between the two.
 type fault struct{ subject, trouble string }
 
-// maxFaults is how many faults of a type a text shows.
+// maxFaults is the most faults of a type that a text shows.
 const maxFaults = 8
 
-// at prints the fault of a type that stands at path in a T.
+// at prints the fault of a type that is at path in a T.
 func (f fault) at(path string) string {
 	if path != "" {
 		return f.subject + " (at " + path + ") " + f.trouble
@@ -67,7 +66,7 @@ func (f fault) at(path string) string {
 	return f.subject + " " + f.trouble
 }
 
-// listFaults joins the texts of faults, which is "" if there are none.
+// listFaults joins the texts of faults. It returns "" if there are none.
 func listFaults(texts []string) string {
 	if n := len(texts); n > maxFaults {
 		texts = append(texts[:maxFaults:maxFaults], fmt.Sprintf("%d more such faults", n-maxFaults))
@@ -75,8 +74,8 @@ func listFaults(texts []string) string {
 	return strings.Join(texts, "; also, ")
 }
 
-// typeName names t in a fault. The definition of an unnamed struct is too long
-// for that.
+// typeName returns the name of t for a fault. An unnamed struct is "the struct", since its
+// definition is too long.
 func typeName(t reflect.Type) string {
 	if t.Kind() == reflect.Struct && t.Name() == "" {
 		return "the struct"

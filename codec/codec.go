@@ -1,16 +1,17 @@
-// Package codec turns the bytes of a secret into a Go value, and refuses whatever would
-// otherwise become a silent zero. A type has a codec by itself: [JSON], [Text], [Bytes] or
-// [PEM], as [For] says. To decode otherwise, give typedsecret.WithCodec one of these with
-// other settings, or one of your own, made by [Func]; [Register] sets the codec of a type:
+// Package codec turns the bytes of a secret into a Go value, and refuses a secret or a type
+// that would leave a part of the value silently empty. Each type has a default codec, which
+// [For] returns: [JSON], [Text], [Bytes] or [PEM]. To decode in another way, give
+// typedsecret.WithCodec one of these with other settings, or a codec of your own, made by
+// [Func]. [Register] sets the codec of a type:
 //
 //	replica := typedsecret.New[DBCreds]("prod/replica", typedsecret.WithCodec(codec.JSON{Lenient: true}))
 //
-// For a T, [Redacted] is a string that no printer shows, and [Invalid] makes the error of a
-// Validate method. [Check] refuses a type without a secret, for a test.
+// For fields of T, [Redacted] is a string that no printer shows. [Invalid] makes the error
+// of a Validate method. [Check] checks a type without a secret, in a test say.
 //
 // Every failure is an [*Error]. It names keys, fields, types and positions, and never holds a
-// byte of the secret, wrapped causes included. Read on with [JSON], for the rules that differ
-// from encoding/json.
+// byte of the secret, wrapped causes included. [JSON] lists the rules that differ from
+// encoding/json.
 package codec
 
 import (
@@ -22,33 +23,31 @@ import (
 // A Codec decodes the bytes of a secret into a Go value.
 //
 // Decode stores the result in the value that into points to, a non-nil *T, as
-// json.Unmarshal does. It must neither keep nor change data, because the bytes
-// are shared with everybody else who decodes the same version of the secret.
-// After an error the contents of into are unspecified. A Codec is used by many
-// goroutines at once.
+// json.Unmarshal does. It must neither keep nor change data, because all callers that
+// decode the same version of the secret share the bytes. After an error the contents of
+// into are unspecified. A Codec is used by many goroutines at once.
 type Codec interface {
 	Decode(data []byte, into any) error
 }
 
-// A Sharer is a Codec that may declare that what it makes is by custom never
-// modified, as keys and certificates are. One decoded value may then be handed
-// to every caller; without the declaration each caller of a type that could be
-// modified gets a value of its own.
+// A Sharer is a Codec that may declare that its values are by custom never modified, as
+// keys and certificates are. All callers may then get the same decoded value. Without the
+// declaration, each caller gets a value of its own, if the type can be modified.
 type Sharer interface {
 	Codec
 	// Shared reports whether decoded values may be shared between callers.
 	Shared() bool
 }
 
-// A Validator is a T (or a *T) that checks itself once it was decoded. An error
-// from Validate refuses the value.
+// A Validator is a T (or a *T) that checks itself after decoding. An error from Validate
+// refuses the value.
 //
-// The text of that error is not shown, for it could quote the secret; errors.Is
-// still finds the sentinels it wraps. To have a reason shown, return [Invalid], or an error
-// that wraps some.
+// The text of that error is not shown, since it could quote the secret. errors.Is still
+// finds the sentinels that it wraps. To show a reason, return the result of [Invalid], or
+// an error that wraps such results.
 //
-// A method that T has from a struct embedded by pointer is called although that
-// pointer may be nil, as Go has it; let T have one of its own then.
+// If T gets the method from a struct that is embedded by pointer, the method is called even
+// if that pointer is nil, as always in Go. Give T a method of its own then.
 type Validator interface {
 	Validate() error
 }
@@ -67,8 +66,7 @@ func Decode[T any](c Codec, data []byte) (T, error) {
 	return v, nil
 }
 
-// decodeInto is the part of Decode that doesn't depend on T, kept apart so that
-// it is compiled once.
+// decodeInto is the part of Decode that doesn't depend on T, so it is compiled only once.
 func decodeInto(c Codec, data []byte, into any, t reflect.Type) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -81,7 +79,7 @@ func decodeInto(c Codec, data []byte, into any, t reflect.Type) (err error) {
 	switch c.(type) {
 	case JSON, Text, Bytes, PEM, keyed, selfCopying:
 	default:
-		// A codec from outside may forget that it must not keep data.
+		// A user's codec may keep data, although it must not.
 		data = bytes.Clone(data)
 	}
 	if err := c.Decode(data, into); err != nil {
@@ -90,9 +88,9 @@ func decodeInto(c Codec, data []byte, into any, t reflect.Type) (err error) {
 	return nil
 }
 
-// Validate calls the Validate method of v, or of what v points to, and returns
-// nil if there is none. Its error is an *[Error] of kind [ErrInvalid], or of
-// kind [ErrPanic] if the method panicked. [Decode] does this by itself.
+// Validate calls the Validate method of v, or of the value that v points to. It returns nil
+// if there is no such method. Its error is an *[Error] of kind [ErrInvalid], or of kind
+// [ErrPanic] if the method panicked. [Decode] does this by itself.
 func Validate(v any) (err error) {
 	validator, t := validatorOf(v)
 	if validator == nil {
@@ -116,15 +114,15 @@ func Validate(v any) (err error) {
 // Invalid makes the error of a Validate method, or of a type's own decoder, whose reason
 // is shown. The reason must hold nothing of the secret.
 //
-// Several reasons are shown if they are joined by errors.Join, and a sentinel of yours is
-// found by errors.Is if it is among them.
+// Join several reasons by errors.Join to show all of them. If a sentinel of your own is
+// joined too, errors.Is finds it.
 func Invalid(reason string) error {
 	return &Error{Offset: -1, Kind: ErrInvalid, Reason: reason}
 }
 
-// validatorOf looks at v and then at each value that it points to, and leaves
-// nil pointers alone: a method on one of them would panic. It also returns the
-// type to name in an error: T, if v is a *T.
+// validatorOf looks at v, and then at each value that it points to. It does not use nil
+// pointers, since a method on one of them would panic. It also returns the type for an
+// error: T, if v is a *T.
 func validatorOf(v any) (Validator, reflect.Type) {
 	rv := reflect.ValueOf(v)
 	if !rv.IsValid() {
@@ -152,21 +150,21 @@ func validatorOf(v any) (Validator, reflect.Type) {
 	return nil, nil
 }
 
-// nilInside reports whether v is a pointer that is nil, or a pointer to one: in
-// the latter case a method promoted through it would panic.
+// nilInside reports whether v is a nil pointer, or a pointer to one. A method that is
+// promoted through such a pointer would panic.
 func nilInside(v any) bool {
 	rv := reflect.ValueOf(v)
 	return rv.Kind() == reflect.Pointer && rv.IsNil()
 }
 
-// selfCopying marks codecs of ours that copy data before anybody else sees it.
+// selfCopying marks codecs of this package that copy data before they pass it on.
 type selfCopying interface{ copiesData() }
 
-// Func makes a Codec from a function. The function gets a copy of the secret's
-// bytes that is its own to keep; the text of its errors is never shown, for it
-// could quote the secret, but errors.Is sees the sentinels they wrap.
+// Func makes a Codec from a function. The function gets a copy of the secret's bytes, which
+// it may keep. The text of its errors is never shown, since it could quote the secret, but
+// errors.Is finds the sentinels that they wrap.
 //
-// The codec decodes into a *T and into nothing else.
+// The codec decodes only into a *T.
 func Func[T any](decode func(data []byte) (T, error)) Codec {
 	return funcCodec[T]{decode}
 }

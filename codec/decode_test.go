@@ -17,21 +17,21 @@ const (
 	secretNumber = "83194627"
 )
 
-// inputs puts the secret values in place of $S and $N.
+// inputs replaces $S and $N by the secret values.
 var inputs = strings.NewReplacer("$S", secretText, "$N", secretNumber)
 
-// A decoding is a row of the tables: what the secret is and what comes of it.
+// A decoding is a row of the tables: a secret and the result of decoding it.
 type decoding struct {
 	name  string
 	input string
 	run   func(input []byte) (any, error)
-	fits  func() error // what codec.Check says of the type
+	fits  func() error // the result of codec.Check for the type
 	want  any
-	kind  error    // of a refusal
-	says  []string // what a refusal's text has in it
+	kind  error    // the kind of a refusal
+	says  []string // parts of a refusal's text
 }
 
-// accepts is a row whose input decodes to want by the codec that T gets.
+// accepts is a row whose input decodes to want, by T's default codec.
 func accepts[T any](name, input string, want T) decoding {
 	return acceptsBy(codec.For[T](), name, input, want)
 }
@@ -72,7 +72,7 @@ var tables = map[string][]decoding{
 	"pem field": pemFieldRows(),
 }
 
-// values compares what was decoded; keys and pools know themselves what is equal.
+// values compares decoded values. Keys and pools have methods that compare them.
 var values = cmp.Options{
 	cmp.Exporter(func(reflect.Type) bool { return true }),
 	cmp.Comparer(func(a, b error) bool { return errors.Is(a, b) }),

@@ -11,23 +11,23 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// What an [*Error] may be about; errors.Is tells.
+// These are the kinds of an [*Error]; use errors.Is.
 var (
-	// ErrSyntax means that the secret is not what the codec reads at all: no
-	// JSON, a PEM block cut off, or for these two an empty secret.
+	// ErrSyntax means that the codec can't read the secret at all: it is not JSON, a PEM
+	// block is cut off, or the secret is empty where JSON or PEM is expected.
 	ErrSyntax = errors.New("malformed secret")
 	// ErrMissingKey means that T names a key which the secret lacks, or whose
 	// value is null. Error.Missing lists them.
 	ErrMissingKey = errors.New("missing key")
 	// ErrDuplicateKey means that an object has one key twice.
 	ErrDuplicateKey = errors.New("duplicate key")
-	// ErrUnknownKey means that a strict codec met a key that T doesn't name.
+	// ErrUnknownKey means that a strict codec found a key that T doesn't name.
 	ErrUnknownKey = errors.New("unknown key")
-	// ErrWrongKind means that one kind of value was met where another was
-	// wanted: a string for a number, a certificate for a key.
+	// ErrWrongKind means that the secret has another kind of value than T: a string for a
+	// number, a certificate for a key.
 	ErrWrongKind = errors.New("wrong kind of value")
-	// ErrValue means that a value of the right kind doesn't fit: a number out
-	// of range, text that is no time, whatever a type's own decoder refuses.
+	// ErrValue means that a value of the right kind doesn't fit: a number out of range,
+	// text that is no time, or a value that a type's own decoder refuses.
 	ErrValue = errors.New("unfit value")
 	// ErrInvalid means that the Validate method refused the decoded value.
 	ErrInvalid = errors.New("invalid value")
@@ -37,34 +37,35 @@ var (
 	ErrPanic = guard.ErrPanic
 )
 
-// An Error says what is wrong with a secret and where, without quoting it. It
-// is made of what T says (types, fields, the keys they name) and of positions,
-// so it can be logged. A codec that makes one itself vouches for the same.
+// An Error says what is wrong with a secret and where, without quoting it. It can be
+// logged, since it holds only names from T (types, fields and their keys) and positions. A
+// codec that makes an Error itself must keep to the same rule.
 type Error struct {
-	Type    string       // the Go type that was wanted, such as "main.DBCreds"
-	Path    string       // where in the secret, such as "replicas[2].host"; a map's key is shown as [*]
-	Offset  int64        // bytes before the place in the secret's bytes; negative if unknown
-	Kind    error        // one of the sentinels, such as ErrWrongKind
+	Type    string       // the Go type, such as "main.DBCreds"
+	Path    string       // the place in the secret, such as "replicas[2].host"; a map's key is shown as [*]
+	Offset  int64        // the number of bytes before the place; negative if unknown
+	Kind    error        // one of the sentinels above, such as ErrWrongKind
 	Reason  string       // what is wrong, in words
-	Missing []MissingKey // every key that T names and the secret lacks; the first 1,000, if there are more
+	Missing []MissingKey // all keys that T names and the secret lacks; at most the first 1,000
 
-	cut bool // there are more missing keys than Missing lists
+	cut bool // whether there are more missing keys than Missing lists
 
-	// safe are causes rebuilt so that they hold nothing of the input.
+	// safe are copies of causes that hold nothing of the input.
 	safe []error
-	// is asks the real cause. A function, because no printer looks into one.
+	// is calls errors.Is for the real cause. It is a function, because no printer looks
+	// into one.
 	is func(target error) bool
 }
 
 // A MissingKey is a key that T names and the secret lacks.
 type MissingKey struct {
 	Key   string // the key with its path, such as "replicas[2].host"
-	Field string // the Go field it was for, such as "Replicas[2].Host"
-	Null  bool   // the key is there, and its value is null
-	Near  string // a key of the secret that differs in case, blanks, invisible characters, hyphens, underscores or dots only, or ""
+	Field string // the Go field for the key, such as "Replicas[2].Host"
+	Null  bool   // whether the key exists with the value null
+	Near  string // a key of the secret that differs only in case, blanks, invisible characters, hyphens, underscores or dots, or ""
 }
 
-// String names the key and the field, and what was found in its place.
+// String returns the key, the field, and what the secret has in place of the key.
 func (m MissingKey) String() string {
 	s := strconv.Quote(m.Key) + " (field " + m.Field
 	switch {
@@ -76,11 +77,12 @@ func (m MissingKey) String() string {
 	return s + ")"
 }
 
-// maxListed is how many missing keys a text names: an array of thousands of objects
-// may lack thousands.
+// maxListed is the most missing keys that a text names, since an array of thousands of
+// objects may lack thousands of keys.
 const maxListed = 32
 
-// Error says it in one line. Of very many missing keys it names the first.
+// Error returns the error as one line. If very many keys are missing, it names the first
+// ones.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("codec: ")
@@ -133,14 +135,14 @@ func (e *Error) what() string {
 	return e.Kind.Error() + ": " + e.Reason
 }
 
-// located reports whether an offset of zero can be meant: it can where the
-// codec looked at the bytes, it can't in an Error that somebody made by hand.
+// located reports whether an offset of zero is a real position. It is if the codec looked
+// at the bytes; in an Error that a user's code made, it is just not set.
 func (e *Error) located() bool {
 	return e.Offset > 0 || e.Kind == ErrSyntax || e.Kind == ErrWrongKind
 }
 
-// Format prints the text of Error whatever the verb, so that %#v and %d don't
-// go through the fields.
+// Format prints the text of Error for every verb, so that %#v and %d don't print the
+// fields.
 func (e *Error) Format(f fmt.State, verb rune) {
 	if e == nil {
 		io.WriteString(f, "<nil>")
@@ -153,8 +155,8 @@ func (e *Error) Format(f fmt.State, verb rune) {
 	io.WriteString(f, e.Error())
 }
 
-// Is reports whether the error is of kind target or was caused by it. The cause
-// itself is kept out of sight, since its text may quote the secret.
+// Is reports whether the error is of kind target or was caused by it. The cause itself
+// can't be reached, since its text may quote the secret.
 func (e *Error) Is(target error) bool {
 	switch {
 	case target == nil:
@@ -165,9 +167,9 @@ func (e *Error) Is(target error) bool {
 	return e.is != nil && e.is(target)
 }
 
-// Unwrap returns the kind and those causes which hold nothing of the secret:
-// *json.SyntaxError, *json.UnmarshalTypeError and base64.CorruptInputError as
-// copies reduced to their positions and types, and other Errors.
+// Unwrap returns the kind, and the causes that hold nothing of the secret. These are other
+// Errors, and copies of *json.SyntaxError, *json.UnmarshalTypeError and
+// base64.CorruptInputError with only their positions and types.
 func (e *Error) Unwrap() []error {
 	var causes []error
 	if e.Kind != nil {
@@ -176,8 +178,8 @@ func (e *Error) Unwrap() []error {
 	return append(causes, e.safe...)
 }
 
-// wrap makes an *Error from any error without its text. An Error below it is
-// trusted, and its own words are shown in place of reason.
+// wrap makes an *Error from any error, without the error's text. If the error wraps an
+// Error, that one is trusted, and its own text is shown in place of reason.
 func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 	if !guard.Walkable(cause) {
 		return &Error{
@@ -222,7 +224,8 @@ func asks(cause error) func(error) bool {
 	return func(target error) bool { return errors.Is(cause, target) }
 }
 
-// panicked makes an error from a panic: its value's type, never its text.
+// panicked makes an error from a panic. It shows the type of the panic's value, never its
+// text.
 func panicked(who string, t reflect.Type, value any) *Error {
 	e := &Error{
 		Type: t.String(), Offset: -1, Kind: ErrPanic,
@@ -234,7 +237,7 @@ func panicked(who string, t reflect.Type, value any) *Error {
 	return e
 }
 
-// unsupported says that a codec cannot decode into what it was given.
+// unsupported returns the error of a codec that cannot decode into this value.
 func unsupported(into any, reason string) *Error {
 	name := "nil"
 	if t := reflect.TypeOf(into); t != nil {

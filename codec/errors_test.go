@@ -9,7 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// refuser refuses in the package's own words, without a list of keys.
+// refuser returns an Error of kind ErrMissingKey without a list of keys.
 type refuser struct{ V string }
 
 func (*refuser) UnmarshalJSON([]byte) error {
@@ -27,7 +27,7 @@ func TestARefusalWithoutAListOfKeysIsARefusal(t *testing.T) {
 	}
 }
 
-// Errors that are nil pointers: to walk through the first panics.
+// These errors are nil pointers. Walking through the first one panics.
 type (
 	returnsNilPointer struct{ V string }
 	panicsNilPointer  struct{ V string }
@@ -85,7 +85,7 @@ func TestATextNamesSomeOfVeryManyMissingKeys(t *testing.T) {
 	}
 }
 
-// binaryBlob is text in JSON for encoding/json and for us: bytes in base64.
+// binaryBlob is base64 in JSON, for encoding/json and for codec.JSON.
 type binaryBlob []byte
 
 func (b *binaryBlob) UnmarshalBinary(data []byte) error {

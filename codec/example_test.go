@@ -86,7 +86,7 @@ func ExampleJSON_strict() {
 	// Output: true
 }
 
-// Options of another package has no tags, and a key in the secret need not be there.
+// Options is a type of another package without tags. The secret may lack its keys.
 type Options struct {
 	Host string
 	Port int
@@ -179,7 +179,7 @@ func newBundle() []byte {
 	return []byte(object("certificate", p.leafPEM, "certificateChain", p.caPEM, "privateKey", p.keyPKCS8))
 }
 
-// APIKey checks itself. Its reason is shown, since codec.Invalid vouches for it.
+// APIKey checks itself. Its reason is shown, since it is made by codec.Invalid.
 type APIKey string
 
 func (k APIKey) Validate() error {
@@ -214,7 +214,7 @@ func ExampleValidator() {
 	// Output: codec: decoding codec_test.APIKey: invalid value: an API key has at least 20 characters
 }
 
-// One key of a secret that other programs read whole.
+// The program reads one key of a secret that other programs read as a whole.
 func ExampleKey() {
 	secret := []byte(`{"username":"app","password":"pa55word"}`)
 	password, err := codec.Decode[string](codec.Key("password", codec.Text{}), secret)
@@ -226,7 +226,8 @@ func ExampleKey() {
 	// codec: decoding string: missing key "Password" (field of WithKey, the secret has "password" and case counts)
 }
 
-// A codec of one's own that makes what nobody modifies says so, and what it decodes.
+// A pattern is a user's codec. It declares that its values are never modified, and which
+// types it decodes.
 type pattern struct{}
 
 func (pattern) Decode(data []byte, into any) error {
@@ -263,7 +264,7 @@ func ExampleChecker() {
 	// true
 }
 
-// Decode validates by itself; a codec of one's own may validate a part.
+// Decode validates by itself. A user's codec may validate a part of a value.
 func ExampleValidate() {
 	fmt.Println(codec.Validate(APIKey("changeme")) != nil)
 	fmt.Println(codec.Validate("a string has no Validate method"))

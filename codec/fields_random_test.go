@@ -11,7 +11,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// Deep embeds what others embed too.
+// Deep embeds structs that others embed too.
 type Deep struct {
 	*Left
 	Own string
@@ -49,7 +49,7 @@ func randomStruct(rng *rand.Rand, depth int) reflect.Type {
 	return reflect.StructOf(fields)
 }
 
-// fill puts a text into every string of v that may be set.
+// fill puts a text into every string of v that can be set.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
@@ -69,7 +69,7 @@ func fill(v reflect.Value) {
 	}
 }
 
-// depths notes for each name the least depth of a field of t that has it.
+// depths records, for each name, the least depth of a field of t with that name.
 func depths(t reflect.Type, depth int, least map[string]int) map[string]int {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -86,8 +86,8 @@ func depths(t reflect.Type, depth int, least map[string]int) map[string]int {
 	return least
 }
 
-// empty names a field of v that is empty although it has a name in Go and a key: no
-// tag says that it has none, and no field of its name shadows it.
+// empty returns the name of an empty field of v that should be filled: no tag says that it
+// has no key, and no field of the same name shadows it.
 func empty(v reflect.Value, depth int, least map[string]int) string {
 	for i := range v.NumField() {
 		f, fv := v.Type().Field(i), v.Field(i)
@@ -117,8 +117,8 @@ func empty(v reflect.Value, depth int, least map[string]int) string {
 	return ""
 }
 
-// TestNoFieldStaysEmpty decodes what encoding/json makes of structs that have
-// something in each field: a struct type is refused, or each field has it again.
+// TestNoFieldStaysEmpty encodes structs with a text in each field by encoding/json, and
+// decodes the result. Either the struct type is refused, or each field has its text again.
 func TestNoFieldStaysEmpty(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 3))
 	decoded, refused := 0, 0

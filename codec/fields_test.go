@@ -11,7 +11,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// structOf makes struct types with the tags that go vet would not let stand here.
+// structOf makes struct types with tags that go vet refuses in source code.
 func structOf(fields ...reflect.StructField) reflect.Type { return reflect.StructOf(fields) }
 
 func text(name string, tag reflect.StructTag) reflect.StructField { return typed[string](name, tag) }
@@ -33,7 +33,7 @@ func embedded[T any](tag reflect.StructTag) reflect.StructField {
 	return reflect.StructField{Name: name, Type: t, Tag: tag, Anonymous: true}
 }
 
-// losesIn is loses for a type that only reflect can make.
+// losesIn is like loses, for a type that only reflect can make.
 func losesIn(name string, t reflect.Type, input string, says ...string) losing {
 	decode := func(input string) error { return codec.JSON{}.Decode([]byte(input), reflect.New(t).Interface()) }
 	return losing{name, decode, func() error { return codec.JSON{}.CheckType(t) }, inputs.Replace(input), says}
@@ -122,7 +122,7 @@ func TestAFieldThatShadowsIsFilled(t *testing.T) {
 	}
 }
 
-// opaque has nothing that a decoder could set.
+// opaque has no field that a decoder could set.
 type opaque struct {
 	//lint:ignore U1000 unexported fields have no key
 	secret string

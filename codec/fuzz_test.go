@@ -18,9 +18,9 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// fuzzed has something of everything. Its keys have no letters, because the
-// codec tells apart cases that encoding/json doesn't, and they are optional, so
-// that documents of few keys get through.
+// fuzzed has fields of all kinds. Its keys have no letters, because case counts for the
+// codec but not for encoding/json. They are optional, so that documents with few keys are
+// accepted.
 type fuzzed struct {
 	A string             `json:"1,omitempty"`
 	B int8               `json:"2,omitempty"`
@@ -73,8 +73,8 @@ func addDocuments(f *testing.F) {
 	}
 }
 
-// FuzzJSONAgreesWithEncodingJSON: what both accept they decode to the same, and
-// what is not JSON for one isn't for the other.
+// FuzzJSONAgreesWithEncodingJSON: documents that both accept decode to the same value. Both
+// agree on what is JSON.
 func FuzzJSONAgreesWithEncodingJSON(f *testing.F) {
 	addDocuments(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -109,9 +109,8 @@ const (
 	markedNumber = "73950286"
 )
 
-// FuzzJSONErrorsHoldNoSecret puts a marked secret into a document, as a value, a
-// key, a number or as it is, and looks for pieces of it in every form of the
-// error.
+// FuzzJSONErrorsHoldNoSecret puts a secret into a document, as a value, a key, a number or
+// as it is, and looks for pieces of it in every form of the error.
 func FuzzJSONErrorsHoldNoSecret(f *testing.F) {
 	f.Add([]byte(`{"host":"","port":1,"username":"u","password":"§"}`), 8, 1)
 	f.Add([]byte(`{"host":"§","port":"§","§":§,"§":1}`), 0, 0)
@@ -121,7 +120,7 @@ func FuzzJSONErrorsHoldNoSecret(f *testing.F) {
 	f.Add([]byte(`[{"V":{"host":"§"}},"§"§]`), 7, 4)
 	f.Fuzz(func(t *testing.T, data []byte, at, how int) {
 		if len(data) > 2000 {
-			return // offsets of four digits could be taken for the number
+			return // offsets of four digits could equal a part of the number
 		}
 		doc := strings.ReplaceAll(string(data), "§", marked)
 		if at < 0 || at > len(doc) {
@@ -146,14 +145,15 @@ func FuzzJSONErrorsHoldNoSecret(f *testing.F) {
 	})
 }
 
-// failure also takes the errors of a Codec that is used by itself, which lets
-// panics of a user's methods through.
+// failure returns the error of Decode, and of the Codec used without Decode, which does not
+// recover from panics of a user's methods.
 func failure[T any](c codec.Codec, doc string) error {
 	_, err := codec.Decode[T](c, []byte(doc))
 	return err
 }
 
-// FuzzPEM: no input makes it panic or quote, and a pair that it accepts is one.
+// FuzzPEM: no input makes PEM panic, no error quotes the input, and each accepted pair
+// belongs together.
 func FuzzPEM(f *testing.F) {
 	p := newPKI()
 	for _, s := range []string{

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// harmless rebuilds from an error's tree those causes that callers look for
-// with errors.As and that can be shown to hold nothing of the input. Whatever it
-// doesn't know it leaves out: decoders like to quote what they could not read.
+// harmless copies those causes from an error's tree for which callers use errors.As,
+// without any part of the input. It leaves all other causes out, since decoders often quote
+// the input.
 func harmless(cause error) []error {
 	var safe []error
 	walk(cause, 0, func(err error) {
 		switch e := err.(type) {
 		case *json.SyntaxError:
 			if e != nil {
-				// The message quotes a character; the copy has none.
+				// The message quotes a character, so the copy has no message.
 				safe = append(safe, &json.SyntaxError{Offset: e.Offset})
 			}
 		case *json.UnmarshalTypeError:
@@ -32,8 +32,8 @@ func harmless(cause error) []error {
 	return safe
 }
 
-// walk visits err and what it wraps, as errors.Is does, to a sane depth: a tree
-// of errors comes from a user's code and might be a circle.
+// walk visits err and all errors that it wraps, as errors.Is does. The depth is bounded,
+// since a tree of errors from a user's code may be a cycle.
 func walk(err error, depth int, visit func(error)) {
 	if err == nil || depth > 32 {
 		return
@@ -49,7 +49,7 @@ func walk(err error, depth int, visit func(error)) {
 	}
 }
 
-// jsonKind keeps of json.UnmarshalTypeError's Value the word for the kind.
+// jsonKind returns only the word for the kind from json.UnmarshalTypeError's Value.
 func jsonKind(value string) string {
 	word, _, _ := strings.Cut(value, " ")
 	switch word {

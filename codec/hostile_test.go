@@ -23,7 +23,8 @@ type flat struct {
 	E0, E1, E2, E3, E4, E5, E6, E7, E8, E9                                         string
 }
 
-// flatByCodec has all that is missing from a codec of ours that its method uses.
+// flatByCodec has an UnmarshalJSON that uses codec.JSON, so the missing keys come from
+// that.
 type flatByCodec struct{ f flat }
 
 func (f *flatByCodec) UnmarshalJSON(b []byte) error { return codec.JSON{}.Decode(b, &f.f) }
@@ -63,7 +64,7 @@ func TestASmallSecretMakesNoLargeError(t *testing.T) {
 
 const nested = `{"V1":{},"V2":{},"V3":{},"V4":{},"V5":{}}`
 
-// strangers are keys that no field has, siblings those of a field but for blanks.
+// strangers are keys that no field has. siblings differ from a field's key only by blanks.
 var (
 	strangers = manyMembers(func(i int) string { return strconv.Itoa(i) })
 	siblings  = manyMembers(func(i int) string { return strings.Repeat(" ", i%100) + "A0" + strings.Repeat(" ", i/100) })
@@ -88,7 +89,7 @@ var nulls = func() string {
 	return "[" + strings.Repeat(object+",", 1000) + object + "]"
 }()
 
-// TestAShortListIsWhole: what is cut is cut far from what a person would read.
+// TestAShortListIsWhole: a list is cut only far beyond what a person would read.
 func TestAShortListIsWhole(t *testing.T) {
 	err := failure[[]flat](codec.JSON{}, "["+strings.Repeat("{},", 9)+"{}]")
 	e, ok := errors.AsType[*codec.Error](err)

@@ -9,7 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// judged returns what its Validate method is to return.
+// judged has a Validate method that returns this error.
 type judged struct{ err error }
 
 func (j judged) Validate() error { return j.err }
@@ -41,7 +41,7 @@ func TestAReasonOfInvalidIsShown(t *testing.T) {
 	}
 }
 
-// token decodes itself, and says why not.
+// token decodes itself, and gives a reason if it refuses a text.
 type token struct{ text string }
 
 func (k *token) UnmarshalText(text []byte) error {

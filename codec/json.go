@@ -6,52 +6,52 @@ import (
 	"strconv"
 )
 
-// JSON decodes JSON by the rules of encoding/json for fields, tags, embedding
-// and the types that unmarshal themselves, and refuses what encoding/json lets
-// pass as a zero or as something near what was meant:
+// JSON decodes JSON by the rules of encoding/json for fields, tags, embedding and types
+// that unmarshal themselves. It refuses secrets that encoding/json would decode to a zero
+// or to a nearly right value:
 //
-//   - A key that a struct of T names and the secret lacks, or whose value is
-//     null, is an error that lists every such key, unless the field is
-//     omitempty, omitzero or a pointer; a pointer to a key or a certificate is as
-//     another field. The keys of a struct embedded by pointer
-//     may be missing all together. A field that is an interface or a
+//   - A key that a struct of T names must be in the secret, and not null. The error lists
+//     every missing key. The exceptions are fields with omitempty or omitzero and pointers,
+//     except for pointers to keys and certificates. The keys of a struct embedded by
+//     pointer may all be missing together. A field that is an interface or a
 //     json.RawMessage takes null as a value.
-//   - Keys match exactly, case included; the error shows a near miss. An optional field
-//     too is missing if the secret has its key in another case, or with a blank or an
-//     invisible character more.
-//   - A key twice in one object is an error, wherever the object is.
-//   - Null elsewhere (an element, a map's value, the whole secret) is refused
-//     by everything but pointers, interfaces and json.RawMessage.
-//   - A number that a float would change is refused, in an interface too, which holds a
-//     float64: an integer that the float does not hold exactly (9007199254740993), any
-//     other number so large that its fraction or its last digits before the point are
-//     lost, and one too small. A fraction such as 0.1 is rounded as usual.
-//   - Invalid UTF-8 and lone surrogates are errors, as are nesting over 512
-//     deep and an array of another length than the Go array's.
+//   - Keys match exactly, case included; the error shows a near miss. A near miss is also
+//     an error for an optional field: if the secret has its key in another case, or with an
+//     additional blank or invisible character.
+//   - A duplicate key is an error in every object of the secret.
+//   - Null in other places (an element, a map's value, the whole secret) is an error,
+//     except for pointers, interfaces and json.RawMessage.
+//   - A number that a float would change is an error, also in an interface, which holds a
+//     float64. That is an integer that the float does not hold exactly (9007199254740993),
+//     a number so large that its fraction or its last digits before the point would be
+//     lost, and a number that is too small. A fraction such as 0.1 is rounded as usual.
+//   - Invalid UTF-8, lone surrogates, nesting deeper than 512, and an array of another
+//     length than the Go array's are errors.
 //
-// Where a number is met for a string, or a string for a number, the error names
-// the two remedies. A field tagged `,string` takes the bare value beside the
-// quoted one that encoding/json wants; on a string field it takes a number or a
-// bool as its text, and "null" as that text. Lenient does the same for every scalar
-// in the secret, but for a time.Duration: whether "30" is seconds is not to be guessed.
+// If the secret has a number for a string, or a string for a number, the error names the
+// two remedies. The first is the tag `,string`: the field takes the bare value beside the
+// quoted one that encoding/json wants. A string field with this tag takes a number or a
+// bool as its text, and "null" as that text. The second is Lenient, which does the same for
+// every scalar in the secret. It does not for a time.Duration, since nothing says whether
+// "30" means seconds.
 //
 // A time.Duration takes "30s" or a number of nanoseconds. A struct that has an
 // UnmarshalBinary method and no other, such as url.URL, takes a string. The types of keys
 // and certificates that [PEM] lists take a string of PEM text.
 //
-// A T, or a type inside it, that would leave a field empty without an error is
-// refused whatever the secret is, by [Check] and by each Decode:
+// [Check] and each Decode refuse a T if it, or a type inside it, would leave a field empty
+// without an error:
 //
-//   - A struct that has UnmarshalJSON or UnmarshalText from an embedded field,
-//     since that method decodes the whole struct and fills the embedded field only.
-//     A struct may declare the method itself. A struct may also have the method
-//     from a field embedded by value, without a tag, if that is its only field with
-//     a key: the struct is decoded as that field is. An embedded struct whose
-//     method is not promoted is refused, since nothing would call the method. A
-//     promoted UnmarshalBinary that would hide fields is not used.
-//   - Two fields with one key, also if one is tagged and the other is not. A field
-//     may have the key of a more deeply embedded one if it has that one's Go name
-//     too, and so shadows it in Go.
+//   - A struct that has UnmarshalJSON or UnmarshalText from an embedded field, since that
+//     method decodes the whole struct and fills the embedded field only. A struct may
+//     declare the method itself. A struct may also have the method from a field that is
+//     embedded by value, without a tag, if that is its only field with a key. The struct is
+//     then decoded as that field is. An embedded struct whose method is not promoted is
+//     refused, since nothing would call the method. A promoted UnmarshalBinary that would
+//     hide fields is not used.
+//   - Two fields with the same key, also if only one of them is tagged. A field may have
+//     the key of a more deeply embedded one if both have the same Go name, so that it
+//     shadows the other in Go.
 //   - A tag on an unexported field; an embedded pointer to an unexported struct; a
 //     struct that has fields, but none to set; a channel, a function, an interface
 //     with methods, and any other type that no JSON value fills.
@@ -61,18 +61,17 @@ import (
 //
 // A field with the tag `json:"-"` is left out of these checks.
 //
-// The zero value is ready for use and is what [For] answers.
+// The zero value is ready for
+// use. [For] returns it.
 type JSON struct {
 	// Strict refuses keys that T doesn't name.
 	Strict bool
-	// Lenient takes a quoted number or bool where a bare one is wanted, and a
-	// bare one where a string is wanted.
+	// Lenient accepts a quoted number or bool for a bare one, and a bare one for a string.
 	Lenient bool
-	// AllowMissing is for a T of another package, whose fields cannot be tagged: a key
-	// that the secret lacks, or that is null, leaves its field as it is. A key that
-	// differs from a field's in case only is taken for that field's, as encoding/json
-	// has it. A field that no JSON value fills, such as a function, is refused only if
-	// the secret has its key.
+	// AllowMissing is for a T of another package, whose fields cannot be tagged. If the
+	// secret lacks a key, or it is null, the field keeps its value. As in encoding/json, a
+	// key that differs from a field's key only in case counts as that key. A field that no
+	// JSON value fills, such as a function, is refused only if the secret has its key.
 	AllowMissing bool
 }
 
@@ -102,7 +101,7 @@ func (c JSON) Decode(data []byte, into any) error {
 	d := decoder{data: data, options: c}
 	d.path = d.pathBuf[:0]
 	if d.peek() == 'n' && v.Kind() == reflect.Pointer {
-		// A nil pointer out of a secret would be a crash at the first use.
+		// A nil pointer from a secret would panic at its first use.
 		d.wrongKind("a value")
 	} else {
 		p.decode(&d, v)
@@ -119,29 +118,28 @@ func (c JSON) Decode(data []byte, into any) error {
 	return e
 }
 
-// A decoder walks a document that checkJSON has found well-formed, so it needs
-// to look for no error of syntax. It goes on after the first problem, because
-// all the missing keys are wanted in one error.
+// A decoder walks a document that checkJSON has found well-formed, so it does not check the
+// syntax. It goes on after the first problem, so that one error lists all missing keys.
 type decoder struct {
 	data    []byte
 	pos     int
 	options JSON
-	quoted  bool   // the field in hand is tagged `,string`; its scalar takes this back
-	path    []step // from T to the value in hand
+	quoted  bool   // whether the current field is tagged `,string`; its scalar clears this
+	path    []step // from T to the current value
 	pathBuf [8]step
 	err     *Error // the first problem other than missing keys
 	missing []MissingKey
-	cut     bool // there are more missing keys than are noted
+	cut     bool // whether there are more missing keys than are recorded
 }
 
-// A step of a path is a field, or an element if field is nil: of a map, if the
-// index is negative, for a map's key is part of the secret.
+// A step of a path is a field, or an element if field is nil. A negative index means an
+// element of a map, whose key is not shown, since it is part of the secret.
 type step struct {
 	field *field
 	index int
 }
 
-// peek skips white space and returns the byte that the next value begins with.
+// peek skips white space and returns the first byte of the next value.
 func (d *decoder) peek() byte {
 	for {
 		switch c := d.data[d.pos]; c {
@@ -153,9 +151,9 @@ func (d *decoder) peek() byte {
 	}
 }
 
-// next reports whether another element or member follows in the array or object
-// that end closes, and goes to it; first says that none has been read. After the
-// last one it goes past the end.
+// next goes to the next element or member of the array or object that end closes. It
+// reports whether there is one; after the last one it goes past the end. first says that
+// none has been read yet.
 func (d *decoder) next(first bool, end byte) bool {
 	c := d.peek()
 	if c == end {
@@ -178,7 +176,7 @@ func (d *decoder) key() []byte {
 	return k
 }
 
-// text reads the string in hand; the result may be part of data.
+// text reads the current string. The result may be part of data.
 func (d *decoder) text() []byte {
 	raw, escaped := d.rawText()
 	if escaped {
@@ -187,7 +185,7 @@ func (d *decoder) text() []byte {
 	return raw
 }
 
-// rawText goes past the string in hand and returns what is between its quotes.
+// rawText goes past the current string and returns the bytes between its quotes.
 func (d *decoder) rawText() (raw []byte, escaped bool) {
 	start := d.pos + 1
 	i := start
@@ -204,7 +202,7 @@ func (d *decoder) rawText() (raw []byte, escaped bool) {
 	}
 }
 
-// literal goes past the number, true, false or null in hand and returns it.
+// literal goes past the current number, true, false or null, and returns it.
 func (d *decoder) literal() []byte {
 	start := d.pos
 	for d.pos < len(d.data) {
@@ -217,8 +215,8 @@ func (d *decoder) literal() []byte {
 	return d.data[start:]
 }
 
-// skip goes past the value in hand, looks for duplicate keys in it, and returns
-// its bytes, which are part of data.
+// skip goes past the current value, looks for duplicate keys in it, and returns its bytes,
+// which are part of data.
 func (d *decoder) skip() []byte {
 	start := d.pos
 	switch d.peek() {
@@ -245,7 +243,7 @@ func (d *decoder) skip() []byte {
 	return d.data[start:d.pos]
 }
 
-// fail notes a problem with the value in hand, if it is the first.
+// fail records a problem with the current value, if it is the first one.
 func (d *decoder) fail(kind error, reason string) {
 	d.failAt(d.pos, kind, reason)
 }
@@ -256,12 +254,12 @@ func (d *decoder) failAt(at int, kind error, reason string) {
 	}
 }
 
-// failCause notes that a method of the value's own type returned an error. The hint, if
+// failCause records that a method of the value's own type returned an error. The hint, if
 // there is one, is a clause.
 func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause error) {
 	path := d.pathString("")
 	e := wrap(t, ErrValue, "the "+method+" method of "+t.String()+" refused it"+hint, cause)
-	// The method may have used a codec of ours, whose paths begin at its value.
+	// The method may have used a codec of this package, whose paths begin at its value.
 	field := d.fieldString("")
 	for _, m := range e.Missing {
 		m.Key, m.Field = join(path, m.Key), join(field, m.Field)
@@ -274,10 +272,11 @@ func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause e
 	}
 }
 
-// maxMissing is how many missing keys an error lists. A secret of 64 kB may lack millions.
+// maxMissing is the most missing keys that an error lists. A secret of 64 kB may lack
+// millions.
 const maxMissing = 1000
 
-// miss notes that the object in hand lacks the key of f.
+// miss records that the current object lacks the key of f.
 func (d *decoder) miss(f *field, m MissingKey) {
 	if d.cut {
 		return
@@ -286,8 +285,8 @@ func (d *decoder) miss(f *field, m MissingKey) {
 	d.note(m)
 }
 
-// note adds m to the missing keys. Once the list is full, the rest of the secret is passed
-// over: elements that nobody will see are not decoded.
+// note adds m to the missing keys. Once the list is full, the rest of the secret is
+// skipped, since its elements are not needed.
 func (d *decoder) note(m MissingKey) {
 	if len(d.missing) == maxMissing {
 		d.cut = true
@@ -296,8 +295,7 @@ func (d *decoder) note(m MissingKey) {
 	d.missing = append(d.missing, m)
 }
 
-// wrongKind notes that the value in hand is not of the wanted kind, and goes
-// past it.
+// wrongKind records that the current value is not of the wanted kind, and goes past it.
 func (d *decoder) wrongKind(wanted string) {
 	d.wrongKindHint(wanted, "")
 }
@@ -311,7 +309,8 @@ func (d *decoder) wrongKindHint(wanted, hint string) {
 	d.skip()
 }
 
-// holdsJSON reports whether the string that data begins with holds an object or an array.
+// holdsJSON reports whether the string at the beginning of data holds an object or an
+// array.
 func holdsJSON(data []byte) bool {
 	inner := decoder{data: data}
 	text := bytes.TrimSpace(inner.text())
@@ -322,8 +321,8 @@ func holdsJSON(data []byte) bool {
 	return reason == ""
 }
 
-// remedies are what helps where a bare scalar was met for a quoted one or the
-// reverse. The tag is for fields of scalar types only.
+// remedies returns the advice for a bare scalar in place of a quoted one, or the reverse.
+// The tag is only for fields of scalar types.
 func (d *decoder) remedies() string {
 	if n := len(d.path); n > 0 && d.path[n-1].field != nil && isScalar(d.path[n-1].field.typ) {
 		return "; tag the field `,string` or set JSON.Lenient to take either"
@@ -350,12 +349,12 @@ func kindName(c byte) string {
 func (d *decoder) push(f *field, index int) { d.path = append(d.path, step{f, index}) }
 func (d *decoder) pop()                     { d.path = d.path[:len(d.path)-1] }
 
-// pathString prints the path in the secret's terms with name behind it.
+// pathString prints the path, with name at its end, by the secret's keys.
 func (d *decoder) pathString(name string) string {
 	return d.printPath(name, func(f *field) string { return f.name })
 }
 
-// fieldString prints the path in Go's terms with name behind it.
+// fieldString prints the path, with name at its end, by Go's fields.
 func (d *decoder) fieldString(name string) string {
 	return d.printPath(name, func(f *field) string { return f.goName })
 }
@@ -378,7 +377,7 @@ func (d *decoder) printPath(name string, of func(*field) string) string {
 	return join(b.String(), name)
 }
 
-// join puts two pieces of a path together.
+// join joins two parts of a path.
 func join(path, name string) string {
 	if path == "" || name == "" || name[0] == '[' {
 		return path + name

@@ -6,38 +6,38 @@ import (
 	"slices"
 )
 
-// A field is one key of an object and where in a struct its value goes.
+// A field is one key of an object, and the place of its value in a struct.
 type field struct {
 	name     string // the key
 	goName   string
-	path     string // goName behind the names of the structs it is embedded in
-	index    []int  // as reflect.Value.FieldByIndex wants it
+	path     string // goName after the names of the structs in which it is embedded
+	index    []int  // for reflect.Value.FieldByIndex
 	typ      reflect.Type
 	plan     *plan
 	optional bool         // the key may be missing
-	quoted   bool         // tagged `,string`, and of a kind that the tag is for
+	quoted   bool         // tagged `,string`, and of a kind for which the tag counts
 	tagged   bool         // the key comes from the tag
 	hidden   bool         // the Go field is unexported: an embedded struct with a tag
-	stuck    reflect.Type // an embedded pointer on the way to it that cannot be set
-	// unfit says why no value fits the field; "" if one does. The fields of structs inside
-	// are left out.
+	stuck    reflect.Type // an embedded pointer on the way to the field that cannot be set
+	// unfit returns why no value fits the field, or "". It does not look at the fields of
+	// structs inside.
 	unfit func() string
 }
 
-// A structReader lists the keys of a struct type: those of its own fields and,
-// level by level, those of the structs it embeds.
+// A structReader lists the keys of a struct type: those of its own fields and, level by
+// level, those of its embedded structs.
 type structReader struct {
 	typ        reflect.Type
-	found      []field        // by depth
-	faults     []fault        // of single fields
-	shallowest map[string]int // the least depth at which there is a field of a name
-	unexported bool           // there are fields that have no key for being unexported
+	found      []field        // sorted by depth
+	faults     []fault        // the faults of single fields
+	shallowest map[string]int // the least depth of a field, by name
+	unexported bool           // whether some fields have no key because they are unexported
 }
 
 // A level is a struct type that is embedded at one depth.
 type level struct {
 	typ  reflect.Type
-	ways []way // that lead there; two are kept at most, enough for its keys to clash
+	ways []way // the ways to it; two are enough, since its keys then clash
 }
 
 // A way leads from a struct to one that is embedded in it.
@@ -67,7 +67,7 @@ func readStruct(t reflect.Type) *structReader {
 	return r
 }
 
-// read reads field i of l. It adds what the field embeds to next, the level below.
+// read reads field i of l. It adds an embedded struct to next, the level below.
 func (r *structReader) read(l level, i, depth int, next []level) []level {
 	sf := l.typ.Field(i)
 	if sf.Name == "_" {
@@ -126,8 +126,8 @@ func (r *structReader) embed(l level, sf reflect.StructField, path string, next 
 	return next
 }
 
-// ownMethod returns the name of the method by which values of type t decode
-// themselves; "" if they have none.
+// ownMethod returns the name of the method by which values of type t decode themselves, or
+// "".
 func ownMethod(t reflect.Type) string {
 	for _, method := range []string{unmarshalJSON, unmarshalText} {
 		if decodes(t, method) {
@@ -137,8 +137,8 @@ func ownMethod(t reflect.Type) string {
 	return ""
 }
 
-// readHidden reads an unexported field that has a tag, which is in order only if
-// the field embeds a struct that decodes field by field.
+// readHidden reads an unexported field with a tag. That is allowed only for an embedded
+// struct that decodes field by field.
 func (r *structReader) readHidden(l level, sf reflect.StructField, path string, tag fieldTag) {
 	inner := embeddedStruct(sf)
 	switch {
@@ -150,11 +150,12 @@ func (r *structReader) readHidden(l level, sf reflect.StructField, path string, 
 	r.add(l, sf, tag)
 }
 
-// add notes a field that has a key, once for each way that leads to it.
+// add records a field that has a key, once for each way to it.
 func (r *structReader) add(l level, sf reflect.StructField, tag fieldTag) {
 	f := field{
 		name: tag.name, goName: sf.Name, typ: sf.Type,
-		// A pointer to a certificate or a key says nothing: there is no other way to have one.
+		// A pointer to a certificate or a key is not optional, since these types are used
+		// only by pointer.
 		optional: tag.optional || sf.Type.Kind() == reflect.Pointer && !pemTypes[sf.Type],
 		quoted:   tag.quoted && isScalar(sf.Type),
 		tagged:   tag.name != "", hidden: !sf.IsExported(),
@@ -168,22 +169,22 @@ func (r *structReader) add(l level, sf reflect.StructField, tag fieldTag) {
 	}
 }
 
-// fault notes what is wrong with the field at path.
+// fault records what is wrong with the field at path.
 func (r *structReader) fault(path, trouble string) {
 	r.faults = append(r.faults, fault{"the field " + path + " of " + typeName(r.typ), trouble})
 }
 
-// fields returns the fields that win their keys, and the faults that would leave a
-// field empty. The least deeply embedded field wins, as in encoding/json. Another
-// field with its key is a fault, unless Go too takes that field for shadowed: a
-// less deeply embedded field has its name.
+// fields returns the fields that get the values of their keys, and the faults that would
+// leave a field empty. As in encoding/json, the least deeply embedded field of a key gets
+// the value. Another field with the same key is a fault, unless it is shadowed in Go too,
+// because a less deeply embedded field has its name.
 func (r *structReader) fields() ([]field, []fault) {
 	var fields []field
 	faults := r.faults
 	stuck := map[reflect.Type]bool{}
 	for i, f := range r.found {
 		if slices.ContainsFunc(r.found[:i], func(g field) bool { return g.name == f.name }) {
-			continue // judged when its first was met
+			continue // judged together with the first field of this key
 		}
 		fields = append(fields, f)
 		if at := slices.IndexFunc(r.found[i+1:], func(g field) bool { return r.clash(f, g) }); at >= 0 {

@@ -1,11 +1,12 @@
 package codec
 
-// A keySet is the keys of one object. Few are compared one by one; beyond that
-// it is a map, so that a hostile secret costs no quadratic time.
+// A keySet is the set of one object's keys. A few keys are compared one by one. More keys
+// are in a map, so that a hostile secret costs no quadratic time.
 type keySet struct {
 	list [][]byte
 	many map[string]struct{}
-	// plain has the plainKey of each in list, once that was asked for. No key is added then.
+	// plain has the plainKey of each key in list, after the first call of near. No key is
+	// added after that.
 	plain []string
 }
 
@@ -34,7 +35,8 @@ func (k *keySet) add(key []byte) bool {
 	return true
 }
 
-// near finds the key that is most like name. Showing it tells little that name doesn't.
+// near finds the key that is most similar to name. Showing that key reveals little, since T
+// names nearly the same.
 func (k *keySet) near(name string) (near string, how kinship) {
 	if k.plain == nil && len(k.list) > 0 {
 		k.plain = make([]string, len(k.list))

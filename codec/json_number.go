@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// parseFloat reads a well-formed number. If a float of so many bits would not be the
-// number that the secret has, the reason says why.
+// parseFloat reads a well-formed number. If a float of this many bits would change the
+// number, the reason says why.
 //
-// A fraction is rounded to the nearest float, as everybody expects of 0.1. A number so
-// large that the floats around it are integers is another matter: rounding changes its
-// integer part, and such a number is an ID or a count. It has to come back from the float:
-// to the digit if it is written as digits only, else in as many digits as the float has.
-// So has a number so small that a float holds few of its digits, or none.
+// A fraction is rounded to the nearest float, as is usual for 0.1. For a number so large
+// that the nearest floats are integers, rounding would change its integer part, and such a
+// number is often an ID or a count. The float has to give back such a number: all its
+// digits if it is written with digits only, and otherwise as many digits as the float has.
+// The same holds for a number so small that a float has few or none of its digits.
 func parseFloat(lit []byte, bits int) (f float64, reason string) {
 	text := string(lit)
 	f, err := strconv.ParseFloat(text, bits)
@@ -41,16 +41,17 @@ func parseFloat(lit []byte, bits int) (f float64, reason string) {
 	return f, "a float" + strconv.Itoa(bits) + " does not hold the number exactly and would change it; take it as a json.Number, or as an integer if it is one"
 }
 
-// sameNumber reports whether two well-formed numbers are equal, without arithmetic on
-// their digits: a secret may have a million of them, and an exponent of any size.
+// sameNumber reports whether two well-formed numbers are equal. It does no arithmetic,
+// since a number in a secret may have a million digits and an exponent of any size.
 func sameNumber(a, b string) bool {
 	digitsA, expA, okA := scientific(a)
 	digitsB, expB, okB := scientific(b)
 	return okA && okB && digitsA == digitsB && (expA == expB || digitsA == "")
 }
 
-// scientific returns the digits of a number from its first to its last that is not zero,
-// and the power of ten of the first; ok is false if the exponent is absurd.
+// scientific returns the digits of a number, from the first to the last that is not zero,
+// and the power of ten of the first. ok is false if the exponent is too large to compute
+// with.
 func scientific(text string) (digits string, exp int, ok bool) {
 	mantissa, power := strings.TrimPrefix(text, "-"), ""
 	if i := strings.IndexAny(mantissa, "eE"); i >= 0 {
@@ -67,7 +68,7 @@ func scientific(text string) (digits string, exp int, ok bool) {
 	return digits, exp + n, err == nil
 }
 
-// failNumber says why a well-formed number doesn't fit type t, which is no float.
+// failNumber records why a well-formed number doesn't fit type t, which is no float.
 func (d *decoder) failNumber(at int, t reflect.Type, lit []byte) {
 	switch k := t.Kind(); {
 	case bytes.ContainsAny(lit, ".eE"):

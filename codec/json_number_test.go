@@ -8,8 +8,8 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// numberRows say which numbers a float takes: fractions are rounded to it as usual, and
-// what the rounding would change beyond that is refused.
+// numberRows list numbers that a float accepts, since fractions are rounded as usual, and
+// numbers that it refuses, since rounding would change more than a fraction.
 var numberRows = []decoding{
 	accepts("a fraction that no float holds", `0.1`, 0.1),
 	accepts("a fraction of many digits", `3.14159265358979323846`, math.Pi),
@@ -50,7 +50,7 @@ var numberRows = []decoding{
 	refuses[json.Number]("json.Number of a quoted text", `"$S"`, codec.ErrValue),
 }
 
-// TestFloatsOfAllSizesComeBack decodes what encoding/json makes of floats.
+// TestFloatsOfAllSizesComeBack decodes floats that encoding/json has encoded.
 func TestFloatsOfAllSizesComeBack(t *testing.T) {
 	for bits := range 1 << 16 {
 		if f := math.Float32frombits(uint32(bits)<<16 | uint32(bits)); !math.IsNaN(float64(f)) && !math.IsInf(float64(f), 0) {

@@ -7,34 +7,34 @@ import (
 	"sync"
 )
 
-// A plan is how values of one type are decoded, and which parts of the type can't
-// be. A plan is made once for each type and never changes after that. A plan is run
-// only if there are no faults in it and in its parts.
+// A plan says how values of one type are decoded, and which parts of the type can't be
+// decoded. It is made once for each type, and never changes after that. It is run only if
+// it and its parts have no faults.
 type plan struct {
 	decode func(d *decoder, v reflect.Value)
-	// takesNull says that null is a value of the type, not the lack of one.
+	// takesNull means that null is a value of the type, and not a missing value.
 	takesNull bool
-	faults    []fault // what would leave something of the type empty
+	faults    []fault // the reasons why a part of the type would stay empty
 	parts     []part
 }
 
 // A part is the plan of a field or an element.
 type part struct {
-	name    string // the field's, [*] for an element, "" for what a pointer points to
+	name    string // the field's name, [*] for an element, or "" for the target of a pointer
 	plan    *plan
-	isField bool // of a struct
+	isField bool // whether it is a field of a struct
 }
 
 // A root is the plan of a whole T.
 type root struct {
 	*plan
-	refusal string // why a T would not be decoded whole; "" if any is
-	unfit   string // why no T can be decoded; "" if one can
+	refusal string // why some part of T would not be decoded; "" if all parts are
+	unfit   string // why no T can be decoded; "" if T can be decoded
 }
 
 var (
-	roots sync.Map // reflect.Type to root
-	plans sync.Map // reflect.Type to *plan
+	roots sync.Map // from a reflect.Type to its root
+	plans sync.Map // from a reflect.Type to its *plan
 )
 
 func planFor(t reflect.Type) root {
@@ -44,7 +44,7 @@ func planFor(t reflect.Type) root {
 	making := planning{}
 	p := making.plan(t)
 	r := root{p, p.refusal(false), p.refusal(true)}
-	// Only now is every plan that these refer to whole.
+	// The plans are stored only now, since all plans that they use are complete.
 	for t, p := range making {
 		plans.LoadOrStore(t, p)
 	}
@@ -52,8 +52,8 @@ func planFor(t reflect.Type) root {
 	return r
 }
 
-// refusal lists the faults of p and of its parts; "" if there are none. It may leave out
-// the fields of structs, which a secret need not have.
+// refusal lists the faults of p and of its parts. It returns "" if there are none. It may
+// leave out the fields of structs, since a secret may lack their keys.
 func (p *plan) refusal(withoutFields bool) string {
 	type place struct {
 		path string
@@ -76,8 +76,8 @@ func (p *plan) refusal(withoutFields bool) string {
 	return listFaults(texts)
 }
 
-// planning holds the plans begun by one call of planFor, so that a type which
-// contains itself ends in the plan already begun.
+// planning holds the plans that one call of planFor has begun. So a type that contains
+// itself finds its own plan there.
 type planning map[reflect.Type]*plan
 
 func (m planning) plan(t reflect.Type) *plan {
@@ -110,7 +110,7 @@ func (m planning) fill(p *plan, t reflect.Type) {
 	case t == durationType:
 		p.decode = decodeDuration
 	case t == timeType:
-		// Its UnmarshalJSON reads the same text and takes null for no time.
+		// time.Time's UnmarshalJSON reads the same text, and ignores null.
 		p.decode = decodeText
 	case t == rawMessageType:
 		p.decode, p.takesNull = decodeJSON, true
@@ -130,7 +130,7 @@ func (m planning) fill(p *plan, t reflect.Type) {
 	}
 }
 
-// leaveOut is the advice about a type that nothing decodes into.
+// leaveOut is the advice about a type into which nothing decodes.
 const leaveOut = "give it another type, or tag the field json:\"-\""
 
 func (m planning) fillKind(p *plan, t reflect.Type) {
@@ -184,7 +184,7 @@ func (m planning) fillMap(p *plan, t reflect.Type) {
 	}
 }
 
-// pointsToItself finds types such as `type P *P`, of which no value ends.
+// pointsToItself finds types such as `type P *P`, which have no value without a cycle.
 func pointsToItself(t reflect.Type) bool {
 	for e, n := t.Elem(), 0; e.Kind() == reflect.Pointer; e, n = e.Elem(), n+1 {
 		if e == t || n > 100 {

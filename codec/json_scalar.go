@@ -20,16 +20,16 @@ var (
 	numberType     = reflect.TypeFor[json.Number]()
 )
 
-// takeQuoted tells whether the scalar in hand belongs to a field that is tagged
-// `,string`, and takes the mark back: what is inside the scalar isn't tagged.
+// takeQuoted reports whether the current scalar belongs to a field that is tagged
+// `,string`, and clears that mark.
 func (d *decoder) takeQuoted() bool {
 	q := d.quoted
 	d.quoted = false
 	return q
 }
 
-// scalarText reads a string, or in its place a bare number or bool if the field
-// is tagged `,string` or the decoder is lenient.
+// scalarText reads a string. If the field is tagged `,string` or the decoder is lenient, it
+// also reads a bare number or bool.
 func (d *decoder) scalarText(wanted string, quoted bool) (s []byte, at int, ok bool) {
 	c := d.peek()
 	at = d.pos
@@ -37,7 +37,7 @@ func (d *decoder) scalarText(wanted string, quoted bool) (s []byte, at int, ok b
 	case '"':
 		s = d.text()
 		if quoted && len(s) > 1 && s[0] == '"' {
-			// Twice quoted, as encoding/json writes a string field with this tag.
+			// encoding/json quotes a string field with this tag twice.
 			if _, reason := checkJSON(s); reason == "" {
 				inner := decoder{data: s}
 				inner.peek()
@@ -56,8 +56,8 @@ func (d *decoder) scalarText(wanted string, quoted bool) (s []byte, at int, ok b
 	return d.literal(), at, true
 }
 
-// scalarLiteral reads a number (or a bool), or in its place a string that holds
-// one if the field is tagged `,string` or the decoder is lenient.
+// scalarLiteral reads a number (or a bool). If the field is tagged `,string` or the decoder
+// is lenient, it also reads a string that holds one.
 func (d *decoder) scalarLiteral(wanted string, is func([]byte) bool) (lit []byte, at int, ok bool) {
 	quoted := d.takeQuoted()
 	c := d.peek()
@@ -133,8 +133,8 @@ func decodeFloat(d *decoder, v reflect.Value) {
 	v.SetFloat(f)
 }
 
-// decodeNumber is for json.Number, which holds a number's own text. A string
-// with a number in it will do, as for encoding/json.
+// decodeNumber decodes a json.Number, which holds the number's own text. As in
+// encoding/json, a string with a number in it is accepted too.
 func decodeNumber(d *decoder, v reflect.Value) {
 	d.quoted = d.quoted || d.peek() == '"'
 	if lit, _, ok := d.scalarLiteral("a number", isNumber); ok {
@@ -142,10 +142,9 @@ func decodeNumber(d *decoder, v reflect.Value) {
 	}
 }
 
-// decodeDuration takes a string for time.ParseDuration or a number of
-// nanoseconds, which encoding/json takes. A number in a string is taken for
-// nanoseconds only if the tag `,string` says that one is there; otherwise the
-// unit was forgotten.
+// decodeDuration accepts a string for time.ParseDuration, or a number of nanoseconds, as
+// encoding/json does. A number in a string means nanoseconds only with the tag `,string`;
+// otherwise its unit was probably forgotten.
 func decodeDuration(d *decoder, v reflect.Value) {
 	if d.peek() != '"' {
 		decodeInt(d, v)
@@ -183,12 +182,12 @@ func decodeBase64(d *decoder, v reflect.Value) {
 	v.SetBytes(b[:n])
 }
 
-// decodeJSON hands the value in hand to its type's UnmarshalJSON method.
+// decodeJSON passes the current value to its type's UnmarshalJSON method.
 func decodeJSON(d *decoder, v reflect.Value) {
 	quoted := d.takeQuoted()
 	c, at := d.peek(), d.pos
 	if c == 'n' && v.Type() != rawMessageType {
-		// By custom UnmarshalJSON lets null pass without a word.
+		// By custom UnmarshalJSON ignores null.
 		d.wrongKind("a value")
 		return
 	}
@@ -211,7 +210,7 @@ func decodeJSON(d *decoder, v reflect.Value) {
 	}
 }
 
-// decodeText hands a string to its type's UnmarshalText method.
+// decodeText passes a string to its type's UnmarshalText method.
 func decodeText(d *decoder, v reflect.Value) {
 	s, at, ok := d.scalarText("a string", d.takeQuoted())
 	if !ok {
@@ -255,10 +254,10 @@ func decodeBinary(object *plan) func(*decoder, reflect.Value) {
 	}
 }
 
-// A keyDecoder makes a map's key of the key of an object.
+// A keyDecoder turns the key of an object into a map's key.
 type keyDecoder func(d *decoder, text []byte, at int) (reflect.Value, bool)
 
-// mapKey is how the keys of an object become keys of type t; nil if they can't.
+// mapKey returns the keyDecoder for keys of type t, or nil if there is none.
 func mapKey(t reflect.Type) keyDecoder {
 	if reflect.PointerTo(t).Implements(textUnmarshaler) {
 		return func(d *decoder, text []byte, at int) (reflect.Value, bool) {

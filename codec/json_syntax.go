@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds how deeply arrays and objects may nest, and so the stack that
-// a decoder needs. encoding/json allows 10,000; no secret comes near this.
+// maxDepth bounds the nesting of arrays and objects, and so the stack of a decoder.
+// encoding/json allows 10,000. No real secret needs as much as 512.
 const maxDepth = 512
 
-// checkJSON reads data as one JSON value by RFC 8259. It returns where and why
-// that fails; the reason is "" if it doesn't. It knows nothing of T, so that the
-// walk of T that follows need not know of syntax.
+// checkJSON checks that data is one JSON value by RFC 8259. If it is not, it returns where
+// and why; otherwise the reason is "". It does not depend on T, so the decoder that follows
+// need not check the syntax.
 func checkJSON(data []byte) (at int, reason string) {
 	s := syntax{data: data}
 	s.space()
@@ -38,7 +38,7 @@ type syntax struct {
 	reason string // why value returned false
 }
 
-// bad notes why; it is false so that a check can end with it.
+// bad records the reason and returns false, so that a check can end with it.
 func (s *syntax) bad(reason string) bool {
 	s.reason = reason
 	if s.pos >= len(s.data) {
@@ -211,9 +211,9 @@ func (s *syntax) escape() bool {
 	return s.bad("unknown escape in a string")
 }
 
-// unicodeEscape reads \uXXXX, or two of them that make a surrogate pair, at the
-// beginning of b. It returns how many bytes that took, 0 if b is malformed, and
-// U+FFFD for half a pair.
+// unicodeEscape reads \uXXXX at the beginning of b, or two of them that make a surrogate
+// pair. It returns the number of bytes read, or 0 if b is malformed. It returns U+FFFD for
+// half a pair.
 func unicodeEscape(b []byte) (r rune, n int) {
 	if len(b) < 6 {
 		return 0, 0
@@ -232,7 +232,7 @@ func unicodeEscape(b []byte) (r rune, n int) {
 	return utf8.RuneError, 6
 }
 
-// hex4 reads four hexadecimal digits; it is negative if they aren't.
+// hex4 reads four hexadecimal digits. It returns a negative number if they are not.
 func hex4(b []byte) rune {
 	var r rune
 	for _, c := range b[:4] {
@@ -249,8 +249,7 @@ func hex4(b []byte) rune {
 	return r
 }
 
-// unescape turns what is between the quotes of a well-formed string into what it
-// means.
+// unescape returns the text of a well-formed string, given the bytes between its quotes.
 func unescape(raw []byte) []byte {
 	out := make([]byte, 0, len(raw))
 	for i := 0; i < len(raw); {
@@ -283,7 +282,8 @@ func unescape(raw []byte) []byte {
 	return out
 }
 
-// numberLen is the length of the JSON number that b begins with, 0 if none.
+// numberLen returns the length of the JSON number at the beginning of b, or 0 if there is
+// none.
 func numberLen(b []byte) int {
 	i := 0
 	digits := func() bool {

@@ -9,9 +9,9 @@ import (
 	"unicode"
 )
 
-// A fieldTag is what the json tag of a field says.
+// A fieldTag is the parsed json tag of a field.
 type fieldTag struct {
-	text     string // of the tag
+	text     string // the text of the tag
 	isThere  bool
 	isOut    bool   // the tag is "-": the field has no key
 	name     string // "" if the tag gives none
@@ -19,9 +19,8 @@ type fieldTag struct {
 	quoted   bool   // string
 }
 
-// readTag reads a field's json tag. The trouble names the part of the tag that
-// encoding/json would ignore without a word; it is the predicate of a sentence
-// about the field.
+// readTag reads a field's json tag. The trouble names a part of the tag that encoding/json
+// would silently ignore. It is the predicate of a sentence about the field.
 func readTag(sf reflect.StructField) (tag fieldTag, trouble string) {
 	tag.text, tag.isThere, trouble = findTag(string(sf.Tag))
 	if trouble != "" || !tag.isThere {
@@ -54,8 +53,8 @@ func readTag(sf reflect.StructField) (tag fieldTag, trouble string) {
 	return tag, ""
 }
 
-// findTag finds the json tag among a field's tags. The trouble says that there is a
-// json tag which reflect.StructTag.Get doesn't find.
+// findTag finds the json tag among a field's tags. The trouble is about a json tag that
+// reflect.StructTag.Get doesn't find.
 func findTag(tags string) (text string, found bool, trouble string) {
 	for {
 		key, quoted, rest := cutTag(tags)
@@ -98,7 +97,7 @@ func cutTag(tags string) (key, quoted, rest string) {
 	return "", "", ""
 }
 
-// mentionsJSON reports whether the word json, in whatever case, is in text.
+// mentionsJSON reports whether the word json, in any case, is in text.
 func mentionsJSON(text string) bool {
 	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
@@ -106,7 +105,7 @@ func mentionsJSON(text string) bool {
 	return slices.Contains(words, "json")
 }
 
-// validName reports whether encoding/json would take a tag's name for a key.
+// validName reports whether encoding/json would accept a tag's name as a key.
 func validName(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) &&
@@ -114,7 +113,7 @@ func validName(name string) bool {
 	})
 }
 
-// embeddedStruct is the struct type that a field embeds, by pointer too, or nil.
+// embeddedStruct returns the struct type that a field embeds, also by pointer, or nil.
 func embeddedStruct(sf reflect.StructField) reflect.Type {
 	t := sf.Type
 	if t.Kind() == reflect.Pointer {
@@ -126,7 +125,7 @@ func embeddedStruct(sf reflect.StructField) reflect.Type {
 	return nil
 }
 
-// isScalar reports whether `,string` means something for a field of type t.
+// isScalar reports whether `,string` has an effect on a field of type t.
 func isScalar(t reflect.Type) bool {
 	if t.Name() == "" && t.Kind() == reflect.Pointer {
 		t = t.Elem()

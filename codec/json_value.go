@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// A structPlan is how the members of an object go to the fields of a struct.
+// A structPlan says to which fields of a struct the members of an object go.
 type structPlan struct {
 	fields []field
 	byName map[string]int
@@ -22,7 +22,8 @@ func (m planning) structPlan(t reflect.Type) *plan {
 		s.byName[f.name] = i
 		f.unfit = sync.OnceValue(func() string { return f.plan.refusal(true) })
 		if f.hidden && f.typ.Kind() == reflect.Struct {
-			// Its methods can't be called, its exported fields can be set.
+			// The methods of an unexported field can't be called, but its exported fields
+			// can be set.
 			f.plan = m.structPlan(f.typ)
 		} else {
 			f.plan = m.plan(f.typ)
@@ -41,7 +42,7 @@ func (s *structPlan) decode(d *decoder, v reflect.Value) {
 		few     [32]bool
 		seen    = few[:]
 		unknown keySet
-		guess   int // secrets tend to have their keys in the struct's order
+		guess   int // the next field, since secrets often have their keys in the struct's order
 	)
 	if len(s.fields) > len(few) {
 		seen = make([]bool, len(s.fields))
@@ -78,7 +79,7 @@ func (s *structPlan) decode(d *decoder, v reflect.Value) {
 	}
 }
 
-// unknown deals with a key that no field has. Its text is part of the secret.
+// unknown handles a key that no field has. Its text is part of the secret.
 func (s *structPlan) unknown(d *decoder, unknown *keySet, key []byte, at int) {
 	if !unknown.add(key) {
 		d.failAt(at, ErrDuplicateKey, "an object has one key twice, which no field is for")
@@ -101,7 +102,7 @@ func (s *structPlan) unknown(d *decoder, unknown *keySet, key []byte, at int) {
 	d.skip()
 }
 
-// field decodes the value in hand into f of v.
+// field decodes the current value into f of v.
 func (s *structPlan) field(d *decoder, v reflect.Value, f *field) {
 	null := d.data[d.pos] == 'n'
 	switch {
@@ -110,7 +111,7 @@ func (s *structPlan) field(d *decoder, v reflect.Value, f *field) {
 		d.skip()
 		return
 	case null && !f.plan.takesNull:
-		// As encoding/json: a map or a slice becomes nil, the rest stays.
+		// As in encoding/json, a map or a slice becomes nil, and other values stay.
 		d.skip()
 		if fv, _ := f.in(v, true); fv.Kind() == reflect.Map || fv.Kind() == reflect.Slice {
 			fv.SetZero()
@@ -133,8 +134,8 @@ func (s *structPlan) field(d *decoder, v reflect.Value, f *field) {
 	d.pop()
 }
 
-// in finds the variable of f in v. On the way there it makes the embedded
-// structs that are nil pointers, if it may; if it may not, ok is false.
+// in returns the variable of f in v. If mayMake is set, it allocates embedded structs that
+// are nil pointers on the way. Otherwise ok is false if there is such a pointer.
 func (f *field) in(v reflect.Value, mayMake bool) (fv reflect.Value, ok bool) {
 	if len(f.index) == 1 {
 		return v.Field(f.index[0]), true
@@ -154,7 +155,7 @@ func (f *field) in(v reflect.Value, mayMake bool) (fv reflect.Value, ok bool) {
 	return v, true
 }
 
-// folded finds the field whose key differs from key in case only.
+// folded finds the field whose key differs from key only in case.
 func (s *structPlan) folded(d *decoder, key string, at int) (i int, known bool) {
 	for j := range s.fields {
 		if !strings.EqualFold(s.fields[j].name, key) {
@@ -169,9 +170,9 @@ func (s *structPlan) folded(d *decoder, key string, at int) (i int, known bool) 
 	return i, known
 }
 
-// missing notes that the object had no key for f. An optional field is missing only if the
-// object has a key that nobody can have meant for anything else. The fields of a struct
-// that is embedded by pointer are optional unless it had one of them.
+// missing records that the object has no key for f. An optional field is missing only if
+// the object has a key that can't have been meant for anything else. The fields of a struct
+// that is embedded by pointer are optional, unless the object has one of them.
 func (s *structPlan) missing(d *decoder, v reflect.Value, f *field, unknown *keySet) {
 	if d.cut {
 		return
@@ -202,7 +203,7 @@ func pointerDecoder(elem *plan) func(*decoder, reflect.Value) {
 	}
 }
 
-// sliceDecoder always makes a new array: the old one may be somebody else's.
+// sliceDecoder always makes a new array, since another value may use the old one.
 func sliceDecoder(t reflect.Type, elem *plan) func(*decoder, reflect.Value) {
 	isBytes := t.Elem().Kind() == reflect.Uint8
 	return func(d *decoder, v reflect.Value) {
@@ -305,7 +306,7 @@ func decodeInterface(d *decoder, v reflect.Value) {
 	}
 }
 
-// any decodes the value in hand to what encoding/json makes of it without T.
+// any decodes the current value as encoding/json decodes into an interface.
 func (d *decoder) any() any {
 	switch d.peek() {
 	case '"':

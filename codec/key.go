@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Key returns a Codec for the value of one key of a secret that is a JSON object. It gives the
-// value to inner: as its JSON if inner is a [JSON], else as the text of a JSON string. A value
-// of another kind is an error there ([ErrWrongKind]). The rest of the object must be JSON
-// without duplicate keys, and is ignored otherwise.
+// Key returns a Codec for the value of one key of a secret that is a JSON object. If inner
+// is a [JSON], it gets the JSON of the value. Any other inner gets the text of a JSON
+// string; a value of another kind is an error ([ErrWrongKind]). The rest of the object must
+// be JSON without duplicate keys, and is otherwise ignored.
 func Key(key string, inner Codec) Codec { return keyed{key, inner} }
 
 type keyed struct {
@@ -57,13 +57,13 @@ func (k keyed) Decode(data []byte, into any) error {
 		if e.Path = k.key + "." + e.Path; strings.HasSuffix(e.Path, ".") {
 			e.Path = k.key
 		}
-		e.Offset = -1 // it counts within the value
+		e.Offset = -1 // inner's offset is one within the value
 		return e
 	}
 	return nil
 }
 
-// value returns what inner is to decode into a t.
+// value returns the bytes that inner decodes into a t.
 func (k keyed) value(data []byte, t reflect.Type) ([]byte, error) {
 	object := reflect.New(reflect.StructOf([]reflect.StructField{{
 		Name: "Value", Type: rawMessageType, Tag: reflect.StructTag(`json:` + strconv.Quote(k.key)),

@@ -11,8 +11,8 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// theirs is a type as other packages have them: without tags, and with fields that no
-// JSON value fills.
+// theirs is like a type of another package: it has no tags, and fields that no JSON value
+// fills.
 type theirs struct {
 	Host, Password string
 	Port           int
@@ -54,7 +54,7 @@ var missingRows = []decoding{
 	refuses[theirs]("without the option", `{"Host":"$S"}`, codec.ErrUnsupported),
 }
 
-// TestAKeyForAFunctionIsRefused: the type has something to decode, that secret has not.
+// TestAKeyForAFunctionIsRefused, although the type itself is accepted.
 func TestAKeyForAFunctionIsRefused(t *testing.T) {
 	for key, place := range map[string]string{"Dial": "Dial: ", "log": "Log: ", "DONE": "Done: ", "hooks": "Hooks: "} {
 		doc := inputs.Replace(`{"More":{"` + key + `":["$S"]}}`)
@@ -68,7 +68,8 @@ func TestAKeyForAFunctionIsRefused(t *testing.T) {
 	}
 }
 
-// TestWhatEncodingJSONTookIsTaken: types of the standard library, whole and in part.
+// TestWhatEncodingJSONTookIsTaken decodes types of the standard library, as T and as
+// fields.
 func TestWhatEncodingJSONTookIsTaken(t *testing.T) {
 	if _, err := codec.Decode[tls.Config](anyKeys, []byte(`{"serverName":"h"}`)); err != nil {
 		t.Error(err)

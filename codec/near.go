@@ -9,17 +9,17 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// A kinship is how a key of a secret differs from one that T names.
+// A kinship says how a key of a secret differs from one that T names.
 type kinship int
 
 const (
 	stranger  kinship = iota
-	separated         // by hyphens, underscores or dots, and maybe by what a sibling differs by
-	sibling           // by case, blanks or invisible characters: nobody means two keys by that
+	separated         // differs by hyphens, underscores or dots, and maybe also like a sibling
+	sibling           // differs only by case, blanks or invisible characters, so it must be a mistake
 	same
 )
 
-// kin compares a key of the secret with a name. It costs little where they are strangers.
+// kin compares a key of the secret with a name. It is cheap for strangers.
 func kin(key, name string) kinship {
 	switch {
 	case key == name:
@@ -39,13 +39,13 @@ func kin(key, name string) kinship {
 	return stranger
 }
 
-// plainKey is the same for all keys that are more than strangers, and seldom for others.
+// plainKey returns the same for all keys that are kin, and seldom for others.
 func plainKey(key string) string {
 	return strings.Map(func(r rune) rune {
 		if isHidden(r) || r == '-' || r == '_' || r == '.' {
 			return -1
 		}
-		least := r // of those that differ in case only
+		least := r // the least of the characters that differ only in case
 		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
 			least = min(least, f)
 		}
@@ -55,8 +55,8 @@ func plainKey(key string) string {
 
 var separators = strings.NewReplacer("-", "", "_", "", ".", "")
 
-// visible maps blanks and characters that nobody sees to none: zero-width spaces,
-// byte-order marks, soft hyphens, controls.
+// visible removes blanks and invisible characters: zero-width spaces, byte-order marks,
+// soft hyphens, controls.
 func visible(r rune) rune {
 	if isHidden(r) {
 		return -1
@@ -68,8 +68,7 @@ func isHidden(r rune) bool {
 	return unicode.IsSpace(r) || unicode.IsControl(r) || unicode.Is(unicode.Cf, r)
 }
 
-// difference says how near, which is a sibling of the last key of path or nearly so,
-// differs from that.
+// difference returns a clause that says how near differs from the last key of path.
 func difference(path, near string) string {
 	if strings.ContainsFunc(near, isHidden) || strings.ContainsFunc(path, isHidden) {
 		return "the difference is a blank or an invisible character"
@@ -82,9 +81,9 @@ func difference(path, near string) string {
 	return "the names differ"
 }
 
-// nearText finds what in a text keeps a decoder from taking it that takes the rest. It
-// returns a clause to put behind the reason of a refusal, or "". The remedy is for a
-// newline at the end.
+// nearText finds the part of a text without which a decoder would accept it. It returns a
+// clause for the end of an error's reason, or "". The remedy is the advice about a final
+// newline.
 func nearText(text []byte, remedy string, takes func([]byte) bool) string {
 	for _, miss := range []struct {
 		without func([]byte) []byte
@@ -111,7 +110,7 @@ func nearText(text []byte, remedy string, takes func([]byte) bool) string {
 	return ""
 }
 
-// trimNewline takes one newline off the end of text.
+// trimNewline removes one newline at the end of text.
 func trimNewline(text []byte) []byte {
 	rest, ok := bytes.CutSuffix(text, []byte("\n"))
 	if !ok {
@@ -120,7 +119,8 @@ func trimNewline(text []byte) []byte {
 	return bytes.TrimSuffix(rest, []byte("\r"))
 }
 
-// trimHidden leaves text alone if it is no UTF-8.
+// trimHidden removes invisible characters around text. It does not change text that is not
+// UTF-8.
 func trimHidden(text []byte) []byte {
 	if !utf8.Valid(text) {
 		return text
@@ -128,7 +128,7 @@ func trimHidden(text []byte) []byte {
 	return bytes.TrimFunc(text, isHidden)
 }
 
-// unquote takes the quotes off a text in quotes, white space around them aside.
+// unquote removes the quotes of a text in quotes, and white space around them.
 func unquote(text []byte) []byte {
 	inner := bytes.TrimSpace(text)
 	n := len(inner)

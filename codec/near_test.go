@@ -15,7 +15,7 @@ import (
 
 var trimmed = codec.Text{TrimNewline: true}
 
-// wholeRows are of secrets that are one value, as text or near it.
+// wholeRows are rows for secrets that are one value as text, or nearly so.
 var wholeRows = []decoding{
 	accepts("time.Duration as text", "30s", 30*time.Second),
 	accepts("time.Duration by pointer", "1m30s", new(90*time.Second)),
@@ -65,7 +65,7 @@ var wholeRows = []decoding{
 	refuses[one[replica]]("a field encoded twice", `{"V":"{\"host\":\"$S\"}"}`, codec.ErrWrongKind, "V: ", "it was encoded twice"),
 }
 
-// keyRows are of keys that look like those that T names.
+// keyRows are rows for keys that are similar to those that T names.
 var keyRows = []decoding{
 	accepts("a stranger", `{"v_":"x"}`, optionalV{}),
 	accepts("hyphens are a difference for optional keys", `{"user-name":"x"}`, optionalUser{}),
@@ -111,8 +111,8 @@ type (
 	}
 )
 
-// TestANearMissTellsNothingElse: a key is shown only if a person would take it for the
-// one that is missing.
+// TestANearMissTellsNothingElse: an error shows a key of the secret only if it is clearly
+// the missing key in another form.
 func TestANearMissTellsNothingElse(t *testing.T) {
 	for _, key := range []string{"hosts", "hos", "h\u0456st", strings.Repeat(" ", 99) + "host", "hostx ", "host" + secretText, ""} {
 		doc := fmt.Sprintf("{%q:1}", key)

@@ -14,34 +14,33 @@ import (
 	"strings"
 )
 
-// PEM decodes certificates and private keys. What it takes from the secret is
-// for the type to say:
+// PEM decodes certificates and private keys. The type decides what it takes from the
+// secret:
 //
-//   - *x509.Certificate: the only certificate; []*x509.Certificate or
-//     *x509.CertPool: all of them, at least one. Private keys are passed over.
+//   - *x509.Certificate: the only certificate; []*x509.Certificate or *x509.CertPool: all
+//     of them, at least one. Private keys are ignored.
 //   - crypto.Signer, crypto.PrivateKey, *rsa.PrivateKey, *ecdsa.PrivateKey or
-//     ed25519.PrivateKey: the only private key, in PKCS #8, PKCS #1 or SEC 1
-//     form. Certificates are passed over.
-//   - tls.Certificate or *tls.Certificate: the only private key and the
-//     certificates in any order. The certificate that the key belongs to becomes
-//     the leaf and comes first, the others follow in the order they had.
+//     ed25519.PrivateKey: the only private key, in PKCS #8, PKCS #1 or SEC 1 form.
+//     Certificates are ignored.
+//   - tls.Certificate or *tls.Certificate: the only private key and the certificates in any
+//     order. The certificate of the key becomes the leaf and comes first. The others keep
+//     their order.
 //
 // In a struct that [JSON] decodes, a field or an element of these types is a string of PEM
 // text, or an object as below.
 //
-// Text before a block is skipped, as RFC 7468 allows; a block that cannot be
-// read, or anything behind the last one, is an error, for it may be a
-// certificate cut short. Encrypted keys are refused.
+// Text before a block is skipped, as RFC 7468 allows. A block that cannot be read, or text
+// after the last block, is an error, since it may be a certificate that was cut short.
+// Encrypted keys are refused.
 //
-// In place of PEM text the secret may be a JSON object that holds it in strings:
-// the certificate under "certificate", "cert" or "tls.crt"; the rest of its
-// chain, if there is more, under "certificateChain", "certificate_chain" or
-// "chain"; the key under
+// In place of PEM text, the secret may be a JSON object with PEM text in strings. The
+// certificate is under "certificate", "cert" or "tls.crt". The rest of its chain, if any,
+// is under "certificateChain", "certificate_chain" or "chain". The private key is under
 // "privateKey", "private_key", "key" or "tls.key". Other keys are ignored.
 type PEM struct{}
 
-// Shared reports true: by custom, nobody modifies a certificate or a key of RSA or ECDSA.
-// An ed25519.PrivateKey is a slice, which its owner may clear.
+// Shared returns true: by custom, certificates and keys of RSA or ECDSA are never modified.
+// typedsecret copies an ed25519.PrivateKey, since it is a slice, which its owner may clear.
 func (PEM) Shared() bool { return true }
 
 // CheckType implements [Checker].
@@ -80,7 +79,7 @@ func (PEM) Decode(data []byte, into any) error {
 	return nil
 }
 
-// A bundle is what was found in PEM text.
+// A bundle holds the certificates and keys of PEM texts.
 type bundle struct {
 	certs []*x509.Certificate
 	keys  []crypto.PrivateKey
@@ -110,7 +109,7 @@ func (b *bundle) read(text []byte) *Error {
 		}
 		read := rest[:len(rest)-len(after)]
 		if bytes.Count(read, beginMark) != 1 || bytes.Count(read, endMark) != 1 {
-			// pem.Decode goes on to the next block it can read.
+			// pem.Decode skips a block that it can't read.
 			return refusePEM(at, ErrSyntax, "a PEM block is malformed or cut short"+pemLooks(read))
 		}
 		if e := b.add(block, at); e != nil {
@@ -129,7 +128,7 @@ func (b *bundle) add(block *pem.Block, at int) *Error {
 		}
 		b.certs = append(b.certs, c)
 	case t == "EC PARAMETERS":
-		// openssl writes it before the key, which names its curve itself.
+		// openssl writes this block before the key, which names its curve itself.
 	case t == "ENCRYPTED PRIVATE KEY", block.Headers["DEK-Info"] != "", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
 		return refusePEM(at, ErrValue, "the private key is encrypted; store it without a passphrase")
 	case t == "PRIVATE KEY", t == "RSA PRIVATE KEY", t == "EC PRIVATE KEY":
@@ -146,7 +145,7 @@ func (b *bundle) add(block *pem.Block, at int) *Error {
 	return nil
 }
 
-// parseKey tries each form whatever the block's label, for tools mix them up.
+// parseKey tries each form for every label, since tools mix the labels up.
 func parseKey(der []byte) crypto.PrivateKey {
 	if k, err := x509.ParsePKCS8PrivateKey(der); err == nil {
 		return k
@@ -160,7 +159,7 @@ func parseKey(der []byte) crypto.PrivateKey {
 	return nil
 }
 
-// store puts what is wanted of the bundle into *into, which has a type of
+// store puts the certificates or keys of the bundle into *into, which has a type of
 // pemTypes.
 func (b *bundle) store(into any) *Error {
 	switch p := into.(type) {
@@ -255,7 +254,7 @@ func (b *bundle) storeTLS(p *tls.Certificate) *Error {
 			p.Leaf = c
 			p.Certificate = append([][]byte{c.Raw}, p.Certificate...)
 		case p.Leaf != nil && c.Equal(p.Leaf):
-			// Some chains begin with the leaf, which stands before them.
+			// Some chains begin with the leaf again.
 		default:
 			p.Certificate = append(p.Certificate, c.Raw)
 		}

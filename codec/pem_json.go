@@ -14,13 +14,13 @@ import (
 	"strings"
 )
 
-// A pemText is PEM text and the key of the JSON object that it stands under, if any.
+// A pemText is PEM text, with its key in a JSON object, if any.
 type pemText struct {
 	key  string
 	text []byte
 }
 
-// decodePEM is for the fields and elements of the types that [PEM] decodes into.
+// decodePEM decodes fields and elements of the types of [PEM].
 func decodePEM(d *decoder, v reflect.Value) {
 	d.quoted = false
 	at := d.pos
@@ -51,7 +51,7 @@ var (
 	poolType    = reflect.TypeFor[*x509.CertPool]()
 )
 
-// byPointer are the types of which PEM decodes into pointers only.
+// byPointer are the types that PEM decodes only by pointer.
 var byPointer = map[reflect.Type]bool{
 	reflect.TypeFor[x509.Certificate](): true,
 	reflect.TypeFor[x509.CertPool]():    true,
@@ -59,7 +59,7 @@ var byPointer = map[reflect.Type]bool{
 	reflect.TypeFor[ecdsa.PrivateKey](): true,
 }
 
-// pemArray reads an array of strings, each of which is PEM text.
+// pemArray reads an array of strings with PEM text.
 func (d *decoder) pemArray() (texts []pemText) {
 	d.pos++
 	for first, i := true, 0; d.next(first, ']'); first, i = false, i+1 {
@@ -74,7 +74,7 @@ func (d *decoder) pemArray() (texts []pemText) {
 	return texts
 }
 
-// failPEM notes that the PEM text of the value in hand is refused, if e is not nil.
+// failPEM records that the PEM text of the current value is refused, if e is not nil.
 func (d *decoder) failPEM(at int, e *Error) {
 	if e != nil && d.err == nil {
 		e.Path, e.Offset = join(d.pathString(""), e.Path), int64(at)
@@ -82,8 +82,8 @@ func (d *decoder) failPEM(at int, e *Error) {
 	}
 }
 
-// setEd25519 takes base64 of an Ed25519 key, which encoding/json makes of one: the seed and
-// the public key that belongs to it.
+// setEd25519 accepts the base64 of an Ed25519 key, as encoding/json encodes it: the seed
+// and its public key.
 func setEd25519(v reflect.Value, text []byte) bool {
 	key, err := base64.StdEncoding.DecodeString(string(text))
 	if err != nil || len(key) != ed25519.PrivateKeySize || !bytes.Equal(key, ed25519.NewKeyFromSeed(key[:ed25519.SeedSize])) {
@@ -99,7 +99,7 @@ func decodeTexts(texts []pemText, v reflect.Value) *Error {
 	for _, t := range texts {
 		if e := b.read(t.text); e != nil {
 			if t.key != "" {
-				e.Path, e.Offset = t.key, -1 // it counts from the beginning of one string
+				e.Path, e.Offset = t.key, -1 // the offset is one within the string
 			}
 			return e
 		}
@@ -140,7 +140,7 @@ func pemFromJSON(data []byte) ([]pemText, error) {
 				return nil, &Error{Path: name, Offset: -1, Kind: ErrWrongKind, Reason: "a string with PEM text in it is wanted"}
 			}
 			if isChain && strings.TrimSpace(text) == "" {
-				continue // the leaf was signed by a root
+				continue // without a chain, a root signed the leaf
 			}
 			texts = append(texts, pemText{name, []byte(text)})
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// service is a secret that has keys and certificates beside other things.
+// service is a secret with keys and certificates beside other fields.
 type service struct {
 	Host   string                         `json:"host"`
 	Cert   *x509.Certificate              `json:"cert"`

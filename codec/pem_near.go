@@ -13,14 +13,14 @@ var (
 	beginMark = []byte("-----BEGIN")
 	endMark   = []byte("-----END")
 
-	// markers are the lines around a block, also where their dashes were made typographic.
+	// markers match the lines around a block, also with typographic dashes.
 	markers  = regexp.MustCompile(`[-‐-―−]{1,6}(BEGIN|END) ([A-Z0-9 ]+?)[-‐-―−]{1,6}`)
 	indented = regexp.MustCompile(`(?m)^[ \t]+`)
 )
 
-// pemLooks says what a text looks like that should be PEM, as a clause to put behind the
-// reason of a refusal; "" if it looks like nothing that is known. A text looks like
-// something if all of it can be read once that is undone.
+// pemLooks finds out how a text was changed that should be PEM. It returns a clause for the
+// end of an error's reason, or "". A change is reported only if the whole text can be read
+// after the change is undone.
 func pemLooks(text []byte) string {
 	for _, look := range []struct {
 		undo   func([]byte) []byte
@@ -60,7 +60,7 @@ func pemLooks(text []byte) string {
 	return ""
 }
 
-// isWholePEM reports whether text is blocks of PEM and text before each of them.
+// isWholePEM reports whether text consists of PEM blocks, with other text only before them.
 func isWholePEM(text []byte) bool {
 	for {
 		block, rest := pem.Decode(text)
@@ -116,8 +116,8 @@ func undoBase64(text []byte) []byte {
 	return nil
 }
 
-// debase64 decodes base64 of any alphabet, lines and padding; the result is nil if text is
-// something else.
+// debase64 decodes base64 with any alphabet, lines and padding. It returns nil if text is
+// not base64.
 func debase64(text []byte) []byte {
 	text = bytes.Join(bytes.Fields(unquote(text)), nil)
 	text = bytes.TrimRight(bytesReplacer("-", "+", "_", "/")(text), "=")
@@ -132,7 +132,7 @@ func debase64(text []byte) []byte {
 var percents = bytesReplacer("%0D", "", "%0d", "", "%0A", "\n", "%0a", "\n", "%20", " ", "%2B", "+", "%2b", "+",
 	"%2F", "/", "%2f", "/", "%3D", "=", "%3d", "=", "%3A", ":", "%3a", ":")
 
-// pluses makes blanks of the pluses that a form's encoding has in their place.
+// pluses turns the pluses of a form's encoding back into blanks.
 var pluses = bytesReplacer("BEGIN+", "BEGIN ", "END+", "END ", "RSA+", "RSA ", "EC+PRIVATE", "EC PRIVATE", "PRIVATE+KEY", "PRIVATE KEY")
 
 func undoPercent(text []byte) []byte {
@@ -153,8 +153,8 @@ func undoIndent(text []byte) []byte { return indented.ReplaceAll(text, nil) }
 
 func undoMark(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
 
-// undoOneLine puts BEGIN and END into lines of their own. It may do so only where blanks
-// stand in place of the line ends.
+// undoOneLine puts BEGIN and END on lines of their own. If blanks is set, it does so only
+// if blanks are in place of the line ends.
 func undoOneLine(blanks bool) func([]byte) []byte {
 	return func(text []byte) []byte {
 		if blanks && !bytes.Contains(text, []byte("----- ")) {
@@ -187,7 +187,7 @@ func isDER(data []byte) bool {
 	return err == nil && len(rest) == 0 && v.Class == asn1.ClassUniversal && v.Tag == asn1.TagSequence && len(v.Bytes) > 16
 }
 
-// bytesReplacer replaces each first of a pair by its second.
+// bytesReplacer replaces the first text of each pair by the second.
 func bytesReplacer(pairs ...string) func([]byte) []byte {
 	return func(text []byte) []byte {
 		for i := 0; i < len(pairs); i += 2 {

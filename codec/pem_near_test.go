@@ -16,7 +16,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// spoiltPEM is what tools and people make of PEM text.
+// spoiltPEM lists ways in which tools and people change PEM text.
 var spoiltPEM = map[string]struct {
 	spoil func(string) string
 	says  string
@@ -74,7 +74,7 @@ func utf16Text(s string, high int) string {
 	return string(b)
 }
 
-// TestSpoiltPEMIsRecognised: alone, behind a good block, in an object and in a field.
+// TestSpoiltPEMIsRecognised alone, after a good block, in an object and in a field.
 func TestSpoiltPEMIsRecognised(t *testing.T) {
 	p := newPKI()
 	for name, row := range spoiltPEM {
@@ -84,7 +84,7 @@ func TestSpoiltPEMIsRecognised(t *testing.T) {
 				"alone":           failure[tls.Certificate](codec.PEM{}, spoilt),
 				"alone, a signer": failure[crypto.Signer](codec.PEM{}, spoilt),
 			}
-			if !strings.Contains(name, "16") && name != "DER" { // no JSON holds these
+			if !strings.Contains(name, "16") && name != "DER" { // JSON can't hold these
 				errs["key: "] = failure[tls.Certificate](codec.PEM{}, object("certificate", p.caPEM, "key", spoilt))
 				errs["V: "] = failure[one[*x509.Certificate]](codec.JSON{}, object("V", spoilt))
 				errs["V[1]: "] = failure[one[[]*x509.Certificate]](codec.JSON{}, `{"V":[`+quote(p.caPEM)+`,`+quote(spoilt)+`]}`)
@@ -96,7 +96,8 @@ func TestSpoiltPEMIsRecognised(t *testing.T) {
 				if strings.HasSuffix(place, ": ") && !strings.Contains(err.Error(), " "+place) {
 					t.Errorf("%s, %s: %v\ndoes not name the place: %s", name, label, err, place)
 				}
-				// Pieces of four bytes would come up by chance: the key is a new one each time.
+				// The search uses longer pieces, since four bytes of a random key may occur
+				// by chance.
 				for _, form := range forms(err) {
 					for i := len(spoilt) / 3; i < len(spoilt)/3+40; i++ {
 						if strings.Contains(form, spoilt[i:i+8]) {
@@ -109,7 +110,7 @@ func TestSpoiltPEMIsRecognised(t *testing.T) {
 	}
 }
 
-// TestOtherTextLooksLikeNothing: no advice is better than a wrong one.
+// TestOtherTextLooksLikeNothing: no advice is better than wrong advice.
 func TestOtherTextLooksLikeNothing(t *testing.T) {
 	p := newPKI()
 	for name, text := range map[string]string{

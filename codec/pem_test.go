@@ -23,8 +23,8 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// pki is what the PEM rows are made of: a CA, a leaf that it signed, their keys
-// in every form.
+// pki has the material of the PEM rows: a CA, a leaf that it signed, and their keys in
+// every form.
 type pki struct {
 	ca, leaf                   *x509.Certificate
 	caPEM, leafPEM             string
@@ -99,7 +99,7 @@ func object(pairs ...string) string {
 	return string(b)
 }
 
-// mark is a PEM block that has the secret text of the tables in it.
+// mark is a PEM block with the tables' secret text in it.
 var mark = encode("PRIVATE KEY", []byte("\x30$S")) + "\n$S\n"
 
 func pemRows() []decoding {

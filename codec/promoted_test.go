@@ -15,7 +15,7 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// Legacy decodes itself, as a type of a program's older days may.
+// Legacy decodes itself, as older types of a program may.
 type Legacy struct{ Raw string }
 
 func (l *Legacy) UnmarshalJSON(b []byte) error {
@@ -23,7 +23,7 @@ func (l *Legacy) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// LegacyText is Legacy for text.
+// LegacyText is like Legacy, for text.
 type LegacyText struct{ Raw string }
 
 func (l *LegacyText) UnmarshalText(b []byte) error {
@@ -31,7 +31,7 @@ func (l *LegacyText) UnmarshalText(b []byte) error {
 	return nil
 }
 
-// LegacyBinary is Legacy for bytes.
+// LegacyBinary is like Legacy, for bytes.
 type LegacyBinary struct{ Raw string }
 
 func (l *LegacyBinary) UnmarshalBinary(b []byte) error {
@@ -44,7 +44,7 @@ type byValue map[string]string
 
 func (m byValue) UnmarshalJSON([]byte) error { return nil }
 
-// Types that a promoted method decodes as a whole.
+// A promoted method decodes these types as a whole.
 type (
 	hidesPass struct {
 		Legacy
@@ -139,12 +139,12 @@ func (g *generic[T]) UnmarshalJSON(b []byte) error {
 // aliased is hidesPass by another name.
 type aliased = hidesPass
 
-// losing is a T that would leave a field empty, and what its refusal says.
+// losing is a T that would leave a field empty, with parts of its refusal.
 type losing struct {
 	name   string
 	decode func(input string) error
-	fits   func() error // what codec.Check says of it
-	input  string       // that would do so
+	fits   func() error // the result of codec.Check for it
+	input  string       // a secret that would leave the field empty
 	says   []string
 }
 
@@ -218,7 +218,7 @@ func (row losing) check(t *testing.T) {
 	}
 }
 
-// Types whose promoted methods hide nothing, or that have their own.
+// The promoted methods of these types hide nothing, or the types have their own.
 type (
 	genericByValue[T any] struct {
 		byValue

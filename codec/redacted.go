@@ -12,31 +12,30 @@ import (
 	"github.com/typedsecret/typedsecret/internal/redact"
 )
 
-// Redacted is a string that no way of printing, logging or encoding shows: in its place
-// stands [REDACTED], for the empty string too. [Redacted.Reveal] returns the string.
+// Redacted is a string that is never shown: printing, logging and encoding show [REDACTED]
+// in its place, also for the empty string. [Redacted.Reveal] returns the string.
 //
-// Every codec of this module decodes a Redacted as it decodes a string, so it can take the
-// place of one in T:
+// Every codec of this module decodes a Redacted as it decodes a string, so it can replace a
+// string in T:
 //
 //	type DBCreds struct {
 //		Username string         `json:"username"`
 //		Password codec.Redacted `json:"password"`
 //	}
 //
-// Two Redacteds of one string are equal by ==, and either may be the key of a map. A
-// Redacted may be copied and is safe for concurrent use. The zero value holds the empty
-// string.
+// Two Redacteds of the same string are equal by ==, and a Redacted may be the key of a map.
+// It may be copied, and is safe for concurrent use. The zero value holds the empty string.
 //
-// A Redacted decodes from every text but [REDACTED] itself, which is what encoding one
-// leaves: where that was stored, the secret is lost.
+// A Redacted decodes from every text except [REDACTED]. That text is the result of encoding
+// a Redacted, so the secret was lost when it was stored.
 type Redacted struct {
-	// p is the pointer that a unique.Handle[string] consists of, or nil for the empty
-	// string. Equal strings have one handle. The pointer has no type, so that printers
-	// which follow pointers in unexported fields, where they call no methods, end here.
+	// p is the pointer in a unique.Handle[string], or nil for the empty string. Equal
+	// strings have the same handle. Some printers follow pointers in unexported fields,
+	// where they call no methods. They can't follow this one, since it has no type.
 	p unsafe.Pointer
 }
 
-// The size of a handle is that of a pointer.
+// This line checks that a handle has the size of a pointer.
 var _ [unsafe.Sizeof(unique.Handle[string]{})]struct{} = [unsafe.Sizeof(unsafe.Pointer(nil))]struct{}{}
 
 // Redact makes a Redacted that holds s.
@@ -56,7 +55,7 @@ func (r Redacted) Reveal() string {
 	return (*unique.Handle[string])(unsafe.Pointer(&r.p)).Value()
 }
 
-// Equal is ==. Packages that compare values, such as go-cmp, look for it.
+// Equal returns r == other. Packages that compare values, such as go-cmp, use it.
 func (r Redacted) Equal(other Redacted) bool { return r == other }
 
 // Format prints [REDACTED], for every verb.
@@ -93,7 +92,7 @@ const lostSecret = "the text is " + redact.Text + ", which is what printing or e
 
 var redactedType = reflect.TypeFor[Redacted]()
 
-// decodeRedacted is decodeString for a Redacted.
+// decodeRedacted is like decodeString, for a Redacted.
 func decodeRedacted(d *decoder, v reflect.Value) {
 	s, at, ok := d.scalarText("a string", d.takeQuoted())
 	switch {

@@ -50,7 +50,7 @@ type embedsRedacted struct {
 	User string
 }
 
-// holders hold a Redacted in every way.
+// holders returns values that hold a Redacted in every possible way.
 func holders(r codec.Redacted) map[string]any {
 	type exported struct{ P codec.Redacted }
 	type unexported struct {
@@ -84,7 +84,7 @@ func TestNoFormShowsARedacted(t *testing.T) {
 	}
 }
 
-// TestFormsThatShowAreFound: a string with these methods would not do.
+// TestFormsThatShowAreFound: a string type with these methods would show the secret.
 func TestFormsThatShowAreFound(t *testing.T) {
 	for name, thing := range map[string]any{
 		"a verb that is no verb":  formatted(shownNowhere),
@@ -103,7 +103,7 @@ func (formatted) Format(f fmt.State, _ rune)   { io.WriteString(f, "[REDACTED]")
 func (formatted) MarshalText() ([]byte, error) { return []byte("[REDACTED]"), nil }
 func (formatted) LogValue() slog.Value         { return slog.StringValue("[REDACTED]") }
 
-// shows returns a form of thing that has a piece of the secret in it, or "".
+// shows returns a form of thing that holds a piece of the secret, or "".
 func shows(thing any) string {
 	var all []string
 	for _, verb := range "vTtbcdoOqxXUeEfFgGspw!" {
@@ -149,8 +149,8 @@ func toGob(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// followed prints what a printer finds that goes into unexported fields, follows pointers
-// and calls no methods, as those of test libraries do.
+// followed prints thing like the printers of test libraries, which go into unexported
+// fields, follow pointers and call no methods.
 func followed(thing any) string {
 	var b strings.Builder
 	var walk func(v reflect.Value)
@@ -183,7 +183,7 @@ func followed(thing any) string {
 	return b.String()
 }
 
-// TestARedactedShowsThatThereIsOne in the places where people look.
+// TestARedactedShowsThatThereIsOne in common forms of output.
 func TestARedactedShowsThatThereIsOne(t *testing.T) {
 	for _, r := range []codec.Redacted{codec.Redact("hunter2"), {}} {
 		creds := struct{ P codec.Redacted }{r}
@@ -228,7 +228,7 @@ func TestRedactedsOfOneStringAreEqual(t *testing.T) {
 	all.Wait()
 }
 
-// TestARedactedKeepsItsString through collections of garbage, with nothing else to keep it.
+// TestARedactedKeepsItsString through garbage collections, without another reference to it.
 func TestARedactedKeepsItsString(t *testing.T) {
 	var kept []codec.Redacted
 	for i := range 2000 {

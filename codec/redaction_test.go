@@ -14,12 +14,12 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// leaks returns a form of err, or of anything it wraps, that has 4 bytes of one
-// of the secrets in it, or "".
+// leaks returns a form of err, or of an error that it wraps, that holds 4 bytes of one of
+// the secrets, or "".
 func leaks(err error, secrets ...string) string { return search(forms(err), secrets) }
 
-// leaksQuickly looks at the most telling forms only, so that a fuzz target gets
-// through more inputs.
+// leaksQuickly looks only at the most informative forms, so that a fuzz target can try more
+// inputs.
 func leaksQuickly(err error, secrets ...string) string {
 	var all []string
 	for _, err := range tree(err) {
@@ -61,7 +61,7 @@ func tree(err error) []error {
 	return all
 }
 
-// Addresses and times have digits too, and any of them may come up.
+// Addresses and times have random digits too, so they are removed.
 var (
 	addresses = regexp.MustCompile(`(?i)[0-9a-f]{9,}`)
 	timeless  = &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
@@ -117,7 +117,7 @@ func TestErrorsHoldNoSecret(t *testing.T) {
 	}
 }
 
-// TestLeaksAreFound shows that the test above could fail.
+// TestLeaksAreFound checks that the test above can fail.
 func TestLeaksAreFound(t *testing.T) {
 	for name, err := range map[string]error{
 		"text":    errors.New("bad " + secretText),
@@ -131,8 +131,8 @@ func TestLeaksAreFound(t *testing.T) {
 	}
 }
 
-// TestHarmlessCausesStayReachable lets a caller ask for the causes that hold
-// nothing but positions and types.
+// TestHarmlessCausesStayReachable: errors.As finds the causes that hold only positions and
+// types.
 func TestHarmlessCausesStayReachable(t *testing.T) {
 	_, err := codec.Decode[one[viaStdlib]](codec.JSON{}, []byte(inputs.Replace(`{"V":$N}`)))
 	cause, ok := errors.AsType[*json.UnmarshalTypeError](err)
@@ -145,7 +145,7 @@ func TestHarmlessCausesStayReachable(t *testing.T) {
 	}
 }
 
-// TestMissingKeysAreData gives a caller what it needs to report in its own words.
+// TestMissingKeysAreData: a caller can report the missing keys in its own words.
 func TestMissingKeysAreData(t *testing.T) {
 	err := codec.JSON{}.Decode([]byte(`{"host":null,"Port":1,"password":2}`), new(dbCreds))
 	e, ok := errors.AsType[*codec.Error](err)

@@ -13,16 +13,14 @@ import (
 	"sync"
 )
 
-// registered holds what Register was told: reflect.Type to Codec.
+// registered holds the registered codecs, from a reflect.Type to a Codec.
 var registered sync.Map
 
-// Register makes c the codec that [For] answers for T. Call it from an init
-// function, or at any rate before the first secret of type T is read: a handle
-// asks once, and those without options of their own ask together: once for each cache that
-// they were given, and once in all if they follow the default one, whichever that is.
-// The registration is for T as a whole: not for fields of its type, nor for *T. The last
-// call before that wins, and a nil c takes the registration back. Register may be called
-// from several goroutines at once.
+// Register makes c the codec that [For] returns for T. Call it from an init function, or at
+// least before the first secret of type T is read, since handles choose their codec at the
+// first read. If Register is called several times before that, the last call counts; a nil
+// c removes the registration. The registration is for T as a whole, not for fields of type
+// T, nor for *T. Register may be called from several goroutines at once.
 func Register[T any](c Codec) {
 	t := reflect.TypeFor[T]()
 	if c == nil {
@@ -32,7 +30,7 @@ func Register[T any](c Codec) {
 	registered.Store(t, c)
 }
 
-// For answers which codec T gets when none was given. The first that applies:
+// For returns the codec that T gets by default. It is the first that applies:
 //
 //   - the registered one;
 //   - [PEM] for the types of keys and certificates that it lists;
@@ -45,7 +43,7 @@ func Register[T any](c Codec) {
 //   - [Text] for the other string types, [Bytes] for the other byte slices;
 //   - [JSON].
 //
-// A T that is a pointer and none of these gets the codec of what it points to.
+// A pointer to which none of these applies gets the codec of the type that it points to.
 func For[T any]() Codec {
 	t := reflect.TypeFor[T]()
 	if c, ok := registered.Load(t); ok {
@@ -67,7 +65,7 @@ func defaultFor(t reflect.Type) Codec {
 	return JSON{}
 }
 
-// codecOf returns the codec of t, or nil if that depends on what t points to.
+// codecOf returns the codec of t, or nil if that depends on the type that t points to.
 func codecOf(t reflect.Type) Codec {
 	switch {
 	case pemTypes[t]:
@@ -86,15 +84,15 @@ func codecOf(t reflect.Type) Codec {
 	return nil
 }
 
-// has reports whether a *T, or a T that is a pointer, has the methods of I. A T
-// that is an interface has nothing inside to call them on.
+// has reports whether a *T, or a T that is a pointer, has the methods of I. It returns
+// false for an interface, since a new one holds no value whose methods could be called.
 func has[I any](t reflect.Type) bool {
 	i := reflect.TypeFor[I]()
 	return t.Kind() != reflect.Interface &&
 		(reflect.PointerTo(t).Implements(i) || t.Kind() == reflect.Pointer && t.Implements(i))
 }
 
-// pemTypes are the types that PEM decodes into.
+// pemTypes are the types into which PEM decodes.
 var pemTypes = map[reflect.Type]bool{
 	reflect.TypeFor[*x509.Certificate]():   true,
 	reflect.TypeFor[[]*x509.Certificate](): true,

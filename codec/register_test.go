@@ -64,8 +64,8 @@ func TestLastRegistrationWins(t *testing.T) {
 	}
 }
 
-// TestManyGoroutines is for the race detector: registrations, plans made for the
-// first time and decoding all at once.
+// TestManyGoroutines is for the race detector: goroutines register codecs, make new plans
+// and decode at the same time.
 func TestManyGoroutines(t *testing.T) {
 	type own struct {
 		Name string
@@ -88,7 +88,7 @@ func TestManyGoroutines(t *testing.T) {
 	wg.Wait()
 }
 
-// TestIntoMustBeAPointer covers callers that use a Codec without Decode.
+// TestIntoMustBeAPointer, for callers that use a Codec without Decode.
 func TestIntoMustBeAPointer(t *testing.T) {
 	for _, c := range []codec.Codec{codec.JSON{}, codec.Text{}, codec.Bytes{}, codec.PEM{}, csv} {
 		for _, into := range []any{nil, 1, (*int)(nil), (*[2]string)(nil)} {
@@ -108,7 +108,7 @@ func TestOnlyPEMDeclaresSharing(t *testing.T) {
 	}
 }
 
-// TestDecodeMergesAsEncodingJSONDoes: what the secret doesn't name stays.
+// TestDecodeMergesAsEncodingJSONDoes: fields without a key in the secret keep their values.
 func TestDecodeMergesAsEncodingJSONDoes(t *testing.T) {
 	v := struct {
 		A int `json:",omitempty"`

@@ -86,17 +86,17 @@ type (
 	}
 )
 
-// readsItself is embedded unexported, where its method cannot be called.
+// readsItself is embedded as an unexported field, so its method cannot be called.
 type readsItself struct{ Key string }
 
 func (r *readsItself) UnmarshalText([]byte) error { panic("not callable") }
 
 type hidesReader struct {
 	readsItself `json:"r"`
-	hid         `json:"h"` // has no method, so that none is promoted twice
+	hid         `json:"h"` // has no method, so that no method is promoted twice
 }
 
-func (*hidesReader) UnmarshalText(int) {} // hides the promoted one
+func (*hidesReader) UnmarshalText(int) {} // hides the promoted method
 
 type optional struct {
 	A string `json:",omitempty"`

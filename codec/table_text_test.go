@@ -14,7 +14,7 @@ import (
 
 type blob []byte
 
-// checked is a secret that knows what is wrong with itself.
+// checked is a secret with a Validate method.
 type checked struct {
 	User string `json:"user"`
 	Mode string `json:"mode"`
@@ -59,7 +59,7 @@ var csv = codec.Func(func(b []byte) ([2]string, error) {
 
 var panics = codec.Func(func(b []byte) (int, error) { panic(fmt.Sprintf("no: %s", b)) })
 
-// foreign is a codec from outside that breaks its word in every way.
+// foreign is a user's codec that breaks every rule of Codec.
 type foreign struct{ err error }
 
 func (f foreign) Decode(data []byte, into any) error {

@@ -27,7 +27,7 @@ func (u *upper) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// quoting is an error that leaks by every way of printing.
+// quoting is an error whose every printed form quotes the secret.
 type quoting struct{ Text string }
 
 func (q *quoting) Error() string { return "cannot read " + q.Text }

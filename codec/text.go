@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Text decodes a secret that is one piece of text: into a string of any type, a
-// time.Duration such as 30s, a url.URL, or by an encoding.TextUnmarshaler; and into a
-// pointer to any of these. A string gets exactly the bytes of the secret, a final newline
-// included: to a password it might belong.
+// Text decodes a secret that is one text: into a string of any type, a time.Duration such
+// as 30s, a url.URL, an encoding.TextUnmarshaler, or a pointer to any of these. A string
+// gets exactly the bytes of the secret, with a final newline, which may belong to a
+// password.
 type Text struct {
-	// TrimNewline takes one newline off the end of the secret, \n or \r\n, which editors
-	// and echo put there.
+	// TrimNewline removes one newline, \n or \r\n, from the end of the secret. Editors and
+	// echo add such a newline.
 	TrimNewline bool
 }
 
@@ -91,13 +91,13 @@ func setURL(text []byte, v reflect.Value) error {
 	return err
 }
 
-// takenBy returns what reports whether read takes a text for a t.
+// takenBy returns a function that reports whether read accepts a text for a t.
 func takenBy(read func([]byte, reflect.Value) error, t reflect.Type) func([]byte) bool {
 	return func(text []byte) bool { return read(text, reflect.New(t).Elem()) == nil }
 }
 
-// Bytes hands over the secret's bytes as they are: into a byte slice of any type, which
-// gets a copy, or by an encoding.BinaryUnmarshaler; and into a pointer to either.
+// Bytes decodes the secret's bytes as they are: into a byte slice of any type, which gets a
+// copy, an encoding.BinaryUnmarshaler, or a pointer to either.
 type Bytes struct{}
 
 // CheckType implements [Checker].
@@ -137,13 +137,13 @@ func (Bytes) Decode(data []byte, into any) error {
 		}
 		return nil
 	}
-	// An empty secret is an empty slice, not nil: it was there.
+	// An empty secret is an empty slice, not nil, since the secret exists.
 	v.SetBytes(append(make([]byte, 0, len(data)), data...))
 	return nil
 }
 
-// wholeRefusal says why the method does not decode all of a t, or all of the value
-// that a t points to. Type t must have the method.
+// wholeRefusal returns why the method does not decode all of a t, or all of the value that
+// a t points to. Type t must have the method.
 func wholeRefusal(t reflect.Type, method string) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -155,7 +155,7 @@ func wholeRefusal(t reflect.Type, method string) string {
 	return listFaults(texts)
 }
 
-// target is the variable that a non-nil *T points to.
+// target returns the variable to which a non-nil *T points.
 func target(into any) (reflect.Value, error) {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
@@ -164,7 +164,8 @@ func target(into any) (reflect.Value, error) {
 	return v.Elem(), nil
 }
 
-// maxPointers is how many pointers in a row are followed: a type may point to itself.
+// maxPointers bounds the pointers in a row that are followed, since a type may point to
+// itself.
 const maxPointers = 8
 
 // pointee returns t, or the first type behind its pointers that fits.
@@ -181,8 +182,8 @@ func pointee(t reflect.Type, fits func(reflect.Type) bool) (base reflect.Type, o
 	return nil, false
 }
 
-// settle returns the variable of the type that pointee finds behind the pointers of v,
-// and gives them new variables to point to.
+// settle follows the pointers of v to the type that pointee finds, allocates new variables
+// for them, and returns the last one.
 func settle(v reflect.Value, fits func(reflect.Type) bool) reflect.Value {
 	for !fits(v.Type()) {
 		v.Set(reflect.New(v.Type().Elem()))
@@ -191,8 +192,8 @@ func settle(v reflect.Value, fits func(reflect.Type) bool) reflect.Value {
 	return v
 }
 
-// unmarshaler finds the methods of I on the variable v, or on what v points to
-// if it is a pointer, which then gets something new to point to.
+// unmarshaler finds the methods of I on the variable v. If v is a pointer, it allocates a
+// new value and finds them on that.
 func unmarshaler[I any](v reflect.Value) (I, bool) {
 	if i, ok := v.Addr().Interface().(I); ok {
 		return i, true

@@ -14,13 +14,13 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// documents makes documents for types. It takes its decisions from the entropy; when that
-// is at its end, each is the first.
+// documents makes documents for types. It takes its decisions from the entropy. At the end
+// of the entropy, each decision is the first choice.
 type documents struct {
 	entropy []byte
 	options codec.JSON
-	faulty  bool // make faults
-	spoilt  bool // one was made, or what may be one
+	faulty  bool // whether to make faults
+	spoilt  bool // whether a fault, or a possible fault, was made
 }
 
 func (d *documents) n(n int) int {
@@ -61,7 +61,7 @@ var (
 	fitNumbers = 12
 )
 
-// number returns a number that any float holds, or maybe another.
+// number returns a number that any float holds, or sometimes another one.
 func (d *documents) number() string {
 	i := d.n(len(madeNumbers) + 6)
 	if i < fitNumbers || !d.faulty {
@@ -89,7 +89,7 @@ func (d *documents) number() string {
 // value makes a value for a t.
 func (d *documents) value(t reflect.Type, depth int) []byte {
 	if d.fault() {
-		// A value of any type, or null.
+		// The value may be of any type, or null.
 		other := madeLeaves[d.n(len(madeLeaves))]
 		switch d.n(6) {
 		case 0:
@@ -142,7 +142,7 @@ func (d *documents) value(t reflect.Type, depth int) []byte {
 	return []byte(d.integer(t))
 }
 
-// numberText is a number for a json.Number, which any will do for.
+// numberText returns any number, for a json.Number.
 func (d *documents) numberText() string {
 	spoilt := d.spoilt
 	n := d.number()
@@ -177,7 +177,7 @@ func (d *documents) float(t reflect.Type) string {
 	return s
 }
 
-// integer is one in the range of t, or maybe another number.
+// integer returns an integer in the range of t, or sometimes another number.
 func (d *documents) integer(t reflect.Type) string {
 	if d.fault() {
 		return d.number()
@@ -233,8 +233,8 @@ func (d *documents) mapping(t reflect.Type, depth int) []byte {
 	return append(doc, '}')
 }
 
-// object makes an object for a struct: members for its keys, not in their order perhaps,
-// and some that are strangers.
+// object makes an object for a struct. It has members for the struct's keys, in any order,
+// and some others.
 func (d *documents) object(t reflect.Type, depth int) []byte {
 	var members []string
 	seen := map[string]bool{}

@@ -13,9 +13,9 @@ import (
 	"github.com/typedsecret/typedsecret/codec"
 )
 
-// FuzzTypesAndDocuments makes a struct type, and a document for it with a fault here and
-// there. What the codec decodes has to be what the document says: no field that it names
-// stays zero, and each number is the document's. A document without a fault is decoded.
+// FuzzTypesAndDocuments makes a struct type, and a document for it with some faults. A
+// decoded value must equal the document: no field in the document stays zero, and each
+// number is unchanged. A document without a fault must be decoded.
 func FuzzTypesAndDocuments(f *testing.F) {
 	rng := rand.New(rand.NewPCG(19, 1))
 	for i := range 300 {
@@ -26,8 +26,8 @@ func FuzzTypesAndDocuments(f *testing.F) {
 	})
 }
 
-// TestTypesAndDocuments runs the fuzz target's function on many of its inputs, and counts
-// what comes of them.
+// TestTypesAndDocuments runs the fuzz target's function on many inputs, and counts the
+// results.
 func TestTypesAndDocuments(t *testing.T) {
 	rng := rand.New(rand.NewPCG(19, 2))
 	count := map[string]int{}
@@ -52,7 +52,8 @@ func randomBytes(rng *rand.Rand) []byte {
 	return b
 }
 
-// decodeMade decodes a document that the entropy makes for a type, and says what came of it.
+// decodeMade decodes a document that the entropy makes for a type, and returns the result
+// in a word.
 func decodeMade(t *testing.T, which uint16, options byte, entropy []byte) string {
 	t.Helper()
 	made := madeType(which)
@@ -64,7 +65,7 @@ func decodeMade(t *testing.T, which uint16, options byte, entropy []byte) string
 	}
 	unfit := c.CheckType(made)
 	if (codec.JSON{}).CheckType(made) != nil {
-		d.spoilt = true // some field is unfit, and AllowMissing minds only if the document has it
+		d.spoilt = true // some field is unfit, which AllowMissing refuses only if the document has its key
 	}
 	got := reflect.New(made)
 	err := c.Decode(doc, got.Interface())
@@ -96,7 +97,7 @@ func decodeMade(t *testing.T, which uint16, options byte, entropy []byte) string
 	return "clean"
 }
 
-// madeTypes are few enough for a long run: reflect.StructOf and the codec forget none.
+// madeTypes are few, since reflect.StructOf and the codec keep all types in memory.
 var madeTypes [4096]struct {
 	once sync.Once
 	typ  reflect.Type

@@ -20,15 +20,15 @@ import (
 type leaf struct {
 	key      string
 	typ      reflect.Type
-	value    reflect.Value // not valid in a struct that is not there
+	value    reflect.Value // not valid if its embedded struct is a nil pointer
 	optional bool
 	quoted   bool
 	depth    int
-	shadowed bool // a field of its name is less deeply embedded
+	shadowed bool // whether a less deeply embedded field has its name
 }
 
-// leavesOf lists the fields of a struct that have a key, but for those that give it to a
-// less deeply embedded field which shadows them in Go too.
+// leavesOf lists the fields of a struct that have a key. It leaves out fields that a less
+// deeply embedded field with the same key shadows in Go too.
 func leavesOf(v reflect.Value) []leaf {
 	all := appendLeaves(nil, v, v.Type(), 0, depths(v.Type(), 0, map[string]int{}))
 	return slices.DeleteFunc(slices.Clone(all), func(l leaf) bool {
@@ -68,11 +68,11 @@ func appendLeaves(all []leaf, v reflect.Value, t reflect.Type, depth int, least 
 	return all
 }
 
-// An oracle says what a codec's result has to be, by rules written a second time.
+// An oracle checks a codec's result by a second implementation of the rules.
 type oracle struct{ options codec.JSON }
 
-// differs returns how v is not what the document says; "" if it is. The document is as
-// encoding/json reads it, with json.Number for its numbers.
+// differs returns how v differs from the document, or "". The document was decoded by
+// encoding/json, with json.Number for its numbers.
 func (o oracle) differs(v reflect.Value, says any, quoted bool) string {
 	wrong := fmt.Sprintf("%v is %#v where the document says %#v", v.Type(), v, says)
 	text, isText := says.(string)
@@ -162,8 +162,8 @@ func toInteger(v reflect.Value) any {
 	return v.Uint()
 }
 
-// isTheFloat reports whether f is the number in text as far as a float can be: the nearest
-// to it, and not another integer.
+// isTheFloat reports whether f is the float for the number in text: the nearest one, with
+// the same integer part.
 func isTheFloat(f float64, bits int, text string) bool {
 	n, ok := new(big.Rat).SetString(text)
 	if !ok || math.IsInf(f, 0) || math.IsNaN(f) {
@@ -183,7 +183,8 @@ func isTheFloat(f float64, bits int, text string) bool {
 	if back, _ := new(big.Rat).SetString(strconv.FormatFloat(f, 'e', -1, bits)); back.Cmp(n) == 0 {
 		return true
 	}
-	// Rounded: by less than one in the last digit, and no digit before the point.
+	// A rounded number differs by less than one in its last digit, and in no digit before
+	// the point.
 	off := new(big.Rat).Sub(got, n)
 	off.Quo(off.Abs(off), new(big.Rat).Abs(n))
 	return off.Cmp(big.NewRat(1, 1<<digits)) <= 0 && math.Abs(f) < math.Ldexp(1, digits)
@@ -254,7 +255,7 @@ func (o oracle) differsStruct(v reflect.Value, says any, wrong string) string {
 		}
 		mayLack := l.optional || o.options.AllowMissing
 		switch {
-		case !l.value.IsValid(): // in an embedded struct that is not there
+		case !l.value.IsValid(): // its embedded struct is a nil pointer
 			if named && said != nil {
 				return l.key + " has no struct to be in"
 			}
@@ -280,7 +281,7 @@ func (o oracle) differsField(l leaf, says any) string {
 	return o.differs(l.value, says, l.quoted)
 }
 
-// plainKey is a key without what nobody means by it.
+// plainKey returns a key without case, blanks and invisible characters.
 func plainKey(key string) string {
 	return strings.ToLower(strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || r == '\u200b' {

@@ -21,7 +21,8 @@ import (
 //   - 28P01, invalid_password: the password is wrong or the user doesn't exist;
 //   - 28000, invalid_authorization_specification: the user doesn't exist any
 //     more, may not log in, or pg_hba.conf has no line for it, perhaps because it requires TLS;
-//   - 08P01, protocol_violation, if the text says "authentication failed": PgBouncer's answer to a refused login.
+//   - 08P01, protocol_violation, if the text says "authentication failed": PgBouncer's
+//     answer to a refused login.
 //
 // The codes are from "PostgreSQL Error Codes" in PostgreSQL's manual, the last rule
 // from what PgBouncer 1.18 answers. pgx's *pgconn.PgError and lib/pq's *pq.Error have

@@ -63,7 +63,7 @@ func (s *Server) batchEntry(id string) (*secretValue, error) {
 	if sec != nil {
 		name = sec.name
 	}
-	// Permission is asked before anything is looked up.
+	// The service checks permissions before it looks the secret up.
 	if fault := s.faults.entry(name); fault != nil {
 		return nil, fault
 	}

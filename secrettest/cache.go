@@ -17,11 +17,11 @@ import (
 //
 // Each call makes a Server and a Cache of their own, and neither uses a socket, an
 // environment variable or a global variable. So the test may be parallel. It may also run in
-// a testing/synctest bubble, if it calls NewCache inside the bubble. Time then passes at once:
-// a test of a TTL of an hour takes no hour.
+// a testing/synctest bubble, if it calls NewCache inside the bubble. Time in the bubble does
+// not take real time: a test of a TTL of an hour ends at once.
 //
-// The Cache has the Config that is given, or the default one. There is one difference: where
-// MinRefreshInterval is 0, it is off, since a test rotates a secret more often than once a
+// The Cache has the given Config, or the default one. There is one difference: a
+// MinRefreshInterval of 0 means off, since a test rotates a secret more often than once a
 // second. To test with the default, set it to cache.DefaultMinRefreshInterval.
 func NewCache(t testing.TB, cfg ...cache.Config) (*Server, *cache.Cache) {
 	t.Helper()

@@ -17,7 +17,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// A dbConfig is what a service keeps in the secret prod/db.
+// A dbConfig is the content of a service's secret prod/db.
 type dbConfig struct {
 	User     string `json:"user"`
 	Password string `json:"password"`
@@ -25,7 +25,7 @@ type dbConfig struct {
 
 func (c dbConfig) String() string { return c.User + ":" + c.Password }
 
-// A service takes its secret as a handle, so a test gives it one over a fake.
+// The service gets its secret as a handle, so a test can give it a handle over a fake.
 func ExampleNewCache() {
 	t := new(exampleT) // in your test: t *testing.T, and t.Parallel() if you like
 	defer t.end()
@@ -39,7 +39,7 @@ func ExampleNewCache() {
 	server.Rotate(t, "prod/db", `{"user":"app","password":"second"}`)
 	fmt.Println(db.Refresh(t.Context()))
 
-	// A bad rotation: Get goes on to return the last good value.
+	// A bad rotation: Get still returns the last good value.
 	server.Rotate(t, "prod/db", `{"user":"app"}`)
 	_, err := db.Refresh(t.Context())
 	fmt.Println(errors.Is(err, codec.ErrMissingKey))
@@ -95,7 +95,8 @@ func TestEachTestHasACacheOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestACacheOfATestInABubble: a rotation, an outage and a bad rotation, over hours.
+// TestACacheOfATestInABubble has a rotation, an outage and a bad rotation, over hours of
+// the bubble's time.
 func TestACacheOfATestInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, c := secrettest.NewCache(t, cache.Config{TTL: time.Hour})
@@ -129,12 +130,12 @@ func TestACacheOfATestInABubble(t *testing.T) {
 		time.Sleep(time.Hour)
 		want("second", false, nil)
 		if _, info, _ := handle.GetWithInfo(t.Context()); info.DecodeErr == nil {
-			t.Error("nothing is said of the bad rotation")
+			t.Error("Info does not report the bad rotation")
 		}
 	})
 }
 
-// TestACacheOfATestIsClosedWithIt, also while the fake hangs.
+// TestACacheOfATestIsClosedWithIt when the test ends, also while the fake hangs.
 func TestACacheOfATestIsClosedWithIt(t *testing.T) {
 	var kept *cache.Cache
 	synctest.Test(t, func(t *testing.T) {
@@ -153,7 +154,7 @@ func TestACacheOfATestIsClosedWithIt(t *testing.T) {
 	}
 }
 
-// TestRefreshesOfATestFollowEachOther unless it asks for the interval.
+// TestRefreshesOfATestFollowEachOther at once, unless the Config sets an interval.
 func TestRefreshesOfATestFollowEachOther(t *testing.T) {
 	for interval, took := range map[time.Duration]time.Duration{
 		0: 0, -1: 0, cache.DefaultMinRefreshInterval: cache.DefaultMinRefreshInterval,
@@ -195,7 +196,7 @@ func TestNewCacheRefusesWhatMakesNoSense(t *testing.T) {
 	}
 }
 
-// A fatalT notes with what a test ended.
+// A fatalT records the message with which a test ended.
 type fatalT struct {
 	testing.TB
 	said string

@@ -6,27 +6,26 @@ import (
 	"time"
 )
 
-// Request is what a server notes of a request that reached it. It holds no
-// secret value.
+// Request describes a request that reached the server. It holds no secret value.
 type Request struct {
 	Time      time.Time
 	Operation string
-	SecretIDs []string // what it was about: names where the secret exists, else the IDs as given
+	SecretIDs []string // the secrets in the request: by name if the secret exists, otherwise by the ID as given
 	UserAgent string
 }
 
-// maxLog is how many requests a server remembers in full; it counts them all.
+// maxLog is the number of requests that a server keeps in full. It counts all requests.
 const maxLog = 10_000
 
-// callLog counts and remembers requests.
+// callLog counts requests, and keeps the latest ones.
 type callLog struct {
-	mu     sync.Mutex // guards the rest
+	mu     sync.Mutex // guards the fields below
 	counts map[call]int
 	log    []Request
 }
 
-// call is what requests are counted by: an operation, and for those about a secret
-// its name as well, which may be "" in a request that is wrong.
+// call is the key by which requests are counted: an operation and, if the request is about
+// a secret, its name. In a faulty request the name may be "".
 type call struct {
 	op     string
 	about  bool
@@ -40,7 +39,7 @@ func (l *callLog) add(req *request, agent string) {
 	defer l.mu.Unlock()
 	l.counts[call{op: req.op}]++
 	for i, id := range req.ids {
-		if !slices.Contains(req.ids[:i], id) { // a batch may name one twice
+		if !slices.Contains(req.ids[:i], id) { // a batch may name a secret twice
 			l.counts[call{req.op, true, id}]++
 		}
 	}
@@ -50,8 +49,8 @@ func (l *callLog) add(req *request, agent string) {
 	l.log = append(l.log, Request{Time: time.Now(), Operation: req.op, SecretIDs: req.ids, UserAgent: agent})
 }
 
-// count adds up the requests for the operations, all of them if none is given, or
-// those about one secret.
+// count returns the number of requests for the operations, or for all operations if none is
+// given. If about is set, only requests about the secret count.
 func (l *callLog) count(about bool, secret string, ops []string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,14 +63,13 @@ func (l *callLog) count(about bool, secret string, ops []string) int {
 	return n
 }
 
-// Calls returns how many requests for the given operations have reached the
-// server, or for any operation if none is given. It counts what is on the wire:
-// each attempt of a client that retries, and those that were answered with a
-// fault.
+// Calls returns how many requests for the given operations have reached the server, or for
+// any operation if none is given. It counts requests on the wire: each try of a client that
+// retries, also those that were answered with a fault.
 func (s *Server) Calls(operations ...string) int { return s.calls.count(false, "", operations) }
 
-// CallsFor is Calls for one secret, given by name or ARN. A batch counts once for
-// each secret that it lists by ID.
+// CallsFor is like Calls, but counts only requests about one secret, given by name or ARN.
+// A batch counts once for each secret that it lists by ID.
 func (s *Server) CallsFor(secretID string, operations ...string) int {
 	return s.calls.count(true, s.store.names([]string{secretID})[0], operations)
 }
@@ -84,8 +82,7 @@ func (s *Server) ResetCalls() {
 	clear(s.calls.counts)
 }
 
-// Requests returns the latest requests, oldest first: all of them up to some
-// thousands.
+// Requests returns the latest requests, the oldest first. The server keeps 10,000 of them.
 func (s *Server) Requests() []Request {
 	s.calls.mu.Lock()
 	defer s.calls.mu.Unlock()

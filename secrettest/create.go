@@ -79,7 +79,7 @@ func (s *Server) createSecret(in *createSecretInput) (any, error) {
 	return out, nil
 }
 
-// update sets the metadata that is given.
+// update sets the metadata that is not nil.
 func (sec *secret) update(description, key, typ *string) {
 	if description != nil {
 		sec.description = *description

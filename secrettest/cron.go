@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// cron is a cron expression as Secrets Manager has it, on the hour and in any year.
+// cron is a cron expression of Secrets Manager. Its minute is always 0, and its year is
+// any.
 type cron struct {
 	hours []int // sorted
 	month func(time.Time) bool
 	day   func(time.Time) bool // both fields of days
 }
 
-// parseCron returns what is wrong with an expression in words, or "".
+// parseCron parses an expression. If the expression is invalid, wrong says why.
 func parseCron(text string) (c *cron, wrong string) {
 	fields := strings.Fields(text)
 	if len(fields) != 6 {
@@ -57,11 +58,12 @@ var (
 	dayNames   = []string{"SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"}
 )
 
-// farthest is how many days a leap day may be away, in a century without one.
+// farthest is the most days until the next leap day: eight years around a century without
+// one.
 const farthest = 8*366 + 1
 
-// after returns the first hour after a time that the expression names, or the zero
-// time if there is no such day.
+// after returns the first hour of the expression after a time, or the zero time if there is
+// none.
 func (c *cron) after(from time.Time) time.Time {
 	for i := range farthest {
 		for _, t := range c.on(midnight(from).AddDate(0, 0, i)) {
@@ -73,8 +75,7 @@ func (c *cron) after(from time.Time) time.Time {
 	return time.Time{}
 }
 
-// before returns the last hour that the expression names and that is not after a
-// time.
+// before returns the last hour of the expression that is not after a time.
 func (c *cron) before(from time.Time) time.Time {
 	for i := range farthest {
 		for _, t := range slices.Backward(c.on(midnight(from).AddDate(0, 0, -i))) {
@@ -96,8 +97,7 @@ func (c *cron) on(day time.Time) (hours []time.Time) {
 	return hours
 }
 
-// numbers returns the numbers, sorted, that a field of values, ranges, steps and
-// names stands for.
+// numbers returns the sorted numbers of a field, which has values, ranges, steps and names.
 func numbers(field string, lo, hi int, names []string) (found []int, ok bool) {
 	number := func(s string) (int, bool) {
 		if i := slices.Index(names, strings.ToUpper(s)); i >= 0 {
@@ -150,8 +150,8 @@ func daysOfMonth(field string) (func(time.Time) bool, bool) {
 	return func(t time.Time) bool { return slices.Contains(days, t.Day()) }, ok
 }
 
-// daysOfWeek takes what the user guide lists, with one # or L in a field: TUE#2 is
-// the second Tuesday of a month, 6L its last Friday.
+// daysOfWeek parses the forms in the user guide, with one # or L in a field: TUE#2 is the
+// second Tuesday of a month, 6L its last Friday.
 func daysOfWeek(field string) (func(time.Time) bool, bool) {
 	if field == "?" {
 		return func(time.Time) bool { return true }, true

@@ -31,7 +31,7 @@ func (s *Server) deleteSecret(in *deleteSecretInput) (any, error) {
 	sec, err := s.store.original(*in.SecretId)
 	switch {
 	case err == errNoSecret && force:
-		// Deleting what does not exist is no error if it is to be gone anyway.
+		// Deleting an unknown secret without recovery is no error.
 		return deleteSecretOutput{ARN: *in.SecretId, DeletionDate: at(now), Name: *in.SecretId}, nil
 	case err != nil:
 		return nil, err

@@ -6,8 +6,8 @@ type secretIDInput struct {
 	SecretId *string `api:"required" len:"1,2048"`
 }
 
-// description is a secret's metadata, as DescribeSecret and ListSecrets answer
-// it; they differ in the name of one member.
+// description is a secret's metadata in the answers of DescribeSecret and ListSecrets,
+// which differ in the name of one member.
 type description struct {
 	ARN                            string
 	CreatedDate                    epoch               `json:",omitzero"`
@@ -42,7 +42,7 @@ func (sec *secret) describe() *description {
 	}
 	if r := sec.rotation; r != nil {
 		d.RotationEnabled, d.RotationLambdaARN, d.RotationRules = new(r.enabled), r.function, r.described()
-		if r.enabled { // else both are null (API Reference, DescribeSecret)
+		if r.enabled { // otherwise both are null (API Reference, DescribeSecret)
 			d.LastRotatedDate, d.NextRotationDate = at(r.last), at(r.next())
 		}
 		d.ExternalSecretRotationMetadata, d.ExternalSecretRotationRoleArn = r.metadata, r.role
@@ -50,8 +50,8 @@ func (sec *secret) describe() *description {
 	return d
 }
 
-// describeSecret answers for deleted secrets as well: that is how one learns that
-// a secret is deleted.
+// describeSecret also answers for deleted secrets: the answer shows that a secret is
+// deleted.
 func (s *Server) describeSecret(in *secretIDInput) (any, error) {
 	sec, err := s.store.lookup(*in.SecretId)
 	if err != nil {

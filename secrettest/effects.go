@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// Effect is a way for a request to go wrong. The functions that return one are
-// the ways there are.
+// Effect is a way in which a request goes wrong. The functions below return all effects.
 type Effect struct {
 	name   string
 	change func(*plan)
-	entry  bool  // in a batch it befalls single secrets
-	wrong  error // why there can be no such effect
+	entry  bool  // in a batch it affects single secrets
+	wrong  error // the reason why there can be no such effect
 }
 
 // String returns the effect's name.
@@ -51,9 +50,8 @@ func Unavailable() Effect {
 	return Respond(http.StatusServiceUnavailable, "ServiceUnavailableException", "Service is unavailable.")
 }
 
-// AccessDenied answers 400 AccessDeniedException, as when IAM does not permit
-// the call. In a batch it befalls the secret that the fault names, and the
-// others are answered.
+// AccessDenied answers 400 AccessDeniedException, as when IAM does not permit the call. In
+// a batch it affects only the secret that the fault names.
 func AccessDenied() Effect {
 	return Effect{name: "AccessDenied", entry: true, change: func(p *plan) {
 		resource := "*"
@@ -66,16 +64,14 @@ func AccessDenied() Effect {
 	}}
 }
 
-// DecryptionFailure answers 400 DecryptionFailure, as when the KMS key is
-// disabled. In a batch it befalls the secret that the fault names, and the
-// others are answered.
+// DecryptionFailure answers 400 DecryptionFailure, as when the KMS key is disabled. In a
+// batch it affects only the secret that the fault names.
 func DecryptionFailure() Effect {
 	err := serviceError("DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.")
 	return Effect{name: "DecryptionFailure", entry: true, change: func(p *plan) { p.err = err }}
 }
 
-// DropConnection carries out the operation and closes the connection in place of
-// an answer.
+// DropConnection carries out the operation, and closes the connection without an answer.
 func DropConnection() Effect {
 	return Effect{name: "DropConnection", change: func(p *plan) { p.cut = cutBeforeHeaders }}
 }
@@ -92,8 +88,8 @@ func TruncateBody() Effect {
 	return Effect{name: "TruncateBody", change: func(p *plan) { p.cut = cutInBody }}
 }
 
-// CorruptBody answers with a body that is complete but no JSON. It still begins
-// with the secret, so that a client which quotes it in an error gives it away.
+// CorruptBody answers with a body that is complete but no JSON. It still begins with the
+// secret, so that a test finds a client that quotes the body in an error.
 func CorruptBody() Effect {
 	return Effect{name: "CorruptBody", change: func(p *plan) {
 		p.alter = func(body []byte) []byte { return append(body[:len(body)-1:len(body)-1], "]<!"...) }
@@ -108,16 +104,16 @@ func WrongTypes() Effect {
 	}}
 }
 
-// Hang holds the request back until the fault is stopped, and carries it out
-// then, or until the client gives up or the server closes.
+// Hang holds the request back until the fault is stopped, and then carries it out. It also
+// ends when the client gives up or the server closes.
 func Hang() Effect {
 	return Effect{name: "Hang", change: func(p *plan) { p.hang = true }}
 }
 
-// ClockSkew sets the clock by which the service judges signatures off by an
-// amount, ahead if it is positive: a request signed more than five minutes away
-// from it is refused by 400 InvalidSignatureException. Answers bear that clock's
-// Date, by which the SDK corrects itself.
+// ClockSkew moves the clock with which the service checks signatures, forward if by is
+// positive. A request whose signature is more than five minutes off is refused with 400
+// InvalidSignatureException. Answers have that clock's Date, with which the SDK corrects
+// itself.
 func ClockSkew(by time.Duration) Effect {
 	const tolerance = 5 * time.Minute
 	const layout = "20060102T150405Z"

@@ -8,14 +8,15 @@ import (
 	"testing"
 )
 
-// Env returns the environment variables, as KEY=value, under which the AWS SDKs
-// and the aws command use this server: its address, a region and credentials made
-// up for the purpose, and no other configuration. Append it to the environment of
-// a child process. What must not be set is set to nothing, but for variables such
-// as AWS_PROFILE, for which the aws command does not take that: they are there,
-// and empty, only if this process has them; AWS_CA_BUNDLE, only if there is no such
-// file, as boto3 takes neither an empty one nor a missing file. NO_PROXY keeps what this process has
-// in it and gets the addresses of this machine.
+// Env returns environment variables, as KEY=value, with which the AWS SDKs and the aws
+// command use this server: its address, a region and made-up credentials, and no other
+// configuration. Append them to the environment of a child process.
+//
+// Variables that must not be set are empty in the list. The aws command refuses an empty
+// AWS_PROFILE and others like it, so these are in the list only if this process has them.
+// AWS_CA_BUNDLE is in it only if its file does not exist, since boto3 refuses both a
+// missing file and an empty variable. NO_PROXY keeps its value in this process, and gets
+// the addresses of this machine too.
 func (s *Server) Env() []string {
 	env := []string{
 		"AWS_ENDPOINT_URL_SECRETS_MANAGER=" + s.URL(),
@@ -32,7 +33,7 @@ func (s *Server) Env() []string {
 		"AWS_USE_DUALSTACK_ENDPOINT=false",
 		"TYPEDSECRET_SOURCE=",
 	}
-	// Where no_proxy is set it counts first, or last: it depends on the program.
+	// Some programs prefer no_proxy, and others NO_PROXY.
 	upper, lower := os.Getenv("NO_PROXY"), os.Getenv("no_proxy")
 	env = append(env, "NO_PROXY="+withLoopback(cmp.Or(upper, lower)))
 	if lower != "" {
@@ -50,7 +51,7 @@ func (s *Server) Env() []string {
 	return env
 }
 
-// withLoopback appends the names of this machine that a list of hosts lacks.
+// withLoopback appends this machine's names to a list of hosts, if they are not in it.
 func withLoopback(hosts string) string {
 	for _, host := range []string{"127.0.0.1", "localhost"} {
 		if !slices.Contains(strings.FieldsFunc(hosts, func(r rune) bool { return r == ',' || r == ' ' }), host) {
@@ -60,19 +61,19 @@ func withLoopback(hosts string) string {
 	return hosts
 }
 
-// unwanted are the variables that would lead the SDKs elsewhere, or make them
-// behave or fail in their own way, and that not all of them ignore when empty.
+// unwanted are variables that would lead the SDKs elsewhere or change their behaviour, and
+// that not all SDKs ignore when they are empty.
 var unwanted = []string{
 	"AWS_PROFILE", "AWS_DEFAULT_PROFILE",
 	"AWS_CA_BUNDLE", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_DEFAULTS_MODE",
 }
 
-// Setenv sets the variables of [Server.Env] for the duration of the test, and
-// removes those that it leaves empty, so that config.LoadDefaultConfig of the SDK
-// leads to this server. As t.Setenv, it cannot be used in parallel tests.
+// Setenv sets the variables of [Server.Env] for the duration of the test, and removes those
+// that are empty. The SDK's config.LoadDefaultConfig then leads to this server. Like
+// t.Setenv, it cannot be used in parallel tests.
 func (s *Server) Setenv(t testing.TB) {
 	t.Helper()
-	for _, kv := range append(s.Env(), "AWS_CA_BUNDLE=") { // Go's SDK does without
+	for _, kv := range append(s.Env(), "AWS_CA_BUNDLE=") { // Go's SDK needs no AWS_CA_BUNDLE
 		k, v, _ := strings.Cut(kv, "=")
 		t.Setenv(k, v)
 		if v == "" {

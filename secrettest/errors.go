@@ -5,15 +5,15 @@ import (
 	"net/http"
 )
 
-// apiError is an error as the service answers it: an HTTP status, a type and a
-// message. Messages never quote a secret value.
+// apiError is an error answer of the service: an HTTP status, a type and a message.
+// Messages never quote a secret value.
 type apiError struct {
 	status  int
 	typ     string
 	message string
 
-	// front marks errors that the service's front end makes before Secrets
-	// Manager itself is reached; their message's key is in lower case.
+	// front marks errors of the service's front end, which come before those of Secrets
+	// Manager itself. Their key of the message is in lower case.
 	front bool
 }
 
@@ -84,9 +84,9 @@ var (
 	errNoSecret = notFound("Secrets Manager can't find the specified secret.")
 	errDeleted  = invalidRequest("You can't perform this operation on the secret because it was marked for deletion.")
 	errBadName  = validation("Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!")
-	// In these words: LocalStack's snapshot test_rotate_secret_invalid_lambda_arn.
+	// The words are from LocalStack's snapshot test_rotate_secret_invalid_lambda_arn.
 	errNoFunction = serviceError("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.")
-	// In these words: gruntwork-io/cloud-nuke issue 435.
+	// The words are from gruntwork-io/cloud-nuke issue 435.
 	errReplica = invalidParameter("Operation not permitted on a replica secret. Call must be made in primary secret's region.")
 	errNoToken = "You must provide a ClientRequestToken value. We recommend a UUID-type value."
 )

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Event is a "Secret Label Updated" event in the form in which Amazon EventBridge
-// delivers it. Its JSON is what a rule's target is given.
+// Event is a "Secret Label Updated" event in the form in which Amazon EventBridge delivers
+// it. Its JSON is the JSON that a rule's target receives.
 type Event struct {
 	Version    string      `json:"version"`
 	ID         string      `json:"id"`
@@ -19,20 +19,20 @@ type Event struct {
 	Detail     EventDetail `json:"detail"`
 }
 
-// EventDetail says which label has moved.
+// EventDetail says which label has moved, and to which version.
 type EventDetail struct {
 	Name         string `json:"name"`
 	LabelUpdated string `json:"labelUpdated"`
-	VersionID    string `json:"versionId"` // of the version that bears the label now
+	VersionID    string `json:"versionId"` // the version that has the label now
 }
 
-// EventFunc receives events. If it returns an error, it is given the same event
-// again, three times in all, with a second between two tries.
+// EventFunc receives events. If it returns an error, it gets the same event again, up to
+// three times in all, with a second between two tries.
 type EventFunc func(ctx context.Context, event Event) error
 
-// OnEvent sets what receives the server's events: one for each staging label that
-// has moved to a version, except AWSPENDING and AWSPREVIOUS, as the service does
-// without being asked. A nil function ends it.
+// OnEvent sets the function that receives the server's events. As in the service, there is
+// one event for each staging label that has moved to a version, except for AWSPENDING and
+// AWSPREVIOUS. A nil function ends the delivery.
 //
 // The events are delivered after the request has been answered or while it is, one
 // at a time and in order, on a goroutine of the server. The context ends when the
@@ -48,14 +48,14 @@ const (
 	eventPause = time.Second
 )
 
-// eventQueue holds the events that are to be delivered. The store's lock guards it.
+// eventQueue holds the events that are not yet delivered. The store's lock guards it.
 type eventQueue struct {
 	receiver EventFunc
 	waiting  []Event
-	running  bool // a goroutine delivers them
+	running  bool // whether a goroutine delivers them
 }
 
-// labelMoved notes an event, if there is one of that label and somebody to have it.
+// labelMoved queues an event, if the label has events and there is a receiver.
 func (w *world) labelMoved(sec *secret, stage string, to *version) {
 	if w.events.receiver == nil || stage == stagePending || stage == stagePrevious {
 		return
@@ -68,8 +68,8 @@ func (w *world) labelMoved(sec *secret, stage string, to *version) {
 	})
 }
 
-// deliverEvents delivers what is waiting, on a goroutine of its own. The caller
-// holds the store's lock.
+// deliverEvents delivers the queued events, on a goroutine of its own. The caller holds the
+// store's lock.
 func (s *Server) deliverEvents() {
 	q := &s.store.events
 	if q.running || len(q.waiting) == 0 || s.wire.ctx.Err() != nil {
@@ -95,7 +95,7 @@ func (s *Server) deliverEvents() {
 	}()
 }
 
-// nextEvent takes the next event, with a nil function if there is none.
+// nextEvent takes the next event from the queue. The function is nil if there is none.
 func (s *Server) nextEvent() (Event, EventFunc) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()

@@ -114,7 +114,7 @@ func TestAnEventIsDeliveredAgainAfterAnError(t *testing.T) {
 			t.Errorf("deliveries %q, want %s", got, want)
 		}
 		s.Seed(t, "lost-in-the-end", "v")
-		s.Close() // while an event may be tried again: it ends
+		s.Close() // ends the tries of an event
 	})
 }
 
@@ -126,7 +126,7 @@ func TestAnEventsReceiverMayUseTheServer(t *testing.T) {
 		s.OnEvent(func(_ context.Context, e secrettest.Event) error {
 			seen++
 			if e.Detail.Name == "first" {
-				s.Seed(t, "second", "v") // whose event comes next
+				s.Seed(t, "second", "v") // its event comes next
 			}
 			return get(ctx, c, e.Detail.Name)
 		})

@@ -13,8 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// A program, or an example as here, starts a server without a test and fills it
-// by Create or through the API.
+// A program starts a server without a test, and makes secrets by Create or through the API.
 func ExampleStart() {
 	s, err := secrettest.Start(secrettest.Config{})
 	if err != nil {
@@ -46,7 +45,7 @@ func ExampleStart() {
 	// true 2 2
 }
 
-// In a test, Setenv leads the code under test here, whatever client it builds.
+// In a test, Setenv leads each client of the code under test to this server.
 func ExampleNew() {
 	_ = func(t *testing.T) {
 		s := secrettest.New(t)
@@ -64,8 +63,8 @@ func ExampleNew() {
 	}
 }
 
-// A rotation function works through the API, as a Lambda does. RotateSecret runs
-// its four steps.
+// A rotation function uses the API, as a Lambda does. RotateSecret calls it for each of the
+// four steps.
 func ExampleServer_OnRotate() {
 	s, err := secrettest.Start(secrettest.Config{})
 	if err != nil {
@@ -114,8 +113,8 @@ func ExampleServer_OnRotate() {
 	// <nil>
 }
 
-// The events are those that the service sends to EventBridge: here they go to a
-// function, which may hand them to the code under test.
+// The service sends these events to EventBridge. Here a function gets them, and may pass
+// them to the code under test.
 func ExampleServer_OnEvent() {
 	s, err := secrettest.Start(secrettest.Config{})
 	if err != nil {

@@ -11,32 +11,29 @@ import (
 	"time"
 )
 
-// Fault is something that goes wrong, and with which requests. The zero value of
-// each field leaves that side open: Fault{Effect: Throttling()} throttles all
-// requests until it is stopped.
+// Fault says what goes wrong, and with which requests. The zero value of a field sets no
+// limit: Fault{Effect: Throttling()} throttles all requests until it is stopped.
 //
-// A fault with a SecretID matches a batch that lists the secret by ID, not one that
-// finds it by filters; but AccessDenied and DecryptionFailure, which in a batch
-// befall single secrets, show there too, at once.
+// A fault with a SecretID matches a batch that lists the secret by ID, but not a batch that
+// finds it by filters. AccessDenied and DecryptionFailure are an exception: in a batch they
+// affect single secrets, also those that were found by filters, without the Latency.
 type Fault struct {
 	Operation string // such as "GetSecretValue"; any if empty
-	SecretID  string // a name or ARN, there already or not; any if empty
-	Skip      int    // how many requests pass before the first that is hit
-	Times     int    // how many are hit; 0 means all until the fault is stopped
+	SecretID  string // a name or ARN, which need not exist yet; any if empty
+	Skip      int    // the number of matching requests that pass before the first one is affected
+	Times     int    // the number of requests that are affected; 0 means all until the fault is stopped
 
-	// Latency passes before the request is carried out and answered, or the
-	// Effect shows.
+	// Latency is the delay before the request is carried out, or before the Effect.
 	Latency time.Duration
 
-	// Effect is what goes wrong; none, beyond the Latency, if it is zero.
+	// Effect is what goes wrong. If it is zero, the fault has only its Latency.
 	Effect Effect
 }
 
-// Fail makes requests fail in the way that the fault says, until stop is called,
-// the fault has hit its Times, or the test is over. Faults add up: a request
-// takes the latencies of all that match it, and the effect of the one injected
-// first. The others, whose effects did not show, have not hit by that: they don't
-// count it.
+// Fail makes requests fail as the fault says. The fault ends when stop is called, when it
+// has affected its number of Times, or when the test is over. If several faults match a
+// request, their latencies add up, and the request gets the effect of the fault that was
+// injected first. The other faults don't count that request.
 func (s *Server) Fail(t testing.TB, f Fault) (stop func()) {
 	t.Helper()
 	stop, err := s.Inject(f)
@@ -47,7 +44,7 @@ func (s *Server) Fail(t testing.TB, f Fault) (stop func()) {
 	return stop
 }
 
-// Inject is Fail for programs.
+// Inject is like Fail, for programs.
 func (s *Server) Inject(f Fault) (stop func(), err error) {
 	switch {
 	case f.Operation != "" && operations[f.Operation] == nil:
@@ -67,19 +64,19 @@ func (s *Server) Inject(f Fault) (stop func(), err error) {
 	return func() { l.remove(a) }, nil
 }
 
-// faultList is what a server's requests meet.
+// faultList has the faults of a server.
 type faultList struct {
-	store *store // knows what the IDs find at the moment; its lock is taken first
+	store *store // finds secrets by ID; its lock is taken first
 
-	mu   sync.Mutex // guards list and the counts in it
+	mu   sync.Mutex // guards list and its counts
 	list []*active
 }
 
 // active is a fault that is in force.
 type active struct {
 	Fault
-	seen    int           // matching requests so far
-	stopped chan struct{} // closed when it is removed by hand
+	seen    int           // the matching requests so far
+	stopped chan struct{} // closed by stop
 }
 
 func (l *faultList) remove(a *active) {
@@ -93,31 +90,30 @@ func (l *faultList) remove(a *active) {
 	l.list = slices.DeleteFunc(l.list, func(b *active) bool { return a == b })
 }
 
-// matches wants both locks held, as the secret may be made, and its ARN begin to
-// find it, after the fault.
+// matches reports whether a fault matches a request. Both locks must be held: the secret of
+// the fault's ARN may be created after the fault.
 func (l *faultList) matches(a *active, op string, ids []string) bool {
 	return (a.Operation == "" || a.Operation == op) &&
 		(a.SecretID == "" || slices.Contains(ids, l.store.name(a.SecretID)))
 }
 
-// inEntries reports whether a fault shows in a request's entries in place of the
-// whole of it: one that befalls single secrets, and a batch.
+// inEntries reports whether a fault affects single entries of a request, and not the whole
+// request. That is so if the effect is about single secrets and the request is a batch.
 func (a *active) inEntries(op string) bool {
 	return a.Effect.entry && a.SecretID != "" && op == "BatchGetSecretValue"
 }
 
-// matchesEntry reports whether such a fault befalls any of these secrets.
+// matchesEntry reports whether such a fault affects any of these secrets.
 func (l *faultList) matchesEntry(a *active, ids []string) bool {
 	return l.matches(a, "BatchGetSecretValue", ids) || l.matches(a, "GetSecretValue", ids)
 }
 
-// due reports whether the next request that matches is hit.
+// due reports whether the fault affects the next request that matches.
 func (a *active) due() bool {
 	return a.seen >= a.Skip && (a.Times == 0 || a.seen < a.Skip+a.Times)
 }
 
-// take counts the request against a fault that matches it, and reports whether
-// it is hit.
+// take counts a request that the fault matches, and reports whether the fault affects it.
 func (a *active) take() bool {
 	if a.Times > 0 && a.seen >= a.Skip+a.Times {
 		return false
@@ -126,20 +122,20 @@ func (a *active) take() bool {
 	return a.seen > a.Skip
 }
 
-// plan is what is to go wrong with one request.
+// plan says what goes wrong with one request.
 type plan struct {
-	err    *apiError           // answered in place of the operation's result
+	err    *apiError           // the answer in place of the operation's result
 	alter  func([]byte) []byte // changes the body of the answer
 	cut    cut
-	skew   time.Duration // of the server's clock
+	skew   time.Duration // the offset of the server's clock
 	hang   bool
 	header http.Header // the request's, as are the rest
 	op     string
 	ids    []string
 }
 
-// plan finds what is to go wrong with a request and waits for as long as it
-// takes. It returns an error if the client or the server has gone by then.
+// plan returns what goes wrong with a request, after the latencies have passed. It returns
+// an error if the client has given up or the server was closed meanwhile.
 func (l *faultList) plan(ctx context.Context, closed <-chan struct{}, req *request, h http.Header) (*plan, error) {
 	p := &plan{header: h, op: req.op, ids: req.ids}
 	hit, latency := l.pick(req)
@@ -170,8 +166,8 @@ func (l *faultList) plan(ctx context.Context, closed <-chan struct{}, req *reque
 	return p, nil
 }
 
-// pick counts the request against the faults that match it and returns the one
-// whose effect it takes, if any, and the latencies of all.
+// pick counts a request for the faults that match it. It returns the fault whose effect the
+// request gets, or nil, and the sum of all latencies.
 func (l *faultList) pick(req *request) (hit *active, latency time.Duration) {
 	l.store.mu.Lock()
 	defer l.store.mu.Unlock()
@@ -180,7 +176,7 @@ func (l *faultList) pick(req *request) (hit *active, latency time.Duration) {
 	for _, a := range l.list {
 		hits := false
 		switch {
-		case a.inEntries(req.op): // entry counts it
+		case a.inEntries(req.op): // the method entry counts it
 			hits = a.due() && l.matchesEntry(a, req.ids)
 		case !l.matches(a, req.op, req.ids):
 		case a.Effect.change != nil && hit != nil:
@@ -197,8 +193,8 @@ func (l *faultList) pick(req *request) (hit *active, latency time.Duration) {
 	return hit, latency
 }
 
-// entry returns the error that a batch answers for one of its secrets, if a fault
-// wants one. It is called with the store's lock held.
+// entry returns the error of a fault for one secret of a batch, if there is one. It is
+// called with the store's lock held.
 func (l *faultList) entry(name string) *apiError {
 	l.mu.Lock()
 	defer l.mu.Unlock()

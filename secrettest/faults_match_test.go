@@ -17,8 +17,8 @@ func TestLatenciesAddUp(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		faults []secrettest.Fault
-		ids    []string        // one is got, more are a batch
-		want   []time.Duration // of one request after the other
+		ids    []string        // one ID means GetSecretValue, several a batch
+		want   []time.Duration // the latencies of successive requests
 	}{
 		{
 			"of faults whose effect another hides",

@@ -89,12 +89,12 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
-// TestWhereAnAnswerBreaks looks at the wire, where the SDK sees mere errors.
+// TestWhereAnAnswerBreaks looks at the wire, since the SDK's errors don't show the place.
 func TestWhereAnAnswerBreaks(t *testing.T) {
 	for _, row := range []struct {
 		effect  secrettest.Effect
 		headers bool
-		body    string // what arrives of it begins so
+		body    string // the beginning of the body that arrives
 	}{
 		{secrettest.DropConnection(), false, ""},
 		{secrettest.DropAfterHeaders(), true, ""},
@@ -213,7 +213,7 @@ func TestClockSkewIsCorrectedByTheSDK(t *testing.T) {
 	}
 }
 
-// arrived returns when that many requests have reached s.
+// arrived waits until that many requests have reached s.
 func arrived(s *secrettest.Server, requests int) {
 	for s.Calls() < requests {
 		runtime.Gosched()
@@ -276,8 +276,8 @@ func TestABatchReportsFaultsPerSecret(t *testing.T) {
 	}
 }
 
-// TestVirtualTime drives the SDK's client in a bubble: a latency of a minute, a
-// hang, and the SDK's own retries take no time.
+// TestVirtualTime uses the SDK's client in a bubble. A latency of a minute, a hang and the
+// SDK's own retries take no real time.
 func TestVirtualTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := secrettest.New(t)

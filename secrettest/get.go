@@ -8,8 +8,7 @@ type getSecretValueInput struct {
 	VersionStage *string `len:"1,256"`
 }
 
-// secretValue is a secret value as GetSecretValue and BatchGetSecretValue answer
-// it.
+// secretValue is a secret value in the answers of GetSecretValue and BatchGetSecretValue.
 type secretValue struct {
 	ARN           string
 	CreatedDate   epoch `json:",omitzero"`
@@ -28,7 +27,7 @@ func (s *Server) getSecretValue(in *getSecretValueInput) (any, error) {
 	return s.store.valueOf(sec, in.VersionId, in.VersionStage)
 }
 
-// valueOf reads the version of that ID or label, AWSCURRENT if neither is given.
+// valueOf reads the version with this ID or label. The default is AWSCURRENT.
 func (st *store) valueOf(sec *secret, id, stage *string) (*secretValue, error) {
 	var v *version
 	if id != nil {

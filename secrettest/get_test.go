@@ -58,7 +58,7 @@ func TestPartialARN(t *testing.T) {
 	c := client(t, s)
 	s.Seed(t, "db", "right")
 	arn := s.Seed(t, "db-abcdef", "wrong")
-	// An ARN that ends in a hyphen and six characters is taken for a whole one.
+	// The service considers an ARN that ends in a hyphen and six characters complete.
 	wantError(t, get(ctx, c, arn[:len(arn)-7]), "ResourceNotFoundException", "")
 	if err := get(ctx, c, arn); err != nil {
 		t.Error(err)

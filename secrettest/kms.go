@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// keyForm is what may stand for a KMS key: an ID, an alias, or the ARN of either.
-// Which keys there are the server does not know.
+// keyForm matches the ID, the alias or an ARN of a KMS key. The server does not know which
+// keys exist.
 var keyForm = func() *regexp.Regexp {
 	const (
 		alias = `alias/[a-zA-Z0-9/_-]+`
@@ -15,8 +15,8 @@ var keyForm = func() *regexp.Regexp {
 	return regexp.MustCompile(`^(` + alias + `|` + id + `|arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(` + alias + `|key/` + id + `))$`)
 }()
 
-// checkKey returns the error for a text that can't be a KMS key, in the words that
-// hashicorp/terraform-provider-aws issue 13303 quotes.
+// checkKey returns an error for a text that can't name a KMS key. The words are from
+// hashicorp/terraform-provider-aws issue 13303.
 func checkKey(id *string) error {
 	if id == nil || *id == "" || keyForm.MatchString(*id) {
 		return nil
@@ -24,8 +24,8 @@ func checkKey(id *string) error {
 	return invalidParameter("The operation failed because of an invalid KMS key: Invalid keyId")
 }
 
-// keyOf returns the KMS key that a description mentions: "" for the service's own,
-// however it is named (API Reference, DescribeSecret, KmsKeyId).
+// keyOf returns the KMS key in a description. It is "" for each name of the service's own
+// key (API Reference, DescribeSecret, KmsKeyId).
 func keyOf(id *string) string {
 	if id == nil || *id == defaultKeyAlias || strings.HasPrefix(*id, "arn:") && strings.HasSuffix(*id, ":"+defaultKeyAlias) {
 		return ""

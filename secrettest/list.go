@@ -48,8 +48,7 @@ func (s *Server) listSecrets(in *listSecretsInput) (any, error) {
 	return out, nil
 }
 
-// listOrder returns what secrets are sorted by: their age, unless something else is
-// given.
+// listOrder returns the sort key of secrets. The default is their age.
 func listOrder(by string) func(*secret) place {
 	key := func(sec *secret) string {
 		switch by {
@@ -81,7 +80,7 @@ func (f *filter) UnmarshalJSON(b []byte) error {
 
 const filterKeys = "description,name,tag-key,tag-value,primary-region,owning-service,all"
 
-// filtered returns the secrets that meet all of the filters, oldest first.
+// filtered returns the secrets that match all of the filters, the oldest first.
 func (st *store) filtered(filters []filter, deleted bool) ([]*secret, error) {
 	for i, f := range filters {
 		at := fmt.Sprintf(" at 'filters.%d.member.", i+1)
@@ -111,7 +110,7 @@ func (st *store) filtered(filters []filter, deleted bool) ([]*secret, error) {
 	return found, nil
 }
 
-// meets reports whether a secret meets the filter.
+// meets reports whether a secret matches the filter.
 func (f filter) meets(sec *secret) bool {
 	wanted, met := false, false
 	for _, v := range f.Values {
@@ -126,8 +125,8 @@ func (f filter) meets(sec *secret) bool {
 	return met || !wanted
 }
 
-// has reports whether the attribute that a filter's key names matches: by its
-// prefix, case counting, but by words in descriptions and in all of them.
+// has reports whether the attribute of a filter's key matches a pattern. It matches by a
+// prefix, with case; the keys description and all match by words.
 func (sec *secret) has(key, pattern string) bool {
 	anyTag := func(field func(tag) string) bool {
 		return slices.ContainsFunc(sec.tags, func(t tag) bool { return strings.HasPrefix(field(t), pattern) })

@@ -96,7 +96,8 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// What AWS finds, by moto's tests that run against it; see mentions.
+// TestWordsAreFoundByTheirStart expects what AWS finds, by moto's tests that run against
+// AWS; see mentions.
 func TestWordsAreFoundByTheirStart(t *testing.T) {
 	c := client(t, secrettest.New(t))
 	for name, description := range map[string]string{

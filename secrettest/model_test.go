@@ -12,8 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// shapes are the inputs and outputs of each operation, as the SDK and as the server
-// has them.
+// shapes are the inputs and outputs of each operation, in the SDK and in the server.
 var shapes = map[string]struct{ sdkIn, in, sdkOut, out any }{
 	"BatchGetSecretValue":          {secretsmanager.BatchGetSecretValueInput{}, batchGetSecretValueInput{}, secretsmanager.BatchGetSecretValueOutput{}, batchGetSecretValueOutput{}},
 	"CancelRotateSecret":           {secretsmanager.CancelRotateSecretInput{}, secretIDInput{}, secretsmanager.CancelRotateSecretOutput{}, rotateSecretOutput{}},
@@ -40,8 +39,8 @@ var shapes = map[string]struct{ sdkIn, in, sdkOut, out any }{
 	"ValidateResourcePolicy":       {secretsmanager.ValidateResourcePolicyInput{}, validateResourcePolicyInput{}, secretsmanager.ValidateResourcePolicyOutput{}, validateResourcePolicyOutput{}},
 }
 
-// TestNoParameterIsSwallowed: the server knows each member that the SDK sends or
-// reads, but for what no secret of ours can have.
+// TestNoParameterIsSwallowed: the server knows each member that the SDK sends or reads,
+// except for those that no secret here can have.
 func TestNoParameterIsSwallowed(t *testing.T) {
 	never := map[string]string{"OwningService": "no service owns a secret here", "ResultMetadata": "the SDK's own"}
 	for op, s := range shapes {
@@ -57,8 +56,8 @@ func TestNoParameterIsSwallowed(t *testing.T) {
 	}
 }
 
-// TestTheServerHasAllOperations: those of the SDK's client, in the shapes above, and
-// in the package comment.
+// TestTheServerHasAllOperations checks that the operations of the SDK's client are in the
+// server, in shapes and in the package comment.
 func TestTheServerHasAllOperations(t *testing.T) {
 	client := reflect.TypeOf(&secretsmanager.Client{})
 	for i := range client.NumMethod() {
@@ -105,7 +104,7 @@ func TestTheRegionOfARequest(t *testing.T) {
 	}
 }
 
-// TestARotationStepIsALambdasEvent: functions read these keys.
+// TestARotationStepIsALambdasEvent, since rotation functions read these keys.
 func TestARotationStepIsALambdasEvent(t *testing.T) {
 	got, err := json.Marshal(RotationStep{"createSecret", "arn", "token"})
 	if want := `{"Step":"createSecret","SecretId":"arn","ClientRequestToken":"token"}`; err != nil || string(got) != want {

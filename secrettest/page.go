@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// tokenPrefix tells our page tokens from others.
+// tokenPrefix marks the page tokens of this server.
 const tokenPrefix = "secrettest:"
 
-// place is where something stands in a list: by a key, and among equal keys by its
-// age. It stays where it is when others come or go.
+// place is the place of an element in a list, by its key and then by its age. It does not
+// change when other elements are added or removed.
 type place struct {
 	Key string `json:",omitempty"`
 	Seq int
@@ -25,13 +25,13 @@ func (p place) compare(q place) int {
 
 // sortable returns a time as a key that sorts as the time does.
 func sortable(t time.Time) string {
-	const start = 1 << 61 // no time before is of the service
+	const start = 1 << 61 // makes all times of the service positive
 	return fmt.Sprintf("%020d", t.UnixMicro()+start)
 }
 
-// page cuts one page out of a list, which is sorted by its places, up or down. The
-// token of the next page is the place of the last one that was given, made opaque:
-// what is deleted between two pages moves nothing from one to the other.
+// page returns one page of a list, which is sorted by its places, up or down. The token of
+// the next page is the encoded place of the last element on this page. So deletions between
+// two requests move no element from one page to another.
 func page[T any](all []T, at func(T) place, maxResults *int64, limit int, token *string) (part []T, next string, err error) {
 	size, start := limit, 0
 	if maxResults != nil {

@@ -20,8 +20,8 @@ import (
 //	len:"1,512"           least and greatest length, in characters or elements
 //	each:"1,256"          the same for each element
 //	range:"1,100"         least and greatest value
-//	enum:"asc,desc"       the values there are
-//	pattern:"[0-9]+h"     what the whole value matches
+//	enum:"asc,desc"       the allowed values
+//	pattern:"[0-9]+h"     a pattern that the whole value must match
 //	secret:"true"         an error never quotes the value
 //
 // The members of a structure are checked in the same way, and so are those of the
@@ -35,7 +35,7 @@ func parse(body []byte, in any) error {
 		return serialization("The request is not UTF-8.")
 	}
 	raw := map[string]json.RawMessage{}
-	if json.Unmarshal(body, &raw) != nil || raw == nil { // null decodes without error
+	if json.Unmarshal(body, &raw) != nil || raw == nil { // null decodes without an error
 		return serialization("The request is not a JSON object.")
 	}
 	v := reflect.ValueOf(in).Elem()
@@ -57,8 +57,8 @@ func parse(body []byte, in any) error {
 	return nil
 }
 
-// exactly decodes the members of an object inside a request, whose names match
-// exactly as well.
+// exactly decodes the members of an object inside a request. Their names must match exactly
+// too.
 func exactly(b []byte, members map[string]any) error {
 	var raw map[string]json.RawMessage
 	if err := json.Unmarshal(b, &raw); err != nil {
@@ -74,8 +74,8 @@ func exactly(b []byte, members map[string]any) error {
 	return nil
 }
 
-// blob is binary data, which is a string of base64 and not, as encoding/json would
-// have it, a list of numbers or base64 in lines too.
+// blob is binary data in base64. Unlike encoding/json, it accepts no list of numbers, and
+// no base64 in lines.
 type blob []byte
 
 func (b *blob) UnmarshalJSON(j []byte) error {
@@ -91,8 +91,8 @@ func (b *blob) UnmarshalJSON(j []byte) error {
 	return err
 }
 
-// check returns what is wrong with a parameter, in the words of the service. The
-// path leads to the structure that it is a member of.
+// check returns what is wrong with a parameter, in the words of the service. The path names
+// the structure that has the parameter as a member.
 func check(f reflect.StructField, v reflect.Value, path string) []string {
 	var wrong []string
 	name := path + strings.ToLower(f.Name[:1]) + f.Name[1:]
@@ -100,7 +100,7 @@ func check(f reflect.StructField, v reflect.Value, path string) []string {
 		wrong = append(wrong, quote(f, v, name)+" failed to satisfy constraint: "+fmt.Sprintf(constraint, args...))
 	}
 	if k := v.Kind(); k != reflect.Pointer && k != reflect.Slice {
-		return nil // it is checked elsewhere
+		return nil // another function checks it
 	}
 	if v.IsNil() {
 		if f.Tag.Get("api") == "required" {
@@ -196,8 +196,8 @@ func quote(f reflect.StructField, v reflect.Value, name string) string {
 	}
 }
 
-// length counts a value as its limit does: binary values in bytes,
-// strings in characters, slices in elements.
+// length returns a value's length in the unit of its limit: bytes for binary values,
+// characters for strings, elements for slices.
 func length(v reflect.Value) int {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
@@ -218,15 +218,15 @@ func bounds(tag string) (lo, hi int, ok bool) {
 	return lo, hi, true
 }
 
-// secretIDs returns the secret IDs that a request's body names, as far as it can
-// be read; for the log and for faults, which come before any check.
+// secretIDs returns the secret IDs in a request's body, as far as it can be parsed. The log
+// and the faults need them before the request is checked.
 func secretIDs(op string, body []byte) []string {
 	var in struct {
 		SecretId     *string
 		SecretIdList []string
 		Name         *string
 	}
-	// What did decode before an error counts.
+	// The members before an error are decoded.
 	_ = json.Unmarshal(body, &in)
 	switch {
 	case in.SecretId != nil:
@@ -238,8 +238,8 @@ func secretIDs(op string, body []byte) []string {
 	}
 }
 
-// epoch is a time as the service writes it: a number of seconds with three
-// decimals. The zero value is left out by omitzero.
+// epoch is a time in the service's JSON: a number of seconds with three decimals. omitzero
+// leaves the zero value out.
 type epoch struct{ t int64 } // milliseconds
 
 func (e epoch) IsZero() bool { return e.t == 0 }

@@ -21,9 +21,8 @@ type getRandomPasswordOutput struct {
 	RandomPassword string
 }
 
-// getRandomPassword makes a password of 32 characters, one of each type at least,
-// unless it is told otherwise. A type counts as excluded when all its characters
-// are.
+// getRandomPassword makes a password. The default has 32 characters, with at least one of
+// each type. A type is excluded if all its characters are.
 func (s *Server) getRandomPassword(in *getRandomPasswordInput) (any, error) {
 	yes := func(b *bool) bool { return b != nil && *b }
 	excluded := ""
@@ -65,7 +64,7 @@ func (s *Server) getRandomPassword(in *getRandomPasswordInput) (any, error) {
 	return getRandomPasswordOutput{randomPassword(length, all, types)}, nil
 }
 
-// randomPassword returns characters of all, among them one of each type.
+// randomPassword returns random characters of all, with at least one of each type.
 func randomPassword(length int, all string, types []string) string {
 	password := make([]byte, length)
 	for i := range password {
@@ -82,7 +81,7 @@ func randomPassword(length int, all string, types []string) string {
 	return string(password)
 }
 
-// randomInt returns a number below n that nobody can guess: a test may use the
+// randomInt returns a number below n that can't be guessed, since a test may use the
 // password for a real database.
 func randomInt(n int) int {
 	i, err := rand.Int(rand.Reader, big.NewInt(int64(n)))

@@ -24,8 +24,8 @@ func TestRandomPasswords(t *testing.T) {
 		name   string
 		in     secretsmanager.GetRandomPasswordInput
 		length int
-		of     string   // all that may be in it
-		each   []string // of which one at least is
+		of     string   // the allowed characters
+		each   []string // at least one character of each must be in it
 	}{
 		{"as it comes", secretsmanager.GetRandomPasswordInput{}, 32, lower + upper + digits + punctuation, []string{lower, upper, digits, punctuation}},
 		{"short", secretsmanager.GetRandomPasswordInput{PasswordLength: aws.Int64(4)}, 4, lower + upper + digits + punctuation, []string{lower, upper, digits, punctuation}},

@@ -28,14 +28,15 @@ type validateResourcePolicyOutput struct {
 	ValidationErrors       []policyFinding
 }
 
-// policyFinding is what a valid policy should not do.
+// policyFinding is a finding about a valid policy.
 type policyFinding struct {
 	CheckName    string
 	ErrorMessage string
 }
 
-// What is wrong with policies, in the words of the user guide ("Managing a
-// resource-based policy for a secret"). The names of the checks are not documented.
+// These are the errors and findings about policies, in the words of the user guide
+// ("Managing a resource-based policy for a secret"). The names of the checks are not
+// documented.
 var (
 	errPolicySyntax = serviceError("MalformedPolicyDocumentException", "This resource policy contains a syntax error.")
 	errPolicyPublic = serviceError("PublicPolicyException", "You can't attach a resource-based policy that allows broad access to the secret.")
@@ -43,8 +44,8 @@ var (
 	lockout         = policyFinding{"Lockout", "Your requested changes will not allow you to manage this secret in the future."}
 )
 
-// putResourcePolicy keeps a policy for those who read it back. No request is
-// refused for what it says.
+// putResourcePolicy stores a policy, so that a client can read it. The server does not
+// enforce it.
 func (s *Server) putResourcePolicy(in *putResourcePolicyInput) (any, error) {
 	sec, err := s.store.writable(*in.SecretId)
 	if err != nil {
@@ -91,7 +92,7 @@ func (s *Server) validateResourcePolicy(in *validateResourcePolicyInput) (any, e
 	return validateResourcePolicyOutput{len(findings) == 0, findings}, nil
 }
 
-// statement is one of a policy's.
+// statement is a statement of a policy.
 type statement struct {
 	Effect                  string
 	Principal, NotPrincipal any
@@ -112,8 +113,8 @@ func (a *anyStrings) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(a))
 }
 
-// examinePolicy checks a policy's syntax, and returns whether it grants access to
-// anybody or locks everybody out.
+// examinePolicy checks a policy's syntax. It returns findings if the policy grants access
+// to anybody or locks everybody out.
 func examinePolicy(text string) ([]policyFinding, error) {
 	var doc struct {
 		Version   string
@@ -124,7 +125,7 @@ func examinePolicy(text string) ([]policyFinding, error) {
 	}
 	var statements []statement
 	if json.Unmarshal(doc.Statement, &statements) != nil {
-		statements = make([]statement, 1) // a single one may stand without a list
+		statements = make([]statement, 1) // a single statement needs no list
 		if json.Unmarshal(doc.Statement, &statements[0]) != nil {
 			return nil, errPolicySyntax
 		}
@@ -166,8 +167,8 @@ func anybody(principal any) bool {
 	}
 }
 
-// limited reports whether a condition narrows a statement to accounts, networks or
-// resources that it names.
+// limited reports whether a condition limits a statement to certain accounts, networks or
+// resources.
 func (st *statement) limited() bool {
 	keys := []string{
 		"aws:sourcearn", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceaccount", "aws:sourceip",

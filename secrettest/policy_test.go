@@ -9,7 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// policy returns one with a statement that allows or denies something.
+// policy returns a policy with one statement that allows or denies an action.
 func policy(effect, principal, action, more string) string {
 	return `{"Version":"2012-10-17","Statement":[{"Effect":"` + effect + `","Principal":` + principal + `,"Action":` + action + `,"Resource":"*"` + more + `}]}`
 }

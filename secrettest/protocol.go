@@ -22,15 +22,15 @@ const (
 	maxBody = 1 << 20
 )
 
-// reply is an answer before it is put on the wire.
+// reply is an answer before it is sent.
 type reply struct {
 	status int
 	body   []byte
-	date   time.Time // the Date header; the present if zero
+	date   time.Time // for the Date header; zero means now
 	cut    cut
 }
 
-// cut says where the connection breaks while a reply is sent.
+// cut is the place in a reply at which the connection breaks.
 type cut int
 
 const (
@@ -40,15 +40,15 @@ const (
 	cutInBody
 )
 
-// request is what an operation gets: the parsed envelope and the body.
+// request has the parsed headers and the body of a request.
 type request struct {
 	op   string
 	body []byte
-	ids  []string // the secret IDs that the body names
+	ids  []string // the secret IDs in the body
 }
 
-// operations maps each operation's name to what carries it out. All of them run
-// under the store's lock.
+// operations maps each operation's name to its function. All of them run under the store's
+// lock.
 var operations = map[string]func(*Server, []byte) (any, error){
 	"BatchGetSecretValue":          operation((*Server).batchGetSecretValue),
 	"CancelRotateSecret":           operation((*Server).cancelRotateSecret),
@@ -92,19 +92,19 @@ func operation[In any](do func(*Server, *In) (any, error)) func(*Server, []byte)
 	}
 }
 
-// later is an answer that is given when something is done.
+// later is an answer that waits for something.
 type later struct {
 	out  any
 	done <-chan struct{}
 }
 
-// in returns the server as a request sees it that is signed for a region.
+// in returns the server for the region for which a request is signed.
 func (s *Server) in(r *http.Request) *Server {
 	return &Server{store: s.store.visible(regionOf(r)), faults: s.faults, calls: s.calls, wire: s.wire}
 }
 
-// regionOf returns the region that a request is signed for, or "". The signature's
-// scope has it: key/date/region/service/aws4_request.
+// regionOf returns the region for which a request is signed, or "". It is in the
+// signature's scope: key/date/region/service/aws4_request.
 func regionOf(r *http.Request) string {
 	credential := r.URL.Query().Get("X-Amz-Credential")
 	if _, rest, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
@@ -117,14 +117,14 @@ func regionOf(r *http.Request) string {
 	return scope[len(scope)-3]
 }
 
-// ServeHTTP answers one request; a Server is an http.Handler for those who have
-// a listener of their own.
+// ServeHTTP answers one request. A Server is an http.Handler for programs that have a
+// listener of their own.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if s.wire.isClosed() {
 		panic(http.ErrAbortHandler)
 	}
 	rep, err := s.answer(r)
-	if err != nil { // the client is gone or the server closes
+	if err != nil { // the client gave up, or the server closes
 		panic(http.ErrAbortHandler)
 	}
 	if rep.cut == cutBeforeHeaders {
@@ -142,7 +142,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sent returns how much of the body leaves the server.
+// sent returns the number of bytes of the body that are sent.
 func (r *reply) sent() int {
 	switch r.cut {
 	case cutAfterHeaders, cutBeforeHeaders:
@@ -165,8 +165,8 @@ func (r *reply) setHeader(h http.Header) {
 	h.Set("X-Amzn-Requestid", newUUID())
 }
 
-// answer carries out one request, faults included. The error is not nil if
-// there is nobody to answer any more.
+// answer carries out one request, with its faults. It returns an error if the client gave
+// up or the server was closed.
 func (s *Server) answer(r *http.Request) (*reply, error) {
 	s = s.in(r)
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
@@ -198,7 +198,7 @@ func (s *Server) answer(r *http.Request) (*reply, error) {
 	return rep, nil
 }
 
-// perform checks the envelope and carries out the operation.
+// perform checks the headers and carries out the operation.
 func (s *Server) perform(r *http.Request, req *request) ([]byte, *apiError) {
 	target := r.Header.Get("X-Amz-Target")
 	do := operations[req.op]
@@ -237,7 +237,7 @@ func (s *Server) perform(r *http.Request, req *request) ([]byte, *apiError) {
 	return mustJSON(out), nil
 }
 
-// unknownOperation says what the service, whose message is empty, leaves to guess.
+// unknownOperation returns an error with a message. The service's own message is empty.
 func unknownOperation(message string) *apiError {
 	return frontError("UnknownOperationException", message)
 }

@@ -43,7 +43,7 @@ func create(t *testing.T, c *secretsmanager.Client, name, value string) string {
 	return *out.ARN
 }
 
-// wantStages checks which labels the versions of a secret bear.
+// wantStages checks the labels of a secret's versions.
 func wantStages(t *testing.T, c *secretsmanager.Client, id string, want map[string][]string) {
 	t.Helper()
 	out, err := c.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &id})
@@ -63,7 +63,7 @@ func TestPutMovesCurrentAndPrevious(t *testing.T) {
 	put(t, c, "s", v3, "three", "AWSPENDING")
 	wantStages(t, c, "s", map[string][]string{v1: {"AWSPREVIOUS"}, v2: {"AWSCURRENT"}, v3: {"AWSPENDING"}})
 	put(t, c, "s", v4, "four", "AWSCURRENT", "blue")
-	// v1 bears no label now: it is deprecated, and left out.
+	// v1 has no label now: it is deprecated, and left out.
 	wantStages(t, c, "s", map[string][]string{v2: {"AWSPREVIOUS"}, v3: {"AWSPENDING"}, v4: {"AWSCURRENT", "blue"}})
 	out, err := c.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("s"), VersionId: aws.String(v1)})
 	if err != nil || *out.SecretString != "one" || len(out.VersionStages) != 0 {
@@ -86,7 +86,7 @@ func TestTokensMakePutsIdempotent(t *testing.T) {
 	arn := create(t, c, "s", "one")
 	put(t, c, "s", v2, "two")
 	put(t, c, "s", v3, "three")
-	put(t, c, "s", v2, "two") // again, and late: nothing moves
+	put(t, c, "s", v2, "two") // the same request again moves no label
 	wantStages(t, c, "s", map[string][]string{v2: {"AWSPREVIOUS"}, v3: {"AWSCURRENT"}})
 
 	if create(t, c, "s", "one") != arn {

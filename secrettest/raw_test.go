@@ -10,8 +10,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// raw sends a body of one's own and returns the status, and an error's type and
-// message.
+// raw sends any body, and returns the status and the type and message of an error.
 func raw(t testing.TB, s *secrettest.Server, op, body string) (status int, typ, message string) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, "http://secretsmanager/", strings.NewReader(body))
@@ -80,8 +79,8 @@ func TestRequestsThatAreNoneOfTheProtocol(t *testing.T) {
 	}
 }
 
-// TestAnUnknownOperationIsNamed: and so is the list of those there are, and
-// whatever else of the envelope is wrong.
+// TestAnUnknownOperationIsNamed: the message also says where the operations are listed.
+// Other mistakes in the headers are named too.
 func TestAnUnknownOperationIsNamed(t *testing.T) {
 	s := secrettest.New(t)
 	for _, row := range []struct {
@@ -107,8 +106,8 @@ func TestAnUnknownOperationIsNamed(t *testing.T) {
 	}
 }
 
-// FuzzServer sends bodies at random to each operation: the answer is a success
-// or a well-formed error of the client's making.
+// FuzzServer sends random bodies to each operation. The answer must be a success or a
+// well-formed 4xx error.
 func FuzzServer(f *testing.F) {
 	ops := []string{
 		"BatchGetSecretValue", "CancelRotateSecret", "CreateSecret", "DeleteSecret", "DescribeSecret",
@@ -146,7 +145,7 @@ func FuzzServer(f *testing.F) {
 		if status, typ, _ := raw(t, s, "CreateSecret", create); status != http.StatusOK {
 			t.Fatal(typ)
 		}
-		for range 2 { // the second time meets what the first left
+		for range 2 { // the second request finds the changes of the first
 			status, typ, message := raw(t, s, ops[int(op)%len(ops)], body)
 			switch {
 			case status == http.StatusOK && typ == "":

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// defaultKeyAlias is the key that Secrets Manager uses where none is named.
+// defaultKeyAlias is the key that Secrets Manager uses if none is given.
 const defaultKeyAlias = "alias/aws/secretsmanager"
 
 const (
@@ -15,11 +15,11 @@ const (
 	failed     = "Failed"
 )
 
-// replica is what a secret knows of its copy in another region.
+// replica is a secret's record of its copy in another region.
 type replica struct {
 	region, kmsKey  string
 	status, message string
-	copy            *secret // nil where there is none
+	copy            *secret // nil if there is none
 }
 
 type replicaRegion struct {
@@ -59,9 +59,9 @@ type stopReplicationOutput struct {
 	ARN string
 }
 
-// replicateSecretToRegions makes replicas, which are read with a client for their
-// region. The answer says that they are in progress, as that of the service does;
-// DescribeSecret finds them done.
+// replicateSecretToRegions makes replicas. A client for their region reads them. As in the
+// service, the answer says that they are in progress; DescribeSecret then shows them in
+// sync.
 func (s *Server) replicateSecretToRegions(in *replicateSecretToRegionsInput) (any, error) {
 	sec, err := s.store.writable(*in.SecretId)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Server) replicateSecretToRegions(in *replicateSecretToRegionsInput) (an
 	return replicationOutput{sec.arn, sec.replicate(in.AddReplicaRegions, in.ForceOverwriteReplicaSecret)}, nil
 }
 
-// checkReplicas returns the error for regions that can't have a replica.
+// checkReplicas returns an error if one of the regions can't have a replica.
 func (st *store) checkReplicas(regions []replicaRegion) error {
 	for i, r := range regions {
 		twice := slices.ContainsFunc(regions[:i], func(q replicaRegion) bool { return *q.Region == *r.Region })
@@ -87,13 +87,13 @@ func (st *store) checkReplicas(regions []replicaRegion) error {
 	return nil
 }
 
-// replicate makes replicas in regions that were checked, and returns the state of
-// all there are.
+// replicate makes replicas in regions that were checked. It returns the status of all
+// replicas.
 func (sec *secret) replicate(regions []replicaRegion, force *bool) []replicationStatus {
 	for _, r := range regions {
 		old := sec.replicaIn(*r.Region)
 		if old != nil && old.copy != nil {
-			continue // there already
+			continue // the replica exists already
 		}
 		sec.forget(old)
 		sec.replicas = append(sec.replicas, sec.copyTo(sec.home.at(*r.Region), r.KmsKeyId, force != nil && *force))
@@ -107,8 +107,8 @@ func (sec *secret) replicate(regions []replicaRegion, force *bool) []replication
 	return states
 }
 
-// copyTo makes the replica in another region's store, unless a secret of that name
-// is there and may not be overwritten.
+// copyTo makes the replica in another region's store. It fails if that has a secret of the
+// same name, unless force is set.
 func (sec *secret) copyTo(st *store, key *string, force bool) *replica {
 	r := &replica{region: st.region, kmsKey: keyOf(key)}
 	if there := st.byName[sec.name]; there != nil {
@@ -134,7 +134,7 @@ func (sec *secret) replicaIn(region string) *replica {
 	return nil
 }
 
-// forget removes what a secret knows of a replica.
+// forget removes a secret's record of a replica.
 func (sec *secret) forget(r *replica) {
 	sec.replicas = slices.DeleteFunc(sec.replicas, func(q *replica) bool { return q == r })
 }
@@ -155,8 +155,8 @@ func (sec *secret) replicationStatus() []replicationStatus {
 	return states
 }
 
-// primaryRegion returns the region that a description names: that of the original,
-// where a secret is one of several.
+// primaryRegion returns the region of the original, for the description of a secret that is
+// or has a replica.
 func (sec *secret) primaryRegion() string {
 	switch {
 	case sec.primary != nil:
@@ -187,7 +187,7 @@ func (s *Server) removeRegionsFromReplication(in *removeRegionsFromReplicationIn
 	return replicationOutput{sec.arn, sec.replicationStatus()}, nil
 }
 
-// stopReplicationToReplica makes a replica a secret of its own.
+// stopReplicationToReplica makes a replica an independent secret.
 func (s *Server) stopReplicationToReplica(in *secretIDInput) (any, error) {
 	sec, err := s.store.active(*in.SecretId)
 	if err != nil {
@@ -203,8 +203,8 @@ func (s *Server) stopReplicationToReplica(in *secretIDInput) (any, error) {
 	return stopReplicationOutput{sec.arn}, nil
 }
 
-// checkDeletion returns the error for a secret that still has replicas, in the words
-// that gruntwork-io/cloud-nuke issue 435 quotes.
+// checkDeletion returns an error if a secret still has replicas. The words are from
+// gruntwork-io/cloud-nuke issue 435.
 func (sec *secret) checkDeletion() error {
 	if len(sec.replicas) == 0 {
 		return nil

@@ -36,7 +36,7 @@ func replicate(t testing.TB, c *secretsmanager.Client, id string, regions ...str
 	return out.ReplicationStatus
 }
 
-// states returns region and status of each replica.
+// states returns the region and the status of each replica.
 func states(list []types.ReplicationStatusType) string {
 	var text []string
 	for _, r := range list {
@@ -73,7 +73,7 @@ func TestAReplicaFollowsItsPrimary(t *testing.T) {
 		t.Errorf("DescribeSecret of the replica = %+v", d)
 	}
 	if describe(t, c, "s").ReplicationStatus[0].LastAccessedDate == nil {
-		t.Error("the replica was read, and has no date of it")
+		t.Error("the replica was read, but has no LastAccessedDate")
 	}
 	list, err := far.ListSecrets(ctx, &secretsmanager.ListSecretsInput{Filters: filters("primary-region=us-east-1")})
 	if err != nil || len(list.SecretList) != 1 {
@@ -127,7 +127,7 @@ func TestAReplicaDoesNotOverwriteASecretUnlessForced(t *testing.T) {
 	s := secrettest.New(t)
 	c, far := client(t, s), from(t, s, "eu-west-1")
 	s.Seed(t, "first", "x")
-	replicate(t, c, "first", "eu-west-1") // from here on the region has secrets of its own
+	replicate(t, c, "first", "eu-west-1") // the region has its own secrets from here on
 	s.Seed(t, "s", "near")
 	if _, err := far.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: aws.String("s"), SecretString: aws.String("far")}); err != nil {
 		t.Fatal(err)

@@ -5,23 +5,22 @@ import (
 	"time"
 )
 
-// RotationFunc is a rotation function, what the service runs as a Lambda: it is
-// called for each of the four steps in turn, and works through the service's API
-// as such a function does. An error ends the rotation and leaves it unfinished.
-// CancelRotateSecret and [Server.Close] end its context. It must not call Close,
-// which waits for it.
+// RotationFunc is a rotation function, which the service runs as a Lambda. The server calls
+// it for each of the four steps in turn, and it uses the service's API. An error ends the
+// rotation and leaves it unfinished. CancelRotateSecret and [Server.Close] cancel its
+// context. It must not call Close, which waits for it.
 type RotationFunc func(ctx context.Context, step RotationStep) error
 
-// RotationStep is what a rotation function is called with. Its JSON is the event
-// that the service gives a Lambda.
+// RotationStep is the argument of a rotation function. Its JSON is the event that the
+// service sends to a Lambda.
 type RotationStep struct {
 	Step               string // createSecret, setSecret, testSecret or finishSecret
 	SecretID           string `json:"SecretId"` // the ARN
-	ClientRequestToken string // the ID of the version to be made, which bears AWSPENDING
+	ClientRequestToken string // the ID of the new version, which has AWSPENDING
 }
 
-// functions are the rotation functions there are, by ARN. The one of the ARN ""
-// answers for those that have none of their own.
+// functions are the rotation functions, by ARN. The function with the ARN "" is used for
+// ARNs without their own.
 type functions map[string]RotationFunc
 
 func (f functions) find(arn string) RotationFunc {
@@ -31,13 +30,13 @@ func (f functions) find(arn string) RotationFunc {
 	return f[""]
 }
 
-// OnRotate sets the rotation function that secrets name by one of the given ARNs,
-// or, without ARNs, by any that has no function of its own. RotateSecret starts it
-// on a goroutine of its own. A nil function removes what was set.
+// OnRotate sets the rotation function for the given ARNs, which secrets name. Without ARNs,
+// it sets the function for all ARNs that have none of their own. RotateSecret starts the
+// function on a goroutine of its own. A nil function removes it.
 //
-// RotateSecret refuses an ARN that has no function, with AccessDeniedException as
-// the service does. A function that does nothing leaves the steps to you:
-// RotateSecret then announces the new version by AWSPENDING, and it stays so.
+// RotateSecret refuses an ARN that has no function, with AccessDeniedException as the
+// service does. If the function does nothing, the test can make the steps itself: after
+// RotateSecret the new version has AWSPENDING, and keeps it.
 func (s *Server) OnRotate(fn RotationFunc, functionARNs ...string) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
@@ -52,18 +51,19 @@ func (s *Server) OnRotate(fn RotationFunc, functionARNs ...string) {
 	}
 }
 
-// rotation is how a secret is rotated, guarded as the secret is.
+// rotation has the settings and the state of a secret's rotation. The secret's lock guards
+// it.
 type rotation struct {
 	enabled  bool
 	function string
 	rules    *rotationRules
 	role     string         // of a managed external secret
 	metadata []metadataItem // of a managed external secret
-	since    time.Time      // when it was last configured or asked for
-	last     time.Time      // when one was last finished
-	put      time.Time      // when AWSCURRENT last got a new value, which counts as one
-	version  string         // the ID of the version that a rotation is to bring in, "" if none
-	run      *run           // the function at work, or nil
+	since    time.Time      // when it was last configured or requested
+	last     time.Time      // when a rotation was last finished
+	put      time.Time      // when AWSCURRENT last got a new value by hand
+	version  string         // the ID of the version of an unfinished rotation; "" if there is none
+	run      *run           // the function that is running, or nil
 }
 
 // run is one call of a rotation function for its steps.
@@ -83,8 +83,8 @@ func (m *metadataItem) UnmarshalJSON(b []byte) error {
 	return exactly(b, map[string]any{"Key": &m.Key, "Value": &m.Value})
 }
 
-// finishRotation notes the date if a rotation has just reached its end, which is
-// AWSCURRENT on the version that was announced, whoever moved it there.
+// finishRotation records the date if a rotation has just ended. It ends when AWSCURRENT
+// moves to the announced version, by any request.
 func (sec *secret) finishRotation(now time.Time) {
 	r, current := sec.rotation, sec.staged(stageCurrent)
 	if r != nil && current != nil && current.id == r.version {
@@ -92,8 +92,8 @@ func (sec *secret) finishRotation(now time.Time) {
 	}
 }
 
-// rotated notes that the secret got a new value by hand. The next rotation is
-// counted from there too (API Reference, RotationRulesType).
+// rotated records that the secret got a new value by hand. The date of the next rotation is
+// counted from that too (API Reference, RotationRulesType).
 func (sec *secret) rotated(now time.Time) {
 	if sec.rotation != nil {
 		sec.rotation.put = now
@@ -148,13 +148,13 @@ func (s *Server) rotateSecret(in *rotateSecretInput) (any, error) {
 	out := rotateSecretOutput{ARN: sec.arn, Name: sec.name}
 	if in.RotateImmediately != nil && !*in.RotateImmediately {
 		if unfinished || r.run != nil {
-			return out, nil // AWSPENDING is taken, so there is nothing to test with
+			return out, nil // another version has AWSPENDING, so there is no test
 		}
 		return s.testRotation(sec, token, out, now)
 	}
 	out.VersionId = token
 	if sec.version(token) != nil {
-		return out, nil // the same request once more
+		return out, nil // the same request again
 	}
 	if unfinished {
 		s.startRotation(sec, pending.id)
@@ -168,7 +168,7 @@ func (s *Server) rotateSecret(in *rotateSecretInput) (any, error) {
 	return out, nil
 }
 
-// configure notes how a secret is to be rotated.
+// configure stores the settings of a secret's rotation.
 func (sec *secret) configure(function string, in *rotateSecretInput, now time.Time) *rotation {
 	if sec.rotation == nil {
 		sec.rotation = &rotation{}
@@ -187,10 +187,10 @@ func (sec *secret) configure(function string, in *rotateSecretInput, now time.Ti
 	return r
 }
 
-// testRotation runs the step testSecret on a version that bears AWSPENDING until
-// the step has ended (API Reference, RotateSecret, RotateImmediately). The version
-// has the current value, as a function reads it to test it; the answer waits for
-// the step, so that whoever has the answer finds no AWSPENDING.
+// testRotation runs the step testSecret on a version that has AWSPENDING until the step
+// ends (API Reference, RotateSecret, RotateImmediately). The version has the current value,
+// which the function reads for its test. The answer waits for the step, so that the client
+// then finds no AWSPENDING.
 func (s *Server) testRotation(sec *secret, token string, out rotateSecretOutput, now time.Time) (any, error) {
 	current := sec.staged(stageCurrent)
 	if current == nil || current.value == nil || sec.version(token) != nil {
@@ -204,16 +204,15 @@ func (s *Server) testRotation(sec *secret, token string, out rotateSecretOutput,
 	r := sec.rotation
 	done := s.startRun(sec, token, []string{"testSecret"}, func() {
 		sec.versions.discard(v)
-		if r.version == token { // a RotateSecret in the meantime took it for a rotation
+		if r.version == token { // another RotateSecret has used the version for a rotation meanwhile
 			r.version = ""
 		}
 	})
 	return later{out, done}, nil
 }
 
-// startRotation runs the rotation function's four steps, unless it is at work: it
-// then runs once more for what was asked for in the meantime. The caller holds the
-// store's lock.
+// startRotation runs the rotation function's four steps. If the function is still running,
+// it runs once more after that. The caller holds the store's lock.
 func (s *Server) startRotation(sec *secret, token string) {
 	sec.rotation.version = token
 	if sec.rotation.run == nil {
@@ -221,8 +220,8 @@ func (s *Server) startRotation(sec *secret, token string) {
 	}
 }
 
-// startRun calls the rotation function for some steps, on a goroutine of its own,
-// and end under the store's lock after the last one. The caller holds that lock.
+// startRun calls the rotation function for some steps, on a goroutine of its own. After the
+// last step it calls end under the store's lock. The caller holds that lock.
 func (s *Server) startRun(sec *secret, token string, steps []string, end func()) (done <-chan struct{}) {
 	r := sec.rotation
 	fn := s.store.functions.find(r.function)
@@ -246,7 +245,7 @@ func (s *Server) startRun(sec *secret, token string, steps []string, end func())
 			end()
 			r.run = nil
 			if r.version != "" && (r.version != this.token || this.cancelled) {
-				s.startRotation(sec, r.version) // asked for in the meantime
+				s.startRotation(sec, r.version) // it was requested meanwhile
 			}
 			close(this.done)
 		}()
@@ -259,8 +258,8 @@ func (s *Server) startRun(sec *secret, token string, steps []string, end func())
 	return this.done
 }
 
-// cancelRotateSecret turns rotation off and ends one under way. A version that
-// bears AWSPENDING keeps it (API Reference, CancelRotateSecret).
+// cancelRotateSecret turns rotation off, and ends a rotation under way. A version with
+// AWSPENDING keeps it (API Reference, CancelRotateSecret).
 func (s *Server) cancelRotateSecret(in *secretIDInput) (any, error) {
 	sec, err := s.store.writable(*in.SecretId)
 	if err != nil {

@@ -32,7 +32,7 @@ func TestRotationNeedsAFunction(t *testing.T) {
 	wantError(t, err, "InvalidRequestException", "No Lambda rotation function ARN is associated with this secret.")
 }
 
-// nothing is a rotation function that leaves the steps to others.
+// nothing is a rotation function that does nothing.
 func nothing(context.Context, secrettest.RotationStep) error { return nil }
 
 func TestRotationByHand(t *testing.T) {
@@ -63,7 +63,7 @@ func TestRotationByHand(t *testing.T) {
 	}
 }
 
-// TestARotationFunctionMayEndItsGoroutine is about t.FailNow in the function.
+// TestARotationFunctionMayEndItsGoroutine, as it does by t.FailNow.
 func TestARotationFunctionMayEndItsGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := secrettest.New(t)
@@ -118,7 +118,7 @@ func TestRotationFunctionDoesTheFourSteps(t *testing.T) {
 			t.Errorf("steps = %s", got)
 		}
 		fail, steps = false, nil
-		wantError(t, rotate(c, v3), "InvalidRequestException", "") // and the previous one is tried again
+		wantError(t, rotate(c, v3), "InvalidRequestException", "") // the earlier rotation is tried again
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if got := strings.Join(steps, " "); got != "createSecret setSecret testSecret finishSecret" {
@@ -155,8 +155,8 @@ func TestCloseEndsARotation(t *testing.T) {
 	}
 }
 
-// TestRotationAskedForWhileTheFunctionEndsIsCarriedOut: from finishSecret on another one
-// may be asked for, though the function has not returned yet.
+// TestRotationAskedForWhileTheFunctionEndsIsCarriedOut: after finishSecret the next
+// rotation may be requested, although the function has not returned yet.
 func TestRotationAskedForWhileTheFunctionEndsIsCarriedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := secrettest.New(t)
@@ -212,7 +212,7 @@ func TestAFunctionThatDoesNotExistSetsNothing(t *testing.T) {
 			t.Errorf("DescribeSecret = %+v", d)
 		}
 	}
-	wantError(t, ask(mine, true), "AccessDeniedException", refused) // there is none at all
+	wantError(t, ask(mine, true), "AccessDeniedException", refused) // no function is set
 	wantNothing()
 	s.OnRotate(nothing, mine)
 	wantError(t, ask(none, true), "AccessDeniedException", refused)
@@ -233,8 +233,8 @@ func TestAFunctionThatDoesNotExistSetsNothing(t *testing.T) {
 	}
 }
 
-// TestALaterRotationIsTestedFirst: RotateImmediately=false runs testSecret on a
-// version that is there for that long.
+// TestALaterRotationIsTestedFirst: RotateImmediately=false runs testSecret on a version
+// that exists only during the step.
 func TestALaterRotationIsTestedFirst(t *testing.T) {
 	for _, fails := range []bool{false, true} {
 		s := secrettest.New(t)
@@ -295,7 +295,7 @@ func TestCancelRotateSecretEndsARotationUnderWay(t *testing.T) {
 				}
 				if ctx.Err() == nil {
 					t.Error("the function's context has not ended")
-				} // and no error: nevertheless no step follows
+				} // returns no error, but no step follows
 			case "finishSecret":
 				move(t, c, step.SecretID, "AWSCURRENT", v1, step.ClientRequestToken)
 			}
@@ -319,8 +319,8 @@ func TestCancelRotateSecretEndsARotationUnderWay(t *testing.T) {
 			t.Errorf("DescribeSecret = %+v", d)
 		}
 
-		// It is attempted again when rotation is turned on again, also while the
-		// function that was cancelled still works.
+		// The rotation is tried again when rotation is turned on again, also while the
+		// cancelled function is still running.
 		stubborn, steps = false, nil
 		wantError(t, rotate(c, v3), "InvalidRequestException", "")
 		synctest.Wait()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// rotationRules say when a secret is rotated. The server works out the dates and
-// rotates nothing by itself.
+// rotationRules say when a secret is rotated. The server computes the dates, but rotates
+// nothing by itself.
 type rotationRules struct {
 	AutomaticallyAfterDays *int64  `json:",omitempty" range:"1,1000"`
 	Duration               *string `json:",omitempty" len:"2,3" pattern:"[0-9]+h"`
@@ -21,10 +21,10 @@ func (r *rotationRules) UnmarshalJSON(b []byte) error {
 	})
 }
 
-// check returns the error for rules that contradict each other or name a schedule
-// that there is not. The user guide ("Rotation schedules") has the rules; the words
-// of the first error are those of hashicorp/terraform-provider-aws issue 33329, the
-// others are not documented.
+// check returns an error if the rules contradict each other or the schedule is invalid. The
+// rules are from the user guide ("Rotation schedules"). The words of the first error are
+// from hashicorp/terraform-provider-aws issue 33329; those of the others are not
+// documented.
 func (r *rotationRules) check() error {
 	if r == nil {
 		return nil
@@ -49,9 +49,9 @@ func (r *rotationRules) check() error {
 	return sch.fits(hours)
 }
 
-// next returns the latest time at which a secret is rotated next: the end of the
-// first rotation window after the latest rotation, or after rotation was asked for
-// if there was none. A number of days is counted to the second.
+// next returns the latest time of a secret's next rotation. It is the end of the first
+// rotation window after the last rotation, or after rotation was turned on. A number of
+// days is counted to the second.
 func (r *rotation) next() time.Time {
 	if !r.enabled || r.rules == nil {
 		return time.Time{}
@@ -70,7 +70,7 @@ func (r *rotation) next() time.Time {
 	}
 }
 
-// from returns when the present interval began.
+// from returns the beginning of the present interval.
 func (r *rotation) from() time.Time {
 	from := r.last
 	if r.put.After(from) {
@@ -82,10 +82,9 @@ func (r *rotation) from() time.Time {
 	return from.UTC()
 }
 
-// described returns the rules as a description shows them, where a schedule has a
-// number of days as well: the interval that ends with the next window, rounded up.
-// The API Reference says that it is calculated, and in DescribeSecret's example the
-// 1st and 15th of a month make 14.
+// described returns the rules for a description. There a schedule also has a number of
+// days: the interval until the next window, rounded up. The API Reference says that the
+// number is calculated. In DescribeSecret's example the 1st and 15th of a month make 14.
 func (r *rotation) described() *rotationRules {
 	sch := r.rules.schedule()
 	if sch == nil {
@@ -97,8 +96,8 @@ func (r *rotation) described() *rotationRules {
 	return &rules
 }
 
-// interval returns how many days lie between the window before a time and the one
-// after it, in the limits of AutomaticallyAfterDays.
+// interval returns the number of days between the window before a time and the window after
+// it, within the limits of AutomaticallyAfterDays.
 func (sch *schedule) interval(from time.Time) int {
 	hours := sch.hours + 24*sch.days
 	if sch.cron != nil {
@@ -112,11 +111,11 @@ func (r *rotationRules) schedule() *schedule {
 	if r == nil || r.ScheduleExpression == nil {
 		return nil
 	}
-	sch, _ := parseSchedule(*r.ScheduleExpression) // it was checked
+	sch, _ := parseSchedule(*r.ScheduleExpression) // check has parsed it
 	return sch
 }
 
-// schedule is a rate, in hours or days, or the moments of a cron expression.
+// schedule is a rate in hours or days, or a cron expression.
 type schedule struct {
 	hours, days int
 	cron        *cron
@@ -150,8 +149,8 @@ func parseSchedule(text string) (*schedule, error) {
 	return &schedule{cron: c}, nil
 }
 
-// fits returns an error if a window of so many hours reaches into the next UTC day
-// or the next window.
+// fits returns an error if a window of this many hours reaches into the next UTC day or the
+// next window.
 func (sch *schedule) fits(hours int) error {
 	if sch.hours > 0 && hours > sch.hours {
 		return invalidParameter("The rotation window must not extend into the next rotation window.")
@@ -167,8 +166,8 @@ func (sch *schedule) fits(hours int) error {
 	return nil
 }
 
-// window returns how long the window that starts at a time is open: to the end of
-// the UTC day, or for an hour if there may be several a day.
+// window returns the length of the window that starts at a time. By default it ends with
+// the UTC day, or after an hour if there may be several windows a day.
 func (sch *schedule) window(start time.Time, duration *string) time.Duration {
 	if duration != nil {
 		d, _ := time.ParseDuration(*duration)
@@ -180,8 +179,8 @@ func (sch *schedule) window(start time.Time, duration *string) time.Duration {
 	return midnight(start).AddDate(0, 0, 1).Sub(start)
 }
 
-// after returns when the first window after a time starts, or the zero time. A
-// rate in days starts at midnight, one in hours on the hour.
+// after returns the start of the first window after a time, or the zero time. A rate in
+// days starts at midnight, and a rate in hours on the hour.
 func (sch *schedule) after(from time.Time) time.Time {
 	switch {
 	case sch.cron != nil:

@@ -12,7 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// schedule sets the rotation rules of the secret s and rotates nothing.
+// schedule sets the rotation rules of the secret s, without a rotation.
 func schedule(c *secretsmanager.Client, rules types.RotationRulesType) error {
 	_, err := c.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
 		SecretId: aws.String("s"), RotateImmediately: aws.Bool(false), RotationRules: &rules,
@@ -52,7 +52,7 @@ func TestRotationDates(t *testing.T) {
 	wantDates("configured", nil, new(start.AddDate(0, 0, 10)))
 
 	now = start.AddDate(0, 0, 1)
-	if err := rotate(c, v2); err != nil { // every 30 days, that is
+	if err := rotate(c, v2); err != nil { // the rules say every 30 days
 		t.Fatal(err)
 	}
 	put(t, c, "s", v2, "two", "AWSPENDING")
@@ -73,8 +73,8 @@ func TestRotationDates(t *testing.T) {
 	wantDates("turned off", nil, nil)
 }
 
-// TestADescriptionShowsWhenAScheduleIsDue: the date is the end of the rotation
-// window, and the days are those between two windows.
+// TestADescriptionShowsWhenAScheduleIsDue: the date is the end of the rotation window, and
+// the number of days is the interval between two windows.
 func TestADescriptionShowsWhenAScheduleIsDue(t *testing.T) {
 	at := func(text string) time.Time {
 		when, err := time.Parse("2006-01-02 15:04", text)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// store holds the secrets of one region. Its methods want the lock held unless
-// they say that they take it.
+// store holds the secrets of one region. Its methods must be called with the lock held,
+// unless their comments say that they take it.
 type store struct {
 	*world
 	region  string
@@ -18,37 +18,37 @@ type store struct {
 	byName  map[string]*secret
 }
 
-// world is what the stores of all regions share.
+// world is shared by the stores of all regions.
 type world struct {
-	cfg Config // read-only but for Now
+	cfg Config // only Now may change
 
-	mu        sync.Mutex        // guards the rest, cfg.Now, and all stores, secrets and versions
+	mu        sync.Mutex        // guards the fields below, cfg.Now, and all stores, secrets and versions
 	regions   map[string]*store // the home region's, and those that a secret was replicated to
-	seq       int               // of the latest secret or version
-	functions functions         // what rotates secrets
-	events    eventQueue        // what has happened
+	seq       int               // the number of the latest secret or version
+	functions functions         // the rotation functions
+	events    eventQueue        // the events that are not yet delivered
 }
 
 // secret is one secret in one region: its metadata and its versions.
 type secret struct {
 	name, arn string
 	home      *store
-	seq       int // grows from one secret to the next, in all regions
+	seq       int // numbers secrets in the order of their creation, over all regions
 	kmsKey    string
 	accessed  time.Time  // the day of the last read
-	primary   *secret    // what this one is a replica of, or nil
-	replicas  []*replica // of this one
+	primary   *secret    // the original if this secret is a replica, or nil
+	replicas  []*replica // the replicas of this secret
 	*content
 }
 
-// content is what a secret and its replicas have in common.
+// content is shared by a secret and its replicas.
 type content struct {
 	description, typ string
 	tags             []tag
 	policy           string
 	created, changed time.Time
-	deleted          time.Time // when it was deleted, else zero
-	purge            time.Time // when a deleted one goes for good
+	deleted          time.Time // when it was deleted; zero if it was not
+	purge            time.Time // when a deleted secret is removed
 	forced           bool      // deleted without recovery
 	rotation         *rotation // nil if never configured
 	versions         versions
@@ -59,7 +59,7 @@ func newStore(cfg Config) *store {
 	return w.at(cfg.Region)
 }
 
-// at returns the store of a region, which it makes if there is none.
+// at returns the store of a region. It makes one if there is none.
 func (w *world) at(region string) *store {
 	st := w.regions[region]
 	if st == nil {
@@ -69,8 +69,8 @@ func (w *world) at(region string) *store {
 	return st
 }
 
-// visible returns the store that a request signed for a region sees: that
-// region's, if a secret was replicated to it, else this one. It takes the lock.
+// visible returns the store for requests that are signed for a region. It is the region's
+// own store if a secret was replicated to it, and this one otherwise. It takes the lock.
 func (st *store) visible(region string) *store {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -97,8 +97,7 @@ func (w *world) len() (n int) {
 	return n
 }
 
-// names replaces those of the IDs that find a secret by its name; it takes the
-// lock.
+// names replaces each ID that finds a secret by the secret's name. It takes the lock.
 func (st *store) names(ids []string) []string {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -109,7 +108,7 @@ func (st *store) names(ids []string) []string {
 	return out
 }
 
-// name returns the name of the secret that the ID finds, else the ID.
+// name returns the name of the secret that the ID finds, or the ID if there is none.
 func (st *store) name(id string) string {
 	if sec := st.find(id); sec != nil {
 		return sec.name
@@ -117,14 +116,12 @@ func (st *store) name(id string) string {
 	return id
 }
 
-// arnSuffix is what the service puts at an ARN's end: a hyphen and six
-// characters.
+// arnSuffix matches the end that the service gives an ARN: a hyphen and six characters.
 var arnSuffix = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
 
-// find returns the secret of that name or ARN, deleted or not, or nil. An ARN
-// may lack its last seven characters, unless what is left looks whole: the
-// service then takes it for whole, so a secret whose name ends in a hyphen and
-// six characters has no partial ARN.
+// find returns the secret with this name or ARN, or nil. The secret may be deleted. An ARN
+// may lack its last seven characters, unless the rest also ends in a hyphen and six
+// characters: the service then considers the ARN complete.
 func (st *store) find(id string) *secret {
 	if !strings.HasPrefix(id, "arn:") {
 		return st.byName[id]
@@ -138,7 +135,7 @@ func (st *store) find(id string) *secret {
 	return nil
 }
 
-// lookup is find with the error for an ID that finds nothing.
+// lookup is like find, and returns an error for an ID that finds nothing.
 func (st *store) lookup(id string) (*secret, error) {
 	if !strings.HasPrefix(id, "arn:") && !validName.MatchString(id) {
 		return nil, errBadName
@@ -149,8 +146,7 @@ func (st *store) lookup(id string) (*secret, error) {
 	return nil, errNoSecret
 }
 
-// active is lookup for the operations that a deleted secret refuses. It returns
-// the secret even so.
+// active is like lookup, and returns an error for a deleted secret too, beside the secret.
 func (st *store) active(id string) (*secret, error) {
 	sec, err := st.lookup(id)
 	if err == nil && !sec.deleted.IsZero() {
@@ -159,7 +155,7 @@ func (st *store) active(id string) (*secret, error) {
 	return sec, err
 }
 
-// original is lookup for the operations that a replica refuses.
+// original is like lookup, and returns an error for a replica too.
 func (st *store) original(id string) (*secret, error) {
 	sec, err := st.lookup(id)
 	if err == nil && sec.primary != nil {
@@ -168,7 +164,7 @@ func (st *store) original(id string) (*secret, error) {
 	return sec, err
 }
 
-// writable is active for the operations that a replica refuses.
+// writable is like active, and returns an error for a replica too.
 func (st *store) writable(id string) (*secret, error) {
 	sec, err := st.original(id)
 	if err == nil && !sec.deleted.IsZero() {
@@ -177,7 +173,7 @@ func (st *store) writable(id string) (*secret, error) {
 	return sec, err
 }
 
-// sweep removes the secrets whose time has come.
+// sweep removes the deleted secrets whose recovery window is over.
 func (w *world) sweep() {
 	now := w.now()
 	for _, st := range w.regions {
@@ -185,7 +181,7 @@ func (w *world) sweep() {
 	}
 }
 
-// remove removes the secrets that a function picks.
+// remove removes the secrets for which pick returns true.
 func (st *store) remove(pick func(*secret) bool) {
 	st.secrets = slices.DeleteFunc(st.secrets, func(sec *secret) bool {
 		if !pick(sec) {
@@ -215,12 +211,12 @@ func (st *store) insert(sec *secret) {
 	st.byName[sec.name] = sec
 }
 
-// arn returns the ARN that ends with a name and its suffix.
+// arn returns the ARN with this end, a name and its suffix.
 func (st *store) arn(end string) string {
 	return "arn:" + partition(st.region) + ":secretsmanager:" + st.region + ":" + st.cfg.Account + ":secret:" + end
 }
 
-// partition returns the partition of a region, which begins its ARNs.
+// partition returns the partition of a region, which is in its ARNs.
 func partition(region string) string {
 	switch {
 	case strings.HasPrefix(region, "cn-"):
@@ -232,7 +228,7 @@ func partition(region string) string {
 	}
 }
 
-// read marks a version as read; the service notes the day only.
+// read records a read of a version. Like the service, it keeps only the day.
 func (sec *secret) read(v *version, now time.Time) {
 	day := now.UTC().Truncate(24 * time.Hour)
 	sec.accessed, v.accessed = day, day

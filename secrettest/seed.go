@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// Seed makes a secret with a text value and returns its ARN. The test fails if
-// the service would refuse it, as when the name is taken. A text is UTF-8; for
-// other bytes there is [Server.SeedBinary].
+// Seed makes a secret with a text value and returns its ARN. The test fails if the service
+// would refuse the secret, because the name is taken for example. The text must be UTF-8;
+// for other bytes there is [Server.SeedBinary].
 func (s *Server) Seed(t testing.TB, name, value string) (arn string) {
 	t.Helper()
 	arn, err := s.Create(name, value)
@@ -29,13 +29,13 @@ func (s *Server) SeedBinary(t testing.TB, name string, value []byte) (arn string
 	return arn
 }
 
-// Create is Seed for programs. What else a program wants of a secret it can do
-// through the service's API.
+// Create is like Seed, for programs. For everything else, a program can use the service's
+// API.
 func (s *Server) Create(name, value string) (arn string, err error) {
 	return s.create(name, &payload{text: value})
 }
 
-// CreateBinary is SeedBinary for programs.
+// CreateBinary is like SeedBinary, for programs.
 func (s *Server) CreateBinary(name string, value []byte) (arn string, err error) {
 	return s.create(name, &payload{blob: value, binary: true})
 }
@@ -53,31 +53,31 @@ func (s *Server) create(name string, p *payload) (string, error) {
 	return out.(createSecretOutput).ARN, nil
 }
 
-// Rotate gives a secret a new text value at once: a new version gets AWSCURRENT,
-// the former one AWSPREVIOUS. It returns the new version's ID.
+// Rotate gives a secret a new text value at once: the new version gets AWSCURRENT, and the
+// former one AWSPREVIOUS. It returns the new version's ID.
 func (s *Server) Rotate(t testing.TB, secretID, value string) (versionID string) {
 	t.Helper()
 	return s.put(t, "Rotate", secretID, &payload{text: value}, nil)
 }
 
-// RotateBinary is Rotate for a binary value.
+// RotateBinary is like Rotate, for a binary value.
 func (s *Server) RotateBinary(t testing.TB, secretID string, value []byte) (versionID string) {
 	t.Helper()
 	return s.put(t, "RotateBinary", secretID, &payload{blob: value, binary: true}, nil)
 }
 
-// Put adds a version with a text value that bears the given labels and returns
-// its ID; AWSPENDING, say, as a rotation under way would leave it.
+// Put adds a version with a text value and the given labels, and returns its ID. The label
+// AWSPENDING, say, makes a version like that of a rotation under way.
 func (s *Server) Put(t testing.TB, secretID, value string, stages ...string) (versionID string) {
 	t.Helper()
 	if len(stages) == 0 {
-		t.Fatalf("secrettest: Put(%q): give the stages that the new version is to bear", secretID)
+		t.Fatalf("secrettest: Put(%q): give the stages of the new version", secretID)
 	}
 	return s.put(t, "Put", secretID, &payload{text: value}, stages)
 }
 
-// Stage moves a label to a version, as UpdateSecretVersionStage does: AWSPREVIOUS
-// follows AWSCURRENT. With an empty version ID the label is removed.
+// Stage moves a label to a version, as UpdateSecretVersionStage does. When AWSCURRENT
+// moves, AWSPREVIOUS follows. With an empty version ID the label is removed.
 func (s *Server) Stage(t testing.TB, secretID, stage, versionID string) {
 	t.Helper()
 	in := updateSecretVersionStageInput{SecretId: &secretID, VersionStage: &stage}
@@ -96,9 +96,8 @@ func (s *Server) Stage(t testing.TB, secretID, stage, versionID string) {
 	}
 }
 
-// Delete schedules a secret for deletion in 30 days; until then the service
-// refuses what asks for it, as it does what asks for an unknown one, but with
-// another error.
+// Delete schedules a secret for deletion in 30 days. Until then the service refuses
+// requests for it, with another error than for an unknown secret.
 func (s *Server) Delete(t testing.TB, secretID string) {
 	t.Helper()
 	if _, err := local(s, (*Server).deleteSecret, deleteSecretInput{SecretId: &secretID}); err != nil {
@@ -106,7 +105,7 @@ func (s *Server) Delete(t testing.TB, secretID string) {
 	}
 }
 
-// SetNow sets the clock that dates are taken from; see Config.Now.
+// SetNow sets the clock for dates; see Config.Now.
 func (s *Server) SetNow(now func() time.Time) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
@@ -127,7 +126,7 @@ func (s *Server) put(t testing.TB, what, secretID string, p *payload, stages []s
 	return out.(putSecretValueOutput).VersionId
 }
 
-// check refuses a text that JSON can't carry: it would arrive changed.
+// check refuses a text that JSON would change.
 func (p *payload) check() error {
 	if !utf8.ValidString(p.text) {
 		return errors.New("the value is not UTF-8; bytes take a binary value")
@@ -142,8 +141,8 @@ func (p *payload) params() (text *string, blob []byte) {
 	return &p.text, nil
 }
 
-// local carries out an operation without a request, so that it is not counted
-// and meets no fault, but is checked as any other.
+// local carries out an operation without a request. The operation is not counted and no
+// fault affects it, but its parameters are checked.
 func local[In any](s *Server, do func(*Server, *In) (any, error), in In) (any, error) {
 	return operation(do)(s, mustJSON(in))
 }

@@ -31,17 +31,16 @@
 //	UpdateSecret                  UpdateSecretVersionStage
 //	ValidateResourcePolicy
 //
-// It checks no signature and obeys no policy, it encrypts nothing and knows no
-// KMS key but by its form, and it rotates nothing by itself: a schedule gives the
-// dates alone. A secret is in the server's region, whatever region a client is
-// configured for; from when one is replicated to another region, that region has
-// secrets of its own, which clients for it see.
+// It checks no signature, enforces no policy, and encrypts nothing; of a KMS key it checks
+// only the form. It rotates nothing by itself: a schedule only gives the dates. A secret is
+// in the server's region, and clients for all regions see it. Once a secret is replicated
+// to another region, that region has its own secrets, and clients for it see only these.
 //
 // # Reading the code
 //
-// Start here, go on to protocol.go (from an HTTP request to an operation and
-// back), secret.go and version.go (secrets, versions and labels), then the
-// operations, a file each, and end with faults.go.
+// Start here. Go on to protocol.go (from an HTTP request to an operation and back), and to
+// secret.go and version.go (secrets, versions and labels). Then read the operations, which
+// have a file each, and end with faults.go.
 package secrettest
 
 import (
@@ -64,18 +63,17 @@ type Config struct {
 	// Addr is the address to listen on; "127.0.0.1:0" by default.
 	Addr string
 
-	// Region and Account are what the ARNs of secrets say; "us-east-1" and
-	// "123456789012" by default.
+	// Region and Account are in the ARNs of secrets; the defaults are "us-east-1" and
+	// "123456789012".
 	Region, Account string
 
-	// Now is the clock that creation, access and deletion dates are taken from;
-	// time.Now by default. Latencies run on real time whatever it says.
+	// Now is the clock for the dates of creation, access and deletion; the default is
+	// time.Now. Latencies do not use it.
 	Now func() time.Time
 
-	// PurgeDelay is how long a secret that was deleted without recovery is
-	// still described, with a deletion date, before it is gone. The service
-	// takes some seconds for it; the default is none, so that a test can
-	// create the secret anew at once.
+	// PurgeDelay is the time for which a secret that was deleted without recovery can still
+	// be described, with a deletion date. At AWS that is some seconds. The default is none,
+	// so that a test can create the secret again at once.
 	PurgeDelay time.Duration
 }
 
@@ -95,12 +93,12 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Server is a fake Secrets Manager. Create it by [New] or [Start]; the zero
-// value is of no use. All its methods are safe for concurrent use. However it is
-// printed, it shows its address and no secret.
+// Server is a fake Secrets Manager. Make one with [New] or [Start]; the zero value is not
+// usable. All its methods are safe for concurrent use. Each printed form shows its address
+// and no secret.
 //
-// The fields are pointers without exception, so that a printed copy of a Server
-// shows addresses where the state would be.
+// All fields are pointers, so that a printed copy of a Server shows addresses in place of
+// the state.
 type Server struct {
 	store  *store
 	faults *faultList
@@ -108,14 +106,14 @@ type Server struct {
 	wire   *wire
 }
 
-// wire is a server's connection to the outside: its listener, once it has one,
-// and what ends with it.
+// wire is a server's connection to the outside: its listener, once it has one, and
+// everything that ends with it.
 type wire struct {
 	addr   string
 	closed chan struct{} // closed by Close: hung requests and rotations end
 	ctx    context.Context
 	cancel context.CancelFunc
-	tasks  sync.WaitGroup // rotations under way
+	tasks  sync.WaitGroup // the rotations under way
 
 	mu   sync.Mutex // guards the rest
 	done bool
@@ -132,10 +130,10 @@ func (w *wire) isClosed() bool {
 	}
 }
 
-// New starts a fake Secrets Manager that is closed when the test ends. It opens
-// its socket when URL, Env or Setenv is first called: until then it lives in
-// memory, reached through [Server.Client] alone, and may be used inside a
-// testing/synctest bubble (create it in there).
+// New starts a fake Secrets Manager that is closed when the test ends. It opens its socket
+// at the first call of URL, Env or Setenv. Without these calls it needs no socket: clients
+// reach it through [Server.Client], and it may be used inside a testing/synctest bubble, if
+// it is made there.
 func New(t testing.TB) *Server {
 	t.Helper()
 	s := newServer(Config{})
@@ -143,9 +141,8 @@ func New(t testing.TB) *Server {
 	return s
 }
 
-// Start starts a fake Secrets Manager that listens from now on until it is
-// closed. It is the form for programs; a test calls [New] unless it needs a
-// Config.
+// Start starts a fake Secrets Manager that listens until it is closed. It is for programs.
+// A test calls [New], unless it needs a Config.
 func Start(cfg Config) (*Server, error) {
 	s := newServer(cfg)
 	switch cfg := s.store.cfg; {
@@ -192,14 +189,14 @@ func (s *Server) listen() (string, error) {
 	w.http = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          log.New(io.Discard, "", 0), // clients that hang up are what faults are for
+		ErrorLog:          log.New(io.Discard, "", 0), // with faults, many clients give up
 	}
 	go w.http.Serve(l)
 	return w.url, nil
 }
 
-// reachable returns an address that leads to a listener, which that of one on all
-// addresses does not everywhere.
+// reachable returns an address that leads to a listener. The address of a listener on all
+// addresses does not do so on every system.
 func reachable(a *net.TCPAddr) string {
 	if a.IP.IsUnspecified() {
 		a = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: a.Port}
@@ -207,9 +204,9 @@ func reachable(a *net.TCPAddr) string {
 	return a.String()
 }
 
-// URL returns the server's base URL, for the SDK's BaseEndpoint or an
-// AWS_ENDPOINT_URL_SECRETS_MANAGER of your own. It opens the socket if nothing
-// has yet, and panics if there is no port to be had, as httptest does.
+// URL returns the server's base URL, for the SDK's BaseEndpoint or the variable
+// AWS_ENDPOINT_URL_SECRETS_MANAGER. It opens the socket if it is not open yet. Like
+// httptest, it panics if there is no free port.
 func (s *Server) URL() string {
 	url, err := s.listen()
 	if err != nil {
@@ -218,9 +215,9 @@ func (s *Server) URL() string {
 	return url
 }
 
-// Close stops the server: requests that hang are cut off, rotations under way
-// are cancelled and waited for, and requests to come are refused, those without a
-// socket as well. It may be called more than once.
+// Close stops the server. It ends requests that hang, cancels rotations under way and waits
+// for them. Later requests are refused, also those without a socket. It may be called more
+// than once.
 func (s *Server) Close() {
 	w := s.wire
 	w.mu.Lock()
@@ -253,8 +250,8 @@ func (s Server) String() string {
 	return fmt.Sprintf("secrettest.Server(%s, %d secrets)", url, s.store.len())
 }
 
-// Format prints what String returns, whatever the verb and its flags.
+// Format prints the result of String for all verbs and flags.
 func (s Server) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 
-// MarshalText returns what String returns.
+// MarshalText returns the result of String.
 func (s Server) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -23,7 +23,7 @@ import (
 )
 
 func TestSetenvLeadsTheSDKHere(t *testing.T) {
-	// What other configuration there is would fail or mislead the SDK.
+	// With these variables the SDK would fail or call another server.
 	t.Setenv("AWS_CA_BUNDLE", "/does/not/exist")
 	t.Setenv("AWS_MAX_ATTEMPTS", "many")
 	t.Setenv("AWS_RETRY_MODE", "never")
@@ -70,8 +70,8 @@ func TestSetenvLeadsTheSDKHere(t *testing.T) {
 	}
 }
 
-// TestNothingPrintsASecret prints whatever the package exports in every way that
-// there is, and looks for each piece of the value.
+// TestNothingPrintsASecret prints everything that the package exports, in every way, and
+// looks for each piece of the value.
 func TestNothingPrintsASecret(t *testing.T) {
 	const value = "open-Sesame-zyxwvutsr"
 	s := secrettest.New(t)
@@ -120,7 +120,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 }
 
 func TestNoProxyStandsBetween(t *testing.T) {
-	// Programs read either spelling, some the one first and some the other.
+	// Programs read both spellings, and differ in which one they prefer.
 	for _, row := range []struct{ upper, lower, want string }{
 		{"", "", "NO_PROXY=127.0.0.1,localhost"},
 		{"", "a.invalid", "NO_PROXY=a.invalid,127.0.0.1,localhost no_proxy=a.invalid,127.0.0.1,localhost"},
@@ -141,8 +141,7 @@ func TestNoProxyStandsBetween(t *testing.T) {
 	}
 }
 
-// TestACABundleThatIsThereStays: the server needs none, and boto3 refuses an empty
-// AWS_CA_BUNDLE.
+// TestACABundleThatIsThereStays, since boto3 refuses an empty AWS_CA_BUNDLE.
 func TestACABundleThatIsThereStays(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "bundle.pem")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -167,7 +166,7 @@ func TestAClosedServerAnswersNobody(t *testing.T) {
 		if err == nil {
 			t.Error("no error")
 		}
-		// Over the socket it may be the end of a connection that was open.
+		// Over the socket, the error may also be the end of an open connection.
 		if strings.HasSuffix(t.Name(), "memory") && !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("error = %v, want a refused connection", err)
 		}
@@ -269,7 +268,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// recorder stands in for a test that fails.
+// recorder takes the place of a test that fails.
 type recorder struct {
 	testing.TB
 	failed bool

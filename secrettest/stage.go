@@ -37,7 +37,7 @@ func (s *Server) updateSecretVersionStage(in *updateSecretVersionStageInput) (an
 	case in.RemoveFromVersionId != nil && (from == nil || from.id != *in.RemoveFromVersionId):
 		return nil, invalidParameter(fmt.Sprintf("When you move staging label %[1]s, if you specify RemoveFromVersionId, it must be set to the version that currently has the staging label %[1]s.", stage))
 	case in.MoveToVersionId != nil && from != nil && from.id == *in.MoveToVersionId:
-		// There already.
+		// The label is at the version already.
 		return secretOutput{sec.arn, sec.name}, nil
 	case from != nil && in.RemoveFromVersionId == nil:
 		return nil, invalidParameter(fmt.Sprintf("The parameter RemoveFromVersionId can't be empty. Staging label %s is currently attached to version %s, so you must explicitly reference that version in RemoveFromVersionId.", stage, from.id))

@@ -9,7 +9,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// stageInput leaves out what is empty.
+// stageInput leaves out empty parameters.
 func stageInput(id, stage, from, to string) *secretsmanager.UpdateSecretVersionStageInput {
 	in := &secretsmanager.UpdateSecretVersionStageInput{SecretId: &id, VersionStage: &stage}
 	if from != "" {
@@ -33,12 +33,12 @@ func TestLabelsMove(t *testing.T) {
 	create(t, c, "s", "one")
 	put(t, c, "s", v2, "two", "AWSPENDING", "blue")
 	put(t, c, "s", v3, "three", "green")
-	move(t, c, "s", "AWSCURRENT", v1, v2) // AWSPREVIOUS follows
+	move(t, c, "s", "AWSCURRENT", v1, v2) // AWSPREVIOUS moves too
 	wantStages(t, c, "s", map[string][]string{v1: {"AWSPREVIOUS"}, v2: {"AWSCURRENT", "AWSPENDING", "blue"}, v3: {"green"}})
-	move(t, c, "s", "AWSPENDING", v2, "") // taken off
-	move(t, c, "s", "red", "", v1)        // put on
-	move(t, c, "s", "red", "", v1)        // there already
-	move(t, c, "s", "AWSCURRENT", v2, v1) // back: each takes the other's
+	move(t, c, "s", "AWSPENDING", v2, "") // removed
+	move(t, c, "s", "red", "", v1)        // added
+	move(t, c, "s", "red", "", v1)        // no change
+	move(t, c, "s", "AWSCURRENT", v2, v1) // back: the versions swap their labels
 	wantStages(t, c, "s", map[string][]string{v1: {"AWSCURRENT", "red"}, v2: {"AWSPREVIOUS", "blue"}, v3: {"green"}})
 	move(t, c, "s", "AWSPREVIOUS", v2, v3)
 	wantStages(t, c, "s", map[string][]string{v1: {"AWSCURRENT", "red"}, v2: {"blue"}, v3: {"AWSPREVIOUS", "green"}})

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxTags is how many tags a secret may bear.
+// maxTags is the most tags that a secret may have.
 const maxTags = 50
 
 type tag struct {
@@ -19,7 +19,7 @@ func (t *tag) UnmarshalJSON(b []byte) error {
 	return exactly(b, map[string]any{"Key": &t.Key, "Value": &t.Value})
 }
 
-// checkTags returns the error for tags that cannot be added to those there are.
+// checkTags returns an error if the tags in add can't be added to those in have.
 func checkTags(have, add []tag) error {
 	n := len(have)
 	for i, t := range add {
@@ -46,7 +46,7 @@ type tagResourceInput struct {
 	Tags     []tag   `api:"required"`
 }
 
-// tagResource adds tags; one whose key the secret has gets the new value.
+// tagResource adds tags. A tag whose key the secret has already gets the new value.
 func (s *Server) tagResource(in *tagResourceInput) (any, error) {
 	sec, err := s.store.writable(*in.SecretId)
 	if err != nil {
@@ -71,7 +71,7 @@ type untagResourceInput struct {
 	TagKeys  []string `api:"required" each:"1,128"`
 }
 
-// untagResource removes tags; keys that the secret lacks are no error.
+// untagResource removes tags. A key that the secret lacks is no error.
 func (s *Server) untagResource(in *untagResourceInput) (any, error) {
 	sec, err := s.store.writable(*in.SecretId)
 	if err != nil {

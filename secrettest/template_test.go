@@ -16,9 +16,9 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// template makes the calls of AWS's template for rotation functions, in its order
-// (SecretsManagerRotationTemplate of aws-samples/aws-secrets-manager-rotation-lambdas),
-// with a service that has one password.
+// template makes the calls of AWS's template for rotation functions, in the same order
+// (SecretsManagerRotationTemplate of aws-samples/aws-secrets-manager-rotation-lambdas). Its
+// service has one password.
 type template struct {
 	*secretsmanager.Client
 	mu       sync.Mutex // guards password
@@ -97,8 +97,8 @@ func (f *template) read(ctx context.Context, arn, version, stage string) (string
 	return *out.SecretString, nil
 }
 
-// TestTheRotationTemplate rotates twice by the four steps of AWS's template, after
-// the test that comes with RotateImmediately=false.
+// TestTheRotationTemplate rotates twice by the four steps of AWS's template. Before that it
+// uses RotateImmediately=false, which runs the step testSecret.
 func TestTheRotationTemplate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := secrettest.New(t)

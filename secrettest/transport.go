@@ -11,16 +11,16 @@ import (
 	"syscall"
 )
 
-// Client returns an HTTP client whose requests reach this server without a
-// socket: the handler runs in the goroutine of the caller. Whatever host a
-// request names, this server answers it, so an SDK client with it needs no
-// endpoint. Goroutines that wait for a real socket keep the clock of a
-// testing/synctest bubble from advancing; with this client they don't, and
-// latencies and hangs pass in the bubble's time, as long as the Server was made
-// inside the bubble.
+// Client returns an HTTP client whose requests reach this server without a socket: the
+// handler runs in the goroutine of the caller. The server answers requests for all hosts,
+// so an SDK client with this HTTP client needs no endpoint.
+//
+// Goroutines that wait for a real socket keep the clock of a testing/synctest bubble from
+// advancing. With this client they don't: latencies and hangs pass in the bubble's time,
+// if the Server was made inside the bubble.
 func (s *Server) Client() *http.Client { return &http.Client{Transport: s.Transport()} }
 
-// Transport returns what Client uses, for those who wrap it.
+// Transport returns the transport of Client, for programs that wrap it.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }
 
 type transport struct{ s *Server }
@@ -70,8 +70,8 @@ func statusLine(status int) string {
 	return fmt.Sprint(status, " ", text)
 }
 
-// What a client sees of a connection that broke before the answer, and of a
-// server that is closed.
+// These are a client's errors for a connection that broke before the answer, and for a
+// closed server.
 var (
 	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: errors.Join(syscall.ECONNRESET)}
 	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: errors.Join(syscall.ECONNREFUSED)}

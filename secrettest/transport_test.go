@@ -8,7 +8,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// TestStatusLines holds the answers in memory against those over the socket.
+// TestStatusLines compares the answers in memory with those over the socket.
 func TestStatusLines(t *testing.T) {
 	s := secrettest.New(t)
 	for _, status := range []int{400, 418, 503, 599} {

@@ -15,28 +15,27 @@ const (
 )
 
 const (
-	// maxVersions is how many versions of a secret are kept, beside all that are
-	// younger than keptAnyway. The oldest ones without a label go first ("AWS
-	// Secrets Manager quotas": about 100; "Secret versions": none of the last 24
-	// hours is removed).
+	// maxVersions is the number of versions of a secret that are kept, beside those younger
+	// than keptAnyway. The oldest versions without a label are removed first ("AWS Secrets
+	// Manager quotas": about 100; "Secret versions": none of the last 24 hours is removed).
 	maxVersions = 100
 	keptAnyway  = 24 * time.Hour
 
-	// maxStages is how many labels the versions of a secret may bear in all ("AWS
+	// maxStages is the most labels that all versions of a secret may have together ("AWS
 	// Secrets Manager quotas").
 	maxStages = 20
 )
 
-// version is one version of a secret. Its value never changes once set; its
+// version is one version of a secret. Its value never changes once it is set, but its
 // labels do. A version without a label is deprecated.
 type version struct {
 	id       string
-	seq      int // grows from one version to the next
+	seq      int // numbers versions in the order of their creation
 	created  time.Time
 	accessed time.Time
 	stages   []string // sorted
-	// value is nil for the version that a rotation announces. It is a func since
-	// go-cmp, who can be told to look into a Server, can't look into that.
+	// value is nil for the version that a rotation announces. It is a func, since go-cmp
+	// can look into a Server's fields, but not into a func.
 	value func() *payload
 }
 
@@ -57,11 +56,11 @@ func (p *payload) equal(q *payload) bool {
 type versions struct {
 	all    []*version // in order of creation
 	byID   map[string]*version
-	staged map[string]*version // by label
-	gone   map[string]bool     // the IDs of those that were cleaned up
+	staged map[string]*version // the versions, by label
+	gone   map[string]bool     // the IDs of versions that were cleaned up
 }
 
-// clone returns a copy that no longer changes with the original.
+// clone returns a copy that does not change with the original.
 func (vs *versions) clone() versions {
 	c := versions{gone: maps.Clone(vs.gone)}
 	for _, v := range vs.all {
@@ -100,7 +99,7 @@ func (vs *versions) detach(v *version, stage string) {
 	v.stages = slices.DeleteFunc(v.stages, func(s string) bool { return s == stage })
 }
 
-// discard removes a version as if it had never been.
+// discard removes a version without a trace.
 func (vs *versions) discard(v *version) {
 	for _, stage := range slices.Clone(v.stages) {
 		vs.detach(v, stage)
@@ -109,7 +108,7 @@ func (vs *versions) discard(v *version) {
 	vs.all = slices.DeleteFunc(vs.all, func(w *version) bool { return w == v })
 }
 
-// trim cleans up the oldest deprecated versions beyond the number kept.
+// trim removes the oldest deprecated versions beyond the number that is kept.
 func (vs *versions) trim(now time.Time) {
 	surplus := len(vs.all) - maxVersions
 	if surplus <= 0 {
@@ -134,26 +133,26 @@ func (vs *versions) trim(now time.Time) {
 	vs.all = slices.Replace(vs.all, 0, old, kept...)
 }
 
-// version returns the version of that ID, or nil.
+// version returns the version with this ID, or nil.
 func (sec *secret) version(id string) *version { return sec.versions.byID[id] }
 
-// staged returns the version that bears a label, or nil.
+// staged returns the version with a label, or nil.
 func (sec *secret) staged(stage string) *version { return sec.versions.staged[stage] }
 
-// existing is version with the error for an ID that finds nothing.
+// existing is like version, and returns an error for an ID that finds nothing.
 func (sec *secret) existing(id string) (*version, error) {
 	switch v := sec.version(id); {
 	case v != nil:
 		return v, nil
 	case sec.versions.gone[id]:
-		// In these words: hashicorp/terraform-provider-aws issue 36607.
+		// The words are from hashicorp/terraform-provider-aws issue 36607.
 		return nil, invalidRequest("You can't perform this operation on secret version " + id + " because it was deleted.")
 	default:
 		return nil, notFound("Secrets Manager can't find the specified secret value for VersionId: " + id)
 	}
 }
 
-// announce makes a version without a value that bears AWSPENDING.
+// announce makes a version without a value, with the label AWSPENDING.
 func (sec *secret) announce(id string, now time.Time) *version {
 	v := &version{id: id, seq: sec.home.nextSeq(), created: now}
 	sec.versions.add(v)
@@ -162,13 +161,13 @@ func (sec *secret) announce(id string, now time.Time) *version {
 	return v
 }
 
-// put stores a value as the version of that ID, or finds that it is stored
-// already, and moves the labels to it.
+// put stores a value as the version with this ID, unless it is stored already, and moves
+// the labels to the version.
 func (sec *secret) put(id string, p *payload, stages []string, now time.Time) (*version, error) {
 	v := sec.version(id)
 	switch {
 	case v != nil && v.value != nil && v.value().equal(p):
-		return v, nil // the same request once more
+		return v, nil // the same request again
 	case v != nil && v.value != nil:
 		return nil, exists("You can't use ClientRequestToken " + id +
 			" because that value is already in use for a version of secret " + sec.arn + ".")
@@ -183,12 +182,12 @@ func (sec *secret) put(id string, p *payload, stages []string, now time.Time) (*
 	v.value, v.created = p.self, now
 	former := sec.staged(stageCurrent)
 	if former == nil && !slices.Contains(stages, stageCurrent) {
-		// The first version with a value is the current one, whatever else it is.
+		// The first version with a value always becomes the current one.
 		stages = append(slices.Clone(stages), stageCurrent)
 	}
 	if former != nil && former != v && slices.Contains(stages, stageCurrent) {
-		// A version that a rotation brought in keeps AWSPENDING beside
-		// AWSCURRENT; the next value put ends that.
+		// After a rotation the version has AWSPENDING beside AWSCURRENT. The next value
+		// removes AWSPENDING from it.
 		sec.versions.detach(former, stagePending)
 	}
 	for _, stage := range stages {
@@ -203,7 +202,7 @@ func (sec *secret) put(id string, p *payload, stages []string, now time.Time) (*
 	return v, nil
 }
 
-// roomFor returns an error if the versions would bear too many labels with these.
+// roomFor returns an error if the versions would have too many labels with these.
 func (sec *secret) roomFor(stages ...string) error {
 	n := len(sec.versions.staged)
 	for i, stage := range stages {
@@ -217,8 +216,8 @@ func (sec *secret) roomFor(stages ...string) error {
 	return nil
 }
 
-// label moves a label to a version, and AWSPREVIOUS to the version that loses
-// AWSCURRENT by it.
+// label moves a label to a version. If the label is AWSCURRENT, AWSPREVIOUS moves to the
+// version that loses it.
 func (sec *secret) label(to *version, stage string) {
 	from := sec.staged(stage)
 	if from == to {
@@ -234,7 +233,7 @@ func (sec *secret) label(to *version, stage string) {
 	sec.home.labelMoved(sec, stage, to)
 }
 
-// stagesByVersion returns the labelled versions, as a description lists them.
+// stagesByVersion returns the labels by version, for a description.
 func (sec *secret) stagesByVersion() map[string][]string {
 	m := map[string][]string{}
 	for _, v := range sec.versions.all {

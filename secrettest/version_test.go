@@ -74,21 +74,21 @@ func TestASecretsVersionsHave20LabelsInAll(t *testing.T) {
 	for i := range 9 {
 		move(t, c, "s", fmt.Sprint("a", i), "", v1)
 		move(t, c, "s", fmt.Sprint("b", i), "", v2)
-	} // and AWSCURRENT and AWSPREVIOUS
+	} // AWSCURRENT and AWSPREVIOUS count too
 	_, err := c.UpdateSecretVersionStage(ctx, stageInput("s", "one too many", "", v1))
 	wantError(t, err, "LimitExceededException", "")
 	_, err = c.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
 		SecretId: aws.String("s"), SecretString: aws.String("three"), VersionStages: []string{"one too many"}, ClientRequestToken: aws.String(v3),
 	})
 	wantError(t, err, "LimitExceededException", "")
-	move(t, c, "s", "a0", v1, v2) // what moves is no more
+	move(t, c, "s", "a0", v1, v2) // a move adds no label
 	put(t, c, "s", v3, "three")
 	move(t, c, "s", "b0", v2, "")
 	move(t, c, "s", "another", "", v1)
 }
 
-// TestPagesSurviveDeletions deletes what was listed, as a clean-up does, and what
-// is still to come: nothing that stays is left out or comes twice.
+// TestPagesSurviveDeletions deletes secrets that were listed, as a clean-up does, and some
+// that are not listed yet. Each remaining secret is listed exactly once.
 func TestPagesSurviveDeletions(t *testing.T) {
 	for _, order := range types.SortOrderType("").Values() {
 		for _, by := range append(types.SortByType("").Values(), "") {
@@ -116,7 +116,7 @@ func TestPagesSurviveDeletions(t *testing.T) {
 					for _, sec := range out.SecretList {
 						seen[*sec.Name]++
 					}
-					if n == 0 { // whichever end it began with, four of the first page, the last one too
+					if n == 0 { // deletes four secrets of the first page, also its last one
 						for _, i := range []int{0, 4, 8, 9, 20, 21, 25, 29} {
 							remove(i)
 						}

@@ -6,13 +6,13 @@ import (
 	"unicode"
 )
 
-// mentions reports whether each word of the text begins some word of an attribute,
-// case aside. A text without words is found nowhere.
+// mentions reports whether each word of the text is the beginning of some word of an
+// attribute. Case does not count. A text without words is never found.
 //
-// The API Reference speaks of a prefix (Filter, description) and of words (all). Moto's
-// tests that run against AWS too show that both keys match like this:
-// test_with_all_filter, test_with_all_filter_special_characters,
-// test_with_filter_with_value_with_multiple_words in its test_list_secrets.py.
+// The API Reference mentions a prefix (Filter, description) and words (all). Moto's tests,
+// which also run against AWS, show that both keys match like this: test_with_all_filter,
+// test_with_all_filter_special_characters, test_with_filter_with_value_with_multiple_words
+// in its test_list_secrets.py.
 func mentions(attribute, text string) bool {
 	wanted, has := words(text), words(attribute)
 	for _, w := range wanted {
@@ -23,9 +23,9 @@ func mentions(attribute, text string) bool {
 	return len(wanted) > 0
 }
 
-// words splits a text where something stands that is neither letter nor digit, and
-// before a capital that begins a word: FTag is f and tag, and COMPANYthings is compan
-// and ythings. The words are in lower case.
+// words splits a text at characters that are neither letters nor digits, and before a
+// capital that begins a word: FTag is f and tag, and COMPANYthings is compan and ythings.
+// The words are in lower case.
 func words(text string) (found []string) {
 	notOne := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 	for part := range strings.FieldsFuncSeq(text, notOne) {

@@ -18,8 +18,9 @@ fuzz() {
 	done <"$WORK/targets"
 }
 
-# fuzz_target fuzzes one target. It tries again where Go took the end of the time for a
-# failure (https://go.dev/issue/75804, mended in Go 1.27), which names no failing input.
+# fuzz_target fuzzes one target. It tries again if Go reports the end of the time as a
+# failure (https://go.dev/issue/75804, fixed in Go 1.27); such a failure names no failing
+# input.
 fuzz_target() {
 	local package=$1 target=$2 try
 	for try in 1 2 3; do

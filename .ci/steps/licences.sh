@@ -5,11 +5,11 @@
 ours=github.com/typedsecret/typedsecret
 
 # go-licenses reads the licence files in the module cache, and those of folders within a
-# module too; its `check` asks no network. Its v2 can't be had by the module proxy.
+# module too; its `check` uses no network. The module proxy does not have its v2.
 go_licenses=github.com/google/go-licenses@v1.6.0
 
 # A program that uses a module here may be built from code under these licences. These
-# licences ask for no more than their notice.
+# licences require only their notice.
 permissive=Apache-2.0,MIT,ISC,BSD-2-Clause,BSD-3-Clause
 
 # Code that is never part of a user's program (tests, and the peers in bench) may be under
@@ -27,7 +27,7 @@ licences() {
 	sort -u "$WORK/tested" | xargs -r "$WORK/go-licenses" check --ignore "$ours" --allowed_licenses "$also_for_tests"
 }
 
-# Quiet about the files in assembler that it can't follow to more dependencies.
+# The output leaves out warnings about assembler files, whose dependencies it can't follow.
 all_licences() {
 	GOBIN=$WORK go install "$go_licenses"
 	in_modules licences 2> >(grep -vE 'non-Go code|\.s$' >&2)

@@ -11,11 +11,11 @@ scripts() {
 # actionlint hands the workflows' own lines of shell to shellcheck, too.
 workflows() { go run "$actionlint"; }
 
-# zizmor looks for what an attacker could use: unpinned actions, rights that are too
-# wide, input of strangers in a shell. It asks GitHub nothing here.
+# zizmor looks for weak points: unpinned actions, rights that are too wide, untrusted input
+# in a shell. It does not call GitHub here.
 attacks() { "$WORK/python/bin/zizmor" --offline --pedantic .github; }
 
-# Dependabot looks only into the directories that it is given.
+# Dependabot looks only into the directories in its configuration.
 every_module_is_updated() {
 	modules | sed 's|^\.$||; s|^|/|' | sort >"$WORK/modules-here"
 	sed -n '/package-ecosystem: gomod/,/schedule:/s|^ *- \(/.*\)|\1|p' .github/dependabot.yml | sort >"$WORK/modules-listed"

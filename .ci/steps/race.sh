@@ -1,14 +1,14 @@
 # race: the tests of every module under the race detector, but those that need servers
 # shellcheck shell=bash
 
-# A module that passed is not raced again while it is unchanged. It is unchanged if
-# these are: the bytes of its files and of the files of the modules here that it is built from
-# (go.sum included, so the dependencies), Go, the C compiler, the system, and the
+# A module that passed is not raced again while it is unchanged. That means that these are
+# unchanged: the bytes of its files and of the files of the modules here that it is built
+# from (go.sum included, so the dependencies), Go, the C compiler, the system, and the
 # environment. The tests see no other variable than those of `environment`, and use no
 # server (needs_servers), so nothing else decides whether they pass. A pass counts for a
-# week, on the machine where it was made; the long form ignores it. If a test reads a
-# file of a module that it is not built from, as the README's test reads examples, a
-# change of that file is not noticed here; the step fast always runs that test.
+# week, on the machine where it was made; the long form ignores it. If a test reads a file
+# of a module that it is not built from, as the README's test reads examples, a change of
+# that file is not noticed here; the step fast always runs that test.
 #
 # Go's own test cache is off (.ci/run). It would not serve: CI checks out each change into
 # a new directory, and the paths of the files that a test reads are in that cache's key.

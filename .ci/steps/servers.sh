@@ -17,7 +17,7 @@ story() {
 	in_module examples/rotation go run . -fake
 }
 
-# The proof of that page, shortened. The long form is the whole.
+# This is a short form of that page's proof. The long form runs all of it.
 proof() {
 	local short=(-rotations 2)
 	if [ -n "$LONG" ]; then

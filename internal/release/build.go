@@ -10,11 +10,10 @@ import (
 	"time"
 )
 
-// build makes the commits and tags of the release in a clone: one that closes the
-// changelog; after it one in which each released module requires its siblings at
-// the version, without a replacement; and a merge of both that changes nothing. The
-// merge makes the tags ancestors of later commits, so that the pseudo-versions of
-// those are higher than this release.
+// build makes the commits and tags of the release in a clone. The first commit closes the
+// changelog. In the second, each released module requires its siblings at the version,
+// without a replacement. A merge of both changes no file. The merge makes the tags
+// ancestors of later commits, so that their pseudo-versions are higher than this release.
 func (r *release) build(ctx context.Context) error {
 	if err := r.clone(ctx); err != nil {
 		return err
@@ -67,7 +66,7 @@ func (r *release) redirect() error {
 	return f.Close()
 }
 
-// untagged makes sure that no module has the version already.
+// untagged returns an error if a module has the version already.
 func (r *release) untagged() error {
 	for _, m := range r.modules {
 		if tag := m.tag(r.version); slices.Contains(r.repo.tags, tag) {
@@ -77,8 +76,8 @@ func (r *release) untagged() error {
 	return nil
 }
 
-// closeNotes commits the changelog in which the release has its section. A prerelease
-// leaves its changes under Unreleased, for the release. A check may have none.
+// closeNotes commits the changelog with a section for the release. A prerelease leaves its
+// changes under Unreleased, for the later release. A check may have no changes.
 func (r *release) closeNotes(ctx context.Context) error {
 	file := filepath.Join(r.tree, "CHANGELOG.md")
 	text, err := os.ReadFile(file)
@@ -148,19 +147,19 @@ func base(tags []string, m module, suffix string) string {
 	return last.String()
 }
 
-// building is the environment in which the go command takes the released modules from
+// building returns an environment in which the go command takes the released modules from
 // the clone, and others from the machine's cache or proxy.
 func (r *release) building() []string {
 	return append(r.tools.env,
 		"GOMODCACHE="+r.dir("building"), "GOPROXY="+r.others(), "GOPRIVATE="+r.root)
 }
 
-// others is the list of proxies for the modules of others.
+// others returns the list of proxies for other people's modules.
 func (r *release) others() string {
 	return "file://" + filepath.ToSlash(filepath.Join(r.tools.modcache, "cache", "download")) + "," + r.tools.proxy
 }
 
-// commit puts go.mod and go.sum of a directory into the commit that is to bear the tags.
+// commit puts go.mod and go.sum of a directory into the commit that will have the tags.
 func (r *release) commit(ctx context.Context, dir string) (err error) {
 	if _, err := r.tools.git(ctx, dir, "add", "--", "."); err != nil {
 		return err

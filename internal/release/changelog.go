@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// unreleased is the heading of what the next release brings.
+// unreleased is the heading of the changes in the next release.
 const unreleased = "## [Unreleased]"
 
-// headings are lines that say nothing by themselves: headings, and the targets of links.
+// headings matches lines that are no changes: headings, and the targets of links.
 var headings = regexp.MustCompile(`(?m)^(#|\[[^]]+\]:).*$`)
 
-// closed returns a changelog in which the section Unreleased has become that of a
-// version.
+// closed returns a changelog whose section Unreleased has become that of a version.
 func closed(text, version, date string, mayBeEmpty bool) (string, error) {
 	before, after, ok := strings.Cut("\n"+text, "\n"+unreleased+"\n")
 	if !ok || strings.Contains("\n"+after, "\n"+unreleased+"\n") {

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// goreleaseModule is the tool that compares the API of a module with a version before.
+// goreleaseModule is the tool that compares the API of a module with an earlier version.
 const goreleaseModule = "golang.org/x/exp/cmd/gorelease@v0.0.0-20261113113407-e3970619a1a4"
 
 // gorelease compares a module of the tree with its version base, by that tool. From
@@ -25,7 +25,7 @@ func gorelease(ctx context.Context, r *release, m module, base string) error {
 		return fmt.Errorf("the API of %s, compared with %s: %w", m.path(), base, err)
 	}
 	if base == "none" {
-		r.say("gorelease: %s, of which nothing is released before", m.path())
+		r.say("gorelease: %s, which has no earlier release", m.path())
 	} else {
 		r.say("gorelease: %s, compared with %s:\n%s", m.path(), base, said)
 	}

@@ -1,4 +1,5 @@
-// Command release prepares a release of the modules of this repository, and plays one:
+// Command release prepares a release of this repository's modules, or checks that one could
+// be made:
 //
 //	go run ./internal/release check
 //	go run ./internal/release prepare v0.1.0
@@ -47,7 +48,7 @@ func main() {
 	}
 }
 
-// errUsage is a mistake in the arguments that has been printed.
+// errUsage is returned for a mistake in the arguments, which has been printed.
 var errUsage = errors.New("wrong usage")
 
 // run carries out the arguments on the repository that holds dir.

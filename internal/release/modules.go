@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// list is the file that says which modules are released.
+// list is the file that lists the modules and says which are released.
 const list = "internal/release/modules.txt"
 
-// A module is one of the repository.
+// A module is a module of the repository.
 type module struct {
 	dir  string // in the repository, with slashes
 	file modFile
@@ -37,7 +37,7 @@ func (m module) path() string { return m.file.Module.Path }
 // tag returns the tag of a version of the module.
 func (m module) tag(version string) string { return path.Join(m.dir, version) }
 
-// siblings returns which of the modules m requires.
+// siblings returns the modules that m requires.
 func (m module) siblings(modules []module) (required []module) {
 	for _, s := range modules {
 		if slices.ContainsFunc(m.file.Require, func(q struct{ Path, Version string }) bool { return q.Path == s.path() }) {
@@ -94,7 +94,7 @@ func (r *release) readModules(ctx context.Context) error {
 	return err
 }
 
-// parseList returns the word of each directory in the list.
+// parseList returns the word in the list for each directory.
 func parseList(text string) (map[string]string, error) {
 	words := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -117,7 +117,7 @@ func parseList(text string) (map[string]string, error) {
 	return words, nil
 }
 
-// readModFile returns what a go.mod file says.
+// readModFile reads a go.mod file.
 func (r *release) readModFile(ctx context.Context, file string) (f modFile, err error) {
 	text, err := r.tools.goIn(ctx, r.work, r.tools.env, "mod", "edit", "-json", file)
 	if err != nil {
@@ -126,12 +126,12 @@ func (r *release) readModFile(ctx context.Context, file string) (f modFile, err 
 	return f, json.Unmarshal([]byte(text), &f)
 }
 
-// major is what the path of a module of version 2 or later ends with.
+// major matches the end of the path of a module of version 2 or later.
 var major = regexp.MustCompile(`/v([2-9]|[1-9]\d+)$`)
 
-// judge reports why the modules could not be released: a path that does not fit the
-// directory, another Go than the root's, a requirement on a sibling that is not
-// released, or a replacement of another module.
+// judge returns the reasons why the modules can't be released: a path that does not fit the
+// directory, another Go than the root's, a requirement on a sibling that is not released,
+// or a replacement of another module.
 func (r *release) judge(released, kept []module) error {
 	var oldest string
 	for _, m := range released {

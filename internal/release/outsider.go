@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// An outsider is an empty module outside the tree, of a person who uses a release.
+// An outsider is an empty module outside the tree, like that of a user of the release.
 type outsider struct {
 	r   *release
 	dir string
 }
 
-// use has an outsider use each module, and one the README's code.
+// use makes an outsider for each module, and one for the README's code.
 func (r *release) use(ctx context.Context) error {
 	for _, m := range r.modules {
 		if err := r.useModule(ctx, m); err != nil {
@@ -159,11 +159,11 @@ func (o outsider) install(ctx context.Context, packages []pkg) error {
 	return nil
 }
 
-// programs is a directory of the tree with the source of a program that exits with 0 if
-// the version it was built with is its argument.
+// programs is a directory of the tree with a program's source. The program exits with 0 if
+// it was built with the version in its argument.
 const programs = "internal/release/testdata/outsider"
 
-// runProgram runs that program from outside the tree.
+// runProgram builds and runs that program outside the tree.
 func (o outsider) runProgram(ctx context.Context) error {
 	text, err := os.ReadFile(filepath.Join(o.r.tree, programs, "main.go"))
 	if err != nil {

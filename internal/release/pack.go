@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// A download is what the go command says of a module that it fetched.
+// A download is what the go command prints about a module that it fetched.
 type download struct{ Path, GoMod, Zip, Sum string }
 
-// pack has the go command fetch the released modules by their tags, as a module proxy
-// does. The cache that it fills has the files of a proxy.
+// pack makes the go command fetch the released modules by their tags, as a module proxy
+// does. The cache that it fills has the layout of a proxy.
 func (r *release) pack(ctx context.Context) error {
 	args := []string{"mod", "download", "-json"}
 	for _, m := range r.modules {
@@ -49,7 +49,7 @@ func (r *release) pack(ctx context.Context) error {
 	return r.complete(ctx)
 }
 
-// fetchable reports what a user's build would stumble over in a go.mod file.
+// fetchable returns errors for the lines of a go.mod file that would break a user's build.
 func (r *release) fetchable(f modFile) error {
 	var errs []error
 	for _, replaced := range f.Replace {
@@ -64,8 +64,8 @@ func (r *release) fetchable(f modFile) error {
 	return errors.Join(errs...)
 }
 
-// complete makes sure that go.mod and go.sum of each module are what the go command
-// makes of them with what was packed.
+// complete checks that the go command would not change go.mod and go.sum of any module,
+// given the packed modules.
 func (r *release) complete(ctx context.Context) error {
 	for _, m := range r.modules {
 		if _, err := r.tools.goIn(ctx, filepath.Join(r.tree, m.dir), r.outside(), "mod", "tidy", "-diff"); err != nil {
@@ -75,7 +75,7 @@ func (r *release) complete(ctx context.Context) error {
 	return nil
 }
 
-// outside is the environment of a stranger, for whom the release is published.
+// outside returns the environment of a user to whom the release is published.
 func (r *release) outside() []string {
 	return append(r.tools.env,
 		"GOMODCACHE="+r.dir("modules"),

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A person signs tags, has hooks for all repositories, and works within a hook, a
-// workspace and an environment of their own.
+// TestAPersonsSettingsDoNotLeadAReleaseElsewhere: a person signs tags, has hooks for all
+// repositories, and works within a hook, a workspace and an environment of their own.
 func TestAPersonsSettingsDoNotLeadAReleaseElsewhere(t *testing.T) {
 	repo := newTiny(t)
 	repo.write("sub/example_test.go", strings.NewReplacer(`"fmt"`, "\"fmt\"\n\t\"os\"", "sub.Two)", `sub.Two, os.Getenv("TYPEDSECRET_SOURCE"))`).

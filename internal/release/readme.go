@@ -70,9 +70,9 @@ func (o outsider) copyExamples(dir string) error {
 	return nil
 }
 
-// require requires what the module of a directory requires: the released modules at
-// the version, others at the versions of the tree, so that a check tomorrow does
-// what it does today.
+// require copies the requirements of a directory's module: the released modules at the
+// version, and others at the versions of the tree, so that a check gives the same result on
+// another day.
 func (o outsider) require(ctx context.Context, dir string) error {
 	file := filepath.Join(o.r.tree, dir, "go.mod")
 	for _, err := os.Stat(file); err != nil && dir != "."; _, err = os.Stat(file) {

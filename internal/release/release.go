@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A release is one that is being made.
+// A release is a release that is being made.
 type release struct {
 	out   io.Writer
 	start time.Time
@@ -19,18 +19,18 @@ type release struct {
 	tools tools
 
 	version string
-	playing bool     // a check, whose commits and tags end with the clone
+	playing bool     // only a check, whose commits and tags stay in the clone
 	tree    string   // the clone
-	modules []module // those that are released, each after those that it requires
+	modules []module // the released modules, each after those that it requires
 	root    string   // path of the repository
-	suffix  string   // what the paths of the modules end with: "", or "/v2" and so on
+	suffix  string   // the end of the modules' paths: "", or "/v2" and so on
 
-	notes  string // commit that closes the changelog
-	tagged string // commit that bears the tags
-	merged string // commit that has both before it
+	notes  string // the commit that closes the changelog
+	tagged string // the commit that has the tags
+	merged string // the merge of both
 
-	// compare says how the API of a module of the tree differs from that of a
-	// version before, which is "none" for a module's first release.
+	// compare compares the API of a module of the tree with that of an earlier version, or
+	// with nothing if base is "none".
 	compare func(ctx context.Context, r *release, m module, base string) error
 }
 
@@ -41,7 +41,7 @@ func (r *release) check(ctx context.Context, dir string) error {
 		return err
 	}
 	if r.repo.dirty {
-		r.say("The working tree has changes that are not committed. They are not in this check.")
+		r.say("The working tree has changes that are not committed. This check does not include them.")
 	}
 	r.version = r.repo.last.next() + "-check"
 	if err := r.make(ctx); err != nil {

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// A repository is the one that is released from.
+// A repository is the repository whose modules are released.
 type repository struct {
 	top    string // its directory
 	head   string // its last commit
-	branch string // the one that is checked out, or ""
+	branch string // the branch that is checked out, or ""
 	dirty  bool
 	tags   []string
 	last   version // the last release
@@ -21,7 +21,7 @@ type repository struct {
 	email  string  // address of the person for whom commits are made
 }
 
-// open looks at the repository that holds dir.
+// open reads the state of the repository that holds dir.
 func (r *release) open(ctx context.Context, dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -31,7 +31,8 @@ func (r *release) open(ctx context.Context, dir string) error {
 	if r.tools, err = newTools(ctx, config); err != nil {
 		return err
 	}
-	// The checkout may be another user's, and git trusts it only by its name.
+	// The checkout may belong to another user; git trusts it only if it is named in the
+	// configuration.
 	if err := r.writeConfig(config, "*"); err != nil {
 		return err
 	}
@@ -62,9 +63,9 @@ func (r *release) open(ctx context.Context, dir string) error {
 	return r.identify(ctx)
 }
 
-// writeConfig writes git's configuration, which trusts the directories that safe names.
-// It has the person's own in it, without the hooks, but not in a check, which must do the
-// same everywhere.
+// writeConfig writes a configuration of git that trusts the directories in safe. It
+// includes the person's own configuration, without the hooks. A check does not include it,
+// since a check must do the same everywhere.
 func (r *release) writeConfig(file, safe string) error {
 	var text strings.Builder
 	if !r.playing {
@@ -76,8 +77,8 @@ func (r *release) writeConfig(file, safe string) error {
 	return os.WriteFile(file, []byte(text.String()), 0o600)
 }
 
-// personal returns the files of git's configuration that are a person's. Git ignores
-// those that are not there.
+// personal returns the files of a person's git configuration. Git ignores files that do not
+// exist.
 func personal() []string {
 	if file := os.Getenv("GIT_CONFIG_GLOBAL"); file != "" {
 		return []string{file}
@@ -94,7 +95,7 @@ func personal() []string {
 
 var identity = regexp.MustCompile(`^(.*) <(.*)> \d+ [-+]\d+$`)
 
-// identify learns for whom commits are made. A check needs nobody.
+// identify finds the author of the commits. A check has a fixed one.
 func (r *release) identify(ctx context.Context) error {
 	r.repo.name, r.repo.email = "release check", "check@example.com"
 	if r.playing {

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// tinyFiles are those of a repository of three modules, one of which is not released.
+// tinyFiles are the files of a repository with three modules, one of which is not released.
 var tinyFiles = map[string]string{
 	list:           "release . # the root\nrelease sub\nkeep dev\n",
 	"CHANGELOG.md": "# Changelog\n\n## [Unreleased]\n\n- One: 1.\n",
@@ -148,11 +148,11 @@ func (r tiny) git(args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// A compared is a module whose API was compared with a version.
+// A compared is a module and the version with which its API was compared.
 type compared struct{ Module, Base string }
 
-// release returns a release of the repository, what it will print, and what it will
-// compare.
+// release returns a release of the repository. It also returns the output and the
+// comparisons of the release, which are filled later.
 func (r tiny) release() (*release, *bytes.Buffer, *[]compared) {
 	r.t.Helper()
 	work := filepath.Join(r.t.TempDir(), "the work")

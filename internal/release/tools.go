@@ -14,18 +14,17 @@ import (
 
 // tools runs git and the go command.
 type tools struct {
-	env []string // of this process, less what would lead git, go and the examples elsewhere
+	env []string // this process's environment, without variables that would mislead git, go and the examples
 
-	proxy    string // GOPROXY of the machine
-	modcache string // GOMODCACHE of the machine
+	proxy    string // the machine's GOPROXY
+	modcache string // the machine's GOMODCACHE
 }
 
-// settings are the machine's settings of the go command that hold here too.
-// GOPRIVATE and GONOPROXY do not hold: with them the go command asks the proxies in
-// another order.
+// settings are the machine's settings of the go command that count here too. GOPRIVATE and
+// GONOPROXY are left out: with them the go command uses the proxies in another order.
 var settings = []string{"GOCACHE", "GOSUMDB", "GOTOOLCHAIN"}
 
-// misleading reports whether a variable is not for the programs that run here: git sets
+// misleading reports whether a variable must not reach the programs that run here. Git sets
 // some for its hooks, the go command gets its own, and the examples would obey the rest.
 func misleading(variable string) bool {
 	name, _, _ := strings.Cut(variable, "=")
@@ -33,8 +32,8 @@ func misleading(variable string) bool {
 		strings.HasPrefix(name, "GO") || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, "TYPEDSECRET_")
 }
 
-// newTools asks the go command for the machine's settings. Git reads its configuration
-// from a file, as does the git that go runs.
+// newTools reads the machine's settings from the go command. Git, also when go runs it,
+// reads its configuration from the file gitConfig.
 func newTools(ctx context.Context, gitConfig string) (t tools, err error) {
 	t.env = slices.DeleteFunc(os.Environ(), misleading)
 	for _, name := range append(settings, "GOPROXY", "GOMODCACHE") {
@@ -53,13 +52,13 @@ func newTools(ctx context.Context, gitConfig string) (t tools, err error) {
 	}
 	t.env = append(t.env,
 		"GOENV=off", "GOWORK=off",
-		// With -modcacherw unpacked modules can be removed. With -trimpath the
-		// build cache does not depend on the directory.
+		// -modcacherw makes unpacked modules removable. -trimpath makes the build cache
+		// independent of the directory.
 		"GOFLAGS=-modcacherw -trimpath -buildvcs=false",
 		"GIT_CONFIG_GLOBAL="+gitConfig,
 		"AWS_EC2_METADATA_DISABLED=true",
 	)
-	t.env = slices.Clip(t.env) // so that two callers that append to it do not share the array
+	t.env = slices.Clip(t.env) // callers that append to it must not share an array
 	return t, nil
 }
 
@@ -78,7 +77,7 @@ func (t tools) run(ctx context.Context, dir string, env []string, name string, a
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, &stdout, &stderr
-	cmd.WaitDelay = 5 * time.Second // after an interrupt its children may still write
+	cmd.WaitDelay = 5 * time.Second // after an interrupt the program's children may still write
 	if err := cmd.Run(); err != nil {
 		return "", errors.Join(
 			fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err),

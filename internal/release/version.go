@@ -10,15 +10,15 @@ import (
 // A version is a semantic version without build metadata.
 type version struct {
 	major, minor, patch int
-	pre                 string // what follows the hyphen
+	pre                 string // the part after the hyphen
 }
 
 var semantic = regexp.MustCompile(`^v(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})(?:-(` + identifier + `(?:\.` + identifier + `)*))?$`)
 
-// identifier is a part of what follows the hyphen: a number, or a word with a letter.
+// identifier matches an identifier after the hyphen: a number, or a word with a letter.
 const identifier = `(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)`
 
-// parse returns the version that s is.
+// parse parses a version such as v0.1.0.
 func parse(s string) (version, error) {
 	m := semantic.FindStringSubmatch(s)
 	if m == nil {
@@ -39,7 +39,7 @@ func (v version) String() string {
 	return s
 }
 
-// compare orders releases; it does not look at prereleases.
+// compare orders releases. It ignores the parts of prereleases.
 func (v version) compare(w version) int {
 	return cmp.Or(cmp.Compare(v.major, w.major), cmp.Compare(v.minor, w.minor), cmp.Compare(v.patch, w.patch))
 }
@@ -49,7 +49,7 @@ func (v version) followers() []version {
 	return []version{{major: v.major, minor: v.minor, patch: v.patch + 1}, {major: v.major, minor: v.minor + 1}, {major: v.major + 1}}
 }
 
-// suffix returns what the paths of modules of this version end with.
+// suffix returns the end of the paths of modules of this version.
 func (v version) suffix() string {
 	if v.major < 2 {
 		return ""
@@ -68,8 +68,8 @@ func (v version) follows(last version) bool {
 	return false
 }
 
-// next returns the next minor release, which may have more in its API than v has, and
-// before v1 less.
+// next returns the next minor release. Its API may have more than v's, and before v1 also
+// less.
 func (v version) next() string { return v.followers()[1].String() }
 
 // latest returns the highest release among tags of the form prefix + version. Without

@@ -1,6 +1,6 @@
-// Package replay holds secrettest against recordings of AWS: the ones that
-// gocloud.dev ships with its tests of Secrets Manager. It is a module of its own
-// so that nobody else needs gocloud.dev.
+// Package replay compares secrettest with recordings of AWS, which gocloud.dev has for its
+// tests of Secrets Manager. It is a module of its own, so that no other module needs
+// gocloud.dev.
 package replay
 
 import (
@@ -21,12 +21,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/typedsecret/typedsecret/secrettest"
 
-	// Keeps the module in go.mod, whose folder holds the recordings; the
-	// package is the lightest it has.
+	// This import keeps the module gocloud.dev in go.mod, whose folder holds the
+	// recordings. The package is the module's smallest.
 	_ "gocloud.dev/server/health"
 )
 
-// recording is the part we read of a file that go-replayers' httpreplay wrote.
+// recording is the part of a file of go-replayers' httpreplay that this test reads.
 type recording struct {
 	Entries []struct {
 		Request struct {
@@ -83,8 +83,8 @@ func replay(t *testing.T, path string) int {
 	if err := json.Unmarshal(data, &rec); err != nil {
 		t.Fatal(err)
 	}
-	// What is deleted without recovery stays described for a while. How long is
-	// AWS's affair; here it goes when the recording says so.
+	// A secret that was deleted without recovery can still be described for a while. AWS
+	// decides how long; here the recording decides.
 	const delay = time.Hour
 	cfg := secrettest.Config{PurgeDelay: delay}
 	for _, e := range rec.Entries {
@@ -119,8 +119,8 @@ func replay(t *testing.T, path string) int {
 			t.Fatal(err)
 		}
 		req.Header = e.Request.Header.Clone()
-		req.Header.Set("Content-Type", e.Request.MediaType) // removed by the recorder,
-		req.Header.Set("Authorization", "AWS4-HMAC-SHA256") // as this was
+		req.Header.Set("Content-Type", e.Request.MediaType) // the recorder removes this header
+		req.Header.Set("Authorization", "AWS4-HMAC-SHA256") // and this one
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
@@ -151,9 +151,8 @@ func replay(t *testing.T, path string) int {
 
 var arnSuffix = regexp.MustCompile(`^(arn:.*)-[A-Za-z0-9]{6}$`)
 
-// shape decodes JSON and hides what chance and the clock decide: the end of an
-// ARN, and numbers, which are dates, but for the one that is the midnight of its
-// day.
+// shape decodes JSON and hides the parts that are random or depend on the clock: the end of
+// an ARN, and numbers, which are dates. It keeps a date that is the midnight of its day.
 func shape(t *testing.T, body []byte) any {
 	var v any
 	if err := json.Unmarshal(body, &v); err != nil {

@@ -90,7 +90,7 @@ func Summary(records []*Record) string {
 		}
 	}
 	text := item("Targets met", met) + item("Targets **missed**", missed) +
-		fmt.Sprintf("- Better than AWS's client in %d rows; in %d more neither has anything to better.\n", len(by[isBetter]), none) +
+		fmt.Sprintf("- Better than AWS's client in %d rows; in %d more both are zero.\n", len(by[isBetter]), none) +
 		item("**Alike**", by[isAlike]) + item("**Worse**", by[isWorse])
 	if why := reasons(records); len(why) > 0 {
 		text += "\nWhy: " + strings.Join(why, " ") + "\n"
@@ -119,7 +119,7 @@ func reasons(records []*Record) (why []string) {
 		why = append(why, ours.whyUneven())
 	}
 	if not(untilMost, untilAll) {
-		why = append(why, fmt.Sprintf("AWS's client fetches again sooner after a trouble since it asks more often in it: at the end of the outage for each failing secret every %s, and ours every %s, which goes on with the last good value meanwhile. "+
+		why = append(why, fmt.Sprintf("AWS's client fetches again sooner after a trouble since it calls more often during it: at the end of the outage it tries each failing secret every %s, and ours every %s, while readers get the last good value. "+
 			"The price is %s calls/s in the outage, not %s, and a peak of %s calls/s after it, not %s.",
 			duration(aws.retries()), duration(ours.retries()),
 			number(aws.rate(outageAt, outageEnd)), number(ours.rate(outageAt, outageEnd)),
@@ -128,13 +128,13 @@ func reasons(records []*Record) (why []string) {
 	if not(failing) {
 		const after = 20 * time.Minute
 		rate := calls(throttleEnd, throttleEnd+after)
-		why = append(why, fmt.Sprintf("Secrets of ours are failing when the quota is back that were fetched while it was little: after a failure the next fetch is due at any moment of an interval, so that a fleet does not go on in step. "+
+		why = append(why, fmt.Sprintf("With ours, secrets whose fetch failed while the quota was small are still failing when it is back: after a failure the next fetch is due at a random moment of an interval, so that a fleet does not call in step. "+
 			"So the %.0f min after it have %s calls/s, and %s with AWS's client.",
 			after.Minutes(), number(rate(ours)), number(rate(aws))))
 	}
 	if not(steadyCalls, staleMean, staleLast) {
-		why = append(why, fmt.Sprintf("A rotation is noticed by refreshing after half the interval in the mean, or later, and the interval decides the calls: it is %s in the mean here and %s with AWS's client, "+
-			"so of the calls of the day and the time until a rotation is noticed one is better only at the price of the other.",
+		why = append(why, fmt.Sprintf("A refresh notices a rotation after half an interval or more in the mean, and the interval decides the number of calls: its mean is %s here and %s with AWS's client, "+
+			"so fewer calls a day mean a longer time until a rotation is noticed.",
 			duration(float64(ours.interval())), duration(float64(aws.interval()))))
 	}
 	return why
@@ -145,7 +145,7 @@ func (r *Record) whyUneven() string {
 	minutes := int((steadyEnd - started).Minutes())
 	perMinute := r.rate(started, steadyEnd) * 60
 	byChance, is := chance(perMinute, minutes), r.PeakToMean(started, steadyEnd)
-	text := fmt.Sprintf("The highest of the steady day's %d minutes has %.2f times the mean of %s calls; of calls that come independently of each other it would have %.2f times the mean",
+	text := fmt.Sprintf("The highest of the steady day's %d minutes has %.2f times the mean of %s calls; with calls that are independent of each other it would have %.2f times the mean",
 		minutes, is, number(perMinute), byChance)
 	if byChance > maxPeakToMean {
 		return text + ": the fleet is too small for the target."

@@ -22,10 +22,10 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// longestDelivery is how long a receiver of events may take.
+// longestDelivery bounds the time that a receiver may take for an event.
 const longestDelivery = 5 * time.Second
 
-// newWebhook returns what posts each event to a URL.
+// newWebhook returns a function that posts each event to a URL.
 func newWebhook(setting string) (secrettest.EventFunc, error) {
 	u, err := parseURL(setting)
 	if err != nil {
@@ -46,13 +46,13 @@ func newWebhook(setting string) (secrettest.EventFunc, error) {
 // queue is an SQS queue, at AWS or in an emulator.
 type queue struct {
 	url      string
-	endpoint *url.URL // of the service
+	endpoint *url.URL // the service's
 	region   string
 }
 
 var queueHost = regexp.MustCompile(`^sqs\.([a-z0-9-]+)\.amazonaws\.com(\.cn)?$`)
 
-// parseQueue takes a queue's URL, and the region for one that names none.
+// parseQueue parses a queue's URL. The region is used if the URL names none.
 func parseQueue(setting, region string) (*queue, error) {
 	u, err := parseURL(setting)
 	if err != nil || strings.Trim(u.Path, "/") == "" {
@@ -64,9 +64,9 @@ func parseQueue(setting, region string) (*queue, error) {
 	return &queue{url: setting, endpoint: &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}, region: region}, nil
 }
 
-// send sends an event as a rule of EventBridge with the queue for its target does.
-// It calls SendMessage by the protocol of the service, AWS JSON 1.0, signed with
-// the keys in the environment. An emulator takes any.
+// send sends an event to the queue in the same form as a rule of EventBridge. It calls
+// SendMessage by the service's protocol, AWS JSON 1.0, signed with the keys in the
+// environment. An emulator accepts any keys.
 func (q *queue) send(ctx context.Context, event secrettest.Event) error {
 	message, err := json.Marshal(event)
 	if err != nil {
@@ -109,7 +109,7 @@ func (q *queue) sign(ctx context.Context, body []byte) (http.Header, error) {
 	return req.Header, nil
 }
 
-// receivers returns what the events are sent to.
+// receivers returns the functions that send an event to each receiver.
 func receivers(webhook, queue, region string) (list []secrettest.EventFunc, err error) {
 	if webhook != "" {
 		fn, err := newWebhook(webhook)
@@ -128,8 +128,8 @@ func receivers(webhook, queue, region string) (list []secrettest.EventFunc, err 
 	return list, nil
 }
 
-// sendAll sends an event to each receiver. If one fails, all have it again: events
-// are delivered at least once.
+// sendAll sends an event to each receiver. If one fails, the event is sent to all of them
+// again: events are delivered at least once.
 func sendAll(ctx context.Context, to []secrettest.EventFunc, event secrettest.Event, problems *log.Logger) (err error) {
 	for _, send := range to {
 		if e := send(ctx, event); e != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// received is one request that a receiver of events has got.
+// received is a request that reached a receiver of events.
 type received struct {
 	path   string
 	header http.Header
@@ -38,7 +38,7 @@ func TestEventsArePostedToAURL(t *testing.T) {
 	s, _, errs := connected(t, "-events", url+"/hook")
 	arn := s.Seed(t, "prod/db", "one")
 	id := s.Rotate(t, "prod/db", "two")
-	<-got // that of the first value
+	<-got // the event of the first value
 	r := <-got
 	detail := r.body["detail"].(map[string]any)
 	if r.path != "/hook" || r.header.Get("Content-Type") != "application/json" ||
@@ -94,7 +94,7 @@ func TestAQueueAtAWSIsSignedForItsRegion(t *testing.T) {
 	}
 }
 
-func TestAnEventThatIsNotDeliveredIsTold(t *testing.T) {
+func TestAnEventThatIsNotDeliveredIsReported(t *testing.T) {
 	url, got := receiver(t, http.StatusServiceUnavailable)
 	s, _, errs := connected(t, "-events", url+"/?key=sesame")
 	s.Seed(t, "prod/db", "one")

@@ -3,18 +3,16 @@
 //
 //	go run ./secrettest/cmd/secrettest -seed secrets.json
 //
-// It prints the environment that leads the AWS SDKs and the aws command to it,
-// and runs until it is interrupted. Nothing is kept. The file of secrets is a
-// JSON object from name to value: a string is stored as it is, an object of the
-// one member SecretBinary is binary in base64, any other value is stored as its
-// JSON text.
+// It prints environment variables with which the AWS SDKs and the aws command use it, and
+// runs until it is interrupted. Its secrets are lost then. The file of secrets is a JSON
+// object from name to value. A string is stored as it is. An object with the single member
+// SecretBinary is binary data in base64. Any other value is stored as its JSON text.
 //
-// RotateSecret calls the rotation function that -rotate names, for each of the
-// four steps. A URL is sent the event that a Lambda has, as the Lambda Runtime
-// Interface Emulator takes it, so AWS's own rotation functions run in their
-// container. A command has it on its standard input, and in ROTATION_STEP,
-// ROTATION_SECRET_ID and ROTATION_TOKEN, and in its environment what leads an SDK
-// to the server:
+// RotateSecret calls the rotation function that -rotate names, for each of the four steps.
+// A URL gets the event of a Lambda function, in the form of the Lambda Runtime Interface
+// Emulator. So AWS's own rotation functions can run in their container. A command gets the
+// event on its standard input, and in the variables ROTATION_STEP, ROTATION_SECRET_ID and
+// ROTATION_TOKEN. Its environment also has the variables with which an SDK uses the server:
 //
 //	secrettest -rotate http://localhost:9000/2015-03-31/functions/function/invocations
 //	secrettest -rotate 'python3 rotate.py'
@@ -82,10 +80,10 @@ func main() {
 // errUsage is a mistake in the arguments that has been printed.
 var errUsage = errors.New("wrong usage")
 
-// options are what the user asks for.
+// options are the command's settings.
 type options struct {
 	server                     secrettest.Config
-	seeds                      string // a file
+	seeds                      string // the name of a file
 	rotate, events, eventQueue string
 }
 
@@ -100,10 +98,10 @@ func parse(args []string, errs io.Writer) (o options, err error) {
 	flags.StringVar(&o.server.Addr, "addr", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
 	flags.StringVar(&o.server.Region, "region", "us-east-1", "`region` that the secrets' ARNs name")
 	flags.StringVar(&o.server.Account, "account", "123456789012", "`account` that the secrets' ARNs name")
-	flags.DurationVar(&o.server.PurgeDelay, "purge-delay", 0, "how `long` a secret that was deleted without recovery is still described, as 5s")
+	flags.DurationVar(&o.server.PurgeDelay, "purge-delay", 0, "how `long` a secret that was deleted without recovery can still be described, such as 5s")
 	flags.StringVar(&o.rotate, "rotate", "", "the rotation function: a `URL or command`")
-	flags.StringVar(&o.events, "events", "", "`URL` that an event is posted to for each label that moves")
-	flags.StringVar(&o.eventQueue, "events-queue", "", "`URL` of an SQS queue that those events are sent to")
+	flags.StringVar(&o.events, "events", "", "the `URL` to which an event is posted for each label that moves")
+	flags.StringVar(&o.eventQueue, "events-queue", "", "the `URL` of an SQS queue to which these events are sent")
 	flags.StringVar(&o.seeds, "seed", "", "`file` of secrets to begin with")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -111,7 +109,7 @@ func parse(args []string, errs io.Writer) (o options, err error) {
 	case err != nil:
 		return o, errUsage // flags has printed it
 	case flags.NArg() > 0:
-		fmt.Fprintf(errs, "secrettest: unexpected argument %q; -h tells what there is\n", flags.Arg(0))
+		fmt.Fprintf(errs, "secrettest: unexpected argument %q; -h lists the flags\n", flags.Arg(0))
 		return o, errUsage
 	case o.server.PurgeDelay < 0:
 		fmt.Fprintf(errs, "secrettest: -purge-delay %v is negative\n", o.server.PurgeDelay)
@@ -166,8 +164,8 @@ func printEnvironment(out io.Writer, s *secrettest.Server, secrets int) {
 	fmt.Fprint(out, "# and then, say:\n#   aws secretsmanager list-secrets\n# Ctrl-C ends it.\n")
 }
 
-// connect sets the rotation function and the receivers of events. What goes wrong
-// with them later is written to errs.
+// connect sets the rotation function and the receivers of events. Their later errors are
+// written to errs.
 func (o *options) connect(s *secrettest.Server, errs io.Writer) error {
 	problems := log.New(errs, "secrettest: ", 0)
 	to, err := receivers(o.events, o.eventQueue, o.server.Region)
@@ -180,7 +178,7 @@ func (o *options) connect(s *secrettest.Server, errs io.Writer) error {
 	if o.rotate == "" {
 		return nil
 	}
-	env := append(s.Env(), "SECRETS_MANAGER_ENDPOINT="+s.URL()) // AWS's functions read the latter
+	env := append(s.Env(), "SECRETS_MANAGER_ENDPOINT="+s.URL()) // AWS's rotation functions read SECRETS_MANAGER_ENDPOINT
 	fn, err := newRotator(o.rotate, env, errs)
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// TestMain lets the test binary be the command, for the test of its signals.
+// TestMain lets the test binary run as the command, for the test of signals.
 func TestMain(m *testing.M) {
 	if os.Getenv("SECRETTEST_AS_COMMAND") != "" {
 		main()
@@ -129,8 +129,8 @@ func TestMistakesInTheSeedFileAreNamedAndNotQuoted(t *testing.T) {
 	}
 }
 
-// TestNoMistakeInTheSeedFileQuotesASecret puts a secret at each position of a file: as what
-// stands there, beside it, in place of a byte, and as the file's end.
+// TestNoMistakeInTheSeedFileQuotesASecret puts a secret at each position of a file:
+// inserted, in place of a byte, and as the end of the file.
 func TestNoMistakeInTheSeedFileQuotesASecret(t *testing.T) {
 	const document = `{"prod/db": {"port": 5432, "a": [null]}, "blob": {"SecretBinary": "AAEC"}, "n": -1.5, "prod/key": "a\u00e9"}`
 	file := filepath.Join(t.TempDir(), "seed.json")
@@ -168,9 +168,9 @@ func TestHelpAndBadFlags(t *testing.T) {
 	for _, row := range []struct {
 		args []string
 		exit int
-		want string // begins the one line, before any usage
+		want string // the beginning of the first line
 	}{
-		{[]string{"x"}, 2, `secrettest: unexpected argument "x"; -h tells what there is`},
+		{[]string{"x"}, 2, `secrettest: unexpected argument "x"; -h lists the flags`},
 		{[]string{"-nonsense"}, 2, "flag provided but not defined: -nonsense"},
 		{[]string{"-h"}, 0, "Usage:"},
 		{[]string{"-seed", "/does/not/exist"}, 1, "secrettest: open /does/not/exist:"},

@@ -18,10 +18,10 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// longestStep is how long a function may take for a step: AWS Lambda's limit.
+// longestStep bounds the time of a step. It is AWS Lambda's limit.
 const longestStep = 15 * time.Minute
 
-// newRotator makes a rotation function of what the user names: a URL or a command.
+// newRotator makes a rotation function that calls the URL or the command in a setting.
 func newRotator(setting string, env []string, stderr io.Writer) (secrettest.RotationFunc, error) {
 	if isURL(setting) {
 		u, err := parseURL(setting)
@@ -43,8 +43,8 @@ func newRotator(setting string, env []string, stderr io.Writer) (secrettest.Rota
 	}, nil
 }
 
-// execute runs a command for one step. It has the step as JSON on its standard
-// input, and in variables of its environment.
+// execute runs a command for one step. The command gets the step as JSON on its standard
+// input, and in environment variables.
 func execute(ctx context.Context, command, env []string, stderr io.Writer, step secrettest.RotationStep) error {
 	event, err := json.Marshal(step)
 	if err != nil {
@@ -63,8 +63,8 @@ func execute(ctx context.Context, command, env []string, stderr io.Writer, step 
 	return nil
 }
 
-// environment returns this process's environment with the changes. What they leave
-// empty is not there at all: some programs refuse an empty AWS_CA_BUNDLE.
+// environment returns this process's environment with the changes. It removes variables
+// that the changes leave empty, since some programs refuse an empty AWS_CA_BUNDLE.
 func environment(changes []string) []string {
 	changed := func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")
@@ -74,8 +74,9 @@ func environment(changes []string) []string {
 	return append(env, slices.DeleteFunc(slices.Clone(changes), func(c string) bool { return strings.HasSuffix(c, "=") })...)
 }
 
-// invoke posts a step to a URL, as the Lambda Runtime Interface Emulator takes it.
-// That answers 200 even if the function has failed, with an object that says so.
+// invoke posts a step to a URL, in the form of the Lambda Runtime Interface Emulator. The
+// emulator answers 200 even if the function failed. The body is then an object that says
+// so.
 func invoke(ctx context.Context, u *url.URL, step secrettest.RotationStep) error {
 	event, err := json.Marshal(step)
 	if err != nil {
@@ -93,7 +94,7 @@ func invoke(ctx context.Context, u *url.URL, step secrettest.RotationStep) error
 		if failure.ErrorType != nil {
 			kind = *failure.ErrorType
 		}
-		// The message stays with the function, since it may quote a password.
+		// The error leaves out the function's message, since that may quote a password.
 		return fmt.Errorf("the function at %s failed with %.100q; its own log has the message", u.Host, kind)
 	}
 	return nil
@@ -104,7 +105,7 @@ func isURL(setting string) bool {
 	return strings.HasPrefix(setting, "http://") || strings.HasPrefix(setting, "https://")
 }
 
-// parseURL parses a URL. Its errors quote nothing of it but the host.
+// parseURL parses a URL. Its errors quote at most the host.
 func parseURL(setting string) (*url.URL, error) {
 	u, err := url.Parse(setting)
 	if err != nil || !isURL(setting) || u.Host == "" {
@@ -113,8 +114,8 @@ func parseURL(setting string) (*url.URL, error) {
 	return u, nil
 }
 
-// post sends a body and returns the answer's, or an error for a status other than
-// 2xx. Errors name the host alone: the rest of a URL may be a secret.
+// post sends a body and returns the answer's body. A status other than 2xx is an error.
+// Errors name only the host, since the rest of the URL may be a secret.
 func post(ctx context.Context, u *url.URL, body []byte, header http.Header) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {

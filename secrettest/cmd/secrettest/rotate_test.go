@@ -20,7 +20,7 @@ import (
 	"github.com/typedsecret/typedsecret/secrettest"
 )
 
-// output is what a program under test prints.
+// output is the output of a program under test.
 type output struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -38,8 +38,8 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-// connected returns a server to which the program's flags are applied, and what it
-// says of problems.
+// connected returns a server with the program's flags applied, a client, and the output for
+// errors.
 func connected(t *testing.T, args ...string) (*secrettest.Server, *secretsmanager.Client, *output) {
 	t.Helper()
 	errs := &output{}
@@ -63,7 +63,7 @@ func connected(t *testing.T, args ...string) (*secrettest.Server, *secretsmanage
 	}), errs
 }
 
-// test has the rotation function tested, and waits for the end of that.
+// test makes the service run testSecret, and waits for its end.
 func test(t *testing.T, c *secretsmanager.Client) {
 	t.Helper()
 	_, err := c.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{
@@ -93,7 +93,7 @@ func TestAURLIsTheRotationFunction(t *testing.T) {
 			t.Errorf("%s, %v", r.Method, err)
 		}
 		steps <- step
-		fmt.Fprint(w, "null") // what a Lambda returns nothing as
+		fmt.Fprint(w, "null") // the answer of a Lambda that returns nothing
 	}))
 	defer function.Close()
 	s, c, _ := connected(t, "-rotate", function.URL, "-account", "000000000042")
@@ -109,9 +109,9 @@ func TestAURLIsTheRotationFunction(t *testing.T) {
 	}
 }
 
-// TestAFunctionsFailureIsTold: by its kind, since its message may quote a password,
-// as may a URL.
-func TestAFunctionsFailureIsTold(t *testing.T) {
+// TestAFunctionsFailureIsReported by its kind, since its message may quote a password, as
+// may a URL.
+func TestAFunctionsFailureIsReported(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		answer func(http.ResponseWriter)

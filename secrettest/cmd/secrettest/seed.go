@@ -20,10 +20,10 @@ type seed struct {
 	binary []byte // if not nil, instead of text
 }
 
-// maxName is how long a name may be. The service quotes one that is longer.
+// maxName bounds the length of a name, since the service's error quotes a longer one.
 const maxName = 512
 
-// readSeeds reads the file's secrets in their order. Its errors say the line and the
+// readSeeds reads the file's secrets in their order. Its errors have the line and the
 // column, and quote nothing of the file.
 func readSeeds(data []byte) ([]seed, error) {
 	members, err := document.JSON(data)
@@ -58,7 +58,7 @@ func newSeed(m document.Member) (seed, error) {
 		return sd, errors.New("SecretBinary must be a string")
 	}
 	blob, err := base64.StdEncoding.DecodeString(b64)
-	if err != nil { // which would quote a byte of it
+	if err != nil { // this error would quote a byte of the secret
 		return sd, errors.New("SecretBinary is not standard base64")
 	}
 	sd.binary = append([]byte{}, blob...)

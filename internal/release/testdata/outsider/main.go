@@ -1,6 +1,6 @@
-// This program is built outside the tree, with a released version of the library. It
-// reads a secret from a fake Secrets Manager, and exits with 0 if the user agent of the
-// request names the version that is its argument.
+// This program is built outside the tree, with a released version of the library. It reads
+// a secret from a fake Secrets Manager, and exits with 0 if the user agent of the request
+// names the version in its argument.
 package main
 
 import (
