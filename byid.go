@@ -18,8 +18,9 @@ import (
 // life of the program, as a package variable say: each ByID keeps decoded values of its
 // own.
 type ByID[T any] struct {
-	owner engine.Owner
-	dec   *decoder[T] // nil if NewByID did not make the ByID
+	owner  engine.Owner
+	prefix string      // of the IDs that are no ARNs
+	dec    *decoder[T] // nil if NewByID did not make the ByID
 }
 
 // A keptSlot is the slot of one secret.
@@ -35,10 +36,11 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 	ref := set.ref
 	ref.ID = "any" // each call brings its own ID
 	set.fail(ref.Validate())
+	b := &ByID[T]{dec: decoderOf[T](set)}
 	if set.set != nil {
-		set.refuse("WithSet is for New; a ByID is not of one secret that could be preloaded")
+		b.prefix = set.set.Prefix
 	}
-	return &ByID[T]{dec: decoderOf[T](set)}
+	return b
 }
 
 // Err reports mistakes in the options and in T, as [Secret.Err] does.
@@ -59,13 +61,13 @@ func (b *ByID[T]) Secret(id string) *Secret[T] {
 	}
 	dec := b.dec
 	ref := dec.set.ref
-	ref.ID = id
+	ref.ID = prefixed(b.prefix, id)
 	if err := ref.Validate(); err != nil {
 		set := dec.set
 		set.fail(err)
 		dec = &decoder[T]{set: set}
 	}
-	return &Secret[T]{id: id, dec: dec}
+	return &Secret[T]{id: ref.ID, dec: dec}
 }
 
 func (b *ByID[T]) isZero() bool { return b == nil || b.dec == nil }
@@ -81,7 +83,7 @@ func (b *ByID[T]) Get(ctx context.Context, id string) (T, error) {
 func (b *ByID[T]) pointer(ctx context.Context, id string) (*T, error) {
 	if !b.isZero() {
 		set := &b.dec.set
-		s, _ := set.present().Kept(&b.owner, secret.Ref{ID: id, Stage: set.ref.Stage, VersionID: set.ref.VersionID}).(*keptSlot[T])
+		s, _ := set.present().Kept(&b.owner, secret.Ref{ID: prefixed(b.prefix, id), Stage: set.ref.Stage, VersionID: set.ref.VersionID}).(*keptSlot[T])
 		if s != nil {
 			if v := s.view.Load(); v != nil && v.direct && v.snap.Fresh() {
 				return &v.value, nil
@@ -173,7 +175,7 @@ func (b *ByID[T]) ref(id string) (secret.Ref, error) {
 	}
 	set := &b.dec.set
 	ref := set.ref
-	ref.ID = id
+	ref.ID = prefixed(b.prefix, id)
 	if set.err == nil && set.followsDefault() && defaultCache.Load() == nil {
 		if err := ref.Validate(); err != nil {
 			return ref, &Error{Ref: ref, Err: err}

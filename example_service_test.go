@@ -28,15 +28,21 @@ type Secrets struct {
 }
 
 // A Service is given its cache: by main, and by each test.
-type Service struct{ secrets Secrets }
+type Service struct {
+	mux     http.ServeMux
+	app     typedsecret.Set
+	secrets Secrets
+}
 
 func NewService(ctx context.Context, c *cache.Cache) (*Service, error) {
 	s := new(Service)
-	app := typedsecret.Set{Prefix: "prod/", Options: []typedsecret.Option{typedsecret.WithCache(c)}}
-	if err := app.Fill(&s.secrets); err != nil { // names each tag that is wrong
+	s.app.Prefix = "prod/"
+	s.app.Options = []typedsecret.Option{typedsecret.WithCache(c)}
+	if err := s.app.Fill(&s.secrets); err != nil { // names each tag that is wrong
 		return nil, err
 	}
-	return s, app.Preload(ctx) // names each secret that can't be read or decoded
+	s.mux.Handle("/readyz", s.app.ReadyHandler(0)) // 200 once all secrets are there
+	return s, s.app.Preload(ctx)                   // names each secret that can't be read or decoded
 }
 
 // DSN is what each request calls.

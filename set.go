@@ -34,7 +34,8 @@ type Set struct {
 	handles []Handle
 }
 
-// WithSet adds the handle to s, and gives it the Prefix and the Options of s. Go initialises a
+// WithSet adds the handle to s, and gives it the Prefix and the Options of s. A [ByID] gets
+// these too, and is not added, since it is of no single secret. Go initialises a
 // package variable before those whose declarations name it, so s may be declared in any file.
 func WithSet(s *Set) Option {
 	return func(set *settings) {
@@ -66,11 +67,14 @@ func (s *Set) add(h Handle) {
 }
 
 // name returns the ID of a handle that is declared with id.
-func (s *Set) name(id string) string {
-	if strings.HasPrefix(id, "arn:") {
+func (s *Set) name(id string) string { return prefixed(s.Prefix, id) }
+
+// prefixed returns id behind the prefix, unless id is an ARN.
+func prefixed(prefix, id string) string {
+	if prefix == "" || strings.HasPrefix(id, "arn:") {
 		return id
 	}
-	return s.Prefix + id
+	return prefix + id
 }
 
 // tagName is the key of the tags that Fill reads.
@@ -88,7 +92,8 @@ const tagName = "secret"
 //
 // The name may be followed, after commas, by stage=… for [WithStage], version=… for
 // [WithVersionID] and key=… for [WithKey]. The other options come from the Set. A field
-// that is itself a struct is filled too. Other fields without a tag are left alone.
+// that is itself a struct is filled too. A *Secret that Fill is to leave alone has the tag
+// `secret:"-"`; other fields need none.
 //
 // The error joins all mistakes, and names their fields: a tag on a field of another type or
 // on an unexported one, a tag without a name, an option that is unknown or given twice, and
@@ -142,7 +147,11 @@ func (f *filler) walk(v reflect.Value, path string) {
 			f.fail(name, "it has the tag twice")
 		case !isTagged && field.Type.Kind() == reflect.Struct && field.IsExported():
 			f.walk(value, name+".")
+		case tag == "-":
 		case !isTagged:
+			if isSecret := field.Type.Implements(reflect.TypeFor[handleMaker]()); isSecret && field.IsExported() && value.IsNil() {
+				f.fail(name, `it has no tag; write secret:"prod/db", or secret:"-" to leave it alone`)
+			}
 		case !field.IsExported():
 			f.fail(name, "it is unexported, so it can't be set")
 		default:

@@ -75,8 +75,26 @@ func TestAnEmptySetAndNone(t *testing.T) {
 	if err := typedsecret.New[string]("k", typedsecret.WithSet(nil)).Err(); !errors.Is(err, typedsecret.ErrInvalidConfig) {
 		t.Errorf("a nil Set: %v", err)
 	}
-	if err := typedsecret.NewByID[string](typedsecret.WithSet(&set)).Err(); !errors.Is(err, typedsecret.ErrInvalidConfig) {
-		t.Errorf("a ByID in a Set: %v", err)
+}
+
+func TestAByIDHasThePrefixAndTheOptionsOfItsSet(t *testing.T) {
+	server, c := secrettest.NewCache(t)
+	arn := server.Seed(t, "prod/tenant/1", "a")
+	set := typedsecret.Set{Prefix: "prod/", Options: []typedsecret.Option{typedsecret.WithCache(c)}}
+	byID := typedsecret.NewByID[string](typedsecret.WithSet(&set))
+	for _, id := range []string{"tenant/1", "tenant/1", arn} {
+		if v, err := byID.Get(t.Context(), id); v != "a" || err != nil {
+			t.Errorf("Get of %s: %q, %v", id, v, err)
+		}
+		if v, err := byID.Secret(id).Get(t.Context()); v != "a" || err != nil {
+			t.Errorf("Secret of %s: %q, %v", id, v, err)
+		}
+	}
+	if v, err := byID.Refresh(t.Context(), "tenant/1"); v != "a" || err != nil {
+		t.Errorf("Refresh: %q, %v", v, err)
+	}
+	if len(set.Handles()) != 0 {
+		t.Error("the ByID is in the Set")
 	}
 }
 
@@ -94,14 +112,14 @@ func TestFillMakesTheHandlesOfAStruct(t *testing.T) {
 			Port int `json:"port"`
 		}] `secret:"db"`
 		Inner  inner
-		Other  *typedsecret.Secret[string] // no tag
+		Other  *typedsecret.Secret[string] `secret:"-"`
 		hidden int
 	}
 	if err := set.Fill(&got); err != nil {
 		t.Fatal(err)
 	}
 	if got.Other != nil || got.hidden != 0 {
-		t.Error("a field without a tag was filled")
+		t.Error("a field was filled that has no tag, or is to be left alone")
 	}
 	var before struct {
 		Far *typedsecret.Secret[string] `secret:"ARN,stage=AWSPREVIOUS"`
@@ -170,10 +188,11 @@ func TestFillNamesTheFieldThatIsWrong(t *testing.T) {
 		}{}, `field A: the tag's option "stage" is given twice`},
 		"empty option": {&struct {
 			A *s `secret:"a,stage="`
-		}{}, "field A: secret a: invalid cache configuration: the version stage is empty"},
+		}{}, "field A: secret a: invalid configuration: the version stage is empty"},
 		"tag twice": {reflect.New(reflect.StructOf([]reflect.StructField{{
 			Name: "A", Type: reflect.TypeFor[*s](), Tag: `secret:"a" secret:"b"`,
 		}})).Interface(), "field A: it has the tag twice"},
+		"no tag": {&struct{ A *s }{}, `field A: it has no tag; write secret:"prod/db", or secret:"-"`},
 		"bad ID": {&struct {
 			A *s `secret:"arn:x"`
 		}{}, "field A: secret arn:x"},
@@ -310,7 +329,7 @@ func TestTheStatusFollowsASecret(t *testing.T) {
 			return h.Class == "unavailable" && h.AgeSeconds > 7000 && h.Since.Equal(h.Fetched.Add(time.Hour))
 		})
 		s := c.Status()
-		if s.Fetches < 4 || s.Source != "*awssm.Source" || len(s.Secrets) != 1 || s.MaxSize != 1024 {
+		if s.Fetches != 2 || s.Source != "*awssm.Source" || len(s.Secrets) != 1 || s.MaxSize != 1024 {
 			t.Errorf("%+v", s)
 		}
 		c.Close()

@@ -66,7 +66,7 @@ func (l *logger) Observe(ctx context.Context, e Event) {
 		}
 		l.write(ctx, level, "secret is stale", e.Secret, slog.Duration("age", e.Age), slog.String("class", secret.Class(e.Err)), slog.Any("err", e.Err))
 	case DecodeFailed:
-		l.write(ctx, slog.LevelWarn, "version does not decode", e.Secret, slog.String("class", secret.Class(e.Err)), slog.Any("err", e.Err))
+		l.write(ctx, slog.LevelWarn, "version does not decode", e.Secret, slog.String("class", "undecodable"), slog.Any("err", e.Err))
 	case Rejected:
 		l.write(ctx, slog.LevelWarn, "credential was rejected", e.Secret)
 	case SealedFileFailed:

@@ -41,8 +41,9 @@ type Fetched struct {
 }
 
 // Rotated: a fetch brought another version than the one before. Secret names
-// the new version. It follows the Fetched of the same fetch. Sources whose versions have
-// no ID (source/static, source/env) have none.
+// the new version, which a handle may yet refuse to decode. It follows the Fetched of the same
+// fetch. Sources whose versions have no ID (source/static, source/env, source/file) count them:
+// local-…-1, local-…-2.
 type Rotated struct {
 	Secret
 	From string // the version ID before

@@ -22,8 +22,8 @@ import (
 )
 
 // BearerToken is [Bearer] for a secret that is the token.
-func BearerToken(origin string, secret *typedsecret.Secret[string], base http.RoundTripper) http.RoundTripper {
-	return Bearer(origin, secret, func(token string) string { return token }, base)
+func BearerToken(origin string, secret *typedsecret.Secret[string], base http.RoundTripper, opts ...Option) http.RoundTripper {
+	return Bearer(origin, secret, func(token string) string { return token }, base, opts...)
 }
 
 // Bearer returns a RoundTripper that sends requests by base; a nil base is
@@ -52,33 +52,66 @@ func BearerToken(origin string, secret *typedsecret.Secret[string], base http.Ro
 //
 // A request whose body has no GetBody can't be sent again. Its 401 is returned at once, and
 // the next request fetches the secret anew.
-func Bearer[T any](origin string, secret *typedsecret.Secret[T], token func(T) string, base http.RoundTripper) http.RoundTripper {
+func Bearer[T any](origin string, secret *typedsecret.Secret[T], token func(T) string, base http.RoundTripper, opts ...Option) http.RoundTripper {
 	var authorize func(*http.Request, T)
 	if token != nil {
 		authorize = func(r *http.Request, value T) { r.Header.Set("Authorization", "Bearer "+token(value)) }
 	}
-	return newTransport(origin, secret, authorize, base)
+	return newTransport(origin, secret, authorize, base, opts)
 }
 
 // Basic is [Bearer] for a user and a password.
-func Basic[T any](origin string, secret *typedsecret.Secret[T], credentials func(T) (user, password string), base http.RoundTripper) http.RoundTripper {
+func Basic[T any](origin string, secret *typedsecret.Secret[T], credentials func(T) (user, password string), base http.RoundTripper, opts ...Option) http.RoundTripper {
 	var authorize func(*http.Request, T)
 	if credentials != nil {
 		authorize = func(r *http.Request, value T) { r.SetBasicAuth(credentials(value)) }
 	}
-	return newTransport(origin, secret, authorize, base)
+	return newTransport(origin, secret, authorize, base, opts)
 }
+
+// Header is [Bearer] for any header: set puts the credential into the header of a request, such
+// as X-Api-Key.
+func Header[T any](origin string, secret *typedsecret.Secret[T], set func(header http.Header, value T), base http.RoundTripper, opts ...Option) http.RoundTripper {
+	var authorize func(*http.Request, T)
+	if set != nil {
+		authorize = func(r *http.Request, value T) { set(r.Header, value) }
+	}
+	return newTransport(origin, secret, authorize, base, opts)
+}
+
+// An Option changes what Bearer, BearerToken, Basic and Header make.
+type Option func(refuses *func(*http.Response) bool)
+
+// WithRefused says which answers refuse the credential, in place of 401: a 403 too, say, for an
+// API that answers so to a key that was rotated. Refuses must not read the body. What it reports
+// true for is sent again as after a 401, so it must be an answer to a request that was not
+// carried out.
+func WithRefused(refuses func(*http.Response) bool) Option {
+	return func(set *func(*http.Response) bool) {
+		if refuses != nil {
+			*set = refuses
+		}
+	}
+}
+
+func isUnauthorized(r *http.Response) bool { return r.StatusCode == http.StatusUnauthorized }
 
 type transport[T any] struct {
 	origin    origin
 	secret    *typedsecret.Secret[T]
 	authorize func(*http.Request, T)
 	base      http.RoundTripper
+	refuses   func(*http.Response) bool
 	err       error // what was wrong with the arguments
 }
 
-func newTransport[T any](allowed string, secret *typedsecret.Secret[T], authorize func(*http.Request, T), base http.RoundTripper) *transport[T] {
-	t := &transport[T]{secret: secret, authorize: authorize, base: base}
+func newTransport[T any](allowed string, secret *typedsecret.Secret[T], authorize func(*http.Request, T), base http.RoundTripper, opts []Option) *transport[T] {
+	t := &transport[T]{secret: secret, authorize: authorize, base: base, refuses: isUnauthorized}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&t.refuses)
+		}
+	}
 	t.origin, t.err = parseOrigin(allowed)
 	if t.err == nil && authorize == nil {
 		t.err = errors.New("httpsecret: the function that makes the credential of the secret is nil")
@@ -104,7 +137,7 @@ func (t *transport[T]) RoundTrip(r *http.Request) (*http.Response, error) {
 	case !t.origin.has(r.URL):
 		return t.base.RoundTrip(r)
 	}
-	e := exchange{request: r}
+	e := exchange{request: r, refuses: t.refuses}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	err := t.secret.Do(ctx, func(_ context.Context, value T) error {
@@ -148,6 +181,7 @@ var errNoRefusal = errors.New("httpsecret: no refusal")
 // An exchange is one request, sent once or more.
 type exchange struct {
 	request  *http.Request
+	refuses  func(*http.Response) bool
 	body     io.ReadCloser // for the next try; nil means the request's own body
 	sent     bool          // base has the request, so it has closed the body, or will
 	stuck    bool          // the last answer is a 401, but the body can't be sent again
@@ -194,7 +228,7 @@ func (e *exchange) send(base http.RoundTripper, authorize func(*http.Request)) e
 	if e.response.Request == r {
 		e.response.Request = e.request // a caller that logs it then shows no credential
 	}
-	if e.response.StatusCode != http.StatusUnauthorized {
+	if !e.refuses(e.response) {
 		return nil
 	}
 	e.stuck = e.hasBody() && e.request.GetBody == nil

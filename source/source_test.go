@@ -101,5 +101,5 @@ func ExampleOpen() {
 	fmt.Println(err)
 	// Output:
 	// dev <nil>
-	// invalid cache configuration: the setting begins with no known scheme; the known are aws: or aws:eu-west-1; agent: or agent:http://localhost:2773; failover:eu-west-1,eu-central-1; file:/mnt/secrets; env: or env:PREFIX_; static:dev.json
+	// invalid configuration: the setting begins with no known scheme; the known are aws: or aws:eu-west-1; agent: or agent:http://localhost:2773; failover:eu-west-1,eu-central-1; file:/mnt/secrets; env: or env:PREFIX_; static:dev.json
 }

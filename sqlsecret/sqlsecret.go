@@ -46,6 +46,10 @@ import (
 // OpenDB returns a *sql.DB over a [NewConnector]. It does no I/O. A mistake in the
 // arguments, the handle or the secret is the error of the DB's first use, as a failed login
 // is. The DB's Close ends everything that was started.
+//
+// A refused login is what package rejected recognises: PostgreSQL's, MySQL's and SQL Server's,
+// by any driver. For another database make the handle with typedsecret.WithRejected, or its
+// rotations lose logins.
 func OpenDB[T any](secret *typedsecret.Secret[T], open func(T) (driver.Connector, error)) *sql.DB {
 	return sql.OpenDB(NewConnector(secret, open))
 }

@@ -78,7 +78,7 @@ type Cache struct {
 	Requests  int    `json:"requests"`  // under way
 	Queued    int    `json:"queued"`    // waiting for their turn
 	Abandoned int    `json:"abandoned"` // calls of the source that have not returned in time
-	Fetches   uint64 `json:"fetches"`   // begun so far
+	Fetches   uint64 `json:"fetches"`   // that brought a value, so far
 	Evictions uint64 `json:"evictions"` // so far
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Package cache has these errors under the same names, and explains them.
 var (
-	ErrInvalidConfig = errors.New("invalid cache configuration")
+	ErrInvalidConfig = errors.New("invalid configuration")
 	ErrClosed        = errors.New("cache is closed")
 	ErrNilCache      = errors.New("cache is nil or was not made by cache.New")
 	ErrPanic         = guard.ErrPanic

@@ -22,6 +22,7 @@ func (c *Cache) Status() status.Cache {
 		return s
 	}
 	entries := c.statusOfSelf(&s)
+	s.Secrets = make([]status.Secret, 0, len(entries))
 	for chunk := range slices.Chunk(entries, statusAtOnce) {
 		s.Secrets = append(s.Secrets, c.statusOf(chunk)...)
 	}
@@ -40,7 +41,7 @@ func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
 		return nil
 	}
 	s.Size, s.Requests, s.Queued, s.Abandoned = c.recent.len(), c.requests, c.queue.Len(), c.abandoned
-	s.Fetches, s.Evictions = c.begun, c.evictions
+	s.Fetches, s.Evictions = c.fetched, c.evictions
 	if c.sealed != nil {
 		s.Sealed, s.Unsaved = c.sealed.file.Path(), c.sealed.outdated
 	}

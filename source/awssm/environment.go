@@ -23,7 +23,7 @@ import (
 
 // errNoRegion is met at construction, or at the first Fetch of a client whose
 // options can't be seen.
-var errNoRegion = errors.New("no AWS region is configured; set AWS_REGION, or region in the profile of AWS_PROFILE")
+var errNoRegion = errors.New("no AWS region is configured; set AWS_REGION, or region in the profile of AWS_PROFILE; to read from a file without AWS, set TYPEDSECRET_SOURCE=static:dev.json")
 
 // FromEnvironment makes a Source of the configuration that the AWS SDK finds in
 // the environment, the shared config files and the workload's role;
