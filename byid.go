@@ -14,7 +14,7 @@ import (
 // A ByID reads secrets, as Ts, whose IDs are known only at run time: one for each tenant,
 // say. It keeps a decoded value beside the cached bytes. When the cache evicts a secret,
 // because of MaxSize, it drops both, and the last good version too. In everything else a
-// ByID is like a [Secret]. It is safe for concurrent use. Make one with [NewByID] for the
+// ByID is like a [Secret]. A ByID is safe for concurrent use. Make one with [NewByID] for the
 // life of the program, as a package variable say: each ByID keeps decoded values of its
 // own.
 type ByID[T any] struct {

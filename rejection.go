@@ -20,9 +20,9 @@ import (
 // The error with which Do gives up wraps ErrRejected too.
 var ErrRejected = errors.New("credential was rejected")
 
-// Rejected wraps err in an [ErrRejected]. That is how a function tells [Secret.Do] that the
-// credential was refused. Rejected(nil) is nil, and an error that wraps ErrRejected already
-// is returned unchanged.
+// Rejected wraps err in an [ErrRejected]. With it, a function reports to [Secret.Do] that
+// the credential was refused. Rejected(nil) is nil, and an error that wraps ErrRejected
+// already is returned unchanged.
 func Rejected(err error) error {
 	if err == nil || guard.Walkable(err) && errors.Is(err, ErrRejected) {
 		return err

@@ -34,8 +34,9 @@ type Set struct {
 	handles []Handle
 }
 
-// WithSet adds the handle to s, and gives it the Prefix and the Options of s. Go initialises a
-// package variable before those whose declarations name it, so s may be declared in any file.
+// WithSet adds the handle to s, and gives it the Prefix and the Options of s. The Set may
+// be declared in any file, since Go initialises it before a handle whose declaration names
+// it.
 func WithSet(s *Set) Option {
 	return func(set *settings) {
 		if s == nil {
