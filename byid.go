@@ -125,7 +125,7 @@ func (b *ByID[T]) Refresh(ctx context.Context, id string) (T, error) {
 		if err != nil {
 			return nil, err
 		}
-		return b.see(ctx, snap)
+		return b.viewOf(ctx, snap)
 	})
 	return b.dec.refreshed(ctx, v, err)
 }
@@ -156,13 +156,13 @@ func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
 		if err != nil {
 			return nil, err
 		}
-		return b.see(ctx, snap)
+		return b.viewOf(ctx, snap)
 	})
 }
 
-func (b *ByID[T]) see(ctx context.Context, snap *engine.Snapshot) (*view[T], error) {
+func (b *ByID[T]) viewOf(ctx context.Context, snap *engine.Snapshot) (*view[T], error) {
 	s := snap.Keep(&b.owner, func() engine.Kept { return new(keptSlot[T]) }).(*keptSlot[T])
-	return s.see(ctx, b.dec, snap)
+	return s.viewOf(ctx, b.dec, snap)
 }
 
 // ref returns the Ref of the secret id. It refuses an impossible ID before a default cache
