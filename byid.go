@@ -14,7 +14,7 @@ import (
 // A ByID reads secrets, as Ts, whose IDs are known only at run time: one for each tenant,
 // say. It keeps a decoded value beside the cached bytes. When the cache evicts a secret,
 // because of MaxSize, it drops both, and the last good version too. In everything else a
-// ByID is like a [Secret]. It is safe for concurrent use. Make one with [NewByID] for the
+// ByID is like a [Secret]. A ByID is safe for concurrent use. Make one with [NewByID] for the
 // life of the program, as a package variable say: each ByID keeps decoded values of its
 // own.
 type ByID[T any] struct {
@@ -127,7 +127,7 @@ func (b *ByID[T]) Refresh(ctx context.Context, id string) (T, error) {
 		if err != nil {
 			return nil, err
 		}
-		return b.see(ctx, snap)
+		return b.viewOf(ctx, snap)
 	})
 	return b.dec.refreshed(ctx, v, err)
 }
@@ -158,13 +158,13 @@ func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
 		if err != nil {
 			return nil, err
 		}
-		return b.see(ctx, snap)
+		return b.viewOf(ctx, snap)
 	})
 }
 
-func (b *ByID[T]) see(ctx context.Context, snap *engine.Snapshot) (*view[T], error) {
+func (b *ByID[T]) viewOf(ctx context.Context, snap *engine.Snapshot) (*view[T], error) {
 	s := snap.Keep(&b.owner, func() engine.Kept { return new(keptSlot[T]) }).(*keptSlot[T])
-	return s.see(ctx, b.dec, snap)
+	return s.viewOf(ctx, b.dec, snap)
 }
 
 // ref returns the Ref of the secret id. It refuses an impossible ID before a default cache

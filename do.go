@@ -138,7 +138,7 @@ func (u use[T]) run(ctx context.Context) error {
 
 // runGated is run for a handle whose gate exists.
 func (u use[T]) runGated(ctx context.Context, v *view[T]) error {
-	t := trial[T]{use: u}
+	t := attempt[T]{use: u}
 	v, settled := t.try(ctx, v)
 	if settled {
 		return t.err
@@ -148,8 +148,8 @@ func (u use[T]) runGated(ctx context.Context, v *view[T]) error {
 
 // afterFailure continues run after f failed without the gate.
 func (u use[T]) afterFailure(ctx context.Context, v *view[T], err error) error {
-	t := trial[T]{use: u, tries: 1}
-	if t.settle(ctx, v, pass{request: t.request(v.good(), false)}, err, u.secret.dec.set.outcome(ctx, err)) {
+	t := attempt[T]{use: u, tries: 1}
+	if t.judge(ctx, v, pass{request: t.request(v.good(), false)}, err, u.secret.dec.set.outcome(ctx, err)) {
 		return err
 	}
 	return t.goOn(ctx, v)
@@ -162,8 +162,8 @@ func (u use[T]) call(ctx context.Context, value T, v *view[T]) error {
 	return u.f(ctx, value)
 }
 
-// A trial is a use that does not succeed at once.
-type trial[T any] struct {
+// An attempt is a use that does not succeed at once.
+type attempt[T any] struct {
 	use[T]
 	tries   int
 	err     error         // the error of the last try
@@ -179,12 +179,12 @@ type trial[T any] struct {
 // try calls f with the value of v, unless the value is not available or the gate holds the
 // version. It reports whether the call is settled. If it has to wait for its turn, it goes
 // on with the view that is present then. It returns the view that it used last.
-func (t *trial[T]) try(ctx context.Context, v *view[T]) (_ *view[T], settled bool) {
+func (t *attempt[T]) try(ctx context.Context, v *view[T]) (_ *view[T], settled bool) {
 	value, err := t.secret.dec.pointer(ctx, v)
 	for err == nil {
 		p, h := t.ask(v.good(), false)
 		if h == nil {
-			return v, t.attempt(ctx, *value, v, p)
+			return v, t.callOnce(ctx, *value, v, p)
 		}
 		if h.refused || !h.wait(ctx) {
 			return v, false
@@ -208,7 +208,7 @@ func (t *trial[T]) try(ctx context.Context, v *view[T]) (_ *view[T], settled boo
 }
 
 // goOn waits and tries again after v was refused, to this call or to others.
-func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
+func (t *attempt[T]) goOn(ctx context.Context, v *view[T]) error {
 	set, within := &t.secret.dec.set, ctx
 	began := time.Now()
 	t.since = began
@@ -261,7 +261,7 @@ func (t *trial[T]) goOn(ctx context.Context, v *view[T]) error {
 
 // turnTo records that v, which follows before, may be tried next. It reports whether v has
 // another version.
-func (t *trial[T]) turnTo(v, before *view[T]) bool {
+func (t *attempt[T]) turnTo(v, before *view[T]) bool {
 	if v.good().Same(before.good()) {
 		return false
 	}
@@ -272,7 +272,7 @@ func (t *trial[T]) turnTo(v, before *view[T]) bool {
 }
 
 // budgetFor returns how long to wait for a version other than v's.
-func (t *trial[T]) budgetFor(v *view[T]) time.Duration {
+func (t *attempt[T]) budgetFor(v *view[T]) time.Duration {
 	if known := t.secret.gate.Load().knows(v.good()); known.isHopeless() || t.hold != nil && t.hold.spent && known.hopeless {
 		return 0
 	}
@@ -281,7 +281,7 @@ func (t *trial[T]) budgetFor(v *view[T]) time.Duration {
 
 // renewed returns the view to try after refused: another version that is present already,
 // or the result of a refresh. If the refresh fails, it returns refused itself.
-func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[T] {
+func (t *attempt[T]) renewed(ctx, within context.Context, refused *view[T]) *view[T] {
 	patient, cancel := t.patient(within)
 	defer cancel()
 	if v := t.secret.another(patient, refused); v != nil {
@@ -307,7 +307,7 @@ func (t *trial[T]) renewed(ctx, within context.Context, refused *view[T]) *view[
 // patient returns the context for a fetch. Its wait ends when the next try is due: while
 // Secrets Manager hangs, the refused credential may become good again. The fetch itself
 // goes on, and its result is noticed.
-func (t *trial[T]) patient(within context.Context) (context.Context, context.CancelFunc) {
+func (t *attempt[T]) patient(within context.Context) (context.Context, context.CancelFunc) {
 	if t.secret.dec.set.budget == 0 {
 		return within, func() {} // there will be no other try
 	}
@@ -328,7 +328,7 @@ func (s *Secret[T]) another(ctx context.Context, v *view[T]) *view[T] {
 
 // tryPending tries the version with the stage AWSPENDING, if it is not that of v and there
 // is time to fetch it.
-func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
+func (t *attempt[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 	if within.Err() != nil {
 		return false
 	}
@@ -354,7 +354,7 @@ func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 	for {
 		p, h := t.ask(pending.good(), true)
 		if h == nil {
-			return t.attempt(ctx, *value, pending, p)
+			return t.callOnce(ctx, *value, pending, p)
 		}
 		if h.refused || !h.wait(ctx) {
 			t.hold = held // the hold of the current version counts more
@@ -364,7 +364,7 @@ func (t *trial[T]) tryPending(ctx, within context.Context, v *view[T]) bool {
 }
 
 // wait waits for delay, for another version than v, for the gate or for the end of ctx.
-func (t *trial[T]) wait(ctx context.Context, delay time.Duration, changed <-chan struct{}, v *view[T]) {
+func (t *attempt[T]) wait(ctx context.Context, delay time.Duration, changed <-chan struct{}, v *view[T]) {
 	var gate <-chan struct{}
 	if h := t.hold; h != nil {
 		gate = h.changed

@@ -61,7 +61,7 @@ func ExampleWithRejected() {
 	// <nil>
 }
 
-// Between setSecret and finishSecret the database knows what bears AWSPENDING only.
+// Between setSecret and finishSecret the database accepts only the version with AWSPENDING.
 func ExampleWithPending() {
 	server := serve("prod/db", `{"username":"app","password":"hunter2","host":"db.internal","port":5432}`)
 	ctx := context.Background()
@@ -232,17 +232,17 @@ func ExampleWithMaxRejections() {
 	// true
 }
 
-// A Session is what a driver makes of a login.
+// A Session is a driver's session after a login.
 type Session struct{ user, host string }
 
 func (s *Session) String() string { return s.user + "@" + s.host }
 
-// A LoginError is how a driver says that a login failed.
+// A LoginError is a driver's error for a failed login.
 type LoginError struct{ Code string }
 
 func (e *LoginError) Error() string { return "login failed, code " + e.Code }
 
-// SQLState is how the errors of PostgreSQL's drivers tell their code.
+// SQLState returns the code, as the errors of PostgreSQL's drivers do.
 func (e *LoginError) SQLState() string { return e.Code }
 
 // Login logs in to a database in which the password was changed.

@@ -206,13 +206,13 @@ func ExamplePreloader_retry() {
 func ExampleIsTransient() {
 	serve()
 	_, err := typedsecret.New[string]("prod/unknown").Get(context.Background())
-	fmt.Println(typedsecret.IsTransient(err), "somebody has to make that secret")
+	fmt.Println(typedsecret.IsTransient(err), "create the secret first")
 
 	err = fmt.Errorf("starting: %w", typedsecret.ErrThrottled)
-	fmt.Println(typedsecret.IsTransient(err), "another try is worth its while")
+	fmt.Println(typedsecret.IsTransient(err), "another try may succeed")
 	// Output:
-	// false somebody has to make that secret
-	// true another try is worth its while
+	// false create the secret first
+	// true another try may succeed
 }
 
 // A page that shows what there is makes no request and waits for none.

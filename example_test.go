@@ -157,11 +157,11 @@ func ExampleByID_Secret() {
 func ExampleInject() {
 	serve("prod/db", `{"username":"app","password":"hunter2","host":"db.internal","port":5432}`)
 
-	// The function needs a secret and says so in its signature …
+	// The function has a parameter for the secret …
 	connect := func(_ context.Context, creds DBCreds, database string) (string, error) {
 		return fmt.Sprintf("postgres://%s@%s:%d/%s", creds.Username, creds.Host, creds.Port, database), nil
 	}
-	// … whoever calls it doesn't need one.
+	// … and its callers don't.
 	connectTo := typedsecret.Inject(db, connect)
 
 	fmt.Println(connectTo(context.Background(), "orders"))
@@ -266,8 +266,8 @@ func ExampleWithKey() {
 func ExampleWithShared() {
 	serve("prod/hosts", `["a.internal","b.internal"]`)
 
-	// A slice could be modified, so each Get would decode it afresh. Here
-	// nobody modifies it, so all get the same.
+	// A slice could be modified, so each Get would decode it again. This program does not
+	// modify it, so all callers get the same one.
 	hosts := typedsecret.New[[]string]("prod/hosts", typedsecret.WithShared())
 
 	fmt.Println(hosts.Get(context.Background()))
@@ -346,7 +346,7 @@ func serve(namesAndValues ...string) *secrettest.Server {
 	return server
 }
 
-// setenv leads whoever asks the environment to the fake server.
+// setenv sets environment variables with which clients use the fake server.
 func setenv(server *secrettest.Server) {
 	for _, env := range server.Env() {
 		name, value, _ := strings.Cut(env, "=")
@@ -356,7 +356,7 @@ func setenv(server *secrettest.Server) {
 
 func rotate(server *secrettest.Server, name, value string) { stage(server, name, value, "AWSCURRENT") }
 
-// stage gives a secret a version that bears a stage.
+// stage gives a secret a version with a stage.
 func stage(server *secrettest.Server, name, value, stage string) {
 	_, err := client(server).PutSecretValue(context.Background(), &secretsmanager.PutSecretValueInput{
 		SecretId: &name, SecretString: &value, VersionStages: []string{stage},

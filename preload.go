@@ -21,8 +21,8 @@ type Handle interface {
 	Status() status.Handle
 
 	notReady(maxAge time.Duration) error
-	place(ctx context.Context, byDefault func() (*engine.Cache, error)) (*engine.Entry, error)
-	settle(ctx context.Context, snap *engine.Snapshot, err error) error
+	resolve(ctx context.Context, byDefault func() (*engine.Cache, error)) (*engine.Entry, error)
+	decodeFor(ctx context.Context, snap *engine.Snapshot, err error) error
 }
 
 // Preload fetches the secrets of all handles, in as few requests as Secrets Manager allows,
@@ -134,7 +134,7 @@ func (p Preloader) once(ctx context.Context, handles []Handle) []error {
 			errs[i] = ErrZeroHandle
 			continue
 		}
-		e, err := h.place(ctx, byDefault)
+		e, err := h.resolve(ctx, byDefault)
 		if err != nil {
 			errs[i] = err
 			continue
@@ -154,7 +154,7 @@ func (p Preloader) once(ctx context.Context, handles []Handle) []error {
 			for at, i := range indices {
 				errs[i] = &Error{Ref: secret.Ref{ID: handles[i].ID()}, Err: errNotSettled}
 				var settled sync.WaitGroup // the user's code may end the goroutine below
-				settled.Go(func() { errs[i] = handles[i].settle(ctx, snaps[at], failures[at]) })
+				settled.Go(func() { errs[i] = handles[i].decodeFor(ctx, snaps[at], failures[at]) })
 				settled.Wait()
 			}
 		})
@@ -195,9 +195,9 @@ func (p *pace) wait(ctx context.Context) error {
 	}
 }
 
-// place returns the entry that s reads. If s follows the default cache, it is in the cache
+// resolve returns the entry that s reads. If s follows the default cache, it is in the cache
 // of byDefault.
-func (s *Secret[T]) place(ctx context.Context, byDefault func() (*engine.Cache, error)) (*engine.Entry, error) {
+func (s *Secret[T]) resolve(ctx context.Context, byDefault func() (*engine.Cache, error)) (*engine.Entry, error) {
 	if err := s.Err(); err != nil {
 		return nil, err
 	}
@@ -212,13 +212,13 @@ func (s *Secret[T]) place(ctx context.Context, byDefault func() (*engine.Cache, 
 	return s.entryIn(c)
 }
 
-// settle decodes the snapshot that was looked up for s. It returns the error that Get would
+// decodeFor decodes the snapshot that was looked up for s. It returns the error that Get would
 // return.
-func (s *Secret[T]) settle(ctx context.Context, snap *engine.Snapshot, err error) error {
+func (s *Secret[T]) decodeFor(ctx context.Context, snap *engine.Snapshot, err error) error {
 	if err != nil {
 		return err
 	}
-	v, err := s.slot.see(ctx, s.dec, snap)
+	v, err := s.slot.viewOf(ctx, s.dec, snap)
 	if err != nil {
 		return err
 	}

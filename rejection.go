@@ -20,9 +20,9 @@ import (
 // The error with which Do gives up wraps ErrRejected too.
 var ErrRejected = errors.New("credential was rejected")
 
-// Rejected wraps err in an [ErrRejected]. That is how a function tells [Secret.Do] that the
-// credential was refused. Rejected(nil) is nil, and an error that wraps ErrRejected already
-// is returned unchanged.
+// Rejected wraps err in an [ErrRejected]. With it, a function reports to [Secret.Do] that
+// the credential was refused. Rejected(nil) is nil, and an error that wraps ErrRejected
+// already is returned unchanged.
 func Rejected(err error) error {
 	if err == nil || guard.Walkable(err) && errors.Is(err, ErrRejected) {
 		return err
@@ -47,7 +47,7 @@ func (m *maybe) Unwrap() error { return m.error }
 
 // gaveUp makes the error with which a call gives up. It wraps f's last error, or that of
 // other calls if f was not called.
-func (t *trial[T]) gaveUp(ctx context.Context, after time.Duration) error {
+func (t *attempt[T]) gaveUp(ctx context.Context, after time.Duration) error {
 	e := &rejection{tries: t.tries, after: after, err: cmp.Or(t.err, t.others), refresh: t.refresh, hold: t.hold}
 	if ctx.Err() != nil {
 		e.ended = ended(ctx)
@@ -123,8 +123,8 @@ func (e *rejection) Unwrap() (errs []error) {
 	return errs
 }
 
-// attempt calls f with the value of v, and reports whether the call is settled.
-func (t *trial[T]) attempt(ctx context.Context, value T, v *view[T], p pass) bool {
+// callOnce calls f with the value of v, and reports whether the call is settled.
+func (t *attempt[T]) callOnce(ctx context.Context, value T, v *view[T], p pass) bool {
 	t.tries++
 	returned := false
 	defer func() {
@@ -135,11 +135,11 @@ func (t *trial[T]) attempt(ctx context.Context, value T, v *view[T], p pass) boo
 	err := t.call(ctx, value, v)
 	what := t.secret.dec.set.outcome(ctx, err)
 	returned = true
-	return t.settle(ctx, v, p, err, what)
+	return t.judge(ctx, v, p, err, what)
 }
 
 // request makes the request for a try of a version.
-func (t *trial[T]) request(snap *engine.Snapshot, pending bool) request {
+func (t *attempt[T]) request(snap *engine.Snapshot, pending bool) request {
 	set := &t.secret.dec.set
 	r := request{snap: snap, pending: pending, alternate: set.pending, most: set.most}
 	for _, before := range t.refused {
@@ -154,7 +154,7 @@ func (t *trial[T]) request(snap *engine.Snapshot, pending bool) request {
 // the next round requests again. Otherwise the call waits and then requests again: it waits
 // for a place, or at most a second for the first result of a version that no call has tried
 // before. Neither wait counts against the budget.
-func (t *trial[T]) ask(snap *engine.Snapshot, pending bool) (pass, *hold) {
+func (t *attempt[T]) ask(snap *engine.Snapshot, pending bool) (pass, *hold) {
 	r := t.request(snap, pending)
 	if r.refusedAt == 0 && t.secret.isOpen() {
 		return pass{request: r}, nil
@@ -166,8 +166,8 @@ func (t *trial[T]) ask(snap *engine.Snapshot, pending bool) (pass, *hold) {
 	return p, h
 }
 
-// settle records the result of f, and reports whether the call is settled.
-func (t *trial[T]) settle(ctx context.Context, v *view[T], p pass, err error, what outcome) bool {
+// judge records the result of f, and reports whether the call is settled.
+func (t *attempt[T]) judge(ctx context.Context, v *view[T], p pass, err error, what outcome) bool {
 	t.err = err
 	if what != rejected && what != doubted {
 		p.leave(what)

@@ -35,8 +35,8 @@ type Set struct {
 }
 
 // WithSet adds the handle to s, and gives it the Prefix and the Options of s. A [ByID] gets
-// these too, and is not added, since it is of no single secret. Go initialises a
-// package variable before those whose declarations name it, so s may be declared in any file.
+// these too, and is not added, since it is of no single secret. The Set may be declared in any
+// file, since Go initialises it before a handle whose declaration names it.
 func WithSet(s *Set) Option {
 	return func(set *settings) {
 		if s == nil {

@@ -182,7 +182,7 @@ func (s *Secret[T]) renew(ctx context.Context, refresh func(*engine.Entry, conte
 		if err != nil {
 			return nil, err
 		}
-		return s.slot.see(ctx, s.dec, snap)
+		return s.slot.viewOf(ctx, s.dec, snap)
 	})
 }
 

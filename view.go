@@ -15,7 +15,7 @@ import (
 // A view is what a handle knows about one secret. It is immutable once it is published.
 type view[T any] struct {
 	snap    *engine.Snapshot // the newest snapshot
-	trouble *trouble         // nil if snap decodes
+	failure *decodeFailure   // nil if snap decodes
 	value   T                // zero if no decoded value is kept
 	kept    bool             // value is the decoded value of good
 	direct  bool             // value is kept, and may be returned as it is
@@ -23,8 +23,8 @@ type view[T any] struct {
 	own     bool             // the view is one reader's own and not published
 }
 
-// trouble describes the failure of a view whose snap does not decode.
-type trouble struct {
+// A decodeFailure describes the failure of a view whose snap does not decode.
+type decodeFailure struct {
 	good  *engine.Snapshot // the last snapshot that decodes; nil if there is none
 	err   error            // why snap does not decode
 	again bool             // a later try may succeed, since the codec panicked or the hook failed
@@ -36,31 +36,31 @@ func (v *view[T]) good() *engine.Snapshot {
 	switch {
 	case v == nil:
 		return nil
-	case v.trouble != nil:
-		return v.trouble.good
+	case v.failure != nil:
+		return v.failure.good
 	}
 	return v.snap
 }
 
 // err returns why snap does not decode, or nil.
 func (v *view[T]) err() error {
-	if v.trouble == nil {
+	if v.failure == nil {
 		return nil
 	}
-	return v.trouble.err
+	return v.failure.err
 }
 
 // isUnsettled reports whether the next reader should try to decode snap again. It should if
 // the hook failed, or if the codec panicked and no earlier value decodes.
 func (v *view[T]) isUnsettled() bool {
-	t := v.trouble
+	t := v.failure
 	return t != nil && t.again && (t.good == nil || t.hook)
 }
 
 // isOfVersion reports whether v also holds for snap, which is another snapshot of the same
 // version.
 func (v *view[T]) isOfVersion(snap *engine.Snapshot) bool {
-	return v != nil && v.snap.Cache() == snap.Cache() && (v.trouble == nil || !v.trouble.again) && snap.Same(v.snap)
+	return v != nil && v.snap.Cache() == snap.Cache() && (v.failure == nil || !v.failure.again) && snap.Same(v.snap)
 }
 
 // newest joins two views of one cache: it takes the newer snapshot and the newer good
@@ -69,12 +69,12 @@ func newest[T any](a, b *view[T]) *view[T] {
 	if a.snap.Before(b.snap) {
 		a, b = b, a
 	}
-	if a.trouble == nil || b.good() == nil || a.good() != nil && !a.good().Before(b.good()) {
+	if a.failure == nil || b.good() == nil || a.good() != nil && !a.good().Before(b.good()) {
 		return a
 	}
-	v, t := *b, *a.trouble
+	v, t := *b, *a.failure
 	t.good = b.good()
-	v.snap, v.trouble = a.snap, &t
+	v.snap, v.failure = a.snap, &t
 	return &v
 }
 
@@ -90,7 +90,7 @@ func (v *view[T]) info() Info {
 		DecodeErr: v.err(),
 	}
 	info.Stale, info.RefreshErr = v.snap.State()
-	if v.trouble != nil {
+	if v.failure != nil {
 		info.UndecodableVersionID = v.snap.VersionID()
 	}
 	return info
@@ -112,9 +112,9 @@ type decoding[T any] struct {
 	isBroken bool          // the context of the reader that ran it ended, so err does not count for others
 }
 
-// see returns the view of snap, or of a newer one that the slot has seen. So a slow reader
+// viewOf returns the view of snap, or of a newer one that the slot has seen. So a slow reader
 // brings no older version back.
-func (s *slot[T]) see(ctx context.Context, dec *decoder[T], snap *engine.Snapshot) (*view[T], error) {
+func (s *slot[T]) viewOf(ctx context.Context, dec *decoder[T], snap *engine.Snapshot) (*view[T], error) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -238,7 +238,7 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *engine.Sna
 	if before.isOfVersion(snap) {
 		v := *before
 		v.snap = snap
-		if v.kept && v.trouble == nil {
+		if v.kept && v.failure == nil {
 			d.reuse(ctx, &v) // snap has its own copy of the payload, if other versions came in between
 		}
 		return &v, nil
@@ -252,7 +252,7 @@ func (d *decoder[T]) view(ctx context.Context, before *view[T], snap *engine.Sna
 		if before != nil {
 			*v = *before
 		}
-		v.trouble = &trouble{good: before.good(), err: bad, again: err != nil || errors.Is(bad, ErrPanic), hook: err != nil}
+		v.failure = &decodeFailure{good: before.good(), err: bad, again: err != nil || errors.Is(bad, ErrPanic), hook: err != nil}
 		v.snap = snap
 		return v, nil
 	}

@@ -126,7 +126,7 @@ func (w *watcher[T]) show() bool {
 			return false
 		}
 	}
-	told := w.last.toldOf(v.snap) && v.err() != nil && w.last.trouble.hook == v.trouble.hook
+	told := w.last.toldOf(v.snap) && v.err() != nil && w.last.failure.hook == v.failure.hook
 	w.last = v
 	return (told || w.say(v.err())) && w.tell(&w.refresh, v.snap.RefreshError())
 }
@@ -135,7 +135,7 @@ func (w *watcher[T]) show() bool {
 // cache, or the hook failed.
 func isPassing[T any](v *view[T], err error) bool {
 	if err == nil {
-		return v.trouble != nil && v.trouble.hook
+		return v.failure != nil && v.failure.hook
 	}
 	return !isOfFetch(err) && !stays(err)
 }

@@ -169,7 +169,7 @@ func (r *structReader) add(l level, sf reflect.StructField, tag fieldTag) {
 	}
 }
 
-// fault records what is wrong with the field at path.
+// fault records the fault of the field at path.
 func (r *structReader) fault(path, trouble string) {
 	r.faults = append(r.faults, fault{"the field " + path + " of " + typeName(r.typ), trouble})
 }

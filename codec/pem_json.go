@@ -14,7 +14,8 @@ import (
 	"strings"
 )
 
-// A pemText is PEM text, with its key in a JSON object, if any.
+// A pemText is PEM text. If the text is from a JSON object, key is the name of its member
+// there.
 type pemText struct {
 	key  string
 	text []byte

@@ -134,7 +134,7 @@ func ExampleServer_OnEvent() {
 	// Secret Label Updated prod/db AWSCURRENT
 }
 
-// A test tries each way in which the service fails.
+// A test tries each way in which the service can fail.
 func ExampleEffect() {
 	effects := []secrettest.Effect{
 		secrettest.AccessDenied(), secrettest.DecryptionFailure(), secrettest.Throttling(),
@@ -155,7 +155,7 @@ func ExampleEffect() {
 	// Output: 13
 }
 
-// What reached the server, for a test of how often a service asks.
+// A test checks which requests reached the server, and how many.
 func ExampleServer_Requests() {
 	s, err := secrettest.Start(secrettest.Config{})
 	if err != nil {

@@ -183,7 +183,7 @@ func TestAVersionIsProvedByItsLoginThoughClosingFails(t *testing.T) {
 	})
 }
 
-// TestCloseEndsALoginThatIsTriedAgain, since nobody could use its connection.
+// TestCloseEndsALoginThatIsTriedAgain, since its connection would not be used.
 func TestCloseEndsALoginThatIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t)

@@ -17,7 +17,7 @@
 // again, and never while a query or transaction runs.
 //
 // From the first connection until Close, a goroutine watches the secret, so the secret is
-// refreshed although nobody reads it. When the goroutine sees a new version and the pool
+// refreshed even if it is not read. When the goroutine sees a new version and the pool
 // opens no connection with it within a second, the goroutine logs in once, and closes that
 // connection at once. So older connections are retired even in a pool that needs no new
 // ones. If the login is refused, the goroutine tries again after 1 s, 2 s and so on up to

@@ -1,9 +1,8 @@
-// Command service is a small HTTP service that reads its secrets by typedsecret: it gives out signed
-// tokens and checks them. It shows handles that are injected, readiness, the page of package
-// statuspage, logs, and an end in good order. service.go is the service, main.go runs it, and
-// service_test.go shows how such a service is tested, in parallel and without AWS.
-//
-// At the desk:
+// Command service is a small HTTP service that issues signed tokens and checks them. It
+// reads its secrets by typedsecret. It shows injected handles, readiness, the page of
+// package statuspage, logs, and an orderly shutdown. service.go is the service, main.go
+// runs it, and service_test.go shows how such a service is tested, in parallel and without
+// AWS. To run it on a developer's machine:
 //
 //	echo '{"dev/signing": "a long secret", "dev/mail": {"host": "localhost", "password": "hunter2"}}' > dev.json
 //	TYPEDSECRET_SOURCE=static:dev.json go run ./examples/service -prefix dev/
@@ -31,7 +30,7 @@ import (
 
 func main() {
 	addr := flag.String("addr", "localhost:8080", "where to listen")
-	prefix := flag.String("prefix", "prod/", "what the secrets' names begin with")
+	prefix := flag.String("prefix", "prod/", "the prefix of the secrets' names")
 	flag.Parse()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -59,7 +58,7 @@ func run(ctx context.Context, log *slog.Logger, addr, prefix string) error {
 		return err
 	}
 	if err := s.preload(ctx); err != nil {
-		return err // all that is wrong, at once
+		return err // joins all mistakes
 	}
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -69,11 +68,11 @@ func run(ctx context.Context, log *slog.Logger, addr, prefix string) error {
 	return serve(ctx, listener, s)
 }
 
-// grace is how long requests may take to end.
+// grace bounds the time in which requests under way must end.
 const grace = 10 * time.Second
 
-// serve answers requests until ctx is done. Then it is not ready any more, and waits for those under
-// way to end.
+// serve answers requests until ctx is done. Then the service is no longer ready, and serve
+// waits for the requests under way.
 func serve(ctx context.Context, listener net.Listener, s *service) error {
 	server := &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second}
 	ended := make(chan error, 1)

@@ -22,23 +22,23 @@ type Secrets struct {
 	Mail    *typedsecret.Secret[Mail]   `secret:"mail"`
 }
 
-// Mail is how to send mail.
+// Mail has the settings of the mail server.
 type Mail struct {
 	Host     string `json:"host"`
 	Password string `json:"password"`
 }
 
-// A service gives out tokens and checks them. It knows its secrets by handles, so a test gives it
-// others.
+// A service issues tokens and checks them. It reads its secrets by handles, so a test can
+// give it other ones.
 type service struct {
 	http.Handler
 	set     typedsecret.Set
 	secrets Secrets
-	ending  atomic.Bool // no more requests are to come
+	ending  atomic.Bool // whether the service is shutting down
 }
 
-// maxAge is how old a secret may get in an outage before the service is not ready: longer than the
-// longest outage that is to be survived.
+// maxAge is the age of a secret from which the service is not ready. It is longer than the
+// longest outage that the service should survive.
 const maxAge = 24 * time.Hour
 
 // newService makes a service that reads its secrets from c. It makes no request.
@@ -59,15 +59,15 @@ func newService(c *cache.Cache, prefix string, history *statuspage.History) (*se
 	return s, nil
 }
 
-// preload gets all secrets, and waits out an outage for a minute.
+// preload fetches all secrets. It waits for the end of an outage for up to a minute.
 func (s *service) preload(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return typedsecret.Preloader{Retry: true}.Preload(ctx, s.set.Handles()...)
 }
 
-// ready tells the load balancer whether requests may come. An outage of Secrets Manager is no reason
-// against it, as long as the secrets are there.
+// ready reports to the load balancer whether the service takes requests. It does so also in
+// an outage of Secrets Manager, as long as it has the secrets.
 func (s *service) ready(w http.ResponseWriter, r *http.Request) {
 	if s.ending.Load() {
 		http.Error(w, "the service is ending", http.StatusServiceUnavailable)
@@ -76,7 +76,7 @@ func (s *service) ready(w http.ResponseWriter, r *http.Request) {
 	s.set.ReadyHandler(maxAge).ServeHTTP(w, r)
 }
 
-// issue gives out a token for a user, signed with the current key.
+// issue returns a token for a user, signed with the current key.
 func (s *service) issue(w http.ResponseWriter, r *http.Request) {
 	user := r.FormValue("user")
 	key, err := s.secrets.Signing.Get(r.Context())
@@ -90,7 +90,8 @@ func (s *service) issue(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// whoami says whom a token is for. One that was signed before the last rotation is good too.
+// whoami returns the user of a token. A token that was signed before the last rotation is
+// valid too.
 func (s *service) whoami(w http.ResponseWriter, r *http.Request) {
 	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	user, signature, _ := strings.Cut(token, ".")

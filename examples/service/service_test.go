@@ -16,7 +16,7 @@ import (
 	"github.com/typedsecret/typedsecret/statuspage"
 )
 
-// newTest makes a service over a fake Secrets Manager of the test's own, so all tests are parallel.
+// newTest makes a service with its own fake Secrets Manager, so all tests are parallel.
 func newTest(t *testing.T) (*service, *secrettest.Server) {
 	t.Helper()
 	history := &statuspage.History{}
@@ -59,7 +59,7 @@ func TestATokenOutlivesOneRotation(t *testing.T) {
 			if _, err := s.secrets.Signing.Refresh(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			do(s, http.MethodGet, "/whoami") // reads the previous version anew
+			do(s, http.MethodGet, "/whoami") // reads the previous version again
 		}
 		if code, user := do(s, http.MethodGet, "/whoami", "Authorization", "Bearer "+token); code != test.code || code == http.StatusOK && user != "ada" {
 			t.Errorf("with %q: %d %s", test.key, code, user)
@@ -118,7 +118,8 @@ func TestThePageShowsTheSecretsAndNoValue(t *testing.T) {
 	}
 }
 
-// TestRequestsUnderWayEndWell when the service is asked to end, and the load balancer is told.
+// TestRequestsUnderWayEndWell when the service shuts down, and the load balancer learns of
+// the end.
 func TestRequestsUnderWayEndWell(t *testing.T) {
 	t.Parallel()
 	s, server := newTest(t)

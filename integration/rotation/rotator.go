@@ -95,7 +95,7 @@ func (r *Rotator) Manage(ctx context.Context, secretID string, cfg Config) error
 	return wrap("RotateSecret", err)
 }
 
-// Rotate asks for a rotation by RotateSecret, waits until its four steps have ended and
+// Rotate starts a rotation by RotateSecret, waits until its four steps have ended and
 // returns the error of the one that failed, if any. If an earlier rotation is unfinished,
 // the service begins no other, but tries that one again, and Rotate waits for it. When ctx
 // ends, Rotate returns, and the rotation goes on.

@@ -56,7 +56,7 @@ func (c *Claims) Take(place, id, name, what string) error {
 	return nil
 }
 
-// Drop forgets a place that is no longer there.
+// Drop forgets a place that no longer exists.
 func (c *Claims) Drop(place string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,13 +9,13 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// Versions gives version IDs to secrets that have none where they are kept: another one
-// whenever the bytes changed. It keeps the last payload of each place, since a hash of a secret
-// in a version ID would tell of the secret. The zero value is ready for use, and safe for
-// concurrent use.
+// Versions gives version IDs to secrets whose storage has none. A secret gets another ID
+// whenever its bytes change. Versions keeps the last payload of each place to compare with,
+// since a hash in the version ID would reveal something about the secret. The zero value is
+// ready for use, and safe for concurrent use.
 type Versions struct {
-	mu   sync.Mutex // guards what follows
-	name string     // so that no other Versions has these IDs, of an earlier run of the program say
+	mu   sync.Mutex // guards the fields below
+	name string     // random, so that the IDs differ from those of an earlier run of the program
 	made int
 	last map[string]version
 }
@@ -25,7 +25,8 @@ type version struct {
 	payload secret.Payload
 }
 
-// Of returns the version ID of what was read in a place just now, such as local-1c9a04-3.
+// Of returns the version ID of the payload that was just read in a place, such as
+// local-1c9a04-3.
 func (v *Versions) Of(place string, payload secret.Payload) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -44,7 +45,7 @@ func (v *Versions) Of(place string, payload secret.Payload) string {
 	return id
 }
 
-// Drop forgets a place that is no longer there.
+// Drop forgets a place that no longer exists.
 func (v *Versions) Drop(place string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret/status"
 )
 
-// The attributes.
+// These are the names of the attributes.
 const (
 	errorType     = "error.type"
 	state         = "typedsecret.state"
@@ -26,7 +26,7 @@ func text(key, value string) attribute.KeyValue {
 	return attribute.String(key, strings.ToValidUTF8(value, "\uFFFD"))
 }
 
-// instruments are those that collect observes.
+// instruments are the instruments that collect observes.
 type instruments struct {
 	rotations, staleReads, rejections, decodeFailures, sealedFailures, evictions metric.Int64ObservableCounter
 
@@ -76,7 +76,7 @@ func newInstruments(m metric.Meter) (in instruments, all []metric.Observable, er
 	return in, all, err
 }
 
-// collect observes all that is not recorded when it happens.
+// collect observes all values that are not recorded by events.
 func (t *Telemetry) collect(_ context.Context, o metric.Observer) error {
 	t.mu.Lock()
 	c, set := t.cache, t.set
@@ -161,7 +161,7 @@ func (t *Telemetry) collectSecret(o metric.Observer, s *status.Secret) {
 	}
 	at := float64(s.Fetched.UnixMilli()) / 1e3
 	if s.AgeSeconds < 0 {
-		at = 0 // its date is in the future, and would count as the newest of all
+		at = 0 // a date in the future would count as the newest of all
 	} else {
 		o.ObserveFloat64(in.age, s.AgeSeconds, with())
 	}

@@ -21,24 +21,26 @@
 //	evictions, cached_secrets, requests, queued_fetches, abandoned_requests
 //	undecodable_handles            after ReportSet
 //
-// No attribute has a secret's name, but for the secrets that [WithListed] lists by the ID that the
-// program asks for. These have, by typedsecret.secret.id, typedsecret.secret.stage and, where it
-// is known, aws.secretsmanager.secret.arn:
+// Attributes name only the secrets that [WithListed] lists, by the ID that the program
+// uses. These secrets have more metrics, by typedsecret.secret.id, typedsecret.secret.stage
+// and, if it is known, aws.secretsmanager.secret.arn:
 //
-//	secret.age                     in s; absent if nobody knows
-//	secret.fetched.timestamp       in s, by typedsecret.secret.version too; 0 if nobody knows
+//	secret.age                     in s; absent if it is unknown
+//	secret.fetched.timestamp       in s, by typedsecret.secret.version too; 0 if it is unknown
 //	secret.failures                fetches that failed in a row, by error.type; absent for none
 //
-// A secret that the cache dropped loses its series, and so does a version that was replaced.
+// The series of a secret ends when the cache drops it, and that of a version when it is
+// replaced.
 //
 // # Spans
 //
-// A span named typedsecret.fetch begins a trace of its own, since a fetch may outlive the request
-// that caused it. It is linked to that request's span, which is linked to it if it has not ended
-// yet. The cache tells an Observer of a fetch when it is over. From that follows what the span can't
-// have. Spans of the AWS SDK belong to the request's span and not to it. If several requests wait
-// for one fetch, it is linked to the one that began it. A fetch in the background is linked to the
-// request that began it, although that did not wait.
+// A span named typedsecret.fetch begins a trace of its own, since a fetch may outlive the
+// request that caused it. It has a link to that request's span. If the request's span has
+// not ended, it gets a link back. The cache reports a fetch to an Observer only when the
+// fetch is over. So spans of the AWS SDK belong to the request's span, and not to this one.
+// If several requests wait for one fetch, the span is linked to the one that began it. A
+// fetch in the background is linked to the request that began it, although that did not
+// wait.
 package otelsecret
 
 import (
@@ -63,9 +65,9 @@ import (
 // scope is the name of this instrumentation.
 const scope = "github.com/typedsecret/typedsecret/recipes/otelsecret"
 
-// A Telemetry observes one Cache. It is safe for concurrent use. A read of a fresh secret costs
-// the same with it as without it: a Telemetry learns of fetches, and asks the Cache for its Status
-// when metrics are collected.
+// A Telemetry observes one Cache. It is safe for concurrent use. A read of a fresh secret
+// costs no more with it: a Telemetry gets events only of fetches, and reads the Cache's
+// Status when metrics are collected.
 type Telemetry struct {
 	cfg          config
 	counts       hook.Counts
@@ -90,19 +92,21 @@ type config struct {
 // An Option is a setting of [New].
 type Option func(*config)
 
-// WithMeterProvider sets what makes the meter; by default, and for nil, otel.GetMeterProvider.
+// WithMeterProvider sets the provider of the meter. The default, also for nil, is
+// otel.GetMeterProvider.
 func WithMeterProvider(p metric.MeterProvider) Option { return func(c *config) { c.meters = p } }
 
-// WithTracerProvider sets what makes the tracer; by default, and for nil, otel.GetTracerProvider.
+// WithTracerProvider sets the provider of the tracer. The default, also for nil, is
+// otel.GetTracerProvider.
 func WithTracerProvider(p trace.TracerProvider) Option { return func(c *config) { c.tracers = p } }
 
-// WithListed lists secrets by the IDs that the program asks for. They have metrics of their own;
-// their IDs, ARNs and versions are attributes then.
+// WithListed lists secrets by the IDs that the program uses. These secrets have metrics of
+// their own, with their IDs, ARNs and versions as attributes.
 func WithListed(ids ...string) Option {
 	return func(c *config) { c.listed = slices.Concat(c.listed, ids) }
 }
 
-// New returns the Telemetry of a Cache. An error is the meter's.
+// New returns the Telemetry of a Cache. It returns the error of the meter.
 func New(opts ...Option) (*Telemetry, error) {
 	t := new(Telemetry)
 	for _, o := range opts {
@@ -140,14 +144,14 @@ func (t *Telemetry) Report(c *cache.Cache) {
 	t.cache = c
 }
 
-// ReportSet adds how many handles of s have a newest version that does not decode.
+// ReportSet adds the number of handles of s whose newest version does not decode.
 func (t *Telemetry) ReportSet(s *typedsecret.Set) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.set = s
 }
 
-// Close ends the metrics that are read from the cache; those of fetches stay.
+// Close ends the metrics that are read from the cache. The metrics of fetches go on.
 func (t *Telemetry) Close() error { return t.registration.Unregister() }
 
 // Observe implements [hook.Observer].

@@ -68,7 +68,8 @@ func (w *world) get(id string) {
 	}
 }
 
-// metrics returns a line for each series, like name{key=value} 1. It may hold no piece of a secret.
+// metrics returns a line for each series, like name{key=value} 1. It may hold no piece of a
+// secret.
 func (w *world) metrics() string {
 	w.t.Helper()
 	var rm metricdata.ResourceMetrics

@@ -25,7 +25,7 @@ import (
 // A Pool has those methods of a pgxpool.Pool that open connections. A login counts as
 // refused if [rejected.PostgreSQL] or the handle's [typedsecret.WithRejected] says so. It
 // is then tried again as [typedsecret.Secret.Do] does it. A login that stays refused is an
-// error that wraps [typedsecret.ErrRejected]. It is safe for concurrent use.
+// error that wraps [typedsecret.ErrRejected]. A Pool is safe for concurrent use.
 //
 // All logins are calls of Do. So when PostgreSQL refuses a version, not every waiting query
 // tries it. The pool itself opens connections for MinConns, MinIdleConns and callers of

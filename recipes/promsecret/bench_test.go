@@ -21,7 +21,7 @@ func (everything) Fetch(context.Context, secret.Ref) (secret.Value, error) {
 	return secret.Value{Payload: secret.StringPayload("hunter2"), VersionID: "v1"}, nil
 }
 
-// BenchmarkGet is a read of a fresh secret, without metrics and with them.
+// BenchmarkGet measures a read of a fresh secret, without metrics and with them.
 func BenchmarkGet(b *testing.B) {
 	for name, m := range map[string]*promsecret.Metrics{"without": nil, "with": promsecret.New("prod/db")} {
 		b.Run(name, func(b *testing.B) {
@@ -45,7 +45,8 @@ func BenchmarkGet(b *testing.B) {
 	}
 }
 
-// BenchmarkCollect is a scrape of a cache with 10,000 secrets, of which one is listed.
+// BenchmarkCollect measures a scrape of a cache with 10,000 secrets, one of which is
+// listed.
 func BenchmarkCollect(b *testing.B) {
 	m := promsecret.New("prod/7")
 	c := newCache(b, cache.Config{Observer: m, MaxSize: 10_000})

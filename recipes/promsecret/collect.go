@@ -90,8 +90,8 @@ func (m *Metrics) collectStatus(ch chan<- prometheus.Metric, s *status.Cache) {
 }
 
 // listedOf returns the secrets of s that are listed, one for each ID and stage, since two series
-// with the same labels would fail the whole collection. A pinned version never changes, and has no
-// series.
+// with the same labels would fail the whole collection. A pinned version never changes, and
+// has no series.
 func (m *Metrics) listedOf(s *status.Cache) []*status.Secret {
 	var found []*status.Secret
 	for i := range s.Secrets {
@@ -113,7 +113,7 @@ func collectSecret(ch chan<- prometheus.Metric, s *status.Secret) {
 		return
 	}
 	seconds, at := s.AgeSeconds, float64(s.Fetched.UnixMilli())/1e3
-	if seconds < 0 { // its date is in the future, and would count as the newest of all
+	if seconds < 0 { // a date in the future would count as the newest of all
 		seconds, at = math.Inf(1), 0
 	}
 	send(ch, age, prometheus.GaugeValue, seconds, s.ID, s.Stage)

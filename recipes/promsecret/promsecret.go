@@ -21,26 +21,26 @@
 //	evictions_total, cached_secrets, requests, queued_fetches, abandoned_requests
 //	undecodable_handles                                    after ReportSet
 //
-// No label has a secret's name, but for the secrets that [New] lists by the ID that the program
-// asks for. These have, for each stage:
+// Labels name only the secrets that [New] lists, by the ID that the program uses. These
+// secrets have more metrics for each stage:
 //
-//	secret_age_seconds{secret, stage}                      +Inf if nobody knows
-//	secret_fetched_timestamp_seconds{secret, arn, stage, version}  0 if nobody knows
+//	secret_age_seconds{secret, stage}                      +Inf if it is unknown
+//	secret_fetched_timestamp_seconds{secret, arn, stage, version}  0 if it is unknown
 //	secret_failures{secret, stage, error_type}             fetches that failed in a row; absent for none
 //
-// A secret that the cache dropped loses its series, and so does a version that was replaced. One
-// query shows each process that still has an old version, since the process that fetched the
-// secret last has the version that is current. The ARN tells secrets of one name apart that are in
-// several accounts or regions:
+// The series of a secret ends when the cache drops it, and that of a version when it is
+// replaced. The process that fetched a secret last has the current version. So this query
+// shows each process that still has an old one; the ARN distinguishes secrets of the same
+// name in several accounts or regions:
 //
 //	typedsecret_secret_fetched_timestamp_seconds{stage="AWSCURRENT"}
 //	  unless on (secret, arn, version)
 //	topk by (secret, arn) (1, typedsecret_secret_fetched_timestamp_seconds{stage="AWSCURRENT"})
 //
-// The folder has alerts for Prometheus (alerts.yml), their tests (alerts_test.yml), and a dashboard
-// for Grafana (dashboard.json).
+// The folder has alerts for Prometheus (alerts.yml), their tests (alerts_test.yml), and a
+// dashboard for Grafana (dashboard.json).
 //
-// A program with several caches has a Metrics for each, which it registers by
+// A program with several caches needs a Metrics for each. Register each by
 // [prometheus.WrapRegistererWith] with a label of its own.
 package promsecret
 
@@ -58,9 +58,9 @@ import (
 	"github.com/typedsecret/typedsecret/status"
 )
 
-// A Metrics observes one Cache and is a Collector. It is safe for concurrent use. A read of a
-// fresh secret costs the same with it as without it: Metrics learns of fetches, and asks the
-// Cache for its Status when Prometheus collects.
+// A Metrics observes one Cache and is a Collector. It is safe for concurrent use. A read of
+// a fresh secret costs no more with it: a Metrics gets events only of fetches, and reads
+// the Cache's Status when Prometheus collects.
 type Metrics struct {
 	listed []string
 	counts hook.Counts
@@ -76,8 +76,8 @@ var (
 	_ prometheus.Collector = (*Metrics)(nil)
 )
 
-// New returns the Metrics of a Cache. The secrets whose IDs are listed have metrics of their own;
-// their IDs and versions are labels then.
+// New returns the Metrics of a Cache. The secrets whose IDs are listed have metrics of
+// their own; their IDs and versions are labels then.
 func New(listed ...string) *Metrics {
 	m := &Metrics{
 		listed: slices.Clone(listed),
@@ -98,7 +98,7 @@ func (m *Metrics) Report(c *cache.Cache) {
 	m.cache = c
 }
 
-// ReportSet adds how many handles of s have a newest version that does not decode.
+// ReportSet adds the number of handles of s whose newest version does not decode.
 func (m *Metrics) ReportSet(s *typedsecret.Set) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

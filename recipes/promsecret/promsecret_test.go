@@ -40,7 +40,8 @@ func newMetrics(t *testing.T, cfg cache.Config, listed ...string) (*promsecret.M
 	return m, server, c
 }
 
-// text returns what Prometheus is given, without the help texts. It may hold no piece of a secret.
+// text returns the output for Prometheus, without the help texts. The output may hold no
+// piece of a secret.
 func text(t *testing.T, m *promsecret.Metrics) string {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -203,7 +204,7 @@ func TestTheMetricsPassPrometheusLint(t *testing.T) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v: %+v", err, problems)
 	}
-	// Series and descriptions agree, which a pedantic registry checks.
+	// A pedantic registry checks that series and descriptions agree.
 	reg := prometheus.NewPedanticRegistry()
 	reg.MustRegister(m)
 	if _, err := reg.Gather(); err != nil {

@@ -8,21 +8,22 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// The parser changes some texts that span lines, drops tabs from unquoted ones, and takes
-// for text what is none. The functions here find these by how they are written, so that
-// they can be refused. They return why; "" if the text is as it was written.
+// The parser changes some texts that span lines, drops tabs from unquoted ones, and accepts
+// some invalid texts. The functions here find these texts by the way they are written, so
+// that they can be refused. They return the reason, or "" if the parser keeps the text
+// unchanged.
 
 const (
 	inQuotes = "; put the text into double quotes, on one line"
 	tabs     = "has a tab in it that the parser of YAML may drop" + inQuotes + `, with \t for a tab`
 )
 
-// tabbedBlock finds a block whose first line begins with a tab. The parser cuts such a block
-// short, or takes it for something else.
+// tabbedBlock finds a block whose first line begins with a tab. The parser cuts such a
+// block short, or reads it as something else.
 var tabbedBlock = regexp.MustCompile(`[|>][-+0-9]{0,2}[ \t]*(?: #[^\n]*)?\n(?:[ \t]*\n)* *\t`)
 
-// markerGoesOn finds a line that begins with the marker between two documents and goes on.
-// The parser passes over it, or takes it for text.
+// markerGoesOn finds a line that begins with the marker between two documents and has more
+// text. The parser skips such a line, or reads it as text.
 var markerGoesOn = regexp.MustCompile(`(?m)^(?:---[^-\s]|\.\.\.\S)`)
 
 func changedText(n *ast.StringNode) string {
@@ -51,23 +52,23 @@ func changedText(n *ast.StringNode) string {
 var (
 	tabAtLineEnd     = regexp.MustCompile(`\t[ \t]*\n|\n[ \t]*\t`)
 	quoteAtLineStart = regexp.MustCompile(`\n[ \t]*''`)
-	// A line end that is escaped and an empty line after it, or an escaped blank before a
-	// line end.
+	// escapeAtLineEnd matches an escaped line end before an empty line, or an escaped blank
+	// before a line end.
 	escapeAtLineEnd = regexp.MustCompile(`\\\n[ \t]*\n|\\[ \t]+\n`)
 	comment         = regexp.MustCompile(`\s#`)
-	// No unquoted text begins like this.
+	// indicator matches beginnings that no unquoted text has.
 	indicator = regexp.MustCompile("^[-?:](?:\\s|$)|^[]\\[{},#&*!|>'\"%@`]")
 )
 
-// changedBlock is for the texts that begin with | or >.
+// changedBlock checks texts that begin with | or >.
 func changedBlock(n *ast.LiteralNode) string {
 	var (
 		origin    = n.Value.GetToken().Origin
 		style     = n.Start.Value
 		indicated = strings.ContainsAny(style, "123456789")
-		indent    = -1 // of the first line that is not empty
-		widest    = 0  // empty line before that
-		last      = "" // line of text
+		indent    = -1 // the indentation of the first line that is not empty
+		widest    = 0  // the widest empty line before that
+		last      = "" // the last line of text
 	)
 	for line := range strings.Lines(origin) {
 		line = strings.TrimSuffix(line, "\n")
@@ -100,7 +101,7 @@ func changedBlock(n *ast.LiteralNode) string {
 	return ""
 }
 
-// isIndent reports whether a line of blanks at the end of a block is none of its text.
+// isIndent reports whether a line of blanks at the end of a block is not part of its text.
 func isIndent(blanks string, n *ast.LiteralNode) bool {
 	if strings.ContainsAny(n.Start.Value, "123456789+") || strings.Contains(blanks, "\t") {
 		return false
@@ -113,9 +114,9 @@ func isIndent(blanks string, n *ast.LiteralNode) bool {
 	return false
 }
 
-// misplaced reports whether a block mapping or sequence stands too far to the left to be
-// the value of a key, or an element behind a dash, in column at. The parser takes for the
-// value of an empty element what follows it.
+// misplaced reports whether a block mapping or sequence is too far to the left to be the
+// value of a key, or an element after a dash, in column at. The parser would use it as the
+// value of an empty element before it.
 func misplaced(n ast.Node, at int, isElement bool) bool {
 	switch n := n.(type) {
 	case *ast.AnchorNode:
@@ -127,13 +128,14 @@ func misplaced(n ast.Node, at int, isElement bool) bool {
 	case *ast.MappingValueNode:
 		return column(n.Key) <= at
 	case *ast.SequenceNode:
-		// The dashes of a key's sequence may stand right below the key.
+		// The dashes of a key's sequence may be in the same column as the key.
 		return !n.IsFlowStyle && (column(n) < at || isElement && column(n) == at)
 	}
 	return false
 }
 
-// column is 1 for the first; it is beyond every other for a node that does not know.
+// column returns the column of a node, beginning with 1. For a node without a position it
+// returns a very large number.
 func column(n ast.Node) int {
 	if n != nil {
 		if t := n.GetToken(); t != nil && t.Position != nil {

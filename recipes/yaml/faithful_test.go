@@ -12,8 +12,8 @@ import (
 	"github.com/typedsecret/typedsecret/recipes/yaml"
 )
 
-// TestTheTextOrARefusal: texts over several lines, as YAML 1.2 means them. The texts of
-// refusals are those that the parser changes.
+// TestTheTextOrARefusal: a text over several lines decodes by the rules of YAML 1.2, or is
+// refused because the parser changes it.
 func TestTheTextOrARefusal(t *testing.T) {
 	for in, want := range map[string]string{
 		"k: >-\n  a  \n  b\n":                  "a   b",
@@ -91,8 +91,8 @@ func TestTheTextOrARefusal(t *testing.T) {
 	}
 }
 
-// FuzzTextsComeBack writes a text in a style of YAML by the rules of its specification. It
-// is decoded as it was, or refused.
+// FuzzTextsComeBack writes a text in a style of YAML, by the rules of its specification.
+// The text must decode unchanged, or be refused.
 func FuzzTextsComeBack(f *testing.F) {
 	for i, text := range []string{"a", "a b", " a\n b\n\n", "a  \nb\t\n", "it's\n'x' #y", "\n\na", "\ta", "- a\n? b: c", "\"\\\n", "a\n\n\nb c d\n"} {
 		for style := range len(styles) {
@@ -196,8 +196,8 @@ var styles = []func(text string, rng *rand.Rand) (scalar string, ok bool){
 
 var blankAtLineEnd = regexp.MustCompile(`[ \t]\n|\n[ \t]`)
 
-// folded puts line ends where a text in quotes may have them: one more for each of its own,
-// and one for a blank here and there.
+// folded writes a text with the line ends that a text in quotes may have. It adds a line
+// end to each of the text's own, and replaces some blanks by one.
 func folded(text string, rng *rand.Rand) string {
 	text = regexp.MustCompile(`\n+`).ReplaceAllStringFunc(text, func(ends string) string { return "\n" + ends })
 	inner := regexp.MustCompile(`[^ \n\t] [^ \n\t]`)
@@ -210,8 +210,8 @@ func folded(text string, rng *rand.Rand) string {
 	return regexp.MustCompile(`\n([^\n])`).ReplaceAllString(text, "\n§$1")
 }
 
-// blockHead returns what stands behind the | or > of a block, and the lines of its text;
-// none if no block says it. The lines end without a line end.
+// blockHead returns the indicators after the | or > of a block, and the lines of its text,
+// without a final line end. It returns none if no block can express the text.
 func blockHead(text string) (head, lines string) {
 	lines = strings.TrimRight(text, "\n")
 	switch len(text) - len(lines) {

@@ -24,19 +24,19 @@ import (
 
 // Codec decodes one YAML document. The zero value is ready for use.
 //
-// YAML has more than a secret needs and more than JSON can say. Refused are
-// merge keys (<<), several documents, tags other than YAML's own, numbers not
-// written as JSON writes them (0123, 1_000, .5, .inf), keys that are no scalars,
-// aliases that make the document larger than 1 MiB, bools other than true and
-// false, and what the parser would change: tabs in unquoted text, tabs and escaped blanks
-// at the ends of lines in quotes, blanks at the end of a block that drops its line ends
-// (|- and >-). An unquoted number for a string field is refused as in JSON; quote it, or
-// set Lenient.
+// YAML has more than a secret needs and more than JSON can express. The codec refuses merge
+// keys (<<), several documents, tags other than YAML's own, numbers not written as JSON
+// writes them (0123, 1_000, .5, .inf), keys that are no scalars, aliases that make the
+// document larger than 1 MiB, and bools other than true and false. It also refuses texts
+// that the parser would change: tabs in unquoted text, tabs and escaped blanks at the ends
+// of lines in quotes, and blanks at the end of a block that drops its line ends (|- and
+// >-). An unquoted number for a string field is refused as in JSON: quote it, or set
+// Lenient.
 type Codec struct {
 	Strict  bool // as in codec.JSON: refuse keys that have no field
 	Lenient bool // as in codec.JSON: take a number for a string and the reverse
-	// AllowMissing is as in codec.JSON: for a T whose fields can't be tagged, a missing key
-	// is no error.
+	// AllowMissing is as in codec.JSON: a missing key is no error, for a T whose fields
+	// can't be tagged.
 	AllowMissing bool
 }
 
@@ -92,12 +92,12 @@ func toJSON(data []byte) (doc []byte, err error) {
 	if bytes.HasPrefix(data, []byte("\ufeff")) {
 		return nil, refuse(codec.ErrSyntax, "it begins with a byte-order mark")
 	}
-	// Both are the end of a line. The parser takes them for two.
+	// The parser would count a carriage return and a newline as two line ends.
 	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	if bytes.IndexByte(data, '\r') >= 0 {
-		return nil, refuse(codec.ErrSyntax, "it has a carriage return that does not stand before a newline; write it as \\r in double quotes")
+		return nil, refuse(codec.ErrSyntax, "it has a carriage return without a newline after it; write it as \\r in double quotes")
 	}
-	// Without its last line's end, a folded block loses that it is folded.
+	// The parser does not fold a folded block whose last line has no end.
 	if at := tabbedBlock.FindIndex(data); at != nil {
 		line := 1 + bytes.Count(data[:at[1]], []byte("\n"))
 		return nil, refuse(codec.ErrValue, fmt.Sprintf("the block that begins with a tab at line %d is none for the parser of YAML%s", line, inQuotes))
@@ -172,8 +172,8 @@ func deep(data []byte) bool {
 type writer struct {
 	out     []byte
 	anchors map[string]ast.Node
-	ended   bool   // the last line end is ours
-	blanks  string // that stand before it, if nothing else does
+	ended   bool   // whether this package added the last line end
+	blanks  string // the blanks of the last line, if it has nothing else
 }
 
 func (w *writer) value(n ast.Node, depth int) error {
@@ -292,7 +292,7 @@ func (w *writer) tagged(n *ast.TagNode, depth int) error {
 	return refuse(codec.ErrSyntax, "a tag"+position(n)+" does not fit its value or is not one of YAML's own")
 }
 
-// key is the text of a scalar, as a key or under the tag !!str.
+// key returns the text of a scalar that is a key or has the tag !!str.
 func (w *writer) key(n ast.Node) (string, error) {
 	switch n := n.(type) {
 	case *ast.StringNode:

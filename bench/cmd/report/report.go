@@ -29,7 +29,7 @@ type report struct {
 	profiles map[string]string
 }
 
-// explain profiles each case of ours that misses a target.
+// explain profiles each case of typedsecret that misses a target.
 func (r *report) explain(ctx context.Context, runner *run.Runner) {
 	r.profiles = map[string]string{}
 	for _, j := range r.judged {

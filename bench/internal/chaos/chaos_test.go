@@ -32,7 +32,8 @@ func TestTheModelNoticesWhatIsBroken(t *testing.T) {
 	}
 }
 
-// TestAPromiseIsNoticedByItsName: the mutation breaks this promise first, and no other.
+// TestAPromiseIsNoticedByItsName: the first violation of each mutation is that of its own
+// promise.
 func TestAPromiseIsNoticedByItsName(t *testing.T) {
 	for mutation, promise := range map[chaos.Mutation]string{
 		chaos.Throng:   "no more than 64 requests are under way",

@@ -11,8 +11,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// A moment is the time of an event. Of two moments, the one with the smaller tick was
-// earlier.
+// A moment is the time of an event. The smaller tick of two moments is the earlier one.
 type moment struct {
 	tick   int
 	clocks [2]int64 // the wall clock and the monotonic clock

@@ -154,7 +154,7 @@ func TestWrongLoginsInTheWindowOfARotation(t *testing.T) {
 					} else {
 						s.rotate(test.window)
 					}
-					time.Sleep(time.Second + 100*time.Millisecond) // Secrets Manager is asked once a second
+					time.Sleep(time.Second + 100*time.Millisecond) // the secret is fetched once a second
 					underWay := (goroutines*int(loginTime) + int(100*time.Millisecond) - 1) / int(100*time.Millisecond)
 					if n := s.account.wrongLogins(); n > test.most+underWay-1 {
 						t.Errorf("%d wrong logins, want %d at most", n, test.most+underWay-1)
