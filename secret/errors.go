@@ -16,7 +16,7 @@ var (
 	ErrNotFound = errors.New("secret not found")
 	// ErrDeleted: the secret is marked for deletion; it can be restored.
 	ErrDeleted = errors.New("secret is marked for deletion")
-	// ErrAccessDenied: no credentials, wrong ones, or no permission to read.
+	// ErrAccessDenied: no permission to read the secret.
 	ErrAccessDenied = errors.New("access denied")
 	// ErrDecryption: the KMS key that protects the secret can't be used.
 	ErrDecryption = errors.New("secret can't be decrypted by KMS")
@@ -25,8 +25,9 @@ var (
 	// ErrInvalidRequest: the service refuses what was asked as malformed,
 	// such as a version ID and a version stage that don't belong together.
 	ErrInvalidRequest = errors.New("invalid request")
-	// ErrUnavailable: the service failed, could not be reached, or its answer
-	// could not be read.
+	// ErrUnavailable: the service failed, could not be reached, or its answer could not be
+	// read; or the credentials are missing, expired or unknown, or this machine's clock is wrong.
+	// It is about all secrets, and not about the one that was asked for.
 	ErrUnavailable = errors.New("service unavailable")
 	// ErrTimeout: no answer came within Config.FetchTimeout.
 	ErrTimeout = errors.New("timed out")

@@ -68,7 +68,8 @@ type Source struct {
 	option func(*secretsmanager.Options)
 	region string // of the client; empty if that does not say
 
-	refused atomic.Pointer[time.Time] // when a batch was, last
+	refused     atomic.Pointer[time.Time] // when a batch was, last
+	credentials *renewed                  // of FromEnvironment; else nil
 }
 
 // New makes a Source of a client. A nil one is an error, and so is a
@@ -113,7 +114,7 @@ func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error
 	}
 	out, err := s.get(ctx, in, s.option)
 	if err != nil {
-		return secret.Value{}, s.located(ref.ID, sortError(ctx, err))
+		return secret.Value{}, s.located(ref.ID, s.sorted(ctx, err))
 	}
 	return newValue(out)
 }

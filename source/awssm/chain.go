@@ -108,6 +108,7 @@ var harmlessTexts = []string{
 	"endpoint rule error, FIPS and DualStack are enabled, but this partition does not support one or both",
 	"no EC2 IMDS role found",
 	`access disabled to EC2 IMDS via client option, or "AWS_EC2_METADATA_DISABLED" environment variable`,
+	"request to EC2 IMDS failed",
 	"static credentials are empty",
 }
 

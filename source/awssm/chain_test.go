@@ -186,7 +186,7 @@ func TestErrorsOfCredentialProvidersShowNoCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Fetch(t.Context(), current)
-	if !errors.Is(err, secret.ErrAccessDenied) || !strings.Contains(err.Error(), "AWS_PROFILE") {
+	if !errors.Is(err, secret.ErrUnavailable) || !strings.Contains(err.Error(), "AWS_PROFILE") {
 		t.Errorf("error is %v", err)
 	}
 	checkNoSecret(t, err, marker)

@@ -31,7 +31,8 @@ var errNoRegion = errors.New("no AWS region is configured; set AWS_REGION, or re
 // FIPS and dual-stack endpoints and an endpoint of one's own
 // (AWS_ENDPOINT_URL_SECRETS_MANAGER, AWS_ENDPOINT_URL) are configured as for any
 // other program that uses the SDK. Credentials are looked for on the first
-// Fetch, not here.
+// Fetch, not here; and anew by the next Fetch after they were refused as expired or unknown, or
+// were not there, since the SDK reads a credentials file only once.
 //
 // If no region is configured, as on EC2 and EKS it need not be, FromEnvironment asks the
 // instance metadata service for the region of the machine, for at most two seconds.
@@ -39,11 +40,23 @@ var errNoRegion = errors.New("no AWS region is configured; set AWS_REGION, or re
 // The SDK logs nothing by it, unless an option gives it a logger: what goes wrong is in the
 // errors.
 func FromEnvironment(ctx context.Context, optFns ...func(*config.LoadOptions) error) (*Source, error) {
-	cfg, err := load(ctx, optFns)
+	return open(ctx, func(ctx context.Context) (aws.Config, error) { return load(ctx, optFns) })
+}
+
+// open makes a Source of the configuration that load finds, now and when its credentials were
+// refused.
+func open(ctx context.Context, load func(context.Context) (aws.Config, error)) (*Source, error) {
+	cfg, err := load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return New(secretsmanager.NewFromConfig(cfg))
+	r := renewing(&cfg, load)
+	s, err := New(secretsmanager.NewFromConfig(cfg))
+	if err != nil {
+		return nil, err
+	}
+	s.credentials = r
+	return s, nil
 }
 
 // AssumeRole is [FromEnvironment] with the credentials of a role, which may be one of another
@@ -54,13 +67,15 @@ func AssumeRole(ctx context.Context, roleARN string, optFns ...func(*config.Load
 	if !local.IsRole(roleARN) {
 		return nil, errors.New("awssm: the role is not the ARN of one; it looks like " + local.RoleExample)
 	}
-	cfg, err := load(ctx, optFns)
-	if err != nil {
-		return nil, err
-	}
-	cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), roleARN,
-		func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "typedsecret" }))
-	return New(secretsmanager.NewFromConfig(cfg))
+	return open(ctx, func(ctx context.Context) (aws.Config, error) {
+		cfg, err := load(ctx, optFns)
+		if err != nil {
+			return aws.Config{}, err
+		}
+		cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), roleARN,
+			func(o *stscreds.AssumeRoleOptions) { o.RoleSessionName = "typedsecret" }))
+		return cfg, nil
+	})
 }
 
 func load(ctx context.Context, optFns []func(*config.LoadOptions) error) (aws.Config, error) {

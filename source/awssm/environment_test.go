@@ -77,7 +77,7 @@ func TestFromEnvironment(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = s.Fetch(t.Context(), current)
-		if !errors.Is(err, secret.ErrAccessDenied) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+		if !errors.Is(err, secret.ErrUnavailable) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
 			t.Errorf("error is %v", err)
 		}
 		t.Log(err)
@@ -146,7 +146,7 @@ func TestAMachineWithoutCredentialsIsToldWhatToSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Fetch(t.Context(), current)
-	if !errors.Is(err, secret.ErrAccessDenied) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+	if !errors.Is(err, secret.ErrUnavailable) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -22,6 +23,8 @@ type fetchError struct {
 	text  string
 	sorts []error // sentinels of package cache; none for a cancelled context
 	cause error
+
+	isOfCredentials bool // it says that they are missing, expired or unknown
 }
 
 func (e *fetchError) Error() string { return e.text }
@@ -30,9 +33,18 @@ func (e *fetchError) Unwrap() []error {
 	return append(append([]error(nil), e.sorts...), e.cause)
 }
 
+// sorted is sortError for an error of this client. It notes that the credentials were refused.
+func (s *Source) sorted(ctx context.Context, err error) error {
+	sorted := sortError(ctx, err)
+	if s.credentials != nil && sorted.isOfCredentials {
+		s.credentials.refuse()
+	}
+	return sorted
+}
+
 // sortError says what kind of failure err, returned by a client, is. The service's own
 // word comes first, also if ctx is over by now.
-func sortError(ctx context.Context, err error) error {
+func sortError(ctx context.Context, err error) *fetchError {
 	cause := cleanChain(err)
 	var (
 		api       smithy.APIError
@@ -41,12 +53,15 @@ func sortError(ctx context.Context, err error) error {
 		noLogin   = isIdentityError(err)
 		cancelled = errors.Is(err, context.Canceled)
 	)
-	fail := func(text string, sorts ...error) error {
-		return &fetchError{text: text, sorts: sorts, cause: cause}
+	fail := func(text string, sorts ...error) *fetchError {
+		return &fetchError{text: text, sorts: sorts, cause: cause, isOfCredentials: noLogin || isOfCredentials(cause)}
 	}
 	switch {
 	case errors.As(cause, &api):
 		sorts, advice := sortCode(api.ErrorCode(), api.ErrorMessage(), status(cause))
+		if noLogin && sorts[0] != secret.ErrThrottled {
+			sorts = []error{secret.ErrUnavailable} // STS or IAM refuses the credentials of all secrets
+		}
 		return fail(apiText(sorts[0], advice, api, cause, noLogin), sorts...)
 	case ctxErr != nil && (cancelled || errors.Is(ctxErr, context.Canceled)):
 		// Joined: the client may have said only that its connection broke.
@@ -59,15 +74,18 @@ func sortError(ctx context.Context, err error) error {
 			whose = "credentials"
 		}
 		return fail(fmt.Sprintf("%v: no %s in time", secret.ErrTimeout, whose), secret.ErrTimeout)
-	case noLogin && !isLastResort(err) && isTimeout(err):
+	case noLogin && isMetadataService(err):
+		return fail(fmt.Sprintf("%v: the AWS SDK found no usable credentials; the last that it asked is the instance metadata service (%v%s): "+
+			"on EC2 and EKS see whether the instance has a role, and whether its metadata hop limit is 2 or more for a container; elsewhere %s",
+			secret.ErrUnavailable, innermost(cause), statusText(cause), giveCredentials), secret.ErrUnavailable)
+	case noLogin && isTimeout(err):
 		return fail(fmt.Sprintf("%v: the AWS SDK got no credentials in time (%v)", secret.ErrTimeout, innermost(cause)), secret.ErrTimeout)
-	case noLogin && !isLastResort(err) && isNetError(cause):
+	case noLogin && isNetError(cause):
 		return fail(fmt.Sprintf("%v: where the AWS SDK gets its credentials can't be reached (%v)",
 			secret.ErrUnavailable, innermost(cause)), secret.ErrUnavailable)
 	case noLogin:
-		return fail(fmt.Sprintf("%v: the AWS SDK found no usable credentials (%v); set AWS_ACCESS_KEY_ID and "+
-			"AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (after aws sso login, if it uses SSO), or give the workload a role",
-			secret.ErrAccessDenied, innermost(cause)), secret.ErrAccessDenied)
+		return fail(fmt.Sprintf("%v: the AWS SDK found no usable credentials (%v); %s",
+			secret.ErrUnavailable, innermost(cause), giveCredentials), secret.ErrUnavailable)
 	case isMissingRegion(err):
 		return fail(fmt.Sprintf("%v: %v", secret.ErrUnavailable, errNoRegion), secret.ErrUnavailable)
 	case isTimeout(err):
@@ -92,24 +110,12 @@ func sortError(ctx context.Context, err error) error {
 var codes = map[string]error{
 	"ResourceNotFoundException": secret.ErrNotFound,
 
-	"AccessDenied":                secret.ErrAccessDenied,
-	"AuthFailure":                 secret.ErrAccessDenied,
-	"ExpiredToken":                secret.ErrAccessDenied,
-	"IncompleteSignature":         secret.ErrAccessDenied,
-	"InvalidClientTokenId":        secret.ErrAccessDenied,
-	"InvalidIdentityToken":        secret.ErrAccessDenied,
-	"InvalidSignatureException":   secret.ErrAccessDenied,
-	"MissingAuthenticationToken":  secret.ErrAccessDenied,
-	"NotAuthorized":               secret.ErrAccessDenied,
-	"OptInRequired":               secret.ErrAccessDenied,
-	"RequestExpired":              secret.ErrAccessDenied,
-	"RequestTimeTooSkewed":        secret.ErrAccessDenied,
-	"SignatureDoesNotMatch":       secret.ErrAccessDenied,
-	"SubscriptionRequired":        secret.ErrAccessDenied,
-	"UnauthorizedException":       secret.ErrAccessDenied,
-	"UnrecognizedClientException": secret.ErrAccessDenied,
-	"RegionDisabledException":     secret.ErrAccessDenied,
-	"IDPRejectedClaim":            secret.ErrAccessDenied,
+	"AccessDenied":            secret.ErrAccessDenied,
+	"NotAuthorized":           secret.ErrAccessDenied,
+	"OptInRequired":           secret.ErrAccessDenied,
+	"SubscriptionRequired":    secret.ErrAccessDenied,
+	"UnauthorizedException":   secret.ErrAccessDenied,
+	"RegionDisabledException": secret.ErrAccessDenied,
 
 	"DecryptionFailure": secret.ErrDecryption,
 
@@ -144,6 +150,23 @@ var codes = map[string]error{
 	"InsufficientCapabilityException": secret.ErrUnavailable,
 }
 
+// credentialCodes are about the credentials or the clock, and so about all secrets: they are
+// secret.ErrUnavailable.
+var credentialCodes = []string{
+	"AuthFailure",
+	"ExpiredToken",
+	"IDPRejectedClaim",
+	"IncompleteSignature",
+	"InvalidClientTokenId",
+	"InvalidIdentityToken",
+	"InvalidSignatureException",
+	"MissingAuthenticationToken",
+	"RequestExpired",
+	"RequestTimeTooSkewed",
+	"SignatureDoesNotMatch",
+	"UnrecognizedClientException",
+}
+
 // sortCode sorts an error code, a code it doesn't know by the HTTP status. It
 // adds what can be done about it, where that is not plain.
 func sortCode(code, message string, status int) (sorts []error, advice string) {
@@ -162,11 +185,11 @@ func sortCode(code, message string, status int) (sorts []error, advice string) {
 		return []error{sort}, codeAdvice[code]
 	case strings.HasPrefix(code, "KMS"):
 		return []error{secret.ErrDecryption}, ""
-	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusProxyAuthRequired:
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return []error{secret.ErrAccessDenied}, ""
 	case status == http.StatusTooManyRequests:
 		return []error{secret.ErrThrottled}, ""
-	case status == http.StatusRequestTimeout:
+	case status == http.StatusRequestTimeout || status == http.StatusProxyAuthRequired:
 		return []error{secret.ErrUnavailable}, ""
 	case status >= 400 && status < 500:
 		return []error{secret.ErrInvalidRequest}, ""
@@ -178,6 +201,9 @@ func sortCode(code, message string, status int) (sorts []error, advice string) {
 // query protocol's names lack it, the JSON protocol's mostly don't.
 func knownCode(code string) (found string, sort error, known bool) {
 	for _, c := range []string{code, strings.TrimSuffix(code, "Exception"), code + "Exception"} {
+		if slices.Contains(credentialCodes, c) {
+			return c, secret.ErrUnavailable, true
+		}
 		if sort, known := codes[c]; known {
 			return c, sort, true
 		}
@@ -186,6 +212,8 @@ func knownCode(code string) (found string, sort error, known bool) {
 }
 
 const (
+	giveCredentials = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (after aws sso login, if it uses SSO), " +
+		"or give the workload a role"
 	renewCredentials = "the credentials have expired; get new ones, with aws sso login for instance"
 	checkKey         = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for temporary credentials AWS_SESSION_TOKEN"
 	checkClock       = "check the secret access key and this machine's clock"
@@ -236,10 +264,21 @@ func isIdentityError(err error) bool {
 	return strings.Contains(err.Error(), "get identity: ")
 }
 
-// isLastResort reports that the SDK asked for the role of an EC2 instance, which it
+// isOfCredentials reports whether the service refuses the credentials, whatever is asked for.
+func isOfCredentials(cause error) bool {
+	var api smithy.APIError
+	if !errors.As(cause, &api) {
+		return false
+	}
+	code, _, _ := knownCode(api.ErrorCode())
+	return slices.Contains(credentialCodes, code)
+}
+
+// isMetadataService reports that the SDK asked for the role of an EC2 instance, which it
 // does when nothing else is configured: elsewhere nobody answers.
-func isLastResort(err error) bool {
-	return strings.Contains(err.Error(), "no EC2 IMDS role found")
+func isMetadataService(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "EC2 IMDS") && !strings.Contains(text, "access disabled to EC2 IMDS")
 }
 
 // isMissingRegion is for clients whose options New could not see.
@@ -296,6 +335,14 @@ func whence(cause error) string {
 		s += ", request ID " + oneLine(id)
 	}
 	return s
+}
+
+// statusText names the status of an answer that is not Secrets Manager's.
+func statusText(cause error) string {
+	if code := status(cause); code != 0 {
+		return fmt.Sprintf(", HTTP %d", code)
+	}
+	return ""
 }
 
 func status(cause error) int {

@@ -65,7 +65,7 @@ func (s *Source) FetchMany(ctx context.Context, refs []secret.Ref, answer func(s
 		}
 		out, err := s.batch(ctx, in, s.option)
 		if err != nil {
-			err = sortError(ctx, err)
+			err = s.sorted(ctx, err)
 			if ctx.Err() != nil || errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrTimeout) {
 				return err
 			}

@@ -137,7 +137,7 @@ func TestSkewThatStays(t *testing.T) {
 		answerError(w, 400, "InvalidSignatureException", "Signature expired")
 	})
 	_, err := newSource(t, srv.URL, patient).Fetch(t.Context(), current)
-	if !errors.Is(err, secret.ErrAccessDenied) || !strings.Contains(err.Error(), "clock") {
+	if !errors.Is(err, secret.ErrUnavailable) || !strings.Contains(err.Error(), "clock") {
 		t.Errorf("error is %v", err)
 	}
 	if n := calls.Load(); n != 2 {
