@@ -17,7 +17,7 @@
 // # Down
 //
 // The source is down after two CantAnswer with no answer between: of two different Refs, or of
-// the only Ref there is. A failure is no evidence if another Ref was answered since the
+// the only Ref there is. (Two batches are of different Refs.) A failure is no evidence if another Ref was answered since the
 // request began, or since this Ref began to fail: that is the Ref's trouble, or its region's.
 //
 // While the source is down, one request at a time is made, the probe, with a timeout of 3 s.

@@ -94,7 +94,7 @@ func TestEvidence(t *testing.T) {
 		"refusals of all":                            {[]request{on("a", 1, 2, no), on("b", 2, 3, no), on("c", 3, 4, no)}, -1},
 		"cancelled, all":                             {[]request{on("a", 1, 2, nothing), on("b", 2, 3, nothing)}, -1},
 		"a batch":                                    {[]request{on("a", 1, 2, cant).ofBatch()}, -1},
-		"a batch, twice":                             {[]request{on("a", 1, 2, cant).ofBatch(), on("a", 3, 4, cant).ofBatch()}, -1},
+		"two batches, each of several Refs":          {[]request{on("a", 1, 2, cant).ofBatch(), on("a", 3, 4, cant).ofBatch()}, 1},
 		"a batch, and another Ref":                   {[]request{on("a", 1, 2, cant).ofBatch(), on("d", 3, 4, cant)}, 1},
 		"one that began before another was answered": {[]request{on("a", 1, 11, cant), on("b", 1, 11, cant), on("c", 5, 6, ok)}, -1},
 		"Refs that fail while others are answered": {[]request{

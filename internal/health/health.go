@@ -188,7 +188,7 @@ func (h *Health) isEvidence(p Permit) bool {
 
 func (h *Health) suspectFrom(now Instant, p Permit) Change {
 	isOnly := !h.several && h.only == p.key
-	if h.suspect == "" || h.suspect == p.key && !isOnly {
+	if h.suspect == "" || h.suspect == p.key && !isOnly && !p.isBatch {
 		h.suspect = p.key
 		return Same
 	}

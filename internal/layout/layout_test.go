@@ -83,7 +83,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		"source/agent":      {"secret", "source/awssm"},
 		"source/awssm":      {"secret"},
 		"source/env":        {"secret"},
-		"source/failover":   {"backoff", "secret", "source/awssm"},
+		"source/failover":   {"secret", "source/awssm"},
 		"source/file":       {"secret"},
 		"source/static":     {"secret"},
 		"sqlsecret":         {"", "backoff", "rejected"},

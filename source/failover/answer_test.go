@@ -52,7 +52,7 @@ func TestARegionThatRefusesCanAnswer(t *testing.T) {
 	for _, refusal := range append(refusals, secret.ErrDecryption) {
 		synctest.Test(t, func(t *testing.T) {
 			first, _, source := two(t)
-			for _, err := range []error{secret.ErrUnavailable, secret.ErrUnavailable, refusal, secret.ErrUnavailable, secret.ErrUnavailable} {
+			for _, err := range []error{secret.ErrUnavailable, refusal, secret.ErrUnavailable} {
 				first.set(func() { first.err = err })
 				within(t, source)
 			}

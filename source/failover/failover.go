@@ -12,10 +12,13 @@
 // [secret.ErrAccessDenied], [secret.ErrInvalidRequest]) is the answer. A refusal of a replica
 // is none: the replica may not have the secret yet, or other policies.
 //
-// A region that could not answer ([secret.ErrUnavailable], [secret.ErrTimeout],
-// [secret.ErrThrottled]) three times in a row is left out for a delay that grows from 1 s
-// to 1 min; then one fetch probes it, for a quarter of the time that it has, while the
-// others go on without it. If no other region has an answer, those left out are asked too.
+// A region that could not answer ([secret.ErrUnavailable], [secret.ErrTimeout]) about two
+// secrets, with no answer about any between, is left out; so is one that could not answer
+// twice, if it was asked for one secret only. After a delay of 1 s, which grows to 5 s, one
+// fetch probes it, for a quarter of the time that it has (each fourth for half), while the
+// others go on without it. The first answer ends that. If no other region has an answer, those
+// left out are asked too. A region that throttles ([secret.ErrThrottled]) is asked first
+// nevertheless.
 //
 // # What a replica says
 //
@@ -30,6 +33,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 
@@ -70,7 +74,7 @@ func New(regions ...Region) (*Source, error) {
 		case s.region(r.Name) != nil:
 			return nil, fmt.Errorf("failover: the region %s is given twice", r.Name)
 		}
-		s.regions = append(s.regions, &region{name: r.Name, source: r.Source, rank: i})
+		s.regions = append(s.regions, &region{name: r.Name, source: r.Source, rank: i, since: time.Now()})
 	}
 	return s, nil
 }
@@ -138,7 +142,7 @@ func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error
 		return secret.Value{}, err
 	}
 	var v secret.Value
-	failed := s.try(ctx, func(ctx context.Context, r *region, _ int) (err error) {
+	failed := s.try(ctx, ref, false, func(ctx context.Context, r *region, _ int) (err error) {
 		v, err = r.source.Fetch(ctx, r.rewrite(ref))
 		if err == nil {
 			err = s.accept(ref, &v, r)
@@ -177,19 +181,19 @@ func (s *Source) check(ref secret.Ref) error {
 }
 
 // try calls ask for one region after the other until one has an answer: then it returns
-// nil, else what each said, in their order.
-func (s *Source) try(ctx context.Context, ask func(context.Context, *region, int) error) attempts {
+// nil, else what each said, in their order. Ref is the first that is asked for.
+func (s *Source) try(ctx context.Context, ref secret.Ref, isBatch bool, ask func(context.Context, *region, int) error) attempts {
 	failed := make(attempts, 0, len(s.regions))
 	for _, anyway := range []bool{false, true} {
 		for _, r := range s.regions {
 			if failed.include(r) {
 				continue
 			}
-			t := r.enter(anyway)
-			if t == none {
+			permit, ok := r.enter(ref.String(), isBatch, anyway)
+			if !ok {
 				continue
 			}
-			one := attempt{r, r.take(ctx, t, len(failed)+1 == len(s.regions), ask)}
+			one := attempt{r, r.take(ctx, permit, len(failed)+1 == len(s.regions), ask)}
 			switch {
 			case one.err == nil:
 				return nil

@@ -96,8 +96,8 @@ func TestAReplicaIsReadWhileThePrimaryCantAnswer(t *testing.T) {
 			first, second := newSite(t, "eu-west-1"), newSite(t, "eu-central-1")
 			arn := first.server.Seed(t, "db", "one")
 			second.server.Seed(t, "db", "one")
-			source := open(t, first.Region, second.Region)
 			for _, id := range []string{"db", arn[:len(arn)-7]} {
+				source := open(t, first.Region, second.Region)
 				if v, err := source.Fetch(t.Context(), secret.Ref{ID: id}); err != nil || v.Replica != "" || !strings.Contains(v.ARN, ":eu-west-1:") {
 					t.Errorf("%+v, %v", v, err)
 				}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/health"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -33,11 +34,14 @@ func (s *Source) FetchMany(ctx context.Context, refs []secret.Ref, answer func(s
 	if len(m.open) == 0 {
 		return
 	}
-	s.try(ctx, m.ask)
+	s.try(ctx, m.open[0], len(m.open) > 1, m.ask)
 	for _, ref := range m.open {
 		answer(ref, secret.Value{}, m.said[ref].sorted().err())
 	}
 }
+
+// inARow is how many Refs in a row a region could not answer about when a FetchMany gives it up.
+const inARow = 3
 
 // many is one FetchMany.
 type many struct {
@@ -86,13 +90,13 @@ func (m *many) ask(ctx context.Context, r *region, part int) error {
 			} else {
 				m.open, m.said[ref] = append(m.open, ref), append(m.said[ref], one)
 			}
-			if failures, said = failures+1, err; verdictOf(ctx, one.err) == up {
+			if failures, said = failures+1, err; kindOf(ctx, one.err) >= health.Refused {
 				failures, isUp = 0, true
 			}
 		}
 		delete(asked, to)
 	}
-	isDown := func() bool { return failures >= opensAfter || failures > 0 && !isUp }
+	isDown := func() bool { return failures >= inARow || failures > 0 && !isUp }
 	mayAsk := func(to secret.Ref) []secret.Ref {
 		mu.Lock()
 		defer mu.Unlock()

@@ -7,124 +7,81 @@ import (
 	"sync"
 	"time"
 
-	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/health"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// opensAfter is how many failures in a row open a region's circuit.
-const opensAfter = 3
-
-// probes says how long a region is left out; the first delay is for the last of the
-// failures that opened its circuit.
-var probes = backoff.Policy{Base: time.Second, Max: time.Minute, Jitter: backoff.EqualJitter}
-
-// A region is a Source and its circuit.
+// A region is a Source and its health.
 type region struct {
 	name   string
 	source secret.Source
-	rank   int // 0: the primary one
+	rank   int       // 0: the primary one
+	since  time.Time // the beginning of its health's time
 
-	mu       sync.Mutex // guards what follows; not held while the source is asked
-	failures int        // in a row
-	until    time.Time  // of the open circuit: when it may be probed
-	probing  bool       // one fetch does that
+	mu     sync.Mutex // guards health; not held while the source is asked
+	health health.Health
 }
 
 func (r *region) isPrimary() bool { return r.rank == 0 }
 
-// A turn is how a fetch asks a region.
-type turn int
+// now is the time for health.
+func (r *region) now() health.Instant { return max(time.Since(r.since), 1) }
 
-const (
-	none    turn = iota
-	regular      // its circuit is closed
-	probe        // this fetch alone sees whether it may be closed again
-	resort       // it is open, but no other region had an answer
-)
-
-// enter begins a turn. If anyway is set, it is not none.
-func (r *region) enter(anyway bool) turn {
+// enter asks the health for a permit. If the region is left out, and anyway is not set, there
+// is none. A region that is asked as a last resort gets the zero Permit.
+func (r *region) enter(key string, isBatch, anyway bool) (_ health.Permit, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case r.failures < opensAfter:
-		return regular
-	case r.mayBeProbed():
-		r.probing = true
-		return probe
-	case anyway:
-		return resort
+	// Pace and rate are the cache's to keep.
+	p := r.health.Ask(r.now(), health.Want{Key: key, Batch: isBatch, Purpose: health.Ahead})
+	if p.Verdict == health.Down {
+		return health.Permit{}, anyway
 	}
-	return none
+	return p, true
 }
 
-func (r *region) mayBeProbed() bool { return !r.probing && !time.Now().Before(r.until) }
-
-// take has f ask the region, and ends the turn, also if f ends the goroutine.
-func (r *region) take(ctx context.Context, t turn, last bool, f func(context.Context, *region, int) error) error {
-	v := strange
-	defer func() { r.leave(t, v) }()
-	err := r.ask(ctx, t.part(last), f)
-	v = verdictOf(ctx, err)
+// take has f ask the region, and reports how that ended, also if f ends the goroutine.
+func (r *region) take(ctx context.Context, p health.Permit, last bool, f func(context.Context, *region, int) error) error {
+	said := health.Nothing
+	defer func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.health.Report(r.now(), p, said)
+	}()
+	err := r.ask(ctx, part(p, last), f)
+	said = kindOf(ctx, err)
 	return err
 }
 
-// part says which part of the time that is left is for a turn. The region that is asked last
-// needs to leave nothing.
-func (t turn) part(last bool) int {
+// part says which part of the time that is left a request has. The last one needs to leave
+// nothing.
+func part(p health.Permit, last bool) int {
 	switch {
 	case last:
 		return 1
-	case t == probe:
+	case p.Verdict == health.Probe && p.Timeout > 0:
 		return 4
 	default:
 		return 2
 	}
 }
 
-// A verdict is what a turn says about the region.
-type verdict int
-
-const (
-	nothing verdict = iota
-	up
-	down
-	strange // no outage, but a reason not to close its circuit
-)
-
-// verdictOf is what err, from a fetch with ctx, says about the region that was asked.
-func verdictOf(ctx context.Context, err error) verdict {
+// kindOf is what err, from a request with ctx, says about the region that was asked.
+func kindOf(ctx context.Context, err error) health.Kind {
 	switch {
 	case err == nil || errors.Is(err, errLags) || errors.Is(err, errPartly):
-		return up
+		return health.Answered
 	case isCancelled(ctx) || errors.Is(err, errSilent):
-		return nothing
-	case isOutage(err):
-		return down
+		return health.Nothing
+	case errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrTimeout):
+		return health.CantAnswer
+	case errors.Is(err, secret.ErrThrottled):
+		return health.TooMuch
 	case isRefusal(err):
-		return up
+		return health.Refused
 	}
-	return strange
-}
-
-// leave ends a turn. Fetches that began before the circuit opened, or as a last resort,
-// do not prolong it.
-func (r *region) leave(t turn, v verdict) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if t == probe {
-		r.probing = false
-	}
-	switch {
-	case v == up:
-		r.failures = 0
-	case v == down && r.failures < opensAfter, v != nothing && t == probe:
-		r.failures++
-		if r.failures >= opensAfter {
-			r.until = time.Now().Add(probes.Delay(r.failures - opensAfter + 1))
-		}
-	}
+	return health.Nothing
 }
 
 // ask calls f, which asks the region, for one part of the time that is left.

@@ -34,6 +34,7 @@ func TestAReplicaThatLagsIsRefused(t *testing.T) {
 			t.Errorf("%+v, %v", v, err)
 		}
 		first.set(func() { first.err, first.created = nil, old }) // the label was moved back
+		time.Sleep(1500 * time.Millisecond)
 		if v, err := fetch(); err != nil || v.Replica != "" {
 			t.Errorf("%+v, %v", v, err)
 		}
