@@ -37,6 +37,17 @@ type SourceFunc func(ctx context.Context, ref Ref) (Value, error)
 // Fetch calls f.
 func (f SourceFunc) Fetch(ctx context.Context, ref Ref) (Value, error) { return f(ctx, ref) }
 
+// Backends is a Source that reads from several backends, such as regions or accounts, each of
+// which can be down while the others answer. A Cache finds that out by a type assertion. A
+// Source that wraps another passes it on.
+type Backends interface {
+	Source
+
+	// Backend names the backend that answers for ref, which is always the same one. It does no
+	// I/O and calls nothing of the Cache, which holds a lock meanwhile.
+	Backend(ref Ref) string
+}
+
 // A ManySource is a Source that can fetch several secrets at once, in fewer requests. A
 // Cache finds that out by a type assertion, and makes use of it for a Preload only.
 type ManySource interface {

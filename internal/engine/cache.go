@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -14,17 +13,19 @@ import (
 
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/health"
 )
 
 // A Cache is the engine of package cache's Cache, which is the same struct under another name.
 type Cache struct {
-	cfg    Config // resolved
-	policy policy
-	source Source
-	start  time.Time
-	seed   maphash.Seed    // of index
-	done   context.Context // ends with Close
-	cancel context.CancelFunc
+	cfg      Config // resolved
+	policy   policy
+	source   Source
+	backends Backends // the source; nil if it does not tell them apart
+	start    time.Time
+	seed     maphash.Seed    // of index
+	done     context.Context // ends with Close
+	cancel   context.CancelFunc
 
 	fixed  *Snapshot // of NewFixed: the answer to all reads; else nil
 	index  index
@@ -43,15 +44,20 @@ type Cache struct {
 	named   map[string]weak.Pointer[Entry] // entries of handles, by their keys
 	sweepAt int                            // the length of named at which dead ones are looked for
 
-	begun     uint64      // counts the fetches that begin
-	fetched   uint64      // counts the values published
-	evictions uint64      // counts the values that MaxSize has dropped
-	requests  int         // fetches that have a place
-	queue     list.List   // fetches that wait for one
-	held      int         // requests of FetchMany that wait for a pace
-	turned    instant     // when the last request ended, or stopped waiting for a pace
-	abandoned int         // calls of the source that have not returned in time
-	sealed    *sealedFile // nil: none
+	begun     uint64         // counts the fetches that begin
+	fetched   uint64         // counts the values published
+	evictions uint64         // counts the values that MaxSize has dropped
+	requests  int            // fetches and other requests that have a place
+	lanes     []*lane        // to the backends of the source; the first is to those without a name
+	healths   health.Set     // of the backends
+	pumped    int            // which of lanes is the first to get a place
+	held      int            // requests of FetchMany that wait for a pace
+	turned    instant        // when the last request ended, or stopped waiting for a pace
+	elapsed   health.Instant // the time for healths, at counted
+	counted   instant
+	slept     health.Instant // when the machine was last seen to have slept; 0: never
+	abandoned int            // calls of the source that have not returned in time
+	sealed    *sealedFile    // nil: none
 
 	staged        map[weak.Pointer[Entry]]struct{} // entries with a value, or a fetch, that are of another stage than the default
 	sweepStagedAt int                              // as sweepAt is of named
@@ -77,6 +83,9 @@ func New(source Source, cfg Config) (*Cache, error) {
 	if c.sealed, err = openSealed(c.cfg); err != nil {
 		return nil, err
 	}
+	c.backends, _ = source.(Backends)
+	c.laneNamed("")
+	c.counted, c.elapsed = c.now(), 1
 	c.index.clear()
 	c.recent = newTable(c.cfg.MaxSize)
 	c.clock.init(c.now)
@@ -142,7 +151,13 @@ func (c *Cache) Close() error {
 		c.closed = true
 		c.cancel()
 		c.clock.close()
-		c.emptyQueue()
+		for _, l := range c.lanes {
+			c.empty(l)
+			l.release()
+			if l.timer != nil {
+				l.timer.Stop()
+			}
+		}
 		c.index.clear()
 		c.recent, c.aside = newTable(1), nil
 		clear(c.named)

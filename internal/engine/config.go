@@ -24,7 +24,7 @@ const (
 
 // What the back-off of a Config without a Backoff.Max grows to.
 const (
-	maxOutageDelay   = 40 * time.Second // while the source can't answer
+	maxOutageDelay   = 15 * time.Second // while the source can't answer about it, but about others
 	maxDeniedDelay   = time.Minute      // while the source refuses what a policy may allow
 	maxNotFoundDelay = 5 * time.Minute  // while there is no such secret
 )

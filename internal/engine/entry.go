@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/typedsecret/typedsecret/internal/health"
 )
 
 // An Entry is the cache's place for one Ref. [Cache.Entry] makes it the entry of a handle:
@@ -21,15 +23,16 @@ type Entry struct {
 	memos atomic.Pointer[Memo]
 	past  *past // nil if nothing is to be remembered; guarded by Cache.mu
 	hash  uint32
-	named bool // it is in Cache.named; guarded by Cache.mu
+	named bool  // it is in Cache.named; guarded by Cache.mu
+	lane  uint8 // the number of its backend's lane
 }
 
 // Cache returns the Cache that e is of.
 func (e *Entry) Cache() *Cache { return e.cache }
 
-// newEntry makes the entry of a ref.
+// newEntry makes the entry of a ref. Called with mu held.
 func (c *Cache) newEntry(ref Ref) *Entry {
-	return &Entry{cache: c, key: c.key(ref), hash: c.hash(&ref, c.isDefault(&ref))}
+	return &Entry{cache: c, key: c.key(ref), hash: c.hash(&ref, c.isDefault(&ref)), lane: c.laneFor(ref)}
 }
 
 // key is ref in one string: its ID alone if it is of the default stage.
@@ -41,10 +44,13 @@ func (c *Cache) key(ref Ref) string {
 }
 
 // ref returns what the entry is for, with the stage filled in.
-func (e *Entry) ref() Ref {
-	id, rest, others := strings.Cut(e.key, "\x00")
+func (e *Entry) ref() Ref { return e.cache.refOf(e.key) }
+
+// refOf returns what an entry with this key is for.
+func (c *Cache) refOf(key string) Ref {
+	id, rest, others := strings.Cut(key, "\x00")
 	if !others {
-		return Ref{ID: id, Stage: e.cache.cfg.DefaultStage}
+		return Ref{ID: id, Stage: c.cfg.DefaultStage}
 	}
 	stage, version, _ := strings.Cut(rest, "\x00")
 	return Ref{ID: id, Stage: stage, VersionID: version}
@@ -117,9 +123,11 @@ type failed struct {
 	first     instant // when the first of them failed
 	count     int
 	delay     time.Duration
-	tried     bool // the fetch began when the value was already past its TTL
-	isRefusal bool // the source refused the secret
-	forced    bool // one of them was a forced fetch, so the next is too
+	seen      health.Instant // when the last of them failed; 0: none was made
+	mute      health.Instant // when the first failed without an answer that no answer has followed; 0: none
+	tried     bool           // the fetch began when the value was already past its TTL
+	isRefusal bool           // the source refused the secret
+	forced    bool           // one of them was a forced fetch, so the next is too
 
 	asked   int     // for how many of them the user's own Refresh or Invalidate asked
 	askedAt instant // when the last of these began

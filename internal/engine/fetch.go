@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/health"
 	"github.com/typedsecret/typedsecret/internal/turns"
 	"github.com/typedsecret/typedsecret/internal/world"
 )
@@ -31,6 +33,8 @@ type fetch struct {
 
 	done chan struct{} // closed when snap, err and invalid are written
 
+	isAnswered atomic.Bool // the source has returned a value; the hook may not have
+
 	snap    *Snapshot // nil if err is set, and if the fetch was given up before it began
 	err     error     // an *Error
 	invalid bool      // Invalidate was called meanwhile
@@ -40,8 +44,12 @@ type fetch struct {
 	slow      *failure       // for readers that have waited long enough; nil before
 	early     chan time.Time // closed when the sealed file was looked into for those readers; nil before
 	waiters   int            // readers that wait for it
-	queued    *list.Element  // in Cache.queue, until there is a place for it
+	queued    *list.Element  // in a queue of its lane, until it may begin
+	rank      int            // of that queue
+	waited    bool           // it has queued
 	hasPlace  bool           // it is one of Cache.requests
+	permit    health.Permit  // of its backend, for its place
+	isOfFile  bool           // it looks into the sealed file, and does not ask the source, which is down
 	isListed  bool           // a FetchMany has not asked for it yet
 	concluded bool           // its result is being settled
 }
@@ -60,12 +68,22 @@ func (f *fetch) answers(asked instant, p *policy) bool {
 	return p.isGood(f.invalid, asked.since(f.snap.at))
 }
 
-// begin begins the fetch of e, or queues it if there are too many. Called with mu held,
-// while no fetch of e is under way.
-func (c *Cache) begin(ctx context.Context, e *Entry, asks kind, now instant) *fetch {
+// begin begins the fetch of e, or queues it until it may begin. If its backend is down, and
+// this fetch is not to be the probe, begin returns nil, and after how long to ask again. Called
+// with mu held, while no fetch of e is under way.
+func (c *Cache) begin(ctx context.Context, e *Entry, asks kind, now instant) (*fetch, time.Duration) {
+	if !e.toLane().isDown() {
+		f := c.register(ctx, e, asks, now)
+		c.queueUp(f)
+		return f, 0
+	}
+	p, ok := c.probe(e, asks, now)
+	if !ok {
+		return nil, p.In
+	}
 	f := c.register(ctx, e, asks, now)
-	c.queueUp(f)
-	return f
+	c.launch(f, p)
+	return f, 0
 }
 
 // register makes the fetch of e and notes that it is under way. Called with mu held.
@@ -83,6 +101,15 @@ func (c *Cache) register(ctx context.Context, e *Entry, asks kind, now instant) 
 	return f
 }
 
+// beginSealed begins a fetch of e which fails with err in place of asking the source: so it has
+// what the sealed file has. Called with mu held.
+func (c *Cache) beginSealed(ctx context.Context, e *Entry, now instant, err error) *fetch {
+	f := c.register(ctx, e, read, now)
+	f.isOfFile = true
+	go c.carryOut(&outcome{fetch: f, ref: e.ref(), fail: err}, func() {})
+	return f
+}
+
 // isOwn reports whether the user's own Refresh or Invalidate asked for f.
 func (f *fetch) isOwn() bool {
 	return f.asks == renewal || f.invalidation.isSet && !f.invalidation.isMove
@@ -94,6 +121,7 @@ type outcome struct {
 	ref  Ref
 	v    Value
 	took time.Duration // of the source alone
+	says health.Kind   // what that says about the source
 	fail error         // errBrokenOff until all else is done
 
 	kinds kinds // of fail
@@ -117,9 +145,15 @@ func (c *Cache) run(f *fetch) {
 // that ends the goroutine, by runtime.Goexit.
 func (c *Cache) carryOut(t *outcome, do func()) {
 	defer c.running.Done()
+	limit := c.limitOf(t.fetch)
 	t.watchdog.start(c, func() {
-		c.conclude(&outcome{fetch: t.fetch, ref: t.ref, took: c.cfg.FetchTimeout, fail: c.lateError("or the hook has not returned, though its context has ended")})
-	})
+		late := &outcome{fetch: t.fetch, ref: t.ref, took: limit, says: health.CantAnswer}
+		if t.isAnswered.Load() {
+			late.says = health.Answered
+		}
+		late.fail = c.lateError(limit, "or the hook has not returned, though its context has ended")
+		c.conclude(late)
+	}, limit)
 	defer func() {
 		if t.watchdog.stop() {
 			c.conclude(t)
@@ -128,14 +162,23 @@ func (c *Cache) carryOut(t *outcome, do func()) {
 	do()
 }
 
-// ask asks the source and gives what it brought to the hook, within FetchTimeout and the
-// Cache's life.
+// limitOf returns how long f may take: FetchTimeout, and less for a probe.
+func (c *Cache) limitOf(f *fetch) time.Duration {
+	if p := f.permit; p.Timeout > 0 {
+		return min(p.Timeout, c.cfg.FetchTimeout)
+	}
+	return c.cfg.FetchTimeout
+}
+
+// ask asks the source and gives what it brought to the hook, within the time that the fetch
+// has and the Cache's life.
 func (c *Cache) ask(t *outcome) {
 	if err := c.tooManyAbandoned(); err != nil {
 		t.fail = err
 		return
 	}
-	timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
+	limit := c.limitOf(t.fetch)
+	timed, cancel := context.WithTimeout(c.done, limit)
 	defer cancel()
 	t.passed = detached{timed, t.ctx, t.forced}
 	began := time.Now()
@@ -144,10 +187,13 @@ func (c *Cache) ask(t *outcome) {
 		return err
 	})
 	t.took = time.Since(began)
+	err = inTime(timed, limit, err)
+	t.says = kindOf(err)
 	if err == nil {
-		err = c.transform(&t.passed, t.ref, &t.v)
+		t.isAnswered.Store(true)
+		err = inTime(timed, limit, c.transform(&t.passed, t.ref, &t.v))
 	}
-	t.fail = c.inTime(timed, err)
+	t.fail = err
 }
 
 // conclude settles the result of a fetch: it publishes the value or notes the failure, calls
@@ -184,9 +230,9 @@ func (c *Cache) conclude(t *outcome) {
 }
 
 // inTime wraps err in ErrTimeout if the deadline had passed.
-func (c *Cache) inTime(timed context.Context, err error) error {
+func inTime(timed context.Context, limit time.Duration, err error) error {
 	if err != nil && errors.Is(timed.Err(), context.DeadlineExceeded) && !errors.Is(err, ErrTimeout) {
-		return fmt.Errorf("%w after %v: %w", ErrTimeout, c.cfg.FetchTimeout, err)
+		return fmt.Errorf("%w after %v: %w", ErrTimeout, limit, err)
 	}
 	return err
 }
@@ -242,7 +288,7 @@ func (c *Cache) publish(t *outcome) (*Snapshot, []hook.Event) {
 	s.own(t.v, e.snap.Load())
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leavePlace(t.fetch)
+	c.leavePlace(t.fetch, health.Answered, nil)
 	if c.closed {
 		return s, nil
 	}
@@ -300,11 +346,20 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	backoff := c.cfg.backoffAfter(t.fail)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leavePlace(t.fetch)
-	fail := &failure{failed: failed{began: t.began, at: now, first: now, count: 1, isRefusal: t.kinds != 0, forced: t.forced}}
-	if before := e.failure(); before != nil {
-		fail.first = before.first
-		fail.count += before.count
+	before := e.failure()
+	c.leavePlace(t.fetch, t.says, t.fail)
+	fail := &failure{failed: failed{began: t.began, at: now, first: now, count: 1, seen: c.healthNow(), isRefusal: t.kinds != 0, forced: t.forced}}
+	if t.says < health.Refused && !t.isOfFile {
+		fail.mute = fail.seen
+	}
+	if before != nil {
+		if !e.toLane().health.Forgives(before.seen) || before.isRefusal {
+			fail.first = before.first
+			fail.count += before.count
+		}
+		if fail.mute != 0 && before.mute != 0 {
+			fail.mute = before.mute
+		}
 		fail.asked, fail.askedAt = before.asked, before.askedAt
 		fail.said = before.said
 	}
@@ -316,7 +371,11 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 		fail.askedAt = t.began
 	}
 	fail.delay = backoff.DelayAfter(fail.count, now.since(fail.first))
-	fail.err = &Error{Ref: t.ref, RetryIn: fail.delay, Err: t.fail}
+	retryIn := fail.delay
+	if l := e.toLane(); l.isDown() && !fail.isRefusal {
+		retryIn = l.health.ProbeIn(fail.seen)
+	}
+	fail.err = &Error{Ref: t.ref, RetryIn: retryIn, Err: t.fail}
 	if left := ownDelay(fail.asked) - now.since(fail.askedAt); fail.isRefusal && 0 < left && left < fail.delay {
 		fail.ownErr = &Error{Ref: t.ref, RetryIn: left, Err: t.fail}
 	}
@@ -343,7 +402,7 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	}
 	events := []hook.Event{hook.FetchFailed{
 		Secret: hook.Secret{ID: t.ref.ID, Stage: t.ref.Stage, VersionID: t.ref.VersionID},
-		Err:    t.fail, Failures: fail.count, RetryIn: fail.delay, Took: t.took,
+		Err:    t.fail, Failures: fail.count, RetryIn: retryIn, Took: t.took,
 	}}
 	if evicted != nil {
 		events = append(events, hook.Evicted{Secret: evicted.event()})

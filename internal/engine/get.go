@@ -8,6 +8,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/health"
 )
 
 // A query is what a reader asks for.
@@ -17,6 +18,7 @@ type query struct {
 	hasty bool   // the reader has waited long enough, or for a fetch that failed
 
 	group  *group // of the GetAll that asks; nil: none
+	probes uint64 // of a backend that is down: the number of failed probes when the reader began to wait, and one; 0: it did not
 	isGone bool   // the reader's context has ended: it begins no fetch of what has no value
 }
 
@@ -30,6 +32,7 @@ type decision struct {
 	resting bool            // for stale: no fetch may begin now
 	fetch   *fetch          // to wait for, if it is not nil
 	pause   <-chan struct{} // to wait for, if there is no fetch
+	probe   <-chan struct{} // to wait for, if there is neither
 	evicted *Snapshot       // dropped for the place of snap; to be observed
 }
 
@@ -106,6 +109,12 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 		case isEnough && d.verdict == absent:
 			p.goOn(c, ctx, d.fetch)
 		}
+		if d.probe != nil {
+			if err := c.await(ctx, &d, q.ref, nil); err != nil {
+				return c.lastGood(ctx, q, err)
+			}
+			continue
+		}
 		p.begin(c, ctx, &d)
 		err := c.await(ctx, &d, q.ref, p.enough())
 		isEnough = err == errLongEnough
@@ -115,6 +124,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 		case err != nil:
 			return c.lastGood(ctx, q, err)
 		case d.fetch == nil:
+		case d.fetch.isOfFile: // its error says that the source was not asked
 		case d.fetch.err != nil:
 			failed, q.hasty = d.fetch.err, true
 		case d.fetch.answers(asked, &c.policy):
@@ -159,10 +169,13 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 	st := c.stateOf(e, now)
 	d := decision{ruling: c.policy.read(st, q.hasty), at: now, failure: e.failure(), resting: st.rest() > 0}
 	switch {
-	case d.fetchIn <= 0 && q.group != nil && q.group.isOpen:
+	case d.fetchIn <= 0 && q.group != nil && q.group.isOpen && !e.toLane().isDown():
 		d.fetch = q.group.list(e, now)
 	case d.fetchIn <= 0 && !(q.isGone && d.verdict == absent):
-		d.fetch = c.begin(ctx, e, read, now)
+		var in time.Duration
+		if d.fetch, in = c.begin(ctx, e, read, now); in > 0 {
+			c.lookDown(ctx, e, q, &st, in, &d)
+		}
 	case d.fetchIn > 0 && d.fetchIn < never && !d.resting && d.verdict != fresh:
 		d.pause = c.pauseFor(ctx, e, read, d.fetchIn)
 	default:
@@ -173,7 +186,9 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 	}
 	switch d.verdict {
 	case refused:
-		d.err = d.failure.errorFor(&d.ruling, &st)
+		if d.err == nil {
+			d.err = d.failure.errorFor(&d.ruling, &st)
+		}
 	case fresh, stale:
 		d.snap = e.snap.Load()
 		if q.held == nil {
@@ -187,6 +202,30 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 		}
 	}
 	return d
+}
+
+// lookDown rules anew for a reader of a secret whose backend is down, and may be asked for it
+// after so long. Called with mu held.
+func (c *Cache) lookDown(ctx context.Context, e *Entry, q *query, st *state, in time.Duration, d *decision) {
+	l := e.toLane()
+	st.downIn, st.isProbed = in, q.probes != 0 && l.failed >= q.probes
+	d.ruling, d.resting = c.policy.read(*st, q.hasty), true
+	switch d.verdict {
+	case refused:
+		d.err = l.errorFor(q.ref, in)
+	case absent:
+		if f := e.failure(); c.sealed != nil && (f == nil || d.at.since(f.at) >= f.delay) {
+			d.fetch = c.beginSealed(ctx, e, d.at, l.errorFor(q.ref, in).Err)
+			return
+		}
+		if q.probes == 0 {
+			q.probes = l.failed + 1
+		}
+		d.probe = c.awaitProbe(l)
+	case stale:
+		c.noteDown(e, in, d.at)
+		d.failure = e.failure()
+	}
 }
 
 // entryFor returns the entry that a query is about. Called with mu held.
@@ -212,6 +251,7 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	st.forcedIn = p.forced.left(c.cfg.MinRefreshInterval, now)
 	if f := p.fetch; f != nil {
 		st.inFlight = true
+		st.isHeld = f.queued != nil && e.toLane().isHeld || f.permit.Verdict == health.Probe
 		if f.hasTurn() {
 			if late := c.late(); now.since(f.awaited) > late && now.since(f.sent) > late {
 				f.awaited = now // the machine was suspended, and nobody waited meanwhile
@@ -222,12 +262,21 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 	switch f := p.failure; {
 	case f != nil:
 		st.failed, st.isTried, st.isRefusal = true, f.tried, f.isRefusal
-		st.delay = f.delay - now.since(f.at)
+		if st.delay = f.delay - now.since(f.at); c.isExcused(e, f) {
+			st.delay = 0
+		}
 		st.forcedDelay = ownDelay(f.asked) - now.since(f.askedAt)
 	case st.isInvalid:
 		st.renewIn = p.renewed.left(c.cfg.MinRefreshInterval, now)
 	}
 	return st
+}
+
+// isExcused reports whether the back-off of f is void, since the backend is down, or was when
+// the fetch failed. Called with mu held.
+func (c *Cache) isExcused(e *Entry, f *failure) bool {
+	l := e.toLane()
+	return !f.isRefusal && (l.isDown() || l.health.Forgives(f.seen))
 }
 
 // mayReadUntil lets s be read without a look for a time, from now on. Called with mu held; s
@@ -276,6 +325,9 @@ func (c *Cache) allowsStale(d *decision, age time.Duration) error {
 // when enough sends, which may be nil, or when ctx or the Cache ends.
 func (c *Cache) await(ctx context.Context, d *decision, ref Ref, enough <-chan time.Time) error {
 	done, waitingFor := d.pause, "the fetch, which begins at the end of MinRefreshInterval"
+	if d.probe != nil {
+		done, waitingFor = d.probe, "the source, which is down and is asked again soon"
+	}
 	if d.fetch != nil {
 		done, waitingFor = d.fetch.done, "the fetch"
 		c.join(d.fetch)

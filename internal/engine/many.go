@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/health"
 	"github.com/typedsecret/typedsecret/internal/turns"
 	"github.com/typedsecret/typedsecret/secret"
 )
@@ -25,7 +26,7 @@ func (c *Cache) GetAll(ctx context.Context, entries []*Entry, pace func(context.
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	g := &group{c: c, ctx: ctx, pace: pace, waiting: map[Ref]*fetch{}}
+	g := &group{c: c, ctx: ctx, pace: pace, waiting: map[Ref]*fetch{}, said: map[Ref]*health.Kind{}}
 	if _, isMany := c.source.(ManySource); (isMany || pace != nil) && ctx.Err() == nil {
 		g.begin(entries)
 	}
@@ -49,10 +50,12 @@ type group struct {
 	ctx  context.Context // of the caller
 	pace func(context.Context) error
 
-	refs     []Ref          // of the fetches
-	waiting  map[Ref]*fetch // those that have no answer yet; guarded by Cache.mu
-	isOpen   bool           // the fetches that begin are listed
-	watchdog *watchdog      // of the FetchMany
+	refs     []Ref                // of the fetches
+	waiting  map[Ref]*fetch       // those that have no answer yet; guarded by Cache.mu
+	said     map[Ref]*health.Kind // of the request for a Ref, what it says about the source; guarded by Cache.mu
+	isOpen   bool                 // the fetches that begin are listed
+	watchdog *watchdog            // of the FetchMany
+	lastErr  error                // of the last Ref that had no answer; guarded by Cache.mu
 }
 
 // begin takes the first look for all readers, and begins the FetchMany of what is due.
@@ -93,8 +96,8 @@ func (g *group) run() {
 	defer cancel()
 	defer context.AfterFunc(c.done, cancel)()
 	g.watchdog = c.watch(func() {
-		g.answerAll(c.lateError("has not returned, though the context of its request has ended"))
-	})
+		g.answerAll(c.lateError(c.cfg.FetchTimeout, "has not returned, though the context of its request has ended"))
+	}, c.cfg.FetchTimeout)
 	defer g.watchdog.stop()
 	ctx := turns.With(&detached{c.done, g.ctx, false}, &turns.Turns[Ref]{
 		Timeout: c.cfg.FetchTimeout,
@@ -115,9 +118,23 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (turns.Reques
 	c := g.c
 	g.watchdog.stop() // what follows is no fault of the source
 	defer g.watchdog.goOn()
-	leave, ok := c.takePlace()
+	l, want := g.wantOf(refs())
+	if l == nil {
+		return turns.Request[Ref]{End: func() {}}, nil
+	}
+	permit, ok := c.takePlace(l, want)
 	if !ok {
 		return turns.Request[Ref]{}, ErrClosed
+	}
+	if permit.Verdict == health.Down {
+		// Their readers wait for the probe by themselves.
+		return turns.Request[Ref]{}, fmt.Errorf("%w: the source is down", ErrNotAsked)
+	}
+	said := health.Nothing // guarded by Cache.mu
+	leave := func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.leave(l, permit, said, g.lastErr)
 	}
 	if err := c.tooManyAbandoned(); err != nil {
 		leave()
@@ -130,11 +147,16 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (turns.Reques
 		c.hold(-1)
 	}
 	all := refs()
-	asked, left, forced := g.ask(all, err == nil)
+	asked, left, forced := g.ask(all, err == nil, &said)
 	for _, ref := range left {
 		g.answer(ref, Value{}, fmt.Errorf("%w: %w", ErrNotAsked, err))
 	}
-	w := c.watch(leave)
+	w := c.watch(func() {
+		c.mu.Lock()
+		said = max(said, health.CantAnswer)
+		c.mu.Unlock()
+		leave()
+	}, c.cfg.FetchTimeout)
 	return turns.Request[Ref]{Refs: asked, Forced: forced, End: func() {
 		if w.stop() {
 			leave()
@@ -142,9 +164,32 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (turns.Reques
 	}}, nil
 }
 
+// wantOf returns the lane of the first of refs that is still to be fetched, and what to ask
+// its backend; nil if there is none.
+func (g *group) wantOf(refs []Ref) (l *lane, w health.Want) {
+	now := g.c.now()
+	g.c.mu.Lock()
+	defer g.c.mu.Unlock()
+	w = health.Want{Batch: len(refs) > 1, Purpose: health.Ahead}
+	for _, ref := range refs {
+		f := g.waiting[ref]
+		if f == nil || f.isTaken() {
+			continue
+		}
+		one := f.want(now)
+		if l == nil {
+			l, w.Key, w.Since, w.Tried = f.entry.toLane(), one.Key, one.Since, one.Tried
+		}
+		if one.Purpose != health.Ahead {
+			w.Purpose = health.Late // a list is declared by the program
+		}
+	}
+	return l, w
+}
+
 // ask notes that a request for refs begins now. It returns those that are to be asked for, and,
 // unless new ones may be, those that are left. Forced: one of the fetches is.
-func (g *group) ask(refs []Ref, newToo bool) (asked, left []Ref, forced bool) {
+func (g *group) ask(refs []Ref, newToo bool, said *health.Kind) (asked, left []Ref, forced bool) {
 	now := g.c.now()
 	g.c.mu.Lock()
 	defer g.c.mu.Unlock()
@@ -159,6 +204,7 @@ func (g *group) ask(refs []Ref, newToo bool) (asked, left []Ref, forced bool) {
 				f.noteBegin()
 			}
 			f.sent = now
+			g.said[ref] = said
 			forced = forced || f.forced
 			asked = append(asked, ref)
 		}
@@ -186,18 +232,24 @@ func (g *group) answerAll(err error) {
 // waits for no hook and no observer.
 func (g *group) answer(ref Ref, v Value, err error) {
 	err = guard.Call("source", func() error { return err })
-	isNotAsked := errors.Is(err, ErrNotAsked)
+	isNotAsked, says := errors.Is(err, ErrNotAsked), kindOf(err)
 	c := g.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f := g.waiting[ref]
 	delete(g.waiting, ref)
+	if said := g.said[ref]; said != nil {
+		*said = max(*said, says)
+		if delete(g.said, ref); says == health.CantAnswer {
+			g.lastErr = err
+		}
+	}
 	switch {
 	case f == nil || f.isTaken():
 	case !isNotAsked:
 		f.isListed = false
 		f.noteBegin() // if no request was made
-		go g.conclude(&outcome{fetch: f, ref: ref, v: v}, err)
+		go g.conclude(&outcome{fetch: f, ref: ref, v: v, says: says}, err)
 	case f.entry.snap.Load() != nil: // it is refreshed in the background
 		c.queueUp(f)
 	default:
@@ -214,7 +266,7 @@ func (g *group) conclude(t *outcome, err error) {
 			t.fail = errBrokenOff
 			timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 			defer cancel()
-			t.fail = c.inTime(timed, c.transform(&detached{timed, t.ctx, false}, t.ref, &t.v))
+			t.fail = inTime(timed, c.cfg.FetchTimeout, c.transform(&detached{timed, t.ctx, false}, t.ref, &t.v))
 		}
 	})
 }

@@ -135,10 +135,14 @@ func TestRefreshesOfTheSameVersionShareOneCopyOfTheBytes(t *testing.T) {
 }
 
 func TestManyUnknownSecretsTakeBoundedMemory(t *testing.T) {
+	virtual(t, func(t *testing.T) { testManyUnknownSecrets(t, 30_000) })
+}
+
+func testManyUnknownSecrets(t *testing.T, n int) {
 	c := open(t, secret.SourceFunc(func(_ context.Context, r secret.Ref) (secret.Value, error) {
 		return secret.Value{}, fmt.Errorf("%w: %s", secret.ErrNotFound, r.ID)
 	}), engine.Config{Backoff: never})
-	for i := range 30_000 {
+	for i := range n {
 		c.Get(t.Context(), ref(nameOf(i)))
 	}
 	if n := c.Entries(); n > engine.DefaultMaxSize {

@@ -67,5 +67,9 @@ func (e *Entry) Quiet() time.Duration {
 	if c.closed {
 		return never
 	}
-	return max(0, c.policy.read(c.stateOf(e, now), false).fetchIn)
+	st := c.stateOf(e, now)
+	if l := e.toLane(); l.isDown() {
+		st.downIn = max(l.askAt-c.healthNow(), 0)
+	}
+	return max(0, c.policy.read(st, false).fetchIn)
 }

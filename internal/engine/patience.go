@@ -114,7 +114,7 @@ func (c *Cache) progresses(f *fetch) bool {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return f.hasTurn() || c.held > 0 || now.since(c.turned) < c.cfg.MaxRefreshWait
+	return f.hasTurn() || f.entry.toLane().isHeld || c.held > 0 || now.since(c.turned) < c.cfg.MaxRefreshWait
 }
 
 func (p *patience) stop() {

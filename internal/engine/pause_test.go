@@ -91,13 +91,9 @@ func TestInvalidateOfWhatIsRefusedIsNotForgottenByReaders(t *testing.T) {
 func TestAForcedFetchThatNeverBeganIsNoReasonToWait(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")
-		s.hang()
 		c := open(t, s, engine.Config{MinRefreshInterval: 8 * time.Second})
-		for i := range 64 {
-			go c.Get(t.Context(), ref(nameOf(i)))
-		}
-		settle()
-		time.Sleep(9 * time.Second)
+		occupy(t, s, c)
+		time.Sleep(8500 * time.Millisecond)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		e := entryOf(c, ref("db"))

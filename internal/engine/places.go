@@ -1,22 +1,50 @@
 package engine
 
+import "github.com/typedsecret/typedsecret/internal/health"
+
 // maxRequests is how many requests of one Cache are under way at a time, whatever is asked
-// for. Others queue, in their order, and cost no goroutine of their own until it is their
-// turn.
+// for. Others queue in the lane of their backend, in their order, and cost no goroutine of
+// their own until it is their turn. A probe of a backend that is down does not queue.
 const maxRequests = 64
 
-// queueUp starts f, or queues it if there is no place. Called with mu held.
+// queueUp starts f, or queues it until there is a place for it and its backend's pace allows
+// it. Called with mu held.
 func (c *Cache) queueUp(f *fetch) {
+	now := c.now()
 	if f.isListed {
-		c.beginsNow(f, c.now())
+		c.beginsNow(f, now)
 	}
-	switch {
-	case c.closed:
+	l := f.entry.toLane()
+	if c.closed || l.isDown() {
 		c.giveUp(f)
-	case c.requests < maxRequests:
-		c.launch(f)
-	default:
-		f.queued = c.queue.PushBack(f)
+		return
+	}
+	f.rank = rankOf(f.want(now).Purpose)
+	f.queued = l.queues[f.rank].PushBack(f)
+	c.pump(l)
+	f.waited = f.queued != nil
+}
+
+// pump begins the requests of a lane that may begin. Called with mu held.
+func (c *Cache) pump(l *lane) {
+	l.isHeld = false
+	for rank := range l.queues {
+		for q := &l.queues[rank]; q.Len() > 0 && c.requests < maxRequests && !c.closed; {
+			now := c.now()
+			first := q.Front().Value.(queued)
+			p := l.health.Ask(c.healthNow(), first.want(now))
+			if p.Verdict == health.Down {
+				c.empty(l)
+				return
+			}
+			if p.Verdict == health.Later {
+				l.isHeld = true
+				c.setTimer(l, p.In)
+				break
+			}
+			q.Remove(q.Front())
+			first.start(now, p)
+		}
 	}
 }
 
@@ -40,59 +68,62 @@ func (c *Cache) beginsNow(f *fetch, now instant) {
 }
 
 // launch gives f a place. Called with mu held.
-func (c *Cache) launch(f *fetch) {
+func (c *Cache) launch(f *fetch, p health.Permit) {
 	c.requests++
-	f.queued, f.hasPlace = nil, true
+	f.queued, f.hasPlace, f.permit = nil, true, p
 	f.noteBegin()
 	go c.run(f)
 }
 
-// leavePlace frees the place of f, if it has one. Called with mu held.
-func (c *Cache) leavePlace(f *fetch) {
+// start is launch for a fetch that queued.
+func (f *fetch) start(now instant, p health.Permit) {
+	c := f.entry.cache
+	if f.waited {
+		c.beginsNow(f, now)
+	}
+	c.launch(f, p)
+}
+
+// leavePlace frees the place of f, if it has one, and reports what the source said. Called with
+// mu held.
+func (c *Cache) leavePlace(f *fetch, said health.Kind, err error) {
 	if f.hasPlace {
 		f.hasPlace = false
-		c.next()
+		c.leave(f.entry.toLane(), f.permit, said, err)
 	}
 }
 
-// next frees a place, and gives it to the first in the queue. Called with mu held.
-func (c *Cache) next() {
+// leave frees a place, and gives it to the first in a queue. Called with mu held.
+func (c *Cache) leave(l *lane, p health.Permit, said health.Kind, err error) {
 	c.requests--
 	c.turned = c.now()
-	if c.queue.Len() == 0 || c.closed {
+	if c.closed {
 		return
 	}
-	switch queued := c.queue.Remove(c.queue.Front()).(type) {
-	case *fetch:
-		c.beginsNow(queued, c.turned)
-		c.launch(queued)
-	case chan struct{}:
-		c.requests++
-		close(queued)
+	c.report(l, p, said, err)
+	c.pumped++
+	for i := range c.lanes { // each lane is the first in turn
+		c.pump(c.lanes[(i+c.pumped)%len(c.lanes)])
 	}
 }
 
-// takePlace waits for a place for one request of a FetchMany, and returns what frees it. It
-// reports false if the Cache was closed.
-func (c *Cache) takePlace() (leave func(), ok bool) {
+// takePlace waits until a request of a FetchMany may begin. It reports false if the Cache was
+// closed.
+func (c *Cache) takePlace(l *lane, w health.Want) (_ health.Permit, ok bool) {
+	t := &turn{c, w, make(chan health.Permit, 1)}
 	c.mu.Lock()
-	ready := make(chan struct{})
-	if c.requests < maxRequests {
-		c.requests++
-		close(ready)
+	if l.isDown() {
+		t.drop()
 	} else {
-		c.queue.PushBack(ready)
+		l.queues[rankOf(w.Purpose)].PushBack(t)
+		c.pump(l)
 	}
 	c.mu.Unlock()
 	select {
-	case <-ready:
-		return func() {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			c.next()
-		}, true
+	case p := <-t.permit:
+		return p, true
 	case <-c.done.Done():
-		return nil, false
+		return health.Permit{}, false
 	}
 }
 
@@ -111,9 +142,11 @@ func (c *Cache) part(f *fetch) {
 	if f.waiters--; f.waiters > 0 || f.queued == nil || f.entry.snap.Load() != nil {
 		return
 	}
-	c.queue.Remove(f.queued)
+	f.entry.toLane().queues[f.rank].Remove(f.queued)
 	c.giveUp(f)
 }
+
+func (f *fetch) drop() { f.entry.cache.giveUp(f) }
 
 // giveUp ends a fetch that has not begun: it has neither a value nor an error. Called with mu
 // held.
@@ -127,11 +160,23 @@ func (c *Cache) giveUp(f *fetch) {
 	c.running.Done()
 }
 
-// emptyQueue gives up all that queues, when the Cache is closed. Called with mu held.
-func (c *Cache) emptyQueue() {
-	for at := c.queue.Front(); at != nil; at = c.queue.Front() {
-		if f, isFetch := c.queue.Remove(at).(*fetch); isFetch {
-			c.giveUp(f)
+// empty gives up all that queues in a lane, when its backend went down or the Cache is closed.
+// Called with mu held.
+func (c *Cache) empty(l *lane) {
+	for rank := range l.queues {
+		q := &l.queues[rank]
+		for first := q.Front(); first != nil; first = q.Front() {
+			q.Remove(first).(queued).drop()
 		}
 	}
+}
+
+// waiting returns how many requests queue. Called with mu held.
+func (c *Cache) waiting() (n int) {
+	for _, l := range c.lanes {
+		for rank := range l.queues {
+			n += l.queues[rank].Len()
+		}
+	}
+	return n
 }

@@ -14,6 +14,7 @@ type state struct {
 	due       time.Duration // the age at which refresh-ahead begins
 
 	inFlight bool          // a fetch is under way
+	isHeld   bool          // it waits for the pace of its backend, or is the probe of one that is down
 	awaited  time.Duration // for how long readers have been waiting for that fetch
 
 	failed      bool          // the last fetch failed
@@ -21,6 +22,9 @@ type state struct {
 	isRefusal   bool          // it failed because the source refused the secret
 	delay       time.Duration // what is left of the back-off
 	forcedDelay time.Duration // what is left of the user's own back-off, which passes that of a refusal
+
+	downIn   time.Duration // the backend is down, and may be asked about this secret after so long; else 0
+	isProbed bool          // a probe has failed since the reader began to wait for one
 
 	renewIn  time.Duration // until a read may begin the fetch that Invalidate asked for
 	forcedIn time.Duration // until Refresh may begin a fetch
@@ -59,15 +63,18 @@ func (p *policy) isGood(isInvalid bool, age time.Duration) bool { return !isInva
 func (p *policy) read(s state, hasty bool) ruling {
 	switch {
 	case s.hasValue && p.isGood(s.isInvalid, s.age):
-		return ruling{fresh, p.lookIn(s), s.fetchIn(max(s.delay, s.due-s.age))}
+		return ruling{fresh, p.lookIn(s), s.fetchIn(max(s.delay, s.downIn, s.due-s.age))}
 	case s.rest() > 0:
-		if s.hasValue {
+		switch {
+		case s.hasValue:
 			return ruling{stale, s.rest(), s.fetchIn(s.rest())}
+		case s.downIn > 0 && !s.isProbed:
+			return ruling{absent, 0, s.fetchIn(s.rest())} // waits for the next probe
 		}
 		return ruling{refused, 0, s.fetchIn(s.rest())}
 	case !s.hasValue:
 		return ruling{absent, 0, s.fetchIn(0)}
-	case s.failed && s.isTried, s.inFlight && s.awaited >= p.maxWait:
+	case s.failed && s.isTried, s.inFlight && (s.isHeld || s.awaited >= p.maxWait):
 		return ruling{stale, p.whileInFlight(s), s.fetchIn(s.renewIn)}
 	case hasty:
 		return ruling{stale, 0, s.fetchIn(s.renewIn)}
@@ -75,12 +82,15 @@ func (p *policy) read(s state, hasty bool) ruling {
 	return ruling{expired, 0, s.fetchIn(s.renewIn)}
 }
 
-// rest returns what is left of the back-off delay for the next read; 0 or less: nothing. The
-// one fetch that Invalidate asked for passes the delay of a refusal. While a fetch is under
-// way, readers wait for that.
+// rest returns what is left of the back-off delay for the next read, the secret's own or that
+// of a backend that is down; 0 or less: nothing. The one fetch that Invalidate asked for passes
+// the delay of a refusal. While a fetch is under way, readers wait for that.
 func (s *state) rest() time.Duration {
-	if s.inFlight {
+	switch {
+	case s.inFlight:
 		return 0
+	case s.downIn > 0:
+		return s.downIn
 	}
 	if s.isRefusal && s.isAsked {
 		return min(s.delay, s.forcedDelay)
@@ -105,7 +115,7 @@ func (p *policy) lookIn(s state) time.Duration {
 	case s.inFlight:
 		return left
 	}
-	return min(left, s.delay)
+	return min(left, max(s.delay, s.downIn))
 }
 
 // whileInFlight returns for how long a stale value may be read without another look: until the
@@ -141,6 +151,10 @@ func (p *policy) forced(s state, asks kind, isDone bool) ruling {
 		return ruling{refused, 0, never}
 	case isDone && s.hasValue:
 		return ruling{fresh, 0, never}
+	case s.downIn > 0 && (asks == recent || s.isProbed):
+		return ruling{refused, 0, s.downIn}
+	case s.downIn > 0:
+		return ruling{expired, 0, s.downIn} // waits for the next probe
 	case s.failed && rest > 0:
 		return ruling{refused, 0, rest}
 	case asks == recent && s.failed && s.forcedIn > 0:

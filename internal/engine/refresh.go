@@ -67,7 +67,7 @@ func (c *Cache) force(ctx context.Context, q query, asks kind) (*Snapshot, error
 		case refused:
 			return nil, d.err
 		}
-		if d.fetch == nil && d.fetchIn > c.cfg.FetchTimeout {
+		if d.fetch == nil && d.probe == nil && d.fetchIn > c.cfg.FetchTimeout {
 			return nil, &Error{Ref: q.ref, RetryIn: d.fetchIn, Err: fmt.Errorf(
 				"%w: the next forced fetch may begin in %v, as Config.MinRefreshInterval (%v) says, and Refresh waits no longer than FetchTimeout (%v)",
 				ErrTimeout, d.fetchIn, c.cfg.MinRefreshInterval, c.cfg.FetchTimeout)}
@@ -112,6 +112,21 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 	st := c.stateOf(e, now)
 	d := decision{ruling: c.policy.forced(st, asks, isDone), at: now}
 	switch {
+	case d.fetchIn <= 0:
+		var in time.Duration
+		if d.fetch, in = c.begin(ctx, e, asks, now); in > 0 {
+			l := e.toLane()
+			st.downIn, st.isProbed = in, q.probes != 0 && l.failed >= q.probes
+			d.ruling = c.policy.forced(st, asks, isDone)
+			if d.verdict == refused {
+				d.err = l.errorFor(q.ref, in)
+				break
+			}
+			if q.probes == 0 {
+				q.probes = l.failed + 1
+			}
+			d.probe = c.awaitProbe(l)
+		}
 	case d.verdict == refused:
 		d.err = e.failure().errorFor(&d.ruling, &st)
 	case d.verdict == fresh:
@@ -122,8 +137,6 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 		if d.fetch = e.inFlight(); d.fetch != nil && d.fetch.isListed {
 			c.queueUp(d.fetch)
 		}
-	case d.fetchIn <= 0:
-		d.fetch = c.begin(ctx, e, asks, now)
 	case d.fetchIn <= c.cfg.FetchTimeout:
 		d.pause = c.pauseFor(ctx, e, asks, d.fetchIn)
 	}

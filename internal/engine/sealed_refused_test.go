@@ -160,9 +160,11 @@ func TestWhatTheSourceRefusedIsMarkedInTheSealedFile(t *testing.T) {
 						t.Errorf("after the next try StaleIfError is told %v", told)
 					}
 					s.mend()
-					time.Sleep(2 * time.Second)
-					get(t, c, "db")
-					settle()
+					for range 3 { // each is a probe's delay
+						time.Sleep(6 * time.Second)
+						get(t, c, "db")
+						settle()
+					}
 					c.Close()
 					after, _ := startInOutage(t, path, outage, engine.Config{StaleIfError: stale})
 					if get(t, after, "db"); !errors.Is(told, outage) || errors.Is(told, refusal[0]) {

@@ -43,8 +43,8 @@ func (c *Cache) transformKept(t *outcome, v *Value) error {
 	c.running.Go(func() {
 		err := errBrokenOff
 		w := c.watch(func() {
-			result <- c.lateError("can't answer, and the hook has not returned, though its context has ended")
-		})
+			result <- c.lateError(c.cfg.FetchTimeout, "can't answer, and the hook has not returned, though its context has ended")
+		}, c.cfg.FetchTimeout)
 		defer func() {
 			w.stop()
 			result <- err

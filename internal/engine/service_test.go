@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,8 +33,19 @@ type service struct {
 	mu       sync.Mutex
 	versions map[string]string // ID to version ID
 	err      error
+	errs     map[string]error // by ID
 	takes    time.Duration // negative: hangs until its context ends
 	calls    []call
+}
+
+// failFor has the fetches of one ID fail.
+func (s *service) failFor(id string, err error) {
+	s.set(func(s *service) {
+		if s.errs == nil {
+			s.errs = map[string]error{}
+		}
+		s.errs[id] = err
+	})
 }
 
 // A call is one Fetch that the service saw.
@@ -55,7 +67,7 @@ func (s *service) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, erro
 	s.mu.Lock()
 	s.calls = append(s.calls, call{ref, time.Now()})
 	version, known := s.versions[ref.ID]
-	err, takes := s.err, s.takes
+	err, takes := cmp.Or(s.errs[ref.ID], s.err), s.takes
 	s.mu.Unlock()
 	switch {
 	case takes < 0:

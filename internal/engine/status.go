@@ -40,7 +40,7 @@ func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
 	if s.Closed = c.closed; s.Closed {
 		return nil
 	}
-	s.Size, s.Requests, s.Queued, s.Abandoned = c.recent.len(), c.requests, c.queue.Len(), c.abandoned
+	s.Size, s.Requests, s.Queued, s.Abandoned = c.recent.len(), c.requests, c.waiting(), c.abandoned
 	s.Fetches, s.Evictions = c.fetched, c.evictions
 	if c.sealed != nil {
 		s.Sealed, s.Unsaved = c.sealed.file.Path(), c.sealed.outdated

@@ -13,6 +13,7 @@ type (
 	Payload    = secret.Payload
 	Source     = secret.Source
 	SourceFunc = secret.SourceFunc
+	Backends   = secret.Backends
 	ManySource = secret.ManySource
 	Error      = secret.Error
 )

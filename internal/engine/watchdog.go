@@ -6,27 +6,28 @@ import (
 	"time"
 )
 
-// A watchdog bounds a call of the user's code, which has FetchTimeout. A call that takes longer
-// is abandoned: it counts among those that have not returned, and late is called.
+// A watchdog bounds a call of the user's code, which has a limit. A call that takes longer is
+// abandoned: it counts among those that have not returned, and late is called.
 type watchdog struct {
 	c       *Cache
 	late    func()
+	limit   time.Duration
 	timer   *time.Timer
 	stopped int  // how often more than told to go on; guarded by Cache.mu
 	isLate  bool // guarded by Cache.mu
 }
 
 // watch begins to watch a call that begins now.
-func (c *Cache) watch(late func()) *watchdog {
+func (c *Cache) watch(late func(), limit time.Duration) *watchdog {
 	w := &watchdog{}
-	w.start(c, late)
+	w.start(c, late, limit)
 	return w
 }
 
 // start is watch for a watchdog that is part of something.
-func (w *watchdog) start(c *Cache, late func()) {
-	w.c, w.late = c, late
-	w.timer = time.AfterFunc(c.late(), w.abandon)
+func (w *watchdog) start(c *Cache, late func(), limit time.Duration) {
+	w.c, w.late, w.limit = c, late, limit
+	w.timer = time.AfterFunc(lateAfter(limit), w.abandon)
 }
 
 func (w *watchdog) abandon() {
@@ -60,25 +61,27 @@ func (w *watchdog) stop() (inTime bool) {
 	return false
 }
 
-// goOn gives the call FetchTimeout anew, once after each stop.
+// goOn gives the call its limit anew, once after each stop.
 func (w *watchdog) goOn() {
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()
 	if w.stopped--; w.stopped == 0 {
-		w.timer.Reset(w.c.late())
+		w.timer.Reset(lateAfter(w.limit))
 	}
 }
 
-// grace is how long after FetchTimeout a source may return. After that its call is
+// grace is how long after its limit a source may return. After that its call is
 // abandoned.
 const grace = 100 * time.Millisecond
 
 // late returns after how long a call that has FetchTimeout is abandoned.
-func (c *Cache) late() time.Duration { return min(c.cfg.FetchTimeout, math.MaxInt64-grace) + grace }
+func (c *Cache) late() time.Duration { return lateAfter(c.cfg.FetchTimeout) }
+
+func lateAfter(limit time.Duration) time.Duration { return min(limit, math.MaxInt64-grace) + grace }
 
 // lateError returns an error that names the source, and says that it or the hook is late.
-func (c *Cache) lateError(what string) error {
-	return fmt.Errorf("%w after %v: the source (a %T) %s", ErrTimeout, c.cfg.FetchTimeout, c.source, what)
+func (c *Cache) lateError(limit time.Duration, what string) error {
+	return fmt.Errorf("%w after %v: the source (a %T) %s", ErrTimeout, limit, c.source, what)
 }
 
 // tooManyAbandoned returns an error if so many calls of the source never returned that no

@@ -200,6 +200,14 @@ func (h *Health) suspectFrom(now Instant, p Permit) Change {
 // Down reports whether the source is down, and since when.
 func (h *Health) Down() (since Instant, is bool) { return h.down.began, h.down.is }
 
+// ProbeIn returns for how long no probe begins, but a forced fetch; 0 if the source is up.
+func (h *Health) ProbeIn(now Instant) time.Duration {
+	if !h.down.is {
+		return 0
+	}
+	return max(0, h.down.due-now)
+}
+
 // Forgives reports whether the back-off of a Ref that got no answer at that instant is void,
 // because the source was down then, or went down later, and has come back.
 func (h *Health) Forgives(failed Instant) bool { return failed <= h.back }

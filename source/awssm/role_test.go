@@ -94,7 +94,7 @@ func TestARoleThatMayNotBeAssumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = s.Fetch(t.Context(), current)
-	if !errors.Is(err, secret.ErrAccessDenied) || !strings.Contains(err.Error(), "allow sts:AssumeRole on ") || strings.Contains(err.Error(), "GetSecretValue") {
+	if !errors.Is(err, secret.ErrUnavailable) || !strings.Contains(err.Error(), "allow sts:AssumeRole on ") || strings.Contains(err.Error(), "GetSecretValue") {
 		t.Errorf("got %v", err)
 	}
 	if n := srv.Calls(); n != 0 {
