@@ -38,7 +38,7 @@ func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
 				handle := watchOver(t, source, each10min)
 				w := watch(handle.Watch(t.Context()))
 				w.want(t, "one")
-				source.fail(secret.ErrUnavailable)
+				source.fail(secret.ErrAccessDenied)
 				time.Sleep(59 * time.Minute)
 				w.want(t)
 				for range 12 { // after 1 h, 1 h 10 min, …
@@ -50,7 +50,7 @@ func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
 					t.Errorf("%d fetches", n)
 				}
 				for _, err := range w.failures() {
-					if failed, ok := errors.AsType[*typedsecret.Error](err); !ok || failed.RetryIn != 10*time.Minute || !errors.Is(err, secret.ErrUnavailable) {
+					if failed, ok := errors.AsType[*typedsecret.Error](err); !ok || failed.RetryIn != 10*time.Minute || !errors.Is(err, secret.ErrAccessDenied) {
 						t.Errorf("got %v", err)
 					}
 				}
@@ -62,7 +62,7 @@ func TestEachFailedRefreshIsSeenOnceAndTheValueStays(t *testing.T) {
 				w.want(t, ends.want...)
 				time.Sleep(50 * time.Minute) // 59 of the 60 minutes since the recovery are over then
 				w.want(t)
-				source.fail(secret.ErrUnavailable) // the same error is yielded again
+				source.fail(secret.ErrAccessDenied) // the same error is yielded again
 				time.Sleep(time.Minute)
 				w.want(t, "error")
 			})
@@ -74,26 +74,27 @@ func TestALongOutageCostsWhatTheBackoffSays(t *testing.T) {
 	start := time.Now() // real time
 	for name, failure := range map[string]struct {
 		err         error
+		days        int
 		few, enough int
 	}{
 		// About 20 until the delays have grown to an hour at most, then 2 an hour.
-		"a deletion": {secret.ErrDeleted, 2 * 24 * 5, 2 * 24 * 9},
+		"a deletion": {secret.ErrDeleted, 7, 2 * 24 * 5, 2 * 24 * 9},
 		// About 12 until the delays have grown to a minute at most, then 2 a minute.
-		"a refusal": {secret.ErrAccessDenied, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
+		"a refusal": {secret.ErrAccessDenied, 7, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
 		// About 15 until the delays have grown to 5 minutes at most, then 24 an hour.
-		"no secret": {secret.ErrNotFound, 24 * 24 * 6, 24 * 24 * 8},
-		// About 12 until the delays have grown to a minute at most, then 2 a minute.
-		"no answer": {secret.ErrUnavailable, 2 * 60 * 24 * 6, 2 * 60 * 24 * 8},
+		"no secret": {secret.ErrNotFound, 7, 24 * 24 * 6, 24 * 24 * 8},
+		// A probe each 3.3 s to 5 s.
+		"no answer": {secret.ErrUnavailable, 1, 24 * 3600 / 5, 24 * 3600 / 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				source, events := storing("k", "one"), &observed.Journal{}
 				w := watch(watchOver(t, source, cache.Config{Observer: events}).Watch(t.Context()))
 				source.fail(failure.err)
-				time.Sleep(7 * 24 * time.Hour)
+				time.Sleep(time.Duration(failure.days) * 24 * time.Hour)
 				failures := observed.Of[hook.FetchFailed](events)
 				if n := len(failures); n < failure.few || n > failure.enough {
-					t.Errorf("%d fetches in a week", n)
+					t.Errorf("%d fetches in %d days", n, failure.days)
 				}
 				if n := len(w.failures()); n != len(failures) {
 					t.Errorf("%d errors of %d failures", n, len(failures))
@@ -106,14 +107,14 @@ func TestALongOutageCostsWhatTheBackoffSays(t *testing.T) {
 	}
 }
 
-func TestTwoWatchedSecretsInACacheOfOneOutlastAnOutage(t *testing.T) {
+func TestTwoWatchedSecretsInACacheOfOneOutlastRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source, events, cfg := storing("a", "a1", "b", "b1"), &observed.Journal{}, each10min
 		cfg.MaxSize, cfg.Observer = 1, events
 		with := typedsecret.WithCache(open(t, source, cfg))
 		a := watch(typedsecret.New[string]("a", with).Watch(t.Context()))
 		b := watch(typedsecret.New[string]("b", with).Watch(t.Context()))
-		source.fail(secret.ErrUnavailable)
+		source.fail(secret.ErrAccessDenied)
 		time.Sleep(24*time.Hour + time.Second)
 		// Each after 1 h, 1 h 10 min, …, 24 h.
 		if n := source.count(); n != 2*(1+23*6+1) {
@@ -162,7 +163,7 @@ func TestStaleIfErrorThatSaysNoIsAnErrorEachTry(t *testing.T) {
 		}
 		handle := watchOver(t, source, cfg)
 		w := watch(handle.Watch(t.Context()))
-		source.fail(secret.ErrUnavailable)
+		source.fail(secret.ErrAccessDenied)
 		time.Sleep(61 * time.Minute)
 		w.want(t, "one", "error")
 		time.Sleep(time.Hour)

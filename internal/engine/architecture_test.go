@@ -51,6 +51,7 @@ const (
 	aOwn     = 5 * time.Second
 	aRenew   = 3 * time.Second
 	aForced  = 2 * time.Second
+	aProbe   = 4 * time.Second
 	aWait    = time.Second
 	aTimeout = 11 * time.Second
 )
@@ -84,6 +85,8 @@ func tableOfReads() string {
 		{"a back-off delay runs", func(s *state) { s.failed, s.delay, s.isRefusal, s.forcedDelay = true, aDelay, true, aOwn }},
 		{"a fetch is under way", func(s *state) { s.inFlight = true }},
 		{"the same, for `MaxRefreshWait`", func(s *state) { s.inFlight, s.awaited = true, aWait }},
+		{"the backend is down", func(s *state) { s.downIn = aProbe }},
+		{"a fetch waits for the backend's pace, or is a probe", func(s *state) { s.inFlight, s.isHeld = true, true }},
 		{"a fetch and a delay", func(s *state) { s.inFlight, s.failed, s.delay = true, true, aDelay }},
 	}
 	var b strings.Builder
@@ -110,7 +113,9 @@ func tableOfForced() string {
 	soon := func(s *state) { s.forcedIn = aForced }
 	rows := []given{
 		{"a fetch is under way", func(s *state) { s.inFlight = true }},
-		{"a delay of an outage runs", func(s *state) { s.failed, s.delay = true, aDelay }},
+		{"the backend is down", func(s *state) { s.downIn = aProbe }},
+		{"the same, a probe has failed since the call", func(s *state) { s.downIn, s.isProbed = aProbe, true }},
+		{"it is up, and a delay of a fetch without an answer runs", func(s *state) { s.failed, s.delay = true, aDelay }},
 		{"a delay of a refusal runs, and the user's own", refusal(aOwn)},
 		{"a delay of a refusal runs, the user's own is over", refusal(0)},
 		{"within `MinRefreshInterval` of the last forced fetch, the value is good", soon},
@@ -172,6 +177,8 @@ func momentOf(d time.Duration, s state) string {
 		return "until the delay's end"
 	case aOwn:
 		return "until the user's own delay's end"
+	case aProbe:
+		return "until the next probe"
 	case aTimeout:
 		return "for `FetchTimeout`"
 	case aRenew, aForced:

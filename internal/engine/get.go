@@ -212,10 +212,10 @@ func (c *Cache) lookDown(ctx context.Context, e *Entry, q *query, st *state, in 
 	d.ruling, d.resting = c.policy.read(*st, q.hasty), true
 	switch d.verdict {
 	case refused:
-		d.err = l.errorFor(q.ref, in)
+		d.err = l.errorFor(e, in)
 	case absent:
 		if f := e.failure(); c.sealed != nil && (f == nil || d.at.since(f.at) >= f.delay) {
-			d.fetch = c.beginSealed(ctx, e, d.at, l.errorFor(q.ref, in).Err)
+			d.fetch = c.beginSealed(ctx, e, d.at, l.errorFor(e, in).Err)
 			return
 		}
 		if q.probes == 0 {

@@ -102,6 +102,11 @@ func (l *lane) isDown() bool {
 	return is
 }
 
+func (l *lane) began() health.Instant {
+	since, _ := l.health.Down()
+	return since
+}
+
 // healthNow returns the time for health.Health: it goes on as the longer of both clocks does.
 // Called with mu held.
 func (c *Cache) healthNow() health.Instant {
@@ -248,13 +253,19 @@ func kindOf(err error) health.Kind {
 	return health.Nothing
 }
 
-// errorFor returns the error of a reader of another Ref than the one that failed.
-func (l *lane) errorFor(ref Ref, retryIn time.Duration) *Error {
+// errorFor returns the error of a reader of e who gets no value since the backend is down: of the
+// last fetch of e, or, if that was before the outage, of what failed since.
+func (l *lane) errorFor(e *Entry, retryIn time.Duration) *Error {
+	if f, since := e.failure(), l.began(); f != nil && f.seen >= since && f.seen != 0 {
+		own := *f.err
+		own.RetryIn = retryIn
+		return &own
+	}
 	err := l.err
 	if err == nil {
 		err = ErrUnavailable
 	}
-	return &Error{Ref: ref, RetryIn: retryIn, Err: fmt.Errorf("the source is down since %s, and has not been asked for this secret: %w",
+	return &Error{Ref: e.ref(), RetryIn: retryIn, Err: fmt.Errorf("the source is down since %s, and has not been asked for this secret: %w",
 		time.Unix(0, l.since.wall).UTC().Format(time.RFC3339), err)}
 }
 
@@ -263,7 +274,7 @@ func (l *lane) errorFor(ref Ref, retryIn time.Duration) *Error {
 func (c *Cache) noteDown(e *Entry, retryIn time.Duration, now instant) {
 	switch f := e.failure(); {
 	case f == nil:
-		e.remembered().failure = &failure{failed: failed{err: e.toLane().errorFor(e.ref(), retryIn), began: now, at: now, first: now, tried: true}}
+		e.remembered().failure = &failure{failed: failed{err: e.toLane().errorFor(e, retryIn), began: now, at: now, first: now, tried: true}}
 		c.settle(e)
 	case !f.tried && !f.isRefusal:
 		f.tried = true

@@ -34,6 +34,8 @@ func TestThePolicyOfEveryState(t *testing.T) {
 		held    = func(s state) state { s.forcedDelay = 3; return s }                            // so does the user's own delay
 		asked   = func(s state) state { s.isInvalid, s.isAsked = true, true; return s }
 		paused  = func(s state) state { s.renewIn, s.forcedIn = 4, 4; return s } // MinRefreshInterval runs
+		waits   = func(s state) state { s.downIn = 2; return s }                 // the backend is down, and a probe may begin
+		probed  = func(s state) state { s.isProbed = true; return waits(s) }     // and one has failed
 	)
 	for _, row := range []struct {
 		name  string
@@ -53,6 +55,9 @@ func TestThePolicyOfEveryState(t *testing.T) {
 		{"absent, refused and so Invalidate", asked(held(refused(none))), "refused in 3", "refused in 3", "refused in 3", "refused in 5", "absent", "absent", "absent"},
 		{"absent, down, Invalidate", asked(down(none)), "refused in 5", "refused in 5", "refused in 5", "refused in 5", "absent", "absent", "absent"},
 
+		{"absent, the backend is down", waits(none), "absent in 2", "absent in 2", "fetch in 2", "refused in 2", "absent", "absent", "absent"},
+		{"absent, and a probe has failed", probed(none), "refused in 2", "refused in 2", "refused in 2", "refused in 2", "absent", "absent", "absent"},
+
 		{"fresh", fresh, "fresh for 70 in 70", "fresh for 70 in 70", "fetch now", "fetch now", "fresh for 70", "fresh for 70", "fresh for 70"},
 		{"fresh, MinRefreshInterval", paused(fresh), "fresh for 70 in 70", "fresh for 70 in 70", "fetch in 4", "fresh", "fresh for 70", "fresh for 70", "fresh for 70"},
 		{"fresh, down", early(down(fresh)), "fresh for 70 in 70", "fresh for 70 in 70", "refused in 5", "refused in 5", "fresh for 70", "fresh for 70", "fresh for 70"},
@@ -63,6 +68,9 @@ func TestThePolicyOfEveryState(t *testing.T) {
 		{"due, was down", over(early(down(due))), "fresh now", "fresh now", "fetch now", "fetch now", "fresh for 10", "fresh for 10", "fresh for 10"},
 		{"due, refused", early(refused(due)), "fresh for 5 in 5", "fresh for 5 in 5", "fetch now", "refused in 5", "fresh for 10", "fresh for 10", "fresh for 10"},
 
+		{"due, the backend is down", waits(due), "fresh for 2 in 2", "fresh for 2 in 2", "fetch in 2", "refused in 2", "fresh for 10", "fresh for 10", "fresh for 10"},
+
+		{"expired, the backend is down", waits(past), "stale for 2 in 2", "stale for 2 in 2", "fetch in 2", "refused in 2", "expired", "stale", "stale for 50"},
 		{"expired", past, "expired now", "stale now", "fetch now", "fetch now", "expired", "stale", "stale for 50"},
 		{"expired, down before that", early(down(past)), "stale for 5 in 5", "stale for 5 in 5", "refused in 5", "refused in 5", "expired", "stale", "stale for 50"},
 		{"expired, was down before that", over(early(down(past))), "expired now", "stale now", "fetch now", "fetch now", "expired", "stale", "stale for 50"},
@@ -146,7 +154,19 @@ func eachState(f func(state)) {
 						for _, s.forcedDelay = range values(s.failed, -1, 0, 1, 30) {
 							for _, s.renewIn = range values(!s.failed && s.isInvalid, 0, 1, 30) {
 								for _, s.forcedIn = range []time.Duration{0, 1, 30} {
+									s.downIn, s.isProbed, s.isHeld = 0, false, false
 									f(s)
+									if s.isHeld = s.inFlight; s.isHeld {
+										f(s)
+									}
+									if testPolicy.read(s, false).fetchIn > 0 || s.forcedIn > 0 {
+										continue // only a fetch that would begin asks whether it may
+									}
+									for _, s.downIn = range []time.Duration{1, 30} {
+										for _, s.isProbed = range []bool{false, true} {
+											f(s)
+										}
+									}
 								}
 							}
 						}
@@ -177,7 +197,7 @@ func (s state) after(d time.Duration) state {
 		s.delay -= d
 		s.forcedDelay -= d
 	}
-	s.renewIn, s.forcedIn = max(0, s.renewIn-d), max(0, s.forcedIn-d)
+	s.renewIn, s.forcedIn, s.downIn = max(0, s.renewIn-d), max(0, s.forcedIn-d), max(0, s.downIn-d)
 	return s
 }
 
@@ -221,7 +241,7 @@ func TestAReaderIsGivenAValueWhereThereIsOneAndNoneElse(t *testing.T) {
 
 func TestNoValuePastItsTTLIsReturnedWithoutAFetch(t *testing.T) {
 	eachRuling(t, func(p *policy, s state, _ bool, r ruling) string {
-		mayWait := s.inFlight || s.delay > 0 || s.renewIn > 0
+		mayWait := s.inFlight || s.delay > 0 || s.renewIn > 0 || s.downIn > 0
 		switch {
 		case r.verdict != fresh && r.fetchIn > 0 && !mayWait:
 			return "no fetch begins"
@@ -245,7 +265,7 @@ func TestAFreshValueIsLookedAtBeforeItsTTLEndsAndWhenItIsDue(t *testing.T) {
 			return "it is read past its TTL"
 		case r.lookIn > max(0, r.fetchIn):
 			return "it is read past the moment of its refresh"
-		case r.fetchIn > max(0, s.due-s.age) && !s.inFlight && s.delay <= 0:
+		case r.fetchIn > max(0, s.due-s.age) && !s.inFlight && s.delay <= 0 && s.downIn <= 0:
 			return "its refresh is late"
 		}
 		return ""
@@ -284,13 +304,16 @@ func TestARefreshIsHeldBackByItsOwnDelayAlone(t *testing.T) {
 				switch {
 				case r.verdict == fresh && !s.hasValue:
 					problem = "fresh without a value"
-				case r.verdict == refused && !s.failed:
+				case r.verdict == refused && !s.failed && s.downIn == 0:
 					problem = "refused without a failure"
 				case r.verdict == stale || r.verdict == absent:
 					problem = "no verdict for Refresh"
 				case s.inFlight && (r.verdict != expired || r.fetchIn != never):
 					problem = "a fetch under way is waited for"
 				case s.inFlight || isDone:
+				case s.downIn > 0 && (r.fetchIn != s.downIn || (r.verdict == refused) != (s.isProbed || asks == recent)):
+					problem = "a backend that is down is asked by its probe"
+				case s.downIn > 0:
 				case asks == renewal && ownDelay > 0 != (r.verdict == refused):
 					problem = "refused by another's delay"
 				case asks == renewal && ownDelay <= 0 && r.fetchIn != s.forcedIn:

@@ -119,7 +119,7 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 			st.downIn, st.isProbed = in, q.probes != 0 && l.failed >= q.probes
 			d.ruling = c.policy.forced(st, asks, isDone)
 			if d.verdict == refused {
-				d.err = l.errorFor(q.ref, in)
+				d.err = l.errorFor(e, in)
 				break
 			}
 			if q.probes == 0 {

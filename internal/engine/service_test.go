@@ -34,7 +34,7 @@ type service struct {
 	versions map[string]string // ID to version ID
 	err      error
 	errs     map[string]error // by ID
-	takes    time.Duration // negative: hangs until its context ends
+	takes    time.Duration    // negative: hangs until its context ends
 	calls    []call
 }
 

@@ -174,13 +174,14 @@ func TestASourceThatIsNoneAnswersEach(t *testing.T) {
 	}
 }
 
-// The time that all requests take is not bounded by FetchTimeout, that of each is.
+// The time that all requests take is not bounded by FetchTimeout, that of each is. After 64 that
+// hang no other is made but for probes.
 func TestEachRequestHasFetchTimeout(t *testing.T) {
 	for _, row := range []struct {
 		latency time.Duration
 		want    error
 		takes   time.Duration
-	}{{9 * time.Second, nil, 4 * 9 * time.Second}, {time.Hour, secret.ErrTimeout, 40 * time.Second}} {
+	}{{9 * time.Second, nil, 4 * 9 * time.Second}, {time.Hour, secret.ErrTimeout, 25 * time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
 			server := secrettest.New(t)
 			refs := seed(t, server, 200)
@@ -198,7 +199,7 @@ func TestEachRequestHasFetchTimeout(t *testing.T) {
 					t.Errorf("%v: %v", refs[i], err)
 				}
 			}
-			if took := time.Since(began); took != row.takes {
+			if took := time.Since(began); took != row.takes && row.want == nil || took > row.takes {
 				t.Errorf("it took %v, want %v by 64 at a time", took, row.takes)
 			}
 		})
