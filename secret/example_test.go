@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/secret"
@@ -125,4 +126,45 @@ func ExampleParseARN() {
 	// Output:
 	// eu-west-1 123456789012 prod/db-a1B2c3 <nil>
 	// arn:aws:secretsmanager:eu-central-1:123456789012:secret:prod/db-a1B2c3
+}
+
+// A router reads from the region that an ID begins with.
+type router map[string]secret.Source
+
+func (r router) Backend(ref secret.Ref) string {
+	region, _, _ := strings.Cut(ref.ID, "/")
+	return region
+}
+
+func (r router) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+	region, name, _ := strings.Cut(ref.ID, "/")
+	source, ok := r[region]
+	if !ok {
+		return secret.Value{}, fmt.Errorf("%w: no region %s", secret.ErrNotFound, region)
+	}
+	ref.ID = name
+	return source.Fetch(ctx, ref)
+}
+
+// An outage of one region holds back no fetch from another.
+func ExampleBackends() {
+	source := router{
+		"eu": secret.SourceFunc(func(context.Context, secret.Ref) (secret.Value, error) {
+			return secret.Value{}, secret.ErrUnavailable
+		}),
+		"us": shelf{"prod/db": "hunter2"},
+	}
+	c, err := cache.New(source, cache.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	for _, id := range []string{"eu/prod/a", "eu/prod/b", "us/prod/db"} {
+		_, err := c.Get(context.Background(), secret.Ref{ID: id})
+		fmt.Println(id, errors.Is(err, secret.ErrUnavailable))
+	}
+	// Output:
+	// eu/prod/a true
+	// eu/prod/b true
+	// us/prod/db false
 }

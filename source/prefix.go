@@ -79,6 +79,16 @@ func (w *wrapped) prefixed(ref secret.Ref) (secret.Ref, error) {
 	return ref, nil
 }
 
+// Backend names the backend of the Source below, if that tells its backends apart.
+func (w *wrapped) Backend(ref secret.Ref) string {
+	backends, ok := w.source.(secret.Backends)
+	to, err := w.prefixed(ref)
+	if !ok || err != nil {
+		return ""
+	}
+	return backends.Backend(to)
+}
+
 // answer is what the program gets for the answer of the Source below, which was asked for to.
 func (w *wrapped) answer(ref, to secret.Ref, v secret.Value, err error) (secret.Value, error) {
 	if ref == to {

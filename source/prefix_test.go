@@ -197,3 +197,20 @@ func ExampleWithPrefix() {
 	fmt.Println(v.Name, v.Payload.Reveal(), err)
 	// Output: api-key hunter2 <nil>
 }
+
+// A split source has a backend for each part of the names before the first slash.
+type split struct{ secret.Source }
+
+func (split) Backend(ref secret.Ref) string { before, _, _ := strings.Cut(ref.ID, "/"); return before }
+
+func TestAPrefixPassesOnTheBackends(t *testing.T) {
+	for ref, want := range map[string]string{"db": "staging", "arn:aws": "arn:aws"} {
+		wrapped := source.WithPrefix(split{static.New(nil)}, "staging/").(secret.Backends)
+		if got := wrapped.Backend(secret.Ref{ID: ref}); got != want {
+			t.Errorf("the backend of %s is %q, want %q", ref, got, want)
+		}
+	}
+	if got := source.WithPrefix(static.New(nil), "staging/").(secret.Backends).Backend(secret.Ref{ID: "db"}); got != "" {
+		t.Errorf("a source with one backend names it %q", got)
+	}
+}
