@@ -353,11 +353,13 @@ var manyIDsFlag = flag.Int("health.ids", 1100, "how many IDs TestManyIDsThatFail
 func manyIDs(t *testing.T, n int, failure error) (first, all int, heap uint64, goroutines int) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &judged{takes: 10 * time.Millisecond}
-		s.set(always(failure))
 		c := caching(t, s, cache.Config{})
 		for i := range 10 { // that are known and good
-			get(t, c, fmt.Sprint("id-", i))
+			if err := get(t, c, fmt.Sprint("id-", i)); err != nil {
+				t.Fatal(err)
+			}
 		}
+		s.set(always(failure))
 		s.forget()
 		var before, after runtime.MemStats
 		runtime.GC()
