@@ -77,7 +77,7 @@ func (c *Cache) begin(ctx context.Context, e *Entry, asks kind, now instant) (*f
 		c.queueUp(f)
 		return f, 0
 	}
-	p, ok := c.probe(e, asks, now)
+	p, ok := c.probe(ctx, e, asks, now)
 	if !ok {
 		return nil, p.In
 	}

@@ -145,7 +145,7 @@ func (f *fetch) want(now instant) health.Want {
 
 // probe asks whether a fetch of e may be the probe of its backend, which is down. If not, it
 // returns when to ask again, and has the Ref probed whose turn it is. Called with mu held.
-func (c *Cache) probe(e *Entry, asks kind, now instant) (p health.Permit, ok bool) {
+func (c *Cache) probe(ctx context.Context, e *Entry, asks kind, now instant) (p health.Permit, ok bool) {
 	l := e.toLane()
 	isOwn := asks == renewal || e.isInvalid() && !e.past.invalid.isMove
 	w := c.wantOf(e, asks, isOwn, now)
@@ -154,7 +154,7 @@ func (c *Cache) probe(e *Entry, asks kind, now instant) (p health.Permit, ok boo
 		return p, true
 	}
 	if p.Next != "" {
-		c.probeNext(l, p.Next, now)
+		c.probeNext(ctx, l, p.Next, now)
 	}
 	l.askAt = c.healthNow() + p.In
 	if s := e.snap.Load(); w.Purpose == health.Ahead {
@@ -165,14 +165,14 @@ func (c *Cache) probe(e *Entry, asks kind, now instant) (p health.Permit, ok boo
 }
 
 // probeNext begins the probe of another Ref, whose turn it is, if that is still known.
-func (c *Cache) probeNext(l *lane, key string, now instant) {
+func (c *Cache) probeNext(ctx context.Context, l *lane, key string, now instant) {
 	e := c.known(c.refOf(key))
 	if e == nil || e.toLane() != l || e.isBusy() {
 		return
 	}
 	w := c.wantOf(e, read, false, now)
 	if p := l.health.Ask(c.healthNow(), w); p.Verdict == health.Probe {
-		c.launch(c.register(context.Background(), e, read, now), p)
+		c.launch(c.register(context.WithoutCancel(ctx), e, read, now), p)
 	}
 }
 

@@ -29,13 +29,14 @@ type fetch struct {
 	again        moment // when a second request for it began; tick 0 means there was none
 	version      int    // the version that the source returned; 0 means none
 	forced       bool
-	abandoned    bool // the cache reported its failure before the source returned
-	owed         bool // Invalidate had asked for a forced one
-	mayBeOwed    bool // owed is uncertain, or another stage had moved
-	many         bool // a FetchMany, which is forced if one of its fetches is
-	isOwn        bool // the user's own Refresh or Invalidate asked for it
-	mayBeOwn     bool // isOwn is uncertain
-	mayFollow    bool // the reason may be that another stage has moved
+	abandoned    bool          // the cache reported its failure before the source returned
+	owed         bool          // Invalidate had asked for a forced one
+	mayBeOwed    bool          // owed is uncertain, or another stage had moved
+	many         bool          // a FetchMany, which is forced if one of its fetches is
+	isOwn        bool          // the user's own Refresh or Invalidate asked for it
+	mayBeOwn     bool          // isOwn is uncertain
+	since        time.Duration // when it began, in virtual time
+	mayFollow    bool          // the reason may be that another stage has moved
 
 	told    moment // when the cache reported its end; tick 0 means not yet
 	failed  bool   // the cache reported a failure
@@ -126,6 +127,7 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	f.isOwn = isOfRefresh(ctx) || f.owed && !f.mayBeOwed && !f.mayFollow
 	f.mayBeOwn = f.isOwn || f.owed || f.mayBeOwed || r.inInvalidate > 0
 	r.judgePace(id, k, f)
+	r.judgeProbe(id, f)
 	k.mayBeOwed = false
 	if k.owed {
 		r.checked(forcedAfter)
@@ -155,6 +157,12 @@ func isRefusal(err error) bool {
 	return slices.ContainsFunc([]error{secret.ErrNotFound, secret.ErrDeleted, secret.ErrAccessDenied, secret.ErrDecryption, secret.ErrInvalidRequest}, func(kind error) bool { return errors.Is(err, kind) })
 }
 
+// isExcused reports whether a failure without an answer need not keep f waiting: something was
+// answered since, or f is a forced probe.
+func (r *run) isExcused(before, f *fetch) bool {
+	return !isRefusal(before.err) && (r.health.answer > before.began.tick || (f.forced || f.many) && r.health.failure > r.health.answer)
+}
+
 // judgePace checks that a fetch begins neither during another one nor too soon after it.
 func (r *run) judgePace(id string, k *known, f *fetch) {
 	r.checked(withBackoff)
@@ -163,7 +171,7 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 			r.violated(withBackoff, fmt.Sprintf("two fetches of %v at a time", id))
 		}
 		if before.told.tick > 0 {
-			if since := before.told.to(f.began); before.failed && since < before.retryIn && !k.mayPass(f) {
+			if since := before.told.to(f.began); before.failed && since < before.retryIn && !k.mayPass(f) && !r.isExcused(before, f) {
 				r.violated(withBackoff, fmt.Sprintf("%v was fetched %v after a failure, which said %v", id, since, before.retryIn))
 			}
 			break
@@ -227,6 +235,7 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 		}
 		if isAbandoned { // the source goes on although the context is done
 			f.ended, f.abandoned = now, true
+			r.health.abandons(r, id, f)
 		}
 		told = f
 		f.told, f.failed, f.err, f.retryIn = now, failed, err, retryIn

@@ -33,9 +33,16 @@ func (m fetchingMany) FetchMany(ctx context.Context, refs []secret.Ref, answer a
 	var again sync.WaitGroup
 	alone := func(ref secret.Ref, f *fetch) {
 		again.Go(func() {
+			isAsked := false
+			defer func() {
+				if !isAsked { // the source went down meanwhile
+					r.ends(f, 0)
+				}
+			}()
 			secret.MakeRequests(ctx, slices.Values([][]secret.Ref{{ref}}), answer, func(ctx context.Context, _ []secret.Ref) (err error) {
 				var v secret.Value
 				defer r.arrives(ctx)()
+				isAsked = true
 				r.goesOn(f)
 				defer func() {
 					if r.ends(f, numberOf(v)); err == nil && v.VersionID != "" {
@@ -44,6 +51,7 @@ func (m fetchingMany) FetchMany(ctx context.Context, refs []secret.Ref, answer a
 				}()
 				defer r.lasts(ctx, time.Now())
 				v, err = m.fetch(ctx, ref)
+				r.says(keyOf(ref.ID, ref.Stage), f, err)
 				return err
 			})
 		})
@@ -89,6 +97,9 @@ func (m fetchingMany) request(ctx context.Context, refs []secret.Ref, answer ans
 	}
 	if err := f.do(ctx, time.Duration(draw.Int64N(int64(5*time.Second)))); err != nil {
 		if ctx.Err() != nil || errors.Is(err, secret.ErrUnavailable) || errors.Is(err, secret.ErrTimeout) {
+			for ref, one := range open {
+				r.says(keyOf(ref.ID, ref.Stage), one, err)
+			}
 			return err
 		}
 		for _, ref := range refs {
@@ -114,7 +125,9 @@ func (m fetchingMany) request(ctx context.Context, refs []secret.Ref, answer ans
 			}
 			r.fault("many: " + err.Error())
 		}
-		r.ends(take(ref), numberOf(v))
+		one := take(ref)
+		r.says(keyOf(ref.ID, ref.Stage), one, err)
+		r.ends(one, numberOf(v))
 		answer(ref, v, err)
 	}
 	return nil

@@ -57,13 +57,14 @@ const (
 	fewRequests  = "no more than 64 requests are under way"
 	neverEarlier = "never a value that was fetched before one that was returned"
 	moveTogether = "the stages of a secret move together"
+	oneProbe     = "a source that can't answer is asked by one probe at a time"
 	ownBackoff   = "a Refresh of what is refused is held back by the delay of its own kind alone"
 )
 
 // Promises are all promises that are checked.
 var Promises = []string{
 	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, isGiven, forcedAfter, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
-	bounded, staleLimited, itsValues, triesAgain, fewRequests, neverEarlier, moveTogether, ownBackoff,
+	bounded, staleLimited, itsValues, triesAgain, fewRequests, neverEarlier, moveTogether, ownBackoff, oneProbe,
 }
 
 // A Mutation breaks the system on purpose, to test that the model notices.
@@ -94,11 +95,13 @@ const (
 	Earlier    Mutation = "a handle returns a value that was fetched before the last one"
 	Stray      Mutation = "a stage is not fetched again after another one has moved"
 	HoldBack   Mutation = "a Refresh is held back by the delays of others"
+	Flood      Mutation = "a source that is down is asked too soon"
+	Starve     Mutation = "a value is not fetched again after an outage"
 	NoMutation Mutation = ""
 )
 
 // Mutations are all mutations.
-var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Dawdle, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp, Resurrect, Unmarked, Throng, Earlier, Stray, HoldBack}
+var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Dawdle, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp, Resurrect, Unmarked, Throng, Earlier, Stray, HoldBack, Flood, Starve}
 
 // run is a sequence that is being played.
 type run struct {
@@ -120,7 +123,9 @@ type run struct {
 	hasCrowds  bool          // actors read many secrets at a time
 	hasStages  bool          // there are handles of AWSPREVIOUS
 
+	noHealth     bool       // the model does not know when the source is down
 	mu           sync.Mutex // guards the fields below
+	health       sourceHealth
 	res          *Result
 	lines        []line
 	tick         int // the tick of the last moment
@@ -218,6 +223,7 @@ func (r *run) configure() {
 	var source secret.Source = &watched{r, from}
 	if r.rng.IntN(2) == 0 {
 		source = fetchingMany{&watched{r, from}}
+		r.noHealth = true // several fetches are one piece of evidence
 	}
 	if r.rng.IntN(8) == 0 {
 		r.save()

@@ -28,17 +28,30 @@ func (w *watched) Fetch(ctx context.Context, ref secret.Ref) (v secret.Value, er
 	r := w.r
 	defer r.arrives(ctx)()
 	seen := r.begins(ctx, keyOf(ref.ID, ref.Stage), false)
-	defer func() { r.ends(seen, numberOf(v)) }()
+	defer func() {
+		said := err
+		if err == nil && numberOf(v) == 0 {
+			said = errBrokenOff
+		}
+		r.says(keyOf(ref.ID, ref.Stage), seen, said)
+		r.ends(seen, numberOf(v))
+	}()
 	defer r.lasts(ctx, time.Now())
 	return w.fetch(ctx, ref)
 }
+
+// errBrokenOff stands for a call that panics or ends its goroutine.
+var errBrokenOff = errors.New("broken off")
+
+// probeTimeout bounds a fetch that is the probe of a source that is down.
+const probeTimeout = 3 * time.Second
 
 // lasts checks, at the end of a fetch, that its caller's end did not end it.
 func (r *run) lasts(ctx context.Context, began time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checked(noEnd)
-	if (ctx.Err() != nil || r.mutated == CutShort) && !r.closed && time.Since(began) < r.fetchTimeout() {
+	if (ctx.Err() != nil || r.mutated == CutShort) && !r.closed && time.Since(began) < min(r.fetchTimeout(), probeTimeout) {
 		r.violated(noEnd, fmt.Sprintf("one was ended after %v", time.Since(began)))
 	}
 }
@@ -127,7 +140,16 @@ func (r *run) failed(e hook.FetchFailed) {
 		most /= 2
 	}
 	r.checked(delays)
-	if e.Failures != k.failures || e.RetryIn > most || r.cfg.Backoff.Jitter == backoff.NoJitter && e.RetryIn != most {
+	isAgain := e.Failures < k.failures && e.Failures > 0 && r.health.answer > 0 // an outage that is over is forgiven
+	if isAgain {
+		k.failures = e.Failures
+		k.firstFailed = moment{clocks: r.clocks()}
+	}
+	if !isRefusal(e.Err) && r.mutated == NoMutation {
+		most = max(most, 5*time.Second) // the delay of a probe
+	}
+	mustBe := r.cfg.Backoff.Jitter == backoff.NoJitter && isRefusal(e.Err) && !isAgain
+	if e.Failures != k.failures || e.RetryIn > most || mustBe && e.RetryIn != most {
 		r.violated(delays, fmt.Sprintf("failure %d of %s is reported as failure %d, with a delay of %v of %v", k.failures, e.ID, e.Failures, e.RetryIn, most))
 	}
 }
@@ -138,9 +160,9 @@ func longestDelay(err error) time.Duration {
 		kind error
 		most time.Duration
 	}{
-		{secret.ErrUnavailable, 40 * time.Second},
-		{secret.ErrTimeout, 40 * time.Second},
-		{secret.ErrThrottled, 40 * time.Second},
+		{secret.ErrUnavailable, 15 * time.Second},
+		{secret.ErrTimeout, 15 * time.Second},
+		{secret.ErrThrottled, 15 * time.Second},
 		{secret.ErrAccessDenied, time.Minute},
 		{secret.ErrDecryption, time.Minute},
 		{secret.ErrNotFound, 5 * time.Minute},

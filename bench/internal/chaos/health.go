@@ -1,0 +1,134 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/typedsecret/typedsecret/secret"
+)
+
+// A sourceHealth is what the model knows of the source's health. It is sure that the source is
+// down only where the cache must be: where two secrets had no answer, each since a moment after
+// the last answer. It is guarded by run.mu.
+type sourceHealth struct {
+	mute     map[string]time.Duration // since when a secret has had no answer
+	suspect  string                   // the secret that had none last, since the last answer
+	answered time.Duration            // when the last answer came
+	answer   int                      // its tick
+	failed   time.Duration            // when a fetch had no answer last, or was throttled
+	failure  int                      // its tick
+	seen     time.Duration            // the last event
+	unsure   time.Duration            // until when a failure may be that of a machine that slept
+
+	down  time.Duration // since when the source is down for sure; 0: it is not
+	probe *fetch        // the last one
+	ended time.Duration // when the last one ended
+}
+
+// back is how long after an outage a value past its TTL may be read without a new fetch: its
+// reader looks again after at most 5 s, and the pace spreads the fetches over 5 s and more.
+const back = 20 * time.Second
+
+func (h *sourceHealth) notes(r *run) time.Duration {
+	now := time.Since(r.start)
+	if r.jumped > h.seen {
+		h.unsure = now + r.fetchTimeout() + slack
+	}
+	h.seen = now
+	return now
+}
+
+// says records what a request of the source says about it.
+func (r *run) says(key string, f *fetch, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.saysNow(key, f, err)
+}
+
+func (r *run) saysNow(key string, f *fetch, err error) {
+	h := &r.health
+	now := h.notes(r)
+	tick := r.moment().tick
+	if f.abandoned {
+		return // its late answer is dropped
+	}
+	if f == h.probe {
+		h.ended = now
+	}
+	switch {
+	case err == nil || isRefusal(err):
+		h.answered, h.answer, h.suspect, h.down = now, tick, "", 0
+		delete(h.mute, key)
+		return
+	}
+	since := h.hasNone(key, f, now)
+	switch {
+	case errors.Is(err, secret.ErrThrottled):
+		h.failed, h.failure = now, tick
+		return
+	case !errors.Is(err, secret.ErrUnavailable) && !errors.Is(err, secret.ErrTimeout) && !errors.Is(err, context.DeadlineExceeded):
+		return
+	}
+	h.failed, h.failure = now, tick
+	if r.noHealth || since <= h.answered || now < h.unsure || h.down != 0 {
+		return
+	}
+	if h.suspect != "" && h.suspect != key {
+		h.down, h.ended, h.probe = now, now, nil
+	}
+	h.suspect = key
+}
+
+// hasNone notes that f had no answer, and returns since when its secret has had none.
+func (h *sourceHealth) hasNone(key string, f *fetch, now time.Duration) time.Duration {
+	if since, isMute := h.mute[key]; isMute {
+		return since
+	}
+	if h.mute == nil {
+		h.mute = map[string]time.Duration{}
+	}
+	h.mute[key] = now
+	return f.since
+}
+
+// abandons records a fetch that has not returned in time.
+func (h *sourceHealth) abandons(r *run, key string, f *fetch) {
+	h.failed, h.failure = h.notes(r), f.ended.tick
+	h.hasNone(key, f, h.failed)
+	if f == h.probe {
+		h.ended = h.failed
+	}
+}
+
+// judgeProbe checks that a source which is down is asked by one probe at a time.
+func (r *run) judgeProbe(key string, f *fetch) {
+	h := &r.health
+	now := h.notes(r)
+	f.since = now
+	if h.down == 0 || now <= h.down || r.noHealth || r.closed {
+		return
+	}
+	r.checked(oneProbe)
+	isUnderWay := h.probe != nil && h.probe.ended.tick == 0
+	wait := now - h.ended
+	if r.mutated == Flood {
+		wait -= time.Second
+	}
+	if isUnderWay || wait < time.Second && r.jumped <= h.ended {
+		r.violated(oneProbe, fmt.Sprintf("%s was fetched %v after the last probe, under way: %v", key, wait, isUnderWay))
+	}
+	h.probe = f
+}
+
+// mayBeDown reports whether the source may be down for the cache during a reading, or was so
+// lately that the pace may hold a fetch back.
+func (r *run) mayBeDown(d *reading) bool {
+	h := &r.health
+	if h.failure == 0 || r.mutated == Starve {
+		return false
+	}
+	ended := time.Since(r.start)
+	return h.failure > h.answer || h.failure > d.began.tick || h.failed > ended-d.took-back
+}
