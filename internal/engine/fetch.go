@@ -400,10 +400,13 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	if c.cfg.Observer == nil {
 		return fail.err, nil
 	}
-	events := []hook.Event{hook.FetchFailed{
-		Secret: hook.Secret{ID: t.ref.ID, Stage: t.ref.Stage, VersionID: t.ref.VersionID},
-		Err:    t.fail, Failures: fail.count, RetryIn: retryIn, Took: t.took,
-	}}
+	var events []hook.Event
+	if !t.isOfFile { // else the source was not asked
+		events = append(events, hook.FetchFailed{
+			Secret: hook.Secret{ID: t.ref.ID, Stage: t.ref.Stage, VersionID: t.ref.VersionID},
+			Err:    t.fail, Failures: fail.count, RetryIn: retryIn, Took: t.took,
+		})
+	}
 	if evicted != nil {
 		events = append(events, hook.Evicted{Secret: evicted.event()})
 	}

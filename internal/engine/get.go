@@ -175,6 +175,9 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 		var in time.Duration
 		if d.fetch, in = c.begin(ctx, e, read, now); in > 0 {
 			c.lookDown(ctx, e, q, &st, in, &d)
+		} else if d.fetch.queued != nil && e.toLane().isHeld {
+			st.inFlight, st.isHeld = true, true
+			d.ruling = c.policy.read(st, q.hasty)
 		}
 	case d.fetchIn > 0 && d.fetchIn < never && !d.resting && d.verdict != fresh:
 		d.pause = c.pauseFor(ctx, e, read, d.fetchIn)

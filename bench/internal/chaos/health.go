@@ -19,17 +19,19 @@ type sourceHealth struct {
 	answer   int                      // its tick
 	failed   time.Duration            // when a fetch had no answer last, or was throttled
 	failure  int                      // its tick
+	back     time.Duration            // when an answer came last after a failure
 	seen     time.Duration            // the last event
 	unsure   time.Duration            // until when a failure may be that of a machine that slept
 
 	down  time.Duration // since when the source is down for sure; 0: it is not
 	probe *fetch        // the last one
 	ended time.Duration // when the last one ended
+	turn  time.Duration // when the last one ended that was no forced fetch, which takes no turn
 }
 
-// back is how long after an outage a value past its TTL may be read without a new fetch: its
+// recovery is how long after an outage a value past its TTL may be read without a new fetch: its
 // reader looks again after at most 5 s, and the pace spreads the fetches over 5 s and more.
-const back = 20 * time.Second
+const recovery = 20 * time.Second
 
 func (h *sourceHealth) notes(r *run) time.Duration {
 	now := time.Since(r.start)
@@ -54,11 +56,12 @@ func (r *run) saysNow(key string, f *fetch, err error) {
 	if f.abandoned {
 		return // its late answer is dropped
 	}
-	if f == h.probe {
-		h.ended = now
-	}
+	h.ends(f, now)
 	switch {
 	case err == nil || isRefusal(err):
+		if h.failure > h.answer {
+			h.back = now
+		}
 		h.answered, h.answer, h.suspect, h.down = now, tick, "", 0
 		delete(h.mute, key)
 		return
@@ -76,7 +79,7 @@ func (r *run) saysNow(key string, f *fetch, err error) {
 		return
 	}
 	if h.suspect != "" && h.suspect != key {
-		h.down, h.ended, h.probe = now, now, nil
+		h.down, h.ended, h.turn, h.probe = now, now, now, nil
 	}
 	h.suspect = key
 }
@@ -93,26 +96,39 @@ func (h *sourceHealth) hasNone(key string, f *fetch, now time.Duration) time.Dur
 	return f.since
 }
 
+func (h *sourceHealth) ends(f *fetch, now time.Duration) {
+	if f != h.probe {
+		return
+	}
+	if h.ended = now; !f.forced {
+		h.turn = now
+	}
+}
+
 // abandons records a fetch that has not returned in time.
 func (h *sourceHealth) abandons(r *run, key string, f *fetch) {
 	h.failed, h.failure = h.notes(r), f.ended.tick
 	h.hasNone(key, f, h.failed)
-	if f == h.probe {
-		h.ended = h.failed
-	}
+	h.ends(f, h.failed)
 }
+
+// preloaderPace is for how long a request that may begin is held back by a Preloader's pace.
+const preloaderPace = time.Second + slack
 
 // judgeProbe checks that a source which is down is asked by one probe at a time.
 func (r *run) judgeProbe(key string, f *fetch) {
 	h := &r.health
 	now := h.notes(r)
 	f.since = now
-	if h.down == 0 || now <= h.down || r.noHealth || r.closed {
+	if h.down == 0 || now <= h.down+preloaderPace || r.noHealth || r.closed {
 		return
 	}
 	r.checked(oneProbe)
 	isUnderWay := h.probe != nil && h.probe.ended.tick == 0
-	wait := now - h.ended
+	wait := now - h.turn
+	if f.forced {
+		wait = now - h.ended
+	}
 	if r.mutated == Flood {
 		wait -= time.Second
 	}
@@ -129,6 +145,6 @@ func (r *run) mayBeDown(d *reading) bool {
 	if h.failure == 0 || r.mutated == Starve {
 		return false
 	}
-	ended := time.Since(r.start)
-	return h.failure > h.answer || h.failure > d.began.tick || h.failed > ended-d.took-back
+	since := time.Since(r.start) - d.took - recovery
+	return h.failure > h.answer || h.failure > d.began.tick || h.failed > since || h.back > max(0, since)
 }

@@ -362,8 +362,6 @@ func manyIDs(t *testing.T, n int, failure error) (first, all int, heap uint64, g
 		s.set(always(failure))
 		s.forget()
 		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
 		began := time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		// A reader waits for at most a second, so that there are n of them at a time.
@@ -377,16 +375,21 @@ func manyIDs(t *testing.T, n int, failure error) (first, all int, heap uint64, g
 			}
 			time.Sleep(500 * time.Millisecond)
 			synctest.Wait()
-			if second == 30 {
+			switch second {
+			case 20: // the runtime keeps its memory for the readers of the next rounds
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+			case 30:
 				goroutines = runtime.NumGoroutine()
+			case 58:
+				runtime.GC()
+				runtime.ReadMemStats(&after)
 			}
 			time.Sleep(500 * time.Millisecond)
 			synctest.Wait()
 		}
 		cancel()
 		synctest.Wait()
-		runtime.GC()
-		runtime.ReadMemStats(&after)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, at := range s.began {
