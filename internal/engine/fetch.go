@@ -370,7 +370,10 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 		fail.asked++
 		fail.askedAt = t.began
 	}
-	fail.delay = backoff.DelayAfter(fail.count, now.since(fail.first))
+	if t.isOfFile {
+		fail.count-- // the source was not asked
+	}
+	fail.delay = backoff.DelayAfter(max(1, fail.count), now.since(fail.first))
 	retryIn := fail.delay
 	if l := e.toLane(); l.isDown() && !fail.isRefusal {
 		retryIn = l.health.ProbeIn(fail.seen)

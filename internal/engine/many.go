@@ -118,6 +118,12 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (turns.Reques
 	c := g.c
 	g.watchdog.stop() // what follows is no fault of the source
 	defer g.watchdog.goOn()
+	err := pacing.Err()
+	if err == nil && g.pace != nil {
+		c.hold(1)
+		err = guard.Call("pace", func() error { return g.pace(pacing) })
+		c.hold(-1)
+	}
 	l, want := g.wantOf(refs())
 	if l == nil {
 		return turns.Request[Ref]{End: func() {}}, nil
@@ -140,11 +146,8 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (turns.Reques
 		leave()
 		return turns.Request[Ref]{}, err
 	}
-	err := pacing.Err()
-	if err == nil && g.pace != nil {
-		c.hold(1)
-		err = guard.Call("pace", func() error { return g.pace(pacing) })
-		c.hold(-1)
+	if err == nil {
+		err = pacing.Err()
 	}
 	all := refs()
 	asked, left, forced := g.ask(all, err == nil, &said)

@@ -26,7 +26,7 @@ type sourceHealth struct {
 	down  time.Duration // since when the source is down for sure; 0: it is not
 	probe *fetch        // the last one
 	ended time.Duration // when the last one ended
-	turn  time.Duration // when the last one ended that was no forced fetch, which takes no turn
+	turn  time.Duration // when the last one ended that was not for Refresh or Invalidate, which may take no turn
 }
 
 // recovery is how long after an outage a value past its TTL may be read without a new fetch: its
@@ -100,7 +100,7 @@ func (h *sourceHealth) ends(f *fetch, now time.Duration) {
 	if f != h.probe {
 		return
 	}
-	if h.ended = now; !f.forced {
+	if h.ended = now; !f.mayBeOwn {
 		h.turn = now
 	}
 }
@@ -126,13 +126,13 @@ func (r *run) judgeProbe(key string, f *fetch) {
 	r.checked(oneProbe)
 	isUnderWay := h.probe != nil && h.probe.ended.tick == 0
 	wait := now - h.turn
-	if f.forced {
+	if f.isOwn {
 		wait = now - h.ended
 	}
 	if r.mutated == Flood {
 		wait -= time.Second
 	}
-	if isUnderWay || wait < time.Second && r.jumped <= h.ended {
+	if isUnderWay || wait < time.Second && r.jumped <= h.ended && f.isOwn == f.mayBeOwn {
 		r.violated(oneProbe, fmt.Sprintf("%s was fetched %v after the last probe, under way: %v", key, wait, isUnderWay))
 	}
 	h.probe = f

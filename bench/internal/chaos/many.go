@@ -35,8 +35,11 @@ func (m fetchingMany) FetchMany(ctx context.Context, refs []secret.Ref, answer a
 		again.Go(func() {
 			isAsked := false
 			defer func() {
-				if !isAsked { // the source went down meanwhile
+				if !isAsked { // the source went down meanwhile, so the cache has given the fetch up
 					r.ends(f, 0)
+					r.mu.Lock()
+					f.told = r.moment()
+					r.mu.Unlock()
 				}
 			}()
 			secret.MakeRequests(ctx, slices.Values([][]secret.Ref{{ref}}), answer, func(ctx context.Context, _ []secret.Ref) (err error) {
