@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/typedsecret/typedsecret/secret"
@@ -147,4 +148,22 @@ func (r *run) mayBeDown(d *reading) bool {
 	}
 	since := time.Since(r.start) - d.took - recovery
 	return h.failure > h.answer || h.failure > d.began.tick || h.failed > since || h.back > max(0, since)
+}
+
+// triedInOutage reports whether a value may be returned at once since the source is down, or was
+// when the value was read before. In the second case a fetch of it begins at once.
+func (r *run) triedInOutage(k *known, d *reading) bool {
+	if r.mayBeDown(d) {
+		k.inOutage, k.tried = true, 0
+		return true
+	}
+	if !k.inOutage {
+		return false
+	}
+	now := time.Since(r.start)
+	if k.tried == 0 {
+		k.tried = now
+	}
+	isUnderWay := slices.ContainsFunc(k.fetches, func(f *fetch) bool { return f.ended.tick == 0 })
+	return now-k.tried <= slack || isUnderWay
 }

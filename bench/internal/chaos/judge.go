@@ -115,7 +115,7 @@ func (r *run) mayReturn(k *known, d *reading, f *fetch) bool {
 		failed := slices.ContainsFunc(k.fetches, func(x *fetch) bool {
 			return x.failedBefore(d.ended) && x.ended.tick > replaced.told.tick
 		})
-		return (failed || r.waitedEnough(k, d) || r.mayBeDown(d)) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick }) && r.allowed(d, f)
+		return (failed || r.waitedEnough(k, d) || r.triedInOutage(k, d)) && r.wasTried(k, d, func(m moment) bool { return m.tick > replaced.told.tick }) && r.allowed(d, f)
 	}
 	past := func(m moment) bool { return r.arrived(f).to(m) >= r.ttl() || k.invalid(f, m, r.counts) }
 	mayBePast := func(m moment) bool { return past(m) || r.cameBack(k, f, m) || k.invalid(f, m, invalidated.isAny) }
@@ -165,7 +165,7 @@ func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
 	if last != nil && (last.told.tick == 0 || last.told.to(d.began) < last.retryIn+slack || past(last.requested())) {
 		return true
 	}
-	return r.waitedEnough(k, d) || r.mayBeDown(d)
+	return r.waitedEnough(k, d) || r.triedInOutage(k, d)
 }
 
 // waitedEnough reports whether a reading has waited as long as a reader has to. It may have

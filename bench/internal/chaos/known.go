@@ -79,11 +79,13 @@ type known struct {
 	invalidated []invalidated
 	evicted     []moment
 	last        invalidated
-	owed        bool // the next fetch has to be a forced one
-	mayBeOwed   bool // owed is uncertain, since a fetch began during the Invalidate or another stage has moved
-	mayFollow   bool // another stage has moved since the last successful fetch began
-	movedTick   int  // the tick of its last move
-	failures    int  // since the last success, as the cache reported
+	owed        bool          // the next fetch has to be a forced one
+	mayBeOwed   bool          // owed is uncertain, since a fetch began during the Invalidate or another stage has moved
+	mayFollow   bool          // another stage has moved since the last successful fetch began
+	movedTick   int           // the tick of its last move
+	inOutage    bool          // it was read while the source may have been down, and not fetched since
+	tried       time.Duration // when it was first read after that; 0: it was not
+	failures    int           // since the last success, as the cache reported
 	firstFailed moment
 }
 
@@ -250,7 +252,7 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 		break
 	}
 	if !failed {
-		k.failures = 0
+		k.failures, k.inOutage = 0, false
 		k.mayFollow = k.mayFollow && told != nil && told.began.tick < k.movedTick
 		return k
 	}
