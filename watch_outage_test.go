@@ -102,7 +102,7 @@ func TestALongOutageCostsWhatTheBackoffSays(t *testing.T) {
 			})
 		})
 	}
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("a virtual week took %v", took)
 	}
 }
