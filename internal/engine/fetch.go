@@ -101,15 +101,6 @@ func (c *Cache) register(ctx context.Context, e *Entry, asks kind, now instant) 
 	return f
 }
 
-// beginSealed begins a fetch of e which fails with err in place of asking the source: so it has
-// what the sealed file has. Called with mu held.
-func (c *Cache) beginSealed(ctx context.Context, e *Entry, now instant, err error) *fetch {
-	f := c.register(ctx, e, read, now)
-	f.isOfFile = true
-	go c.carryOut(&outcome{fetch: f, ref: e.ref(), fail: err}, func() {})
-	return f
-}
-
 // isOwn reports whether the user's own Refresh or Invalidate asked for f.
 func (f *fetch) isOwn() bool {
 	return f.asks == renewal || f.invalidation.isSet && !f.invalidation.isMove
@@ -160,14 +151,6 @@ func (c *Cache) carryOut(t *outcome, do func()) {
 		}
 	}()
 	do()
-}
-
-// limitOf returns how long f may take: FetchTimeout, and less for a probe.
-func (c *Cache) limitOf(f *fetch) time.Duration {
-	if p := f.permit; p.Timeout > 0 {
-		return min(p.Timeout, c.cfg.FetchTimeout)
-	}
-	return c.cfg.FetchTimeout
 }
 
 // ask asks the source and gives what it brought to the hook, within the time that the fetch

@@ -169,3 +169,12 @@ func (c *Cache) adopt(e *Entry, v *kept, now instant) (evicted *Snapshot) {
 	}
 	return c.replace(e, s)
 }
+
+// beginSealed begins a fetch of e which fails with err in place of asking the source: so it has
+// what the sealed file has. Called with mu held.
+func (c *Cache) beginSealed(ctx context.Context, e *Entry, now instant, err error) *fetch {
+	f := c.register(ctx, e, read, now)
+	f.isOfFile = true
+	go c.carryOut(&outcome{fetch: f, ref: e.ref(), fail: err}, func() {})
+	return f
+}

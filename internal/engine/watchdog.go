@@ -95,3 +95,11 @@ func (c *Cache) tooManyAbandoned() error {
 	return fmt.Errorf("%w: %d calls of the source (a %T) have not returned, though their contexts have ended; it must return when its context does",
 		ErrUnavailable, c.abandoned, c.source)
 }
+
+// limitOf returns how long f may take: FetchTimeout, and less for a probe.
+func (c *Cache) limitOf(f *fetch) time.Duration {
+	if p := f.permit; p.Timeout > 0 {
+		return min(p.Timeout, c.cfg.FetchTimeout)
+	}
+	return c.cfg.FetchTimeout
+}
