@@ -59,7 +59,7 @@ type Cache struct {
 	abandoned int            // calls of the source that have not returned in time
 	sealed    *sealedFile    // nil: none
 
-	staged        map[weak.Pointer[Entry]]struct{} // entries with a value, or a fetch, that are of another stage than the default
+	staged        map[weak.Pointer[Entry]]struct{} // entries with a value, a fetch or a failure that are of another stage than the default
 	sweepStagedAt int                              // as sweepAt is of named
 
 	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry

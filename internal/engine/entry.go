@@ -164,6 +164,19 @@ func (e *Entry) failure() *failure {
 	return e.past.failure
 }
 
+// Stands reports whether err, of a read of e, says why the last fetch failed, and the secret was
+// not invalidated since that fetch began.
+func (e *Entry) Stands(err error) bool {
+	e.cache.mu.Lock()
+	defer e.cache.mu.Unlock()
+	f := e.failure()
+	if f == nil || e.isInvalid() || e.inFlight() != nil && e.inFlight().invalidation.isSet {
+		return false
+	}
+	failed, ok := err.(*Error)
+	return ok && (failed == f.err || failed == f.ownErr || failed == f.refused.Load())
+}
+
 // inFlight returns the fetch under way, or nil.
 func (e *Entry) inFlight() *fetch {
 	if e.past == nil {

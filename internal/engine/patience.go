@@ -66,6 +66,14 @@ func (p *patience) start(c *Cache, ctx context.Context, now time.Time) {
 	}
 }
 
+// Patience returns for how long a reader with ctx waits for what it can do without.
+func (c *Cache) Patience(ctx context.Context) time.Duration {
+	var p patience
+	now := time.Now()
+	p.start(c, ctx, now)
+	return p.end().Sub(now)
+}
+
 // end returns when the wait is over.
 func (p *patience) end() time.Time {
 	if p.limit.IsZero() {

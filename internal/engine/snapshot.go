@@ -183,6 +183,10 @@ func (s *Snapshot) State() (expired bool, err error) {
 	return false, nil
 }
 
+// IsInvalid reports whether Invalidate was called, or another stage of the secret has moved,
+// since the value was fetched.
+func (s *Snapshot) IsInvalid() bool { return s.Cache().isInvalid(s) }
+
 // Age returns how long ago the value was fetched, by the wall clock or the monotonic
 // one, whichever says longer; math.MaxInt64 if that is unknown ([Config.WithSealedFile]).
 func (s *Snapshot) Age() time.Duration { return max(0, s.Cache().now().since(s.at)) }

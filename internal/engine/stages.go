@@ -10,7 +10,7 @@ import (
 
 // moveStages expires the other stages of a secret of which one has moved to another version,
 // under each spelling of its ID: Secrets Manager moves AWSCURRENT and AWSPREVIOUS in one
-// step. It also expires what is being fetched, which may have been read before the move.
+// step. What the source refused before may be there now, so that is fetched too. It also expires what is being fetched, which may have been read before the move.
 // Pinned versions are left alone. Called with mu held, for a fetch f that brought s in place of
 // the version from.
 //
@@ -52,7 +52,7 @@ const previousStage = "AWSPREVIOUS"
 
 // move expires e because another stage of its secret, which had the version from, has moved.
 func (c *Cache) move(e *Entry, from string) {
-	if e.snap.Load() != nil || e.inFlight() != nil {
+	if e.snap.Load() != nil || e.inFlight() != nil || e.failure() != nil {
 		e.invalidate(c.now(), invalidation{isMove: true, from: from})
 		c.notify(e.key)
 	}
@@ -86,7 +86,7 @@ func (c *Cache) noteStage(e *Entry) {
 	if len(c.staged) >= c.sweepStagedAt {
 		maps.DeleteFunc(c.staged, func(held weak.Pointer[Entry], _ struct{}) bool {
 			e := held.Value()
-			return e == nil || e.snap.Load() == nil && e.inFlight() == nil
+			return e == nil || e.snap.Load() == nil && e.inFlight() == nil && e.failure() == nil
 		})
 		c.sweepStagedAt = max(minSweep, 2*len(c.staged))
 	}

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -240,5 +241,33 @@ func TestAStageThatFollowsLateShowsThatTheOtherHasMovedOnceMore(t *testing.T) {
 		if n := s.fetches(); n > 2 {
 			t.Errorf("the move took %d more fetches", n)
 		}
+	})
+}
+
+// TestAPreviousVersionThatWasNotThereIsFetchedAfterAMove, although its back-off is not over.
+func TestAPreviousVersionThatWasNotThereIsFetchedAfterAMove(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &signer{}
+		c := open(t, secret.SourceFunc(func(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+			v, err := s.Fetch(ctx, ref)
+			if err == nil && s.keys == 0 && ref.Stage == "AWSPREVIOUS" {
+				err = secret.ErrNotFound
+			}
+			return v, err
+		}), engine.Config{})
+		current := entryOf(c, secret.Ref{ID: signerName})
+		previous := entryOf(c, secret.Ref{ID: signerName, Stage: "AWSPREVIOUS"})
+		wantEntry(t, current, "k0")
+		for range 10 { // so that the back-off is a long one
+			time.Sleep(5 * time.Minute)
+			if _, err := previous.Get(t.Context()); !errors.Is(err, secret.ErrNotFound) {
+				t.Fatal(err)
+			}
+		}
+		s.rotate()
+		if _, err := current.Refresh(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantEntry(t, previous, "k0")
 	})
 }
