@@ -218,7 +218,7 @@ func (s *Secret[T]) decodeFor(ctx context.Context, snap *engine.Snapshot, err er
 	if err != nil {
 		return err
 	}
-	v, err := s.slot.viewOf(ctx, s.dec, snap)
+	v, err := s.viewOf(ctx, snap)
 	if err != nil {
 		return err
 	}

@@ -182,8 +182,17 @@ func (s *Secret[T]) renew(ctx context.Context, refresh func(*engine.Entry, conte
 		if err != nil {
 			return nil, err
 		}
-		return s.slot.viewOf(ctx, s.dec, snap)
+		return s.viewOf(ctx, snap)
 	})
+}
+
+// viewOf returns the view of snap, or of a newer one.
+func (s *Secret[T]) viewOf(ctx context.Context, snap *engine.Snapshot) (*view[T], error) {
+	v, err := s.slot.viewOf(ctx, s.dec, snap)
+	if err == nil {
+		s.past.Load().see(v)
+	}
+	return v, err
 }
 
 // entryIn returns the entry of the secret in c, and keeps it in the handle.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -25,12 +26,16 @@ const previousStage = "AWSPREVIOUS"
 // The key that was just rotated out is never missing: after a rotation, the value that was
 // current before stays in the result until the previous version has been read again. So
 // there may be three values. A previous version that can't be fetched or decoded is no
-// error while the value from before the rotation is known. Once no version has the stage
-// AWSPREVIOUS, its value is no longer in the result.
+// error while the value from before the rotation is known, or while Versions knows that
+// there is none. Once no version has the stage AWSPREVIOUS, its value is no longer in the
+// result.
 //
 // For the cache, the previous version is a secret of its own: it costs a request and a
-// place. The handle must read the default stage. With [WithStage] or [WithVersionID],
-// Versions returns an error that wraps [ErrInvalidConfig].
+// place. If the result is known without it, Versions waits for it no longer than Get waits
+// for a refresh.
+//
+// The handle must read the default stage. With [WithStage] or [WithVersionID], Versions
+// returns an error that wraps [ErrInvalidConfig].
 func (s *Secret[T]) Versions(ctx context.Context) ([]T, error) {
 	if s.isZero() {
 		return nil, ErrZeroHandle
@@ -38,27 +43,29 @@ func (s *Secret[T]) Versions(ctx context.Context) ([]T, error) {
 	if s.dec.set.ref != (secret.Ref{}) {
 		return nil, &Error{Ref: s.ref(), Err: fmt.Errorf("%w: Versions is for a handle without WithStage and WithVersionID", ErrInvalidConfig)}
 	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	p := s.pastOf()
-	// A rotation between the two reads moves both stages, so they are read again until
-	// neither has moved.
+	// A rotation between the two reads moves both, so they are read until neither has moved.
 	for range 3 {
 		current, err := s.look(ctx)
 		if err != nil {
 			return nil, err
 		}
-		previous, prevErr := p.handle.look(ctx)
+		if current.good() == nil {
+			return nil, current.err()
+		}
+		previous := p.read(ctx, current)
 		again, err := s.look(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if prevErr == nil {
-			// The last good value survives a failed refresh, but not the end of its stage.
-			if _, failed := previous.snap.State(); errors.Is(failed, ErrNotFound) {
-				previous, prevErr = nil, failed
-			}
+		if !again.isSameAs(current) {
+			continue
 		}
-		if again.isSameAs(current) {
-			return s.versions(ctx, p, current, previous, prevErr)
+		if known, isCurrent := p.note(current, previous); isCurrent {
+			return s.versions(ctx, current, previous, known)
 		}
 	}
 	return nil, &Error{Ref: s.ref(), Err: fmt.Errorf("%w: the secret was rotated three times while it was read", ErrUnavailable)}
@@ -69,10 +76,25 @@ type past[T any] struct {
 	handle *Secret[T] // reads the previous version
 
 	mu      sync.Mutex // guards the fields below
-	current *view[T]   // as Versions last saw it
-	before  *view[T]   // was current until the last rotation; nil once the previous version was read
-	moved   time.Time  // when the current version of that rotation was fetched
-	prevErr error      // the error of the previous version, as Versions last saw it
+	current *view[T]   // as the handle last saw it
+	moved   time.Time  // when it was fetched first; zero if the handle saw no rotation
+	isSlow  bool       // a read of the previous version did not end in time, and none has succeeded since
+	known[T]
+}
+
+// known is what is known of the version before the current one.
+type known[T any] struct {
+	before *view[T] // current until the last rotation; nil once the previous version was read since
+	isRead bool     // the previous version was read since, or there was none
+	isNone bool     // there was none
+}
+
+// A reading is what a read of the previous version brought.
+type reading[T any] struct {
+	view   *view[T] // nil if err is set
+	err    error    // why there is no value that decodes
+	isNew  bool     // the view is of a fetch since the last move that is known
+	isNone bool     // the source says so, since the last move that is known
 }
 
 func (s *Secret[T]) pastOf() *past[T] {
@@ -90,57 +112,150 @@ func (v *view[T]) isSameAs(other *view[T]) bool {
 	return v == other || v.good() != nil && other.good() != nil && v.good().Same(other.good())
 }
 
-// versions returns the values of current and previous. It adds the value that was current
-// before, until previous is known to be from after the rotation.
-func (s *Secret[T]) versions(ctx context.Context, p *past[T], current, previous *view[T], prevErr error) ([]T, error) {
+// read reads the previous version.
+func (p *past[T]) read(ctx context.Context, current *view[T]) reading[T] {
+	wait, isBounded := p.patience(ctx, current)
+	bounded := ctx
+	if isBounded {
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeout(ctx, wait)
+		defer cancel()
+	}
+	v, err := p.look(bounded)
+	p.noteSpeed(err, isBounded && bounded.Err() != nil && ctx.Err() == nil)
+	if err != nil {
+		return reading[T]{err: err, isNone: p.isNotFound(err)}
+	}
+	// The last good value survives a failed refresh, but not the end of its stage.
+	if _, failed := v.snap.State(); p.isNotFound(failed) {
+		return reading[T]{err: failed, isNone: true}
+	}
+	if v.good() == nil {
+		return reading[T]{err: v.err()}
+	}
+	return reading[T]{view: v, isNew: v.err() == nil && !v.snap.IsInvalid()}
+}
+
+// patience returns for how long a read of the previous version may take, if Versions can do
+// without it.
+func (p *past[T]) patience(ctx context.Context, current *view[T]) (wait time.Duration, isBounded bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !p.current.isSameAs(current) || p.before == nil && !p.isNone:
+		return 0, false
+	case p.isSlow:
+		return minPatience, true
+	}
+	return max(minPatience, current.snap.Cache().Patience(ctx)), true
+}
+
+// look returns the view of the previous version. As long as nothing is known of the version
+// before the current one, what the cache has may be of before a rotation that nobody saw. Then
+// it is read anew, if that can be done in time.
+func (p *past[T]) look(ctx context.Context) (*view[T], error) {
+	p.mu.Lock()
+	isKnown, c := p.isRead || p.before != nil, p.current.snap.Cache()
+	p.mu.Unlock()
+	if !isKnown {
+		bounded, cancel := context.WithTimeout(ctx, max(minPatience, c.Patience(ctx)))
+		defer cancel()
+		if v, err := p.handle.renew(bounded, (*engine.Entry).Refresh); err == nil || p.isNotFound(err) {
+			return v, err
+		}
+	}
+	return p.handle.look(ctx)
+}
+
+// minPatience is enough to begin a fetch, and to get what is there.
+const minPatience = time.Millisecond
+
+// noteSpeed notes whether a read of the previous version, which ended with err, was over because
+// of Versions' own patience. After that no caller waits until a read succeeds.
+func (p *past[T]) noteSpeed(err error, isOver bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.isSlow = err != nil && (isOver || p.isSlow)
+}
+
+// isNotFound reports whether err, of a read of the previous version, says that there is none,
+// and is no older than the last move that is known.
+func (p *past[T]) isNotFound(err error) bool {
+	e := p.handle.entry.Load()
+	return errors.Is(err, ErrNotFound) && e != nil && e.Stands(err)
+}
+
+// see notes what the handle sees of the current version, so that no rotation is missed between
+// two calls of Versions.
+func (p *past[T]) see(v *view[T]) {
+	if p == nil || v.good() == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.current == nil || p.current.snap.Cache() != v.snap.Cache():
+		p.current, p.moved, p.known = v, time.Time{}, known[T]{}
+	case p.current.isSameAs(v):
+	case v.good().Before(p.current.good()): // the reader was slow
+		if !p.isRead && (p.before == nil || p.before.good().Before(v.good())) {
+			p.before = v
+		}
+	default:
+		p.known = known[T]{before: p.current}
+		p.current, p.moved = v, v.good().Metadata().FetchedAt
+	}
+}
+
+// note notes what was read of the previous version, and returns what is known by now. It
+// reports whether current is still what the handle last saw.
+func (p *past[T]) note(current *view[T], previous reading[T]) (known[T], bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.current.isSameAs(current) {
+		return p.known, false
+	}
+	isNew := previous.isNew && !previous.view.good().Metadata().FetchedAt.Before(p.moved)
+	if isNew || previous.isNone {
+		p.known = known[T]{isRead: true, isNone: previous.isNone}
+	}
+	return p.known, true
+}
+
+// versions returns the values of current and previous, and of what was current before as long
+// as previous is not known to be of after the rotation.
+func (s *Secret[T]) versions(ctx context.Context, current *view[T], previous reading[T], known known[T]) ([]T, error) {
 	value, err := s.dec.pointer(ctx, current)
 	if err != nil {
 		return nil, err
 	}
 	all := []T{*value}
-	before := p.note(current, previous, prevErr)
-	var shown []*view[T]
-	if prevErr == nil && previous.good() != nil && !previous.isSameAs(current) {
-		shown = append(shown, previous)
-	}
-	if before != nil && !before.isSameAs(current) && (len(shown) == 0 || !before.isSameAs(previous)) {
-		shown = append(shown, before)
-	}
-	for _, v := range shown {
+	before, isKnown := known.before, known.before != nil || known.isNone
+	if v := previous.view; v != nil {
+		if before != nil && before.isSameAs(v) {
+			before = nil
+		}
+		if !known.isRead && !isKnown && v.snap.IsInvalid() && !current.snap.IsInvalid() {
+			_, previous.err = v.snap.State() // it is of before a rotation
+		}
 		value, err := s.dec.pointer(ctx, v)
+		switch {
+		case v.isSameAs(current):
+		case err == nil:
+			all = append(all, *value)
+		default:
+			previous.err = err
+		}
+	}
+	if previous.err != nil && !isKnown {
+		return nil, previous.err
+	}
+	if before != nil && !before.isSameAs(current) {
+		value, err := s.dec.pointer(ctx, before)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, *value)
 	}
-	if len(all) > 1 || errors.Is(prevErr, ErrNotFound) {
-		return all, nil
-	}
-	if prevErr == nil && previous.good() == nil {
-		prevErr = previous.err()
-	}
-	if prevErr != nil {
-		return nil, prevErr
-	}
 	return all, nil
-}
-
-// note records current. It returns the view that was current before the last rotation,
-// until the previous version was read after it.
-func (p *past[T]) note(current, previous *view[T], prevErr error) *view[T] {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case p.current == nil || p.current.snap.Cache() != current.snap.Cache():
-		p.before = nil
-	case !p.current.isSameAs(current):
-		p.before, p.moved = p.current, current.good().Metadata().FetchedAt
-	}
-	isGone := errors.Is(prevErr, ErrNotFound) && prevErr != p.prevErr // otherwise the error is from before the rotation
-	p.current, p.prevErr = current, prevErr
-	isNew := prevErr == nil && previous.good() != nil && !previous.good().Metadata().FetchedAt.Before(p.moved)
-	if isGone || isNew {
-		p.before = nil
-	}
-	return p.before
 }
