@@ -271,8 +271,9 @@ func WithShared() Option {
 //
 //	var password = typedsecret.New[string]("prod/db", typedsecret.WithKey("password"))
 //
-// Amazon ECS writes such a key as arn:…:password::. T's codec gets a string as its text,
-// and any other value as its JSON.
+// Amazon ECS writes such a key as arn:…:password::. A [codec.JSON], which structs, numbers and
+// bools have by default, gets the value as its JSON. Any other codec, such as that of a string,
+// gets the text of a JSON string, and a value of another kind is an error.
 func WithKey(key string) Option {
 	return func(set *settings) {
 		if key == "" {

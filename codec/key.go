@@ -3,9 +3,10 @@ package codec
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
-	"strings"
 )
 
 // Key returns a Codec for the value of one key of a secret that is a JSON object. If inner
@@ -24,8 +25,8 @@ func (k keyed) CheckType(t reflect.Type) error {
 	switch {
 	case k.inner == nil:
 		return refuse(t, "the codec is nil")
-	case k.key == "" || strings.Contains(k.key, ","):
-		return refuse(t, "a key must not be empty or hold a comma")
+	case k.key == "" || !validName(k.key):
+		return refuse(t, fmt.Sprintf("a key must not be empty, and may hold letters, digits and punctuation other than quotes, backslashes and commas; the key is %q", k.key))
 	}
 	if c, ok := k.inner.(Checker); ok {
 		return c.CheckType(t)
@@ -54,8 +55,10 @@ func (k keyed) Decode(data []byte, into any) error {
 	}
 	if err := k.inner.Decode(value, into); err != nil {
 		e := wrap(v.Type(), ErrValue, "the codec refused the value", err)
-		if e.Path = k.key + "." + e.Path; strings.HasSuffix(e.Path, ".") {
-			e.Path = k.key
+		e.Path = k.within(e.Path)
+		e.Missing = slices.Clone(e.Missing)
+		for i := range e.Missing {
+			e.Missing[i].Key = k.within(e.Missing[i].Key)
 		}
 		e.Offset = -1 // inner's offset is one within the value
 		return e
@@ -63,10 +66,22 @@ func (k keyed) Decode(data []byte, into any) error {
 	return nil
 }
 
+// within returns the path of what is at path in the value.
+func (k keyed) within(path string) string {
+	if path == "" || path[0] == '[' {
+		return k.key + path
+	}
+	return k.key + "." + path
+}
+
 // value returns the bytes that inner decodes into a t.
 func (k keyed) value(data []byte, t reflect.Type) ([]byte, error) {
+	tag := k.key
+	if tag == "-" {
+		tag = "-," // without the comma it means no key
+	}
 	object := reflect.New(reflect.StructOf([]reflect.StructField{{
-		Name: "Value", Type: rawMessageType, Tag: reflect.StructTag(`json:` + strconv.Quote(k.key)),
+		Name: "Value", Type: rawMessageType, Tag: reflect.StructTag(`json:` + strconv.Quote(tag)),
 	}}))
 	if err := (JSON{}).Decode(data, object.Interface()); err != nil {
 		var e *Error
@@ -79,7 +94,8 @@ func (k keyed) value(data []byte, t reflect.Type) ([]byte, error) {
 		return nil, err
 	}
 	raw := object.Elem().Field(0).Interface().(json.RawMessage)
-	if _, isJSON := k.inner.(JSON); isJSON {
+	switch k.inner.(type) {
+	case JSON, *JSON:
 		return raw, nil
 	}
 	var text string

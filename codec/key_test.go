@@ -43,7 +43,9 @@ func TestAKeyThatCanNotBeHadIsAnErrorThatNamesIt(t *testing.T) {
 		{"no object", "password", `"hunter2"`, codec.ErrWrongKind, ""},
 		{"twice", "password", `{"password":"hunter2","password":"x"}`, codec.ErrDuplicateKey, ""},
 		{"empty", "", withKeys, codec.ErrUnsupported, "must not be empty"},
-		{"with a comma", "a,b", withKeys, codec.ErrUnsupported, "hold a comma"},
+		{"with a comma", "a,b", withKeys, codec.ErrUnsupported, "commas; the key is"},
+		{"with a quote", `a"b`, withKeys, codec.ErrUnsupported, "other than quotes"},
+		{"not UTF-8", "\xff", withKeys, codec.ErrUnsupported, `the key is "\xff"`},
 	} {
 		_, err := codec.Decode[string](codec.Key(test.key, codec.Text{}), []byte(test.data))
 		if !errors.Is(err, test.kind) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "StructOf") {
@@ -59,5 +61,40 @@ func TestAKeyThatCanNotBeHadIsAnErrorThatNamesIt(t *testing.T) {
 	_, err := codec.Decode[struct{ Port int }](codec.Key("tls", codec.JSON{}), []byte(withKeys))
 	if !errors.Is(err, codec.ErrMissingKey) || !strings.Contains(err.Error(), "Port") {
 		t.Errorf("within the value: %v", err)
+	}
+}
+
+func TestAKeyOfAnyNameIsReadOrRefusedAtOnce(t *testing.T) {
+	data := []byte(`{"-":"a","a b":"b","日.本":"c"}`)
+	for key, want := range map[string]string{"-": "a", "a b": "b", "日.本": "c"} {
+		if got, err := codec.Decode[string](codec.Key(key, codec.Text{}), data); got != want || err != nil {
+			t.Errorf("%q: %q, %v", key, got, err)
+		}
+	}
+	for _, key := range []string{`a"b`, "a\nb", "\xff", "a`b"} {
+		if err := codec.Check[string](codec.Key(key, codec.Text{})); !errors.Is(err, codec.ErrUnsupported) {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+}
+
+func TestAPathBeginsWithTheKey(t *testing.T) {
+	type db struct {
+		TLS struct {
+			CA string `json:"ca"`
+		} `json:"tls"`
+	}
+	var e *codec.Error
+	if _, err := codec.Decode[db](codec.Key("db", codec.JSON{}), []byte(`{"db":{"tls":{}}}`)); !errors.As(err, &e) || e.Missing[0].Key != "db.tls.ca" {
+		t.Error(err)
+	}
+	if _, err := codec.Decode[[]int](codec.Key("ports", codec.JSON{}), []byte(`{"ports":[1,"x"]}`)); !errors.As(err, &e) || e.Path != "ports[1]" {
+		t.Error(err)
+	}
+}
+
+func TestAKeyForAPointerToJSON(t *testing.T) {
+	if got, err := codec.Decode[int](codec.Key("port", &codec.JSON{}), []byte(withKeys)); got != 5432 || err != nil {
+		t.Error(got, err)
 	}
 }
