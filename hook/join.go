@@ -1,6 +1,10 @@
 package hook
 
-import "context"
+import (
+	"context"
+
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
 
 // Join returns an Observer that tells each of observers of every event, in their order: logs and
 // metrics, say. Nil ones are left out. If one panics, the others are told all the same, and the
@@ -8,7 +12,7 @@ import "context"
 func Join(observers ...Observer) Observer {
 	var all joined
 	for _, o := range observers {
-		if o != nil {
+		if !guard.IsNil(o) {
 			all = append(all, o)
 		}
 	}

@@ -37,8 +37,8 @@ type logger struct {
 
 // failing is what is known of a secret that can't be fetched.
 type failing struct {
-	since   time.Time
-	isStale bool // that was said
+	since           time.Time
+	isDown, isStale bool // that was said
 }
 
 // Observe implements [Observer].
@@ -57,20 +57,20 @@ func (l *logger) Observe(ctx context.Context, e Event) {
 		if l.fail(e.Secret, false) {
 			level = slog.LevelWarn
 		}
-		l.write(ctx, level, "secret can't be fetched", e.Secret, slog.String("class", secret.Class(e.Err)), slog.Any("err", e.Err),
+		l.write(ctx, level, "secret can't be fetched", e.Secret, slog.String("class", secret.Class(e.Err)), slog.String("err", text(e.Err)),
 			slog.Int("failures", e.Failures), slog.Duration("retry_in", e.RetryIn), slog.Duration("took", e.Took))
 	case ServedStale:
 		level := slog.LevelDebug
 		if l.fail(e.Secret, true) {
 			level = slog.LevelWarn
 		}
-		l.write(ctx, level, "secret is stale", e.Secret, slog.Duration("age", e.Age), slog.String("class", secret.Class(e.Err)), slog.Any("err", e.Err))
+		l.write(ctx, level, "secret is stale", e.Secret, slog.Duration("age", e.Age), slog.String("class", secret.Class(e.Err)), slog.String("err", text(e.Err)))
 	case DecodeFailed:
-		l.write(ctx, slog.LevelWarn, "version does not decode", e.Secret, slog.String("class", "undecodable"), slog.Any("err", e.Err))
+		l.write(ctx, slog.LevelWarn, "version does not decode", e.Secret, slog.String("class", "undecodable"), slog.String("err", text(e.Err)))
 	case Rejected:
 		l.write(ctx, slog.LevelWarn, "credential was rejected", e.Secret)
 	case SealedFileFailed:
-		l.to.LogAttrs(ctx, slog.LevelWarn, "sealed file can't be used", slog.String("path", e.Path), slog.Any("err", e.Err))
+		l.to.LogAttrs(ctx, slog.LevelWarn, "sealed file can't be used", slog.String("path", e.Path), slog.String("err", text(e.Err)))
 	case Evicted:
 		l.write(ctx, slog.LevelDebug, "secret evicted", e.Secret)
 	}
@@ -84,24 +84,34 @@ func (l *logger) write(ctx context.Context, level slog.Level, message string, s 
 	l.to.LogAttrs(ctx, level, message, append(about, attrs...)...)
 }
 
+// text returns what err says. A handler gets no error, since it might print what that wraps.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
 // fail notes that s fails, and reports whether that is news.
 func (l *logger) fail(s Secret, isStale bool) (news bool) {
 	s.VersionID = ""
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f := l.failing[s]
-	switch {
-	case f == nil:
+	if f == nil {
 		if len(l.failing) >= maxFailing {
 			clear(l.failing) // the next failure of each is told again
 		}
-		l.failing[s] = &failing{since: time.Now(), isStale: isStale}
-		return true
-	case isStale && !f.isStale:
-		f.isStale = true
-		return true
+		f = &failing{since: time.Now()}
+		l.failing[s] = f
 	}
-	return false
+	said := &f.isDown
+	if isStale {
+		said = &f.isStale
+	}
+	news = !*said
+	*said = true
+	return news
 }
 
 // recover returns what was known of s if it failed, and forgets it.

@@ -92,6 +92,33 @@ func TestWhatLogRemembersIsBounded(t *testing.T) {
 	}
 }
 
+// TestTheFirstFailureWarns also if a stale value was told of before, in a refresh that hung.
+func TestTheFirstFailureWarns(t *testing.T) {
+	var out bytes.Buffer
+	o := hook.Log(textLog(&out, slog.LevelWarn))
+	o.Observe(t.Context(), hook.ServedStale{Secret: db, Err: secret.ErrTimeout})
+	o.Observe(t.Context(), hook.FetchFailed{Secret: db, Err: secret.ErrTimeout, Failures: 1})
+	o.Observe(t.Context(), hook.FetchFailed{Secret: db, Err: secret.ErrTimeout, Failures: 2})
+	o.Observe(t.Context(), hook.ServedStale{Secret: db, Err: secret.ErrTimeout})
+	if n := strings.Count(out.String(), "\n"); n != 2 {
+		t.Errorf("%d lines:\n%s", n, &out)
+	}
+}
+
+// TestAHandlerGetsNoError, since it might print what the error wraps.
+func TestAHandlerGetsNoError(t *testing.T) {
+	l := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if err, ok := a.Value.Any().(error); ok {
+			t.Errorf("%s is a %T", a.Key, err)
+		}
+		return a
+	}}))
+	o := hook.Log(l)
+	for _, e := range []hook.Event{hook.FetchFailed{Err: io.EOF}, hook.ServedStale{Err: io.EOF}, hook.DecodeFailed{Err: io.EOF}, hook.SealedFileFailed{Err: io.EOF}} {
+		o.Observe(t.Context(), e)
+	}
+}
+
 type panics struct{}
 
 func (panics) Observe(context.Context, hook.Event) { panic("boom") }
@@ -102,6 +129,8 @@ func TestJoinTellsAll(t *testing.T) {
 		return hook.ObserverFunc(func(context.Context, hook.Event) { got = append(got, name) })
 	}
 	hook.Join(named("a"), nil, named("b")).Observe(t.Context(), hook.Evicted{})
+	var none *panics
+	hook.Join(none, hook.ObserverFunc(nil)).Observe(t.Context(), hook.Evicted{})
 	hook.Join().Observe(t.Context(), hook.Evicted{})
 	func() {
 		defer func() { _ = recover() }()
