@@ -69,9 +69,10 @@ func (s *Set) add(h Handle) {
 // name returns the ID of a handle that is declared with id.
 func (s *Set) name(id string) string { return prefixed(s.Prefix, id) }
 
-// prefixed returns id behind the prefix, unless id is an ARN.
+// prefixed returns id behind the prefix, unless id is an ARN. An empty ID stays empty, and so
+// an error.
 func prefixed(prefix, id string) string {
-	if prefix == "" || strings.HasPrefix(id, "arn:") {
+	if id == "" || strings.HasPrefix(id, "arn:") {
 		return id
 	}
 	return prefix + id

@@ -98,6 +98,13 @@ func TestAByIDHasThePrefixAndTheOptionsOfItsSet(t *testing.T) {
 	}
 }
 
+func TestAnEmptyIDIsAnErrorWhateverThePrefix(t *testing.T) {
+	set := typedsecret.Set{Prefix: "prod/"}
+	if err := typedsecret.New[string]("", typedsecret.WithSet(&set)).Err(); !errors.Is(err, typedsecret.ErrInvalidRef) {
+		t.Error(err)
+	}
+}
+
 func TestFillMakesTheHandlesOfAStruct(t *testing.T) {
 	server, c := secrettest.NewCache(t)
 	server.Seed(t, "prod/db", `{"password":"p","port":1}`)
