@@ -3,6 +3,7 @@ package typedsecret_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -83,5 +84,33 @@ func TestAStaticHandleOnAnInvalidValueSaysSo(t *testing.T) {
 	}
 	if v, err := typedsecret.Static(positive(1)).Get(t.Context()); v != 1 || err != nil {
 		t.Errorf("%d, %v", v, err)
+	}
+}
+
+// A counted is valid, and counts how often it was asked.
+type counted struct{ calls map[string]int }
+
+func (c *counted) Validate() error {
+	c.calls["Validate"]++
+	return nil
+}
+
+func (c *counted) Clone() *counted { return &counted{} }
+
+// TestAllCallersOfAStaticHandleGetTheValueItself, and none of them calls its methods.
+func TestAllCallersOfAStaticHandleGetTheValueItself(t *testing.T) {
+	value := &counted{map[string]int{}}
+	handle := typedsecret.Static(value)
+	var readers sync.WaitGroup
+	for range 8 {
+		readers.Go(func() {
+			if v, err := handle.Get(t.Context()); v != value || err != nil {
+				t.Errorf("%p, %v; want %p", v, err, value)
+			}
+		})
+	}
+	readers.Wait()
+	if n := value.calls["Validate"]; n != 1 {
+		t.Errorf("%d calls of Validate", n)
 	}
 }

@@ -284,7 +284,7 @@ func Static[T any](value T) *Secret[T] {
 	c, err := engine.NewFixed(secret.Ref{ID: name}, v)
 	set := settings{} // without a retry budget, since no other version will come
 	set.fail(err)
-	set.cache = c
+	set.cache, set.shared = c, true
 	set.codec = codec.Func(func([]byte) (T, error) { return value, nil })
 	s := &Secret[T]{id: name, dec: &decoder[T]{set: set}}
 	_, _ = s.Get(context.Background()) // makes the value available to Peek
