@@ -67,7 +67,7 @@ func (p Preloader) Preload(ctx context.Context, handles ...Handle) error {
 		return fmt.Errorf("%w: %w", ErrInvalidConfig, err)
 	}
 	errs := p.once(ctx, handles)
-	for p.Retry && p.pause(ctx, errs) {
+	for p.Retry && p.pause(ctx, handles, errs) {
 		p.retry(ctx, handles, errs)
 	}
 	return errors.Join(errs...)
@@ -96,17 +96,13 @@ const minRetryDelay = 100 * time.Millisecond
 
 // pause waits until the handles with transient errors can be tried again. It reports false
 // if there are none, or if ctx has ended.
-func (p Preloader) pause(ctx context.Context, errs []error) bool {
+func (p Preloader) pause(ctx context.Context, handles []Handle, errs []error) bool {
 	delay := time.Duration(-1)
-	for _, err := range errs {
+	for i, err := range errs {
 		if !IsTransient(err) {
 			continue
 		}
-		after := minRetryDelay
-		if e, ok := errors.AsType[*Error](err); ok {
-			after = max(after, e.RetryIn)
-		}
-		if delay < 0 || after < delay {
+		if after := retryIn(handles[i], err); delay < 0 || after < delay {
 			delay = after
 		}
 	}
@@ -121,6 +117,20 @@ func (p Preloader) pause(ctx context.Context, errs []error) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// retryIn returns when a read of h, which has failed with err, may fetch again. What err says
+// of that was true when the fetch failed, which may be a while ago.
+func retryIn(h Handle, err error) time.Duration {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.RetryIn == 0 {
+		return minRetryDelay
+	}
+	switch known := h.Status(); known.State {
+	case status.Refused, status.Stale:
+		return max(minRetryDelay, min(e.RetryIn, time.Until(known.NextFetch)))
+	}
+	return minRetryDelay
 }
 
 // once preloads handles, and returns the error of each.

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/typedsecret/typedsecret"
+	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/internal/handletest"
@@ -369,6 +370,25 @@ func TestAPreloaderThatRetriesEndsWithItsContextOrWhatCanNotMend(t *testing.T) {
 		err = typedsecret.Preloader{Retry: true}.Preload(ctx, there, typedsecret.New[string]("other", with))
 		if !errors.Is(err, typedsecret.ErrUnavailable) || time.Since(began) != 30*time.Second {
 			t.Errorf("with a deadline: %v, after %v", err, time.Since(began))
+		}
+	})
+}
+
+// TestARetryComesWhenTheBackOffIsOver also if that began before the Preload.
+func TestARetryComesWhenTheBackOffIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, c := secrettest.NewCache(t, cache.Config{Backoff: backoff.Policy{Base: 10 * time.Second, Jitter: backoff.NoJitter}})
+		handles := manyHandles(t, server, 1, typedsecret.WithCache(c))
+		stop := server.Fail(t, secrettest.Fault{Effect: secrettest.InternalError()})
+		began := time.Now()
+		if err := typedsecret.Preload(t.Context(), handles...); !errors.Is(err, typedsecret.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		delay := time.Until(handles[0].Status().NextFetch)
+		time.Sleep(delay - time.Second)
+		stop()
+		if err := (typedsecret.Preloader{Retry: true}).Preload(t.Context(), handles...); err != nil || time.Since(began) != delay {
+			t.Errorf("%v, after %v of %v", err, time.Since(began), delay)
 		}
 	})
 }
