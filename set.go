@@ -249,6 +249,13 @@ func (s *Secret[T]) Status() status.Handle {
 	return h
 }
 
+// noWait is a context that has ended.
+var noWait = func() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}()
+
 // notReady returns why the handle has no value that is at most maxAge old, or nil.
 func (s *Secret[T]) notReady(maxAge time.Duration) error {
 	if err := s.Err(); err != nil {
@@ -262,7 +269,15 @@ func (s *Secret[T]) notReady(maxAge time.Duration) error {
 	if good == nil {
 		return &Error{Ref: v.snap.Ref(), Err: fmt.Errorf("not ready: no version decodes: %w", v.err())}
 	}
-	if age := good.Age(); maxAge > 0 && age > maxAge {
+	e := s.entry.Load()
+	newest := good // or what another handle read of the same version since
+	if e != nil && e.Cache() == good.Cache() && e.Snapshot().Same(good) {
+		newest = e.Snapshot()
+	}
+	if age := newest.Age(); maxAge > 0 && age > maxAge {
+		if e != nil {
+			_, _ = e.Get(noWait) // begins the refresh and does not wait; nobody may have read it
+		}
 		err := fmt.Errorf("not ready: its value is %v old, and %v is allowed", age.Round(time.Millisecond), maxAge)
 		if _, failed := v.snap.State(); failed != nil {
 			err = fmt.Errorf("%w: %w", err, failed)
@@ -286,8 +301,9 @@ func (s *Set) Status() []status.Handle {
 
 // Ready returns nil if each handle of the Set has a value that decodes and was fetched at
 // most maxAge ago; 0 allows any age. Otherwise the error joins an [*Error] for each handle
-// that is not ready. Ready makes no request and waits for none, so a handle that was never
-// read is not ready: call Preload at the start.
+// that is not ready. Ready waits for no request, so a handle that was never read is not
+// ready: call Preload at the start. If a value is too old because nobody reads it, Ready
+// starts its refresh, and the next Ready finds the new value.
 //
 // A stale value in an outage is good enough up to maxAge. So with a maxAge well over the
 // cache's TTL, or 0, an outage of Secrets Manager does not make the service unready.

@@ -375,3 +375,44 @@ func TestTheStatusAsJSONHoldsNoSecret(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestAHandleThatNobodyReadsIsReadyAgain since Ready has it refreshed: a service that gets no
+// requests before it is ready would never be.
+func TestAHandleThatNobodyReadsIsReadyAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, c := secrettest.NewCache(t)
+		server.Seed(t, "a", "1")
+		set := typedsecret.Set{Options: []typedsecret.Option{typedsecret.WithCache(c)}}
+		typedsecret.New[int]("a", typedsecret.WithSet(&set))
+		if err := set.Preload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Hour)
+		if err := set.Ready(2 * time.Hour); err == nil {
+			t.Error("ready with a value of 3 h")
+		}
+		synctest.Wait()
+		if err := set.Ready(2 * time.Hour); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestAHandleIsAsReadyAsAnotherOneOnItsSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, c := secrettest.NewCache(t)
+		server.Seed(t, "a", "1")
+		set := typedsecret.Set{Options: []typedsecret.Option{typedsecret.WithCache(c)}}
+		typedsecret.New[int]("a", typedsecret.WithSet(&set))
+		if err := set.Preload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Hour)
+		if _, err := typedsecret.New[string]("a", typedsecret.WithCache(c)).Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := set.Ready(2 * time.Hour); err != nil {
+			t.Error(err)
+		}
+	})
+}

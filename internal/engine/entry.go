@@ -30,6 +30,9 @@ type Entry struct {
 // Cache returns the Cache that e is of.
 func (e *Entry) Cache() *Cache { return e.cache }
 
+// Snapshot returns the present snapshot, or nil.
+func (e *Entry) Snapshot() *Snapshot { return e.snap.Load() }
+
 // newEntry makes the entry of a ref. Called with mu held.
 func (c *Cache) newEntry(ref Ref) *Entry {
 	return &Entry{cache: c, key: c.key(ref), hash: c.hash(&ref, c.isDefault(&ref)), lane: c.laneFor(ref)}
