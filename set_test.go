@@ -98,13 +98,6 @@ func TestAByIDHasThePrefixAndTheOptionsOfItsSet(t *testing.T) {
 	}
 }
 
-func TestAnEmptyIDIsAnErrorWhateverThePrefix(t *testing.T) {
-	set := typedsecret.Set{Prefix: "prod/"}
-	if err := typedsecret.New[string]("", typedsecret.WithSet(&set)).Err(); !errors.Is(err, typedsecret.ErrInvalidRef) {
-		t.Error(err)
-	}
-}
-
 func TestFillMakesTheHandlesOfAStruct(t *testing.T) {
 	server, c := secrettest.NewCache(t)
 	server.Seed(t, "prod/db", `{"password":"p","port":1}`)
@@ -376,43 +369,28 @@ func TestTheStatusAsJSONHoldsNoSecret(t *testing.T) {
 	}
 }
 
-// TestAHandleThatNobodyReadsIsReadyAgain since Ready has it refreshed: a service that gets no
-// requests before it is ready would never be.
+// TestAHandleThatNobodyReadsIsReadyAgain since Ready has it refreshed, or since another handle
+// was read: a service that gets no requests before it is ready would never be.
 func TestAHandleThatNobodyReadsIsReadyAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server, c := secrettest.NewCache(t)
-		server.Seed(t, "a", "1")
-		set := typedsecret.Set{Options: []typedsecret.Option{typedsecret.WithCache(c)}}
-		typedsecret.New[int]("a", typedsecret.WithSet(&set))
-		if err := set.Preload(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(3 * time.Hour)
-		if err := set.Ready(2 * time.Hour); err == nil {
-			t.Error("ready with a value of 3 h")
-		}
-		synctest.Wait()
-		if err := set.Ready(2 * time.Hour); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestAHandleIsAsReadyAsAnotherOneOnItsSecret(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server, c := secrettest.NewCache(t)
-		server.Seed(t, "a", "1")
-		set := typedsecret.Set{Options: []typedsecret.Option{typedsecret.WithCache(c)}}
-		typedsecret.New[int]("a", typedsecret.WithSet(&set))
-		if err := set.Preload(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(3 * time.Hour)
-		if _, err := typedsecret.New[string]("a", typedsecret.WithCache(c)).Get(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err := set.Ready(2 * time.Hour); err != nil {
-			t.Error(err)
-		}
-	})
+	for _, isOtherRead := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			server, c := secrettest.NewCache(t)
+			server.Seed(t, "a", "1")
+			set := typedsecret.Set{Options: []typedsecret.Option{typedsecret.WithCache(c)}}
+			typedsecret.New[int]("a", typedsecret.WithSet(&set))
+			if err := set.Preload(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Hour)
+			if isOtherRead {
+				_, _ = typedsecret.New[string]("a", typedsecret.WithCache(c)).Get(t.Context())
+			} else if err := set.Ready(2 * time.Hour); err == nil {
+				t.Error("ready with a value of 3 h")
+			}
+			synctest.Wait()
+			if err := set.Ready(2 * time.Hour); err != nil {
+				t.Errorf("another handle was read: %t; %v", isOtherRead, err)
+			}
+		})
+	}
 }
