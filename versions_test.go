@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,31 +144,42 @@ func TestANotFoundFromBeforeTheRotationSaysNothing(t *testing.T) {
 // A keyring is a source of keys, the newest last. Fail, if it is set, is asked after the answer
 // was looked up.
 type keyring struct {
+	mu   sync.Mutex // guards the fields below
 	keys []string
 	fail func(ctx context.Context, stage string) error
 }
 
 func (k *keyring) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
-	i := len(k.keys) - 1
+	k.mu.Lock()
+	keys, fail := k.keys, k.fail
+	k.mu.Unlock()
 	if ref.Stage == "AWSPREVIOUS" {
-		i--
+		keys = keys[:len(keys)-1]
 	}
-	if k.fail != nil {
-		if err := k.fail(ctx, ref.Stage); err != nil {
+	if fail != nil {
+		if err := fail(ctx, ref.Stage); err != nil {
 			return secret.Value{}, err
 		}
 	}
-	if i < 0 {
+	if len(keys) == 0 {
 		return secret.Value{}, fmt.Errorf("%w: no version has the stage", secret.ErrNotFound)
 	}
-	key := k.keys[i]
+	key := keys[len(keys)-1]
 	return secret.Value{Name: ref.ID, VersionID: key, Stages: []string{ref.Stage}, Payload: secret.StringPayload(key)}, nil
+}
+
+func (k *keyring) failBy(fail func(ctx context.Context, stage string) error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fail = fail
 }
 
 // rotate adds key, and has the handle see it.
 func (k *keyring) rotate(t *testing.T, handle *typedsecret.Secret[string], key string) {
 	t.Helper()
+	k.mu.Lock()
 	k.keys = append(k.keys, key)
+	k.mu.Unlock()
 	if v, err := handle.Refresh(t.Context()); v != key || err != nil {
 		t.Fatal(v, err)
 	}
@@ -197,7 +209,7 @@ func TestEachRotationThatTheHandleSawCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, handle, _ := onKeyring(t, nil, "k0", "k1")
 		wantVersions(t, handle, "k1", "k0")
-		k.fail = failPrevious
+		k.failBy(failPrevious)
 		k.rotate(t, handle, "k2")
 		k.rotate(t, handle, "k3")
 		wantVersions(t, handle, "k3", "k0", "k2")
@@ -212,7 +224,7 @@ func TestAPreviousVersionFromBeforeARotationIsNotEnough(t *testing.T) {
 			t.Fatal(err)
 		}
 		k.rotate(t, handle, "k2")
-		k.fail = failPrevious
+		k.failBy(failPrevious)
 		if got, err := handle.Versions(t.Context()); !errors.Is(err, typedsecret.ErrUnavailable) {
 			t.Errorf("%v, %v", got, err)
 		}
@@ -226,7 +238,9 @@ func TestThePreviousVersionIsReadAfterTheCurrent(t *testing.T) {
 		if v, err := previous.Get(t.Context()); v != "k0" || err != nil {
 			t.Fatal(v, err)
 		}
+		k.mu.Lock()
 		k.keys = append(k.keys, "k2")
+		k.mu.Unlock()
 		wantVersions(t, handle, "k2", "k1")
 	})
 }
@@ -236,13 +250,13 @@ func TestAnAnswerFromBeforeTheRotationSaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, handle, previous := onKeyring(t, nil, "k0", "k1")
 		wantVersions(t, handle, "k1", "k0")
-		k.fail = func(_ context.Context, stage string) error {
+		k.failBy(func(_ context.Context, stage string) error {
 			if stage == "AWSPREVIOUS" {
-				k.fail = failPrevious
+				k.failBy(failPrevious)
 				time.Sleep(2 * time.Second)
 			}
 			return nil
-		}
+		})
 		go func() { _, _ = previous.Refresh(t.Context()) }()
 		time.Sleep(time.Second)
 		k.rotate(t, handle, "k2")
@@ -258,12 +272,12 @@ func TestAPreviousVersionThatHangsCostsNoDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k, handle, _ := onKeyring(t, nil, "k1")
 		wantVersions(t, handle, "k1")
-		k.fail = func(ctx context.Context, stage string) error {
+		k.failBy(func(ctx context.Context, stage string) error {
 			if stage == "AWSPREVIOUS" {
 				<-ctx.Done()
 			}
 			return ctx.Err()
-		}
+		})
 		k.rotate(t, handle, "k2")
 		var waited time.Duration
 		for range 100 {
@@ -287,7 +301,7 @@ func TestAHookThatFailsForThePreviousVersion(t *testing.T) {
 		m := &moody{}
 		k, handle, _ := onKeyring(t, m, "k0", "k1")
 		wantVersions(t, handle, "k1", "k0")
-		k.fail = failPrevious
+		k.failBy(failPrevious)
 		k.rotate(t, handle, "k2")
 		m.refused.Store("k0")
 		wantVersions(t, handle, "k2", "k1")
