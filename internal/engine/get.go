@@ -267,6 +267,7 @@ func (c *Cache) stateOf(e *Entry, now instant) state {
 		st.failed, st.isTried, st.isRefusal = true, f.tried, f.isRefusal
 		if st.delay = f.delay - now.since(f.at); c.isExcused(e, f) {
 			st.delay = 0
+			st.isTried = f.tried && e.toLane().isDown()
 		}
 		st.forcedDelay = ownDelay(f.asked) - now.since(f.askedAt)
 	case st.isInvalid:

@@ -18,7 +18,7 @@ type state struct {
 	awaited  time.Duration // for how long readers have been waiting for that fetch
 
 	failed      bool          // the last fetch failed
-	isTried     bool          // it began when the value was past its TTL already
+	isTried     bool          // it began when the value was past its TTL already, and no outage has ended since
 	isRefusal   bool          // it failed because the source refused the secret
 	delay       time.Duration // what is left of the back-off
 	forcedDelay time.Duration // what is left of the user's own back-off, which passes that of a refusal
