@@ -38,7 +38,7 @@ func (m fetchingMany) FetchMany(ctx context.Context, refs []secret.Ref, answer a
 				if !isAsked { // the source went down meanwhile, so the cache has given the fetch up
 					r.ends(f, 0)
 					r.mu.Lock()
-					f.told = r.moment()
+					f.told, f.failed = r.moment(), true // it brought nothing
 					r.mu.Unlock()
 				}
 			}()
