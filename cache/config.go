@@ -60,11 +60,16 @@ type Config struct {
 	// first 1 s at most, doubling up to 1 h, with full jitter, and no longer than
 	// [backoff.Policy.DelayAfter] has it for the outage so far. If its Max is 0, some
 	// failures have a bound of their own in place of 1 h:
-	//   - 40 s while the source can't answer ([secret.ErrUnavailable], [secret.ErrTimeout],
-	//     [secret.ErrThrottled]); a full jitter is an equal one then, so that a fleet has recovered
-	//     40 s after an outage, however long that was
+	//   - 15 s while the source can't answer about this Ref ([secret.ErrUnavailable],
+	//     [secret.ErrTimeout], [secret.ErrThrottled]) but answers about others; a full jitter is
+	//     an equal one then
 	//   - 1 min for [secret.ErrAccessDenied] and [secret.ErrDecryption]
 	//   - 5 min for [secret.ErrNotFound]
+	//
+	// If two Refs in a row had no answer, the source is down, and no Ref's own delay counts:
+	// one probe at a time asks for one of the Refs that are read, after delays from 1 to 5 s.
+	// An answer about any Ref ends the outage. Values past their TTL are then fetched when they
+	// are read, 10 a second at first and more from second to second.
 	//
 	// A refusal seldom mends itself, but somebody may have mended it: so [Cache.Refresh] and
 	// [Cache.Invalidate] pass its delay. Their fetches have one of their own, of 1 s after

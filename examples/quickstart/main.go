@@ -57,7 +57,7 @@ func run(ctx context.Context) error {
 		os.Setenv(name, value)
 	}
 	fmt.Printf("A fake Secrets Manager listens on %s; the AWS SDK is the real one.\n"+
-		"So that this takes seconds, the TTL is %v and the back-off at most that; the defaults are an hour and, in an outage, 40 s.\n\n", server.URL(), ttl)
+		"So that this takes seconds, the TTL is %v and the back-off at most that; the defaults are an hour and, for a secret that fails alone, 15 s.\n\n", server.URL(), ttl)
 
 	tell := teller(server)
 	client, err := createSecret(ctx)

@@ -398,9 +398,3 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	}
 	return fail.err, events
 }
-
-func (c *Cache) isInvalid(s *Snapshot) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return s.invalid
-}

@@ -294,3 +294,9 @@ func hookError(method string, err error) error {
 	// Not wrapped, since a hook's error may quote what it was given.
 	return fmt.Errorf("%w: %s returned a %T, whose text is withheld", ErrHook, method, err)
 }
+
+func (c *Cache) isInvalid(s *Snapshot) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return s.invalid
+}
