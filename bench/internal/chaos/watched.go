@@ -145,7 +145,7 @@ func (r *run) failed(e hook.FetchFailed) {
 		k.failures = e.Failures
 		k.firstFailed = moment{clocks: r.clocks()}
 	}
-	if !isRefusal(e.Err) && r.mutated == NoMutation {
+	if !isRefusal(e.Err) && r.mutated != Rush && r.mutated != Hammer {
 		most = max(most, 5*time.Second) // the delay of a probe
 	}
 	mustBe := r.cfg.Backoff.Jitter == backoff.NoJitter && isRefusal(e.Err) && !isAgain

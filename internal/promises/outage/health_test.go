@@ -184,7 +184,7 @@ func TestASourceThatAlternates(t *testing.T) {
 		const d = 20 * time.Minute
 		oldest, old, reads := time.Duration(0), 0, 0
 		var mu sync.Mutex
-		reading(t, c, ids(50), d, func(id string, err error) {
+		reading(t, c, ids(50), d, func(id string, _ error) {
 			v, err := c.Get(t.Context(), secret.Ref{ID: id})
 			mu.Lock()
 			defer mu.Unlock()
