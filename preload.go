@@ -119,8 +119,8 @@ func (p Preloader) pause(ctx context.Context, handles []Handle, errs []error) bo
 	}
 }
 
-// retryIn returns when a read of h, which has failed with err, may fetch again. What err says
-// of that was true when the fetch failed, which may be a while ago.
+// retryIn returns when a read of h, which has failed with err, may fetch again. The error has
+// the delay as it was when the fetch failed, which may be a while ago.
 func retryIn(h Handle, err error) time.Duration {
 	e, ok := errors.AsType[*Error](err)
 	if !ok || e.RetryIn == 0 {

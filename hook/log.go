@@ -19,7 +19,7 @@ import (
 // is Info; a version that does not decode, a refused credential and a sealed file that can't be
 // used warn; a fetch and an eviction are Debug. A stale value warns once, until a fetch succeeds.
 //
-// What Log remembers is one entry for each secret that fails, until it succeeds or 1,024 others
+// Log remembers one entry for each secret that fails, until it succeeds or 1,024 others
 // fail.
 func Log(l *slog.Logger) Observer {
 	return &logger{to: l, failing: map[Secret]*failing{}}

@@ -83,9 +83,9 @@ func Header[T any](origin string, secret *typedsecret.Secret[T], set func(header
 type Option func(refuses *func(*http.Response) bool)
 
 // WithRefused says which answers refuse the credential, in place of 401: a 403 too, say, for an
-// API that answers so to a key that was rotated. Refuses must not read the body. What it reports
-// true for is sent again as after a 401, so it must be an answer to a request that was not
-// carried out.
+// API that answers so to a key that was rotated. Refuses must not read the body. After such an
+// answer the request is sent again, as after a 401. So Refuses must be false for an answer to a
+// request that was carried out.
 func WithRefused(refuses func(*http.Response) bool) Option {
 	return func(set *func(*http.Response) bool) {
 		if refuses != nil {

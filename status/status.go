@@ -6,7 +6,7 @@
 //
 //	expvar.Publish("secrets", expvar.Func(func() any { return c.Status().States() }))
 //
-// What happened in a cache is counted by hook.Counts.
+// Package hook's Counts counts what happened in a cache.
 package status
 
 import "time"

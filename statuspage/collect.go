@@ -116,7 +116,7 @@ func (v *view) addHandles(handles []typedsecret.Handle) {
 
 func nameOf(s status.Secret) rowKey { return rowKey{id: s.ID, stage: s.Stage, pinned: s.PinnedVersion} }
 
-// rowOf returns the row of a secret, or nil. Of rows, which have its name, it is the one of the
+// rowOf returns the row of a secret, or nil. Several rows may have its name; it is the one of the
 // same ARN and age. A handle that was never read joins any of them, and a row that has not been
 // fetched takes any handle, since the fetch may have ended between two looks.
 func rowOf(s status.Secret, rows []*row) (best *row) {

@@ -22,7 +22,7 @@ const (
 	DefaultMinRefreshInterval = time.Second
 )
 
-// What the back-off of a Config without a Backoff.Max grows to.
+// The longest back-off delays of a Config without a Backoff.Max.
 const (
 	maxOutageDelay   = 15 * time.Second // while the source can't answer about it, but about others
 	maxDeniedDelay   = time.Minute      // while the source refuses what a policy may allow

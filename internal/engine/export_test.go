@@ -31,7 +31,7 @@ func (c *Cache) ClockRuns() bool {
 	return c.clock.running
 }
 
-// What the parts of a cached secret take.
+// The sizes of the parts of a cached secret.
 const (
 	EntrySize    = unsafe.Sizeof(Entry{})
 	SnapshotSize = unsafe.Sizeof(Snapshot{})

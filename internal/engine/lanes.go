@@ -47,7 +47,7 @@ func rankOf(p health.Purpose) int {
 	return late
 }
 
-// What is queued is a *fetch or a *turn. Called with Cache.mu held.
+// The queues hold values of type *fetch and *turn. Called with Cache.mu held.
 type queued interface {
 	want(now instant) health.Want
 	start(now instant, p health.Permit) // takes a place
@@ -158,7 +158,7 @@ func (c *Cache) probe(ctx context.Context, e *Entry, asks kind, now instant) (p 
 	}
 	l.askAt = c.healthNow() + p.In
 	if s := e.snap.Load(); w.Purpose == health.Ahead {
-		// What is good keeps its schedule, so that not all is due at once after the outage.
+		// A value that is good keeps its schedule, so that not all is due at once after the outage.
 		p.In = max(p.In, world.UpTo(c.cfg.TTL-now.since(s.at)))
 	}
 	return p, false

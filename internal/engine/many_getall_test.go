@@ -11,7 +11,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// What StaleIfError refuses has to be fetched, and together.
+// Values that StaleIfError refuses have to be fetched, and together.
 func TestWhatMayNotBeServedStaleComesByFetchMany(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := &manyService{service: serving("a", "b", "c")}

@@ -73,7 +73,7 @@ func TestASecondRequestForASecretDatesItsValue(t *testing.T) {
 	})
 }
 
-// What comes by a request that is not forced is no answer to who asks after an Invalidate.
+// An answer to a request that is not forced is none for a reader that asks after an Invalidate.
 func TestASecondRequestIsNotThatOfAnInvalidate(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := &manyService{service: serving("a")}

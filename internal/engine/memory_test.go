@@ -23,7 +23,7 @@ import (
 // ended are used again unwiped, and may be in a dump as a part of new frames.
 var pieces = []string{"Zx7", "qP0", "vN3", "wK8", "tR5", "mB2", "yH6", "cJ4", "gL9", "dF1", "sA8", "uE3"}
 
-// In a child process, lest the search find what the tests themselves hold.
+// It runs in a child process, so that the search does not find values that the tests hold.
 func TestWithAnEncryptingHookTheHeapHoldsNoPlaintext(t *testing.T) {
 	if path := os.Getenv("CACHE_TEST_DUMP"); path != "" {
 		dumpHeap(t, path)

@@ -75,7 +75,7 @@ func TestAHangingOutageTellsOfTheRefusalThatTheFileRemembers(t *testing.T) {
 		}
 		for _, err := range asked {
 			if !errors.Is(err, secret.ErrTimeout) || !errors.Is(err, secret.ErrAccessDenied) {
-				t.Errorf("StaleIfError was told %v", err)
+				t.Errorf("StaleIfError got %v", err)
 			}
 		}
 	})

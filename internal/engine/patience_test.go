@@ -114,7 +114,7 @@ func TestACancelledReaderGetsTheLastGoodValueToo(t *testing.T) {
 	})
 }
 
-// What StaleIfError refuses is waited for, since there is nothing else to return.
+// A reader waits if StaleIfError refuses the value, since there is nothing else to return.
 func TestWhatStaleIfErrorRefusesOfASlowRefreshIsWaitedFor(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")

@@ -322,7 +322,7 @@ func TestARotationIsSeenByTheNextReadOfABusySecret(t *testing.T) {
 	})
 }
 
-// Who comes while the observer is being told waits for it, but not for a value that
+// A reader that comes while the observer runs waits for it, but not for a value that
 // has grown old meanwhile.
 func TestASlowObserverMakesNobodyGetAValuePastItsTTL(t *testing.T) {
 	virtual(t, func(t *testing.T) {

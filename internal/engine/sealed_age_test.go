@@ -58,7 +58,7 @@ func TestAFailureFromBeforeTheTTLOfTheSnapshotsValueIsNoTryToRefreshIt(t *testin
 	})
 }
 
-// What is from the future for all is not newer because the writer has it.
+// A value that is from the future for all is not newer because the writer has it.
 func TestAfterTheClockWasSetBackAnOlderValueReplacesNoNewerOneInTheSnapshot(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s, k := serving("db", "key"), &clock{}

@@ -26,7 +26,7 @@ func wantUnknownAge(t *testing.T, path string, k *clock) {
 		t.Fatal(err)
 	}
 	if told != math.MaxInt64 || snap.Age() != math.MaxInt64 || !snap.Expired() {
-		t.Errorf("StaleIfError is told %v, Age is %v, expired %v", told, snap.Age(), snap.Expired())
+		t.Errorf("StaleIfError got %v, Age is %v, expired %v", told, snap.Age(), snap.Expired())
 	}
 	if fetched := snap.Metadata().FetchedAt; !fetched.Equal(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)) {
 		t.Errorf("FetchedAt is %v", fetched)

@@ -172,7 +172,7 @@ func TestWhatAnotherProcessFetchedAfterItWasGoneIsDenied(t *testing.T) {
 			StaleIfError: func(told error, _ time.Duration) bool { err = told; return true },
 		})
 		if wantGet(t, after, "db", "db v2"); !errors.Is(err, secret.ErrAccessDenied) || errors.Is(err, secret.ErrNotFound) {
-			t.Errorf("StaleIfError is told %v", err)
+			t.Errorf("StaleIfError got %v", err)
 		}
 	})
 }
@@ -198,7 +198,7 @@ func TestAValueFromTheSealedFileThatIsNewerThanARefusalIsNotRefused(t *testing.T
 				other.Close()
 				s.fail(secret.ErrUnavailable)
 				if wantGet(t, c, "db", "db v2"); !errors.Is(err, secret.ErrUnavailable) || errors.Is(err, said) {
-					t.Errorf("StaleIfError is told %v", err)
+					t.Errorf("StaleIfError got %v", err)
 				}
 			})
 		})
@@ -236,7 +236,7 @@ func TestWhatTheFileSaysInAnOutageThatHangsReplacesWhatWasKnownBefore(t *testing
 					wantGet(t, c, "db", "db v1")
 					denied := row.since != nil
 					if errors.Is(told, secret.ErrAccessDenied) != denied {
-						t.Errorf("%s StaleIfError is told %v", when, told)
+						t.Errorf("%s StaleIfError got %v", when, told)
 					}
 					time.Sleep(10 * time.Second)
 				}

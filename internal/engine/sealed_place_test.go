@@ -183,7 +183,7 @@ func TestAHugeSealedFileIsRefusedBeforeItIsRead(t *testing.T) {
 			says := fmt.Sprintf("reading %s: the file is too large: it has %d bytes, and %d are the most that are read", path, row.size, row.bound)
 			for who, err := range map[string]error{"the reader": err, "the Observer": failed[0].Err} {
 				if !errors.Is(err, engine.ErrSealedFile) || !strings.Contains(err.Error(), says) {
-					t.Errorf("%s is told %v, want %s", who, err, says)
+					t.Errorf("%s got %v, want %s", who, err, says)
 				}
 			}
 		})

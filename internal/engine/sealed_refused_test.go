@@ -141,23 +141,23 @@ func TestWhatTheSourceRefusedIsMarkedInTheSealedFile(t *testing.T) {
 					for what, err := range map[string]error{"StaleIfError": told, "RefreshErr": snap.RefreshError(), "ServedStale": served[0].Err} {
 						for _, want := range append(refusal, outage) {
 							if !errors.Is(err, want) {
-								t.Errorf("%s is told %v, want %v in it", what, err, want)
+								t.Errorf("%s got %v, want %v in it", what, err, want)
 							}
 						}
 						if err == nil || !strings.Contains(err.Error(), "the sealed file remembers that the source refused this secret at 2000-01-01T00:01:00Z: ") {
-							t.Errorf("%s is told %v", what, err)
+							t.Errorf("%s got %v", what, err)
 						}
 					}
 					told = nil
 					get(t, c, "key")
 					if !errors.Is(told, outage) || errors.Is(told, refusal[0]) {
-						t.Errorf("of a secret that was not refused, StaleIfError is told %v", told)
+						t.Errorf("of a secret that was not refused, StaleIfError got %v", told)
 					}
 					time.Sleep(2 * time.Second) // the next try fails too
 					get(t, c, "db")
 					settle()
 					if get(t, c, "db"); !errors.Is(told, refusal[0]) {
-						t.Errorf("after the next try StaleIfError is told %v", told)
+						t.Errorf("after the next try StaleIfError got %v", told)
 					}
 					s.mend()
 					for range 3 { // each is a probe's delay
@@ -168,7 +168,7 @@ func TestWhatTheSourceRefusedIsMarkedInTheSealedFile(t *testing.T) {
 					c.Close()
 					after, _ := startInOutage(t, path, outage, engine.Config{StaleIfError: stale})
 					if get(t, after, "db"); !errors.Is(told, outage) || errors.Is(told, refusal[0]) {
-						t.Errorf("after a success StaleIfError is told %v", told)
+						t.Errorf("after a success StaleIfError got %v", told)
 					}
 				})
 			})
@@ -234,7 +234,7 @@ func TestARefusalIsRememberedInMemoryAsInTheSealedFile(t *testing.T) {
 				get(t, c, "db")
 				if !errors.Is(told, secret.ErrUnavailable) || !errors.Is(told, refusal) ||
 					!strings.Contains(told.Error(), "before that, at 2000-01-01T00:00:00Z, the source refused this secret: ") {
-					t.Errorf("StaleIfError is told %v", told)
+					t.Errorf("StaleIfError got %v", told)
 				}
 				s.mend()
 				time.Sleep(2 * time.Second)
@@ -244,7 +244,7 @@ func TestARefusalIsRememberedInMemoryAsInTheSealedFile(t *testing.T) {
 				time.Sleep(2 * time.Second)
 				c.Invalidate(ref("db"))
 				if get(t, c, "db"); !errors.Is(told, secret.ErrUnavailable) || errors.Is(told, refusal) {
-					t.Errorf("after a success StaleIfError is told %v", told)
+					t.Errorf("after a success StaleIfError got %v", told)
 				}
 			})
 		})
@@ -363,7 +363,7 @@ func TestARefusalOutlivesTheSealedFile(t *testing.T) {
 				})
 				_, err := after.Get(t.Context(), ref("db"))
 				if (err == nil) != row.want || row.want && !errors.Is(told, row.said) {
-					t.Errorf("%v; StaleIfError is told %v", err, told)
+					t.Errorf("%v; StaleIfError got %v", err, told)
 				}
 			})
 		})

@@ -68,7 +68,7 @@ func TestAMarkInASharedSealedFileIsClearedByALaterSuccessOnly(t *testing.T) {
 			c := open(t, s, asking)
 			defer c.Close()
 			if get(t, c, "db"); errors.Is(told, secret.ErrAccessDenied) != want {
-				t.Errorf("%s: StaleIfError is told %v", when, told)
+				t.Errorf("%s: StaleIfError got %v", when, told)
 			}
 		}
 		get(t, holder, "db")

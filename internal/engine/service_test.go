@@ -27,7 +27,7 @@ func every(d time.Duration) backoff.Policy {
 	return backoff.Policy{Base: d, Max: d, Growth: 1, Jitter: backoff.NoJitter}
 }
 
-// A service is a Source that behaves as the test says. What it holds is found by
+// A service is a Source that behaves as the test says. Its values are found by
 // ID; the payload of version "v1" of "db" is "db v1".
 type service struct {
 	mu       sync.Mutex

@@ -10,8 +10,9 @@ import (
 
 // moveStages expires the other stages of a secret of which one has moved to another version,
 // under each spelling of its ID: Secrets Manager moves AWSCURRENT and AWSPREVIOUS in one
-// step. What the source refused before may be there now, so that is fetched too. It also expires what is being fetched, which may have been read before the move.
-// Pinned versions are left alone. Called with mu held, for a fetch f that brought s in place of
+// step. It also ends what the source has refused of them, since it may be there now, and expires
+// what is being fetched, which may have been read before the move. Pinned versions are left
+// alone. Called with mu held, for a fetch f that brought s in place of
 // the version from.
 //
 // If s was fetched because another stage had moved, that stage may have moved once more since.

@@ -42,7 +42,7 @@
 //
 // # IDs that were never known
 //
-// Of requests for IDs that nothing vouches for, at most 50 a second fail, in fixed memory:
+// At most 50 requests a second fail for IDs that nothing vouches for, in fixed memory:
 // one may be made while those under way and those that failed in the last second are fewer.
 // One that is answered with a value costs nothing, so a start with 1,000 tenants is fast.
 // The caller asks about known secrets first, and lets new ones wait in a queue.

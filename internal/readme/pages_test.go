@@ -146,7 +146,7 @@ func TestProseIsCounted(t *testing.T) {
 	}
 }
 
-// TestTheReadmeIsShort: a newcomer reads it in five minutes. What is not for a newcomer has
+// TestTheReadmeIsShort: a newcomer reads it in five minutes. All else has
 // a page in docs/.
 func TestTheReadmeIsShort(t *testing.T) {
 	const most = 900

@@ -37,7 +37,7 @@ type fakeAgent struct {
 	present  atomic.Int64 // requests under way
 	maxConn  int64
 	header   string // of the token
-	// What it does not know: before its version 1.1.0 refreshNow, before 2.1.0 roleArn.
+	// It does not know all parameters: before its version 1.1.0 refreshNow, before 2.1.0 roleArn.
 	lacks []string
 	roles []string // that it may assume
 

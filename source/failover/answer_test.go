@@ -152,7 +152,7 @@ func TestEachRegionLearnsThatAFetchIsForced(t *testing.T) {
 	})
 }
 
-// Of an error that wraps no sentinel nobody knows what it says.
+// Nobody knows the meaning of an error that wraps no sentinel.
 func TestWhatIsNoRefusalOfThePrimaryIsNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)

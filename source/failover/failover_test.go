@@ -53,7 +53,7 @@ func open(t testing.TB, regions ...failover.Region) *failover.Source {
 	return s
 }
 
-// Of two regions that both fail in a way, the suite sees one that does.
+// Two regions that fail in the same way look like one to the suite.
 func TestConformance(t *testing.T) {
 	first, second := newSite(t, "eu-west-1"), newSite(t, "eu-central-1")
 	failing := func(effect secrettest.Effect) func(testing.TB) func() {

@@ -144,7 +144,7 @@ func TestACancelledFetchManySaysNothingOfTheRegion(t *testing.T) {
 	})
 }
 
-// What the primary can't give of one secret keeps nobody from the others.
+// A secret that the primary can't give keeps no reader from the others.
 func TestManyMayBeAnsweredInPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, source := two(t)

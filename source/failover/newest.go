@@ -14,7 +14,7 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// What is remembered: of how many secrets, and how many of the versions that one had before.
+// The bounds of what is remembered: secrets, and earlier versions of each.
 const (
 	rememberedSecrets  = 1024
 	rememberedVersions = 8

@@ -60,7 +60,7 @@ func TestTheLastRegionThatIsAskedHasAllOfTheTime(t *testing.T) {
 	})
 }
 
-// Who was left out may be well again.
+// A region that was left out may be well again.
 func TestARegionThatHangsLeavesTimeForThoseThatWereLeftOut(t *testing.T) {
 	for _, name := range []string{"the primary", "the replica"} {
 		t.Run(name, func(t *testing.T) {

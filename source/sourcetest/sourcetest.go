@@ -10,7 +10,7 @@
 //		})
 //	}
 //
-// What a source or its service can't do is left nil in the Harness; Run logs
+// Leave nil in the Harness what a source or its service can't do; Run logs
 // what it could not check for that.
 package sourcetest
 

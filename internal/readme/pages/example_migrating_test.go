@@ -25,7 +25,7 @@ type DBCreds struct {
 	Password string `json:"password"`
 }
 
-// What the bare SDK takes.
+// The bare SDK takes this.
 func bare(ctx context.Context) (creds DBCreds, err error) {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -107,7 +107,7 @@ func settings(client *secretsmanager.Client) (*cache.Cache, error) {
 	return cache.New(from, cache.Config{MaxSize: 100, TTL: 10 * time.Minute})
 }
 
-// What a struct of secrets is filled by.
+// This fills a struct of secrets.
 func filled(ctx context.Context, c *cache.Cache) error {
 	var secrets struct {
 		Key *typedsecret.Secret[string]  `secret:"api-key"`
