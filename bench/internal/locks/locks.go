@@ -100,7 +100,11 @@ func (w *walk) visitStandard(v reflect.Value) {
 			return true
 		})
 	case Lock:
-		w.found = append(w.found, x)
+		// A struct that is a field may be reached by a pointer too.
+		if at := (place{p.UnsafePointer(), p.Type()}); !w.seen[at] {
+			w.seen[at] = true
+			w.found = append(w.found, x)
+		}
 	default:
 		if t := v.Type(); t.PkgPath() == "sync/atomic" && strings.HasPrefix(t.Name(), "Pointer[") {
 			w.visit(p.MethodByName("Load").Call(nil)[0])

@@ -65,3 +65,17 @@ func TestStopFindsWorkThatWaitsForALock(t *testing.T) {
 		})
 	}
 }
+
+// TestALockIsFoundOnce although a pointer leads to the field in which it is.
+func TestALockIsFoundOnce(t *testing.T) {
+	type inner struct{ mu sync.Mutex }
+	type outer struct {
+		in inner
+		to *inner
+	}
+	o := &outer{}
+	o.to = &o.in
+	if found := locks.In(o); len(found) != 1 {
+		t.Errorf("%d locks", len(found))
+	}
+}
