@@ -68,7 +68,7 @@ func TestStopFindsWorkThatWaitsForALock(t *testing.T) {
 
 // TestALockIsFoundOnce although a pointer leads to the field in which it is.
 func TestALockIsFoundOnce(t *testing.T) {
-	type inner struct{ mu sync.Mutex }
+	type inner struct{ sync.Mutex }
 	type outer struct {
 		in inner
 		to *inner
