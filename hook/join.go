@@ -7,7 +7,7 @@ import (
 )
 
 // Join returns an Observer that tells each of observers of every event, in their order: logs and
-// metrics, say. Nil ones are left out. If one panics, the others are told all the same, and the
+// metrics, say. Join leaves out nil ones. If an observer panics, the others get the event all the same, and the
 // panic goes on after that.
 func Join(observers ...Observer) Observer {
 	var all joined

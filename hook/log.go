@@ -100,7 +100,7 @@ func (l *logger) fail(s Secret, isStale bool) (news bool) {
 	f := l.failing[s]
 	if f == nil {
 		if len(l.failing) >= maxFailing {
-			clear(l.failing) // the next failure of each is told again
+			clear(l.failing) // the next failure of each warns again
 		}
 		f = &failing{since: time.Now()}
 		l.failing[s] = f

@@ -92,7 +92,7 @@ func TestWhatLogRemembersIsBounded(t *testing.T) {
 	}
 }
 
-// TestTheFirstFailureWarns also if a stale value was told of before, in a refresh that hung.
+// TestTheFirstFailureWarns also if a stale value came before it, in a refresh that hung.
 func TestTheFirstFailureWarns(t *testing.T) {
 	var out bytes.Buffer
 	o := hook.Log(textLog(&out, slog.LevelWarn))

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// units are those in which spans of time are told, the largest first.
+// units are the units of the times on the page, the largest first.
 var units = []struct {
 	length time.Duration
 	name   string

@@ -101,8 +101,8 @@ func (c *Cache) restoreMeanwhile(ctx context.Context, f *fetch) {
 	c.observe(ctx, events...)
 }
 
-// refuseKept adds to v, what the file says, what this Cache was told by the source later: it may
-// not be in the file yet.
+// refuseKept adds to v the refusals that the source has given this Cache since the file was
+// written. V is the record of the file, which may lack them.
 func (c *Cache) refuseKept(e *Entry, v *kept) {
 	now := time.Unix(0, c.now().wall)
 	c.mu.Lock()

@@ -86,7 +86,7 @@ func (c *Cache) statusOf(entries []*Entry) []status.Secret {
 	return secrets
 }
 
-// status says k in words. The instants are told by the wall clock.
+// status says k in words. Its times are those of the wall clock.
 func (k *known) status(e *Entry, now instant, ttl time.Duration) status.Secret {
 	at := func(i instant) time.Time { return time.Unix(0, i.wall) }
 	ref := e.ref()
