@@ -61,9 +61,10 @@ func tree(err error) []error {
 	return all
 }
 
-// Addresses and times have random digits too, so they are removed.
+// Addresses and times have random digits too, so they are removed: on 32 bits an address
+// has seven digits after its 0x.
 var (
-	addresses = regexp.MustCompile(`(?i)[0-9a-f]{9,}`)
+	addresses = regexp.MustCompile(`(?i)0x[0-9a-f]+|[0-9a-f]{9,}`)
 	timeless  = &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
