@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var updateArchitecture = flag.Bool("update-architecture", false, "write the tables of ../docs/architecture.md")
+var updateArchitecture = flag.Bool("update-architecture", false, "write the tables of docs/architecture.md")
 
 // TestArchitectureHasThePolicysTables: docs/architecture.md says of each state what the
 // policy rules.

@@ -118,7 +118,8 @@ type failure struct {
 	refused atomic.Pointer[Error] // the error when StaleIfError refuses the value; one for all readers
 }
 
-// failed is the part of a failure that does not change, but for tried, which Cache.mu guards.
+// failed is the part of a failure that does not change, but for tried and forced, which Cache.mu
+// guards.
 type failed struct {
 	err       *Error
 	began     instant
@@ -130,7 +131,7 @@ type failed struct {
 	mute      health.Instant // when the first failed without an answer that no answer has followed; 0: none
 	tried     bool           // the fetch began when the value was already past its TTL
 	isRefusal bool           // the source refused the secret
-	forced    bool           // one of them was a forced fetch, so the next is too
+	forced    bool           // a forced fetch was asked for, and none has succeeded since: the next is one
 
 	asked   int     // for how many of them the user's own Refresh or Invalidate asked
 	askedAt instant // when the last of these began

@@ -40,18 +40,19 @@ type fetch struct {
 	invalid bool      // Invalidate was called meanwhile
 
 	// Guarded by Cache.mu:
-	awaited   instant        // from when on readers wait for it; later than began after an Invalidate
-	slow      *failure       // for readers that have waited long enough; nil before
-	early     chan time.Time // closed when the sealed file was looked into for those readers; nil before
-	waiters   int            // readers that wait for it
-	queued    *list.Element  // in a queue of its lane, until it may begin
-	rank      int            // of that queue
-	waited    bool           // it has queued
-	hasPlace  bool           // it is one of Cache.requests
-	permit    health.Permit  // of its backend, for its place
-	isOfFile  bool           // it looks into the sealed file, and does not ask the source, which is down
-	isListed  bool           // a FetchMany has not asked for it yet
-	concluded bool           // its result is being settled
+	awaited    instant        // from when on readers wait for it; later than began after an Invalidate
+	slow       *failure       // for readers that have waited long enough; nil before
+	early      chan time.Time // closed when the sealed file was looked into for those readers; nil before
+	waiters    int            // readers that wait for it
+	queued     *list.Element  // in a queue of its lane, until it may begin
+	rank       int            // of that queue
+	waited     bool           // it has queued
+	owesForced bool           // a caller that waits for it wants a forced one, so the next is, if this one fails
+	hasPlace   bool           // it is one of Cache.requests
+	permit     health.Permit  // of its backend, for its place
+	isOfFile   bool           // it looks into the sealed file, and does not ask the source, which is down
+	isListed   bool           // a FetchMany has not asked for it yet
+	concluded  bool           // its result is being settled
 }
 
 // answers reports whether a fetch that succeeded answers a reader that asked at that time. A
@@ -331,7 +332,7 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	defer c.mu.Unlock()
 	before := e.failure()
 	c.leavePlace(t.fetch, t.says, t.fail)
-	fail := &failure{failed: failed{began: t.began, at: now, first: now, count: 1, seen: c.healthNow(), isRefusal: t.kinds != 0, forced: t.forced}}
+	fail := &failure{failed: failed{began: t.began, at: now, first: now, count: 1, seen: c.healthNow(), isRefusal: t.kinds != 0, forced: t.forced || t.owesForced}}
 	if t.says < health.Refused && !t.isOfFile {
 		fail.mute = fail.seen
 	}

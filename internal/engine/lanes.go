@@ -147,6 +147,10 @@ func (f *fetch) want(now instant) health.Want {
 // returns when to ask again, and has the Ref probed whose turn it is. Called with mu held.
 func (c *Cache) probe(ctx context.Context, e *Entry, asks kind, now instant) (p health.Permit, ok bool) {
 	l := e.toLane()
+	if c.requests >= maxRequests {
+		l.askAt = c.healthNow() + placeIn
+		return health.Permit{Verdict: health.Down, In: placeIn}, false
+	}
 	isOwn := asks == renewal || e.isInvalid() && !e.past.invalid.isMove
 	w := c.wantOf(e, asks, isOwn, now)
 	p = l.health.Ask(c.healthNow(), w)
@@ -167,7 +171,7 @@ func (c *Cache) probe(ctx context.Context, e *Entry, asks kind, now instant) (p 
 // probeNext begins the probe of another Ref, whose turn it is, if that is still known.
 func (c *Cache) probeNext(ctx context.Context, l *lane, key string, now instant) {
 	e := c.known(c.refOf(key))
-	if e == nil || e.toLane() != l || e.isBusy() {
+	if e == nil || e.toLane() != l || e.isBusy() || c.requests >= maxRequests {
 		return
 	}
 	w := c.wantOf(e, read, false, now)
@@ -265,9 +269,21 @@ func (l *lane) errorFor(e *Entry, retryIn time.Duration) *Error {
 	if err == nil {
 		err = ErrUnavailable
 	}
-	return &Error{Ref: e.ref(), RetryIn: retryIn, Err: fmt.Errorf("the source is down since %s, and has not been asked for this secret: %w",
-		time.Unix(0, l.since.wall).UTC().Format(time.RFC3339), err)}
+	return &Error{Ref: e.ref(), RetryIn: retryIn, Err: &downError{time.Unix(0, l.since.wall), err}}
 }
+
+// A downError is why a reader gets no value while the backend is down. Like refusedError it has
+// its text made late, without Cache.mu.
+type downError struct {
+	since time.Time
+	last  error
+}
+
+func (e *downError) Error() string {
+	return fmt.Sprintf("the source is down since %s, and has not been asked for this secret: %v", e.since.UTC().Format(time.RFC3339), e.last)
+}
+
+func (e *downError) Unwrap() error { return e.last }
 
 // noteDown has the value of e, which is past its TTL, count as tried: its backend is down.
 // Called with mu held.

@@ -32,7 +32,7 @@ type remembered struct {
 	failures  int
 	firstAt   time.Duration // when the first of them was
 	refused   bool          // the last failure was no outage
-	forcing   bool          // one of the failures was of a forced fetch
+	forcing   bool          // a forced fetch was asked for since the last success
 	asked     int           // how many Refresh or Invalidate asked for
 	askedAt   time.Duration // when the last of these began
 	tried     bool          // a failure came after the value's end
@@ -88,6 +88,7 @@ func (m *model) refresh(id, there string) expectation {
 	r := m.of(id)
 	switch {
 	case r.failures > 0 && m.now < r.retryAt && !m.passes(r):
+		r.forcing = true
 		return expectation{}
 	default:
 		return expectation{m.untilEndOf(r.forcedAt), 1, 1, answers(there)}

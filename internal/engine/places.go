@@ -1,11 +1,18 @@
 package engine
 
-import "github.com/typedsecret/typedsecret/internal/health"
+import (
+	"time"
+
+	"github.com/typedsecret/typedsecret/internal/health"
+)
 
 // maxRequests is how many requests of one Cache are under way at a time, whatever is asked
 // for. Others queue in the lane of their backend, in their order, and cost no goroutine of
-// their own until it is their turn. A probe of a backend that is down does not queue.
+// their own until it is their turn. A probe of a backend that is down does not queue: if there is
+// no place for it, it is asked for again after placeIn.
 const maxRequests = 64
+
+const placeIn = 100 * time.Millisecond
 
 // queueUp starts f, or queues it until there is a place for it and its backend's pace allows
 // it. Called with mu held.

@@ -64,7 +64,8 @@ func TestReadersOfManyColdSecretsMakeNoMoreThan64RequestsAtATime(t *testing.T) {
 				t.Errorf("%d entries are left of readers that have gone", n)
 			}
 			var mem runtime.MemStats
-			runtime.GC()
+			runtime.GC() // what this one finds to be weakly held only,
+			runtime.GC() // this one frees
 			runtime.ReadMemStats(&mem)
 			return mem.HeapAlloc
 		}
@@ -179,4 +180,57 @@ func held(t *testing.T, c *engine.Cache, id string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { runtime.KeepAlive(e) })
+}
+
+// halves is a source with two backends, told apart by the first letter of an ID. It counts the
+// calls under way.
+type halves struct {
+	*service
+	running, most atomic.Int64
+	isUp          atomic.Bool // the backend a
+}
+
+func (*halves) Backend(ref secret.Ref) string { return ref.ID[:1] }
+
+func (h *halves) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+	n := h.running.Add(1)
+	defer h.running.Add(-1)
+	for most := h.most.Load(); n > most && !h.most.CompareAndSwap(most, n); most = h.most.Load() {
+	}
+	switch {
+	case ref.ID[0] == 'b':
+		<-ctx.Done()
+		return secret.Value{}, ctx.Err()
+	case !h.isUp.Load():
+		return secret.Value{}, secret.ErrUnavailable
+	}
+	return h.service.Fetch(ctx, ref)
+}
+
+// TestAProbeNeedsAPlaceToo: one backend is down, and requests of another have all places.
+func TestAProbeNeedsAPlaceToo(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &halves{service: serving("a1", "a2")}
+		c := open(t, s, engine.Config{FetchTimeout: 20 * time.Second})
+		wantErr(t, c, "a1", secret.ErrUnavailable)
+		wantErr(t, c, "a2", secret.ErrUnavailable)
+		var readers sync.WaitGroup
+		for i := range 70 {
+			e, err := c.Entry(ref(fmt.Sprint("b", i))) // other unknown IDs would have a pace
+			if err != nil {
+				t.Fatal(err)
+			}
+			readers.Go(func() { _, _ = e.Get(t.Context()) })
+		}
+		settle()
+		s.isUp.Store(true)
+		for _, id := range []string{"a1", "a2"} {
+			readers.Go(func() { get(t, c, id) })
+		}
+		readers.Go(func() { _, _ = c.Refresh(t.Context(), ref("a2")) })
+		readers.Wait()
+		if n := s.most.Load(); n != 64 {
+			t.Errorf("%d requests at a time", n)
+		}
+	})
 }

@@ -100,6 +100,11 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	if op == 1 {
 		r.inInvalidate++
 	}
+	k := r.knownOf(h.key)
+	if h.mayForce(op) {
+		k.forcing++
+		k.mayForce = true
+	}
 	r.mu.Unlock()
 	deadline, has := ctx.Deadline()
 	d.left = -1
@@ -114,11 +119,14 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	what, got, info, err := h.ask(asks, op)
 	took := time.Since(r.start) - began
 	d.what, d.took = what, took
+	r.mu.Lock()
 	if op == 1 {
-		r.mu.Lock()
 		r.inInvalidate--
-		r.mu.Unlock()
 	}
+	if h.mayForce(op) {
+		k.forcing--
+	}
+	r.mu.Unlock()
 	if r.mutated == Outlast {
 		took += time.Minute
 	}
@@ -130,6 +138,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	r.judgeDo(ctx, d, err)
 	r.judgeGiven(d, err)
 	r.judgeRefresh(d, jumped, err)
+	r.noteRefused(d, err)
 	if err != nil {
 		r.silent(err)
 		r.trace(a.name, "%s %s: %s", what, h.name, class(err))

@@ -82,6 +82,9 @@ type known struct {
 	owed        bool          // the next fetch has to be a forced one
 	mayBeOwed   bool          // owed is uncertain, since a fetch began during the Invalidate or another stage has moved
 	mayFollow   bool          // another stage has moved since the last successful fetch began
+	mustForce   bool          // a Refresh was answered with a failure, and no fetch has succeeded since
+	forcing     int           // the calls under way that may ask for a forced fetch
+	mayForce    bool          // there was one since the last success
 	movedTick   int           // the tick of its last move
 	inOutage    bool          // it was read while the source may have been down, and not fetched since
 	tried       time.Duration // when it was first read after that; 0: it was not
@@ -130,6 +133,7 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	f.mayBeOwn = f.isOwn || f.owed || f.mayBeOwed || r.inInvalidate > 0
 	r.judgePace(id, k, f)
 	r.judgeProbe(id, f)
+	r.judgeForced(id, k, f)
 	k.mayBeOwed = false
 	if k.owed {
 		r.checked(forcedAfter)
@@ -180,7 +184,7 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 		}
 	}
 	failed := k.lastFailure()
-	isStill := failed != nil && failed.forced // holds for each fetch until one succeeds
+	isStill := failed != nil && (failed.forced || k.mayForce) // holds for each fetch until one succeeds
 	if !f.forced || f.many || (isStill || f.mayFollow) && !f.isOwn || r.cfg.MaxSize != 0 {
 		return
 	}
@@ -253,6 +257,7 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 	}
 	if !failed {
 		k.failures, k.inOutage = 0, false
+		k.mustForce, k.mayForce = false, k.forcing > 0
 		k.mayFollow = k.mayFollow && told != nil && told.began.tick < k.movedTick
 		return k
 	}

@@ -103,3 +103,32 @@ func keyOf(id, stage string) string {
 	}
 	return id + "@" + stage
 }
+
+// mayForce reports whether a call of ask with this op may ask for a forced fetch.
+func (h *handle) mayForce(op int) bool { return op == 0 || h.do != nil && (op == 5 || op == 6) }
+
+// noteRefused records a Refresh that was answered with the last failure: it has not got what it
+// asked for, so the next fetch is to be a forced one.
+func (r *run) noteRefused(d *reading, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.knownOf(d.h.key)
+	failed := k.lastFailure()
+	if d.what != "Refresh" || err == nil || r.closed || r.cfg.MaxSize != 0 || failed == nil || !errors.Is(err, failed.err) {
+		return
+	}
+	if k.fetches[len(k.fetches)-1] == failed {
+		k.mustForce = true
+	}
+}
+
+// judgeForced checks that what a Refresh asked for in vain is still asked for.
+func (r *run) judgeForced(id string, k *known, f *fetch) {
+	if !k.mustForce || f.many {
+		return
+	}
+	r.checked(staysForced)
+	if !f.forced {
+		r.violated(staysForced, "the fetch of "+id+" was not")
+	}
+}

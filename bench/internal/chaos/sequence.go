@@ -45,6 +45,7 @@ const (
 	isGiven      = "a reader that may have the last good value gets it, in time to use it"
 	forcedAfter  = "after Invalidate the next fetch is a forced one"
 	apart        = "fetches that Refresh forces are MinRefreshInterval apart, and those for Invalidate"
+	staysForced  = "after a Refresh that failed each fetch is a forced one, until one succeeds"
 	noEnd        = "a fetch does not end with its caller"
 	noneBegun    = "a Preload whose context is done begins no fetch"
 	sealedRight  = "the sealed file holds the last values, and the refusals"
@@ -63,7 +64,7 @@ const (
 
 // Promises are all promises that are checked.
 var Promises = []string{
-	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, isGiven, forcedAfter, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
+	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, isGiven, forcedAfter, staysForced, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
 	bounded, staleLimited, itsValues, triesAgain, fewRequests, neverEarlier, moveTogether, ownBackoff, oneProbe,
 }
 

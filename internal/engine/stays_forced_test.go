@@ -1,0 +1,121 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/secret"
+)
+
+// TestAForcedFetchThatFailedStaysForcedUntilOneSucceeds, so that a source with a cache of its
+// own is not asked for what that has, and its old copy is not taken for a recovery.
+func TestAForcedFetchThatFailedStaysForcedUntilOneSucceeds(t *testing.T) {
+	for name, force := range map[string]func(ctx context.Context, c *engine.Cache){
+		"Refresh":      func(ctx context.Context, c *engine.Cache) { _, _ = c.Refresh(ctx, ref("db")) },
+		"LookupRecent": func(ctx context.Context, c *engine.Cache) { _, _ = c.LookupRecent(ctx, ref("db")) },
+		"Invalidate": func(ctx context.Context, c *engine.Cache) {
+			_ = c.Invalidate(ref("db"))
+			_, _ = c.Get(ctx, ref("db"))
+		},
+	} {
+		for _, cause := range []error{secret.ErrUnavailable, secret.ErrThrottled, secret.ErrAccessDenied, errDown} {
+			t.Run(fmt.Sprintf("%s, %v", name, cause), func(t *testing.T) {
+				virtual(t, func(t *testing.T) {
+					s := serving("db")
+					var forced []bool
+					c := open(t, secret.SourceFunc(func(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+						forced = append(forced, secret.IsForced(ctx))
+						return s.Fetch(ctx, ref)
+					}), engine.Config{TTL: time.Hour, Backoff: every(10 * time.Minute)})
+					get(t, c, "db")
+					time.Sleep(time.Minute)
+					s.fail(cause)
+					force(t.Context(), c)
+					for range 2 {
+						time.Sleep(2 * time.Hour) // long past the delay, and the TTL
+						get(t, c, "db")
+						time.Sleep(time.Second)
+					}
+					time.Sleep(10 * time.Minute)
+					s.mend()
+					get(t, c, "db")
+					time.Sleep(time.Hour)
+					get(t, c, "db")
+					time.Sleep(time.Second)
+					if got := fmt.Sprint(forced); got != "[false true true true true false]" {
+						t.Errorf("forced were %s", got)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestARefreshThatCannotBeginItsFetchIsNotForgotten, since the next fetch of a source with a
+// cache of its own would bring the old copy, and that would count as a recovery.
+func TestARefreshThatCannotBeginItsFetchIsNotForgotten(t *testing.T) {
+	for name, force := range map[string]func(ctx context.Context, c *engine.Cache) error{
+		"Refresh": func(ctx context.Context, c *engine.Cache) error {
+			_, err := c.Refresh(ctx, ref("db"))
+			return err
+		},
+		"LookupRecent": func(ctx context.Context, c *engine.Cache) error {
+			_, err := c.LookupRecent(ctx, ref("db"))
+			return err
+		},
+	} {
+		for _, when := range []string{"while a fetch that fails is under way", "in the back-off", "while the source is down", "while the source is down, not for long"} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				virtual(t, func(t *testing.T) {
+					s := serving("db", "other", "third")
+					var forced []bool
+					c := open(t, secret.SourceFunc(func(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+						if ref.ID == "db" {
+							forced = append(forced, secret.IsForced(ctx))
+						}
+						time.Sleep(time.Second)
+						return s.Fetch(ctx, ref)
+					}), engine.Config{TTL: time.Hour, NoRefreshAhead: true, Backoff: every(10 * time.Minute)})
+					get(t, c, "db")
+					get(t, c, "other")
+					get(t, c, "third")
+					time.Sleep(time.Hour)
+					ctx := t.Context()
+					switch when {
+					case "while a fetch that fails is under way":
+						s.fail(errDown)
+						go get(t, c, "db")
+						time.Sleep(time.Millisecond)
+					case "in the back-off":
+						s.fail(errDown)
+						get(t, c, "db")
+					default:
+						s.fail(secret.ErrUnavailable)
+						get(t, c, "other")
+						get(t, c, "third")
+					}
+					if when == "while the source is down, not for long" {
+						short, cancel := context.WithTimeout(ctx, time.Millisecond)
+						defer cancel()
+						ctx = short
+					}
+					if err := force(ctx, c); err == nil || errors.Is(err, secret.ErrInvalidRequest) {
+						t.Errorf("forced: %v", err)
+					}
+					s.mend()
+					time.Sleep(20 * time.Minute)
+					get(t, c, "db")
+					time.Sleep(2 * time.Hour)
+					get(t, c, "db")
+					if n := len(forced); n < 3 || !forced[n-2] || forced[n-1] {
+						t.Errorf("forced were %v: the one before the last is to be", forced)
+					}
+				})
+			})
+		}
+	}
+}
