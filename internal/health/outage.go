@@ -67,15 +67,16 @@ func (o *outage) ask(now Instant, w Want) Permit {
 	}
 	o.note(w.Key, tried)
 	isTurn := o.next == w.Key
-	due := o.due
+	turnAt := max(o.due, o.ended+leastDelay) // the last probe may have taken no turn
+	due := turnAt
 	if w.Purpose == Forced {
 		due = o.ended + leastDelay
 	}
 	switch {
 	case now < due:
 		return Permit{Verdict: Down, In: due - now}
-	case !isTurn && w.Purpose != Forced && now < o.due+turn:
-		return Permit{Verdict: Down, In: o.due + turn - now, Next: o.next}
+	case !isTurn && turnAt <= now && now < turnAt+turn:
+		return Permit{Verdict: Down, In: turnAt + turn - now, Next: o.next}
 	}
 	o.isExtra = w.Purpose == Forced && !isTurn
 	if !o.isExtra {

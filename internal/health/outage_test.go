@@ -176,16 +176,20 @@ func TestAForcedFetchMayBeTheProbe(t *testing.T) {
 	if p := ask(t, h, start, forced, health.Down); p.In != time.Second {
 		t.Errorf("a forced fetch is to wait for %v", p.In)
 	}
-	// One that is made every second, and hangs, leaves b its turn.
-	turns := 0
+	// One that is made every second, and hangs, leaves b its turn. No probe follows another at once.
+	turns, last := 0, start
 	for now := start; now < start+time.Minute; now += 10 * time.Millisecond {
 		for _, w := range []health.Want{forced, b} {
 			if p := h.Ask(now, w); p.Verdict == health.Probe {
+				if now < last+time.Second {
+					t.Errorf("the probe at %v comes %v after the last one", now, now-last)
+				}
 				if w == b {
 					turns++
 				}
-				h.Report(now+3*time.Second, p, health.CantAnswer)
 				now += 3 * time.Second
+				h.Report(now, p, health.CantAnswer)
+				last = now
 			}
 		}
 	}

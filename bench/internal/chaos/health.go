@@ -27,7 +27,6 @@ type sourceHealth struct {
 	down  time.Duration // since when the source is down for sure; 0: it is not
 	probe *fetch        // the last one
 	ended time.Duration // when the last one ended
-	turn  time.Duration // when the last one ended that was not for Refresh or Invalidate, which may take no turn
 }
 
 // recovery is how long after an outage a value past its TTL may be read without a new fetch: its
@@ -80,7 +79,7 @@ func (r *run) saysNow(key string, f *fetch, err error) {
 		return
 	}
 	if h.suspect != "" && h.suspect != key {
-		h.down, h.ended, h.turn, h.probe = now, now, now, nil
+		h.down, h.ended, h.probe = now, now, nil
 	}
 	h.suspect = key
 }
@@ -101,9 +100,7 @@ func (h *sourceHealth) ends(f *fetch, now time.Duration) {
 	if f != h.probe {
 		return
 	}
-	if h.ended = now; !f.mayBeOwn {
-		h.turn = now
-	}
+	h.ended = now
 }
 
 // abandons records a fetch that has not returned in time.
@@ -126,14 +123,11 @@ func (r *run) judgeProbe(key string, f *fetch) {
 	}
 	r.checked(oneProbe)
 	isUnderWay := h.probe != nil && h.probe.ended.tick == 0
-	wait := now - h.turn
-	if f.isOwn {
-		wait = now - h.ended
-	}
+	wait := now - h.ended
 	if r.mutated == Flood {
 		wait -= time.Second
 	}
-	if isUnderWay || wait < time.Second && r.jumped <= h.ended && f.isOwn == f.mayBeOwn {
+	if isUnderWay || wait < time.Second && r.jumped <= h.ended {
 		r.violated(oneProbe, fmt.Sprintf("%s was fetched %v after the last probe, under way: %v", key, wait, isUnderWay))
 	}
 	h.probe = f
