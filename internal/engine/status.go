@@ -61,7 +61,7 @@ func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
 }
 
 // backendsNow returns what is known of the backends, and why their last requests got no answer. It
-// leaves out the lane without a name if the source names all of its backends. Called with mu held.
+// leaves out the lane without a name if the source has named the backends of all. Called with mu held.
 func (c *Cache) backendsNow() (all []status.Backend, why []error) {
 	at := func(i instant) (t time.Time) {
 		if i != (instant{}) {
@@ -70,7 +70,7 @@ func (c *Cache) backendsNow() (all []status.Backend, why []error) {
 		return t
 	}
 	for _, l := range c.lanes {
-		if l.name == "" && c.backends != nil && !l.isUsed {
+		if l.name == "" && len(c.lanes) > 1 && !l.isUsed {
 			continue
 		}
 		all = append(all, status.Backend{
