@@ -22,13 +22,14 @@ func (c *Cache) Status() status.Cache {
 		return s
 	}
 	entries := c.statusOfSelf(&s)
+	slices.SortFunc(entries, func(a, b *Entry) int { // these, since what is said of them is much to move
+		x, y := a.ref(), b.ref()
+		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Stage, y.Stage), cmp.Compare(x.VersionID, y.VersionID))
+	})
 	s.Secrets = make([]status.Secret, 0, len(entries))
 	for chunk := range slices.Chunk(entries, statusAtOnce) {
 		s.Secrets = append(s.Secrets, c.statusOf(chunk)...)
 	}
-	slices.SortFunc(s.Secrets, func(a, b status.Secret) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.PinnedVersion, b.PinnedVersion))
-	})
 	return s
 }
 
