@@ -14,7 +14,8 @@
 //	rejections                     credentials that a service refused
 //	decode_failures                versions that do not decode
 //	sealed_file.failures
-//	source.up                      0 while the source can't answer
+//	source.up                      0 while the source can't answer; by typedsecret.backend, if the
+//	                               source tells its backends apart; as status.Backend has it
 //	source.last_answer.timestamp   in s; moves only when a secret was fetched
 //	secrets                        by typedsecret.state: fresh, due, stale, refused, absent
 //	failing_secrets                secrets whose last fetch failed, by error.type

@@ -179,6 +179,35 @@ func TestAnOutageIsSeen(t *testing.T) {
 	})
 }
 
+// halves is a source with two backends, of which us can't answer.
+type halves struct{}
+
+func (halves) Backend(ref secret.Ref) string { return ref.ID[:2] }
+
+func (h halves) Fetch(_ context.Context, ref secret.Ref) (secret.Value, error) {
+	if h.Backend(ref) == "us" {
+		return secret.Value{}, secret.ErrUnavailable
+	}
+	return secret.Value{Payload: secret.StringPayload(password), VersionID: "v1"}, nil
+}
+
+// TestEachBackendIsUpOrDown by the verdict of the cache's health: one failure is none.
+func TestEachBackendIsUpOrDown(t *testing.T) {
+	w := newWorld(t, cache.Config{})
+	c, err := cache.New(halves{}, cache.Config{Observer: w.telemetry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	w.telemetry.Report(c)
+	for _, id := range []string{"eu/a", "us/a"} {
+		_, _ = c.Get(t.Context(), current(id))
+	}
+	want(t, w.metrics(), `typedsecret.source.up{typedsecret.backend=eu} 1`, `typedsecret.source.up{typedsecret.backend=us} 1`)
+	_, _ = c.Get(t.Context(), current("us/b"))
+	want(t, w.metrics(), `typedsecret.source.up{typedsecret.backend=eu} 1`, `typedsecret.source.up{typedsecret.backend=us} 0`)
+}
+
 func TestWhatIsDroppedLosesItsSeries(t *testing.T) {
 	w := newWorld(t, cache.Config{MaxSize: 1}, "prod/db")
 	w.Seed(t, "prod/db", password)
