@@ -230,6 +230,10 @@ func (s *Secret[T]) Status() status.Handle {
 	if err := s.Err(); err != nil {
 		h.Misuse = err.Error()
 	}
+	if c := s.dec.set.present(); c != nil && c.IsClosed() {
+		h.State = status.Closed
+		return h
+	}
 	if e := s.entry.Load(); e != nil && s.dec.set.bound(e.Cache()) {
 		h.Secret = e.Status()
 	}
@@ -260,6 +264,9 @@ var noWait = func() context.Context {
 func (s *Secret[T]) notReady(maxAge time.Duration) error {
 	if err := s.Err(); err != nil {
 		return err
+	}
+	if c := s.dec.set.present(); c != nil && c.IsClosed() {
+		return &Error{Ref: s.ref(), Err: fmt.Errorf("not ready: %w", ErrClosed)}
 	}
 	v := s.slot.view.Load()
 	if v == nil || !s.dec.set.bound(v.snap.Cache()) {
@@ -303,7 +310,8 @@ func (s *Set) Status() []status.Handle {
 // most maxAge ago; 0 allows any age. Otherwise the error joins an [*Error] for each handle
 // that is not ready. Ready waits for no request, so a handle that was never read is not
 // ready: call Preload at the start. If a value is too old because nobody reads it, Ready
-// starts its refresh, and the next Ready finds the new value.
+// starts its refresh, and the next Ready finds the new value. A handle whose cache was closed is
+// not ready, and the error wraps [ErrClosed].
 //
 // A stale value in an outage is good enough up to maxAge. So with a maxAge well over the
 // cache's TTL, or 0, an outage of Secrets Manager does not make the service unready.

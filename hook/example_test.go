@@ -9,7 +9,10 @@ import (
 	"os"
 	"time"
 
+	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/secret"
+	"github.com/typedsecret/typedsecret/source/static"
 )
 
 func ExampleObserverFunc() {
@@ -85,4 +88,34 @@ func ExampleHook() {
 	// Output:
 	// false <nil>
 	// hunter2 <nil>
+}
+
+// A stopwatch is a FetchObserver that knows which fetch ends.
+type stopwatch struct{}
+
+type begun struct{}
+
+func (stopwatch) BeginFetch(ctx context.Context, s hook.Secret) context.Context {
+	fmt.Println("a fetch begins:", s.ID)
+	return context.WithValue(ctx, begun{}, time.Now())
+}
+
+func (stopwatch) Observe(ctx context.Context, e hook.Event) {
+	if e, ok := e.(hook.Fetched); ok {
+		_, known := ctx.Value(begun{}).(time.Time)
+		fmt.Println("it ends:", e.ID, known)
+	}
+}
+
+func ExampleFetchObserver() {
+	source := static.New(map[string]string{"prod/db": "hunter2"})
+	c, err := cache.New(source, cache.Config{Observer: stopwatch{}})
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	_, _ = c.Get(context.Background(), secret.Ref{ID: "prod/db"})
+	// Output:
+	// a fetch begins: prod/db
+	// it ends: prod/db true
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // Join returns an Observer that tells each of observers of every event, in their order: logs and
-// metrics, say. Join leaves out nil ones. If an observer panics, the others get the event all the same, and the
-// panic goes on after that.
+// metrics, say. Those that are a [FetchObserver] follow fetches. Join leaves out nil ones. If an
+// observer panics, the others get the event all the same, and the panic goes on after that.
 func Join(observers ...Observer) Observer {
 	var all joined
 	for _, o := range observers {
@@ -28,4 +28,24 @@ func (all joined) Observe(ctx context.Context, e Event) {
 	}
 	defer all[1:].Observe(ctx, e) // also if the first one panics
 	all[0].Observe(ctx, e)
+}
+
+var _ FetchObserver = joined(nil)
+
+// BeginFetch implements [FetchObserver]. Each observer is given the context of the one before, and
+// a panic of one is dropped, so that the others' contexts count.
+func (all joined) BeginFetch(ctx context.Context, s Secret) context.Context {
+	for _, o := range all {
+		o, ok := o.(FetchObserver)
+		if !ok {
+			continue
+		}
+		_ = guard.Call("observer", func() error {
+			if own := o.BeginFetch(ctx, s); own != nil {
+				ctx = own
+			}
+			return nil
+		})
+	}
+	return ctx
 }

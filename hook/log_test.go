@@ -141,6 +141,37 @@ func TestJoinTellsAll(t *testing.T) {
 	}
 }
 
+// traced is an observer that adds a letter to the context of a fetch.
+type traced string
+
+func (traced) Observe(context.Context, hook.Event) {}
+
+func (l traced) BeginFetch(ctx context.Context, _ hook.Secret) context.Context {
+	switch {
+	case l == "panic":
+		panic("boom")
+	case l == "nil":
+		return nil
+	}
+	before, _ := ctx.Value(trace{}).(string)
+	return context.WithValue(ctx, trace{}, before+string(l))
+}
+
+type trace struct{}
+
+func TestJoinPassesOnTheContextOfAFetch(t *testing.T) {
+	for want, o := range map[string]hook.Observer{
+		"ab":  hook.Join(traced("a"), hook.ObserverFunc(func(context.Context, hook.Event) {}), traced("panic"), traced("nil"), traced("b")),
+		"abc": hook.Join(hook.Join(traced("a"), traced("b")), traced("c")),
+		"":    hook.Join(),
+	} {
+		ctx := o.(hook.FetchObserver).BeginFetch(t.Context(), db)
+		if got, _ := ctx.Value(trace{}).(string); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func ExampleLog() {
 	o := hook.Log(textLog(exampleOutput{}, slog.LevelInfo)) // mostly hook.Log(slog.Default())
 	o.Observe(context.Background(), hook.Rotated{Secret: db, From: "v1"})

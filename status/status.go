@@ -27,6 +27,9 @@ const (
 	Refused State = "refused"
 	// Absent: there is no value yet.
 	Absent State = "absent"
+	// Closed: the cache that the handle reads from was closed, and each read is an error. Only
+	// a Handle has this state, since a closed cache has no secrets.
+	Closed State = "closed"
 )
 
 // A Secret is what a cache knows of one secret.
@@ -36,7 +39,7 @@ type Secret struct {
 	PinnedVersion string `json:"pinned_version,omitempty"` // that it asks for, if any
 
 	State State     `json:"state"`
-	Since time.Time `json:"since,omitzero"` // when that state began; zero if it is Absent
+	Since time.Time `json:"since,omitzero"` // when that state began; zero if it is Absent or Closed
 
 	Name    string    `json:"name,omitempty"`
 	ARN     string    `json:"arn,omitempty"`
@@ -55,10 +58,12 @@ type Secret struct {
 	Fetching  bool      `json:"fetching,omitempty"` // a fetch is under way, or waits for its turn
 
 	// Error is why the last fetch failed; "" if it did not. Class is its kind in one word, as
-	// secret.Class has it. Failures counts those in a row.
-	Error    string `json:"error,omitempty"`
-	Class    string `json:"error_class,omitempty"`
-	Failures int    `json:"failures,omitempty"`
+	// secret.Class has it. Failures counts those in a row, and FailingSince is when the first of
+	// them ended.
+	Error        string    `json:"error,omitempty"`
+	Class        string    `json:"error_class,omitempty"`
+	Failures     int       `json:"failures,omitempty"`
+	FailingSince time.Time `json:"failing_since,omitzero"`
 
 	HasHandle bool `json:"has_handle,omitempty"` // a living handle names it
 }
@@ -75,6 +80,10 @@ type Cache struct {
 	Sealed  string    `json:"sealed,omitempty"`  // the path of the sealed file; "" for none
 	Unsaved bool      `json:"unsaved,omitempty"` // the sealed file lacks something that is known
 
+	// Backends are the parts of the source that can be down by themselves: one, without a name,
+	// if the source does not tell them apart.
+	Backends []Backend `json:"backends,omitempty"`
+
 	Requests  int    `json:"requests"`  // under way
 	Queued    int    `json:"queued"`    // waiting for their turn
 	Abandoned int    `json:"abandoned"` // calls of the source that have not returned in time
@@ -82,7 +91,39 @@ type Cache struct {
 	Evictions uint64 `json:"evictions"` // so far
 }
 
-// States returns how many secrets are in each state. Each state has its key.
+// A Backend is what a cache knows of one backend of its source, such as a region or an account;
+// see secret.Backends.
+type Backend struct {
+	Name string `json:"name,omitempty"` // as the source calls it
+
+	// Down reports whether the cache takes the backend for one that can't answer. The cache then
+	// asks it by one probe at a time. Two secrets that got no answer make it down, also if the
+	// cause is the network or the credentials; a refusal and throttling don't.
+	Down  bool      `json:"down"`
+	Since time.Time `json:"since,omitzero"` // when it went down or came back; zero if it was never down
+	// Answered is when a request was last answered, by a value or a refusal.
+	Answered time.Time `json:"answered,omitzero"`
+
+	Requests int `json:"requests"` // under way
+	Queued   int `json:"queued"`   // waiting for their turn
+
+	// Error is why the last request got no answer, and Class its kind, as secret.Class has it.
+	// Both are empty unless the backend is down.
+	Error string `json:"error,omitempty"`
+	Class string `json:"error_class,omitempty"`
+}
+
+// DownBackends returns how many of the backends are down.
+func (c Cache) DownBackends() (n int) {
+	for _, b := range c.Backends {
+		if b.Down {
+			n++
+		}
+	}
+	return n
+}
+
+// States returns how many secrets are in each state. Each state but Closed has its key.
 func (c Cache) States() map[State]int {
 	n := map[State]int{Fresh: 0, Due: 0, Stale: 0, Refused: 0, Absent: 0}
 	for _, s := range c.Secrets {

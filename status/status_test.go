@@ -12,3 +12,9 @@ func ExampleCache_States() {
 	fmt.Println(expvar.Func(func() any { return s.States() }))
 	// Output: {"absent":0,"due":0,"fresh":2,"refused":0,"stale":0}
 }
+
+func ExampleCache_DownBackends() {
+	s := status.Cache{Backends: []status.Backend{{Name: "eu-west-1", Down: true, Class: "timeout"}, {Name: "us-east-1"}}}
+	fmt.Println(s.DownBackends(), "of", len(s.Backends))
+	// Output: 1 of 2
+}

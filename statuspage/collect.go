@@ -146,10 +146,13 @@ func (r *row) judge(now time.Time) {
 			trouble("The handle that reads it as %s is declared wrongly: %s.", h.Type, r.cause(h.Misuse))
 		}
 	}
+	if r.State == status.Closed {
+		trouble("Its cache was closed, so each read is an error.")
+	}
 	if r.Error != "" {
 		times := ""
 		if n := r.Failures; n > 1 {
-			times = fmt.Sprintf(" %d times in a row", n)
+			times = fmt.Sprintf(" %d times in a row, first %s", n, ago(now, r.FailingSince))
 		}
 		switch r.State {
 		case status.Refused, status.Absent:
@@ -245,6 +248,27 @@ func (v *view) Summary() string {
 	}
 }
 
+// Outages says of each backend that is down since when, and why.
+func (v *view) Outages() (all []string) {
+	for _, c := range v.Caches {
+		for _, b := range c.Backends {
+			if !b.Down {
+				continue
+			}
+			name := "The source"
+			if b.Name != "" {
+				name = "The backend " + printable(b.Name)
+			}
+			why := ""
+			if b.Error != "" {
+				why = ": " + sentence(b.Error)
+			}
+			all = append(all, fmt.Sprintf("%s can't answer. It went down %s%s.", name, ago(v.At, b.Since), why))
+		}
+	}
+	return all
+}
+
 func needs(n int) string {
 	if n == 1 {
 		return "1 secret needs"
@@ -253,7 +277,7 @@ func needs(n int) string {
 }
 
 // states are all states, the best first.
-var states = []status.State{status.Fresh, status.Due, status.Stale, status.Refused, status.Absent}
+var states = []status.State{status.Fresh, status.Due, status.Stale, status.Refused, status.Absent, status.Closed}
 
 // windows are what a timeline may span.
 var windows = []time.Duration{15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour}

@@ -28,7 +28,7 @@ var policy = func() string {
 }()
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"ago": ago, "count": count, "describe": describe, "kinds": func() []kind { return kinds }, "said": func(k kind) string { return said[k] },
+	"ago": ago, "count": count, "describe": describe, "lasting": lasting, "kinds": func() []kind { return kinds }, "said": func(k kind) string { return said[k] },
 	"short": short, "span": span, "state": func(s status.State) string { return meaning[s] }, "states": func() []status.State { return states },
 	"timeline": timeline, "until": until,
 }).Parse(pageHTML))
@@ -43,6 +43,7 @@ var meaning = map[status.State]string{
 	status.Stale:   "The value is past its TTL or was invalidated. A read refreshes it, and gets the last good value if that fails.",
 	status.Refused: "There is no value, and none is fetched before the back-off is over.",
 	status.Absent:  "There is no value yet.",
+	status.Closed:  "The cache was closed. Each read is an error.",
 }
 
 // mostRows is how many secrets a page shows. A browser gets slow with thousands.

@@ -145,6 +145,44 @@ func TestNoFormatShowsAPieceOfASecret(t *testing.T) {
 	})
 }
 
+// TestThePageSaysThatTheSourceIsDown and since when, above all secrets, and that it is closed.
+func TestThePageSaysThatTheSourceIsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProgram(t)
+		for _, name := range []string{"prod/db", "prod/key"} {
+			p.server.Seed(t, name, "Qw0zRx7vBn1m")
+			typedsecret.New[string](name, typedsecret.WithSet(p.set))
+		}
+		if err := p.set.Preload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.server.Fail(t, secrettest.Fault{Effect: secrettest.Unavailable()})
+		for range 10 {
+			time.Sleep(time.Hour)
+			_ = p.set.Preload(t.Context())
+		}
+		for format, wants := range map[string][]string{
+			"text": {"to be looked at.\nThe source can't answer. It went down 8 h ago: ", " times in a row, first "},
+			"html": {`<p class="alert outage">The source can&#39;t answer. It went down 8 h ago: `, "<dt>Source</dt><dd>down for 8 h</dd>"},
+			"json": {`"down": true,`, `"failing_since": "2000-01-01T0`},
+		} {
+			got := p.get(format)
+			for _, want := range wants {
+				if !strings.Contains(got, want) {
+					t.Errorf("no %q in\n%s", want, got)
+				}
+			}
+		}
+		p.cache.Close()
+		got := p.get("text")
+		for _, want := range []string{"2 of 2 secrets need to be looked at.\n\n", "closed  prod/db ", "Its cache was closed, so each read is an error."} {
+			if !strings.Contains(got, want) {
+				t.Errorf("no %q in\n%s", want, got)
+			}
+		}
+	})
+}
+
 func TestNamesAreEscaped(t *testing.T) {
 	_, c := secrettest.NewCache(t)
 	const bad = "<script>alert(1)</script>\x1b[31m\""

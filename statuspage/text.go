@@ -90,6 +90,9 @@ func writeText(w http.ResponseWriter, code int, v *view) {
 	if v.Failed != nil {
 		fmt.Fprintf(w, "The refresh failed: %s.\n", sentence(v.Failed.Error()))
 	}
+	for _, outage := range v.Outages() {
+		fmt.Fprintln(w, outage)
+	}
 	rows := v.filtered()
 	if len(rows) > 0 {
 		fmt.Fprintln(w)

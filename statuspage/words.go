@@ -31,6 +31,9 @@ func ago(now, t time.Time) string {
 	return "just now"
 }
 
+// lasting tells how long something lasts that began at t.
+func lasting(now, t time.Time) string { return span(now.Sub(t)) }
+
 // until tells how long after now t is.
 func until(now, t time.Time) string {
 	switch d := t.Sub(now); {

@@ -21,7 +21,8 @@ type Cache struct {
 	cfg      Config // resolved
 	policy   policy
 	source   Source
-	backends Backends // the source; nil if it does not tell them apart
+	backends Backends           // the source; nil if it does not tell them apart
+	follower hook.FetchObserver // the observer; nil if it does not follow fetches
 	start    time.Time
 	seed     maphash.Seed    // of index
 	done     context.Context // ends with Close
@@ -84,6 +85,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 		return nil, err
 	}
 	c.backends, _ = source.(Backends)
+	c.follower, _ = c.cfg.Observer.(hook.FetchObserver)
 	c.laneNamed("")
 	c.counted, c.elapsed = c.now(), 1
 	c.index.clear()

@@ -95,6 +95,7 @@ type invalidation struct {
 	isSet  bool
 	isMove bool   // another stage of the secret has moved; nobody called Invalidate
 	from   string // the version that this stage had before
+	at     instant
 }
 
 // A lastFetch is when the last fetch of a kind began, if there was one.
@@ -217,7 +218,7 @@ func (e *Entry) isInvalid() bool { return e.past != nil && e.past.invalid.isSet 
 func (e *Entry) invalidate(now instant, why invalidation) {
 	p := e.remembered()
 	p.invalid = why
-	p.invalid.isSet = true
+	p.invalid.isSet, p.invalid.at = true, now
 	if f := p.fetch; f != nil {
 		f.awaited = now
 	}
@@ -226,6 +227,22 @@ func (e *Entry) invalidate(now instant, why invalidation) {
 		s.invalid = true
 		s.expire()
 	}
+}
+
+// invalidated returns when the value was invalidated, or, if that is forgotten, when the first fetch
+// after it failed; zero if the value is valid. Called with Cache.mu held.
+func (e *Entry) invalidated() instant {
+	snap, f, fail := e.snap.Load(), e.inFlight(), e.failure()
+	switch {
+	case snap == nil || !snap.invalid:
+	case e.isInvalid():
+		return e.past.invalid.at
+	case f != nil && f.invalidation.isSet:
+		return f.invalidation.at
+	case fail != nil:
+		return fail.first
+	}
+	return instant{}
 }
 
 // hasPast reports whether e is to be kept, whoever reads it, for what is known of its fetches.

@@ -12,7 +12,6 @@ import (
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/internal/health"
-	"github.com/typedsecret/typedsecret/internal/turns"
 	"github.com/typedsecret/typedsecret/internal/world"
 )
 
@@ -33,7 +32,8 @@ type fetch struct {
 
 	done chan struct{} // closed when snap, err and invalid are written
 
-	isAnswered atomic.Bool // the source has returned a value; the hook may not have
+	isAnswered atomic.Bool                     // the source has returned a value; the hook may not have
+	followed   atomic.Pointer[context.Context] // from the observer; nil: ctx
 
 	snap    *Snapshot // nil if err is set, and if the fetch was given up before it began
 	err     error     // an *Error
@@ -164,7 +164,8 @@ func (c *Cache) ask(t *outcome) {
 	limit := c.limitOf(t.fetch)
 	timed, cancel := context.WithTimeout(c.done, limit)
 	defer cancel()
-	t.passed = detached{timed, t.ctx, t.forced}
+	c.follow(t.fetch)
+	t.passed = detached{timed, t.values(), t.forced}
 	began := time.Now()
 	err := guard.Call("source", func() (err error) {
 		t.v, err = c.source.Fetch(&t.passed, t.ref)
@@ -209,7 +210,7 @@ func (c *Cache) conclude(t *outcome) {
 		events = append(events, failed...)
 	}
 	if len(events) > 0 {
-		c.observe(context.WithoutCancel(f.ctx), events...)
+		c.observe(context.WithoutCancel(f.values()), events...)
 	}
 }
 
@@ -219,26 +220,6 @@ func inTime(timed context.Context, limit time.Duration, err error) error {
 		return fmt.Errorf("%w after %v: %w", ErrTimeout, limit, err)
 	}
 	return err
-}
-
-// A detached context ends with the one that is embedded, and has the values of
-// another.
-type detached struct {
-	context.Context
-	values context.Context
-	forced bool
-}
-
-// Value asks the embedded context first: it has no values, but by this method
-// package context finds what is to end with it.
-func (d *detached) Value(key any) any {
-	if key == (turns.Forced{}) {
-		return d.forced
-	}
-	if v := d.Context.Value(key); v != nil {
-		return v
-	}
-	return d.values.Value(key)
 }
 
 // transform replaces the payload of v by what the hook's Put returns.

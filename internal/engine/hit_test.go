@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/engine"
 	"github.com/typedsecret/typedsecret/secret"
 )
@@ -23,6 +24,33 @@ func TestTheFirstGetFetchesAndTheNextDoNot(t *testing.T) {
 			wantGet(t, c, "db", "db v1")
 		}
 		wantCalls(t, s, 1)
+	})
+}
+
+// TestAWarmReadReadsNoClockAndTellsNobody though there is an Observer, and after a Status.
+func TestAWarmReadReadsNoClockAndTellsNobody(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		var reads, events int
+		cfg := engine.Config{Observer: hook.ObserverFunc(func(context.Context, hook.Event) { events++ })}
+		cfg.SetClock(func(start time.Time) (wall, mono int64) {
+			reads++
+			now := time.Now()
+			return now.UnixNano(), int64(now.Sub(start))
+		})
+		c := open(t, serving("db"), cfg)
+		snap := snapshot(t, c, "db")
+		c.Status()
+		wantGet(t, c, "db", "db v1")
+		hadReads, hadEvents := reads, events
+		for range 1000 {
+			wantGet(t, c, "db", "db v1") // by ID
+			if !snap.Fresh() {           // all that a handle asks
+				t.Fatal("not fresh")
+			}
+		}
+		if reads != hadReads || events != hadEvents {
+			t.Errorf("the clock was read %d times, and the observer called %d times", reads-hadReads, events-hadEvents)
+		}
 	})
 }
 

@@ -16,17 +16,21 @@ import (
 // A lane is the way to one backend of the source: the backend's health, and the requests that
 // wait until they may begin. Cache.mu guards it.
 type lane struct {
-	health *health.Health
-	queues [ranks]list.List // of queued
-	timer  *time.Timer      // calls onTimer; nil until it is needed
-	isHeld bool             // the pace holds back the first of a queue
+	name     string // of the backend
+	health   *health.Health
+	requests int              // those of Cache.requests that are the lane's
+	queues   [ranks]list.List // of queued
+	timer    *time.Timer      // calls onTimer; nil until it is needed
+	isHeld   bool             // the pace holds back the first of a queue
+	isUsed   bool             // a request was made
+	answered instant          // when one was last answered
+	since    instant          // when the backend went down or came back
 
 	// While the backend is down:
 	changed chan struct{}  // closed when a probe has ended, or may begin; nil if nobody waits
 	askAt   health.Instant // when a probe may begin, as Ask said last
 	failed  uint64         // counts the probes that failed
 	err     error          // why the last request failed
-	since   instant        // when the backend went down
 }
 
 // The ranks of requests: those of a lower rank begin first.
@@ -57,6 +61,7 @@ type queued interface {
 // A turn is a request of a FetchMany that waits until it may begin.
 type turn struct {
 	cache  *Cache
+	lane   *lane
 	wanted health.Want
 	permit chan health.Permit // gets one: Go, Probe or Down
 }
@@ -65,7 +70,7 @@ func (t *turn) want(instant) health.Want { return t.wanted }
 func (t *turn) drop()                    { t.permit <- health.Permit{Verdict: health.Down} }
 
 func (t *turn) start(_ instant, p health.Permit) {
-	t.cache.requests++
+	t.cache.enterPlace(t.lane)
 	t.permit <- p
 }
 
@@ -77,7 +82,7 @@ func (c *Cache) laneNamed(backend string) uint8 {
 			return uint8(i)
 		}
 	}
-	c.lanes = append(c.lanes, &lane{health: h})
+	c.lanes = append(c.lanes, &lane{name: backend, health: h})
 	return uint8(len(c.lanes) - 1)
 }
 
@@ -223,8 +228,11 @@ func (c *Cache) report(l *lane, p health.Permit, said health.Kind, err error) {
 	if said == health.CantAnswer && c.slept != 0 && now-c.slept < c.cfg.FetchTimeout {
 		said = health.Nothing // its connection may have broken in the machine's sleep
 	}
-	if said == health.CantAnswer {
+	switch {
+	case said == health.CantAnswer:
 		l.err = err
+	case said >= health.Refused:
+		l.answered = c.counted
 	}
 	switch l.health.Report(now, p, said) {
 	case health.WentDown:
@@ -235,6 +243,7 @@ func (c *Cache) report(l *lane, p health.Permit, said health.Kind, err error) {
 		l.askAt = now
 		l.release()
 	case health.CameBack:
+		l.since = c.counted
 		l.release()
 		c.notifyAll()
 	}

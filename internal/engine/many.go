@@ -151,6 +151,7 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (turns.Reques
 	}
 	all := refs()
 	asked, left, forced := g.ask(all, err == nil, &said)
+	g.follow(asked)
 	for _, ref := range left {
 		g.answer(ref, Value{}, fmt.Errorf("%w: %w", ErrNotAsked, err))
 	}
@@ -215,6 +216,25 @@ func (g *group) ask(refs []Ref, newToo bool, said *health.Kind) (asked, left []R
 	return asked, left, forced
 }
 
+// follow is Cache.follow for a request.
+func (g *group) follow(refs []Ref) {
+	c := g.c
+	if c.follower == nil {
+		return
+	}
+	var begun []*fetch
+	c.mu.Lock()
+	for _, ref := range refs {
+		if f := g.waiting[ref]; f != nil {
+			begun = append(begun, f)
+		}
+	}
+	c.mu.Unlock()
+	for _, f := range begun {
+		c.follow(f)
+	}
+}
+
 // hold adds n to the number of requests that wait for a pace.
 func (c *Cache) hold(n int) {
 	now := c.now()
@@ -269,7 +289,7 @@ func (g *group) conclude(t *outcome, err error) {
 			t.fail = errBrokenOff
 			timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 			defer cancel()
-			t.fail = inTime(timed, c.cfg.FetchTimeout, c.transform(&detached{timed, t.ctx, false}, t.ref, &t.v))
+			t.fail = inTime(timed, c.cfg.FetchTimeout, c.transform(&detached{timed, t.values(), false}, t.ref, &t.v))
 		}
 	})
 }

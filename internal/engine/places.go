@@ -76,10 +76,17 @@ func (c *Cache) beginsNow(f *fetch, now instant) {
 
 // launch gives f a place. Called with mu held.
 func (c *Cache) launch(f *fetch, p health.Permit) {
-	c.requests++
+	c.enterPlace(f.entry.toLane())
 	f.queued, f.hasPlace, f.permit = nil, true, p
 	f.noteBegin()
 	go c.run(f)
+}
+
+// enterPlace counts a request that begins. Called with mu held.
+func (c *Cache) enterPlace(l *lane) {
+	c.requests++
+	l.requests++
+	l.isUsed = true
 }
 
 // start is launch for a fetch that queued.
@@ -103,6 +110,7 @@ func (c *Cache) leavePlace(f *fetch, said health.Kind, err error) {
 // leave frees a place, and gives it to the first in a queue. Called with mu held.
 func (c *Cache) leave(l *lane, p health.Permit, said health.Kind, err error) {
 	c.requests--
+	l.requests--
 	c.turned = c.now()
 	if c.closed {
 		return
@@ -117,7 +125,7 @@ func (c *Cache) leave(l *lane, p health.Permit, said health.Kind, err error) {
 // takePlace waits until a request of a FetchMany may begin. It reports false if the Cache was
 // closed.
 func (c *Cache) takePlace(l *lane, w health.Want) (_ health.Permit, ok bool) {
-	t := &turn{c, w, make(chan health.Permit, 1)}
+	t := &turn{c, l, w, make(chan health.Permit, 1)}
 	c.mu.Lock()
 	if l.isDown() {
 		t.drop()
@@ -181,9 +189,14 @@ func (c *Cache) empty(l *lane) {
 // waiting returns how many requests queue. Called with mu held.
 func (c *Cache) waiting() (n int) {
 	for _, l := range c.lanes {
-		for rank := range l.queues {
-			n += l.queues[rank].Len()
-		}
+		n += l.waiting()
+	}
+	return n
+}
+
+func (l *lane) waiting() (n int) {
+	for rank := range l.queues {
+		n += l.queues[rank].Len()
 	}
 	return n
 }

@@ -51,7 +51,7 @@ func (c *Cache) transformKept(t *outcome, v *Value) error {
 		}()
 		timed, cancel := context.WithTimeout(c.done, c.cfg.FetchTimeout)
 		defer cancel()
-		err = c.transform(&detached{timed, t.ctx, false}, t.ref, v)
+		err = c.transform(&detached{timed, t.values(), false}, t.ref, v)
 	})
 	return <-result
 }

@@ -22,18 +22,21 @@ func (c *Cache) Status() status.Cache {
 		return s
 	}
 	entries := c.statusOfSelf(&s)
+	slices.SortFunc(entries, func(a, b *Entry) int { // these, since what is said of them is much to move
+		x, y := a.ref(), b.ref()
+		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Stage, y.Stage), cmp.Compare(x.VersionID, y.VersionID))
+	})
 	s.Secrets = make([]status.Secret, 0, len(entries))
 	for chunk := range slices.Chunk(entries, statusAtOnce) {
 		s.Secrets = append(s.Secrets, c.statusOf(chunk)...)
 	}
-	slices.SortFunc(s.Secrets, func(a, b status.Secret) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.PinnedVersion, b.PinnedVersion))
-	})
 	return s
 }
 
 // statusOfSelf says in s what concerns no single secret, and returns the entries.
 func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
+	var why []error
+	defer func() { s.Backends = withErrors(s.Backends, why) }()
 	s.Source, s.MaxSize, s.Hooked = fmt.Sprintf("%T", c.source), c.cfg.MaxSize, c.cfg.Hook != nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,6 +48,7 @@ func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
 	if c.sealed != nil {
 		s.Sealed, s.Unsaved = c.sealed.file.Path(), c.sealed.outdated
 	}
+	s.Backends, why = c.backendsNow()
 	all := c.recent.entries()
 	if c.aside != nil {
 		all = append(all, c.aside.entries()...)
@@ -57,6 +61,46 @@ func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
 	return all
 }
 
+// backendsNow returns what is known of the backends, and why their last requests got no answer. It
+// leaves out the lane without a name if the source has named the backends of all. Called with mu held.
+func (c *Cache) backendsNow() (all []status.Backend, why []error) {
+	at := func(i instant) (t time.Time) {
+		if i != (instant{}) {
+			t = time.Unix(0, i.wall)
+		}
+		return t
+	}
+	for _, l := range c.lanes {
+		if l.name == "" && len(c.lanes) > 1 && !l.isUsed {
+			continue
+		}
+		all = append(all, status.Backend{
+			Name: l.name, Down: l.isDown(), Since: at(l.since), Answered: at(l.answered), Requests: l.requests, Queued: l.waiting(),
+		})
+		why = append(why, l.err)
+	}
+	return all, why
+}
+
+// withErrors adds the errors of the backends that are down, and sorts them. Called without mu,
+// since the methods of a source's error may do anything.
+func withErrors(all []status.Backend, why []error) []status.Backend {
+	for i := range all {
+		if b := &all[i]; b.Down && why[i] != nil {
+			b.Error, b.Class = why[i].Error(), secret.Class(why[i])
+		}
+	}
+	slices.SortFunc(all, func(a, b status.Backend) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// IsClosed reports whether Close was called.
+func (c *Cache) IsClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}
+
 // Status returns what is known of the secret.
 func (e *Entry) Status() status.Secret { return e.cache.statusOf([]*Entry{e})[0] }
 
@@ -67,6 +111,8 @@ type known struct {
 	snap    *Snapshot
 	failure *failure
 	named   bool
+
+	invalidated instant // when the value was invalidated; zero if that is unknown
 }
 
 // statusOf returns what is known of each of entries.
@@ -76,7 +122,7 @@ func (c *Cache) statusOf(entries []*Entry) []status.Secret {
 	c.mu.Lock()
 	for i, e := range entries {
 		st := c.stateOf(e, now)
-		all[i] = known{st, c.policy.read(st, false), e.snap.Load(), e.failure(), e.named}
+		all[i] = known{st, c.policy.read(st, false), e.snap.Load(), e.failure(), e.named, e.invalidated()}
 	}
 	c.mu.Unlock()
 	secrets := make([]status.Secret, len(entries))
@@ -100,7 +146,7 @@ func (k *known) status(e *Entry, now instant, ttl time.Duration) status.Secret {
 		}
 	}
 	if f := k.failure; f != nil {
-		s.Error, s.Class, s.Failures = f.err.Err.Error(), secret.Class(f.err), f.count
+		s.Error, s.Class, s.Failures, s.FailingSince = f.err.Err.Error(), secret.Class(f.err), f.count, at(f.first)
 	}
 	if k.ruling.fetchIn < never {
 		s.NextFetch = at(now).Add(max(0, k.ruling.fetchIn))
@@ -115,8 +161,10 @@ func (k *known) status(e *Entry, now instant, ttl time.Duration) status.Secret {
 			s.State, s.Since = status.Due, s.Fetched.Add(k.state.due)
 		}
 	default:
-		if s.State, s.Since = status.Stale, s.Fetched.Add(ttl); k.state.isInvalid {
-			s.Since = s.Fetched
+		if s.State, s.Since = status.Stale, s.Fetched.Add(ttl); k.invalidated != (instant{}) {
+			if invalidated := at(k.invalidated); invalidated.Before(s.Since) {
+				s.Since = invalidated
+			}
 		}
 	}
 	return s

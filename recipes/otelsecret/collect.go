@@ -16,6 +16,7 @@ import (
 const (
 	errorType     = "error.type"
 	state         = "typedsecret.state"
+	backend       = "typedsecret.backend"
 	secretID      = "typedsecret.secret.id"
 	secretStage   = "typedsecret.secret.stage"
 	secretVersion = "typedsecret.secret.version"
@@ -59,7 +60,7 @@ func newInstruments(m metric.Meter) (in instruments, all []metric.Observable, er
 		sealedFailures: counter("sealed_file.failures", "{failure}", "Reads and writes of the sealed file that failed."),
 		evictions:      counter("evictions", "{secret}", "Secrets that the cache dropped since it was full."),
 
-		sourceUp:    gauge("source.up", "1", "0 while the source of the secrets can't answer, else 1."),
+		sourceUp:    gauge("source.up", "1", "0 while the source of the secrets, or this backend of it, can't answer, else 1."),
 		secrets:     gauge("secrets", "{secret}", "Secrets by what a reader gets."),
 		failing:     gauge("failing_secrets", "{secret}", "Secrets whose last fetch failed, by the kind of the error."),
 		cached:      gauge("cached_secrets", "{secret}", "Secrets that are kept for reads by ID."),
@@ -88,11 +89,6 @@ func (t *Telemetry) collect(_ context.Context, o metric.Observer) error {
 	o.ObserveInt64(in.rejections, int64(n.Rejections))
 	o.ObserveInt64(in.decodeFailures, int64(n.DecodeFailures))
 	o.ObserveInt64(in.sealedFailures, int64(n.SealedFileFailures))
-	up := int64(1)
-	if n.SourceDown {
-		up = 0
-	}
-	o.ObserveInt64(in.sourceUp, up)
 	if !n.Answered.IsZero() {
 		o.ObserveFloat64(in.lastAnswer, float64(n.Answered.UnixMilli())/1e3)
 	}
@@ -119,6 +115,16 @@ func undecodableOf(handles []status.Handle) (n int64) {
 
 func (t *Telemetry) collectStatus(o metric.Observer, s *status.Cache) {
 	in := &t.instruments
+	for _, b := range s.Backends {
+		up, attrs := int64(1), []attribute.KeyValue{}
+		if b.Down {
+			up = 0
+		}
+		if b.Name != "" {
+			attrs = append(attrs, text(backend, b.Name))
+		}
+		o.ObserveInt64(in.sourceUp, up, metric.WithAttributes(attrs...))
+	}
 	for name, n := range s.States() {
 		o.ObserveInt64(in.secrets, int64(n), metric.WithAttributes(attribute.String(state, string(name))))
 	}

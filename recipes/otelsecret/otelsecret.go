@@ -14,7 +14,8 @@
 //	rejections                     credentials that a service refused
 //	decode_failures                versions that do not decode
 //	sealed_file.failures
-//	source.up                      0 while the source can't answer
+//	source.up                      0 while the source can't answer; by typedsecret.backend, if the
+//	                               source tells its backends apart; as status.Backend has it
 //	source.last_answer.timestamp   in s; moves only when a secret was fetched
 //	secrets                        by typedsecret.state: fresh, due, stale, refused, absent
 //	failing_secrets                secrets whose last fetch failed, by error.type
@@ -34,13 +35,13 @@
 //
 // # Spans
 //
-// A span named typedsecret.fetch begins a trace of its own, since a fetch may outlive the
-// request that caused it. It has a link to that request's span. If the request's span has
-// not ended, it gets a link back. The cache reports a fetch to an Observer only when the
-// fetch is over. So spans of the AWS SDK belong to the request's span, and not to this one.
-// If several requests wait for one fetch, the span is linked to the one that began it. A
-// fetch in the background is linked to the request that began it, although that did not
-// wait.
+// A span named typedsecret.fetch lasts from before the source is asked until the fetch has
+// ended. The spans of the AWS SDK lie in it. It begins a trace of its own, since a fetch may
+// outlive the request that caused it, and has a link to that request's span, which gets a link
+// back. If several requests wait for one fetch, the span is linked to the one that began it. A
+// fetch in the background is linked to the request that began it, although that did not wait.
+// In a Preload, one request fetches several secrets. Each has a span, and the SDK's spans belong
+// to the Preload's.
 package otelsecret
 
 import (
@@ -81,7 +82,7 @@ type Telemetry struct {
 	set   *typedsecret.Set
 }
 
-var _ hook.Observer = (*Telemetry)(nil)
+var _ hook.FetchObserver = (*Telemetry)(nil)
 
 type config struct {
 	meters  metric.MeterProvider
@@ -154,6 +155,15 @@ func (t *Telemetry) ReportSet(s *typedsecret.Set) {
 // Close ends the metrics that are read from the cache. The metrics of fetches go on.
 func (t *Telemetry) Close() error { return t.registration.Unregister() }
 
+// BeginFetch implements [hook.FetchObserver].
+func (t *Telemetry) BeginFetch(ctx context.Context, s hook.Secret) context.Context {
+	traced, span := t.begin(ctx, s, time.Now())
+	return context.WithValue(traced, spanKey{t}, span)
+}
+
+// A spanKey is what the context of a fetch has its span by.
+type spanKey struct{ of *Telemetry }
+
 // Observe implements [hook.Observer].
 func (t *Telemetry) Observe(ctx context.Context, e hook.Event) {
 	t.counts.Observe(ctx, e)
@@ -165,29 +175,39 @@ func (t *Telemetry) Observe(ctx context.Context, e hook.Event) {
 	}
 }
 
-// fetch records a fetch that ends now.
-func (t *Telemetry) fetch(ctx context.Context, s hook.Secret, took time.Duration, err error) {
-	var attrs []attribute.KeyValue
-	if err != nil {
-		attrs = append(attrs, attribute.String(errorType, secret.Class(err)))
-	}
-	t.took.Record(ctx, took.Seconds(), metric.WithAttributes(attrs...))
-
+// begin begins the span of a fetch that began at a moment, and links it to the request's.
+func (t *Telemetry) begin(ctx context.Context, s hook.Secret, at time.Time) (context.Context, trace.Span) {
+	opts := []trace.SpanStartOption{trace.WithNewRoot(), trace.WithTimestamp(at)}
 	if slices.Contains(t.cfg.listed, s.ID) {
-		attrs = append(attrs, text(secretID, s.ID), text(secretStage, s.Stage), text(secretVersion, s.VersionID))
+		opts = append(opts, trace.WithAttributes(text(secretID, s.ID), text(secretStage, s.Stage)))
 	}
-	end := time.Now()
 	request := trace.SpanFromContext(ctx)
-	opts := []trace.SpanStartOption{trace.WithNewRoot(), trace.WithTimestamp(end.Add(-took)), trace.WithAttributes(attrs...)}
 	if request.SpanContext().IsValid() {
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: request.SpanContext()}))
 	}
-	_, span := t.tracer.Start(ctx, "typedsecret.fetch", opts...)
-	if err != nil {
-		span.SetStatus(codes.Error, secret.Class(err)) // its text may name the secret
-	}
-	span.End(trace.WithTimestamp(end))
+	ctx, span := t.tracer.Start(ctx, "typedsecret.fetch", opts...)
 	if c := span.SpanContext(); c.IsValid() && request.IsRecording() {
 		request.AddLink(trace.Link{SpanContext: c})
 	}
+	return ctx, span
+}
+
+// fetch records a fetch that ends now.
+func (t *Telemetry) fetch(ctx context.Context, s hook.Secret, took time.Duration, err error) {
+	end := time.Now()
+	span, ok := ctx.Value(spanKey{t}).(trace.Span)
+	if !ok { // the Cache was given another Observer, which calls this one
+		_, span = t.begin(ctx, s, end.Add(-took))
+	}
+	var attrs []attribute.KeyValue
+	if err != nil {
+		attrs = append(attrs, attribute.String(errorType, secret.Class(err)))
+		span.SetStatus(codes.Error, secret.Class(err)) // its text may name the secret
+	}
+	t.took.Record(ctx, took.Seconds(), metric.WithAttributes(attrs...))
+	if slices.Contains(t.cfg.listed, s.ID) && s.VersionID != "" {
+		attrs = append(attrs, text(secretVersion, s.VersionID))
+	}
+	span.SetAttributes(attrs...)
+	span.End(trace.WithTimestamp(end))
 }

@@ -3,7 +3,6 @@ package otelsecret_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -181,6 +179,35 @@ func TestAnOutageIsSeen(t *testing.T) {
 	})
 }
 
+// halves is a source with two backends, of which us can't answer.
+type halves struct{}
+
+func (halves) Backend(ref secret.Ref) string { return ref.ID[:2] }
+
+func (h halves) Fetch(_ context.Context, ref secret.Ref) (secret.Value, error) {
+	if h.Backend(ref) == "us" {
+		return secret.Value{}, secret.ErrUnavailable
+	}
+	return secret.Value{Payload: secret.StringPayload(password), VersionID: "v1"}, nil
+}
+
+// TestEachBackendIsUpOrDown by the verdict of the cache's health: one failure is none.
+func TestEachBackendIsUpOrDown(t *testing.T) {
+	w := newWorld(t, cache.Config{})
+	c, err := cache.New(halves{}, cache.Config{Observer: w.telemetry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	w.telemetry.Report(c)
+	for _, id := range []string{"eu/a", "us/a"} {
+		_, _ = c.Get(t.Context(), current(id))
+	}
+	want(t, w.metrics(), `typedsecret.source.up{typedsecret.backend=eu} 1`, `typedsecret.source.up{typedsecret.backend=us} 1`)
+	_, _ = c.Get(t.Context(), current("us/b"))
+	want(t, w.metrics(), `typedsecret.source.up{typedsecret.backend=eu} 1`, `typedsecret.source.up{typedsecret.backend=us} 0`)
+}
+
 func TestWhatIsDroppedLosesItsSeries(t *testing.T) {
 	w := newWorld(t, cache.Config{MaxSize: 1}, "prod/db")
 	w.Seed(t, "prod/db", password)
@@ -213,56 +240,6 @@ func TestWhatIsDroppedLosesItsSeries(t *testing.T) {
 	if got := w.metrics(); strings.Contains(got, "typedsecret.secrets") || !strings.Contains(got, "typedsecret.fetch.duration") {
 		t.Errorf("after Close:\n%s", got)
 	}
-}
-
-func TestAFetchIsLinkedToItsRequest(t *testing.T) {
-	w := newWorld(t, cache.Config{}, "prod/db")
-	w.Seed(t, "prod/db", password)
-	ctx, request := w.tracers.Tracer("test").Start(t.Context(), "GET /")
-	v, err := w.cache.Get(ctx, current("prod/db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.End()
-	fetches := w.ended()
-	if len(fetches) != 1 {
-		t.Fatalf("%d spans", len(fetches))
-	}
-	fetch := fetches[0]
-	if links := fetch.Links(); len(links) != 1 || !links[0].SpanContext.Equal(request.SpanContext()) {
-		t.Errorf("links of the fetch: %+v", links)
-	}
-	if links := request.(sdktrace.ReadOnlySpan).Links(); len(links) != 1 || !links[0].SpanContext.Equal(fetch.SpanContext()) {
-		t.Errorf("links of the request: %+v", links)
-	}
-	if fetch.Parent().IsValid() || fetch.SpanContext().TraceID() == request.SpanContext().TraceID() {
-		t.Error("the fetch is part of the request's trace")
-	}
-	if s := encode(attribute.NewSet(fetch.Attributes()...)); !strings.Contains(s, "typedsecret.secret.version="+v.VersionID) {
-		t.Errorf("attributes: %s", s)
-	}
-}
-
-func TestTheSpanIsAsLongAsTheFetch(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, cache.Config{})
-		w.Seed(t, "prod/db", password)
-		began := time.Now()
-		defer w.Fail(t, secrettest.Fault{Latency: 2 * time.Second, Effect: secrettest.AccessDenied()})()
-		if _, err := w.cache.Get(t.Context(), current("prod/db")); !errors.Is(err, secret.ErrAccessDenied) {
-			t.Fatal(err)
-		}
-		s := w.ended()[0]
-		if !s.StartTime().Equal(began) || s.EndTime().Sub(began) != 2*time.Second {
-			t.Errorf("from %v to %v", s.StartTime().Sub(began), s.EndTime().Sub(began))
-		}
-		if s.Status() != (sdktrace.Status{Code: codes.Error, Description: "access_denied"}) || len(s.Links()) != 0 {
-			t.Errorf("%+v, links %+v", s.Status(), s.Links())
-		}
-		if got := encode(attribute.NewSet(s.Attributes()...)); got != "error.type=access_denied" {
-			t.Errorf("attributes: %s", got)
-		}
-	})
 }
 
 func TestWhatACodecSaysIsCounted(t *testing.T) {

@@ -25,7 +25,7 @@ var (
 	rejections     = describe("rejections_total", "Credentials that a service refused.")
 	decodeFailures = describe("decode_failures_total", "Versions that a handle could not decode or validate.")
 	sealedFailures = describe("sealed_file_failures_total", "Reads and writes of the sealed file that failed.")
-	sourceUp       = describe("source_up", "0 while the source of the secrets can't answer, else 1.")
+	sourceUp       = describe("source_up", "0 while the source of the secrets, or this backend of it, can't answer, else 1.", "backend")
 	lastAnswer     = describe("source_last_answer_timestamp_seconds", "When the source last gave a secret.")
 
 	secrets     = describe("secrets", "Secrets by what a reader gets.", "state")
@@ -57,17 +57,19 @@ func (m *Metrics) collectTotals(ch chan<- prometheus.Metric) {
 	} {
 		send(ch, d, prometheus.CounterValue, float64(n))
 	}
-	up := 1.0
-	if t.SourceDown {
-		up = 0
-	}
-	send(ch, sourceUp, prometheus.GaugeValue, up)
 	if !t.Answered.IsZero() {
 		send(ch, lastAnswer, prometheus.GaugeValue, float64(t.Answered.UnixMilli())/1e3)
 	}
 }
 
 func (m *Metrics) collectStatus(ch chan<- prometheus.Metric, s *status.Cache) {
+	for _, b := range s.Backends {
+		up := 1.0
+		if b.Down {
+			up = 0
+		}
+		send(ch, sourceUp, prometheus.GaugeValue, up, b.Name)
+	}
 	for state, n := range s.States() {
 		send(ch, secrets, prometheus.GaugeValue, float64(n), string(state))
 	}

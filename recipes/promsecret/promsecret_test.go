@@ -95,7 +95,7 @@ func TestAnOutageIsSeen(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(t, text(t, m),
-			`typedsecret_source_up 1`, `typedsecret_secrets{state="fresh"} 2`, `typedsecret_secrets{state="stale"} 0`,
+			`typedsecret_source_up{backend=""} 1`, `typedsecret_secrets{state="fresh"} 2`, `typedsecret_secrets{state="stale"} 0`,
 			`typedsecret_fetch_duration_seconds_count{error_type=""} 2`, `typedsecret_stale_reads_total 0`,
 			`typedsecret_secret_age_seconds{secret="prod/db",stage="AWSCURRENT"} 0`, `typedsecret_undecodable_handles 0`)
 
@@ -110,13 +110,46 @@ func TestAnOutageIsSeen(t *testing.T) {
 		synctest.Wait()
 		got := text(t, m)
 		want(t, got,
-			`typedsecret_source_up 0`, `typedsecret_secrets{state="stale"} 2`, `typedsecret_failing_secrets{error_type="unavailable"} 2`,
+			`typedsecret_source_up{backend=""} 0`, `typedsecret_secrets{state="stale"} 2`, `typedsecret_failing_secrets{error_type="unavailable"} 2`,
 			`typedsecret_fetch_duration_seconds_count{error_type="unavailable"} 2`, `typedsecret_stale_reads_total 2`,
 			`typedsecret_secret_failures{error_type="unavailable",secret="prod/db",stage="AWSCURRENT"} 1`)
 		if strings.Contains(got, "hidden") {
 			t.Errorf("a secret that is not listed is named in\n%s", got)
 		}
 	})
+}
+
+// halves is a source with two backends, of which us can't answer.
+type halves struct{}
+
+func (halves) Backend(ref secret.Ref) string { return ref.ID[:2] }
+
+func (h halves) Fetch(_ context.Context, ref secret.Ref) (secret.Value, error) {
+	if h.Backend(ref) == "us" {
+		return secret.Value{}, secret.ErrUnavailable
+	}
+	return secret.Value{Payload: secret.StringPayload(password), VersionID: "v1"}, nil
+}
+
+// TestEachBackendIsUpOrDown by the verdict of the cache's health: one failure is none.
+func TestEachBackendIsUpOrDown(t *testing.T) {
+	m := promsecret.New()
+	c, err := cache.New(halves{}, cache.Config{Observer: m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	m.Report(c)
+	for _, id := range []string{"eu/a", "us/a"} {
+		_, _ = c.Get(t.Context(), current(id))
+	}
+	want(t, text(t, m), `typedsecret_source_up{backend="eu"} 1`, `typedsecret_source_up{backend="us"} 1`)
+	_, _ = c.Get(t.Context(), current("us/b"))
+	got := text(t, m)
+	want(t, got, `typedsecret_source_up{backend="eu"} 1`, `typedsecret_source_up{backend="us"} 0`)
+	if strings.Contains(got, `backend=""`) {
+		t.Errorf("a backend without a name is in\n%s", got)
+	}
 }
 
 func TestWhatIsDroppedLosesItsSeries(t *testing.T) {
