@@ -83,10 +83,12 @@ func (b *ByID[T]) Get(ctx context.Context, id string) (T, error) {
 func (b *ByID[T]) pointer(ctx context.Context, id string) (*T, error) {
 	if !b.isZero() {
 		set := &b.dec.set
-		s, _ := set.present().Kept(&b.owner, secret.Ref{ID: prefixed(b.prefix, id), Stage: set.ref.Stage, VersionID: set.ref.VersionID}).(*keptSlot[T])
-		if s != nil {
-			if v := s.view.Load(); v != nil && v.direct && v.snap.Fresh() {
-				return &v.value, nil
+		kept, snap := set.present().Kept(&b.owner, secret.Ref{ID: prefixed(b.prefix, id), Stage: set.ref.Stage, VersionID: set.ref.VersionID})
+		if snap != nil && snap.Fresh() {
+			if s, _ := kept.(*keptSlot[T]); s != nil {
+				if v := s.view.Load(); v != nil && v.snap == snap && v.direct {
+					return &v.value, nil
+				}
 			}
 		}
 	}

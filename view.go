@@ -16,11 +16,11 @@ import (
 type view[T any] struct {
 	snap    *engine.Snapshot // the newest snapshot
 	failure *decodeFailure   // nil if snap decodes
-	value   T                // zero if no decoded value is kept
 	kept    bool             // value is the decoded value of good
 	direct  bool             // value is kept, and may be returned as it is
 	fixed   bool             // the handle does not follow the default cache
 	own     bool             // the view is one reader's own and not published
+	value   T                // zero if no decoded value is kept; behind what each read looks at
 }
 
 // A decodeFailure describes the failure of a view whose snap does not decode.

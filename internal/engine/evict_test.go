@@ -235,7 +235,7 @@ func TestNothingIsKeptWithASecretThatIsEvicted(t *testing.T) {
 		s.mend()
 		get(t, c, "b")
 		a.Keep(owner, func() engine.Kept { return &kept{} })
-		if c.Kept(owner, ref("a")) != nil {
+		if k, _ := c.Kept(owner, ref("a")); k != nil {
 			t.Error("it is kept though its secret was evicted before")
 		}
 	})
@@ -254,7 +254,8 @@ func TestWhatIsKeptWithASecretIsForgottenWithIt(t *testing.T) {
 			return s.Keep(owner, func() engine.Kept { made++; return &kept{number: made} }).(*kept).number
 		}
 		found := func(owner *engine.Owner) int {
-			if k, ok := c.Kept(owner, ref("a")).(*kept); ok {
+			k, _ := c.Kept(owner, ref("a"))
+			if k, ok := k.(*kept); ok {
 				return k.number
 			}
 			return 0

@@ -240,15 +240,19 @@ func (s *Snapshot) Keep(owner *Owner, create func() Kept) Kept {
 }
 
 // Kept returns what Keep returned for owner and the secret ref, or nil if nothing is
-// kept with it. That something is kept does not say that it is current.
-func (c *Cache) Kept(owner *Owner, ref Ref) Kept {
+// kept with it, and the present Snapshot of the secret. That something is kept does not say
+// that it is of that Snapshot.
+//
+// The reader gets the Snapshot from here, and not from what is kept, so that the processor
+// fetches both from memory at the same time.
+func (c *Cache) Kept(owner *Owner, ref Ref) (Kept, *Snapshot) {
 	if c == nil || c.source == nil {
-		return nil
+		return nil, nil
 	}
 	if e := c.find(&ref); e != nil {
-		return keptBy(owner, e.memos.Load())
+		return keptBy(owner, e.memos.Load()), e.snap.Load()
 	}
-	return nil
+	return nil, nil
 }
 
 func keptBy(owner *Owner, m *Memo) Kept {
