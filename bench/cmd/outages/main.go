@@ -23,7 +23,7 @@ func main() {
 	flag.DurationVar(&p.Lasts, "lasts", 30*time.Minute, "the time that each outage takes; more than twice the TTL")
 	flag.DurationVar(&p.TTL, "ttl", 10*time.Minute, "the TTL of both clients")
 	flag.DurationVar(&p.FetchTimeout, "fetch-timeout", cache.DefaultFetchTimeout, "the FetchTimeout of this library")
-	plays := flag.Int("plays", 6, "the number of times that each outage is played")
+	plays := flag.Int("plays", 4, "the number of times that each outage is played")
 	bubble.Main(func(t *testing.T) int {
 		if p.Secrets < 4 || p.TTL < time.Minute || p.Lasts <= 2*p.TTL || p.FetchTimeout <= 0 || *plays < 1 || flag.NArg() > 0 {
 			flag.Usage()
