@@ -35,7 +35,8 @@ type outage struct {
 	probes  uint64  // numbers the probes of all outages
 	probing bool    // the last of them is under way
 	isExtra bool    // that one is a forced fetch which takes no Ref's turn
-	until   Instant // when it ends at the latest
+	until   Instant // when it ends at the latest, or is not waited for any longer
+	patient bool    // it may take longer than until
 	last    string  // its Ref
 
 	next      string  // the Ref of the next probe; "" if none has asked since the last one began
@@ -55,6 +56,9 @@ func delay(failed int) time.Duration {
 
 // ask makes a Want the probe, if it may be.
 func (o *outage) ask(now Instant, w Want) Permit {
+	if o.probing && o.patient && now >= o.until {
+		o.goOn(o.until) // the source may be up since: the next probe finds out
+	}
 	if o.probing {
 		if w.Key != o.last {
 			o.note(w.Key, w.Tried)
@@ -94,7 +98,8 @@ func (o *outage) note(key string, tried Instant) {
 
 func (o *outage) start(now Instant, w Want) Permit {
 	p := Permit{Verdict: Probe, Timeout: ProbeTimeout, key: w.Key, began: now, since: w.Since, isBatch: w.Batch}
-	if o.failed%patientProbe == patientProbe-1 {
+	o.patient = o.failed%patientProbe == patientProbe-1
+	if o.patient {
 		p.Timeout = 0
 	}
 	o.probes++
@@ -109,10 +114,15 @@ func (o *outage) ends(now Instant, p Permit) bool {
 	if !o.probing || p.probe != o.probes {
 		return false
 	}
+	o.goOn(now)
+	return true
+}
+
+// goOn has another probe follow, after a delay.
+func (o *outage) goOn(now Instant) {
 	o.probing, o.ended = false, now
 	if !o.isExtra {
 		o.failed++
 		o.due = now + delay(o.failed)
 	}
-	return true
 }

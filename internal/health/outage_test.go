@@ -43,8 +43,8 @@ func TestOneProbeAtATimeAfterDelaysOf1To5Seconds(t *testing.T) {
 		if want := 3 * time.Second; i%4 != 3 && p.Timeout != want || i%4 == 3 && p.Timeout != 0 {
 			t.Errorf("probe %d has the timeout %v", i+1, p.Timeout)
 		}
-		ask(t, h, now+time.Minute, health.Want{Key: "a"}, health.Down)
-		ask(t, h, now+time.Minute, health.Want{Key: "a", Purpose: health.Forced}, health.Down)
+		ask(t, h, now+2*time.Second, health.Want{Key: "a"}, health.Down)
+		ask(t, h, now+2*time.Second, health.Want{Key: "a", Purpose: health.Forced}, health.Down)
 		now += 2 * time.Second
 		if change := h.Report(now, p, health.CantAnswer); change != health.Failed {
 			t.Fatal(change)
@@ -214,6 +214,39 @@ func TestASourceThatNeeds4SecondsComesBack(t *testing.T) {
 		}
 	}
 	t.Error("it stays down")
+}
+
+// TestAProbeThatHangsKeepsNoOtherWaiting: each fourth may take as long as any request. If it was
+// sent while the source hung, others find out that the source is up again.
+func TestAProbeThatHangsKeepsNoOtherWaiting(t *testing.T) {
+	for kind, want := range map[health.Kind]health.Change{health.CantAnswer: health.Same, health.Answered: health.CameBack} {
+		h, now := wentDown(t), start
+		var patient health.Permit
+		for patient.Verdict != health.Probe {
+			p := next(t, h, &now, health.Want{Key: "a"})
+			if p.Timeout == 0 {
+				patient = p
+				break
+			}
+			now += p.Timeout
+			h.Report(now, p, health.CantAnswer)
+		}
+		sent := now
+		p := next(t, h, &now, health.Want{Key: "b"})
+		if took := now - sent; took < health.ProbeTimeout+time.Second || took > health.ProbeTimeout+5*time.Second {
+			t.Errorf("the next one begins after %v", took)
+		}
+		ask(t, h, now, health.Want{Key: "c"}, health.Down)
+		if change := h.Report(now, patient, kind); change != want {
+			t.Errorf("its end changes %d, want %d", change, want)
+		}
+		if kind == health.CantAnswer {
+			ask(t, h, now, health.Want{Key: "c"}, health.Down) // the other one is still under way
+			if change := h.Report(now, p, kind); change != health.Failed {
+				t.Errorf("the end of the other one changes %d", change)
+			}
+		}
+	}
 }
 
 // TestAProbeThatWasNotSentIsNotRepeatedAtOnce: a source that panics is no reason for a loop.
