@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/typedsecret/typedsecret/internal/health"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -122,7 +123,7 @@ func (r *run) judgeProbe(key string, f *fetch) {
 		return
 	}
 	r.checked(oneProbe)
-	isUnderWay := h.probe != nil && h.probe.ended.tick == 0
+	isUnderWay := h.probe != nil && h.probe.ended.tick == 0 && now < h.probe.since+health.ProbeTimeout // a few may take longer
 	wait := now - h.ended
 	if r.mutated == Flood {
 		wait -= time.Second
