@@ -137,21 +137,25 @@ func (c *Cache) run(f *fetch) {
 // that ends the goroutine, by runtime.Goexit.
 func (c *Cache) carryOut(t *outcome, do func()) {
 	defer c.running.Done()
-	limit := c.limitOf(t.fetch)
-	t.watchdog.start(c, func() {
-		late := &outcome{fetch: t.fetch, ref: t.ref, took: limit, says: health.CantAnswer}
-		if t.isAnswered.Load() {
-			late.says = health.Answered
-		}
-		late.fail = c.lateError(limit, "or the hook has not returned, though its context has ended")
-		c.conclude(late)
-	}, limit)
+	t.watchdog.start(c, t, c.limitOf(t.fetch))
 	defer func() {
 		if t.watchdog.stop() {
 			c.conclude(t)
 		}
 	}()
 	do()
+}
+
+// isAbandoned concludes the fetch without what is still to come.
+func (t *outcome) isAbandoned() {
+	c := t.entry.cache
+	limit := c.limitOf(t.fetch)
+	late := &outcome{fetch: t.fetch, ref: t.ref, took: limit, says: health.CantAnswer}
+	if t.isAnswered.Load() {
+		late.says = health.Answered
+	}
+	late.fail = c.lateError(limit, "or the hook has not returned, though its context has ended")
+	c.conclude(late)
 }
 
 // ask asks the source and gives what it brought to the hook, within the time that the fetch

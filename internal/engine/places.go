@@ -27,9 +27,23 @@ func (c *Cache) queueUp(f *fetch) {
 		return
 	}
 	f.rank = rankOf(f.want(now).Purpose)
+	if c.requests < maxRequests && l.isIdle(f.rank) && c.admit(l, f) {
+		return // without a place in the queue, which costs an allocation
+	}
 	f.queued = l.queues[f.rank].PushBack(f)
 	c.pump(l)
 	f.waited = f.queued != nil
+}
+
+// isIdle reports whether nothing queues that begins before what joins the queue of this rank.
+// Called with mu held.
+func (l *lane) isIdle(rank int) bool {
+	for r := range rank + 1 {
+		if l.queues[r].Len() > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // pump begins the requests of a lane that may begin. Called with mu held.
@@ -37,21 +51,33 @@ func (c *Cache) pump(l *lane) {
 	l.isHeld = false
 	for rank := range l.queues {
 		for q := &l.queues[rank]; q.Len() > 0 && c.requests < maxRequests && !c.closed; {
-			now := c.now()
-			first := q.Front().Value.(queued)
-			p := l.health.Ask(c.healthNow(), first.want(now))
-			if p.Verdict == health.Down {
-				c.empty(l)
-				return
-			}
-			if p.Verdict == health.Later {
-				l.isHeld = true
-				c.setTimer(l, p.In)
+			first := q.Front()
+			if !c.admit(l, first.Value.(queued)) {
+				if l.isDown() {
+					c.empty(l)
+					return
+				}
 				break
 			}
-			q.Remove(q.Front())
-			first.start(now, p)
+			q.Remove(first)
 		}
+	}
+}
+
+// admit begins a request if the health of its backend says that it may. If the pace holds it
+// back, admit has the lane pumped when that is over. Called with mu held.
+func (c *Cache) admit(l *lane, q queued) bool {
+	now := c.now()
+	switch p := l.health.Ask(c.healthNow(), q.want(now)); p.Verdict {
+	case health.Down:
+		return false
+	case health.Later:
+		l.isHeld = true
+		c.setTimer(l, p.In)
+		return false
+	default:
+		q.start(now, p)
+		return true
 	}
 }
 

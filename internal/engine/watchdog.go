@@ -7,26 +7,35 @@ import (
 )
 
 // A watchdog bounds a call of the user's code, which has a limit. A call that takes longer is
-// abandoned: it counts among those that have not returned, and late is called.
+// abandoned: it counts among those that have not returned, and the call is told so.
 type watchdog struct {
 	c       *Cache
-	late    func()
+	call    watched
 	limit   time.Duration
 	timer   *time.Timer
 	stopped int  // how often more than told to go on; guarded by Cache.mu
 	isLate  bool // guarded by Cache.mu
 }
 
+// A watched call may be abandoned. It is an interface and not a function, so that a fetch, which
+// is one, costs no allocation for that.
+type watched interface{ isAbandoned() }
+
+// An ifAbandoned is called if the call is.
+type ifAbandoned func()
+
+func (f ifAbandoned) isAbandoned() { f() }
+
 // watch begins to watch a call that begins now.
-func (c *Cache) watch(late func(), limit time.Duration) *watchdog {
+func (c *Cache) watch(late ifAbandoned, limit time.Duration) *watchdog {
 	w := &watchdog{}
 	w.start(c, late, limit)
 	return w
 }
 
 // start is watch for a watchdog that is part of something.
-func (w *watchdog) start(c *Cache, late func(), limit time.Duration) {
-	w.c, w.late, w.limit = c, late, limit
+func (w *watchdog) start(c *Cache, call watched, limit time.Duration) {
+	w.c, w.call, w.limit = c, call, limit
 	w.timer = time.AfterFunc(lateAfter(limit), w.abandon)
 }
 
@@ -42,7 +51,7 @@ func (w *watchdog) abandon() {
 	c.mu.Unlock()
 	if isLate {
 		defer c.running.Done()
-		w.late()
+		w.call.isAbandoned()
 	}
 }
 

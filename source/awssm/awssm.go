@@ -105,14 +105,20 @@ func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error
 	if s == nil || s.get == nil {
 		return secret.Value{}, errors.New("awssm: the Source is nil or was not made by New or FromEnvironment")
 	}
-	in := &secretsmanager.GetSecretValueInput{SecretId: &ref.ID}
+	// One allocation in place of three.
+	call := &struct {
+		ref     secret.Ref
+		in      secretsmanager.GetSecretValueInput
+		options [1]func(*secretsmanager.Options)
+	}{ref: ref, options: [1]func(*secretsmanager.Options){s.option}}
+	call.in.SecretId = &call.ref.ID
 	if ref.Stage != "" {
-		in.VersionStage = &ref.Stage
+		call.in.VersionStage = &call.ref.Stage
 	}
 	if ref.VersionID != "" {
-		in.VersionId = &ref.VersionID
+		call.in.VersionId = &call.ref.VersionID
 	}
-	out, err := s.get(ctx, in, s.option)
+	out, err := s.get(ctx, &call.in, call.options[:]...)
 	if err != nil {
 		return secret.Value{}, s.located(ref.ID, s.sorted(ctx, err))
 	}
