@@ -28,7 +28,7 @@ func manyIDs(t *testing.T, n int, failure error) (first, all int, heap uint64, g
 		}
 		s.set(always(failure))
 		s.forget()
-		var before, after runtime.MemStats
+		var before, after uint64
 		began := time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		// A reader waits for at most a second, so that there are n of them at a time.
@@ -42,18 +42,17 @@ func manyIDs(t *testing.T, n int, failure error) (first, all int, heap uint64, g
 			}
 			time.Sleep(500 * time.Millisecond)
 			synctest.Wait()
-			switch second {
-			case 20: // the runtime keeps its memory for the readers of the next rounds
-				runtime.GC()
-				runtime.ReadMemStats(&before)
-			case 30:
+			if second == 30 {
 				goroutines = runtime.NumGoroutine()
-			case 58:
-				runtime.GC()
-				runtime.ReadMemStats(&after)
 			}
 			time.Sleep(500 * time.Millisecond)
-			synctest.Wait()
+			synctest.Wait() // no reader is left, so what the heap has is the cache's
+			switch second {
+			case 20: // the runtime keeps its memory for the readers of the next rounds
+				before = heapInUse()
+			case 58:
+				after = heapInUse()
+			}
 		}
 		cancel()
 		synctest.Wait()
@@ -65,9 +64,17 @@ func manyIDs(t *testing.T, n int, failure error) (first, all int, heap uint64, g
 			}
 		}
 		s.calls, s.began = nil, nil
-		heap = after.HeapAlloc - min(before.HeapAlloc, after.HeapAlloc)
+		heap = after - min(before, after)
 	})
 	return first, all, heap, goroutines
+}
+
+func heapInUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC() // what this one finds to be weakly held only,
+	runtime.GC() // this one frees
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // TestManyIDsThatFail is case A2. With -health.ids=100000 it reads that many.
