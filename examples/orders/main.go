@@ -49,7 +49,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := start(ctx, log, cfg, *isDemo); err != nil {
-		log.Error("the service ends", "err", err)
+		log.Error("the service failed", "err", err)
 		os.Exit(1)
 	}
 }
@@ -67,7 +67,7 @@ func start(ctx context.Context, log *slog.Logger, cfg config, isDemo bool) error
 		return err
 	}
 	seen := newTelemetry(log, cfg.prefix)
-	c, err := cache.New(from, cache.Config{Observer: seen.observer()})
+	c, err := cache.New(from, cache.Config{TTL: source.TTL(from), Observer: seen.observer()})
 	if err != nil {
 		return err
 	}
@@ -85,6 +85,7 @@ func start(ctx context.Context, log *slog.Logger, cfg config, isDemo bool) error
 		return err
 	}
 	log.Info("the service is ready", "addr", listener.Addr())
+	defer log.Info("the service ends")
 	return serve(ctx, listener, s)
 }
 
