@@ -5,6 +5,7 @@
 // names then:
 //
 //	expvar.Publish("secrets", expvar.Func(func() any { return c.Status().States() }))
+//	expvar.Publish("secrets_backends", expvar.Func(func() any { return c.Status().Backends }))
 //
 // Package hook's Counts counts what happened in a cache.
 package status
