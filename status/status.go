@@ -49,6 +49,7 @@ type Secret struct {
 	Created time.Time `json:"created,omitzero"`
 	Fetched time.Time `json:"fetched,omitzero"`
 	Replica string    `json:"replica,omitempty"` // the region that it came from, if not the first one
+	Backend string    `json:"backend,omitempty"` // the Name of the Backend that is asked for it
 	// AgeSeconds is how long ago Fetched was; negative if nobody knows, as of a value from a
 	// sealed file that was written in the future of the wall clock.
 	AgeSeconds float64 `json:"age_seconds"`
