@@ -47,44 +47,8 @@ func TestCountsHasEveryEvent(t *testing.T) {
 			t.Errorf("Totals = %+v", got)
 		}
 	}
-	if got.FetchSeconds != 20 || got.SourceDown || got.Answered.IsZero() {
+	if got.FetchSeconds != 20 || got.Answered.IsZero() {
 		t.Errorf("Totals = %+v", got)
-	}
-}
-
-// A fetch is one of the secret a or b, with its error, after which the source is up or down.
-type fetch struct {
-	id     string
-	err    error
-	isDown bool
-}
-
-func TestWhetherTheSourceAnswers(t *testing.T) {
-	down, timeout, denied := secret.ErrUnavailable, fmt.Errorf("x: %w", secret.ErrTimeout), secret.ErrAccessDenied
-	for name, fetches := range map[string][]fetch{
-		"two secrets":             {{"a", nil, false}, {"b", nil, false}, {"a", down, false}, {"a", down, false}, {"b", timeout, true}, {"a", nil, false}},
-		"the only secret":         {{"a", nil, false}, {"a", down, true}, {"a", nil, false}},
-		"the first fetch":         {{"a", down, true}, {"b", down, true}, {"b", nil, false}},
-		"one of several":          {{"a", nil, false}, {"b", nil, false}, {"a", down, false}, {"b", nil, false}, {"a", down, false}},
-		"a refusal is an answer":  {{"a", down, true}, {"b", denied, false}, {"b", denied, false}},
-		"throttling says neither": {{"a", secret.ErrThrottled, false}, {"a", down, true}, {"a", secret.ErrThrottled, true}},
-		"so does another error":   {{"a", errors.New("x"), false}, {"a", down, true}, {"b", errors.New("x"), true}},
-		"a cancelled fetch":       {{"a", fmt.Errorf("%w: %w", down, context.Canceled), false}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var c hook.Counts
-			for i, f := range fetches {
-				s := hook.Secret{ID: f.id, Stage: "AWSCURRENT", VersionID: fmt.Sprint(i)}
-				if f.err == nil {
-					c.Observe(t.Context(), hook.Fetched{Secret: s})
-				} else {
-					c.Observe(t.Context(), hook.FetchFailed{Secret: s, Err: f.err})
-				}
-				if got := c.Totals().SourceDown; got != f.isDown {
-					t.Errorf("after fetch %d, SourceDown = %v", i, got)
-				}
-			}
-		})
 	}
 }
 
@@ -125,5 +89,5 @@ func ExampleCounts() {
 	counts.Observe(context.Background(), hook.FetchFailed{Secret: db, Err: secret.ErrUnavailable, Took: time.Second})
 	fmt.Println(expvar.Get("typedsecret"))
 	// Output:
-	// {"fetches":0,"fetch_failures":{"unavailable":1},"fetch_seconds":1,"rotations":0,"stale_reads":0,"evictions":0,"decode_failures":0,"rejections":0,"sealed_file_failures":0,"source_down":true}
+	// {"fetches":0,"fetch_failures":{"unavailable":1},"fetch_seconds":1,"rotations":0,"stale_reads":0,"evictions":0,"decode_failures":0,"rejections":0,"sealed_file_failures":0}
 }

@@ -73,6 +73,10 @@ func TestEachBackendHasItsHealth(t *testing.T) {
 			t.Errorf("up: %+v", c.Status().Backends)
 		}
 
+		if s := c.Status().Secrets; len(s) != 1 || s[0].Backend != "eu" {
+			t.Errorf("%+v", s)
+		}
+
 		time.Sleep(time.Minute)
 		source.down["us"] = true
 		get("us/a")

@@ -5,6 +5,7 @@
 // names then:
 //
 //	expvar.Publish("secrets", expvar.Func(func() any { return c.Status().States() }))
+//	expvar.Publish("secrets_backends", expvar.Func(func() any { return c.Status().Backends }))
 //
 // Package hook's Counts counts what happened in a cache.
 package status
@@ -48,6 +49,7 @@ type Secret struct {
 	Created time.Time `json:"created,omitzero"`
 	Fetched time.Time `json:"fetched,omitzero"`
 	Replica string    `json:"replica,omitempty"` // the region that it came from, if not the first one
+	Backend string    `json:"backend,omitempty"` // the Name of the Backend that is asked for it
 	// AgeSeconds is how long ago Fetched was; negative if nobody knows, as of a value from a
 	// sealed file that was written in the future of the wall clock.
 	AgeSeconds float64 `json:"age_seconds"`

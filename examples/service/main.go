@@ -43,12 +43,12 @@ func main() {
 
 // run runs the service until ctx is done.
 func run(ctx context.Context, log *slog.Logger, addr, prefix string) error {
-	source, err := source.FromEnvironment(ctx)
+	from, err := source.FromEnvironment(ctx)
 	if err != nil {
 		return err
 	}
 	var history statuspage.History
-	c, err := cache.New(source, cache.Config{Observer: hook.Join(hook.Log(log), &history)})
+	c, err := cache.New(from, cache.Config{TTL: source.TTL(from), Observer: hook.Join(hook.Log(log), &history)})
 	if err != nil {
 		return err
 	}

@@ -50,6 +50,9 @@ func TestThePageIsWellToLookAt(t *testing.T) {
 			if isDark := strings.HasPrefix(ground, "rgb(1"); isDark != v.Dark {
 				t.Errorf("the ground is %s", ground)
 			}
+			for now, query := range map[string]string{"outage": "?now=outage", "caches": "?now=outage&q=nothing", "closed": "?now=closed"} {
+				b.Open(t, url+query, v).Screenshot(picture(t, name+"-"+now))
+			}
 		})
 	}
 }
@@ -57,7 +60,7 @@ func TestThePageIsWellToLookAt(t *testing.T) {
 // TestTheDOMHoldsNoSecret in pieces of four bytes, in texts and attributes.
 func TestTheDOMHoldsNoSecret(t *testing.T) {
 	url, b := serveStory(t), browser.New(t)
-	for _, query := range []string{"", "?format=json", "?format=text"} {
+	for _, query := range []string{"", "?format=json", "?format=text", "?now=outage", "?now=closed"} {
 		var dom string
 		b.Open(t, url+query, browser.View{}).Eval(`document.documentElement.outerHTML + document.documentElement.innerText`, &dom)
 		if !strings.Contains(dom, "prod/orders/db") {
@@ -90,6 +93,9 @@ func TestAxeFindsNoFault(t *testing.T) {
 		{"phone", ""},
 		{"phone-dark", "?state=fresh"},
 		{"light", "?q=nothing"},
+		{"light", "?now=outage"},
+		{"dark", "?now=outage"},
+		{"phone", "?now=closed"},
 	} {
 		t.Run(test.view+test.query, func(t *testing.T) {
 			v := views[test.view]

@@ -88,8 +88,9 @@ func (p *program) live(ctx context.Context, d time.Duration) {
 	}
 }
 
-// day lets the program have a day in which much happens.
-func (p *program) day(t *testing.T) {
+// day lets the program have a day in which much happens. The function that it returns ends what
+// is wrong with the last secret.
+func (p *program) day(t *testing.T) (mend func()) {
 	ctx := t.Context()
 	p.tenants.Get(ctx, "tenants/4711/key")
 	p.live(ctx, 5*time.Hour)
@@ -108,11 +109,13 @@ func (p *program) day(t *testing.T) {
 			return typedsecret.Rejected(errors.New("535 authentication failed"))
 		})
 	}
-	p.server.Fail(t, secrettest.Fault{SecretID: "prod/stripe/api-key", Effect: secrettest.AccessDenied()})
+	mend = p.server.Fail(t, secrettest.Fault{SecretID: "prod/stripe/api-key", Effect: secrettest.AccessDenied()})
 	p.live(ctx, 90*time.Minute)
+	return mend
 }
 
-// queries are those that the tests send.
+// queries are those that the tests send after the day. Besides, ?now=outage is sent in an outage
+// after it, and ?now=closed when the cache has been closed.
 var queries = []string{"", "?state=fresh", "?q=nothing", "?format=json", "?format=text"}
 
 // serveStory serves the page as it is after such a day, and returns its address.
@@ -121,8 +124,8 @@ func serveStory(t *testing.T) string {
 	answers := map[string]*httptest.ResponseRecorder{}
 	synctest.Test(t, func(t *testing.T) {
 		p := newProgram(t)
-		p.day(t)
-		for _, query := range queries {
+		mend := p.day(t)
+		look := func(query string) {
 			r := httptest.NewRequest(http.MethodGet, "http://localhost/"+query, nil)
 			r.RemoteAddr = "127.0.0.1:1"
 			r.Header.Set("Accept", "text/html")
@@ -130,6 +133,16 @@ func serveStory(t *testing.T) string {
 			p.page.ServeHTTP(w, r)
 			answers["/"+query] = w
 		}
+		for _, query := range queries {
+			look(query)
+		}
+		mend() // a refusal is an answer
+		p.server.Fail(t, secrettest.Fault{Effect: secrettest.Unavailable()})
+		p.live(t.Context(), 80*time.Minute)
+		look("?now=outage")
+		look("?now=outage&q=nothing")
+		p.cache.Close()
+		look("?now=closed")
 	})
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := answers[r.URL.RequestURI()]

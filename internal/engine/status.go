@@ -111,6 +111,7 @@ type known struct {
 	snap    *Snapshot
 	failure *failure
 	named   bool
+	backend string
 
 	invalidated instant // when the value was invalidated; zero if that is unknown
 }
@@ -122,7 +123,7 @@ func (c *Cache) statusOf(entries []*Entry) []status.Secret {
 	c.mu.Lock()
 	for i, e := range entries {
 		st := c.stateOf(e, now)
-		all[i] = known{st, c.policy.read(st, false), e.snap.Load(), e.failure(), e.named, e.invalidated()}
+		all[i] = known{st, c.policy.read(st, false), e.snap.Load(), e.failure(), e.named, e.toLane().name, e.invalidated()}
 	}
 	c.mu.Unlock()
 	secrets := make([]status.Secret, len(entries))
@@ -136,7 +137,7 @@ func (c *Cache) statusOf(entries []*Entry) []status.Secret {
 func (k *known) status(e *Entry, now instant, ttl time.Duration) status.Secret {
 	at := func(i instant) time.Time { return time.Unix(0, i.wall) }
 	ref := e.ref()
-	s := status.Secret{ID: ref.ID, Stage: ref.Stage, PinnedVersion: ref.VersionID, HasHandle: k.named, Fetching: k.state.inFlight}
+	s := status.Secret{ID: ref.ID, Stage: ref.Stage, PinnedVersion: ref.VersionID, HasHandle: k.named, Backend: k.backend, Fetching: k.state.inFlight}
 	if snap := k.snap; snap != nil {
 		v := snap.details.value(ref.ID)
 		s.Name, s.ARN, s.Version, s.Stages, s.Created, s.Replica = v.Name, v.ARN, v.VersionID, v.Stages, v.Created, v.Replica
