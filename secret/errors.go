@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/sentinel"
 )
 
 // A caller branches on these with errors.Is. A Source sorts the service's
@@ -57,6 +58,7 @@ var classes = []struct {
 	{ErrInvalidRequest, "invalid_request"},
 	{ErrInvalidRef, "invalid_ref"},
 	{ErrHook, "hook"},
+	{sentinel.ErrInvalidConfig, "invalid_config"},
 	{guard.ErrPanic, "panic"},
 	{context.DeadlineExceeded, "deadline"},
 	{context.Canceled, "canceled"},
@@ -64,8 +66,8 @@ var classes = []struct {
 
 // Class returns one word for the kind of err, for a label of a metric or a key of a log:
 // throttled, timeout, unavailable, not_found, deleted, access_denied, decryption,
-// invalid_request, invalid_ref, hook, panic, deadline or canceled, after the sentinels of this
-// package; "other" for any other error, and "" for nil.
+// invalid_request, invalid_ref, hook, invalid_config, panic, deadline or canceled, after the
+// sentinels of this package and of package cache; "other" for any other error, and "" for nil.
 func Class(err error) string {
 	if err == nil {
 		return ""

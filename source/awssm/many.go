@@ -131,7 +131,7 @@ func names(id string, v *types.SecretValueEntry) bool {
 func ErrorOf(code, message string, status int) error {
 	cause := entryError(code, message)
 	sorts, advice := sortCode(code, message, status)
-	return &fetchError{text: apiText(sorts[0], advice, cause, cause, false), sorts: sorts, cause: cause}
+	return &fetchError{text: apiText(sorts[0], "", advice, cause, cause), sorts: sorts, cause: cause}
 }
 
 // entryError returns the SDK's error for a code, as GetSecretValue returns it.
