@@ -26,7 +26,7 @@ func Call(what string, f func() error) (err error) {
 	if err == nil || Walkable(err) {
 		return err
 	}
-	return recovered(fmt.Sprintf("%v in the %s: it returned a %T whose methods panic, a nil pointer perhaps", ErrPanic, what, err))
+	return recovered(fmt.Sprintf("%v in the %s: it returned a %T whose methods panic, a nil pointer perhaps, or that wraps itself without end", ErrPanic, what, err))
 }
 
 // recovered is the text of an error that Call makes. It holds nothing of the panic's value.
@@ -41,11 +41,48 @@ func Recovered(err error) bool {
 	return ok
 }
 
-// Walkable reports whether errors.Is can walk through err. It can't if an Unwrap
-// or Is method panics, as those of a nil pointer returned as an error do.
+// Walkable reports whether err has a text, and whether errors.Is can walk through err. It
+// can't if an Error, Unwrap or Is method panics, as those of a nil pointer returned as an
+// error do, or if err wraps itself: errors.Is would not come to an end.
 func Walkable(err error) (ok bool) {
-	defer func() { ok = recover() == nil }()
-	_ = errors.Is(err, errNone)
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	if left := maxErrors; !isFinite(err, maxDepth, &left) {
+		return false
+	}
+	if err != nil {
+		_, _ = err.Error(), errors.Is(err, errNone)
+	}
+	return true
+}
+
+// These bound a tree of errors. The error of a Preload of many secrets is broad, and no error
+// is deep.
+const (
+	maxErrors = 100_000
+	maxDepth  = 1_000
+)
+
+// isFinite reports whether err wraps at most as many errors as are left, at most this deep.
+func isFinite(err error, depth int, left *int) bool {
+	if *left--; *left < 0 || depth == 0 {
+		return false
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if below := e.Unwrap(); below != nil {
+			return isFinite(below, depth-1, left)
+		}
+	case interface{ Unwrap() []error }:
+		for _, below := range e.Unwrap() {
+			if below != nil && !isFinite(below, depth-1, left) {
+				return false
+			}
+		}
+	}
 	return true
 }
 

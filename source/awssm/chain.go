@@ -24,6 +24,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/typedsecret/typedsecret/internal/redact"
 )
 
 // cleanChain copies an error with all that it wraps, by the rule that what is
@@ -111,7 +113,7 @@ func cleanUnknown(err error) error {
 	case interface{ Unwrap() []error }:
 		below = e.Unwrap()
 	}
-	l := &layer{identity: identityOf(err)}
+	l := &layer{Identity: redact.IdentityOf(err)}
 	for _, b := range below {
 		if c := cleanChain(b); c != nil {
 			l.below = append(l.below, c)
@@ -130,7 +132,7 @@ func cleanUnknown(err error) error {
 
 // A layer stands for an error with a text that is not passed on.
 type layer struct {
-	identity
+	redact.Identity
 	below []error
 }
 
@@ -143,39 +145,6 @@ func (l *layer) Error() string {
 }
 
 func (l *layer) Unwrap() []error { return l.below }
-
-// An identity answers errors.Is and errors.As for an error that is not itself in the chain.
-// It is made of functions, into which nothing that prints can look.
-type identity struct {
-	is func(target error) bool
-	as func(target any) bool
-}
-
-// identityOf returns the identity of err, without what err wraps. An interface is no identity:
-// the SDK's are answered by the rebuilt chain.
-func identityOf(err error) identity {
-	return identity{
-		is: func(target error) bool {
-			if t := reflect.TypeOf(target); t != nil && t.Comparable() && err == target {
-				return true
-			}
-			x, ok := err.(interface{ Is(error) bool })
-			return ok && x.Is(target)
-		},
-		as: func(target any) bool {
-			to := reflect.ValueOf(target).Elem()
-			if to.Kind() != reflect.Interface && to.Type() == reflect.TypeOf(err) {
-				to.Set(reflect.ValueOf(err))
-				return true
-			}
-			x, ok := err.(interface{ As(any) bool })
-			return ok && to.Kind() != reflect.Interface && x.As(target)
-		},
-	}
-}
-
-func (i identity) Is(target error) bool { return i.is(target) }
-func (i identity) As(target any) bool   { return i.as(target) }
 
 // plain is a leaf whose text is known to be harmless.
 type plain string
