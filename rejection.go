@@ -24,7 +24,8 @@ var ErrRejected = errors.New("credential was rejected")
 // the credential was refused. Rejected(nil) is nil, and an error that wraps ErrRejected
 // already is returned unchanged.
 func Rejected(err error) error {
-	if err == nil || guard.Walkable(err) && errors.Is(err, ErrRejected) {
+	err = guard.Finite("service", err)
+	if err == nil || errors.Is(err, ErrRejected) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrRejected, err)
@@ -191,6 +192,9 @@ func (set *settings) outcome(ctx context.Context, err error) outcome {
 	what := silent
 	if ctx.Err() != nil {
 		what = broken
+	}
+	if !guard.Walkable(err) {
+		return what
 	}
 	neither := what
 	failed := guard.Call("predicate of WithRejected", func() error { // the methods of err may panic too

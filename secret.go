@@ -107,6 +107,9 @@ type Info struct {
 // does not fit. If err joins several errors, as that of [Preload] does, one transient error
 // is enough.
 func IsTransient(err error) bool {
+	if !guard.Walkable(err) {
+		return false
+	}
 	for _, transient := range []error{ErrUnavailable, ErrThrottled, ErrTimeout, ErrHook, context.DeadlineExceeded} {
 		if errors.Is(err, transient) {
 			return true

@@ -72,6 +72,9 @@ func Class(err error) string {
 	if err == nil {
 		return ""
 	}
+	if !guard.Walkable(err) {
+		return "other"
+	}
 	for _, c := range classes {
 		if errors.Is(err, c.err) {
 			return c.word

@@ -361,7 +361,7 @@ func gaveUp(ctx context.Context, ref Ref, waitingFor string) error {
 // ended says that a ctx is done, and why.
 func ended(ctx context.Context) error {
 	err := ctx.Err()
-	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+	if cause := guard.Finite("cause of the context", context.Cause(ctx)); !errors.Is(cause, err) {
 		return fmt.Errorf("%w: %w", err, cause)
 	}
 	return err

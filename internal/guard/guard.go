@@ -29,6 +29,9 @@ func Call(what string, f func() error) (err error) {
 	return recovered(fmt.Sprintf("%v in the %s: it returned a %T whose methods panic, a nil pointer perhaps, or that wraps itself without end", ErrPanic, what, err))
 }
 
+// Finite returns err, or the error of Call in its place if err isn't Walkable.
+func Finite(what string, err error) error { return Call(what, func() error { return err }) }
+
 // recovered is the text of an error that Call makes. It holds nothing of the panic's value.
 type recovered string
 

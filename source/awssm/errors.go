@@ -13,6 +13,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
+	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -34,6 +35,9 @@ func (e *fetchError) Unwrap() []error {
 
 // sorted is sortError for an error of this client. It notes that the credentials were refused.
 func (s *Source) sorted(ctx context.Context, err error) error {
+	if err = guard.Finite("client of Secrets Manager", err); guard.Recovered(err) {
+		return &fetchError{text: fmt.Sprintf("%v: %v", secret.ErrUnavailable, err), sorts: []error{secret.ErrUnavailable}, cause: err}
+	}
 	sorted := sortError(ctx, err)
 	if s.credentials != nil && sorted.isOfCredentials {
 		s.credentials.refuse()
