@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -256,5 +257,48 @@ func TestPeekGivesNoPlaintextOfAHookedCache(t *testing.T) {
 	gets := maps.Clone(h.gets)
 	if v, info, ok := handle.Peek(); ok || v != "" || info.VersionID == "" || !maps.Equal(h.gets, gets) {
 		t.Errorf("%q, %+v, %v", v, info, ok)
+	}
+}
+
+// ownReader is a T whose Validate does what the test wants.
+type ownReader string
+
+var validateOwnReader func() error
+
+func (ownReader) Validate() error { return validateOwnReader() }
+
+// TestAValidateThatReadsItsOwnHandleEnds: it waits for a decoding that waits for it.
+func TestAValidateThatReadsItsOwnHandleEnds(t *testing.T) {
+	for name, refresh := range map[string]bool{"at the first read": false, "at a refresh": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := storing("k", "v1")
+				c := open(t, store, eager)
+				handle := typedsecret.New[ownReader]("k", typedsecret.WithCache(c))
+				validateOwnReader = func() error { return nil }
+				if refresh {
+					wantGet(t, handle, "v1")
+				}
+				var inner error
+				validateOwnReader = func() error {
+					_, inner = handle.Get(context.Background()) // without a deadline
+					return inner
+				}
+				store.Put("k", "v2")
+				began := time.Now()
+				_, err := handle.Refresh(t.Context())
+				if took := time.Since(began); took != cache.DefaultFetchTimeout {
+					t.Errorf("Refresh took %v", took)
+				}
+				for what, err := range map[string]error{"Validate": inner, "the reader": err} {
+					if err == nil || !strings.Contains(err.Error(), "does Validate, the codec or the hook read its own handle?") {
+						t.Errorf("the error that %s gets: %v", what, err)
+					}
+				}
+				if !errors.Is(inner, typedsecret.ErrTimeout) || !errors.Is(err, codec.ErrInvalid) {
+					t.Errorf("they are %v and %v", inner, err)
+				}
+			})
+		})
 	}
 }

@@ -14,7 +14,7 @@ var ErrPanic = errors.New("panic")
 
 // Call runs f. The argument what names f in an error, as "hook's Put". If f panics, the
 // error has what, the type of the panic's value, and the line. It does not hold the value,
-// which may quote a secret. If f returns an error that isn't Walkable, Call reports that as
+// which may quote a secret. If f returns an error that isn't Walkable, or has no text, Call reports that as
 // a panic too, so that no caller walks through it.
 func Call(what string, f func() error) (err error) {
 	defer func() {
@@ -23,7 +23,7 @@ func Call(what string, f func() error) (err error) {
 		}
 	}()
 	err = f()
-	if err == nil || Walkable(err) {
+	if err == nil || Walkable(err) && speaks(err) {
 		return err
 	}
 	return recovered(fmt.Sprintf("%v in the %s: it returned a %T whose methods panic, a nil pointer perhaps, or that wraps itself without end", ErrPanic, what, err))
@@ -44,9 +44,20 @@ func Recovered(err error) bool {
 	return ok
 }
 
-// Walkable reports whether err has a text, and whether errors.Is can walk through err. It
-// can't if an Error, Unwrap or Is method panics, as those of a nil pointer returned as an
-// error do, or if err wraps itself: errors.Is would not come to an end.
+// speaks reports whether err has a text, and does not panic.
+func speaks(err error) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	_ = err.Error()
+	return true
+}
+
+// Walkable reports whether errors.Is can walk through err. It can't if an Unwrap or Is method
+// panics, as those of a nil pointer returned as an error do, or if err wraps itself: errors.Is
+// would not come to an end.
 func Walkable(err error) (ok bool) {
 	defer func() {
 		if recover() != nil {
@@ -56,9 +67,7 @@ func Walkable(err error) (ok bool) {
 	if left := maxErrors; !isFinite(err, maxDepth, &left) {
 		return false
 	}
-	if err != nil {
-		_, _ = err.Error(), errors.Is(err, errNone)
-	}
+	_ = errors.Is(err, errNone)
 	return true
 }
 
