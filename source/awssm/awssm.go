@@ -27,7 +27,11 @@
 // copy has the status code and the request ID, but neither the HTTP request,
 // which bears credentials, nor anything of an answer's body: a
 // *smithy.DeserializationError has no Snapshot, a ResponseError's Response no
-// Request, and a cause that might quote what it read is named by its type alone.
+// Request, and a cause that might quote what it read is named by its type alone. errors.Is and
+// errors.As find such a cause too, a sentinel of a client that wraps the SDK's, say.
+//
+// What can't be a secret is told: a path, a host, a status, the name of a profile or variable.
+// docs/failures.md has the errors of credentials, proxies, certificates and clocks.
 package awssm
 
 import (
