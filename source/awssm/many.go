@@ -100,6 +100,12 @@ func (s *Source) hasBatches() bool {
 // name the same secret, which then is there once; and an answer that would get too long is cut
 // short.
 func find(out *secretsmanager.BatchGetSecretValueOutput, id string) (_ secret.Value, err error, has bool) {
+	// Errors first: an ARN may be refused that looks like a part of another secret's.
+	for _, e := range out.Errors {
+		if aws.ToString(e.SecretId) == id {
+			return secret.Value{}, ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message), http.StatusBadRequest), true
+		}
+	}
 	for i := range out.SecretValues {
 		if v := &out.SecretValues[i]; names(id, v) {
 			value, err := newValue(&secretsmanager.GetSecretValueOutput{
@@ -107,11 +113,6 @@ func find(out *secretsmanager.BatchGetSecretValueOutput, id string) (_ secret.Va
 				SecretString: v.SecretString, SecretBinary: v.SecretBinary,
 			})
 			return value, err, true
-		}
-	}
-	for _, e := range out.Errors {
-		if aws.ToString(e.SecretId) == id {
-			return secret.Value{}, ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message), http.StatusBadRequest), true
 		}
 	}
 	return secret.Value{}, nil, false
