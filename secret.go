@@ -27,6 +27,7 @@ package typedsecret
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -98,6 +99,23 @@ type Info struct {
 	DecodeErr error
 	// UndecodableVersionID is the version of DecodeErr.
 	UndecodableVersionID string
+}
+
+// MarshalJSON returns i as JSON, with its errors as texts; null means none.
+func (i Info) MarshalJSON() ([]byte, error) {
+	type fields Info
+	return json.Marshal(struct {
+		fields
+		RefreshErr, DecodeErr *string
+	}{fields(i), textOf(i.RefreshErr), textOf(i.DecodeErr)})
+}
+
+func textOf(err error) *string {
+	if err == nil {
+		return nil
+	}
+	s := err.Error()
+	return &s
 }
 
 // IsTransient reports whether another try may succeed: the source could not answer, was too

@@ -2,10 +2,12 @@ package typedsecret_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -301,4 +303,64 @@ func TestAValidateThatReadsItsOwnHandleEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestInfoAndEventsTellTheirErrors, by the secret that they are about, and in JSON too.
+func TestInfoAndEventsTellTheirErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, events := storing("prod/db", "5"), &observed.Journal{}
+		c := open(t, store, cache.Config{Observer: events, MinRefreshInterval: -1})
+		handle := typedsecret.New[int]("prod/db", typedsecret.WithCache(c))
+		wantGet(t, handle, 5)
+		store.Put("prod/db", "no number")
+		if _, err := handle.Refresh(t.Context()); err == nil {
+			t.Error("no error")
+		}
+		store.Fail(errors.New("no route to host"))
+		if err := handle.Invalidate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		_, info, err := handle.GetWithInfo(t.Context())
+		if err != nil || info.RefreshErr == nil || info.DecodeErr == nil {
+			t.Fatalf("%+v, %v", info, err)
+		}
+		text, err := json.Marshal(info)
+		var fields map[string]any
+		if err := errors.Join(err, json.Unmarshal(text, &fields)); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range reflect.VisibleFields(reflect.TypeFor[typedsecret.Info]()) {
+			if _, has := fields[f.Name]; !has {
+				t.Errorf("%s lacks %s", text, f.Name)
+			}
+		}
+		if fields["RefreshErr"] != info.RefreshErr.Error() || fields["DecodeErr"] != info.DecodeErr.Error() {
+			t.Errorf("the errors are lost: %s", text)
+		}
+		if text := fmt.Sprintf("%+v", info); !strings.Contains(text, "no route to host") || !strings.Contains(text, "no number") && !strings.Contains(text, "decoding int") {
+			t.Errorf("it prints as %s", text)
+		}
+		if text, err := json.Marshal(info.RefreshErr); err != nil || !strings.Contains(string(text), "no route to host") {
+			t.Errorf("the error marshals as %s, %v", text, err)
+		}
+		told := 0
+		for _, r := range events.Records() {
+			for _, err := range []error{asEvent[hook.FetchFailed](r.Event).Err, asEvent[hook.ServedStale](r.Event).Err, asEvent[hook.DecodeFailed](r.Event).Err} {
+				if err != nil {
+					told++
+					if !strings.HasPrefix(err.Error(), "secret prod/db@AWSCURRENT: ") {
+						t.Errorf("a %T does not name the secret: %v", r.Event, err)
+					}
+				}
+			}
+		}
+		if told != 3 {
+			t.Errorf("%d errors in events, want 3", told)
+		}
+	})
+}
+
+func asEvent[E hook.Event](e hook.Event) (found E) {
+	found, _ = e.(E)
+	return found
 }

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -112,6 +113,20 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("secret %s: %v (no other fetch for %s)", ref, e.Err, e.RetryIn.Round(time.Millisecond))
 	}
 	return fmt.Sprintf("secret %s: %v", ref, e.Err)
+}
+
+// MarshalJSON returns e as JSON, with the text of Err.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	text := struct {
+		Ref     Ref
+		RetryIn time.Duration
+		Err     *string
+	}{Ref: e.Ref, RetryIn: e.RetryIn}
+	if e.Err != nil {
+		s := e.Err.Error()
+		text.Err = &s
+	}
+	return json.Marshal(text)
 }
 
 // Unwrap returns the cause.

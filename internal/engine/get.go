@@ -301,7 +301,7 @@ func (c *Cache) refusesStale(ctx context.Context, d *decision) error {
 		return d.failure.refuse(err)
 	}
 	if d.failure.told.CompareAndSwap(false, true) {
-		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: d.failure.err.Err})
+		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: d.failure.err})
 	}
 	return nil
 }
