@@ -149,6 +149,9 @@ type settings struct {
 	shared bool
 	set    *Set
 
+	undeclared bool // the settings are a ByID's without WithARNRegion
+	arnRegion  bool // of WithARNRegion
+
 	// The fields below are for Do.
 	rejected func(error) bool
 	budget   time.Duration
@@ -189,7 +192,8 @@ func settingsBy(opts []Option) settings {
 
 // isPlain reports whether the settings are the default ones, except for the cache.
 func (set *settings) isPlain() bool {
-	return set.ref == (secret.Ref{}) && set.codec == nil && set.key == "" && !set.shared && set.err == nil && !set.isForDo()
+	return set.ref == (secret.Ref{}) && set.codec == nil && set.key == "" && !set.shared && set.err == nil && !set.isForDo() &&
+		!set.undeclared && !set.arnRegion
 }
 
 // isForDo reports whether one of the settings is about Do.

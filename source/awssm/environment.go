@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"time"
 
@@ -153,13 +152,8 @@ func checkEndpoint(o secretsmanager.Options) error {
 		}
 		return nil
 	}
-	//lint:ignore SA1019 it is deprecated, and clients that have it work
-	ownResolver := o.EndpointResolver != nil ||
-		o.EndpointResolverV2 != nil && reflect.TypeOf(o.EndpointResolverV2) != defaultResolver
-	if o.Region != "" || ownResolver {
+	if o.Region != "" || hasOwnResolver(o) {
 		return nil
 	}
 	return fmt.Errorf("awssm: %w", errNoRegion)
 }
-
-var defaultResolver = reflect.TypeOf(secretsmanager.NewDefaultEndpointResolverV2())

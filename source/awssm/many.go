@@ -42,7 +42,7 @@ func (s *Source) FetchMany(ctx context.Context, refs []secret.Ref, answer func(s
 	}
 	var batched, others []secret.Ref
 	for _, ref := range refs {
-		if ref.VersionID == "" && (ref.Stage == "" || ref.Stage == secret.CurrentStage) {
+		if s.Backend(ref) == "" && ref.VersionID == "" && (ref.Stage == "" || ref.Stage == secret.CurrentStage) {
 			batched = append(batched, ref)
 		} else {
 			others = append(others, ref)
