@@ -301,7 +301,7 @@ func (c *Cache) refusesStale(ctx context.Context, d *decision) error {
 		return d.failure.refuse(err)
 	}
 	if d.failure.told.CompareAndSwap(false, true) {
-		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: d.failure.err})
+		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: &Error{Ref: d.failure.err.Ref, Err: d.failure.err.Err}})
 	}
 	return nil
 }

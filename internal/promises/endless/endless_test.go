@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"testing"
 
@@ -44,7 +45,7 @@ var endlessErrors = map[string]error{
 
 // walk does with err what a caller may do.
 func walk(err error) {
-	var target *http.ProtocolError
+	var target *fs.PathError
 	_, _, _ = errors.Is(err, context.Canceled), errors.As(err, &target), fmt.Sprintf("%v %+v", err, err)
 	_, _ = secret.Class(err), typedsecret.IsTransient(err)
 }
@@ -68,6 +69,7 @@ func (checked) Validate() error { return unmarshal() }
 type failingHook struct{ put, get error }
 
 func (h failingHook) Put(_ context.Context, _ hook.Item, b []byte) ([]byte, error) { return b, h.put }
+
 func (h failingHook) Get(_ context.Context, _ hook.Item, b []byte) ([]byte, error) { return b, h.get }
 
 type failingCodec struct{ err error }
