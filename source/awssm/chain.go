@@ -69,7 +69,7 @@ func cleanChain(err error) error {
 		dns.UnwrapErr = cleanChain(e.UnwrapErr)
 		return &dns
 	case *fs.PathError:
-		return &fs.PathError{Op: e.Op, Path: e.Path, Err: cleanChain(e.Err)}
+		return &fs.PathError{Op: e.Op, Path: shownPath(e.Path), Err: cleanChain(e.Err)}
 	case *os.SyscallError:
 		return &os.SyscallError{Syscall: e.Syscall, Err: cleanChain(e.Err)}
 	case *exec.Error:

@@ -56,7 +56,7 @@ func configCause(err error, optFns []func(*config.LoadOptions) error) error {
 	)
 	bundle, isBundle := "ca_bundle of the profile", strings.Contains(text, "custom CA bundle PEM file")
 	if v := os.Getenv("AWS_CA_BUNDLE"); v != "" {
-		bundle = "AWS_CA_BUNDLE (" + oneLine(v) + ")"
+		bundle = "AWS_CA_BUNDLE (" + shownPath(v) + ")"
 	}
 	switch {
 	case errors.As(err, &noProfile):
@@ -70,11 +70,11 @@ func configCause(err error, optFns []func(*config.LoadOptions) error) error {
 		return errors.New("the profile wants an MFA code (mfa_serial), for which a service can't ask anybody; " +
 			"take a profile without, or give config.WithAssumeRoleCredentialOptions a TokenProvider")
 	case errors.As(err, &file):
-		why, ok := told(fileTexts, file.Err.Error())
-		if !ok {
-			why = "malformed"
+		why := "it is malformed"
+		if m := aboutFile.FindStringSubmatch(file.Err.Error()); m != nil {
+			why = m[3]
 		}
-		return fmt.Errorf("the shared config file %s can't be read: %s", oneLine(file.Filename), why)
+		return fmt.Errorf("the shared config file %s can't be read: %s", shownPath(file.Filename), why)
 	case isBundle:
 		return fmt.Errorf("%s is no PEM file of certificates", bundle)
 	case errors.As(err, &path) && path.Op == "open":
@@ -88,8 +88,6 @@ func configCause(err error, optFns []func(*config.LoadOptions) error) error {
 	}
 	return cleanChain(err)
 }
-
-var fileTexts = sdkTexts(`read all: (read .+: `+reason+`)`, `$1`)
 
 // sharedFiles names the files in which the SDK looks for profiles, and says which can't be
 // read: the SDK takes those for empty.
@@ -108,7 +106,7 @@ func sharedFiles(optFns []func(*config.LoadOptions) error) string {
 	}
 	for i, name := range all {
 		f, err := os.Open(name)
-		all[i] = oneLine(name)
+		all[i] = shownPath(name)
 		if path, ok := errors.AsType[*fs.PathError](err); ok {
 			all[i] += ": " + path.Err.Error()
 		} else {

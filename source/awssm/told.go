@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/typedsecret/typedsecret/internal/local"
 )
 
 // A sdkText is a text of the AWS SDK or of net/http whose variable parts can't hold a secret:
@@ -43,11 +46,26 @@ func told(texts []sdkText, text string) (says string, ok bool) {
 const reason = `(?:no such file or directory|permission denied|is a directory|not a directory|too many levels of symbolic links|` +
 	`The system cannot find the (?:file|path) specified\.|Access is denied\.)`
 
+// aboutFile matches a text about a file that could not be read. The SDK wraps no [fs.PathError]
+// there.
+var aboutFile = regexp.MustCompile(`^(?s:(?:unable to read file at .+|(?:resolve auth token: )?failed to read authorization token from .+|read all): ` +
+	`(open|read) (.+): (` + reason + `))$`)
+
+// longestRelative is the longest relative path that is shown.
+const longestRelative = 32
+
+// shownPath returns a path for an error, or a text in its place: a person may have given a
+// token in place of the path of its file. A token is no absolute path, and is long.
+func shownPath(path string) string {
+	if !filepath.IsAbs(path) && len(path) > longestRelative {
+		return local.Withheld
+	}
+	return oneLine(local.Shown(path))
+}
+
 // leafTexts are those of errors that wrap no other one. They are made by the providers of
 // credentials and by net/http.
 var leafTexts = sdkTexts(
-	`unable to read file at .+: (open .+: `+reason+`)`, `$1`,
-	`(?:resolve auth token: )?failed to read authorization token from .+: ((?:open|read) .+: `+reason+`)`, `$1`,
 	`(?:resolve auth token: )?authorization token contains invalid newline sequence`, `the authorization token contains a newline`,
 	`wrong version in process output \(not 1\)`, `what the credential_process prints has a version other than 1`,
 	`missing (AccessKeyId|SecretAccessKey) in process output`, `what the credential_process prints has no $1`,
@@ -125,6 +143,9 @@ func tell(err error) error {
 		return plain(says)
 	}
 	text := err.Error()
+	if m := aboutFile.FindStringSubmatch(text); m != nil {
+		return plain(m[1] + " " + shownPath(m[2]) + ": " + m[3])
+	}
 	if says, ok := told(leafTexts, text); ok {
 		return plain(says)
 	}

@@ -41,6 +41,9 @@ var sdkFailures = []sdkFailure{
 	{name: "web identity token file missing", class: "unavailable", says: []string{"/home/app/token", "no such file"}, begin: func(e *environment) {
 		e.set("AWS_WEB_IDENTITY_TOKEN_FILE", filepath.Join(e.dir, "token"), "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/app")
 	}},
+	{name: "web identity token in place of its file", class: "unavailable", says: []string{"a path that is not shown"}, begin: func(e *environment) {
+		e.set("AWS_WEB_IDENTITY_TOKEN_FILE", "eyJhbGciOiJSUzI1NiJ9."+hidden+"."+hidden, "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/app")
+	}},
 	{name: "web identity without a role", class: "invalid_config", says: []string{"AWS_ROLE_ARN"}, begin: func(e *environment) {
 		e.set("AWS_WEB_IDENTITY_TOKEN_FILE", e.write("token", hidden))
 	}},
