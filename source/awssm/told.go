@@ -110,6 +110,16 @@ var leafTexts = sdkTexts(
 	`(malformed (?:HTTP (?:response|status code|version)|MIME header(?: line)?|chunked encoding))\b.*`, `$1`,
 	`invalid byte in chunk length`, ``,
 	`net/http: HTTP/1\.x transport connection broken: (malformed [A-Za-z ]+).*`, `$1`,
+	`http2: server sent GOAWAY and closed the connection; LastStreamID=\d+, ErrCode=(\w+), debug=.*`, `http2: the server sent GOAWAY, $1`,
+	`(stream error: stream ID \d+; [A-Z_0-9]+)(?:; .*)?`, `http2: $1`,
+	`http2: (?:client connection lost|client connection force closed via ClientConn\.Close|timeout awaiting response headers|`+
+		`Transport received Server's graceful shutdown GOAWAY|client conn not usable)`, ``,
+	`i/o timeout`, ``,
+
+	// Of a SOCKS proxy.
+	`(?:username/password authentication failed|no acceptable authentication methods)`, ``,
+	`unknown error ((?:general SOCKS server failure|connection not allowed by ruleset|network unreachable|host unreachable|`+
+		`connection refused|TTL expired|command not supported|address type not supported))`, `the SOCKS proxy says: $1`,
 	// Of crypto/tls, which quotes no content.
 	`tls: [a-z -]+[0-9a-f]{0,4}`, ``,
 )

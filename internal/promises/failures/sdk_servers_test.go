@@ -87,6 +87,17 @@ func (e *environment) proxyAnswering(line string) string {
 	})
 }
 
+// socksProxy is a SOCKS5 proxy that wants a password, and then gives these answers.
+func (e *environment) socksProxy(answers ...[]byte) string {
+	return e.listen(func(conn net.Conn) {
+		for _, answer := range append([][]byte{{5, 2}}, answers...) {
+			conn.Read(make([]byte, 4096))
+			conn.Write(answer)
+		}
+		conn.Read(make([]byte, 1))
+	})
+}
+
 // nameServer is a DNS server that answers every question with this code.
 func (e *environment) nameServer(code uint16) *net.Resolver {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -123,6 +134,7 @@ type certificate struct {
 	names       []string
 	ends        time.Time
 	wantsClient bool
+	resets      bool // each request's stream, over HTTP/2
 }
 
 // serveTLS is an HTTPS server with this certificate, which pool trusts.
@@ -148,7 +160,8 @@ func (e *environment) serveTLS(c certificate) (url string, pool *x509.CertPool) 
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	server.EnableHTTP2 = c.resets
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
 	if c.wantsClient {

@@ -1,7 +1,9 @@
 package failures_test
 
 import (
+	"crypto/tls"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -159,6 +161,12 @@ var sdkFailures = []sdkFailure{
 	{name: "proxy forbids", class: "unavailable", says: []string{"HTTP 403", "127.0.0.1", "proxy"}, begin: func(e *environment) { e.proxy(e.proxyAnswering("403 Forbidden")) }},
 	{name: "proxy can not reach Secrets Manager", class: "unavailable", says: []string{"HTTP 502", "127.0.0.1", "proxy"}, begin: func(e *environment) { e.proxy(e.proxyAnswering("502 " + hidden)) }},
 	{name: "proxy refuses connections", class: "unavailable", says: []string{"proxy", "127.0.0.1", "connection refused"}, begin: func(e *environment) { e.proxy(e.closedPort()) }},
+	{name: "SOCKS proxy refuses the password", class: "unavailable", says: []string{"proxy", "127.0.0.1", "authentication failed"}, begin: func(e *environment) {
+		e.socks(e.socksProxy([]byte{1, 1}))
+	}},
+	{name: "SOCKS proxy can not reach Secrets Manager", class: "unavailable", says: []string{"proxy", "127.0.0.1", "host unreachable"}, begin: func(e *environment) {
+		e.socks(e.socksProxy([]byte{1, 0}, []byte{5, 4, 0, 1, 0, 0, 0, 0, 0, 0}))
+	}},
 	{name: "proxy that is none", class: "unavailable", says: []string{"127.0.0.1", "proxy"}, begin: func(e *environment) {
 		e.proxy(e.listen(func(conn net.Conn) { conn.Read(make([]byte, 4096)); conn.Write([]byte(hidden + "\r\n\r\n")) }))
 	}},
@@ -182,6 +190,15 @@ var sdkFailures = []sdkFailure{
 		url, pool := e.serveTLS(certificate{names: []string{"127.0.0.1"}, ends: time.Now().Add(time.Minute), wantsClient: true})
 		e.endpoint(url)
 		e.trusting(pool)
+	}},
+	{name: "HTTP/2 stream is reset", class: "unavailable", says: []string{"127.0.0.1", "INTERNAL_ERROR"}, begin: func(e *environment) {
+		url, pool := e.serveTLS(certificate{names: []string{"127.0.0.1"}, ends: time.Now().Add(time.Minute), resets: true})
+		e.endpoint(url)
+		e.transport(func(tr *http.Transport) { tr.TLSClientConfig, tr.ForceAttemptHTTP2 = &tls.Config{RootCAs: pool}, true })
+	}},
+	{name: "connection takes too long", class: "timeout", says: []string{"127.0.0.1", "i/o timeout"}, begin: func(e *environment) {
+		e.endpoint("http://127.0.0.1:2773")
+		e.transport(func(tr *http.Transport) { tr.DialContext = (&net.Dialer{Deadline: time.Unix(1, 0)}).DialContext })
 	}},
 	{name: "HTTPS to a server without TLS", class: "unavailable", says: []string{"127.0.0.1", "HTTP response to HTTPS client"}, begin: func(e *environment) {
 		e.endpoint("https" + e.serve(200, "text/html", hidden)[len("http"):])

@@ -81,10 +81,15 @@ func (e *environment) transport(change func(*http.Transport)) {
 }
 
 // proxy has requests go through a proxy, whose password is hidden.
-func (e *environment) proxy(address string) {
+func (e *environment) proxy(address string) { e.through("http", address) }
+
+// socks has requests go through a SOCKS proxy, whose password is hidden.
+func (e *environment) socks(address string) { e.through("socks5", address) }
+
+func (e *environment) through(scheme, address string) {
 	e.keys()
 	e.transport(func(tr *http.Transport) {
-		tr.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: address, User: url.UserPassword("app", hidden)})
+		tr.Proxy = http.ProxyURL(&url.URL{Scheme: scheme, Host: address, User: url.UserPassword("app", hidden)})
 	})
 }
 
