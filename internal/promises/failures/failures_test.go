@@ -138,7 +138,7 @@ var failures = []failure{
 func plain(text string) string {
 	for pattern, with := range map[string]string{
 		`request ID [0-9a-f-]+`: "request ID …", `(localhost|127\.0\.0\.1):\d+`: "$1:2773", `version [0-9a-f]{8}-[0-9a-f-]{27}`: "version …",
-		`/\S*awssmatoken`: "/var/run/awssmatoken", ` failures_test\.`: " main.", `(read|dial) tcp \S+?->\S+?: `: "$1 tcp …: ", ` on [0-9a-f.:\[\]]+:53: `: " on 10.0.0.2:53: ",
+		`/\S*awssmatoken`: "/var/run/awssmatoken", ` failures_test\.`: " main.", `(read|dial) tcp \S+?->\S+?: `: "$1 tcp …: ", ` on [0-9a-f.:\[\]]+:\d+: `: " on 10.0.0.2:53: ",
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllString(text, with)
 	}
