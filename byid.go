@@ -36,11 +36,20 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 	ref := set.ref
 	ref.ID = "any" // each call brings its own ID
 	set.fail(ref.Validate())
+	set.undeclared = !set.arnRegion
 	b := &ByID[T]{dec: decoderOf[T](set)}
 	if set.set != nil {
 		b.prefix = set.set.Prefix
 	}
 	return b
+}
+
+// WithARNRegion lets a ByID ask the region that an ID names, if the ID is an ARN of another
+// region than the client's. A handle made by [New] does so by itself, since the program
+// declared its ID. The IDs of a ByID may come from others: with this option they choose the
+// region to which the program sends signed requests.
+func WithARNRegion() Option {
+	return func(set *settings) { set.arnRegion = true }
 }
 
 // Err reports mistakes in the options and in T, as [Secret.Err] does.
@@ -125,6 +134,7 @@ func (b *ByID[T]) Refresh(ctx context.Context, id string) (T, error) {
 		return *new(T), err
 	}
 	v, err := follow(ctx, &b.dec.set, ref, func(c *engine.Cache) (*view[T], error) {
+		b.declare(c, ref)
 		snap, err := c.LookupNow(ctx, ref)
 		if err != nil {
 			return nil, err
@@ -156,12 +166,20 @@ func (b *ByID[T]) look(ctx context.Context, id string) (*view[T], error) {
 		return nil, err
 	}
 	return follow(ctx, &b.dec.set, ref, func(c *engine.Cache) (*view[T], error) {
+		b.declare(c, ref)
 		snap, err := c.Lookup(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
 		return b.viewOf(ctx, snap)
 	})
+}
+
+// declare tells the source of ref, if WithARNRegion allows it.
+func (b *ByID[T]) declare(c *engine.Cache, ref secret.Ref) {
+	if b.dec.set.arnRegion {
+		c.Declare(ref)
+	}
 }
 
 func (b *ByID[T]) viewOf(ctx context.Context, snap *engine.Snapshot) (*view[T], error) {

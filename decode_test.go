@@ -359,7 +359,7 @@ func TestGoexitInACodecDoesNotPoisonTheHandle(t *testing.T) {
 func TestCancelledCallerDoesNotWaitForTheDecoding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		decodes := counting(codec.JSON{})
-		decodes.before = func([]byte) { time.Sleep(time.Minute) }
+		decodes.before = func([]byte) { time.Sleep(5 * time.Second) } // less than FetchTimeout
 		with := typedsecret.WithCache(open(t, storing("k", "5"), cache.Config{}))
 		handle := typedsecret.New[int]("k", with, typedsecret.WithCodec(decodes))
 		var others sync.WaitGroup

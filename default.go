@@ -13,6 +13,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source"
 	"github.com/typedsecret/typedsecret/source/awssm"
@@ -98,7 +99,7 @@ func defaultNow(ctx context.Context) (*engine.Cache, error) {
 // ended returns an error that says that ctx is done, and why.
 func ended(ctx context.Context) error {
 	err := ctx.Err()
-	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+	if cause := guard.Finite("cause of the context", context.Cause(ctx)); !errors.Is(cause, err) {
 		return fmt.Errorf("%w: %w", err, cause)
 	}
 	return err

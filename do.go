@@ -85,7 +85,7 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // no call was refused for a minute. The pauses between the tries go on as before.
 //
 // Do returns any other error of f at once, as it is; only nil means that the credential was
-// accepted. When the tries are over, Do returns an [*Error] that wraps [ErrRejected], the
+// accepted. If ctx ends while f is tried again, the error wraps the last refusal too. When the tries are over, Do returns an [*Error] that wraps [ErrRejected], the
 // last error of a refusal, and the error of the refresh, if that failed. If f was not
 // called because other calls were refused, it wraps their last error. Do itself puts
 // nothing of the secret into an error. If Get fails, Do returns its error without calling
@@ -167,6 +167,8 @@ type attempt[T any] struct {
 	use[T]
 	tries   int
 	err     error         // the error of the last try
+	refusal error         // the last refusal of this call
+	began   time.Time     // when it was first refused; zero before
 	refused []request     // the versions with which f was refused
 	hold    *hold         // the hold for which the next try waits, or nil
 	others  error         // the last refusal of other calls
@@ -211,7 +213,7 @@ func (t *attempt[T]) try(ctx context.Context, v *view[T]) (_ *view[T], settled b
 func (t *attempt[T]) goOn(ctx context.Context, v *view[T]) error {
 	set, within := &t.secret.dec.set, ctx
 	began := time.Now()
-	t.since = began
+	t.since, t.began = began, began
 	if set.budget > 0 {
 		var cancel context.CancelFunc
 		within, cancel = context.WithDeadline(ctx, began.Add(set.budget))

@@ -148,6 +148,39 @@ func TestADoWithinAnotherIsNotTriedTwice(t *testing.T) {
 	})
 }
 
+// TestARefusalIsNotLostIfTheNextTryEndsWithTheContext: the context's error alone would not
+// say that the credential was refused.
+func TestARefusalIsNotLostIfTheNextTryEndsWithTheContext(t *testing.T) {
+	broken := errors.New("connection reset")
+	for name, second := range map[string]func(context.Context) error{
+		"the context's error":         func(ctx context.Context) error { return ctx.Err() },
+		"the context's error wrapped": func(ctx context.Context) error { return fmt.Errorf("login: %w", ctx.Err()) },
+		"an error of its own":         func(context.Context) error { return broken },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := storing("db", "one")
+				db := typedsecret.New[string]("db", typedsecret.WithCache(open(t, store, cache.Config{MinRefreshInterval: -1})))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				tries := 0
+				err := db.Do(ctx, func(ctx context.Context, _ string) error {
+					if tries++; tries == 1 {
+						store.Put("db", "two")
+						return typedsecret.Rejected(&refusal{Code: "28P01"})
+					}
+					<-ctx.Done()
+					return second(ctx)
+				})
+				wantRefused(t, err, context.DeadlineExceeded)
+				if tries != 2 || name == "an error of its own" && !errors.Is(err, broken) {
+					t.Errorf("after %d tries: %v", tries, err)
+				}
+			})
+		})
+	}
+}
+
 func TestARefusalByAPredicateIsErrRejectedToo(t *testing.T) {
 	c := open(t, storing("db", "one"), cache.Config{})
 	handle := typedsecret.New[string]("db", typedsecret.WithCache(c), typedsecret.WithRejected(isRefusal), typedsecret.WithRetryBudget(0))

@@ -217,6 +217,13 @@ func ExampleWithClient() {
 	// Output: 8 <nil>
 }
 
+// The IDs are those of our own configuration, and some are ARNs of other regions.
+func ExampleWithARNRegion() {
+	configured := typedsecret.NewByID[string](typedsecret.WithARNRegion())
+	fmt.Println(configured.Err())
+	// Output: <nil>
+}
+
 func ExampleWithStage() {
 	server := serve("prod/api-key", "first")
 	rotate(server, "prod/api-key", "second")

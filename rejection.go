@@ -24,7 +24,8 @@ var ErrRejected = errors.New("credential was rejected")
 // the credential was refused. Rejected(nil) is nil, and an error that wraps ErrRejected
 // already is returned unchanged.
 func Rejected(err error) error {
-	if err == nil || guard.Walkable(err) && errors.Is(err, ErrRejected) {
+	err = guard.Finite("service", err)
+	if err == nil || errors.Is(err, ErrRejected) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrRejected, err)
@@ -58,12 +59,23 @@ func (t *attempt[T]) gaveUp(ctx context.Context, after time.Duration) error {
 	return &Error{Ref: t.secret.ref(), Err: e}
 }
 
+// brokenOff makes the error for a ctx that ended while f was tried again after a refusal: err
+// is f's, and says less than the refusal.
+func (t *attempt[T]) brokenOff(ctx context.Context, err error) error {
+	e := &rejection{tries: t.tries, after: time.Since(t.began), err: t.refusal, refresh: t.refresh, ended: ended(ctx), isBrokenOff: true}
+	if err = guard.Finite("function given to Do", err); !errors.Is(err, ctx.Err()) {
+		e.ended = fmt.Errorf("%w: %w", e.ended, err)
+	}
+	return &Error{Ref: t.secret.ref(), Err: e}
+}
+
 // A rejection is the error with which Do gives up.
 type rejection struct {
 	tries               int
 	after               time.Duration
 	err, refresh, ended error // the latter two may be nil
 	hold                *hold // nil if nothing is known about the version
+	isBrokenOff         bool  // the last try ended with ctx, and was no refusal
 }
 
 func (e *rejection) Error() string {
@@ -72,6 +84,10 @@ func (e *rejection) Error() string {
 		text = fmt.Sprintf("%v: %v", ErrRejected, e.err)
 	}
 	switch {
+	case e.isBrokenOff && e.tries == 2:
+		text += " (and the next try was broken off)"
+	case e.isBrokenOff:
+		text += fmt.Sprintf(" (%d times in %v, and the next try was broken off)", e.tries-1, e.after.Round(time.Millisecond))
 	case e.tries > 1:
 		text += fmt.Sprintf(" (%d times in %v)", e.tries, e.after.Round(time.Millisecond))
 	case e.tries == 0:
@@ -171,8 +187,12 @@ func (t *attempt[T]) judge(ctx context.Context, v *view[T], p pass, err error, w
 	t.err = err
 	if what != rejected && what != doubted {
 		p.leave(what)
+		if what == broken && t.refusal != nil {
+			t.err = t.brokenOff(ctx, err)
+		}
 		return true
 	}
+	t.refusal = err
 	snap := v.good()
 	t.hold = t.secret.theGate().refused(p, what == doubted, err)
 	p.refusedAt = t.hold.known.refusedAt
@@ -191,6 +211,9 @@ func (set *settings) outcome(ctx context.Context, err error) outcome {
 	what := silent
 	if ctx.Err() != nil {
 		what = broken
+	}
+	if !guard.Walkable(err) {
+		return what
 	}
 	neither := what
 	failed := guard.Call("predicate of WithRejected", func() error { // the methods of err may panic too

@@ -27,6 +27,7 @@ package typedsecret
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -100,6 +101,23 @@ type Info struct {
 	UndecodableVersionID string
 }
 
+// MarshalJSON returns i as JSON, with its errors as texts; null means none.
+func (i Info) MarshalJSON() ([]byte, error) {
+	type fields Info
+	return json.Marshal(struct {
+		fields
+		RefreshErr, DecodeErr *string
+	}{fields(i), textOf(i.RefreshErr), textOf(i.DecodeErr)})
+}
+
+func textOf(err error) *string {
+	if err == nil {
+		return nil
+	}
+	s := err.Error()
+	return &s
+}
+
 // IsTransient reports whether another try may succeed: the source could not answer, was too
 // busy or took too long ([ErrUnavailable], [ErrThrottled], [ErrTimeout]), a hook failed
 // ([ErrHook]), or the deadline of the caller passed. It is false for nil, and for errors
@@ -107,6 +125,9 @@ type Info struct {
 // does not fit. If err joins several errors, as that of [Preload] does, one transient error
 // is enough.
 func IsTransient(err error) bool {
+	if !guard.Walkable(err) {
+		return false
+	}
 	for _, transient := range []error{ErrUnavailable, ErrThrottled, ErrTimeout, ErrHook, context.DeadlineExceeded} {
 		if errors.Is(err, transient) {
 			return true
@@ -127,6 +148,9 @@ type settings struct {
 	key    string // the key of WithKey; "" means the whole secret
 	shared bool
 	set    *Set
+
+	undeclared bool // the settings are a ByID's without WithARNRegion
+	arnRegion  bool // of WithARNRegion
 
 	// The fields below are for Do.
 	rejected func(error) bool
@@ -168,7 +192,8 @@ func settingsBy(opts []Option) settings {
 
 // isPlain reports whether the settings are the default ones, except for the cache.
 func (set *settings) isPlain() bool {
-	return set.ref == (secret.Ref{}) && set.codec == nil && set.key == "" && !set.shared && set.err == nil && !set.isForDo()
+	return set.ref == (secret.Ref{}) && set.codec == nil && set.key == "" && !set.shared && set.err == nil && !set.isForDo() &&
+		!set.undeclared && !set.arnRegion
 }
 
 // isForDo reports whether one of the settings is about Do.

@@ -200,6 +200,9 @@ func (s *Secret[T]) entryIn(c *engine.Cache) (*engine.Entry, error) {
 	if e := s.entry.Load(); e != nil && e.Cache() == c {
 		return e, nil
 	}
+	if !s.dec.set.undeclared {
+		c.Declare(s.ref())
+	}
 	e, err := c.Entry(s.ref())
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
@@ -131,18 +132,33 @@ func (s *slot[T]) viewOf(ctx context.Context, dec *decoder[T], snap *engine.Snap
 		if isFirst {
 			return s.run(ctx, dec, d)
 		}
-		select {
-		case <-d.done: // a finished decoding is returned even if ctx is done
-		default:
-			select {
-			case <-d.done:
-			case <-ctx.Done():
-				return nil, &Error{Ref: snap.Ref(), Err: fmt.Errorf("gave up waiting for the decoding: %w", ended(ctx))}
-			}
+		if err := d.wait(ctx, snap.Cache().FetchTimeout()); err != nil {
+			return nil, &Error{Ref: snap.Ref(), Err: err}
 		}
 		if !d.isBroken {
 			return d.view, d.err
 		}
+	}
+}
+
+// wait waits for the end of d. It does not wait for ever, since d may itself wait for the
+// caller: a Validate or a codec that reads its own handle does.
+func (d *decoding[T]) wait(ctx context.Context, most time.Duration) error {
+	select {
+	case <-d.done: // a finished decoding is returned even if ctx is done
+		return nil
+	default:
+	}
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-d.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("gave up waiting for the decoding: %w", ended(ctx))
+	case <-timer.C:
+		// A codec.Error, so that Validate may return it and its text is shown.
+		return fmt.Errorf("%w: %w", ErrTimeout, codec.Invalid(fmt.Sprintf("the decoding of the value has not ended after %v; does Validate, the codec or the hook read its own handle?", most)))
 	}
 }
 

@@ -2,11 +2,14 @@ package typedsecret_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -257,4 +260,107 @@ func TestPeekGivesNoPlaintextOfAHookedCache(t *testing.T) {
 	if v, info, ok := handle.Peek(); ok || v != "" || info.VersionID == "" || !maps.Equal(h.gets, gets) {
 		t.Errorf("%q, %+v, %v", v, info, ok)
 	}
+}
+
+// ownReader is a T whose Validate does what the test wants.
+type ownReader string
+
+var validateOwnReader func() error
+
+func (ownReader) Validate() error { return validateOwnReader() }
+
+// TestAValidateThatReadsItsOwnHandleEnds: it waits for a decoding that waits for it.
+func TestAValidateThatReadsItsOwnHandleEnds(t *testing.T) {
+	for name, refresh := range map[string]bool{"at the first read": false, "at a refresh": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := storing("k", "v1")
+				c := open(t, store, eager)
+				handle := typedsecret.New[ownReader]("k", typedsecret.WithCache(c))
+				validateOwnReader = func() error { return nil }
+				if refresh {
+					wantGet(t, handle, "v1")
+				}
+				var inner error
+				validateOwnReader = func() error {
+					_, inner = handle.Get(context.Background()) // without a deadline
+					return inner
+				}
+				store.Put("k", "v2")
+				began := time.Now()
+				_, err := handle.Refresh(t.Context())
+				if took := time.Since(began); took != cache.DefaultFetchTimeout {
+					t.Errorf("Refresh took %v", took)
+				}
+				for what, err := range map[string]error{"Validate": inner, "the reader": err} {
+					if err == nil || !strings.Contains(err.Error(), "does Validate, the codec or the hook read its own handle?") {
+						t.Errorf("the error that %s gets: %v", what, err)
+					}
+				}
+				if !errors.Is(inner, typedsecret.ErrTimeout) || !errors.Is(err, codec.ErrInvalid) {
+					t.Errorf("they are %v and %v", inner, err)
+				}
+			})
+		})
+	}
+}
+
+// TestInfoAndEventsTellTheirErrors, by the secret that they are about, and in JSON too.
+func TestInfoAndEventsTellTheirErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, events := storing("prod/db", "5"), &observed.Journal{}
+		c := open(t, store, cache.Config{Observer: events, MinRefreshInterval: -1})
+		handle := typedsecret.New[int]("prod/db", typedsecret.WithCache(c))
+		wantGet(t, handle, 5)
+		store.Put("prod/db", "no number")
+		if _, err := handle.Refresh(t.Context()); err == nil {
+			t.Error("no error")
+		}
+		store.Fail(errors.New("no route to host"))
+		if err := handle.Invalidate(t.Context()); err != nil {
+			t.Error(err)
+		}
+		_, info, err := handle.GetWithInfo(t.Context())
+		if err != nil || info.RefreshErr == nil || info.DecodeErr == nil {
+			t.Fatalf("%+v, %v", info, err)
+		}
+		text, err := json.Marshal(info)
+		var fields map[string]any
+		if err := errors.Join(err, json.Unmarshal(text, &fields)); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range reflect.VisibleFields(reflect.TypeFor[typedsecret.Info]()) {
+			if _, has := fields[f.Name]; !has {
+				t.Errorf("%s lacks %s", text, f.Name)
+			}
+		}
+		if fields["RefreshErr"] != info.RefreshErr.Error() || fields["DecodeErr"] != info.DecodeErr.Error() {
+			t.Errorf("the errors are lost: %s", text)
+		}
+		if text := fmt.Sprintf("%+v", info); !strings.Contains(text, "no route to host") || !strings.Contains(text, "no number") && !strings.Contains(text, "decoding int") {
+			t.Errorf("it prints as %s", text)
+		}
+		if text, err := json.Marshal(info.RefreshErr); err != nil || !strings.Contains(string(text), "no route to host") {
+			t.Errorf("the error marshals as %s, %v", text, err)
+		}
+		told := 0
+		for _, r := range events.Records() {
+			for _, err := range []error{asEvent[hook.FetchFailed](r.Event).Err, asEvent[hook.ServedStale](r.Event).Err, asEvent[hook.DecodeFailed](r.Event).Err} {
+				if err != nil {
+					told++
+					if !strings.HasPrefix(err.Error(), "secret prod/db@AWSCURRENT: ") {
+						t.Errorf("a %T does not name the secret: %v", r.Event, err)
+					}
+				}
+			}
+		}
+		if told != 3 {
+			t.Errorf("%d errors in events, want 3", told)
+		}
+	})
+}
+
+func asEvent[E hook.Event](e hook.Event) (found E) {
+	found, _ = e.(E)
+	return found
 }

@@ -115,7 +115,7 @@ func ExampleConfig_observer() {
 			case hook.Rotated:
 				fmt.Println("rotated", e.ID, "from", e.From)
 			case hook.FetchFailed:
-				fmt.Println("failed", e.ID, e.Err)
+				fmt.Println("failed:", e.Err)
 			}
 		}),
 	})
@@ -133,7 +133,7 @@ func ExampleConfig_observer() {
 	// fetched prod/db version of old
 	// fetched prod/db version of new
 	// rotated prod/db from version of old
-	// failed prod/typo secret not found
+	// failed: secret prod/typo@AWSCURRENT: secret not found
 }
 
 // Sealed encrypts what the cache keeps with a key drawn when the program starts.

@@ -46,6 +46,9 @@ type Sharer interface {
 // finds the sentinels that it wraps. To show a reason, return the result of [Invalid], or
 // an error that wraps such results.
 //
+// A Validate must not read the handle whose value it checks: that read waits for the decoding,
+// which waits for Validate. After FetchTimeout it returns an error that asks about it.
+//
 // If T gets the method from a struct that is embedded by pointer, the method is called even
 // if that pointer is nil, as always in Go. Give T a method of its own then.
 type Validator interface {

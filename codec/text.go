@@ -6,12 +6,13 @@ import (
 	"net/url"
 	"reflect"
 	"time"
+	"unicode/utf8"
 )
 
 // Text decodes a secret that is one text: into a string of any type, a time.Duration such
 // as 30s, a url.URL, an encoding.TextUnmarshaler, or a pointer to any of these. A string
 // gets exactly the bytes of the secret, with a final newline, which may belong to a
-// password.
+// password. Bytes that are not UTF-8 are no text, and are refused; a []byte takes them.
 type Text struct {
 	// TrimNewline removes one newline, \n or \r\n, from the end of the secret. Editors and
 	// echo add such a newline.
@@ -47,6 +48,12 @@ func (c Text) Decode(data []byte, into any) error {
 	if c.TrimNewline {
 		data = trimNewline(data)
 	}
+	if at := notUTF8(data); at >= 0 {
+		return &Error{
+			Type: t.String(), Offset: int64(at), Kind: ErrValue,
+			Reason: "the secret is not UTF-8, so it is no text; a []byte takes any bytes, those of a SecretBinary for instance",
+		}
+	}
 	near := func(read func([]byte, reflect.Value) error) string {
 		return nearText(data, "store it without, or use codec.Text{TrimNewline: true}", takenBy(read, t))
 	}
@@ -73,6 +80,18 @@ func (c Text) Decode(data []byte, into any) error {
 		v.SetString(string(data))
 	}
 	return nil
+}
+
+// notUTF8 returns the index of the first byte that is not UTF-8, or -1.
+func notUTF8(text []byte) int {
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && n <= 1 {
+			return i
+		}
+		i += n
+	}
+	return -1
 }
 
 func setDuration(text []byte, v reflect.Value) error {

@@ -19,7 +19,8 @@ import "context"
 // its readers, and Close for one FetchTimeout.
 //
 // An error or a panic of Put makes the fetch fail, one of Get the read; neither
-// is shown in an error's text beyond its type, since it could quote the secret.
+// is shown in an error's text beyond its type, since it could quote the secret. errors.Is finds
+// the sentinels of the hook that an error wraps.
 type Hook interface {
 	// Put returns what is stored in place of secret. The slice is wiped
 	// after Put returned, so the result must not share its memory.

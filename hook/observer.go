@@ -39,7 +39,7 @@ func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
 
 // An Event is one of [Fetched], [Rotated], [FetchFailed], [ServedStale],
 // [Evicted], [DecodeFailed], [Rejected] and [SealedFileFailed]. More may be added; an Observer ignores
-// what it doesn't know. None holds secret bytes.
+// what it doesn't know. None holds secret bytes. Their JSON has errors as texts.
 type Event interface {
 	event()
 }

@@ -2,11 +2,13 @@ package secret
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/sentinel"
 )
 
 // A caller branches on these with errors.Is. A Source sorts the service's
@@ -57,6 +59,7 @@ var classes = []struct {
 	{ErrInvalidRequest, "invalid_request"},
 	{ErrInvalidRef, "invalid_ref"},
 	{ErrHook, "hook"},
+	{sentinel.ErrInvalidConfig, "invalid_config"},
 	{guard.ErrPanic, "panic"},
 	{context.DeadlineExceeded, "deadline"},
 	{context.Canceled, "canceled"},
@@ -64,11 +67,14 @@ var classes = []struct {
 
 // Class returns one word for the kind of err, for a label of a metric or a key of a log:
 // throttled, timeout, unavailable, not_found, deleted, access_denied, decryption,
-// invalid_request, invalid_ref, hook, panic, deadline or canceled, after the sentinels of this
-// package; "other" for any other error, and "" for nil.
+// invalid_request, invalid_ref, hook, invalid_config, panic, deadline or canceled, after the
+// sentinels of this package and of package cache; "other" for any other error, and "" for nil.
 func Class(err error) string {
 	if err == nil {
 		return ""
+	}
+	if !guard.Walkable(err) {
+		return "other"
 	}
 	for _, c := range classes {
 		if errors.Is(err, c.err) {
@@ -107,6 +113,20 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("secret %s: %v (no other fetch for %s)", ref, e.Err, e.RetryIn.Round(time.Millisecond))
 	}
 	return fmt.Sprintf("secret %s: %v", ref, e.Err)
+}
+
+// MarshalJSON returns e as JSON, with the text of Err.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	text := struct {
+		Ref     Ref
+		RetryIn time.Duration
+		Err     *string
+	}{Ref: e.Ref, RetryIn: e.RetryIn}
+	if e.Err != nil {
+		s := e.Err.Error()
+		text.Err = &s
+	}
+	return json.Marshal(text)
 }
 
 // Unwrap returns the cause.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/secret"
 )
@@ -167,4 +168,26 @@ func ExampleBackends() {
 	// eu/prod/a true
 	// eu/prod/b true
 	// us/prod/db false
+}
+
+// declared is a source that learns which secrets the program has handles on.
+type declared struct {
+	secret.Source
+	refs []secret.Ref
+}
+
+func (d *declared) Declared(ref secret.Ref) { d.refs = append(d.refs, ref) }
+
+func ExampleDeclarer() {
+	source := &declared{Source: shelf{"prod/db": "hunter2", "tenants/1": "s"}}
+	c, err := cache.New(source, cache.Config{})
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	with, ctx := typedsecret.WithCache(c), context.Background()
+	typedsecret.New[string]("prod/db", with).Get(ctx)
+	typedsecret.NewByID[string](with).Get(ctx, "tenants/1")
+	fmt.Println(source.refs)
+	// Output: [prod/db]
 }

@@ -48,6 +48,18 @@ type Backends interface {
 	Backend(ref Ref) string
 }
 
+// A Declarer is a Source that is told of the secrets that the program declares handles on. It
+// may do more for them than for an ID that came at run time, from a tenant say: source/awssm
+// asks the region of a declared ARN. A Cache finds that out by a type assertion. A Source that
+// wraps another passes it on.
+type Declarer interface {
+	Source
+
+	// Declared tells of a handle on ref, before the handle's first fetch. It does no I/O and
+	// returns at once. It may be called again for the same ref.
+	Declared(ref Ref)
+}
+
 // A ManySource is a Source that can fetch several secrets at once, in fewer requests. A
 // Cache finds that out by a type assertion, and makes use of it for a Preload only.
 type ManySource interface {

@@ -89,6 +89,15 @@ func (w *wrapped) Backend(ref secret.Ref) string {
 	return backends.Backend(to)
 }
 
+// Declared tells the Source below of a handle on ref.
+func (w *wrapped) Declared(ref secret.Ref) {
+	if s, ok := w.source.(secret.Declarer); ok {
+		if to, err := w.prefixed(ref); err == nil {
+			s.Declared(to)
+		}
+	}
+}
+
 // answer is what the program gets for the answer of the Source below, which was asked for to.
 func (w *wrapped) answer(ref, to secret.Ref, v secret.Value, err error) (secret.Value, error) {
 	if ref == to {

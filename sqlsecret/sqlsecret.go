@@ -23,6 +23,13 @@
 // ones. If the login is refused, the goroutine tries again after 1 s, 2 s and so on up to
 // 10 minutes, while the pool has connections.
 //
+// A driver's error is passed on, since it says what is wrong with the database. What equals a
+// string of the secret's value is replaced by [REDACTED] in its text: some drivers quote the
+// DSN. That holds for strings of at least eight bytes, as they are, escaped or quoted; shorter
+// ones would be found in ordinary words. The host, the user and the like stay, if the names of
+// their fields say what they are. errors.Is and errors.As find the driver's own error. A panic
+// of the driver becomes an error that does not quote it.
+//
 // The package works with every driver that has a driver.Connector, and depends on none. For
 // other pools, [Logins] says which connections to retire.
 package sqlsecret
@@ -40,6 +47,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/redact"
 	"github.com/typedsecret/typedsecret/rejected"
 )
 
@@ -90,7 +98,8 @@ func NewConnector[T any](secret *typedsecret.Secret[T], open func(T) (driver.Con
 }
 
 // Connect logs in. If the login stays refused, it returns the error of Do, which wraps
-// [typedsecret.ErrRejected] and the driver's error.
+// [typedsecret.ErrRejected] and the driver's error. See the package's comment about the text
+// of that one.
 func (c *Connector[T]) Connect(ctx context.Context) (driver.Conn, error) {
 	if c.open == nil {
 		return nil, errors.New("sqlsecret: the function that makes a driver.Connector is nil")
@@ -138,15 +147,27 @@ func (c *Connector[T]) login(ctx context.Context, value T) (driver.Conn, error) 
 	case guard.IsNil(with):
 		return nil, fmt.Errorf("sqlsecret: the driver.Connector made of the secret %s is nil", c.secret.ID())
 	}
-	d := with.Driver() // the user's code, which may panic or call this Connector
-	c.mu.Lock()
-	c.driver = d
-	c.mu.Unlock()
-	inner, err := with.Connect(ctx)
-	if err != nil && rejected.Database(err) {
+	var inner driver.Conn
+	err = guard.Call("driver's Connect", func() (err error) {
+		d := with.Driver() // the user's code, which may panic or call this Connector
+		c.mu.Lock()
+		c.driver = d
+		c.mu.Unlock()
+		inner, err = with.Connect(ctx)
+		return err
+	})
+	switch {
+	case err == nil:
+		return inner, nil
+	case guard.Recovered(err):
+		return nil, fmt.Errorf("sqlsecret: %w", err)
+	}
+	isRejected := rejected.Database(err)
+	err = redact.Error(err, redact.Secrets(value)) // a driver may quote the DSN that it was given
+	if isRejected {
 		err = typedsecret.Rejected(err)
 	}
-	return inner, err
+	return nil, err
 }
 
 // Driver returns the driver of the connections. Before the first login it returns one that

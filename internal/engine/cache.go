@@ -117,6 +117,9 @@ func (c *Cache) Invalidate(ref Ref) error {
 	return nil
 }
 
+// FetchTimeout returns the bound on one fetch.
+func (c *Cache) FetchTimeout() time.Duration { return c.cfg.FetchTimeout }
+
 // Len is Len of package cache.
 func (c *Cache) Len() int {
 	if c == nil || c.source == nil {

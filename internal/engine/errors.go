@@ -4,12 +4,13 @@ import (
 	"errors"
 
 	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/internal/sentinel"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
 // Package cache has these errors under the same names, and explains them.
 var (
-	ErrInvalidConfig = errors.New("invalid configuration")
+	ErrInvalidConfig = sentinel.ErrInvalidConfig
 	ErrClosed        = errors.New("cache is closed")
 	ErrNilCache      = errors.New("cache is nil or was not made by cache.New")
 	ErrPanic         = guard.ErrPanic

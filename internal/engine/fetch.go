@@ -376,7 +376,7 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	if !t.isOfFile { // else the source was not asked
 		events = append(events, hook.FetchFailed{
 			Secret: hook.Secret{ID: t.ref.ID, Stage: t.ref.Stage, VersionID: t.ref.VersionID},
-			Err:    t.fail, Failures: fail.count, RetryIn: retryIn, Took: t.took,
+			Err:    &Error{Ref: t.ref, Err: t.fail}, Failures: fail.count, RetryIn: retryIn, Took: t.took,
 		})
 	}
 	if evicted != nil {

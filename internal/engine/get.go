@@ -301,7 +301,7 @@ func (c *Cache) refusesStale(ctx context.Context, d *decision) error {
 		return d.failure.refuse(err)
 	}
 	if d.failure.told.CompareAndSwap(false, true) {
-		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: d.failure.err.Err})
+		c.observe(ctx, hook.ServedStale{Secret: d.snap.event(), Age: age, Err: &Error{Ref: d.failure.err.Ref, Err: d.failure.err.Err}})
 	}
 	return nil
 }
@@ -361,7 +361,7 @@ func gaveUp(ctx context.Context, ref Ref, waitingFor string) error {
 // ended says that a ctx is done, and why.
 func ended(ctx context.Context) error {
 	err := ctx.Err()
-	if cause := context.Cause(ctx); !errors.Is(cause, err) {
+	if cause := guard.Finite("cause of the context", context.Cause(ctx)); !errors.Is(cause, err) {
 		return fmt.Errorf("%w: %w", err, cause)
 	}
 	return err

@@ -1,6 +1,11 @@
 package engine
 
-import "weak"
+import (
+	"weak"
+
+	"github.com/typedsecret/typedsecret/internal/guard"
+	"github.com/typedsecret/typedsecret/secret"
+)
 
 // Which entries the cache keeps:
 //
@@ -29,6 +34,19 @@ func (c *Cache) Entry(ref Ref) (*Entry, error) {
 		c.name(e)
 	}
 	return e, nil
+}
+
+// Declare tells the source of a handle on ref, which the program declared.
+func (c *Cache) Declare(ref Ref) {
+	if c == nil {
+		return
+	}
+	if s, ok := c.source.(secret.Declarer); ok && ref.Validate() == nil {
+		_ = guard.Call("source", func() error {
+			s.Declared(ref)
+			return nil
+		})
+	}
 }
 
 // name makes e the entry of a handle. Called with mu held.

@@ -291,12 +291,20 @@ func (s *Snapshot) event() hook.Secret {
 	return hook.Secret(s.item())
 }
 
+// notOfHooks are errors that are about the source or the caller. Of a hook they would be taken
+// for that.
+var notOfHooks = []error{
+	ErrNotFound, ErrDeleted, ErrAccessDenied, ErrDecryption, ErrThrottled, ErrInvalidRequest, ErrUnavailable, ErrTimeout,
+	ErrInvalidRef, ErrNotAsked, ErrInvalidConfig, ErrClosed, ErrNilCache, ErrPanic, ErrSealedFile,
+	context.Canceled, context.DeadlineExceeded,
+}
+
 func hookError(method string, err error) error {
 	if guard.Recovered(err) {
 		return fmt.Errorf("%w: %w", ErrHook, err)
 	}
-	// Not wrapped, since a hook's error may quote what it was given.
-	return fmt.Errorf("%w: %s returned a %T, whose text is withheld", ErrHook, method, err)
+	// A hook's error may quote what it was given.
+	return fmt.Errorf("%w: %w", ErrHook, redact.Withhold(err, fmt.Sprintf("%s returned a %T, whose text is withheld", method, err), notOfHooks...))
 }
 
 func (c *Cache) isInvalid(s *Snapshot) bool {

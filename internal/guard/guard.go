@@ -14,7 +14,7 @@ var ErrPanic = errors.New("panic")
 
 // Call runs f. The argument what names f in an error, as "hook's Put". If f panics, the
 // error has what, the type of the panic's value, and the line. It does not hold the value,
-// which may quote a secret. If f returns an error that isn't Walkable, Call reports that as
+// which may quote a secret. If f returns an error that isn't Walkable, or has no text, Call reports that as
 // a panic too, so that no caller walks through it.
 func Call(what string, f func() error) (err error) {
 	defer func() {
@@ -23,11 +23,14 @@ func Call(what string, f func() error) (err error) {
 		}
 	}()
 	err = f()
-	if err == nil || Walkable(err) {
+	if err == nil || Walkable(err) && speaks(err) {
 		return err
 	}
-	return recovered(fmt.Sprintf("%v in the %s: it returned a %T whose methods panic, a nil pointer perhaps", ErrPanic, what, err))
+	return recovered(fmt.Sprintf("%v in the %s: it returned a %T whose methods panic, a nil pointer perhaps, or that wraps itself without end", ErrPanic, what, err))
 }
+
+// Finite returns err, or the error of Call in its place if err isn't Walkable.
+func Finite(what string, err error) error { return Call(what, func() error { return err }) }
 
 // recovered is the text of an error that Call makes. It holds nothing of the panic's value.
 type recovered string
@@ -41,11 +44,57 @@ func Recovered(err error) bool {
 	return ok
 }
 
-// Walkable reports whether errors.Is can walk through err. It can't if an Unwrap
-// or Is method panics, as those of a nil pointer returned as an error do.
+// speaks reports whether err has a text, and does not panic.
+func speaks(err error) (ok bool) {
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	_ = err.Error()
+	return true
+}
+
+// Walkable reports whether errors.Is can walk through err. It can't if an Unwrap or Is method
+// panics, as those of a nil pointer returned as an error do, or if err wraps itself: errors.Is
+// would not come to an end.
 func Walkable(err error) (ok bool) {
-	defer func() { ok = recover() == nil }()
+	defer func() {
+		if recover() != nil {
+			ok = false
+		}
+	}()
+	if left := maxErrors; !isFinite(err, maxDepth, &left) {
+		return false
+	}
 	_ = errors.Is(err, errNone)
+	return true
+}
+
+// These bound a tree of errors. The error of a Preload of many secrets is broad, and no error
+// is deep.
+const (
+	maxErrors = 100_000
+	maxDepth  = 1_000
+)
+
+// isFinite reports whether err wraps at most as many errors as are left, at most this deep.
+func isFinite(err error, depth int, left *int) bool {
+	if *left--; *left < 0 || depth == 0 {
+		return false
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if below := e.Unwrap(); below != nil {
+			return isFinite(below, depth-1, left)
+		}
+	case interface{ Unwrap() []error }:
+		for _, below := range e.Unwrap() {
+			if below != nil && !isFinite(below, depth-1, left) {
+				return false
+			}
+		}
+	}
 	return true
 }
 

@@ -76,13 +76,17 @@ func TestAnErrorThatCanNotBeWalkedIsAPanic(t *testing.T) {
 		"wrapped nil pointer":  fmt.Errorf("x: %w", (*fs.PathError)(nil)),
 		"joined with another":  errors.Join(io.EOF, (*fs.PathError)(nil)),
 		"Is that dereferences": (*badIs)(nil),
+		"text that panics":     (*badText)(nil),
+		"wraps itself":         endless{},
+		"joins itself":         &bush{},
+		"wrapped endless":      fmt.Errorf("x: %w", errors.Join(io.EOF, endless{})),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := guard.Call("source", func() error { return err })
 			if !errors.Is(got, guard.ErrPanic) || !strings.Contains(got.Error(), "in the source") {
 				t.Errorf("got %v", got)
 			}
-			if guard.Walkable(err) {
+			if guard.Walkable(err) && name != "text that panics" {
 				t.Error("it is said to be walkable")
 			}
 		})
@@ -94,6 +98,22 @@ func TestAnErrorThatCanNotBeWalkedIsAPanic(t *testing.T) {
 		t.Error("what is walkable is said not to be")
 	}
 }
+
+type badText struct{ text string }
+
+func (e *badText) Error() string { return e.text }
+
+// An endless error wraps itself: errors.Is would spin.
+type endless struct{}
+
+func (endless) Error() string   { return "endless" }
+func (e endless) Unwrap() error { return e }
+
+// A bush wraps itself twice: each level has twice as many errors as the one above.
+type bush struct{}
+
+func (*bush) Error() string     { return "bush" }
+func (b *bush) Unwrap() []error { return []error{b, b} }
 
 type badIs struct{ target error }
 

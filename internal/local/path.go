@@ -8,8 +8,8 @@ import (
 	"unicode"
 )
 
-// withheld is shown in place of a path that may be a secret.
-const withheld = "(a path that is not shown, since its characters may be those of a secret)"
+// Withheld is shown in place of a path that may be a secret.
+const Withheld = "(a path that is not shown, since its characters may be those of a secret)"
 
 // Shown returns path for an error, or a text in its place if path may be a secret. In a
 // setting such as file:hunter2!x, a user may have written the secret itself in place of a
@@ -23,7 +23,7 @@ func Shown(path string) string {
 		return r == unicode.ReplacementChar || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(plain, r)
 	}
 	if strings.ContainsFunc(path, odd) {
-		return withheld
+		return Withheld
 	}
 	return path
 }
@@ -35,5 +35,5 @@ func PathError(err error) error {
 	if !ok || Shown(e.Path) == e.Path {
 		return err
 	}
-	return &fs.PathError{Op: e.Op, Path: withheld, Err: e.Err}
+	return &fs.PathError{Op: e.Op, Path: Withheld, Err: e.Err}
 }

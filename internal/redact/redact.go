@@ -1,4 +1,4 @@
-// Package redact holds the text that is shown in place of a secret.
+// Package redact shows a text in place of a secret, and keeps secrets out of errors.
 package redact
 
 // Text is printed in place of a secret.

@@ -27,7 +27,11 @@
 // copy has the status code and the request ID, but neither the HTTP request,
 // which bears credentials, nor anything of an answer's body: a
 // *smithy.DeserializationError has no Snapshot, a ResponseError's Response no
-// Request, and a cause that might quote what it read is named by its type alone.
+// Request, and a cause that might quote what it read is named by its type alone. errors.Is and
+// errors.As find such a cause too, a sentinel of a client that wraps the SDK's, say.
+//
+// What can't be a secret is told: a path, a host, a status, the name of a profile or variable.
+// docs/failures.md has the errors of credentials, proxies, certificates and clocks.
 package awssm
 
 import (
@@ -66,7 +70,8 @@ type Source struct {
 	get    func(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 	batch  func(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
 	option func(*secretsmanager.Options)
-	region string // of the client; empty if that does not say
+	region string   // of the client; empty if that does not say
+	others *regions // that the client may ask; nil if it asks only its own
 
 	refused     atomic.Pointer[time.Time] // when a batch was, last
 	credentials *renewed                  // of FromEnvironment; else nil
@@ -86,7 +91,11 @@ func New(client Client) (*Source, error) {
 		if err := checkEndpoint(c.Options()); err != nil {
 			return nil, err
 		}
-		s.batch, s.region = c.BatchGetSecretValue, c.Options().Region
+		o := c.Options()
+		s.batch, s.region = c.BatchGetSecretValue, o.Region
+		if hasRegions(o) {
+			s.others = &regions{}
+		}
 	}
 	return s, nil
 }
@@ -118,7 +127,11 @@ func (s *Source) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error
 	if ref.VersionID != "" {
 		call.in.VersionId = &call.ref.VersionID
 	}
-	out, err := s.get(ctx, &call.in, call.options[:]...)
+	options := call.options[:]
+	if region := s.Backend(ref); region != "" {
+		options = append(options, func(o *secretsmanager.Options) { o.Region = region })
+	}
+	out, err := s.get(ctx, &call.in, options...)
 	if err != nil {
 		return secret.Value{}, s.located(ref.ID, s.sorted(ctx, err))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"reflect"
 	"slices"
 	"strings"
@@ -22,6 +24,8 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/typedsecret/typedsecret/internal/redact"
 )
 
 // cleanChain copies an error with all that it wraps, by the rule that what is
@@ -29,7 +33,8 @@ import (
 // without what was sent and received, and net's. Any other layer becomes one
 // without a text of its own, any other leaf shows its type only: net/http
 // quotes the line of an answer that it can't parse, the SDK's processcreds
-// provider the output that holds the credentials.
+// provider the output that holds the credentials. A text that only has a path, a host,
+// a status or the like is told; see leafTexts.
 func cleanChain(err error) error {
 	switch e := err.(type) {
 	case nil:
@@ -64,10 +69,14 @@ func cleanChain(err error) error {
 		dns.UnwrapErr = cleanChain(e.UnwrapErr)
 		return &dns
 	case *fs.PathError:
-		return &fs.PathError{Op: e.Op, Path: e.Path, Err: cleanChain(e.Err)}
+		return &fs.PathError{Op: e.Op, Path: shownPath(e.Path), Err: cleanChain(e.Err)}
 	case *os.SyscallError:
 		return &os.SyscallError{Syscall: e.Syscall, Err: cleanChain(e.Err)}
-	case syscall.Errno, tls.AlertError:
+	case *exec.Error:
+		return &exec.Error{Name: e.Name, Err: cleanChain(e.Err)}
+	case *throughProxy:
+		return &throughProxy{e.host, cleanChain(e.err)}
+	case syscall.Errno, tls.AlertError, refusedByProxy, base64.CorruptInputError:
 		return e
 	case tls.RecordHeaderError:
 		return plain("tls: " + e.Msg)
@@ -89,36 +98,13 @@ var harmless = []error{
 	errNoRegion,
 }
 
-// harmlessTexts are those of errors without a type or name that net/http and
-// the SDK make of constants.
-var harmlessTexts = []string{
-	"http: server closed idle connection",
-	"http: server gave HTTP response to HTTPS client",
-	"net/http: TLS handshake timeout",
-	"net/http: timeout awaiting response headers",
-	"net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
-	"context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
-	"net/http: request canceled (Client.Timeout or context cancellation while reading body)",
-	"context deadline exceeded (Client.Timeout or context cancellation while reading body)",
-	"endpoint rule error, Invalid Configuration: Missing Region",
-	"endpoint rule error, Invalid Configuration: FIPS and custom endpoint are not supported",
-	"endpoint rule error, Invalid Configuration: Dualstack and custom endpoint are not supported",
-	"endpoint rule error, FIPS is enabled but this partition does not support FIPS",
-	"endpoint rule error, DualStack is enabled but this partition does not support DualStack",
-	"endpoint rule error, FIPS and DualStack are enabled, but this partition does not support one or both",
-	"no EC2 IMDS role found",
-	`access disabled to EC2 IMDS via client option, or "AWS_EC2_METADATA_DISABLED" environment variable`,
-	"request to EC2 IMDS failed",
-	"static credentials are empty",
-}
-
 func isHarmless(err error) bool {
 	t := reflect.TypeOf(err)
 	return t.Comparable() && slices.Contains(harmless, err)
 }
 
 // cleanUnknown keeps of an unknown layer what it wraps, and what it is by its
-// methods: a timeout stays one.
+// methods: a timeout stays one. errors.Is and errors.As find the layer itself.
 func cleanUnknown(err error) error {
 	var below []error
 	switch e := err.(type) {
@@ -127,32 +113,28 @@ func cleanUnknown(err error) error {
 	case interface{ Unwrap() []error }:
 		below = e.Unwrap()
 	}
-	l := &layer{}
+	l := &layer{Identity: redact.IdentityOf(err)}
 	for _, b := range below {
 		if c := cleanChain(b); c != nil {
 			l.below = append(l.below, c)
 		}
 	}
 	if len(l.below) == 0 {
-		if text := err.Error(); slices.Contains(harmlessTexts, text) {
-			l.below = []error{plain(text)}
-		} else {
-			l.below = []error{withheld(fmt.Sprintf("%T", err))}
-		}
+		l.below = []error{tell(err)}
 	}
 	for _, is := range []error{context.DeadlineExceeded, context.Canceled} {
 		if errors.Is(err, is) && !errors.Is(l, is) {
 			l.below = append(l.below, is)
 		}
 	}
-	if len(l.below) == 1 {
-		return l.below[0]
-	}
 	return l
 }
 
 // A layer stands for an error with a text that is not passed on.
-type layer struct{ below []error }
+type layer struct {
+	redact.Identity
+	below []error
+}
 
 func (l *layer) Error() string {
 	texts := make([]string, len(l.below))
@@ -204,8 +186,23 @@ func cleanAPIError(e smithy.APIError) error {
 	if !wraps && strings.HasPrefix(t.PkgPath(), "github.com/aws/aws-sdk-go-v2/service/") {
 		return e
 	}
-	return &smithy.GenericAPIError{Code: e.ErrorCode(), Message: e.ErrorMessage(), Fault: e.ErrorFault()}
+	message := e.ErrorMessage()
+	if e.ErrorCode() == "" {
+		message = "" // the container's credentials endpoint: the message is the body of an answer that is no error of AWS
+	}
+	return &answered{
+		GenericAPIError: &smithy.GenericAPIError{Code: e.ErrorCode(), Message: message, Fault: e.ErrorFault()}, status: status(e),
+	}
 }
+
+// An answered is an API error that knows the status of its answer by itself.
+type answered struct {
+	*smithy.GenericAPIError
+	status int
+}
+
+func (a *answered) Unwrap() error       { return a.GenericAPIError }
+func (a *answered) HTTPStatusCode() int { return a.status }
 
 // hostOnly drops user, password and query of the URL of an endpoint or proxy.
 func hostOnly(s string) string {
@@ -225,6 +222,9 @@ func innermost(err error) error {
 			return err
 		}
 		next := errors.Unwrap(err)
+		if l, ok := err.(*layer); ok && len(l.below) == 1 {
+			next = l.below[0]
+		}
 		if next == nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/source/awssm"
@@ -190,4 +192,40 @@ func TestErrorsOfCredentialProvidersShowNoCredentials(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 	checkNoSecret(t, err, marker)
+}
+
+// errOfClient is a sentinel of a client that wraps the SDK's.
+var errOfClient = errors.New("the circuit is open for " + marker)
+
+// A clientError is a type of such a client.
+type clientError struct{ quotes string }
+
+func (e *clientError) Error() string { return e.quotes }
+
+// TestAClientsOwnErrorsAreFound, though their texts, which may quote anything, are withheld.
+func TestAClientsOwnErrorsAreFound(t *testing.T) {
+	layer := fmt.Errorf("%s: %w", marker, errors.New("x"))
+	for name, err := range map[string]error{
+		"sentinel": errOfClient, "wrapped": fmt.Errorf("get %s: %w", marker, errOfClient), "joined": errors.Join(errOfClient, errors.New(marker)),
+		"typed": errors.Join(&clientError{marker}, errOfClient), "around the SDK's": fmt.Errorf("%w: %w", errOfClient, &types.ResourceNotFoundException{}),
+		"a layer": fmt.Errorf("%w; %w", layer, errOfClient),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, failed := awssm.New(&recorder{err: err})
+			if failed != nil {
+				t.Fatal(failed)
+			}
+			_, got := s.Fetch(t.Context(), current)
+			if !errors.Is(got, errOfClient) || errors.Is(got, io.EOF) {
+				t.Errorf("errors.Is: %v", got)
+			}
+			if _, ok := errors.AsType[*clientError](got); ok != (name == "typed") {
+				t.Errorf("errors.As: %v", ok)
+			}
+			if name == "a layer" && !errors.Is(got, layer) {
+				t.Error("an error that wraps another is not found")
+			}
+			checkNoSecret(t, got, marker)
+		})
+	}
 }

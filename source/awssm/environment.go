@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"reflect"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -19,6 +19,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/typedsecret/typedsecret/internal/local"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // errNoRegion is met at construction, or at the first Fetch of a client whose
@@ -82,11 +83,14 @@ func load(ctx context.Context, optFns []func(*config.LoadOptions) error) (aws.Co
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	optFns = append([]func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}, optFns...)
+	optFns = append([]func(*config.LoadOptions) error{
+		config.WithLogger(logging.Nop{}), config.WithHTTPClient(tellingProxy(awshttp.NewBuildableClient())),
+	}, optFns...)
 	cfg, err := config.LoadDefaultConfig(ctx, optFns...)
 	if err != nil {
-		return aws.Config{}, configError(err)
+		return aws.Config{}, configError(err, optFns)
 	}
+	cfg.HTTPClient = tellingProxy(cfg.HTTPClient)
 	if cfg.Region != "" || secretsmanager.NewFromConfig(cfg).Options().BaseEndpoint != nil {
 		return cfg, nil
 	}
@@ -97,8 +101,9 @@ func load(ctx context.Context, optFns []func(*config.LoadOptions) error) (aws.Co
 	// From the beginning, so that what gives credentials knows the region too.
 	cfg, err = config.LoadDefaultConfig(ctx, append(optFns, config.WithRegion(region))...)
 	if err != nil {
-		return aws.Config{}, configError(err)
+		return aws.Config{}, configError(err, optFns)
 	}
+	cfg.HTTPClient = tellingProxy(cfg.HTTPClient)
 	return cfg, nil
 }
 
@@ -117,8 +122,8 @@ func instanceRegion(ctx context.Context, optFns []func(*config.LoadOptions) erro
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("%w; the instance metadata service was being asked when the context ended: %w", errNoRegion, ctx.Err())
 	case timed.Err() != nil:
-		return "", fmt.Errorf("%w; the instance metadata service, which was asked too, did not answer within %v "+
-			"(on EC2, a container needs a hop limit of 2)", errNoRegion, metadataTimeout)
+		return "", fmt.Errorf("%w: %w; the instance metadata service, which was asked too, did not answer within %v "+
+			"(on EC2, a container needs a hop limit of 2)", secret.ErrUnavailable, errNoRegion, metadataTimeout)
 	case err == nil:
 		return "", fmt.Errorf("%w; the instance metadata service, which was asked too, knows none", errNoRegion)
 	case strings.Contains(err.Error(), "AWS_EC2_METADATA_DISABLED"):
@@ -129,38 +134,7 @@ func instanceRegion(ctx context.Context, optFns []func(*config.LoadOptions) erro
 	if code := status(cause); code != 0 && code != http.StatusOK {
 		why = fmt.Sprintf("HTTP %d", code)
 	}
-	return "", fmt.Errorf("%w; the instance metadata service, which was asked too, gave none (%s)", errNoRegion, why)
-}
-
-// configError keeps the text of errors that are known to quote nothing. A
-// parser's might quote the line it stumbled over, with a credential in it.
-func configError(err error) error {
-	var noProfile config.SharedConfigProfileNotExistError
-	if errors.As(err, &noProfile) {
-		return fmt.Errorf("awssm: the profile %q is in none of the shared config files; "+
-			"check AWS_PROFILE, AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE", noProfile.Profile)
-	}
-	text := err.Error()
-	if strings.Contains(text, "unable to add custom RootCAs") {
-		return errors.New("awssm: the AWS configuration can't be loaded: AWS_CA_BUNDLE is set, and the HTTP client " +
-			"is not one that the SDK can give it to; use an awshttp.BuildableClient, or give the client the certificates")
-	}
-	for _, name := range variables {
-		if strings.Contains(text, name) {
-			return fmt.Errorf("awssm: the AWS configuration can't be loaded: the value of %s is not one that the AWS SDK takes", name)
-		}
-	}
-	return fmt.Errorf("awssm: the AWS configuration can't be loaded: %w", cleanChain(err))
-}
-
-// variables are those whose values config.LoadDefaultConfig refuses by name. Where
-// one is the beginning of another, the longer comes first.
-var variables = []string{
-	"AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_DEFAULTS_MODE",
-	"AWS_ENABLE_ENDPOINT_DISCOVERY", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "AWS_EC2_METADATA_DISABLED",
-	"AWS_EC2_METADATA_V1_DISABLED", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_S3_USE_ARN_REGION",
-	"AWS_DISABLE_REQUEST_COMPRESSION", "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES", "AWS_ACCOUNT_ID_ENDPOINT_MODE",
-	"AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION",
+	return "", fmt.Errorf("%w: %w; the instance metadata service, which was asked too, gave none (%s)", secret.ErrUnavailable, errNoRegion, why)
 }
 
 // checkEndpoint reports a client that can't know where to send its requests. With
@@ -178,13 +152,8 @@ func checkEndpoint(o secretsmanager.Options) error {
 		}
 		return nil
 	}
-	//lint:ignore SA1019 it is deprecated, and clients that have it work
-	ownResolver := o.EndpointResolver != nil ||
-		o.EndpointResolverV2 != nil && reflect.TypeOf(o.EndpointResolverV2) != defaultResolver
-	if o.Region != "" || ownResolver {
+	if o.Region != "" || hasOwnResolver(o) {
 		return nil
 	}
 	return fmt.Errorf("awssm: %w", errNoRegion)
 }
-
-var defaultResolver = reflect.TypeOf(secretsmanager.NewDefaultEndpointResolverV2())

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -14,6 +13,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
+	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -35,6 +35,9 @@ func (e *fetchError) Unwrap() []error {
 
 // sorted is sortError for an error of this client. It notes that the credentials were refused.
 func (s *Source) sorted(ctx context.Context, err error) error {
+	if err = guard.Finite("client of Secrets Manager", err); guard.Recovered(err) {
+		return &fetchError{text: fmt.Sprintf("%v: %v", secret.ErrUnavailable, err), sorts: []error{secret.ErrUnavailable}, cause: err}
+	}
 	sorted := sortError(ctx, err)
 	if s.credentials != nil && sorted.isOfCredentials {
 		s.credentials.refuse()
@@ -61,8 +64,13 @@ func sortError(ctx context.Context, err error) *fetchError {
 		sorts, advice := sortCode(api.ErrorCode(), api.ErrorMessage(), status(cause))
 		if noLogin && sorts[0] != secret.ErrThrottled {
 			sorts = []error{secret.ErrUnavailable} // STS or IAM refuses the credentials of all secrets
+			advice = loginAdvice(err, advice)
 		}
-		return fail(apiText(sorts[0], advice, api, cause, noLogin), sorts...)
+		from := ""
+		if noLogin {
+			from = "no credentials could be had" + answerer(err, cause)
+		}
+		return fail(apiText(sorts[0], from, advice, api, cause), sorts...)
 	case ctxErr != nil && (cancelled || errors.Is(ctxErr, context.Canceled)):
 		// Joined: the client may have said only that its connection broke.
 		cause = join(cause, ctxErr)
@@ -74,18 +82,12 @@ func sortError(ctx context.Context, err error) *fetchError {
 			whose = "credentials"
 		}
 		return fail(fmt.Sprintf("%v: no %s in time", secret.ErrTimeout, whose), secret.ErrTimeout)
-	case noLogin && isMetadataService(err):
-		return fail(fmt.Sprintf("%v: the AWS SDK found no usable credentials; the last that it asked is the instance metadata service (%v%s): "+
-			"on EC2 and EKS see whether the instance has a role, and whether its metadata hop limit is 2 or more for a container; elsewhere %s",
-			secret.ErrUnavailable, innermost(cause), statusText(cause), giveCredentials), secret.ErrUnavailable)
-	case noLogin && isTimeout(err):
-		return fail(fmt.Sprintf("%v: the AWS SDK got no credentials in time (%v)", secret.ErrTimeout, innermost(cause)), secret.ErrTimeout)
-	case noLogin && isNetError(cause):
-		return fail(fmt.Sprintf("%v: where the AWS SDK gets its credentials can't be reached (%v)",
-			secret.ErrUnavailable, innermost(cause)), secret.ErrUnavailable)
 	case noLogin:
-		return fail(fmt.Sprintf("%v: the AWS SDK found no usable credentials (%v); %s",
-			secret.ErrUnavailable, innermost(cause), giveCredentials), secret.ErrUnavailable)
+		sort := secret.ErrUnavailable
+		if isTimeout(err) {
+			sort = secret.ErrTimeout
+		}
+		return fail(sort.Error()+": "+noLoginText(err, cause), sort)
 	case isMissingRegion(err):
 		return fail(fmt.Sprintf("%v: %v", secret.ErrUnavailable, errNoRegion), secret.ErrUnavailable)
 	case isTimeout(err):
@@ -96,166 +98,62 @@ func sortError(ctx context.Context, err error) *fetchError {
 			sort = secret.ErrThrottled
 		}
 		return fail(fmt.Sprintf("%v: the answer can't be read, it is cut off or not Secrets Manager's; "+
-			"is there a proxy between? (%v%s)", sort, innermost(cause), whence(cause)), sort)
+			"is there a proxy between?%s", sort, inBrackets(because(cause), whence(cause))), sort)
 	case isSendError(cause):
-		return fail(fmt.Sprintf("%v: Secrets Manager can't be reached; check the network, AWS_REGION and the endpoint (%v)",
-			secret.ErrUnavailable, innermost(cause)), secret.ErrUnavailable)
+		return fail(fmt.Sprintf("%v: Secrets Manager can't be reached; %s (%v)",
+			secret.ErrUnavailable, sendAdvice(err), innermost(cause)), secret.ErrUnavailable)
 	}
 	return fail(fmt.Sprintf("%v: %v%s", secret.ErrUnavailable, innermost(cause), whence(cause)), secret.ErrUnavailable)
 }
 
-// codes sorts the error codes of GetSecretValue and those of "Common Error
-// Types" in the Secrets Manager API Reference, with their older and shorter
-// names, which other services and emulators use, and those of STS.
-var codes = map[string]error{
-	"ResourceNotFoundException": secret.ErrNotFound,
-
-	"AccessDenied":            secret.ErrAccessDenied,
-	"NotAuthorized":           secret.ErrAccessDenied,
-	"OptInRequired":           secret.ErrAccessDenied,
-	"SubscriptionRequired":    secret.ErrAccessDenied,
-	"UnauthorizedException":   secret.ErrAccessDenied,
-	"RegionDisabledException": secret.ErrAccessDenied,
-
-	"DecryptionFailure": secret.ErrDecryption,
-
-	"LimitExceededException":                 secret.ErrThrottled,
-	"ProvisionedThroughputExceededException": secret.ErrThrottled,
-	"RequestLimitExceeded":                   secret.ErrThrottled,
-	"RequestThrottled":                       secret.ErrThrottled,
-	"SlowDown":                               secret.ErrThrottled,
-	"ThrottledException":                     secret.ErrThrottled,
-	"Throttling":                             secret.ErrThrottled,
-	"TooManyRequestsException":               secret.ErrThrottled,
-
-	"InvalidAction":                   secret.ErrInvalidRequest,
-	"InvalidParameterException":       secret.ErrInvalidRequest,
-	"InvalidParameterValue":           secret.ErrInvalidRequest,
-	"InvalidRequestException":         secret.ErrInvalidRequest,
-	"MalformedHttpRequestException":   secret.ErrInvalidRequest,
-	"RequestEntityTooLargeException":  secret.ErrInvalidRequest,
-	"SerializationException":          secret.ErrInvalidRequest,
-	"UnknownOperationException":       secret.ErrInvalidRequest,
-	"ValidationError":                 secret.ErrInvalidRequest,
-	"ValidationException":             secret.ErrInvalidRequest,
-	"IDPCommunicationError":           secret.ErrUnavailable,
-	"InternalFailure":                 secret.ErrUnavailable,
-	"InternalServerError":             secret.ErrUnavailable,
-	"InternalServiceError":            secret.ErrUnavailable,
-	"RequestAbortedException":         secret.ErrUnavailable,
-	"RequestTimeout":                  secret.ErrUnavailable,
-	"ServiceUnavailable":              secret.ErrUnavailable,
-	"TransactionInProgressException":  secret.ErrUnavailable,
-	"PriorRequestNotComplete":         secret.ErrUnavailable,
-	"InsufficientCapabilityException": secret.ErrUnavailable,
-}
-
-// credentialCodes are about the credentials or the clock, and so about all secrets: they are
-// secret.ErrUnavailable.
-var credentialCodes = []string{
-	"AuthFailure",
-	"ExpiredToken",
-	"IDPRejectedClaim",
-	"IncompleteSignature",
-	"InvalidClientTokenId",
-	"InvalidIdentityToken",
-	"InvalidSignatureException",
-	"MissingAuthenticationToken",
-	"RequestExpired",
-	"RequestTimeTooSkewed",
-	"SignatureDoesNotMatch",
-	"UnrecognizedClientException",
-}
-
-// sortCode sorts an error code, a code it doesn't know by the HTTP status. It
-// adds what can be done about it, where that is not plain.
-func sortCode(code, message string, status int) (sorts []error, advice string) {
-	code, sort, known := knownCode(code)
+// noLoginText says that the SDK got no credentials, why, and what to do.
+func noLoginText(err, cause error) string {
+	if isMetadataService(err) {
+		return fmt.Sprintf("the AWS SDK found no usable credentials; the last that it asked is the instance metadata service%s: "+
+			"on EC2 and EKS see whether the instance has a role, and whether its metadata hop limit is 2 or more for a container; elsewhere %s%s",
+			inBrackets(because(cause), statusText(cause)), halfAKey(), giveCredentials)
+	}
+	name, advice := provider(err)
 	switch {
-	case code == "InvalidRequestException" && isDeletion(message):
-		return []error{secret.ErrDeleted}, "it can be brought back with RestoreSecret"
-	case code == "InvalidRequestException" && strings.Contains(message, "not associated"):
-		return []error{secret.ErrInvalidRequest}, "leave the version stage out, a version ID alone names the version"
-	case sort == secret.ErrAccessDenied && strings.Contains(message, "KMS"):
-		// Reading the secret is allowed, using its key is not.
-		return []error{secret.ErrAccessDenied, secret.ErrDecryption}, "allow kms:Decrypt on the secret's key"
-	case known && code == "AccessDenied":
-		return []error{sort}, "allow " + refusedAction(message)
-	case known:
-		return []error{sort}, codeAdvice[code]
-	case strings.HasPrefix(code, "KMS"):
-		return []error{secret.ErrDecryption}, ""
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return []error{secret.ErrAccessDenied}, ""
-	case status == http.StatusTooManyRequests:
-		return []error{secret.ErrThrottled}, ""
-	case status == http.StatusRequestTimeout || status == http.StatusProxyAuthRequired:
-		return []error{secret.ErrUnavailable}, ""
-	case status >= 400 && status < 500:
-		return []error{secret.ErrInvalidRequest}, ""
-	}
-	return []error{secret.ErrUnavailable}, ""
-}
-
-// knownCode finds a code in codes, with or without the "Exception" at its end: the
-// query protocol's names lack it, the JSON protocol's mostly don't.
-func knownCode(code string) (found string, sort error, known bool) {
-	for _, c := range []string{code, strings.TrimSuffix(code, "Exception"), code + "Exception"} {
-		if slices.Contains(credentialCodes, c) {
-			return c, secret.ErrUnavailable, true
+	case isTimeout(err):
+		return fmt.Sprintf("the AWS SDK got no credentials in time (%v); %s", innermost(cause), advice)
+	case isNetError(cause) || isSendError(cause):
+		if send := sendAdvice(err); send != checkNetwork || name != containerEndpoint {
+			advice = send
 		}
-		if sort, known := codes[c]; known {
-			return c, sort, true
+		return fmt.Sprintf("where the AWS SDK gets its credentials can't be reached (%v); %s", innermost(cause), advice)
+	case name == "":
+		return fmt.Sprintf("the AWS SDK found no usable credentials%s; %s%s", inBrackets(because(cause), statusText(cause)), halfAKey(), advice)
+	}
+	return fmt.Sprintf("%s gives no credentials%s; %s", name, inBrackets(because(cause), statusText(cause)), advice)
+}
+
+// loginAdvice returns what to do about credentials that an AWS service refused to give.
+func loginAdvice(err error, advice string) string {
+	if name, ofProvider := provider(err); name != "" && advice != checkClock && !strings.HasPrefix(advice, "allow sts:AssumeRole ") {
+		return ofProvider
+	}
+	return advice
+}
+
+// because is what the innermost error says.
+func because(cause error) string {
+	return innermost(cause).Error()
+}
+
+// inBrackets puts the texts that are not empty into brackets, with commas between them.
+func inBrackets(texts ...string) string {
+	all := ""
+	for _, text := range texts {
+		if text = strings.TrimPrefix(text, ", "); text != "" && all != "" {
+			all += ", "
 		}
+		all += text
 	}
-	return code, nil, false
-}
-
-const (
-	giveCredentials = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE (after aws sso login, if it uses SSO), " +
-		"or give the workload a role"
-	renewCredentials = "the credentials have expired; get new ones, with aws sso login for instance"
-	checkKey         = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and for temporary credentials AWS_SESSION_TOKEN"
-	checkClock       = "check the secret access key and this machine's clock"
-)
-
-var codeAdvice = map[string]string{
-	"ExpiredToken":                renewCredentials,
-	"InvalidClientTokenId":        checkKey,
-	"UnrecognizedClientException": checkKey,
-	"MissingAuthenticationToken":  "the request was not signed; give the client credentials",
-	"InvalidSignatureException":   checkClock,
-	"SignatureDoesNotMatch":       checkClock,
-	"RequestExpired":              checkClock,
-	"RequestTimeTooSkewed":        checkClock,
-	"OptInRequired":               "enable the region for the account",
-	"RegionDisabledException":     "enable the region for the account",
-	"DecryptionFailure":           "check that the secret's KMS key is enabled and may be used",
-}
-
-var notAuthorized = regexp.MustCompile(`not authorized to perform: ([a-zA-Z0-9-]+):([a-zA-Z0-9]+)`)
-
-// refusedAction returns the action that a message of IAM says is denied, and on what it is to be
-// allowed. It is not always GetSecretValue: a role is assumed before, and an agent asks
-// DescribeSecret.
-func refusedAction(message string) string {
-	service, action := "secretsmanager", "GetSecretValue"
-	if m := notAuthorized.FindStringSubmatch(message); m != nil {
-		service, action = m[1], m[2]
+	if all == "" {
+		return ""
 	}
-	on := map[string]string{"secretsmanager": " on the secret", "kms": " on the secret's key", "sts": " on the role"}[service]
-	if service == "sts" {
-		on += ", and let its trust policy name this identity"
-	}
-	return service + ":" + action + on
-}
-
-// isDeletion tells one InvalidRequestException from the others, by the message
-// alone as there is no code for it: "marked for deletion" from the calls that
-// read, "scheduled for deletion" from those that write.
-func isDeletion(message string) bool {
-	m := strings.ToLower(message)
-	return strings.Contains(m, "for deletion") || strings.Contains(m, "marked deleted")
+	return " (" + all + ")"
 }
 
 // isIdentityError reports that no request was sent, for want of credentials.
@@ -302,14 +200,20 @@ func isSendError(err error) bool {
 	return errors.As(err, &v) && v.ConnectionError()
 }
 
-func apiText(sort error, advice string, api smithy.APIError, cause error, noLogin bool) string {
+// apiText is the text for an error of the service. Where from is not empty, it comes first.
+func apiText(sort error, from, advice string, api smithy.APIError, cause error) string {
 	var parts []string
-	if noLogin {
-		parts = append(parts, "no credentials could be had")
+	if from != "" {
+		parts = append(parts, from)
 	}
 	// The SDK puts UnknownError where the service sent no message.
 	if m := oneLine(api.ErrorMessage()); m != "" && m != "UnknownError" {
 		parts = append(parts, strings.TrimSuffix(m, "."))
+	}
+	if advice == checkClock {
+		if off := skew(cause); off != "" {
+			advice = off
+		}
 	}
 	if advice != "" {
 		parts = append(parts, advice)
@@ -318,14 +222,14 @@ func apiText(sort error, advice string, api smithy.APIError, cause error, noLogi
 	if len(parts) > 0 {
 		text += ": " + strings.Join(parts, "; ")
 	}
-	return fmt.Sprintf("%s (%s%s)", text, oneLine(api.ErrorCode()), whence(cause))
+	return text + inBrackets(oneLine(api.ErrorCode()), whence(cause))
 }
 
 // whence names status and request ID, which AWS's support asks for.
 func whence(cause error) string {
 	var re *awshttp.ResponseError
 	if !errors.As(cause, &re) {
-		return ""
+		return statusText(cause)
 	}
 	s := ""
 	if code := re.HTTPStatusCode(); code != 0 {

@@ -282,3 +282,33 @@ func TestCredentialsThatCanNotBeReachedAreNoDenial(t *testing.T) {
 		})
 	})
 }
+
+// TestAProxysStatusIsTold: the SDK's client, which the user has made, has no transport of ours.
+func TestAProxysStatusIsTold(t *testing.T) {
+	for reason, says := range map[string]string{
+		"407 Proxy Authentication Required": "HTTP 407", "403 Forbidden": "HTTP 403", "502 Bad Gateway": "HTTP 502",
+		"502 " + marker: "withheld",
+	} {
+		proxy := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			fmt.Fprintf(conn, "HTTP/1.1 %s\r\n\r\n", reason)
+		})
+		at, err := url.Parse(proxy.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at.User = url.UserPassword("app", marker)
+		client := awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) { tr.Proxy = http.ProxyURL(at) })
+		s := newSource(t, "https://secretsmanager.eu-west-1.amazonaws.com", func(o *secretsmanager.Options) { o.HTTPClient = client })
+		_, err = s.Fetch(t.Context(), current)
+		if !errors.Is(err, secret.ErrUnavailable) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "PROXY") {
+			t.Errorf("%s: %v", reason, err)
+		}
+		checkNoSecret(t, err, marker)
+	}
+}

@@ -42,7 +42,7 @@ func (s *Source) FetchMany(ctx context.Context, refs []secret.Ref, answer func(s
 	}
 	var batched, others []secret.Ref
 	for _, ref := range refs {
-		if ref.VersionID == "" && (ref.Stage == "" || ref.Stage == secret.CurrentStage) {
+		if s.Backend(ref) == "" && ref.VersionID == "" && (ref.Stage == "" || ref.Stage == secret.CurrentStage) {
 			batched = append(batched, ref)
 		} else {
 			others = append(others, ref)
@@ -100,6 +100,12 @@ func (s *Source) hasBatches() bool {
 // name the same secret, which then is there once; and an answer that would get too long is cut
 // short.
 func find(out *secretsmanager.BatchGetSecretValueOutput, id string) (_ secret.Value, err error, has bool) {
+	// Errors first: an ARN may be refused that looks like a part of another secret's.
+	for _, e := range out.Errors {
+		if aws.ToString(e.SecretId) == id {
+			return secret.Value{}, ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message), http.StatusBadRequest), true
+		}
+	}
 	for i := range out.SecretValues {
 		if v := &out.SecretValues[i]; names(id, v) {
 			value, err := newValue(&secretsmanager.GetSecretValueOutput{
@@ -107,11 +113,6 @@ func find(out *secretsmanager.BatchGetSecretValueOutput, id string) (_ secret.Va
 				SecretString: v.SecretString, SecretBinary: v.SecretBinary,
 			})
 			return value, err, true
-		}
-	}
-	for _, e := range out.Errors {
-		if aws.ToString(e.SecretId) == id {
-			return secret.Value{}, ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message), http.StatusBadRequest), true
 		}
 	}
 	return secret.Value{}, nil, false
@@ -131,7 +132,7 @@ func names(id string, v *types.SecretValueEntry) bool {
 func ErrorOf(code, message string, status int) error {
 	cause := entryError(code, message)
 	sorts, advice := sortCode(code, message, status)
-	return &fetchError{text: apiText(sorts[0], advice, cause, cause, false), sorts: sorts, cause: cause}
+	return &fetchError{text: apiText(sorts[0], "", advice, cause, cause), sorts: sorts, cause: cause}
 }
 
 // entryError returns the SDK's error for a code, as GetSecretValue returns it.

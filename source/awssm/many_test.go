@@ -244,3 +244,28 @@ func lookupAll(t *testing.T, c *cache.Cache, refs []secret.Ref) ([]*engine.Snaps
 	}
 	return (*engine.Cache)(c).GetAll(t.Context(), entries, nil)
 }
+
+// TestWhatABatchRefusesIsNotAnsweredByItsNeighbour: Secrets Manager takes the ARN of a secret,
+// whose own name ends with a hyphen and six characters, for a whole one, and refuses it.
+func TestWhatABatchRefusesIsNotAnsweredByItsNeighbour(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		server := secrettest.New(t)
+		server.Seed(t, "prod/db-reader", "value of prod/db-reader")
+		source := overMemory(t, server)
+		name := secret.Ref{ID: "prod/db-reader"}
+		value, err := source.Fetch(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		partial := secret.Ref{ID: value.ARN[:len(value.ARN)-len("-AbCdEf")]}
+		_, alone := source.Fetch(t.Context(), partial)
+		refs := []secret.Ref{name, partial}
+		if first {
+			slices.Reverse(refs)
+		}
+		errs := fetchMany(t.Context(), t, source, refs)
+		if errs[name] != nil || !errors.Is(alone, secret.ErrNotFound) || !errors.Is(errs[partial], secret.ErrNotFound) {
+			t.Errorf("the name: %v; the ARN: %v, alone: %v", errs[name], errs[partial], alone)
+		}
+	}
+}

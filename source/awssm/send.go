@@ -2,6 +2,7 @@ package awssm
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -25,14 +26,12 @@ func (s sender) Do(r *http.Request) (*http.Response, error) {
 	if _, err := b.ReadFrom(r.Body); err != nil {
 		return nil, err
 	}
-	body := new(inMemory)
-	body.Reset(b.Bytes())
 	whole := r.WithContext(r.Context()) // a copy; the SDK closes the body of its own
-	whole.Body = body
-	return s.client.Do(whole)
+	// Of a type that net/http knows to be in memory. Of any other one, it sends the headers first.
+	whole.Body = io.NopCloser(bytes.NewReader(b.Bytes()))
+	answer, err := s.client.Do(whole)
+	if err != nil {
+		err = withProxy(s.client, whole, err)
+	}
+	return answer, err
 }
-
-// inMemory is a request's body; closing it does nothing.
-type inMemory struct{ bytes.Reader }
-
-func (*inMemory) Close() error { return nil }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -358,6 +359,10 @@ func (s *suite) checkStages(v secret.Value) {
 func (s *suite) checkSilent(err error) {
 	s.Helper()
 	if err == nil {
+		return
+	}
+	if !guard.Walkable(err) {
+		s.Errorf("an error of type %T wraps itself, or its methods panic", err)
 		return
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%q"} {

@@ -1,0 +1,60 @@
+package redact
+
+import (
+	"slices"
+	"strings"
+)
+
+// Error returns err without these secrets in its text or in that of an error that it wraps.
+// An error without them is returned as it is. errors.Is and errors.As find also what was
+// replaced. The tree of err must be finite; see guard.Walkable.
+func Error(err error, secrets []string) error {
+	if err == nil || len(secrets) == 0 {
+		return err
+	}
+	clean, _ := replaced(err, secrets)
+	return clean
+}
+
+// replaced is Error, and reports whether it replaced anything.
+func replaced(err error, secrets []string) (_ error, changed bool) {
+	below := below(err)
+	for i, b := range below {
+		var of bool
+		if below[i], of = replaced(b, secrets); of {
+			changed = true
+		}
+	}
+	text := err.Error()
+	clean := text
+	for _, s := range secrets {
+		clean = strings.ReplaceAll(clean, s, Text)
+	}
+	if clean == text && !changed {
+		return err, false
+	}
+	return &cleaned{Identity: IdentityOf(err), text: clean, below: below}, true
+}
+
+// below returns a copy of what err wraps.
+func below(err error) []error {
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		if b := e.Unwrap(); b != nil {
+			return []error{b}
+		}
+	case interface{ Unwrap() []error }:
+		return slices.DeleteFunc(slices.Clone(e.Unwrap()), func(err error) bool { return err == nil })
+	}
+	return nil
+}
+
+// A cleaned stands for an error whose text, or that of one that it wraps, had a secret.
+type cleaned struct {
+	Identity
+	text  string
+	below []error
+}
+
+func (c *cleaned) Error() string   { return c.text }
+func (c *cleaned) Unwrap() []error { return c.below }
