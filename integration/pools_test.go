@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,6 +27,7 @@ type world struct {
 	*service
 	db    *pgtest.Server
 	admin *pgx.Conn
+	conns int // the pools' size
 
 	mu      sync.Mutex // guards refused
 	refused int        // the refused logins of the pools
@@ -40,7 +42,7 @@ func newWorld(t *testing.T, opts ...typedsecret.Option) *world {
 	admin, err := db.Admin(t.Context())
 	must(t, err)
 	t.Cleanup(func() { admin.Close(context.Background()) })
-	return &world{service: newService(t, db, opts...), db: db, admin: admin}
+	return &world{service: newService(t, db, opts...), db: db, admin: admin, conns: 10}
 }
 
 // config returns a configuration without a credential.
@@ -86,7 +88,8 @@ func databaseSQL(w *world) pool {
 		config.User, config.Password = c.Username, c.Password
 		return stdlib.GetConnector(*config), nil
 	})
-	db.SetMaxIdleConns(10)
+	db.SetMaxOpenConns(w.conns)
+	db.SetMaxIdleConns(w.conns)
 	query := func(q interface {
 		QueryRowContext(context.Context, string, ...any) *sql.Row
 	},
@@ -108,7 +111,7 @@ func databaseSQL(w *world) pool {
 func pgxPool(w *world) pool {
 	config, err := pgxpool.ParseConfig(w.db.URL("", ""))
 	must(w.t, err)
-	config.ConnConfig, config.MaxConns = w.config(), 10
+	config.ConnConfig, config.MaxConns = w.config(), int32(w.conns)
 	p, err := pgxsecret.New(w.t.Context(), config, w.secret, func(c creds, config *pgx.ConnConfig) {
 		config.User, config.Password = c.Username, c.Password
 	})
@@ -255,4 +258,53 @@ func TestDatabasesOwnErrorIsReached(t *testing.T) {
 			t.Errorf("the error is %v", err)
 		}
 	}, typedsecret.WithRetryBudget(0))
+}
+
+// TestSessionsOfTheFormerUserAreRetired: with alternating users nothing refuses a login, and
+// the pool needs no new connections. The former user may be dropped once the newer version
+// has proved itself.
+func TestSessionsOfTheFormerUserAreRetired(t *testing.T) {
+	const isClone = "SELECT (current_user = 'app_clone')::int"
+	test := func(t *testing.T, w *world, p pool) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		tx, err := p.begin(ctx)
+		must(t, err)
+		defer tx.commit(t.Context()) // also after a failure, since the pool's end waits for it
+		former, err := tx.query(ctx, pid)
+		must(t, err)
+		_, err = p.query(ctx, pid) // opens a second connection
+		must(t, err)
+		w.rotate(rotation.AlternatingUsers, nil)
+		_, err = w.secret.Refresh(ctx)
+		must(t, err)
+		for clone := 0; clone == 0; {
+			clone, err = p.query(ctx, isClone)
+			must(t, err)
+		}
+		if clone, err := tx.query(ctx, isClone); err != nil || clone != 0 {
+			t.Errorf("the transaction was moved: %d, %v", clone, err)
+		}
+		must(t, tx.commit(ctx))
+		w.await(fmt.Sprintf("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = %d", former))
+		_, err = w.admin.Exec(ctx, "DROP ROLE app")
+		must(t, err)
+		for range 10 {
+			if clone, err := p.query(ctx, isClone); err != nil || clone != 1 {
+				t.Errorf("a session of the dropped user serves a query: %v", err)
+			}
+		}
+		if n := w.loginsRefused(); n > 0 {
+			t.Errorf("%d logins were refused", n)
+		}
+	}
+	for name, open := range pools {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.conns = 2 // so that no query opens a third one, which would prove the newer version
+			p := open(w)
+			defer p.close()
+			test(t, w, p)
+		})
+	}
 }
