@@ -29,7 +29,12 @@ int main(void) { return 0; }'
 	${CC:-gcc} -x c -o "$WORK/compiled" - <<<"$program" || debian gcc libc6-dev
 }
 
-install_redis() { command -v redis-server || debian redis-server; }
+install_redis() { { command -v redis-server && command -v redis-sentinel; } || debian redis-server redis-sentinel; }
+
+# Debian puts these two into /usr/sbin, which may not be on the user's PATH. Their own services
+# are not started: the tests start the programs themselves.
+install_pgbouncer() { command -v pgbouncer || ls /usr/sbin/pgbouncer || debian pgbouncer; }
+install_mariadb() { command -v mariadbd || ls /usr/sbin/mariadbd || debian mariadb-server; }
 
 install_postgresql() {
 	command -v initdb || ls /usr/lib/postgresql/*/bin/initdb || debian postgresql
@@ -101,7 +106,8 @@ unpack() {
 		dpkg-deb -x "$deb" "$system"
 	done
 	for program in "$system"/usr/bin/{gcc,prometheus,promtool,redis-server,shellcheck} "$system"/usr/lib/chromium/chromium \
-		"$system"/usr/lib/postgresql/*/bin/{initdb,postgres}; do
+		"$system"/usr/lib/postgresql/*/bin/{initdb,postgres} "$system"/usr/sbin/{pgbouncer,mariadbd} \
+		"$system"/usr/bin/{redis-sentinel,mariadb-install-db}; do
 		if [ -e "$program" ]; then
 			wrap "$program" "$system"
 		fi

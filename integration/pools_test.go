@@ -19,6 +19,7 @@ import (
 	"github.com/typedsecret/typedsecret/integration/pgtest"
 	"github.com/typedsecret/typedsecret/integration/rotation"
 	"github.com/typedsecret/typedsecret/recipes/pgxsecret"
+	"github.com/typedsecret/typedsecret/rejected"
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
@@ -28,6 +29,8 @@ type world struct {
 	db    *pgtest.Server
 	admin *pgx.Conn
 	conns int // the pools' size
+	url   string
+	pings bool // whether a login includes a Ping
 
 	mu      sync.Mutex // guards refused
 	refused int        // the refused logins of the pools
@@ -42,16 +45,19 @@ func newWorld(t *testing.T, opts ...typedsecret.Option) *world {
 	admin, err := db.Admin(t.Context())
 	must(t, err)
 	t.Cleanup(func() { admin.Close(context.Background()) })
-	return &world{service: newService(t, db, opts...), db: db, admin: admin, conns: 10}
+	return &world{service: newService(t, db, opts...), db: db, admin: admin, conns: 10, url: db.URL("", "")}
 }
 
 // config returns a configuration without a credential.
 func (w *world) config() *pgx.ConnConfig {
 	w.t.Helper()
-	config, err := pgx.ParseConfig(w.db.URL("", ""))
+	config, err := pgx.ParseConfig(w.url)
 	must(w.t, err)
+	if w.pings {
+		config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return conn.Ping(ctx) }
+	}
 	config.OnPgError = func(_ *pgconn.PgConn, err *pgconn.PgError) bool {
-		if err.Code == "28P01" {
+		if rejected.PostgreSQL(err) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.refused++
@@ -109,7 +115,7 @@ func databaseSQL(w *world) pool {
 }
 
 func pgxPool(w *world) pool {
-	config, err := pgxpool.ParseConfig(w.db.URL("", ""))
+	config, err := pgxpool.ParseConfig(w.url)
 	must(w.t, err)
 	config.ConnConfig, config.MaxConns = w.config(), int32(w.conns)
 	p, err := pgxsecret.New(w.t.Context(), config, w.secret, func(c creds, config *pgx.ConnConfig) {

@@ -51,6 +51,10 @@ type Pool struct {
 // pgxpool, BeforeAcquire is called only if there is no PrepareConn. The function apply puts
 // the user and the password into the configuration of one connection. It should leave the
 // host as it is, since another host needs another TLSConfig.
+//
+// The AfterConnect of the ConnConfig is a part of the login: if it returns a refusal, the
+// login is tried again. PgBouncer lets a client in before it logs in to PostgreSQL itself,
+// so have that AfterConnect call Ping where there is a PgBouncer.
 func New[T any](ctx context.Context, config *pgxpool.Config, secret *typedsecret.Secret[T], apply func(T, *pgx.ConnConfig)) (*Pool, error) {
 	if apply == nil {
 		return nil, errors.New("pgxsecret: the function that puts the secret into the configuration is nil")
@@ -177,13 +181,15 @@ func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConf
 	c.apply(a.value, config)
 	then := config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if then != nil {
+			if err := then(ctx, conn); err != nil {
+				return err // it may be PgBouncer's, which logs in to PostgreSQL only for a query
+			}
+		}
 		a.accepted.Store(true)
 		login.Succeeded(a.info)
 		conn.CustomData()[loginKey] = login
-		if then == nil {
-			return nil
-		}
-		return then(ctx, conn)
+		return nil
 	}
 	return nil
 }
@@ -206,7 +212,6 @@ func (c *credentials[T]) prove(ctx context.Context, config *pgx.ConnConfig) (a *
 // knock logs in with a value, and closes the connection.
 func (c *credentials[T]) knock(ctx context.Context, config *pgx.ConnConfig, value T) error {
 	proof := config.Copy()
-	proof.AfterConnect = nil
 	c.apply(value, proof)
 	conn, err := pgx.ConnectConfig(ctx, proof)
 	if err != nil {
