@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/lib/pq"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/integration/pgtest"
@@ -85,15 +86,54 @@ type tx struct {
 	commit func(ctx context.Context) error
 }
 
-var pools = map[string]func(*world) pool{"database/sql": databaseSQL, "pgxpool": pgxPool}
+var pools = map[string]func(*world) pool{"database/sql": databaseSQL, "lib/pq": libPQ, "pgxpool": pgxPool}
 
 func databaseSQL(w *world) pool {
 	config := w.config()
-	db := sqlsecret.OpenDB(w.secret, func(c creds) (driver.Connector, error) {
+	return overSQL(w, func(c creds) (driver.Connector, error) {
 		config := config.Copy()
 		config.User, config.Password = c.Username, c.Password
 		return stdlib.GetConnector(*config), nil
 	})
+}
+
+// libPQ is database/sql with the driver lib/pq.
+func libPQ(w *world) pool {
+	config, err := pq.NewConfig(w.url)
+	must(w.t, err)
+	delete(config.Runtime, "default_query_exec_mode") // pgx's own; lib/pq would send it to the server
+	return overSQL(w, func(c creds) (driver.Connector, error) {
+		config := config.Clone()
+		config.User, config.Password = c.Username, c.Password
+		inner, err := pq.NewConnectorConfig(config)
+		return counting{inner, w}, err
+	})
+}
+
+// A counting connector counts the refused logins.
+type counting struct {
+	driver.Connector
+	w *world
+}
+
+func (c counting) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if pinger, ok := conn.(driver.Pinger); ok && err == nil && c.w.pings {
+		if err = pinger.Ping(ctx); err != nil {
+			conn.Close()
+			conn = nil
+		}
+	}
+	if rejected.PostgreSQL(err) {
+		c.w.mu.Lock()
+		defer c.w.mu.Unlock()
+		c.w.refused++
+	}
+	return conn, err
+}
+
+func overSQL(w *world, open func(creds) (driver.Connector, error)) pool {
+	db := sqlsecret.OpenDB(w.secret, open)
 	db.SetMaxOpenConns(w.conns)
 	db.SetMaxIdleConns(w.conns)
 	query := func(q interface {
@@ -258,9 +298,9 @@ func TestDatabasesOwnErrorIsReached(t *testing.T) {
 	each(t, func(t *testing.T, w *world, p pool) {
 		must(t, w.db.SetPassword(t.Context(), "app", "changed by hand"))
 		_, err := p.query(t.Context(), pid)
-		var theirs *pgconn.PgError
+		var theirs interface{ SQLState() string }
 		var ours *typedsecret.Error
-		if !errors.As(err, &theirs) || theirs.Code != "28P01" || !errors.As(err, &ours) || ours.Ref.ID != "prod/db" || !errors.Is(err, typedsecret.ErrRejected) {
+		if !errors.As(err, &theirs) || theirs.SQLState() != "28P01" || !errors.As(err, &ours) || ours.Ref.ID != "prod/db" || !errors.Is(err, typedsecret.ErrRejected) {
 			t.Errorf("the error is %v", err)
 		}
 	}, typedsecret.WithRetryBudget(0))
