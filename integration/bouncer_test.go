@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/integration/pgtest"
+	"github.com/typedsecret/typedsecret/integration/rotation"
 	"github.com/typedsecret/typedsecret/rejected"
 )
 
@@ -49,33 +49,74 @@ func TestPgBouncersOwnRefusedLoginIsKnown(t *testing.T) {
 		must(t, err)
 		return c
 	}
-	first := open()
-	var others []*pgx.Conn
-	for range 20 {
-		others = append(others, open())
-	}
-	for n := 1; n > 0; { // until PgBouncer has no session left
-		var err error
-		n, err = db.Sessions(ctx, "app")
-		must(t, err)
-	}
+	first, second := open(), open()
+	awaitNoSessions(t, db)
 	must(t, db.SetPassword(ctx, "app", "second"))
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go first.Exec(waiting, "SELECT 1") // has PgBouncer log in
-	for _, c := range others {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second) // it waits if the login is still under way
-		_, err := c.Exec(ctx, "SELECT 1")
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) {
-			continue
-		}
-		if !rejected.PostgreSQL(err) || !strings.Contains(err.Error(), "server login has been failing") {
-			t.Errorf("the answer is no refusal: %v", err)
-		}
-		return
+	awaitOwnRefusal(t, b)
+	_, err := second.Exec(ctx, "SELECT 1")
+	if !rejected.PostgreSQL(err) || !strings.Contains(err.Error(), "server login has been failing") {
+		t.Errorf("the answer is no refusal: %v", err)
 	}
-	t.Error("PgBouncer did not tell that its login was refused")
+}
+
+// awaitNoSessions waits until PgBouncer has no session of PostgreSQL left.
+func awaitNoSessions(t *testing.T, db *pgtest.Server) {
+	t.Helper()
+	for n := 1; n > 0; {
+		var err error
+		n, err = db.Sessions(t.Context(), "app")
+		must(t, err)
+	}
+}
+
+// awaitOwnRefusal waits until PgBouncer knows that PostgreSQL has refused it.
+func awaitOwnRefusal(t *testing.T, b *pgtest.Bouncer) {
+	t.Helper()
+	for n := 0; n == 0; {
+		var err error
+		n, err = b.OwnLoginsRefused()
+		must(t, err)
+	}
+}
+
+// TestAnOpenSessionOfPgBouncerThatIsNotServedFailsNoQuery: PgBouncer was refused, and so it
+// has nothing to serve the pool's open sessions with.
+func TestAnOpenSessionOfPgBouncerThatIsNotServedFailsNoQuery(t *testing.T) {
+	for name, open := range pools {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, typedsecret.WithRetryBudget(time.Minute))
+			b := pgtest.NewBouncer(t, w.db, forgetful)
+			w.url, w.pings = b.URL("", ""), true
+			p := open(w)
+			defer p.close()
+			var all []tx
+			for range 5 { // sessions of the pool
+				tx, err := p.begin(t.Context())
+				must(t, err)
+				all = append(all, tx)
+			}
+			for _, tx := range all {
+				must(t, tx.commit(t.Context()))
+			}
+			awaitNoSessions(t, w.db)
+			w.rotate(rotation.SingleUser, nil)
+			done := make(chan error, 1)
+			go func() { // has PgBouncer log in, and waits until somebody logs in with the new password
+				_, err := p.query(t.Context(), pid)
+				done <- err
+			}()
+			awaitOwnRefusal(t, b)
+			for range 10 {
+				if _, err := p.query(t.Context(), pid); err != nil {
+					t.Errorf("a query failed: %v", err)
+				}
+			}
+			must(t, <-done)
+		})
+	}
 }
 
 // TestQueriesPassPgBouncerDuringARotation: PgBouncer asks PostgreSQL for the passwords, and

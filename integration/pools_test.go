@@ -118,10 +118,11 @@ type counting struct {
 
 func (c counting) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
-	if pinger, ok := conn.(driver.Pinger); ok && err == nil && c.w.pings {
-		if err = pinger.Ping(ctx); err != nil {
+	if execer, ok := conn.(driver.ExecerContext); ok && err == nil && c.w.pings {
+		if _, err = execer.ExecContext(ctx, ";", nil); err != nil {
 			conn.Close()
 			conn = nil
+			err = typedsecret.Rejected(err) // lib/pq makes a driver.ErrBadConn of what PgBouncer answers
 		}
 	}
 	if rejected.PostgreSQL(err) {
@@ -158,6 +159,9 @@ func pgxPool(w *world) pool {
 	config, err := pgxpool.ParseConfig(w.url)
 	must(w.t, err)
 	config.ConnConfig, config.MaxConns = w.config(), int32(w.conns)
+	if w.pings {
+		config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
+	}
 	p, err := pgxsecret.New(w.t.Context(), config, w.secret, func(c creds, config *pgx.ConnConfig) {
 		config.User, config.Password = c.Username, c.Password
 	})

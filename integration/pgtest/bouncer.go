@@ -140,7 +140,7 @@ func (b *Bouncer) ini(port int) string {
 		fmt.Sprintf("server_login_retry = %g", b.cfg.LoginRetry.Seconds()),
 		fmt.Sprintf("server_lifetime = %g", b.cfg.ServerLifetime.Seconds()),
 		"log_connections = 0",
-		"log_disconnections = 0",
+		"log_disconnections = 1", // for OwnLoginsRefused
 	}
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -186,6 +186,16 @@ func (b *Bouncer) CheckLogin(ctx context.Context, user, password string) error {
 // SetPassword gives a user another password, in PostgreSQL; PgBouncer asks there.
 func (b *Bouncer) SetPassword(ctx context.Context, user, password string) error {
 	return b.server.SetPassword(ctx, user, password)
+}
+
+// OwnLoginsRefused returns how many of PgBouncer's own logins PostgreSQL has refused. It
+// counts them in PgBouncer's log. From the line in the log on, PgBouncer tells its clients.
+func (b *Bouncer) OwnLoginsRefused() (int, error) {
+	log, err := os.ReadFile(b.path("log"))
+	if err != nil {
+		return 0, fmt.Errorf("pgtest: counting refused logins: %w", err)
+	}
+	return strings.Count(string(log), "closing because: login failed"), nil
 }
 
 // String returns the address.
