@@ -29,7 +29,12 @@ int main(void) { return 0; }'
 	${CC:-gcc} -x c -o "$WORK/compiled" - <<<"$program" || debian gcc libc6-dev
 }
 
-install_redis() { command -v redis-server || debian redis-server; }
+install_redis() { command -v redis-server || debian redis-server; } # it is also the sentinel
+
+# Debian puts these two into /usr/sbin, which may not be on the user's PATH. Their own services
+# are not started: the tests start the programs themselves.
+install_pgbouncer() { command -v pgbouncer || ls /usr/sbin/pgbouncer || debian pgbouncer; }
+install_mariadb() { command -v mariadbd || ls /usr/sbin/mariadbd || debian mariadb-server; }
 
 install_postgresql() {
 	command -v initdb || ls /usr/lib/postgresql/*/bin/initdb || debian postgresql
@@ -101,7 +106,8 @@ unpack() {
 		dpkg-deb -x "$deb" "$system"
 	done
 	for program in "$system"/usr/bin/{gcc,prometheus,promtool,redis-server,shellcheck} "$system"/usr/lib/chromium/chromium \
-		"$system"/usr/lib/postgresql/*/bin/{initdb,postgres}; do
+		"$system"/usr/lib/postgresql/*/bin/{initdb,postgres} "$system"/usr/sbin/{pgbouncer,mariadbd} \
+		"$system"/usr/bin/mariadb-install-db; do
 		if [ -e "$program" ]; then
 			wrap "$program" "$system"
 		fi
@@ -110,15 +116,20 @@ unpack() {
 
 # wrap makes a program callable that was unpacked below a directory.
 wrap() {
-	local program=$1 system=$2 name flags=
+	local program=$1 system=$2 name first='' flags=
 	name=$(basename "$program")
-	if [ "$name" = gcc ]; then
-		flags="--sysroot=\"$system\""
-	fi
+	case $name in
+	gcc) flags="--sysroot=\"$system\"" ;;
+	mariadb*) # the first argument stays the first, since it is --defaults-file in the tests
+		first='first=$1; shift'
+		flags="\"\$first\" --basedir=\"$system/usr\""
+		;;
+	esac
 	cat >"$WORK/unpacked/bin/$name" <<-SCRIPT
 		#!/bin/sh
 		export PATH="$system/usr/bin:\$PATH"
 		export LD_LIBRARY_PATH="$system/usr/lib/$(uname -m)-linux-gnu"
+		$first
 		exec "$program" $flags "\$@"
 	SCRIPT
 	chmod +x "$WORK/unpacked/bin/$name"

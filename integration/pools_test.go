@@ -8,16 +8,19 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/lib/pq"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/integration/pgtest"
 	"github.com/typedsecret/typedsecret/integration/rotation"
 	"github.com/typedsecret/typedsecret/recipes/pgxsecret"
+	"github.com/typedsecret/typedsecret/rejected"
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
@@ -26,6 +29,9 @@ type world struct {
 	*service
 	db    *pgtest.Server
 	admin *pgx.Conn
+	conns int // the pools' size
+	url   string
+	pings bool // whether a login includes a Ping
 
 	mu      sync.Mutex // guards refused
 	refused int        // the refused logins of the pools
@@ -40,16 +46,19 @@ func newWorld(t *testing.T, opts ...typedsecret.Option) *world {
 	admin, err := db.Admin(t.Context())
 	must(t, err)
 	t.Cleanup(func() { admin.Close(context.Background()) })
-	return &world{service: newService(t, db, opts...), db: db, admin: admin}
+	return &world{service: newService(t, db, opts...), db: db, admin: admin, conns: 10, url: db.URL("", "")}
 }
 
 // config returns a configuration without a credential.
 func (w *world) config() *pgx.ConnConfig {
 	w.t.Helper()
-	config, err := pgx.ParseConfig(w.db.URL("", ""))
+	config, err := pgx.ParseConfig(w.url)
 	must(w.t, err)
+	if w.pings {
+		config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return conn.Ping(ctx) }
+	}
 	config.OnPgError = func(_ *pgconn.PgConn, err *pgconn.PgError) bool {
-		if err.Code == "28P01" {
+		if rejected.PostgreSQL(err) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.refused++
@@ -77,16 +86,57 @@ type tx struct {
 	commit func(ctx context.Context) error
 }
 
-var pools = map[string]func(*world) pool{"database/sql": databaseSQL, "pgxpool": pgxPool}
+var pools = map[string]func(*world) pool{"database/sql": databaseSQL, "lib/pq": libPQ, "pgxpool": pgxPool}
 
 func databaseSQL(w *world) pool {
 	config := w.config()
-	db := sqlsecret.OpenDB(w.secret, func(c creds) (driver.Connector, error) {
+	return overSQL(w, func(c creds) (driver.Connector, error) {
 		config := config.Copy()
 		config.User, config.Password = c.Username, c.Password
 		return stdlib.GetConnector(*config), nil
 	})
-	db.SetMaxIdleConns(10)
+}
+
+// libPQ is database/sql with the driver lib/pq.
+func libPQ(w *world) pool {
+	config, err := pq.NewConfig(w.url)
+	must(w.t, err)
+	delete(config.Runtime, "default_query_exec_mode") // pgx's own; lib/pq would send it to the server
+	return overSQL(w, func(c creds) (driver.Connector, error) {
+		config := config.Clone()
+		config.User, config.Password = c.Username, c.Password
+		inner, err := pq.NewConnectorConfig(config)
+		return counting{inner, w}, err
+	})
+}
+
+// A counting connector counts the refused logins.
+type counting struct {
+	driver.Connector
+	w *world
+}
+
+func (c counting) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if execer, ok := conn.(driver.ExecerContext); ok && err == nil && c.w.pings {
+		if _, err = execer.ExecContext(ctx, ";", nil); err != nil {
+			conn.Close()
+			conn = nil
+			err = typedsecret.Rejected(err) // lib/pq makes a driver.ErrBadConn of what PgBouncer answers
+		}
+	}
+	if rejected.PostgreSQL(err) {
+		c.w.mu.Lock()
+		defer c.w.mu.Unlock()
+		c.w.refused++
+	}
+	return conn, err
+}
+
+func overSQL(w *world, open func(creds) (driver.Connector, error)) pool {
+	db := sqlsecret.OpenDB(w.secret, open)
+	db.SetMaxOpenConns(w.conns)
+	db.SetMaxIdleConns(w.conns)
 	query := func(q interface {
 		QueryRowContext(context.Context, string, ...any) *sql.Row
 	},
@@ -106,9 +156,12 @@ func databaseSQL(w *world) pool {
 }
 
 func pgxPool(w *world) pool {
-	config, err := pgxpool.ParseConfig(w.db.URL("", ""))
+	config, err := pgxpool.ParseConfig(w.url)
 	must(w.t, err)
-	config.ConnConfig, config.MaxConns = w.config(), 10
+	config.ConnConfig, config.MaxConns = w.config(), int32(w.conns)
+	if w.pings {
+		config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return true }
+	}
 	p, err := pgxsecret.New(w.t.Context(), config, w.secret, func(c creds, config *pgx.ConnConfig) {
 		config.User, config.Password = c.Username, c.Password
 	})
@@ -249,10 +302,59 @@ func TestDatabasesOwnErrorIsReached(t *testing.T) {
 	each(t, func(t *testing.T, w *world, p pool) {
 		must(t, w.db.SetPassword(t.Context(), "app", "changed by hand"))
 		_, err := p.query(t.Context(), pid)
-		var theirs *pgconn.PgError
+		var theirs interface{ SQLState() string }
 		var ours *typedsecret.Error
-		if !errors.As(err, &theirs) || theirs.Code != "28P01" || !errors.As(err, &ours) || ours.Ref.ID != "prod/db" || !errors.Is(err, typedsecret.ErrRejected) {
+		if !errors.As(err, &theirs) || theirs.SQLState() != "28P01" || !errors.As(err, &ours) || ours.Ref.ID != "prod/db" || !errors.Is(err, typedsecret.ErrRejected) {
 			t.Errorf("the error is %v", err)
 		}
 	}, typedsecret.WithRetryBudget(0))
+}
+
+// TestSessionsOfTheFormerUserAreRetired: with alternating users nothing refuses a login, and
+// the pool needs no new connections. The former user may be dropped once the newer version
+// has proved itself.
+func TestSessionsOfTheFormerUserAreRetired(t *testing.T) {
+	const isClone = "SELECT (current_user = 'app_clone')::int"
+	test := func(t *testing.T, w *world, p pool) {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		tx, err := p.begin(ctx)
+		must(t, err)
+		defer tx.commit(t.Context()) // also after a failure, since the pool's end waits for it
+		former, err := tx.query(ctx, pid)
+		must(t, err)
+		_, err = p.query(ctx, pid) // opens a second connection
+		must(t, err)
+		w.rotate(rotation.AlternatingUsers, nil)
+		_, err = w.secret.Refresh(ctx)
+		must(t, err)
+		for clone := 0; clone == 0; {
+			clone, err = p.query(ctx, isClone)
+			must(t, err)
+		}
+		if clone, err := tx.query(ctx, isClone); err != nil || clone != 0 {
+			t.Errorf("the transaction was moved: %d, %v", clone, err)
+		}
+		must(t, tx.commit(ctx))
+		w.await(fmt.Sprintf("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = %d", former))
+		_, err = w.admin.Exec(ctx, "DROP ROLE app")
+		must(t, err)
+		for range 10 {
+			if clone, err := p.query(ctx, isClone); err != nil || clone != 1 {
+				t.Errorf("a session of the dropped user serves a query: %v", err)
+			}
+		}
+		if n := w.loginsRefused(); n > 0 {
+			t.Errorf("%d logins were refused", n)
+		}
+	}
+	for name, open := range pools {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.conns = 2 // so that no query opens a third one, which would prove the newer version
+			p := open(w)
+			defer p.close()
+			test(t, w, p)
+		})
+	}
 }

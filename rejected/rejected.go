@@ -13,6 +13,7 @@ package rejected
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -21,12 +22,15 @@ import (
 //   - 28P01, invalid_password: the password is wrong or the user doesn't exist;
 //   - 28000, invalid_authorization_specification: the user doesn't exist any
 //     more, may not log in, or pg_hba.conf has no line for it, perhaps because it requires TLS;
-//   - 08P01, protocol_violation, if the text says "authentication failed": PgBouncer's
-//     answer to a refused login.
+//   - 08P01, protocol_violation, if the text is PgBouncer's answer to a refused login:
+//     "authentication failed", "no such user" or "not permitted to log in". So is "server
+//     login has been failing", which PgBouncer answers for server_login_retry after
+//     PostgreSQL refused its own login for the user. From 1.24 on that answer cites the
+//     cause, which must be one of the others. Before, it may hide an outage of PostgreSQL.
 //
-// The codes are from "PostgreSQL Error Codes" in PostgreSQL's manual, the last rule
-// from what PgBouncer 1.18 answers. pgx's *pgconn.PgError and lib/pq's *pq.Error have
-// the method.
+// The codes are from "PostgreSQL Error Codes" in PostgreSQL's manual, the texts from what
+// PgBouncer 1.18 and 1.25 answer. pgx's *pgconn.PgError and lib/pq's *pq.Error have the
+// method.
 func PostgreSQL(err error) bool {
 	return anyIn(err, func(err error) bool {
 		e, ok := err.(interface{ SQLState() string })
@@ -37,16 +41,33 @@ func PostgreSQL(err error) bool {
 		case "28P01", "28000":
 			return true
 		case "08P01":
-			return strings.Contains(err.Error(), "authentication failed")
+			return refusedByBouncer(err.Error())
 		}
 		return false
 	})
 }
 
-// MySQL reports error 1045, ER_ACCESS_DENIED_ERROR: the user or the password is
-// wrong. Error 1044, ER_DBACCESS_DENIED_ERROR, doesn't count: the user is known
-// and lacks a privilege, so another password wouldn't help. The numbers are from
-// "Server Error Message Reference" in MySQL's manual.
+// refusedByBouncer judges the text of an answer of PgBouncer, which has one code for all.
+func refusedByBouncer(text string) bool {
+	for _, cause := range []string{"authentication failed", "no such user", "not permitted to log in"} {
+		if strings.Contains(text, cause) {
+			return true
+		}
+	}
+	return strings.Contains(text, "server login has been failing") && !strings.Contains(text, "cached error")
+}
+
+// MySQL reports these errors of MySQL and MariaDB:
+//
+//   - 1045, ER_ACCESS_DENIED_ERROR: the user or the password is wrong;
+//   - 3118 and, in MariaDB, 4151, ER_ACCOUNT_HAS_BEEN_LOCKED: ACCOUNT LOCK was set, on the
+//     former of two alternating users perhaps;
+//   - 3955 and, in MariaDB, 4150: the account is locked after too many wrong logins;
+//   - 1862, ER_MUST_CHANGE_PASSWORD_LOGIN: the password has expired.
+//
+// Error 1044, ER_DBACCESS_DENIED_ERROR, doesn't count: the user is known and lacks a
+// privilege, so another password wouldn't help. The numbers are from "Server Error Message
+// Reference" in MySQL's manual and "MariaDB Error Codes" in MariaDB's.
 //
 // The error is a struct, or a pointer to one, of a type named MySQLError with an unsigned
 // field Number, such as go-sql-driver's *mysql.MySQLError, which has no method that returns
@@ -58,9 +79,11 @@ func MySQL(err error) bool {
 			return false
 		}
 		number := v.FieldByName("Number")
-		return number.CanUint() && number.Uint() == 1045
+		return number.CanUint() && slices.Contains(mysqlRefusals, number.Uint())
 	})
 }
+
+var mysqlRefusals = []uint64{1045, 1862, 3118, 3955, 4150, 4151}
 
 // SQLServer reports an error with a method SQLErrorNumber() int32 that returns
 // 18456, "Login failed for user", as go-mssqldb's mssql.Error has it. The number

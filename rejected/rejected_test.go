@@ -83,12 +83,23 @@ func TestRefusalsAreKnown(t *testing.T) {
 			[]error{
 				&pgError{"28P01"}, &pgError{"28000"},
 				bouncerError("password authentication failed"), bouncerError("SASL authentication failed"),
+				bouncerError("no such user"),
+				bouncerError("server login has been failing, try again later (server_login_retry)"),
+				bouncerError(`server login has been failing, cached error: password authentication failed for user "app" (server_login_retry)`),
+				bouncerError(`server login has been failing, cached error: role "app" is not permitted to log in (server_login_retry)`),
 			},
-			[]error{bouncerError("no more connections allowed (max_client_conn)"), &pgError{"08P01"}, &pgError{""}, &pgError{"42501"}, &pgError{"53300"}, &pgError{"28"}, errors.New("28P01"), (*pgError)(nil), stateless{}},
+			[]error{
+				bouncerError("server login has been failing, cached error: connect failed (server_login_retry)"),
+				bouncerError("no more connections allowed (max_client_conn)"), bouncerError("query_wait_timeout"),
+				&pgError{"08P01"}, &pgError{""}, &pgError{"42501"}, &pgError{"53300"}, &pgError{"28"}, errors.New("28P01"), (*pgError)(nil), stateless{},
+			},
 		},
 		{
 			"MySQL", rejected.MySQL,
-			[]error{&MySQLError{Number: 1045}, MySQLError{Number: 1045}},
+			[]error{
+				&MySQLError{Number: 1045}, MySQLError{Number: 1045},
+				&MySQLError{Number: 3118}, &MySQLError{Number: 4151}, &MySQLError{Number: 3955}, &MySQLError{Number: 4150}, &MySQLError{Number: 1862},
+			},
 			[]error{&MySQLError{Number: 1044}, &MySQLError{}, (*MySQLError)(nil), errors.New("Error 1045"), mysqlLike{1045}, oddMySQLError(1045)},
 		},
 		{

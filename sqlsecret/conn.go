@@ -4,6 +4,10 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/typedsecret/typedsecret/rejected"
 )
 
 // A conn is a driver's connection together with its login. It passes the optional methods
@@ -89,9 +93,21 @@ func (c *conn) Ping(ctx context.Context) error {
 	return nil
 }
 
+// unserved returns an error that has package sql take another connection, if err says that
+// PgBouncer has no session of PostgreSQL for this one, since PostgreSQL refuses its login.
+// PgBouncer answers so in place of passing the statement on, so nothing was executed. It
+// then closes the connection. The next new connection waits until the login is accepted.
+func unserved(err error) error {
+	if err != nil && rejected.PostgreSQL(err) && strings.Contains(err.Error(), "server login has been failing") {
+		return fmt.Errorf("%w: %w", driver.ErrBadConn, err)
+	}
+	return err
+}
+
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	if p, ok := c.Conn.(driver.ConnPrepareContext); ok {
-		return p.PrepareContext(ctx, query)
+		stmt, err := p.PrepareContext(ctx, query)
+		return stmt, unserved(err)
 	}
 	stmt, err := c.Prepare(query)
 	if err == nil && ctx.Err() != nil {
@@ -107,7 +123,8 @@ type execs struct{ by driver.Conn }
 func (c execs) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	switch e := c.by.(type) {
 	case driver.ExecerContext:
-		return e.ExecContext(ctx, query, args)
+		result, err := e.ExecContext(ctx, query, args)
+		return result, unserved(err)
 	case execer:
 		values, err := positional(ctx, args)
 		if err != nil {
@@ -124,7 +141,8 @@ type queries struct{ by driver.Conn }
 func (c queries) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	switch q := c.by.(type) {
 	case driver.QueryerContext:
-		return q.QueryContext(ctx, query, args)
+		rows, err := q.QueryContext(ctx, query, args)
+		return rows, unserved(err)
 	case queryer:
 		values, err := positional(ctx, args)
 		if err != nil {
@@ -176,7 +194,7 @@ func positional(ctx context.Context, args []driver.NamedValue) ([]driver.Value, 
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	inner, err := c.begin(ctx, opts)
 	if err != nil || c.isKept() {
-		return inner, err
+		return inner, unserved(err)
 	}
 	return &tx{inner, ctx, c}, nil
 }

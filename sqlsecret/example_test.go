@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"log"
+	"sync/atomic"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/cache"
@@ -149,4 +150,24 @@ func ExampleLogins() {
 	// false <nil>
 	// false as long as nobody has logged in with the new password
 	// true false <nil>
+}
+
+// A program with its own pool runs Prove beside it, so that connections are retired
+// although the pool needs no new ones. This example is only compiled.
+func ExampleProve() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel() // when the pool is closed
+	r := begin()
+	defer r.secrets.Close()
+	creds := typedsecret.New[DBCreds]("prod/db", typedsecret.WithCache(r.secrets))
+
+	var logins sqlsecret.Logins // of the pool
+	var conns atomic.Int64      // how many connections the pool has
+	go sqlsecret.Prove(ctx, creds, &logins, func() int { return int(conns.Load()) },
+		func(ctx context.Context, c DBCreds) error {
+			if err := r.server.CheckLogin(ctx, c.Username, c.Password); err != nil {
+				return typedsecret.Rejected(err)
+			}
+			return nil
+		})
 }

@@ -13,7 +13,8 @@ import (
 //
 // [OpenDB] has Logins of its own. For another pool, make one Logins. Call Begin before
 // reading the secret for a login, and Succeeded after the login. When the pool takes a
-// connection back or is about to give it out, close it if its Login is Retired. If the
+// connection back or is about to give it out, close it if its Login is Retired. Run [Prove]
+// beside the pool, or connections stay until some login needs the newer version. If the
 // source's versions have no ID, no connection is retired.
 type Logins struct {
 	mu     sync.Mutex // guards the rest

@@ -42,10 +42,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/typedsecret/typedsecret"
-	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/internal/redact"
 	"github.com/typedsecret/typedsecret/rejected"
@@ -213,71 +211,18 @@ func (c *Connector[T]) watch() error {
 	case !c.watching && c.secret.Err() == nil:
 		c.watching = true
 		c.running.Go(func() {
-			for range c.secret.Watch(c.ctx) {
-				c.prove()
-			}
+			Prove(c.ctx, c.secret, &c.logins, func() int { return int(c.conns.Load()) }, c.probe)
 		})
 	}
 	return nil
 }
 
-// probeDelays are the delays before the logins of prove, for which no query waits.
-var probeDelays = backoff.Policy{Max: 10 * time.Minute, Jitter: backoff.EqualJitter}
-
-// probeTimeout bounds one login of prove.
-const probeTimeout = 30 * time.Second
-
-// prove logs in with the present version, only to find out whether the database accepts it.
-// It does so if there are connections of another version to retire, and no login of the
-// pool has shown it meanwhile. The login is in a [typedsecret.Secret.Do], like those of the
-// pool, so the same limits hold for it. If the login is refused, prove tries again later,
-// as long as the pool has connections: further refusals may lock an account, and a pool
-// without connections has nothing to gain from them.
-func (c *Connector[T]) prove() {
-	for n := 1; ; n++ {
-		if _, info, err := c.secret.GetWithInfo(c.ctx); err == nil && !c.logins.awaits(info) || c.conns.Load() == 0 {
-			return
-		}
-		select {
-		case <-time.After(probeDelays.Delay(n)):
-		case <-c.ctx.Done():
-			return
-		}
-		c.tryToProve()
-	}
-}
-
-// tryToProve makes one login with each version that Do gives it. The next round of prove
-// sees the result.
-func (c *Connector[T]) tryToProve() {
-	tried := map[string]bool{}
-	login := c.logins.Begin()
-	_ = c.secret.DoWithInfo(c.ctx, func(_ context.Context, value T, info typedsecret.Info) error {
-		if tried[info.VersionID] || !c.logins.awaits(info) || c.conns.Load() == 0 {
-			return errNotNeeded
-		}
-		tried[info.VersionID] = true
-		err := c.probe(value)
-		if err == nil {
-			login.Succeeded(info)
-		}
-		login = c.logins.Begin()
+// probe opens a connection with a value, and closes it.
+func (c *Connector[T]) probe(ctx context.Context, value T) error {
+	inner, err := c.login(ctx, value)
+	if err != nil {
 		return err
-	})
-}
-
-// errNotNeeded reports that no login was needed. Only tryToProve sees it.
-var errNotNeeded = errors.New("sqlsecret: there is nothing to prove")
-
-func (c *Connector[T]) probe(value T) error {
-	ctx, cancel := context.WithTimeout(c.ctx, probeTimeout)
-	defer cancel()
-	return guard.Call("driver", func() error {
-		inner, err := c.login(ctx, value)
-		if err != nil {
-			return err
-		}
-		_ = inner.Close() // its error says nothing about the login
-		return nil
-	})
+	}
+	_ = inner.Close() // its error says nothing about the login
+	return nil
 }

@@ -9,11 +9,15 @@
 //
 // The secret is PEM text with the certificates and the key, or a JSON object of such texts;
 // package codec has the details. If a version does not decode, or its key belongs to none
-// of its certificates, the last good certificate is still presented.
+// of its certificates, the last good certificate is still presented. So it is if the new
+// certificate has expired or is not valid yet, as long as the last good one is valid. [Check]
+// reports such a certificate.
+//
+// [Transport] is for HTTP clients: no request uses a connection of an older certificate. For
+// the authorities of a server's clients there is [VerifyClients].
 package tlssecret
 
 import (
-	"context"
 	"crypto/tls"
 
 	"github.com/typedsecret/typedsecret"
@@ -29,10 +33,11 @@ import (
 // The first handshake waits for the secret, for as long as the server's own timeout allows.
 // Call the secret's Get when the program starts, to find a mistake before a client does.
 func ServerConfig(secret typedsecret.Getter[tls.Certificate]) *tls.Config {
+	k := &keeper{secret: secret}
 	return &tls.Config{
 		MinVersion: minVersion,
 		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return certificate(hello.Context(), secret)
+			return k.certificate(hello.Context())
 		},
 	}
 }
@@ -43,12 +48,14 @@ func ServerConfig(secret typedsecret.Getter[tls.Certificate]) *tls.Config {
 // The client presents the certificate even if the server named other authorities than its
 // issuer. The server then refuses it, with an error that says more than that of a missing
 // certificate. Without a ClientSessionCache, each connection is a full handshake. With one,
-// a resumed session keeps the certificate with which it began.
+// a resumed session keeps the certificate with which it began. Open connections keep theirs
+// too; for HTTP's keep-alive connections use [Transport].
 func ClientConfig(secret typedsecret.Getter[tls.Certificate]) *tls.Config {
+	k := &keeper{secret: secret}
 	return &tls.Config{
 		MinVersion: minVersion,
 		GetClientCertificate: func(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return certificate(asked.Context(), secret)
+			return k.certificate(asked.Context())
 		},
 	}
 }
@@ -57,11 +64,3 @@ func ClientConfig(secret typedsecret.Getter[tls.Certificate]) *tls.Config {
 // clients too. For a peer that has only TLS 1.2, the caller lowers MinVersion in the
 // Config.
 const minVersion = tls.VersionTLS13
-
-func certificate(ctx context.Context, secret typedsecret.Getter[tls.Certificate]) (*tls.Certificate, error) {
-	c, err := secret.Get(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &c, nil
-}

@@ -1,4 +1,4 @@
-# servers: tests and rotations against moto, PostgreSQL, Redis, Prometheus and Chromium
+# servers: tests and rotations against moto, PostgreSQL, PgBouncer, MariaDB, Redis, Prometheus and Chromium
 # shellcheck shell=bash
 
 # race_with_servers races the module in the current directory.
@@ -28,6 +28,8 @@ proof() {
 
 need c_compiler
 need postgresql
+need pgbouncer
+need mariadb
 need redis
 need prometheus
 need moto

@@ -7,7 +7,9 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/lib/pq"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/sqlsecret"
@@ -52,6 +54,41 @@ func Example_mySQL() {
 	})
 	defer pool.Close()
 	pool.SetMaxOpenConns(16)
+
+	if err := pool.PingContext(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+}
+
+// PgBouncer lets a client in before it logs in to PostgreSQL itself, so the login includes a
+// query.
+func Example_pgBouncer() {
+	pool := sqlsecret.OpenDB(db, func(c DBCreds) (driver.Connector, error) {
+		config, err := pgx.ParseConfig("host=pgbouncer.example.com port=6432 dbname=app default_query_exec_mode=exec")
+		if err != nil {
+			return nil, err
+		}
+		config.User, config.Password = c.Username, c.Password
+		config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return conn.Ping(ctx) }
+		return stdlib.GetConnector(*config), nil
+	})
+	defer pool.Close()
+
+	if err := pool.PingContext(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+}
+
+func Example_libPQ() {
+	pool := sqlsecret.OpenDB(db, func(c DBCreds) (driver.Connector, error) {
+		config, err := pq.NewConfig(fmt.Sprintf("host=%s port=%d dbname=app sslmode=verify-full", c.Host, c.Port))
+		if err != nil {
+			return nil, err
+		}
+		config.User, config.Password = c.Username, c.Password
+		return pq.NewConnectorConfig(config)
+	})
+	defer pool.Close()
 
 	if err := pool.PingContext(context.Background()); err != nil {
 		fmt.Println(err)

@@ -25,8 +25,6 @@ import (
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
 
-const secretID = "prod/db"
-
 // credentials are the content of the secret.
 type credentials struct {
 	Username string `json:"username"`
@@ -39,6 +37,7 @@ type contender struct {
 	name    string
 	ours    bool
 	pending bool // whether it tries AWSPENDING too
+	pools   int  // how many pools of connections it has, if more than one
 	query   func(context.Context) error
 	close   func()
 
@@ -50,7 +49,8 @@ type contender struct {
 // An environment is the setting of all contenders.
 type environment struct {
 	endpoint string
-	config   *pgx.ConnConfig // has no credential
+	secretID string
+	config   *pgx.ConnConfig // has no credential; nil if the database is no PostgreSQL
 	lifetime time.Duration
 }
 
@@ -86,7 +86,7 @@ func (c *contender) handle(e environment) (*typedsecret.Secret[credentials], *ca
 	if c.pending {
 		opts = append(opts, typedsecret.WithPending())
 	}
-	return typedsecret.New[credentials](secretID, opts...), secrets, nil
+	return typedsecret.New[credentials](e.secretID, opts...), secrets, nil
 }
 
 // observe counts the fetches that brought no new version. A fetch that brought one is
@@ -121,7 +121,10 @@ func overSQLSecret(e environment, c *contender) (*contender, error) {
 }
 
 func withPGXPool(e environment) (*contender, error) {
-	c := &contender{id: "pgxpool", name: "typedsecret, pgxpool", ours: true}
+	return overPGXPool(e, &contender{id: "pgxpool", name: "typedsecret, pgxpool", ours: true})
+}
+
+func overPGXPool(e environment, c *contender) (*contender, error) {
 	secret, secrets, err := c.handle(e)
 	if err != nil {
 		return nil, err
@@ -152,7 +155,7 @@ func withPGXPool(e environment) (*contender, error) {
 // readOnce is a service that reads the secret when it starts.
 func readOnce(e environment) (*contender, error) {
 	c := &contender{id: "once", name: "secret read once"}
-	out, err := c.client(e).GetSecretValue(context.Background(), &secretsmanager.GetSecretValueInput{SecretId: aws.String(secretID)})
+	out, err := c.client(e).GetSecretValue(context.Background(), &secretsmanager.GetSecretValueInput{SecretId: &e.secretID})
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +177,7 @@ func withAWSCache(e environment) (*contender, error) {
 		return nil, err
 	}
 	c.queriesOf(sql.OpenDB(connectorFunc(func(ctx context.Context) (driver.Conn, error) {
-		text, err := secrets.GetSecretStringWithContext(ctx, secretID)
+		text, err := secrets.GetSecretStringWithContext(ctx, e.secretID)
 		if err != nil {
 			return nil, err
 		}
@@ -217,11 +220,16 @@ func (l *logins) TraceConnectStart(ctx context.Context, _ pgx.TraceConnectStartD
 
 // TraceConnectEnd is called with the result of the login.
 func (l *logins) TraceConnectEnd(ctx context.Context, data pgx.TraceConnectEndData) {
+	(*contender)(l).countLogin(ctx, data.Err, rejected.PostgreSQL)
+}
+
+// countLogin counts the result of a login.
+func (c *contender) countLogin(ctx context.Context, err error, isRefusal func(error) bool) {
 	switch {
-	case data.Err == nil:
-		l.opened.Add(1)
-	case rejected.PostgreSQL(data.Err):
-		l.refused.Add(1)
+	case err == nil:
+		c.opened.Add(1)
+	case isRefusal(err):
+		c.refused.Add(1)
 		if q, ok := ctx.Value(queryKey{}).(*query); ok {
 			q.refused.Store(true)
 		}
@@ -238,8 +246,8 @@ func (l *logins) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData
 
 var contenders = []func(environment) (*contender, error){withSQLSecret, withPending, withPGXPool, readOnce, withAWSCache}
 
-// start makes all contenders.
-func start(e environment) (all []*contender, err error) {
+// start makes contenders.
+func start(e environment, contenders []func(environment) (*contender, error)) (all []*contender, err error) {
 	for _, make := range contenders {
 		c, err := make(e)
 		if err != nil {

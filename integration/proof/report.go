@@ -27,7 +27,7 @@ func (r Result) Misses() (misses []string) {
 	if r.BackoffCalls > r.MostBackoffCalls {
 		misses = append(misses, fmt.Sprintf("%d API calls that brought nothing new, of %d", r.BackoffCalls, r.MostBackoffCalls))
 	}
-	if most := 2 * PoolSize * (1 + r.Rotations); r.Opened > most {
+	if most := 2 * max(r.Pools, 1) * PoolSize * (1 + r.Rotations); r.Opened > most {
 		misses = append(misses, fmt.Sprintf("%d connections opened, of %d", r.Opened, most))
 	}
 	return misses

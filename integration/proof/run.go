@@ -20,6 +20,7 @@ import (
 type Result struct {
 	Contender     string
 	Ours, Pending bool // whether it uses this library, and whether it tries AWSPENDING too
+	Pools         int  // the number of its pools
 	Rotations     int
 
 	Queries, Failed, Retried int
@@ -31,35 +32,66 @@ type Result struct {
 	Err                      error         // the error of the first query that failed
 }
 
-// Run plays a scenario with this many rotations, for all contenders at once.
+// Run plays a scenario with this many rotations, for all five contenders at once.
 func Run(ctx context.Context, db *pgtest.Server, s Scenario, rotations int) ([]Result, error) {
+	return s.play(ctx, rotations, place{"prod/db", db, setUser(db), db.URL("", ""), contenders})
+}
+
+// A place is a database with a secret of its own, and the contenders that use both.
+type place struct {
+	secretID   string
+	database   rotation.Database
+	setUser    func(ctx context.Context, user, password string) error // makes a user, or changes its password
+	url        string                                                 // the database's, if it is a PostgreSQL
+	contenders []func(environment) (*contender, error)
+}
+
+// setUser returns the function of a place for a database that distinguishes new users.
+func setUser(db interface {
+	rotation.Database
+	CreateUser(ctx context.Context, user, password string) error
+},
+) func(ctx context.Context, user, password string) error {
+	return func(ctx context.Context, user, password string) error {
+		if db.CreateUser(ctx, user, password) == nil {
+			return nil
+		}
+		return db.SetPassword(ctx, user, password) // the user exists from the scenario before
+	}
+}
+
+// play plays a scenario in all places at once.
+func (s Scenario) play(ctx context.Context, rotations int, places ...place) ([]Result, error) {
 	server, err := secrettest.Start(secrettest.Config{})
 	if err != nil {
 		return nil, err
 	}
 	defer server.Close()
-	if err := users(ctx, db, server); err != nil {
-		return nil, err
-	}
-	config, err := pgx.ParseConfig(db.URL("", ""))
-	if err != nil {
-		return nil, err
-	}
-	all, err := start(environment{server.URL(), config, s.lifetime()})
+	var all []*contender
 	defer func() {
 		for _, c := range all {
 			c.close()
 		}
 	}()
-	if err != nil {
-		return nil, err
+	for _, p := range places {
+		here, err := p.open(ctx, s, server)
+		all = append(all, here...)
+		if err != nil {
+			return nil, err
+		}
 	}
 	loading, stop := context.WithCancel(ctx)
 	defer stop()
 	for _, c := range all {
 		c.begin(loading)
 	}
-	err = s.rotate(ctx, db, server, rotations)
+	rotator, done := rotation.New(server), make(chan error)
+	for _, p := range places {
+		go func() { done <- s.rotate(ctx, p, server, rotator, rotations) }()
+	}
+	for range places {
+		err = errors.Join(err, <-done)
+	}
 	rest(ctx, meanRest) // lets the contenders notice the last rotation
 	stop()
 	for _, c := range all {
@@ -68,32 +100,38 @@ func Run(ctx context.Context, db *pgtest.Server, s Scenario, rotations int) ([]R
 	return s.results(all, server, rotations), err
 }
 
-// users makes the database users of both strategies, with new passwords, and the secret.
-func users(ctx context.Context, db *pgtest.Server, server *secrettest.Server) error {
+// open makes the database's users of both strategies, with new passwords, the secret and the
+// contenders.
+func (p place) open(ctx context.Context, s Scenario, server *secrettest.Server) ([]*contender, error) {
 	password := rand.Text()
 	for _, user := range []string{"app", "app_clone"} {
-		if db.CreateUser(ctx, user, password) == nil {
-			continue
-		}
-		if err := db.SetPassword(ctx, user, password); err != nil { // the user exists from the scenario before
-			return err
+		if err := p.setUser(ctx, user, password); err != nil {
+			return nil, err
 		}
 	}
-	_, err := server.Create(secretID, fmt.Sprintf(`{"username":"app","password":%q}`, password))
-	return err
+	if _, err := server.Create(p.secretID, fmt.Sprintf(`{"username":"app","password":%q}`, password)); err != nil {
+		return nil, err
+	}
+	e := environment{endpoint: server.URL(), secretID: p.secretID, lifetime: s.lifetime()}
+	if p.url != "" {
+		var err error
+		if e.config, err = pgx.ParseConfig(p.url); err != nil {
+			return nil, err
+		}
+	}
+	return start(e, p.contenders)
 }
 
 // rotate makes the rotations, one after the other.
-func (s Scenario) rotate(ctx context.Context, db *pgtest.Server, server *secrettest.Server, rotations int) error {
-	rotator := rotation.New(server)
-	good := rotation.Config{Database: db, Strategy: s.Strategy, Pauses: rotation.Pauses{Set: s.Window}}
+func (s Scenario) rotate(ctx context.Context, p place, server *secrettest.Server, rotator *rotation.Rotator, rotations int) error {
+	good := rotation.Config{Database: p.database, Strategy: s.Strategy, Pauses: rotation.Pauses{Set: s.Window}}
 	for n := range rotations {
 		rest(ctx, meanRest/2+mathrand.N(meanRest))
 		config, undone := good, s.Cancelled && n%2 == 1
 		if undone {
 			config.Before = rotation.FailAt(rotation.TestSecret, 1)
 		}
-		if err := rotator.Manage(ctx, secretID, config); err != nil {
+		if err := rotator.Manage(ctx, p.secretID, config); err != nil {
 			return err
 		}
 		end := func() {}
@@ -103,13 +141,13 @@ func (s Scenario) rotate(ctx context.Context, db *pgtest.Server, server *secrett
 				return err
 			}
 		}
-		err := rotator.Rotate(ctx, secretID)
+		err := rotator.Rotate(ctx, p.secretID)
 		if undone && errors.Is(err, rotation.ErrInjected) {
-			err = rotator.Cancel(ctx, secretID)
+			err = rotator.Cancel(ctx, p.secretID)
 		}
 		end()
 		if err != nil {
-			return fmt.Errorf("proof: rotation %d of %q: %w", n+1, s.Name, err)
+			return fmt.Errorf("proof: rotation %d of %s in %q: %w", n+1, p.secretID, s.Name, err)
 		}
 	}
 	return nil
@@ -135,7 +173,7 @@ func (s Scenario) results(all []*contender, server *secrettest.Server, rotations
 	requests := server.Requests()
 	for _, c := range all {
 		r := Result{
-			Contender: c.name, Ours: c.ours, Pending: c.pending, Rotations: rotations,
+			Contender: c.name, Ours: c.ours, Pending: c.pending, Pools: max(c.pools, 1), Rotations: rotations,
 			Queries: c.load.queries, Failed: c.load.failed, Retried: c.load.retried, Longest: c.load.longest,
 			Refused: int(c.refused.Load()), Opened: int(c.opened.Load()),
 			MostBackoffCalls: s.backoffCalls(rotations, c.pending), Err: c.load.err,

@@ -1,8 +1,9 @@
 // Package proof lets services query a PostgreSQL while its password is rotated, and counts
 // the cost to each of them. There are five: one with package sqlsecret, one that tries
 // AWSPENDING too, one with the recipe for pgxpool, one whose pool reads the secret once,
-// and one whose pool uses the AWS caching client for Go. To read the code, start with
-// [Scenario], go on to [Run] and contender.go, and end with report.go.
+// and one whose pool uses the AWS caching client for Go. [RunOthers] lets services with other
+// drivers query other servers, through a pooler too. To read the code, start with [Scenario],
+// go on to [Run] and contender.go, and end with report.go.
 package proof
 
 import (
@@ -54,6 +55,12 @@ var Scenarios = []Scenario{
 		Trouble: secrettest.Fault{Effect: secrettest.InternalError()}, Lasting: 2 * time.Second, Every: 5,
 	},
 	{Name: "every other rotation cancelled", Strategy: rotation.SingleUser, Window: 200 * time.Millisecond, Cancelled: true},
+}
+
+// OtherScenarios are played at the [Others], one for each of AWS's strategies.
+var OtherScenarios = []Scenario{
+	{Name: "other servers, single user", Strategy: rotation.SingleUser, Window: 200 * time.Millisecond},
+	{Name: "other servers, alternating users", Strategy: rotation.AlternatingUsers, Window: 200 * time.Millisecond},
 }
 
 // period is the average time from one rotation to the next.

@@ -39,14 +39,18 @@ const (
 type Config struct {
 	// StartTimeout bounds the time until the server answers; the default is a minute.
 	StartTimeout time.Duration
+
+	cluster   bool    // whether it is a node of a cluster
+	replicaOf *Server // its master, or nil
 }
 
 // Server is a Redis that writes nothing to disk, on a free port of the loopback interface.
 // Every user has to log in by password. Its methods are safe for concurrent use.
 type Server struct {
+	cfg      Config
 	dir      string
 	port     int
-	password string // the default user's
+	password string // the default user's; a replica has its master's
 	process  *daemon.Process
 	admin    *redis.Client
 
@@ -68,7 +72,10 @@ func Start(cfg Config) (*Server, error) {
 	if cfg.StartTimeout == 0 {
 		cfg.StartTimeout = time.Minute
 	}
-	s := &Server{password: rand.Text()}
+	s := &Server{cfg: cfg, password: rand.Text()}
+	if cfg.replicaOf != nil {
+		s.password = cfg.replicaOf.password
+	}
 	if err := s.start(cfg); err != nil {
 		return nil, fmt.Errorf("redistest: %w", errors.Join(err, s.Close()))
 	}
@@ -91,8 +98,13 @@ func (s *Server) start(cfg Config) error {
 		return err
 	}
 	s.process, s.port, err = daemon.Serve(cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
+		args := []string{config, "--port", strconv.Itoa(port)}
+		if cfg.cluster {
+			bus, _ := daemon.FreePort() // Redis says what is wrong with the port 0
+			args = append(args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus))
+		}
 		c := daemon.Command{
-			Path: programs[0], Args: []string{config, "--port", strconv.Itoa(port)},
+			Path: programs[0], Args: args,
 			Dir: s.dir, Log: filepath.Join(s.dir, "log"), Account: account,
 			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
 		}
@@ -106,8 +118,14 @@ func (s *Server) start(cfg Config) error {
 }
 
 func (s *Server) config() string {
-	return "bind " + host + "\n" +
+	replica := ""
+	if master := s.cfg.replicaOf; master != nil {
+		replica = "replicaof " + host + " " + strconv.Itoa(master.port) + "\n"
+	}
+	return replica + "bind " + host + "\n" +
 		"requirepass " + s.password + "\n" +
+		"masterauth " + s.password + "\n" +
+		"repl-diskless-sync-delay 0\n" +
 		"save \"\"\n" +
 		"appendonly no\n" +
 		"dir " + strconv.Quote(s.dir) + "\n"
@@ -116,13 +134,19 @@ func (s *Server) config() string {
 // answers first dials without the client, which would log an error if the server does not
 // listen yet.
 func answers(ctx context.Context, addr, password string) error {
+	if err := dial(ctx, addr); err != nil {
+		return err
+	}
+	return login(ctx, addr, admin, password)
+}
+
+func dial(ctx context.Context, addr string) error {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
-	c.Close()
-	return login(ctx, addr, admin, password)
+	return c.Close()
 }
 
 // Close stops the server, ends its sessions, and removes its folder. It may be called more
@@ -144,8 +168,6 @@ func (s *Server) Close() error {
 
 // Addr returns the server's address, a host and a port.
 func (s *Server) Addr() string { return address(s.port) }
-
-func address(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
 
 // String returns the server's address.
 func (s *Server) String() string { return "redistest.Server(" + s.Addr() + ")" }

@@ -75,3 +75,41 @@ func TestCloseLeavesNothing(t *testing.T) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 }
+
+func TestAClustersNodesShareTheSlots(t *testing.T) {
+	c, ctx := NewCluster(t), t.Context()
+	if err := c.SetPassword(ctx, "app", "sesame"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.CheckLogin(ctx, "app", "sesame"); err != nil {
+		t.Error(err)
+	}
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: c.Addrs()[:1], Username: "app", Password: "sesame"})
+	defer client.Close()
+	for _, key := range []string{"a", "b", "c", "d"} {
+		if err := client.Set(ctx, key, "v", 0).Err(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, s := range c.nodes {
+		if n, err := s.Sessions(ctx, "app"); n == 0 || err != nil {
+			t.Errorf("%s has no session: %v", s, err)
+		}
+	}
+}
+
+func TestASentinelNamesAnotherMasterAfterAFailover(t *testing.T) {
+	s, ctx := NewSentinel(t), t.Context()
+	if err := s.SetPassword(ctx, "app", "sesame"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CheckLogin(ctx, "app", "sesame"); err != nil {
+		t.Error(err)
+	}
+	if err := s.Failover(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if addr, err := s.Master(ctx); addr != s.servers[1].Addr() || err != nil {
+		t.Errorf("the master is %s, %v", addr, err)
+	}
+}

@@ -6,6 +6,11 @@
 // version, once a newer one has logged in, in PrepareConn and AfterRelease. pgxpool has no
 // hook that could try a refused login again, or delay one. That is why there is a [Pool]
 // around it.
+//
+// From the first login until [Pool.Close], a goroutine watches the secret. If the pool opens
+// no connection with a new version within a second, the goroutine logs in once, and closes
+// that connection at once. So the sessions of the former user are retired before that user
+// is dropped or loses its rights, even in a pool that needs no new connections.
 package pgxsecret
 
 import (
@@ -32,12 +37,12 @@ import (
 // [Pool.Pool]. Before each of these, the recipe logs in once more in a Do, and closes that
 // connection at once.
 //
-// The Pool does not watch the secret. It notices a new version at a login: when PostgreSQL
-// refuses the old one, or when the cache has the new one already. There are logins at least
-// when connections reach their MaxConnLifetime, an hour by default.
+// A connection of an older version is closed when it comes back to the pool or is taken
+// from it again, once a newer version has logged in. No query is killed by that.
 type Pool struct {
-	pool *pgxpool.Pool
-	do   func(context.Context, func(context.Context) error) error
+	pool  *pgxpool.Pool
+	do    func(context.Context, func(context.Context) error) error
+	close func()
 }
 
 // New makes a Pool. It fetches the secret only if the pool has MinConns or MinIdleConns;
@@ -46,24 +51,40 @@ type Pool struct {
 // pgxpool, BeforeAcquire is called only if there is no PrepareConn. The function apply puts
 // the user and the password into the configuration of one connection. It should leave the
 // host as it is, since another host needs another TLSConfig.
+//
+// The AfterConnect of the ConnConfig is a part of the login: if it returns a refusal, the
+// login is tried again. PgBouncer lets a client in before it logs in to PostgreSQL itself,
+// so have that AfterConnect call Ping where there is a PgBouncer.
 func New[T any](ctx context.Context, config *pgxpool.Config, secret *typedsecret.Secret[T], apply func(T, *pgx.ConnConfig)) (*Pool, error) {
 	if apply == nil {
 		return nil, errors.New("pgxsecret: the function that puts the secret into the configuration is nil")
 	}
-	c := &credentials[T]{secret: secret, apply: apply}
+	c := &credentials[T]{secret: secret, apply: apply, before: config.BeforeConnect}
+	made := make(chan *pgxpool.Pool, 1) // the pool may log in before NewWithConfig returns
+	c.watcher = newWatcher(func(ctx context.Context) {
+		select {
+		case pool := <-made:
+			c.watch(ctx, pool)
+		case <-ctx.Done():
+		}
+	})
 	hookInto(config, c.mayConnect, c.beforeConnect)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
+		c.watcher.close()
 		return nil, err
 	}
-	return &Pool{pool: pool, do: c.do}, nil
+	made <- pool
+	return &Pool{pool: pool, do: c.do, close: c.watcher.close}, nil
 }
 
 // credentials give the connections of a pool their user and password.
 type credentials[T any] struct {
-	secret *typedsecret.Secret[T]
-	apply  func(T, *pgx.ConnConfig)
-	logins sqlsecret.Logins
+	secret  *typedsecret.Secret[T]
+	apply   func(T, *pgx.ConnConfig)
+	before  func(context.Context, *pgx.ConnConfig) error // the user's BeforeConnect, or nil
+	logins  sqlsecret.Logins
+	watcher *watcher
 }
 
 // An attempt is one call of a Pool's method. The context carries it to BeforeConnect. Its
@@ -145,6 +166,9 @@ func (c *credentials[T]) mayConnect(ctx context.Context) error {
 // beforeConnect puts the credential into the configuration of a connection before it is
 // opened.
 func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConfig) error {
+	if c.secret.Err() == nil {
+		c.watcher.start()
+	}
 	a, _ := ctx.Value(c).(*attempt[T])
 	if a == nil { // the pool itself opens this connection
 		var err error
@@ -157,13 +181,15 @@ func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConf
 	c.apply(a.value, config)
 	then := config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if then != nil {
+			if err := then(ctx, conn); err != nil {
+				return err // it may be PgBouncer's, which logs in to PostgreSQL only for a query
+			}
+		}
 		a.accepted.Store(true)
 		login.Succeeded(a.info)
 		conn.CustomData()[loginKey] = login
-		if then == nil {
-			return nil
-		}
-		return then(ctx, conn)
+		return nil
 	}
 	return nil
 }
@@ -173,19 +199,26 @@ func (c *credentials[T]) beforeConnect(ctx context.Context, config *pgx.ConnConf
 func (c *credentials[T]) prove(ctx context.Context, config *pgx.ConnConfig) (a *attempt[T], err error) {
 	login := c.logins.Begin()
 	err = c.secret.DoWithInfo(ctx, func(ctx context.Context, value T, info typedsecret.Info) error {
-		proof := config.Copy()
-		proof.AfterConnect = nil
-		c.apply(value, proof)
-		conn, err := pgx.ConnectConfig(ctx, proof)
-		if err != nil {
+		if err := c.knock(ctx, config, value); err != nil {
 			login = c.logins.Begin()
-			return asRejected(err)
+			return err
 		}
 		a = &attempt[T]{login: login, value: value, info: info}
-		_ = conn.Close(ctx) // its error says nothing about the login
 		return nil
 	})
 	return a, err
+}
+
+// knock logs in with a value, and closes the connection.
+func (c *credentials[T]) knock(ctx context.Context, config *pgx.ConnConfig, value T) error {
+	proof := config.Copy()
+	c.apply(value, proof)
+	conn, err := pgx.ConnectConfig(ctx, proof)
+	if err != nil {
+		return asRejected(err)
+	}
+	_ = conn.Close(ctx) // its error says nothing about the login
+	return nil
 }
 
 const loginKey = "typedsecret.login"

@@ -14,8 +14,12 @@ import (
 // that a method of Pool opened.
 func (p *Pool) Pool() *pgxpool.Pool { return p.pool }
 
-// Close closes the pool.
-func (p *Pool) Close() { p.pool.Close() }
+// Close closes the pool, and ends the goroutine that watches the secret. Closing the
+// pgxpool.Pool itself would leave the goroutine behind.
+func (p *Pool) Close() {
+	p.close()
+	p.pool.Close()
+}
 
 // Acquire takes a connection.
 func (p *Pool) Acquire(ctx context.Context) (conn *pgxpool.Conn, err error) {

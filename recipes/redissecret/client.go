@@ -6,9 +6,6 @@
 package redissecret
 
 import (
-	"context"
-	"crypto/rand"
-
 	"github.com/redis/go-redis/v9"
 
 	"github.com/typedsecret/typedsecret"
@@ -36,18 +33,18 @@ import (
 //
 // Open connections don't use the secret, and Redis leaves them logged in after a password
 // was changed. go-redis turns client-side caching off, since the credentials may change.
-// For a cluster or a ring, call NewClient in the NewClient function of its options.
+//
+// A Sentinel, a cluster and a redis.UniversalClient have functions of their own here. For a
+// ring, call NewClient in the NewClient function of its options.
 func NewClient[T any](secret *typedsecret.Secret[T], credentials func(T) (user, password string), opt *redis.Options) *redis.Client {
 	var o redis.Options
 	if opt != nil {
 		o = *opt
 	}
-	h := &hook[T]{secret: secret, credentials: credentials, placeholder: rand.Text()}
+	h := newHook(secret, credentials)
 	o.Username, o.Password = "", ""
 	o.CredentialsProvider, o.StreamingCredentialsProvider = nil, nil
-	o.CredentialsProviderContext = func(context.Context) (user, password string, err error) {
-		return "", h.placeholder, nil
-	}
+	o.CredentialsProviderContext = h.provide
 	client := redis.NewClient(&o)
 	client.AddHook(h)
 	return client

@@ -2,6 +2,7 @@ package redissecret
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -24,6 +25,15 @@ type hook[T any] struct {
 	// placeholder is the password in go-redis's options. It distinguishes a login of
 	// go-redis from an AUTH of the caller, which may be for another user.
 	placeholder string
+}
+
+func newHook[T any](secret *typedsecret.Secret[T], credentials func(T) (user, password string)) *hook[T] {
+	return &hook[T]{secret: secret, credentials: credentials, placeholder: rand.Text()}
+}
+
+// provide is a CredentialsProviderContext of go-redis's options.
+func (h *hook[T]) provide(context.Context) (user, password string, err error) {
+	return "", h.placeholder, nil
 }
 
 // DialHook implements redis.Hook.

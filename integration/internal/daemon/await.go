@@ -41,7 +41,7 @@ func (p *Process) Await(timeout time.Duration, try func(context.Context) error) 
 func Serve(timeout time.Duration, run func(port int) (Command, func(context.Context) error)) (*Process, int, error) {
 	const attempts = 3
 	for n := 1; ; n++ {
-		port, err := freePort()
+		port, err := FreePort()
 		if err != nil {
 			return nil, 0, err
 		}
@@ -60,7 +60,8 @@ func Serve(timeout time.Duration, run func(port int) (Command, func(context.Cont
 	}
 }
 
-func freePort() (int, error) {
+// FreePort returns a port of the loopback interface that is free at the moment.
+func FreePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
