@@ -20,10 +20,11 @@ import (
 
 func main() {
 	n := flag.Int("n", 10_000, "processes")
+	flag.IntVar(&fleet.Secrets, "secrets", fleet.Secrets, "secrets of a process")
 	quota := flag.Int("quota", fleet.Quota, "the calls a second that the region accepts")
 	out := flag.String("out", ".", "directory for fleet.md and its plots; empty for none")
 	bubble.Main(func(t *testing.T) int {
-		if *n < 1 || *quota < 1 || flag.NArg() > 0 {
+		if *n < 1 || *quota < 1 || fleet.Secrets < 1 || flag.NArg() > 0 {
 			flag.Usage()
 			return 2
 		}
@@ -65,7 +66,7 @@ func play(t *testing.T, n, quota int) []*fleet.Record {
 const (
 	story = "Written by `cd bench && go run ./cmd/fleet`, which plays the same story for each policy in virtual time, with the policies' own code " +
 		"(AWS's is github.com/aws/aws-secretsmanager-caching-go/v2 itself). " +
-		"All processes start within a second, each with three secrets, one of which all share. A day passes. The shared secret is rotated four times, 75 min apart. " +
+		"All processes start within a second, each with %d secrets, one of which all share. A day passes. The shared secret is rotated four times, 75 min apart. " +
 		"Secrets Manager fails for an hour. Three hours later the region has little of its quota left for half an hour. " +
 		"In the end the shared secret is rotated once more, and logins with the old one are refused.\n\n" +
 		"An answer takes 20 ms, the region's quota for GetSecretValue and DescribeSecret together is %d calls a second. " +
@@ -84,7 +85,7 @@ func report(records []*fleet.Record) string {
 	var b strings.Builder
 	r := records[0]
 	fmt.Fprintf(&b, "# A fleet of %d processes\n\n", r.Processes)
-	fmt.Fprintf(&b, story, r.Quota)
+	fmt.Fprintf(&b, story, fleet.Secrets, r.Quota)
 	b.WriteString(fleet.Table(records))
 	b.WriteString("\n" + measures + "\n## Verdict\n\n" + fleet.Summary(records))
 	fmt.Fprintf(&b, "\nRun with %s. The draws are random: the figures change a little from run to run.\n", runtime.Version())

@@ -145,7 +145,7 @@ func TestOnlyTheSharedSecretIsRotated(t *testing.T) {
 		region := newRegion(10)
 		region.set(func(r *Region) { r.version++ })
 		p := newProcess(region, fixedInterval, 0)
-		for k, want := range [Secrets]int{2, 1, 1} {
+		for k, want := range []int{2, 1, 1} {
 			if version, err := p.fetch(t.Context(), p.ids[k]); version != want || err != nil {
 				t.Errorf("%s has version %d, want %d (error %v)", p.ids[k], version, want, err)
 			}
@@ -215,7 +215,7 @@ func TestTheSummarySaysWhatIsMissedAndWhy(t *testing.T) {
 	text := Summary([]*Record{ours, aws})
 	for _, want := range []string{
 		"missed**: steady day: peak/mean of a minute's calls: 1.98, not 1.30 or less",
-		"outage of 1 h: until 99 % of the failing are fetched again: 2m0s, not 1m0s or less",
+		"outage of 1 h: until 99 % of the failing are fetched again: 2m0s, not 15s or less",
 		"Alike**: deploy of all at once: until all have their secrets (1s and 1s)",
 		"outage of 1 h: until all of them are (2m0s and 10s)",
 		"every 30s, and ours every 5m0s", // 300 secrets with 10 and with 1 calls/s

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Secrets is the number of secrets that a process reads: one that all share, and two of its
-// own.
-const Secrets = 3
+// Secrets is the number of secrets that a process reads: one that all share, and its own. It
+// does not change during a Play.
+var Secrets = 3
 
 // These are the intervals between reads of a process. They are long while nothing happens,
 // and bound the delay of a refresh that is due. They are shorter while something is
@@ -25,14 +25,14 @@ const (
 // A process is one of the fleet.
 type process struct {
 	region *Region
-	ids    [Secrets]string
+	ids    []string
 	read   func(ctx context.Context, id string) (version int, err error)
 
 	mu      sync.Mutex    // guards the fields below; except for fetches, only run writes them
 	ready   time.Duration // when it had all its secrets; 0 until then
 	version int           // the version of the shared secret that it has
 	saw     time.Duration // when it got that version
-	fetches [Secrets]fetches
+	fetches []fetches
 }
 
 // fetches is the history of one secret's fetches.
@@ -56,9 +56,9 @@ func (f *fetches) note(failed bool, now time.Duration) {
 }
 
 func newProcess(region *Region, policy Policy, i int) *process {
-	p := &process{region: region, ids: [Secrets]string{shared}}
+	p := &process{region: region, ids: []string{shared}, fetches: make([]fetches, Secrets)}
 	for k := 1; k < Secrets; k++ {
-		p.ids[k] = fmt.Sprintf("own/%d/%d", i, k)
+		p.ids = append(p.ids, fmt.Sprintf("own/%d/%d", i, k))
 	}
 	p.read = policy.open(p)
 	return p

@@ -62,16 +62,20 @@ func rows() []row {
 		case failing, old: // in an outage all secrets are, with every policy
 			outage[i].fact = true
 		case untilMost:
-			outage[i].limit = constant(float64(time.Minute))
+			outage[i].limit = constant(float64(15 * time.Second))
 		case peakAfter:
-			outage[i].limit = func(r *Record) float64 { return float64(r.Quota) }
+			outage[i].limit = func(r *Record) float64 { return float64(r.Quota) / 2 } // and half for who else calls
 		case refusedAfter:
 			outage[i].limit = constant(0)
 		}
 	}
-	return slices.Concat(deployRows(), rotationRows(), outage,
-		troubleRows("little quota for 30 min", throttleAt, throttleEnd, refusalAt, func(r *Record) Recovery { return r.Throttle }),
-		refusalRows())
+	throttled := troubleRows("little quota for 30 min", throttleAt, throttleEnd, refusalAt, func(r *Record) Recovery { return r.Throttle })
+	for i := range throttled {
+		if throttled[i].name == untilMost {
+			throttled[i].limit = constant(float64(15 * time.Second))
+		}
+	}
+	return slices.Concat(deployRows(), rotationRows(), outage, throttled, refusalRows())
 }
 
 // deployRows count until all processes have all their secrets. Later calls belong to the
