@@ -111,11 +111,11 @@ func (b *Bouncer) start() error {
 		// An error of the write shows itself as PgBouncer's.
 		_ = account.WriteFile(b.path("ini"), []byte(b.ini(port)))
 		return daemon.Command{
-				Path: programs[0], Args: []string{b.path("ini")}, Dir: b.dir, Log: b.path("log"), Account: account,
-				Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
-			}, func(ctx context.Context) error {
-				return login(ctx, b.config(port, superuser, b.server.password))
-			}
+			Path: programs[0], Args: []string{b.path("ini")}, Dir: b.dir, Log: b.path("log"), Account: account,
+			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
+		}, func(ctx context.Context) error {
+			return login(ctx, b.config(port, superuser, b.server.password))
+		}
 	})
 	if err != nil {
 		return fmt.Errorf("pgbouncer: %w", err)
