@@ -87,6 +87,7 @@ func awaitOwnRefusal(t *testing.T, b *pgtest.Bouncer) {
 func TestAnOpenSessionOfPgBouncerThatIsNotServedFailsNoQuery(t *testing.T) {
 	for name, open := range pools {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in pauses
 			w := newWorld(t, typedsecret.WithRetryBudget(time.Minute))
 			b := pgtest.NewBouncer(t, w.db, forgetful)
 			w.url, w.pings = b.URL("", ""), true
@@ -125,6 +126,7 @@ func TestAnOpenSessionOfPgBouncerThatIsNotServedFailsNoQuery(t *testing.T) {
 func TestQueriesPassPgBouncerDuringARotation(t *testing.T) {
 	for name, open := range pools {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in pauses
 			w := newWorld(t, typedsecret.WithRetryBudget(time.Minute))
 			w.url, w.pings = pgtest.NewBouncer(t, w.db, forgetful).URL("", ""), true
 			p := open(w)
