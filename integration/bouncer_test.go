@@ -87,6 +87,7 @@ func awaitOwnRefusal(t *testing.T, b *pgtest.Bouncer) {
 func TestAnOpenSessionOfPgBouncerThatIsNotServedFailsNoQuery(t *testing.T) {
 	for name, open := range pools {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in pauses
 			w := newWorld(t, typedsecret.WithRetryBudget(time.Minute))
 			b := pgtest.NewBouncer(t, w.db, forgetful)
 			w.url, w.pings = b.URL("", ""), true
@@ -120,21 +121,20 @@ func TestAnOpenSessionOfPgBouncerThatIsNotServedFailsNoQuery(t *testing.T) {
 }
 
 // TestQueriesPassPgBouncerDuringARotation: PgBouncer asks PostgreSQL for the passwords, and
-// soon has no session of its own. Each query is of a new pool, since PgBouncer keeps a query
-// of a session that it has let in waiting until somebody logs in with the new password.
+// soon has no session of its own. The pool is new, since PgBouncer keeps a query of a session
+// that it has let in waiting until somebody logs in with the new password.
 func TestQueriesPassPgBouncerDuringARotation(t *testing.T) {
 	for name, open := range pools {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in pauses
 			w := newWorld(t, typedsecret.WithRetryBudget(time.Minute))
 			w.url, w.pings = pgtest.NewBouncer(t, w.db, forgetful).URL("", ""), true
-			for range 3 {
-				p := open(w)
-				w.askInTheWindow(func(ctx context.Context) error {
-					_, err := p.query(ctx, pid)
-					return err
-				})
-				p.close()
-			}
+			p := open(w)
+			defer p.close()
+			w.askInTheWindow(func(ctx context.Context) error {
+				_, err := p.query(ctx, pid)
+				return err
+			})
 		})
 	}
 }

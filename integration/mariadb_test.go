@@ -52,6 +52,7 @@ func TestALockedOrDroppedUserOfMariaDBIsARefusal(t *testing.T) {
 		"locked": (*mariadbtest.Server).Lock, "dropped": (*mariadbtest.Server).Drop,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in pauses
 			s, server, db := newMariaDB(t)
 			db.SetMaxIdleConns(-1)
 			_, err := mariaDBUser(t.Context(), db)

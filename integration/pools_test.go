@@ -188,6 +188,7 @@ func pgxPool(w *world) pool {
 func each(t *testing.T, test func(*testing.T, *world, pool), opts ...typedsecret.Option) {
 	for name, open := range pools {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in pauses
 			w := newWorld(t, opts...)
 			p := open(w)
 			defer p.close()
@@ -350,6 +351,7 @@ func TestSessionsOfTheFormerUserAreRetired(t *testing.T) {
 	}
 	for name, open := range pools {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in pauses
 			w := newWorld(t)
 			w.conns = 2 // so that no query opens a third one, which would prove the newer version
 			p := open(w)

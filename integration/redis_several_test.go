@@ -82,6 +82,7 @@ func passRotations(s *service, open func() redisClient) {
 func TestARedisClusterIsReachedThroughRotations(t *testing.T) {
 	for name, open := range clusterClients {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in pauses
 			cluster := redistest.NewCluster(t)
 			for _, user := range []string{"app", "app_clone"} {
 				must(t, cluster.SetUser(t.Context(), user, "first"))
@@ -97,6 +98,7 @@ func TestARedisClusterIsReachedThroughRotations(t *testing.T) {
 func TestRedisIsReachedThroughASentinelAndRotations(t *testing.T) {
 	for name, open := range sentinelClients {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time goes by in pauses
 			sentinel := redistest.NewSentinel(t)
 			for _, user := range []string{"app", "app_clone"} {
 				must(t, sentinel.SetUser(t.Context(), user, "first"))

@@ -91,13 +91,15 @@ func TestRefusalsAreKnown(t *testing.T) {
 			[]error{
 				bouncerError("server login has been failing, cached error: connect failed (server_login_retry)"),
 				bouncerError("no more connections allowed (max_client_conn)"), bouncerError("query_wait_timeout"),
-				&pgError{"08P01"}, &pgError{""}, &pgError{"42501"}, &pgError{"53300"}, &pgError{"28"}, errors.New("28P01"), (*pgError)(nil), stateless{},
+				&pgError{"08P01"}, &pgError{""}, &pgError{"42501"}, &pgError{"53300"}, &pgError{"28"}, errors.New("28P01"), (*pgError)(nil),
+				stateless{},
 			},
 		},
 		{
 			"MySQL", rejected.MySQL,
 			[]error{
-				&MySQLError{Number: 1045}, MySQLError{Number: 1045},
+				&MySQLError{Number: 1045},
+				MySQLError{Number: 1045},
 				&MySQLError{Number: 3118}, &MySQLError{Number: 4151}, &MySQLError{Number: 3955}, &MySQLError{Number: 4150}, &MySQLError{Number: 1862},
 			},
 			[]error{&MySQLError{Number: 1044}, &MySQLError{}, (*MySQLError)(nil), errors.New("Error 1045"), mysqlLike{1045}, oddMySQLError(1045)},

@@ -110,12 +110,11 @@ func (b *Bouncer) start() error {
 	b.process, b.port, err = daemon.Serve(b.cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
 		// An error of the write shows itself as PgBouncer's.
 		_ = account.WriteFile(b.path("ini"), []byte(b.ini(port)))
-		return daemon.Command{
-				Path: programs[0], Args: []string{b.path("ini")}, Dir: b.dir, Log: b.path("log"), Account: account,
-				Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
-			}, func(ctx context.Context) error {
-				return login(ctx, b.config(port, superuser, b.server.password))
-			}
+		c := daemon.Command{
+			Path: programs[0], Args: []string{b.path("ini")}, Dir: b.dir, Log: b.path("log"), Account: account,
+			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
+		}
+		return c, func(ctx context.Context) error { return login(ctx, b.config(port, superuser, b.server.password)) }
 	})
 	if err != nil {
 		return fmt.Errorf("pgbouncer: %w", err)

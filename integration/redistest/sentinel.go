@@ -68,10 +68,11 @@ func (s *Sentinel) start(cfg Config) error {
 		// An error of the write shows itself as Redis's. Sentinel rewrites the file.
 		config := filepath.Join(s.dir, "sentinel.conf")
 		_ = os.WriteFile(config, []byte(s.config(port)), 0o600)
-		return daemon.Command{
+		c := daemon.Command{
 			Path: daemon.Find([]string{"redis-server"}, folders)[0], Args: []string{config, "--sentinel"},
 			Dir: s.dir, Log: filepath.Join(s.dir, "log"), Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
-		}, func(ctx context.Context) error { return s.answers(ctx, port) }
+		}
+		return c, func(ctx context.Context) error { return s.answers(ctx, port) }
 	})
 	if err != nil {
 		return err
