@@ -89,15 +89,17 @@ func (f *fetch) hasTurn() bool { return f.queued == nil && !f.isListed }
 func (f *fetch) isTaken() bool { return f.hasPlace || f.queued != nil || f.concluded }
 
 // beginsNow counts f, which waited for its turn, as a fetch that begins now. It is a forced one
-// if Invalidate was called meanwhile. Called with mu held.
+// if Refresh or Invalidate was called meanwhile. Called with mu held.
 func (c *Cache) beginsNow(f *fetch, now instant) {
 	c.begun++
 	f.number, f.began, f.sent, f.awaited, f.isListed = c.begun, now, now, now, false
 	p := f.entry.past
 	if p.invalid.isSet {
-		f.renews, f.forced = true, true
+		f.renews = true
 		f.invalidation, p.invalid = p.invalid, invalidation{}
+		f.entry.owe(1)
 	}
+	f.forced = p.owed != 0
 }
 
 // launch gives f a place. Called with mu held.
