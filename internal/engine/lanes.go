@@ -236,6 +236,7 @@ func (c *Cache) report(l *lane, p health.Permit, said health.Kind, err error) {
 	}
 	switch l.health.Report(now, p, said) {
 	case health.WentDown:
+		c.down++
 		l.failed, l.since, l.askAt = l.failed+1, c.counted, now
 		c.empty(l)
 	case health.Failed:
@@ -243,6 +244,7 @@ func (c *Cache) report(l *lane, p health.Permit, said health.Kind, err error) {
 		l.askAt = now
 		l.release()
 	case health.CameBack:
+		c.down--
 		l.since = c.counted
 		l.release()
 		c.notifyAll()
