@@ -51,6 +51,7 @@ type Cache struct {
 	requests  int            // fetches and other requests that have a place
 	lanes     []*lane        // to the backends of the source; the first is to those without a name
 	healths   health.Set     // of the backends
+	down      int            // how many of lanes are to backends that are down
 	pumped    int            // which of lanes is the first to get a place
 	held      int            // requests of FetchMany that wait for a pace
 	turned    instant        // when the last request ended, or stopped waiting for a pace

@@ -160,6 +160,14 @@ func (k *coarseClock) close() {
 	k.timer.Stop()
 }
 
+// left returns after how long the clock has reached a deadline for certain; 0 if it has.
+func (k *coarseClock) left(deadline uint32) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := k.time + min(max(0, k.read().since(k.at)), farthest+tick)
+	return max(0, time.Duration(deadline)*tick+tick-now)
+}
+
 // deadline returns a reading of the clock that comes before may is over. It is two ticks
 // early, for the clock may be one tick behind, and its timer late. If may is too short for
 // that, or the clock is stopped, deadline returns 0, which is always over.

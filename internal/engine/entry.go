@@ -88,6 +88,7 @@ type past struct {
 	failure *failure  // nil unless the last fetch failed
 	forced  lastFetch // the last one that Refresh or Invalidate asked for
 	renewed lastFetch // the last one that Invalidate asked for
+	owed    uint64    // fetches are forced until one of this number or a later one succeeds; 0: they need not be
 }
 
 // An invalidation says whether the next fetch is to be a forced one, and why.
@@ -119,8 +120,7 @@ type failure struct {
 	refused atomic.Pointer[Error] // the error when StaleIfError refuses the value; one for all readers
 }
 
-// failed is the part of a failure that does not change, but for tried and forced, which Cache.mu
-// guards.
+// failed is the part of a failure that does not change, but for tried, which Cache.mu guards.
 type failed struct {
 	err       *Error
 	began     instant
@@ -132,7 +132,6 @@ type failed struct {
 	mute      health.Instant // when the first failed without an answer that no answer has followed; 0: none
 	tried     bool           // the fetch began when the value was already past its TTL
 	isRefusal bool           // the source refused the secret
-	forced    bool           // a forced fetch was asked for, and none has succeeded since: the next is one
 
 	asked   int     // for how many of them the user's own Refresh or Invalidate asked
 	askedAt instant // when the last of these began
@@ -248,6 +247,17 @@ func (e *Entry) invalidated() instant {
 // hasPast reports whether e is to be kept, whoever reads it, for what is known of its fetches.
 func (e *Entry) hasPast() bool { return e.failure() != nil || e.isInvalid() }
 
+// owe has the fetches of e be forced ones until one of that number or a later one succeeds, also if
+// whoever asked for it is gone before it begins. If nothing is known of e, there is nothing that an
+// old copy of the source could be taken for.
+func (e *Entry) owe(number uint64) {
+	if e.past == nil && e.snap.Load() == nil {
+		return
+	}
+	p := e.remembered()
+	p.owed = max(p.owed, number)
+}
+
 // begins notes a fetch that begins.
 func (e *Entry) begins(f *fetch) {
 	p := e.remembered()
@@ -274,7 +284,7 @@ func (e *Entry) ends(fail *failure, answered bool) {
 		p.invalid = p.fetch.invalidation
 	}
 	p.fetch, p.failure = nil, fail
-	if !e.hasPast() && p.forced.number == 0 && !e.isBusy() {
+	if !e.hasPast() && p.forced.number == 0 && p.owed == 0 && !e.isBusy() {
 		e.past = nil
 	}
 }

@@ -40,19 +40,18 @@ type fetch struct {
 	invalid bool      // Invalidate was called meanwhile
 
 	// Guarded by Cache.mu:
-	awaited    instant        // from when on readers wait for it; later than began after an Invalidate
-	slow       *failure       // for readers that have waited long enough; nil before
-	early      chan time.Time // closed when the sealed file was looked into for those readers; nil before
-	waiters    int            // readers that wait for it
-	queued     *list.Element  // in a queue of its lane, until it may begin
-	rank       int            // of that queue
-	waited     bool           // it has queued
-	owesForced bool           // a caller that waits for it wants a forced one, so the next is, if this one fails
-	hasPlace   bool           // it is one of Cache.requests
-	permit     health.Permit  // of its backend, for its place
-	isOfFile   bool           // it looks into the sealed file, and does not ask the source, which is down
-	isListed   bool           // a FetchMany has not asked for it yet
-	concluded  bool           // its result is being settled
+	awaited   instant        // from when on readers wait for it; later than began after an Invalidate
+	slow      *failure       // for readers that have waited long enough; nil before
+	early     chan time.Time // closed when the sealed file was looked into for those readers; nil before
+	waiters   int            // readers that wait for it
+	queued    *list.Element  // in a queue of its lane, until it may begin
+	rank      int            // of that queue
+	waited    bool           // it has queued
+	hasPlace  bool           // it is one of Cache.requests
+	permit    health.Permit  // of its backend, for its place
+	isOfFile  bool           // it looks into the sealed file, and does not ask the source, which is down
+	isListed  bool           // a FetchMany has not asked for it yet
+	concluded bool           // its result is being settled
 }
 
 // answers reports whether a fetch that succeeded answers a reader that asked at that time. A
@@ -90,12 +89,16 @@ func (c *Cache) begin(ctx context.Context, e *Entry, asks kind, now instant) (*f
 // register makes the fetch of e and notes that it is under way. Called with mu held.
 func (c *Cache) register(ctx context.Context, e *Entry, asks kind, now instant) *fetch {
 	f := &fetch{entry: e, ctx: ctx, asks: asks, began: now, sent: now, awaited: now, done: make(chan struct{})}
-	s, fail := e.snap.Load(), e.failure()
+	s := e.snap.Load()
 	f.renews = e.isInvalid() || s != nil && s.invalid
-	f.forced = asks != read || f.renews || fail != nil && fail.forced
+	f.forced = asks != read || f.renews
 	c.begun++
 	f.number = c.begun
 	e.begins(f)
+	if f.forced {
+		e.owe(1)
+	}
+	f.forced = e.past.owed != 0
 	c.index.add(e)
 	c.noteStage(e)
 	c.running.Add(1)
@@ -265,6 +268,9 @@ func (c *Cache) publish(t *outcome) (*Snapshot, []hook.Event) {
 	c.fetched++
 	s.number, s.invalid = c.fetched, e.past.invalid.isSet
 	s.inStep = old == nil || t.forced || e.failure() != nil || !c.policy.isGood(false, t.began.since(old.at))
+	if t.forced && t.number >= e.past.owed {
+		e.past.owed = 0
+	}
 	e.ends(nil, true)
 	evicted := c.replace(e, s)
 	if !s.invalid {
@@ -317,7 +323,7 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	defer c.mu.Unlock()
 	before := e.failure()
 	c.leavePlace(t.fetch, t.says, t.fail)
-	fail := &failure{failed: failed{began: t.began, at: now, first: now, count: 1, seen: c.healthNow(), isRefusal: t.kinds != 0, forced: t.forced || t.owesForced}}
+	fail := &failure{failed: failed{began: t.began, at: now, first: now, count: 1, seen: c.healthNow(), isRefusal: t.kinds != 0}}
 	if t.says < health.Refused && !t.isOfFile {
 		fail.mute = fail.seen
 	}

@@ -21,6 +21,7 @@ type lane struct {
 	requests int              // those of Cache.requests that are the lane's
 	queues   [ranks]list.List // of queued
 	timer    *time.Timer      // calls onTimer; nil until it is needed
+	timerAt  health.Instant   // when it does; 0: not as far as is known
 	isHeld   bool             // the pace holds back the first of a queue
 	isUsed   bool             // a request was made
 	answered instant          // when one was last answered
@@ -202,8 +203,15 @@ func (l *lane) release() {
 	}
 }
 
+// setTimer has onTimer called after a time, or sooner if somebody else waits for that: who is not
+// served then asks again. Called with mu held.
 func (c *Cache) setTimer(l *lane, in time.Duration) {
 	in = max(in, time.Millisecond)
+	now := c.healthNow()
+	if now < l.timerAt && l.timerAt <= now+in {
+		return
+	}
+	l.timerAt = now + in
 	if l.timer == nil {
 		l.timer = time.AfterFunc(in, func() { c.onTimer(l) })
 	} else {
@@ -218,6 +226,7 @@ func (c *Cache) onTimer(l *lane) {
 	if c.closed {
 		return
 	}
+	l.timerAt = 0
 	l.release()
 	c.pump(l)
 }
@@ -236,6 +245,7 @@ func (c *Cache) report(l *lane, p health.Permit, said health.Kind, err error) {
 	}
 	switch l.health.Report(now, p, said) {
 	case health.WentDown:
+		c.down++
 		l.failed, l.since, l.askAt = l.failed+1, c.counted, now
 		c.empty(l)
 	case health.Failed:
@@ -243,6 +253,7 @@ func (c *Cache) report(l *lane, p health.Permit, said health.Kind, err error) {
 		l.askAt = now
 		l.release()
 	case health.CameBack:
+		c.down--
 		l.since = c.counted
 		l.release()
 		c.notifyAll()

@@ -70,6 +70,10 @@ func (e *Entry) Quiet() time.Duration {
 	st := c.stateOf(e, now)
 	if l := e.toLane(); l.isDown() {
 		st.downIn = max(l.askAt-c.healthNow(), 0)
+		if s := e.snap.Load(); s != nil {
+			// Before that, Get returns the value without a look, which would set askAt anew.
+			st.downIn = max(st.downIn, c.clock.left(s.until.Load()))
+		}
 	}
 	return max(0, c.policy.read(st, false).fetchIn)
 }

@@ -292,3 +292,47 @@ func TestNotifyIsSafeForConcurrentUse(t *testing.T) {
 		t.Errorf("%d secrets are watched by nobody", n)
 	}
 }
+
+// TestQuietInAnOutageLastsUntilGetLooksAgain: else a watcher of a value that is due would look a
+// thousand times a second, as nothing that it does has the outage's next probe put off.
+func TestQuietInAnOutageLastsUntilGetLooksAgain(t *testing.T) {
+	for name, checkClock := range map[string]bool{"": false, "with CheckClock": true} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving("db", "other", "third")
+				c := open(t, s, engine.Config{TTL: time.Hour, CheckClock: checkClock})
+				for id := range s.versions {
+					get(t, c, id)
+				}
+				s.fail(secret.ErrUnavailable)
+				_, _ = c.Refresh(t.Context(), ref("other"))
+				_, _ = c.Refresh(t.Context(), ref("third"))
+				db := entryOf(c, ref("db"))
+				told, stop := notified(c, ref("db"))
+				defer stop()
+				looks := 0
+				for began := time.Now(); time.Since(began) < 2*time.Hour; looks++ { // fresh, due, and past its TTL
+					wantGet(t, c, "db", "db v1")
+					select {
+					case <-time.After(max(db.Quiet(), time.Millisecond)):
+					case <-told:
+					}
+				}
+				if looks > 2*s.count()+10 {
+					t.Errorf("%d looks for %d calls", looks, s.count())
+				}
+				s.mend()
+				s.rotate("db", "v2")
+				for began := time.Now(); get(t, c, "db") != "db v2"; {
+					if time.Since(began) > 10*time.Second {
+						t.Fatal("the watcher does not see the new version in 10 s")
+					}
+					select {
+					case <-time.After(max(db.Quiet(), time.Millisecond)):
+					case <-told:
+					}
+				}
+			})
+		})
+	}
+}

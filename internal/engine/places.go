@@ -14,6 +14,11 @@ const maxRequests = 64
 
 const placeIn = 100 * time.Millisecond
 
+// placesFor returns how many places there are for requests that queue. Two are kept for each
+// backend that is down: one for its probe, and one for a probe before that which is slow. Else the
+// requests for the others could keep the backend down for good. Called with mu held.
+func (c *Cache) placesFor() int { return maxRequests - min(2*c.down, maxRequests/2) }
+
 // queueUp starts f, or queues it until there is a place for it and its backend's pace allows
 // it. Called with mu held.
 func (c *Cache) queueUp(f *fetch) {
@@ -27,7 +32,7 @@ func (c *Cache) queueUp(f *fetch) {
 		return
 	}
 	f.rank = rankOf(f.want(now).Purpose)
-	if c.requests < maxRequests && l.isIdle(f.rank) && c.admit(l, f) {
+	if c.requests < c.placesFor() && l.isIdle(f.rank) && c.admit(l, f) {
 		return // without a place in the queue, which costs an allocation
 	}
 	f.queued = l.queues[f.rank].PushBack(f)
@@ -50,7 +55,7 @@ func (l *lane) isIdle(rank int) bool {
 func (c *Cache) pump(l *lane) {
 	l.isHeld = false
 	for rank := range l.queues {
-		for q := &l.queues[rank]; q.Len() > 0 && c.requests < maxRequests && !c.closed; {
+		for q := &l.queues[rank]; q.Len() > 0 && c.requests < c.placesFor() && !c.closed; {
 			first := q.Front()
 			if !c.admit(l, first.Value.(queued)) {
 				if l.isDown() {
@@ -89,15 +94,17 @@ func (f *fetch) hasTurn() bool { return f.queued == nil && !f.isListed }
 func (f *fetch) isTaken() bool { return f.hasPlace || f.queued != nil || f.concluded }
 
 // beginsNow counts f, which waited for its turn, as a fetch that begins now. It is a forced one
-// if Invalidate was called meanwhile. Called with mu held.
+// if Refresh or Invalidate was called meanwhile. Called with mu held.
 func (c *Cache) beginsNow(f *fetch, now instant) {
 	c.begun++
 	f.number, f.began, f.sent, f.awaited, f.isListed = c.begun, now, now, now, false
 	p := f.entry.past
 	if p.invalid.isSet {
-		f.renews, f.forced = true, true
+		f.renews = true
 		f.invalidation, p.invalid = p.invalid, invalidation{}
+		f.entry.owe(1)
 	}
+	f.forced = p.owed != 0
 }
 
 // launch gives f a place. Called with mu held.

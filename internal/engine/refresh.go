@@ -112,13 +112,19 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 	st := c.stateOf(e, now)
 	d := decision{ruling: c.policy.forced(st, asks, isDone), at: now}
 	switch {
+	case d.verdict == fresh:
+	case asks == renewal:
+		e.owe(min(begun, since) + 1)
+	default:
+		e.owe(1)
+	}
+	switch {
 	case d.fetchIn <= 0:
 		var in time.Duration
 		if d.fetch, in = c.begin(ctx, e, asks, now); in > 0 {
 			l := e.toLane()
 			st.downIn, st.isProbed = in, q.probes != 0 && l.failed >= q.probes
 			d.ruling = c.policy.forced(st, asks, isDone)
-			c.oweForced(e, in, now)
 			if d.verdict == refused {
 				d.err = l.errorFor(e, in)
 				break
@@ -130,7 +136,6 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 		}
 	case d.verdict == refused:
 		d.err = e.failure().errorFor(&d.ruling, &st)
-		e.failure().forced = true
 	case d.verdict == fresh:
 		if d.snap = e.snap.Load(); q.held == nil {
 			d.evicted = c.use(e)
@@ -139,7 +144,6 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 		if d.fetch = e.inFlight(); d.fetch == nil {
 			break
 		}
-		d.fetch.owesForced = true
 		if d.fetch.isListed {
 			c.queueUp(d.fetch)
 		}
@@ -147,20 +151,6 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 		d.pause = c.pauseFor(ctx, e, asks, d.fetchIn)
 	}
 	return d, begun
-}
-
-// oweForced has the next fetch of e be a forced one: its backend is down, so that the one that
-// was asked for could not begin. Without a value there is nothing that an old copy of the source
-// could be taken for. Called with mu held.
-func (c *Cache) oweForced(e *Entry, in time.Duration, now instant) {
-	s := e.snap.Load()
-	if e.failure() == nil && s != nil {
-		c.noteDown(e, in, now)
-		e.failure().tried = !c.policy.isGood(s.invalid, now.since(s.at))
-	}
-	if f := e.failure(); f != nil {
-		f.forced = true
-	}
 }
 
 // pauseFor returns a channel that is closed after d, at the end of an interval of e. The fetch

@@ -119,3 +119,82 @@ func TestARefreshThatCannotBeginItsFetchIsNotForgotten(t *testing.T) {
 		}
 	}
 }
+
+// TestARefreshWhoseCallerIsGoneIsNotForgotten, whatever keeps its fetch from beginning.
+func TestARefreshWhoseCallerIsGoneIsNotForgotten(t *testing.T) {
+	giveUp := func(t *testing.T, refresh func(context.Context) error) {
+		t.Helper()
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := refresh(short); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("forced: %v", err)
+		}
+	}
+	for name, prevent := range map[string]func(t *testing.T, s *service, c *engine.Cache, refresh func(context.Context) error){
+		"a read's fetch, which succeeds": func(t *testing.T, s *service, c *engine.Cache, refresh func(context.Context) error) {
+			time.Sleep(time.Hour)
+			s.take(3 * time.Second)
+			go get(t, c, "db")
+			settle()
+			giveUp(t, refresh)
+			time.Sleep(2 * time.Second)
+		},
+		"a queue, which the outage empties": func(t *testing.T, s *service, c *engine.Cache, refresh func(context.Context) error) {
+			s.hang()
+			for i := range 64 {
+				e := entryOf(c, ref(nameOf(i)))
+				go func() { _, _ = e.Get(t.Context()) }()
+			}
+			settle()
+			for _, other := range []string{"other", "third"} {
+				go func() { _, _ = c.Refresh(t.Context(), ref(other)) }()
+			}
+			settle()
+			giveUp(t, refresh)
+			time.Sleep(15 * time.Second)
+		},
+		"the interval, at whose end another is the probe": func(t *testing.T, s *service, c *engine.Cache, refresh func(context.Context) error) {
+			if err := refresh(t.Context()); err != nil {
+				t.Error(err)
+			}
+			giveUp(t, refresh)
+			s.fail(secret.ErrUnavailable)
+			_, _ = c.Refresh(t.Context(), ref("other"))
+			_, _ = c.Refresh(t.Context(), ref("third"))
+			time.Sleep(3 * time.Second)
+			s.hang()
+			go func() { _, _ = c.Refresh(t.Context(), ref("fourth")) }()
+			time.Sleep(time.Minute)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving("db", "other", "third", "fourth")
+				var forced []bool
+				c := open(t, secret.SourceFunc(func(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+					if ref.ID == "db" {
+						forced = append(forced, secret.IsForced(ctx))
+					}
+					return s.Fetch(ctx, ref)
+				}), engine.Config{TTL: time.Hour, NoRefreshAhead: true, MinRefreshInterval: 5 * time.Second})
+				for _, id := range []string{"db", "other", "third", "fourth"} {
+					get(t, c, id)
+				}
+				prevent(t, s, c, func(ctx context.Context) error {
+					_, err := c.Refresh(ctx, ref("db"))
+					return err
+				})
+				before := len(forced)
+				s.mend()
+				for range 3 {
+					time.Sleep(time.Hour)
+					get(t, c, "db") // perhaps the probe, in the background
+					settle()
+				}
+				if n := len(forced) - before; n < 2 || !forced[before] || forced[before+1] {
+					t.Errorf("forced were %v, %d of them before: the next one is to be", forced, before)
+				}
+			})
+		})
+	}
+}

@@ -21,7 +21,7 @@
 // request began, or since this Ref began to fail: that is the Ref's trouble, or its region's.
 //
 // While the source is down, one request at a time is made, the probe, with a timeout of 3 s.
-// (Each fourth has the caller's, for a source that is slow;
+// (Each fourth that takes a turn has the caller's, for a source that is slow;
 // after 3 s it keeps no other waiting.) The delay before it is 1 to 1.5 s
 // at first, then 2 to 3 s, then 3.3 to 5 s. The probe is for the Ref that failed the longest
 // ago, or never, of those that asked since the last probe. A forced fetch may be the probe

@@ -98,7 +98,7 @@ func (o *outage) note(key string, tried Instant) {
 
 func (o *outage) start(now Instant, w Want) Permit {
 	p := Permit{Verdict: Probe, Timeout: ProbeTimeout, key: w.Key, began: now, since: w.Since, isBatch: w.Batch}
-	o.patient = o.failed%patientProbe == patientProbe-1
+	o.patient = o.failed%patientProbe == patientProbe-1 && !o.isExtra // which is not counted
 	if o.patient {
 		p.Timeout = 0
 	}

@@ -249,6 +249,32 @@ func TestAProbeThatHangsKeepsNoOtherWaiting(t *testing.T) {
 	}
 }
 
+// TestAForcedProbeIsNotPatientOutOfTurn: it is not counted, so that one after the other would be, each
+// sent while those before hang.
+func TestAForcedProbeIsNotPatientOutOfTurn(t *testing.T) {
+	h, now := wentDown(t), start
+	forced := 0
+	for range 10_000 {
+		now += 100 * time.Millisecond
+		for _, w := range []health.Want{{Key: "a", Tried: 1}, {Key: "c", Tried: 1}, {Key: "b", Purpose: health.Forced, Tried: now}} {
+			p := h.Ask(now, w)
+			if p.Verdict != health.Probe {
+				continue
+			}
+			if w.Purpose == health.Forced {
+				if forced++; p.Timeout == 0 {
+					t.Fatal("it is patient")
+				}
+			}
+			now += health.ProbeTimeout
+			h.Report(now, p, health.CantAnswer)
+		}
+	}
+	if forced < 100 {
+		t.Errorf("only %d of the probes were forced", forced)
+	}
+}
+
 // TestAProbeThatWasNotSentIsNotRepeatedAtOnce: a source that panics is no reason for a loop.
 func TestAProbeThatWasNotSentIsNotRepeatedAtOnce(t *testing.T) {
 	h, now := wentDown(t), start
