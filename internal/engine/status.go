@@ -6,7 +6,9 @@ import (
 	"math"
 	"slices"
 	"time"
+	"weak"
 
+	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/status"
 )
@@ -21,7 +23,7 @@ func (c *Cache) Status() status.Cache {
 		s.Closed = true
 		return s
 	}
-	entries := c.statusOfSelf(&s)
+	entries := withHandles(c.statusOfSelf(&s))
 	slices.SortFunc(entries, func(a, b *Entry) int { // these, since what is said of them is much to move
 		x, y := a.ref(), b.ref()
 		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Stage, y.Stage), cmp.Compare(x.VersionID, y.VersionID))
@@ -33,15 +35,32 @@ func (c *Cache) Status() status.Cache {
 	return s
 }
 
-// statusOfSelf says in s what concerns no single secret, and returns the entries.
-func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
+// withHandles returns the entries and those of living handles, each key once. Called without mu,
+// since to look at thousands of weak pointers takes long.
+func withHandles(all []*Entry, handles []weak.Pointer[Entry]) []*Entry {
+	has := make(map[string]bool, len(all))
+	for _, e := range all {
+		has[e.key] = true
+	}
+	for _, held := range handles {
+		if e := held.Value(); e != nil && !has[e.key] {
+			has[e.key] = true
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// statusOfSelf says in s what concerns no single secret, and returns the entries that are kept and
+// those of handles. Between some of the latter it lets readers have the lock.
+func (c *Cache) statusOfSelf(s *status.Cache) (all []*Entry, handles []weak.Pointer[Entry]) {
 	var why []error
 	defer func() { s.Backends = withErrors(s.Backends, why) }()
 	s.Source, s.MaxSize, s.Hooked = fmt.Sprintf("%T", c.source), c.cfg.MaxSize, c.cfg.Hook != nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.Closed = c.closed; s.Closed {
-		return nil
+		return nil, nil
 	}
 	s.Size, s.Requests, s.Queued, s.Abandoned = c.recent.len(), c.requests, c.waiting(), c.abandoned
 	s.Fetches, s.Evictions = c.fetched, c.evictions
@@ -49,16 +68,18 @@ func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
 		s.Sealed, s.Unsaved = c.sealed.file.Path(), c.sealed.outdated
 	}
 	s.Backends, why = c.backendsNow()
-	all := c.recent.entries()
+	all = c.recent.entries()
 	if c.aside != nil {
 		all = append(all, c.aside.entries()...)
 	}
-	for _, held := range c.named {
-		if e := held.Value(); e != nil && !c.recent.has(e) && !c.aside.has(e) {
-			all = append(all, e)
+	handles = make([]weak.Pointer[Entry], 0, len(c.named))
+	for _, held := range c.named { // a loop over a map may go on after others changed it
+		if handles = append(handles, held); len(handles)%statusAtOnce == 0 {
+			c.mu.Unlock()
+			c.mu.Lock()
 		}
 	}
-	return all
+	return all, handles
 }
 
 // backendsNow returns what is known of the backends, and why their last requests got no answer. It
@@ -87,11 +108,25 @@ func (c *Cache) backendsNow() (all []status.Backend, why []error) {
 func withErrors(all []status.Backend, why []error) []status.Backend {
 	for i := range all {
 		if b := &all[i]; b.Down && why[i] != nil {
-			b.Error, b.Class = why[i].Error(), secret.Class(why[i])
+			b.Error, b.Class = textOf(why[i], why[i])
 		}
 	}
 	slices.SortFunc(all, func(a, b status.Backend) int { return cmp.Compare(a.Name, b.Name) })
 	return all
+}
+
+// textOf returns what err says, and the class of classified. The methods of a source's error may
+// panic.
+func textOf(err, classified error) (text, class string) {
+	bad := guard.Call("source's error", func() error {
+		class = secret.Class(classified)
+		text = err.Error()
+		return nil
+	})
+	if bad != nil {
+		text = bad.Error()
+	}
+	return text, class
 }
 
 // IsClosed reports whether Close was called.
@@ -147,7 +182,8 @@ func (k *known) status(e *Entry, now instant, ttl time.Duration) status.Secret {
 		}
 	}
 	if f := k.failure; f != nil {
-		s.Error, s.Class, s.Failures, s.FailingSince = f.err.Err.Error(), secret.Class(f.err), f.count, at(f.first)
+		s.Error, s.Class = textOf(f.err.Err, f.err)
+		s.Failures, s.FailingSince = f.count, at(f.first)
 	}
 	if k.ruling.fetchIn < never {
 		s.NextFetch = at(now).Add(max(0, k.ruling.fetchIn))
