@@ -252,7 +252,7 @@ func TestAnErrorThatPanicsIsNoPanicOfStatus(t *testing.T) {
 	c := newCache(t, speechlessSource{}, cache.Config{})
 	_, _ = c.Get(t.Context(), secret.Ref{ID: "a"})
 	s := c.Status().Secrets
-	if len(s) != 1 || !strings.Contains(s[0].Error, "panic in the source's error") || strings.Contains(s[0].Error, "Xk7q") || s[0].Class == "" {
+	if len(s) != 1 || !strings.Contains(s[0].Error, "panic in the source") || strings.Contains(s[0].Error, "Xk7q") || s[0].Class == "" {
 		t.Errorf("%+v", s)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 	"weak"
 
-	"github.com/typedsecret/typedsecret/internal/guard"
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/status"
 )
@@ -108,25 +107,11 @@ func (c *Cache) backendsNow() (all []status.Backend, why []error) {
 func withErrors(all []status.Backend, why []error) []status.Backend {
 	for i := range all {
 		if b := &all[i]; b.Down && why[i] != nil {
-			b.Error, b.Class = textOf(why[i], why[i])
+			b.Error, b.Class = why[i].Error(), secret.Class(why[i])
 		}
 	}
 	slices.SortFunc(all, func(a, b status.Backend) int { return cmp.Compare(a.Name, b.Name) })
 	return all
-}
-
-// textOf returns what err says, and the class of classified. The methods of a source's error may
-// panic.
-func textOf(err, classified error) (text, class string) {
-	bad := guard.Call("source's error", func() error {
-		class = secret.Class(classified)
-		text = err.Error()
-		return nil
-	})
-	if bad != nil {
-		text = bad.Error()
-	}
-	return text, class
 }
 
 // IsClosed reports whether Close was called.
@@ -182,8 +167,7 @@ func (k *known) status(e *Entry, now instant, ttl time.Duration) status.Secret {
 		}
 	}
 	if f := k.failure; f != nil {
-		s.Error, s.Class = textOf(f.err.Err, f.err)
-		s.Failures, s.FailingSince = f.count, at(f.first)
+		s.Error, s.Class, s.Failures, s.FailingSince = f.err.Err.Error(), secret.Class(f.err), f.count, at(f.first)
 	}
 	if k.ruling.fetchIn < never {
 		s.NextFetch = at(now).Add(max(0, k.ruling.fetchIn))
