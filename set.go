@@ -225,14 +225,18 @@ func (s *Secret[T]) Status() status.Handle {
 		h.State, h.Misuse = status.Absent, ErrZeroHandle.Error()
 		return h
 	}
-	ref := s.ref()
+	c := s.dec.set.present()
+	ref := c.Resolve(s.ref())
 	h.Secret = status.Secret{ID: ref.ID, Stage: ref.Stage, PinnedVersion: ref.VersionID, State: status.Absent}
 	if err := s.Err(); err != nil {
 		h.Misuse = err.Error()
 	}
-	if c := s.dec.set.present(); c != nil && c.IsClosed() {
+	if c != nil && c.IsClosed() {
 		h.State = status.Closed
 		return h
+	}
+	if h.Misuse == "" {
+		h.NextFetch = time.Now() // the first read fetches
 	}
 	if e := s.entry.Load(); e != nil && s.dec.set.bound(e.Cache()) {
 		h.Secret = e.Status()
@@ -270,7 +274,7 @@ func (s *Secret[T]) notReady(maxAge time.Duration) error {
 	}
 	v := s.slot.view.Load()
 	if v == nil || !s.dec.set.bound(v.snap.Cache()) {
-		return &Error{Ref: s.ref(), Err: errors.New("not ready: it was never read; call Preload first")}
+		return &Error{Ref: s.ref(), Err: s.neverRead()}
 	}
 	good := v.good()
 	if good == nil {
@@ -294,6 +298,16 @@ func (s *Secret[T]) notReady(maxAge time.Duration) error {
 		return &Error{Ref: good.Ref(), Err: err}
 	}
 	return nil
+}
+
+// neverRead says why a handle that never had a version has none.
+func (s *Secret[T]) neverRead() error {
+	if e := s.entry.Load(); e != nil && s.dec.set.bound(e.Cache()) {
+		if err := e.Failure(); err != nil {
+			return fmt.Errorf("not ready: its first fetch failed: %w", err)
+		}
+	}
+	return errors.New("not ready: it was never read; call Preload first")
 }
 
 // Status returns the status of each handle of the Set, in the order in which they were

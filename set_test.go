@@ -245,9 +245,13 @@ func TestReadySaysWhichHandlesAreNot(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = set.Preload(t.Context())
+		typedsecret.New[int]("unread", typedsecret.WithSet(&set))
 		calls := server.Calls()
 		err := set.Ready(0)
-		for _, says := range []string{"secret b@AWSCURRENT: not ready: no version decodes", "secret never: not ready: it was never read"} {
+		if !errors.Is(err, typedsecret.ErrNotFound) {
+			t.Error(err)
+		}
+		for _, says := range []string{"secret b@AWSCURRENT: not ready: no version decodes", "secret never: not ready: its first fetch failed: secret not found", "secret unread: not ready: it was never read"} {
 			if err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("%q is not in %v", says, err)
 			}

@@ -2,6 +2,7 @@ package hook
 
 import (
 	"context"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"time"
@@ -15,24 +16,25 @@ import (
 //
 // The levels are those that an operator needs. A first failure of a secret warns; the failures
 // that follow are Debug, so a long outage does not repeat itself each second. The first fetch
-// that succeeds after it is Info and says how long the failures lasted, as down_for. A rotation
+// that succeeds after it is Info, and has the time since the first failure as down_for. A rotation
 // is Info; a version that does not decode, a refused credential and a sealed file that can't be
 // used warn; a fetch and an eviction are Debug. A stale value warns once, until a fetch succeeds.
 //
-// Log remembers one entry for each secret that fails, until it succeeds or 1,024 others
-// fail.
+// Log remembers up to 16,384 secrets that fail, in about a megabyte. Where more fail at once, it
+// still warns once of each, and may not say that one is fetched again.
 func Log(l *slog.Logger) Observer {
-	return &logger{to: l, failing: map[Secret]*failing{}}
+	return &logger{to: l, seed: maphash.MakeSeed(), failing: map[uint64]*failing{}}
 }
 
 // maxFailing bounds what a logger remembers.
-const maxFailing = 1024
+const maxFailing = 1 << 14
 
 type logger struct {
-	to *slog.Logger
+	to   *slog.Logger
+	seed maphash.Seed
 
-	mu      sync.Mutex // guards failing
-	failing map[Secret]*failing
+	mu      sync.Mutex          // guards failing
+	failing map[uint64]*failing // by the hash of what fails, since an ID may be long
 }
 
 // failing is what is known of a secret that can't be fetched.
@@ -54,14 +56,14 @@ func (l *logger) Observe(ctx context.Context, e Event) {
 		l.write(ctx, slog.LevelInfo, "secret rotated", e.Secret, slog.String("from", e.From))
 	case FetchFailed:
 		level := slog.LevelDebug
-		if l.fail(e.Secret, false) {
+		if l.fail(e.Secret, false, e.Failures > 1) {
 			level = slog.LevelWarn
 		}
 		l.write(ctx, level, "secret can't be fetched", e.Secret, slog.String("class", secret.Class(e.Err)), slog.String("err", text(e.Err)),
 			slog.Int("failures", e.Failures), slog.Duration("retry_in", e.RetryIn), slog.Duration("took", e.Took))
 	case ServedStale:
 		level := slog.LevelDebug
-		if l.fail(e.Secret, true) {
+		if l.fail(e.Secret, true, false) {
 			level = slog.LevelWarn
 		}
 		l.write(ctx, level, "secret is stale", e.Secret, slog.Duration("age", e.Age), slog.String("class", secret.Class(e.Err)), slog.String("err", text(e.Err)))
@@ -92,18 +94,28 @@ func text(err error) string {
 	return err.Error()
 }
 
-// fail notes that s fails, and reports whether that is news.
-func (l *logger) fail(s Secret, isStale bool) (news bool) {
-	s.VersionID = ""
+// keyOf returns the key of what fails. All versions that come for a stage share it; one that is
+// pinned, which has no stage, has its own.
+func (l *logger) keyOf(s Secret) uint64 {
+	if s.Stage != "" {
+		s.VersionID = ""
+	}
+	return maphash.Comparable(l.seed, s)
+}
+
+// fail notes that s fails, and reports whether that is news. What failed before is none, also if it
+// was forgotten.
+func (l *logger) fail(s Secret, isStale, failedBefore bool) (news bool) {
+	key := l.keyOf(s)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := l.failing[s]
+	f := l.failing[key]
 	if f == nil {
 		if len(l.failing) >= maxFailing {
-			clear(l.failing) // the next failure of each warns again
+			clear(l.failing)
 		}
-		f = &failing{since: time.Now()}
-		l.failing[s] = f
+		f = &failing{since: time.Now(), isDown: failedBefore, isStale: failedBefore}
+		l.failing[key] = f
 	}
 	said := &f.isDown
 	if isStale {
@@ -116,10 +128,10 @@ func (l *logger) fail(s Secret, isStale bool) (news bool) {
 
 // recover returns what was known of s if it failed, and forgets it.
 func (l *logger) recover(s Secret) *failing {
-	s.VersionID = ""
+	key := l.keyOf(s)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := l.failing[s]
-	delete(l.failing, s)
+	f := l.failing[key]
+	delete(l.failing, key)
 	return f
 }

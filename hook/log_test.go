@@ -83,10 +83,10 @@ func TestWhatLogRemembersIsBounded(t *testing.T) {
 	var out bytes.Buffer
 	o := hook.Log(textLog(&out, slog.LevelWarn))
 	for round := range 2 {
-		for i := range 3000 {
+		for i := range 20000 {
 			o.Observe(t.Context(), hook.FetchFailed{Secret: hook.Secret{ID: fmt.Sprint(i)}})
 		}
-		if n := strings.Count(out.String(), "\n"); n != 3000*(round+1) {
+		if n := strings.Count(out.String(), "\n"); n != 20000*(round+1) {
 			t.Errorf("%d lines after round %d", n, round)
 		}
 	}
@@ -191,4 +191,34 @@ func ExampleJoin() {
 	// Output:
 	// logs: hook.Evicted
 	// metrics: hook.Evicted
+}
+
+// TestAnOutageOfManySecretsIsOneWarningEach, also of more than Log remembers.
+func TestAnOutageOfManySecretsIsOneWarningEach(t *testing.T) {
+	const many = 20000
+	var out bytes.Buffer
+	o := hook.Log(textLog(&out, slog.LevelWarn))
+	for round := range 3 {
+		for i := range many {
+			s := hook.Secret{ID: fmt.Sprint(i), Stage: "AWSCURRENT"}
+			o.Observe(t.Context(), hook.FetchFailed{Secret: s, Err: secret.ErrAccessDenied, Failures: round + 1})
+			o.Observe(t.Context(), hook.ServedStale{Secret: s, Err: secret.ErrAccessDenied})
+		}
+	}
+	if n := strings.Count(out.String(), "\n"); n != 2*many {
+		t.Errorf("%d lines for %d secrets", n, many)
+	}
+}
+
+// TestPinnedVersionsFailByThemselves: one that is fetched says nothing of another.
+func TestPinnedVersionsFailByThemselves(t *testing.T) {
+	var out bytes.Buffer
+	o := hook.Log(textLog(&out, slog.LevelInfo))
+	for i := range 3 {
+		o.Observe(t.Context(), hook.FetchFailed{Secret: hook.Secret{ID: "prod/db", VersionID: "v1"}, Err: secret.ErrNotFound, Failures: i + 1})
+		o.Observe(t.Context(), hook.Fetched{Secret: hook.Secret{ID: "prod/db", VersionID: "v2"}})
+	}
+	if n := strings.Count(out.String(), "\n"); n != 1 || strings.Contains(out.String(), "again") {
+		t.Errorf("%d lines:\n%s", n, &out)
+	}
 }

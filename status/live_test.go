@@ -235,3 +235,24 @@ func toJSON(t *testing.T, v any) string {
 	}
 	return string(text)
 }
+
+// A speechless error panics when it is asked what it says, as one over a nil pointer does.
+type speechless struct{ _ int }
+
+func (speechless) Error() string { panic("Xk7qWz1mPv9t") }
+
+type speechlessSource struct{}
+
+func (speechlessSource) Fetch(context.Context, secret.Ref) (secret.Value, error) {
+	return secret.Value{}, speechless{}
+}
+
+// TestAnErrorThatPanicsIsNoPanicOfStatus, which a collector of metrics calls on its own.
+func TestAnErrorThatPanicsIsNoPanicOfStatus(t *testing.T) {
+	c := newCache(t, speechlessSource{}, cache.Config{})
+	_, _ = c.Get(t.Context(), secret.Ref{ID: "a"})
+	s := c.Status().Secrets
+	if len(s) != 1 || !strings.Contains(s[0].Error, "panic in the source") || strings.Contains(s[0].Error, "Xk7q") || s[0].Class == "" {
+		t.Errorf("%+v", s)
+	}
+}

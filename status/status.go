@@ -146,8 +146,8 @@ type Handle struct {
 	// "" if it does.
 	DecodeError        string `json:"decode_error,omitempty"`
 	UndecodableVersion string `json:"undecodable_version,omitempty"`
-	// Rejections counts the refusals in a row of the credential of the newest version, which
-	// functions given to Do have reported.
+	// Rejections counts how often in a row functions given to Do reported that a service refused
+	// the credential of the newest version.
 	Rejections int `json:"rejections,omitempty"`
 	// Misuse is what Err reports: options or a T that make no sense; "" for none.
 	Misuse string `json:"misuse,omitempty"`

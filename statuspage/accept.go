@@ -12,11 +12,15 @@ var formats = []struct{ name, mediaType string }{
 	{"text", "text/plain"}, {"html", "text/html"}, {"json", "application/json"},
 }
 
+// maxAccept is how many bytes of an Accept header count. A browser sends some hundred.
+const maxAccept = 4096
+
 // format returns which of formats the request wants most: what ?format= says, else the Accept
 // header. The first one is the answer to a header that none fits.
 func format(r *http.Request) string {
 	asked := r.URL.Query().Get("format")
 	accepted := strings.Join(r.Header.Values("Accept"), ",")
+	accepted = accepted[:min(len(accepted), maxAccept)]
 	best, most := formats[0].name, 0.0
 	for _, f := range formats {
 		if f.name == asked {

@@ -9,8 +9,16 @@ import (
 	"strings"
 )
 
-// proxyHeaders are those that a proxy adds: the request is somebody else's then.
-var proxyHeaders = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip"}
+// isProxyHeader reports whether a proxy adds the header: the request is somebody else's then. The
+// sidecar of a service mesh connects from a loopback address and keeps the client's Host. It may leave
+// X-Forwarded-For out, but not all of its other headers.
+func isProxyHeader(name string) bool {
+	switch name {
+	case "Forwarded", "Via", "X-Real-Ip":
+		return true
+	}
+	return strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "X-Envoy-")
+}
 
 // admit returns why a request is not answered, or nil.
 func (p *Page) admit(r *http.Request) error {
@@ -29,8 +37,8 @@ func fromThisMachine(r *http.Request) error {
 	if err != nil || !from.Addr().Unmap().IsLoopback() {
 		return errors.New("the request comes from another machine")
 	}
-	for _, name := range proxyHeaders {
-		if _, has := r.Header[name]; has {
+	for name := range r.Header {
+		if isProxyHeader(name) {
 			return fmt.Errorf("the request comes through a proxy, as its header %s says", name)
 		}
 	}

@@ -49,6 +49,10 @@ func TestThePageAnswersThisMachineAlone(t *testing.T) {
 		{from: "127.0.0.1:40000", host: "localhost", header: "X-Real-IP"},
 		{from: "127.0.0.1:40000", host: "localhost", header: "Forwarded"},
 		{from: "127.0.0.1:40000", host: "localhost", header: "Via"},
+		// A sidecar connects from a loopback address and keeps the Host that a stranger chose.
+		{from: "127.0.0.6:40000", host: "localhost", header: "X-Forwarded-Proto"},
+		{from: "127.0.0.6:40000", host: "localhost", header: "X-Forwarded-Client-Cert"},
+		{from: "127.0.0.6:40000", host: "localhost", header: "X-Envoy-Attempt-Count"},
 	} {
 		r := request(http.MethodGet, "/", "")
 		r.RemoteAddr, r.Host = test.from, test.host
@@ -93,12 +97,14 @@ func TestMethods(t *testing.T) {
 		{http.MethodPost, true, http.StatusNotFound}, // of no secret
 		{http.MethodPut, true, http.StatusMethodNotAllowed},
 		{http.MethodOptions, true, http.StatusMethodNotAllowed},
+		{http.MethodPut, false, http.StatusMethodNotAllowed},
 	} {
 		w := serve(statuspage.New(statuspage.Config{Refresh: test.refresh}), request(test.method, "/", ""))
 		if w.Code != test.code {
 			t.Errorf("%+v: %d", test, w.Code)
 		}
-		if allow := w.Header().Get("Allow"); (test.code == http.StatusMethodNotAllowed) != (allow != "") {
+		allow := w.Header().Get("Allow")
+		if (test.code == http.StatusMethodNotAllowed) != (allow != "") || strings.Contains(allow, "POST") && !test.refresh {
 			t.Errorf("%+v: Allow is %q", test, allow)
 		}
 	}
@@ -131,6 +137,15 @@ func TestFormats(t *testing.T) {
 		if got := w.Header().Get("Content-Type"); got != test.want {
 			t.Errorf("%+v: %s", test, got)
 		}
+	}
+}
+
+// TestAHugeAcceptHeaderIsNotRead to its end: a megabyte of ranges would take a quarter of a second.
+func TestAHugeAcceptHeaderIsNotRead(t *testing.T) {
+	r := request(http.MethodGet, "/", "")
+	r.Header.Set("Accept", strings.Repeat("a/b,", 1<<18)+"text/html")
+	if w := serve(statuspage.New(statuspage.Config{}), r); w.Header().Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Error("the end of the header was read")
 	}
 }
 

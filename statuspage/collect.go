@@ -236,11 +236,15 @@ func (v *view) inTrouble() (n int) {
 
 // Summary says in a sentence how it stands.
 func (v *view) Summary() string {
-	switch bad := v.inTrouble(); {
+	switch bad, unread := v.inTrouble(), v.states()[status.Absent]; {
 	case len(v.Rows) == 0:
 		return "No secret is known yet."
 	case bad > 0:
-		return fmt.Sprintf("%d of %s to be looked at.", bad, needs(len(v.Rows)))
+		return fmt.Sprintf("%s to be looked at.", partOf(bad, len(v.Rows), "needs", "need"))
+	case unread == len(v.Rows):
+		return fmt.Sprintf("%s not read yet.", partOf(unread, len(v.Rows), "was", "were"))
+	case unread > 0:
+		return fmt.Sprintf("%s not read yet. The rest is well.", partOf(unread, len(v.Rows), "was", "were"))
 	case len(v.Rows) == 1:
 		return "The secret is well."
 	default:
@@ -269,11 +273,13 @@ func (v *view) Outages() (all []string) {
 	return all
 }
 
-func needs(n int) string {
+// partOf tells a part of the secrets, with the verb that fits it: 1 of 3 secrets needs.
+func partOf(n, all int, one, many string) string {
+	verb := many
 	if n == 1 {
-		return "1 secret needs"
+		verb = one
 	}
-	return fmt.Sprintf("%d secrets need", n)
+	return fmt.Sprintf("%d of %s %s", n, count(all, "secret", "secrets"), verb)
 }
 
 // states are all states, the best first.

@@ -87,12 +87,20 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost && p.cfg.Refresh:
 		p.refresh(w, r)
 	case r.Method == http.MethodPost:
-		header.Set("Allow", "GET, HEAD")
+		header.Set("Allow", p.methods())
 		refuse(w, http.StatusMethodNotAllowed, "nothing can be refreshed here. The program allows it by statuspage.Config.Refresh.")
 	default:
-		header.Set("Allow", "GET, HEAD, POST")
+		header.Set("Allow", p.methods())
 		refuse(w, http.StatusMethodNotAllowed, "the page is read by GET.")
 	}
+}
+
+// methods are those that the page takes.
+func (p *Page) methods() string {
+	if p.cfg.Refresh {
+		return "GET, HEAD, POST"
+	}
+	return "GET, HEAD"
 }
 
 // refuse answers with an error's text, which begins with a capital letter.

@@ -79,7 +79,7 @@ func TestThePageSaysHowItStands(t *testing.T) {
 
 		text := p.get("text")
 		for _, want := range []string{
-			"checkout, 2000-01-01T00:12:00Z\n1 of 4 secrets need to be looked at.\n",
+			"checkout, 2000-01-01T00:12:00Z\n1 of 4 secrets needs to be looked at.\n",
 			"absent  prod/missing  -       -   ",
 			"fresh   prod/db       12 min  ",
 			"absent  prod/unread   -  ",

@@ -112,7 +112,7 @@ func writeText(w http.ResponseWriter, code int, v *view) {
 		}
 		fmt.Fprintf(w, "\n%s\n", printable(r.Label()))
 		for _, s := range append(r.Trouble, r.Notes...) {
-			fmt.Fprintf(w, "  %s\n", s)
+			fmt.Fprintf(w, "  %s\n", printable(s))
 		}
 	}
 	for _, c := range v.Caches {

@@ -219,6 +219,18 @@ func (c *Cache) Common(key any, create func() any) any {
 // Format shows that it is a Cache and nothing of what it holds, for every verb.
 func (c *Cache) Format(f fmt.State, _ rune) { fmt.Fprint(f, "Cache") }
 
+// Resolve returns ref with the stage that it means if it names neither a stage nor a version. That
+// of a nil Cache is DefaultStage.
+func (c *Cache) Resolve(ref Ref) Ref {
+	if c != nil {
+		return c.resolve(ref)
+	}
+	if ref.Stage == "" && ref.VersionID == "" {
+		ref.Stage = DefaultStage
+	}
+	return ref
+}
+
 func (c *Cache) resolve(ref Ref) Ref {
 	if ref.Stage == "" && ref.VersionID == "" {
 		ref.Stage = c.cfg.DefaultStage

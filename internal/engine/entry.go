@@ -168,6 +168,16 @@ func (e *Entry) failure() *failure {
 	return e.past.failure
 }
 
+// Failure returns why the last fetch failed, or nil.
+func (e *Entry) Failure() error {
+	e.cache.mu.Lock()
+	defer e.cache.mu.Unlock()
+	if f := e.failure(); f != nil {
+		return f.err.Err
+	}
+	return nil
+}
+
 // Stands reports whether err, of a read of e, says why the last fetch failed, and the secret was
 // not invalidated since that fetch began.
 func (e *Entry) Stands(err error) bool {

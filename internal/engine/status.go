@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"weak"
 
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/status"
@@ -21,7 +22,7 @@ func (c *Cache) Status() status.Cache {
 		s.Closed = true
 		return s
 	}
-	entries := c.statusOfSelf(&s)
+	entries := withHandles(c.statusOfSelf(&s))
 	slices.SortFunc(entries, func(a, b *Entry) int { // these, since what is said of them is much to move
 		x, y := a.ref(), b.ref()
 		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Stage, y.Stage), cmp.Compare(x.VersionID, y.VersionID))
@@ -33,15 +34,32 @@ func (c *Cache) Status() status.Cache {
 	return s
 }
 
-// statusOfSelf says in s what concerns no single secret, and returns the entries.
-func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
+// withHandles returns the entries and those of living handles, each key once. Called without mu,
+// since to look at thousands of weak pointers takes long.
+func withHandles(all []*Entry, handles []weak.Pointer[Entry]) []*Entry {
+	has := make(map[string]bool, len(all))
+	for _, e := range all {
+		has[e.key] = true
+	}
+	for _, held := range handles {
+		if e := held.Value(); e != nil && !has[e.key] {
+			has[e.key] = true
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// statusOfSelf says in s what concerns no single secret, and returns the entries that are kept and
+// those of handles. Between some of the latter it lets readers have the lock.
+func (c *Cache) statusOfSelf(s *status.Cache) (all []*Entry, handles []weak.Pointer[Entry]) {
 	var why []error
 	defer func() { s.Backends = withErrors(s.Backends, why) }()
 	s.Source, s.MaxSize, s.Hooked = fmt.Sprintf("%T", c.source), c.cfg.MaxSize, c.cfg.Hook != nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s.Closed = c.closed; s.Closed {
-		return nil
+		return nil, nil
 	}
 	s.Size, s.Requests, s.Queued, s.Abandoned = c.recent.len(), c.requests, c.waiting(), c.abandoned
 	s.Fetches, s.Evictions = c.fetched, c.evictions
@@ -49,16 +67,18 @@ func (c *Cache) statusOfSelf(s *status.Cache) []*Entry {
 		s.Sealed, s.Unsaved = c.sealed.file.Path(), c.sealed.outdated
 	}
 	s.Backends, why = c.backendsNow()
-	all := c.recent.entries()
+	all = c.recent.entries()
 	if c.aside != nil {
 		all = append(all, c.aside.entries()...)
 	}
-	for _, held := range c.named {
-		if e := held.Value(); e != nil && !c.recent.has(e) && !c.aside.has(e) {
-			all = append(all, e)
+	handles = make([]weak.Pointer[Entry], 0, len(c.named))
+	for _, held := range c.named { // a loop over a map may go on after others changed it
+		if handles = append(handles, held); len(handles)%statusAtOnce == 0 {
+			c.mu.Unlock()
+			c.mu.Lock()
 		}
 	}
-	return all
+	return all, handles
 }
 
 // backendsNow returns what is known of the backends, and why their last requests got no answer. It

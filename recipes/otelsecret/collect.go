@@ -80,7 +80,7 @@ func newInstruments(m metric.Meter) (in instruments, all []metric.Observable, er
 // collect observes all values that are not recorded by events.
 func (t *Telemetry) collect(_ context.Context, o metric.Observer) error {
 	t.mu.Lock()
-	c, set := t.cache, t.set
+	c, sets := t.cache, slices.Clone(t.sets)
 	t.mu.Unlock()
 
 	in, n := &t.instruments, t.counts.Totals()
@@ -92,8 +92,12 @@ func (t *Telemetry) collect(_ context.Context, o metric.Observer) error {
 	if !n.Answered.IsZero() {
 		o.ObserveFloat64(in.lastAnswer, float64(n.Answered.UnixMilli())/1e3)
 	}
-	if set != nil {
-		o.ObserveInt64(in.undecodable, undecodableOf(set.Status()))
+	if len(sets) > 0 {
+		var undecodable int64
+		for _, s := range sets {
+			undecodable += undecodableOf(s.Status())
+		}
+		o.ObserveInt64(in.undecodable, undecodable)
 	}
 	if c == nil {
 		return nil

@@ -17,7 +17,7 @@
 //	source.up                      0 while the source can't answer; by typedsecret.backend, if the
 //	                               source tells its backends apart; as status.Backend has it
 //	source.last_answer.timestamp   in s; moves only when a secret was fetched
-//	secrets                        by typedsecret.state: fresh, due, stale, refused, absent
+//	secrets                        that were read, by typedsecret.state: fresh, due, stale, refused, absent
 //	failing_secrets                secrets whose last fetch failed, by error.type
 //	evictions, cached_secrets, requests, queued_fetches, abandoned_requests
 //	undecodable_handles            after ReportSet
@@ -77,9 +77,9 @@ type Telemetry struct {
 	instruments  instruments
 	registration metric.Registration
 
-	mu    sync.Mutex // guards cache and set
+	mu    sync.Mutex // guards cache and sets
 	cache *cache.Cache
-	set   *typedsecret.Set
+	sets  []*typedsecret.Set
 }
 
 var _ hook.FetchObserver = (*Telemetry)(nil)
@@ -145,11 +145,14 @@ func (t *Telemetry) Report(c *cache.Cache) {
 	t.cache = c
 }
 
-// ReportSet adds the number of handles of s whose newest version does not decode.
+// ReportSet adds the number of handles of s whose newest version does not decode. A program with
+// several Sets calls it for each.
 func (t *Telemetry) ReportSet(s *typedsecret.Set) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.set = s
+	if s != nil && !slices.Contains(t.sets, s) {
+		t.sets = append(t.sets, s)
+	}
 }
 
 // Close ends the metrics that are read from the cache. The metrics of fetches go on.

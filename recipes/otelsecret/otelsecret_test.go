@@ -244,8 +244,10 @@ func TestWhatIsDroppedLosesItsSeries(t *testing.T) {
 
 func TestWhatACodecSaysIsCounted(t *testing.T) {
 	w := newWorld(t, cache.Config{})
-	var set typedsecret.Set
+	var set, empty typedsecret.Set
 	w.telemetry.ReportSet(&set)
+	w.telemetry.ReportSet(&set) // counts once
+	w.telemetry.ReportSet(&empty)
 	db := typedsecret.New[struct{ Password string }]("prod/db", typedsecret.WithCache(w.cache), typedsecret.WithSet(&set))
 	w.Seed(t, "prod/db", rotated)
 	if _, err := db.Get(t.Context()); err == nil {

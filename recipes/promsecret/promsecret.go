@@ -17,7 +17,8 @@
 //	source_up{backend}                                     0 while the source can't answer; the
 //	                                                       backend is empty if there is but one
 //	source_last_answer_timestamp_seconds                   moves only when a secret was fetched
-//	secrets{state}                                         fresh, due, stale, refused, absent
+//	secrets{state}                                         that were read, by what a reader gets:
+//	                                                       fresh, due, stale, refused, absent
 //	failing_secrets{error_type}                            secrets whose last fetch failed
 //	evictions_total, cached_secrets, requests, queued_fetches, abandoned_requests
 //	undecodable_handles                                    after ReportSet
@@ -68,9 +69,9 @@ type Metrics struct {
 	counts hook.Counts
 	took   *prometheus.HistogramVec
 
-	mu    sync.Mutex // guards cache and set
+	mu    sync.Mutex // guards cache and sets
 	cache *cache.Cache
-	set   *typedsecret.Set
+	sets  []*typedsecret.Set
 }
 
 var (
@@ -100,11 +101,14 @@ func (m *Metrics) Report(c *cache.Cache) {
 	m.cache = c
 }
 
-// ReportSet adds the number of handles of s whose newest version does not decode.
+// ReportSet adds the number of handles of s whose newest version does not decode. A program with
+// several Sets calls it for each.
 func (m *Metrics) ReportSet(s *typedsecret.Set) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.set = s
+	if s != nil && !slices.Contains(m.sets, s) {
+		m.sets = append(m.sets, s)
+	}
 }
 
 // Observe implements [hook.Observer].
@@ -129,13 +133,17 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements [prometheus.Collector].
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.mu.Lock()
-	c, set := m.cache, m.set
+	c, sets := m.cache, slices.Clone(m.sets)
 	m.mu.Unlock()
 
 	m.took.Collect(ch)
 	m.collectTotals(ch)
-	if set != nil {
-		send(ch, undecodable, prometheus.GaugeValue, float64(undecodableOf(set.Status())))
+	if len(sets) > 0 {
+		n := 0
+		for _, s := range sets {
+			n += undecodableOf(s.Status())
+		}
+		send(ch, undecodable, prometheus.GaugeValue, float64(n))
 	}
 	if c == nil {
 		return

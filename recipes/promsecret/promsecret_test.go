@@ -83,8 +83,10 @@ func current(id string) secret.Ref { return secret.Ref{ID: id, Stage: "AWSCURREN
 func TestAnOutageIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, server, c := newMetrics(t, cache.Config{NoRefreshAhead: true}, "prod/db")
-		var set typedsecret.Set
+		var set, empty typedsecret.Set
 		m.ReportSet(&set)
+		m.ReportSet(&set) // counts once
+		m.ReportSet(&empty)
 		db := typedsecret.New[string]("prod/db", typedsecret.WithCache(c), typedsecret.WithSet(&set), typedsecret.WithCodec(codec.Text{}))
 		server.Seed(t, "prod/db", password)
 		server.Seed(t, "prod/hidden", password)
@@ -208,8 +210,10 @@ func TestPinnedVersionsAreNoOldOnes(t *testing.T) {
 func TestWhatAServiceAndACodecSayIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, server, c := newMetrics(t, cache.Config{})
-		var set typedsecret.Set
+		var set, empty typedsecret.Set
 		m.ReportSet(&set)
+		m.ReportSet(&set) // counts once
+		m.ReportSet(&empty)
 		db := typedsecret.New[struct{ Password string }]("prod/db", typedsecret.WithCache(c), typedsecret.WithSet(&set))
 		server.Seed(t, "prod/db", `{"Password":"`+password+`"}`)
 		err := db.Do(t.Context(), func(context.Context, struct{ Password string }) error { return typedsecret.Rejected(errors.New("no")) })
