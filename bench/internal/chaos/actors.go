@@ -114,7 +114,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	left := max(0, min(timeout, time.Until(deadline)))
 	asks := ctx
 	if op == 0 {
-		asks = context.WithValue(ctx, refreshKey{}, true)
+		asks = context.WithValue(ctx, refreshKey{}, h.key)
 	}
 	what, got, info, err := h.ask(asks, op)
 	took := time.Since(r.start) - began

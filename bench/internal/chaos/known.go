@@ -129,7 +129,7 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	k := r.knownOf(id)
 	f := &fetch{began: r.moment(), forced: secret.IsForced(ctx) && r.mutated != Unforced, owed: k.owed, mayBeOwed: k.mayBeOwed, many: many}
 	f.mayFollow = k.mayFollow
-	f.isOwn = isOfRefresh(ctx) || f.owed && !f.mayBeOwed && !f.mayFollow
+	f.isOwn = isOfRefresh(ctx, id) || f.owed && !f.mayBeOwed && !f.mayFollow
 	f.mayBeOwn = f.isOwn || f.owed || f.mayBeOwed || r.inInvalidate > 0
 	r.judgePace(id, k, f)
 	r.judgeProbe(id, f)

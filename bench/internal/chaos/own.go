@@ -8,13 +8,21 @@ import (
 	"time"
 
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
-// refreshKey is the key that marks the context of a Refresh.
+// refreshKey is the key that marks the context of a Refresh; the value is what it refreshes.
 type refreshKey struct{}
 
-// isOfRefresh reports whether the user's own Refresh began a fetch.
-func isOfRefresh(ctx context.Context) bool { return ctx.Value(refreshKey{}) != nil }
+// isOfRefresh reports whether the user's own Refresh of key began a fetch. A Refresh of another
+// secret may have begun it as the probe whose turn it was.
+func isOfRefresh(ctx context.Context, key string) bool { return ctx.Value(refreshKey{}) == key }
+
+// isSame reports whether err, of a call, is the failure that the cache reported.
+func isSame(err, reported error) bool {
+	var a, b *secret.Error
+	return errors.As(err, &a) && errors.As(reported, &b) && a.Err == b.Err
+}
 
 // ownDelay returns the least time between fetches that the user asks for, after n of them
 // were refused in a row.
@@ -73,7 +81,7 @@ func (r *run) judgeRefresh(d *reading, jumped time.Duration, err error) {
 	defer r.mu.Unlock()
 	k := r.knownOf(d.h.key)
 	refused, now := k.lastFailure(), r.moment()
-	if d.what != "Refresh" || err == nil || d.took > 0 || r.closed || r.jumped != jumped || refused == nil || !errors.Is(err, refused.err) || !isRefusal(refused.err) {
+	if d.what != "Refresh" || err == nil || d.took > 0 || r.closed || r.jumped != jumped || refused == nil || !isSame(err, refused.err) || !isRefusal(refused.err) {
 		return
 	}
 	if k.fetches[len(k.fetches)-1] != refused || refused.told.tick > d.began.tick {
@@ -114,7 +122,7 @@ func (r *run) noteRefused(d *reading, err error) {
 	defer r.mu.Unlock()
 	k := r.knownOf(d.h.key)
 	failed := k.lastFailure()
-	if d.what != "Refresh" || err == nil || r.closed || r.cfg.MaxSize != 0 || failed == nil || !errors.Is(err, failed.err) {
+	if d.what != "Refresh" || err == nil || r.closed || r.cfg.MaxSize != 0 || failed == nil || !isSame(err, failed.err) {
 		return
 	}
 	if k.fetches[len(k.fetches)-1] == failed {
