@@ -149,9 +149,10 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 	return d, begun
 }
 
-// oweForced has the next fetch of e be a forced one: its backend is down, so that the one that
-// was asked for could not begin. Without a value there is nothing that an old copy of the source
-// could be taken for. Called with mu held.
+// oweForced makes the next fetch of e a forced one, since its backend is down and the forced fetch
+// that a caller asked for could not begin. It does nothing if e has neither a value nor a failure:
+// without a value, an old copy from the source can't be mistaken for a newer one. Called with mu
+// held.
 func (c *Cache) oweForced(e *Entry, in time.Duration, now instant) {
 	s := e.snap.Load()
 	if e.failure() == nil && s != nil {
