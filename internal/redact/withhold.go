@@ -8,8 +8,7 @@ import (
 
 // Withhold returns an error with this text in place of err, whose own text may quote a secret.
 // errors.Is finds what err wraps, except for the given errors, which would be misleading here.
-// errors.As finds nothing. The tree of err must be finite; see
-// guard.Walkable.
+// errors.As finds nothing. The tree of err must be finite; see guard.Walkable.
 func Withhold(err error, text string, except ...error) error {
 	return &withheld{text, func(target error) bool {
 		t := reflect.TypeOf(target)
