@@ -28,7 +28,8 @@ type FetchObserver interface {
 	//
 	// All else is as for Observe: a fetch waits for it, and a panic in it is dropped. Two kinds of
 	// fetches have no BeginFetch: one that the source answers without a request, in a Preload, and
-	// one that looks into the sealed file. A fetch that Close cuts off has no Fetched and no FetchFailed.
+	// one that looks into the sealed file. A fetch that Close cuts off has no Fetched and no
+	// FetchFailed.
 	BeginFetch(ctx context.Context, s Secret) context.Context
 }
 

@@ -95,7 +95,8 @@ func (c *conn) Ping(ctx context.Context) error {
 
 // unserved makes package sql take another connection, if err says that PgBouncer has no session
 // of PostgreSQL for this one, since PostgreSQL refuses PgBouncer's login. PgBouncer has not
-// passed the statement on then, so nothing was executed. It closes the connection. The next new connection waits until the login is accepted.
+// passed the statement on then, so nothing was executed. It closes the connection. The next new
+// connection waits until the login is accepted.
 func unserved(err error) error {
 	if err != nil && rejected.PostgreSQL(err) && strings.Contains(err.Error(), "server login has been failing") {
 		return fmt.Errorf("%w: %w", driver.ErrBadConn, err)

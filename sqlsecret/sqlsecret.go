@@ -28,7 +28,8 @@
 // [REDACTED] in the text, also where it is escaped or quoted. Strings of less than eight bytes
 // stay, since they occur in ordinary words. The host, the user and the like stay too, if the
 // names of their fields say what they are. errors.Is and errors.As find the driver's own error.
-// Its text is unchanged, so don't log that one. If the driver panics, the error does not show the panic's text.
+// Its text is unchanged, so don't log that one. If the driver panics, the error does not show the
+// panic's text.
 //
 // The package works with every driver that has a driver.Connector, and depends on none. For
 // other pools, [Logins] says which connections to retire.

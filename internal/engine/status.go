@@ -22,7 +22,7 @@ func (c *Cache) Status() status.Cache {
 		return s
 	}
 	entries := c.statusOfSelf(&s)
-	slices.SortFunc(entries, func(a, b *Entry) int { // the entries are sorted, since their statuses are larger to move
+	slices.SortFunc(entries, func(a, b *Entry) int { // not the statuses, which are larger
 		x, y := a.ref(), b.ref()
 		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Stage, y.Stage), cmp.Compare(x.VersionID, y.VersionID))
 	})
