@@ -46,8 +46,8 @@ func NewByID[T any](opts ...Option) *ByID[T] {
 
 // WithARNRegion lets a ByID ask the region that an ID names, if the ID is an ARN of another
 // region than the client's. A handle made by [New] does so by itself, since the program
-// declared its ID. The IDs of a ByID may come from others: with this option they choose the
-// region to which the program sends signed requests.
+// declared its ID. The IDs of a ByID may come from others. With this option, those others choose
+// the region to which the program sends signed requests.
 func WithARNRegion() Option {
 	return func(set *settings) { set.arnRegion = true }
 }

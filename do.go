@@ -85,11 +85,11 @@ var retryDelays = backoff.Policy{Base: 50 * time.Millisecond, Max: time.Second, 
 // no call was refused for a minute. The pauses between the tries go on as before.
 //
 // Do returns any other error of f at once, as it is; only nil means that the credential was
-// accepted. If ctx ends while f is tried again, the error wraps the last refusal too. When the tries are over, Do returns an [*Error] that wraps [ErrRejected], the
-// last error of a refusal, and the error of the refresh, if that failed. If f was not
-// called because other calls were refused, it wraps their last error. Do itself puts
-// nothing of the secret into an error. If Get fails, Do returns its error without calling
-// f.
+// accepted. If ctx ends while f is tried again, the error wraps the last refusal too. When
+// the tries are over, Do returns an [*Error] that wraps [ErrRejected], the last error of a
+// refusal, and the error of the refresh, if that failed. If f was not called because other
+// calls were refused, it wraps their last error. Do itself puts nothing of the secret into
+// an error. If Get fails, Do returns its error without calling f.
 //
 // So Do may call f several times or not at all, always in the caller's goroutine. Until f
 // knows that its login was accepted, it should do nothing that must not be done twice. f

@@ -59,8 +59,8 @@ func (t *attempt[T]) gaveUp(ctx context.Context, after time.Duration) error {
 	return &Error{Ref: t.secret.ref(), Err: e}
 }
 
-// brokenOff makes the error for a ctx that ended while f was tried again after a refusal: err
-// is f's, and says less than the refusal.
+// brokenOff makes the error for a ctx that ended while f was tried again after a refusal. The
+// last refusal says more than err, which f returned when ctx ended.
 func (t *attempt[T]) brokenOff(ctx context.Context, err error) error {
 	e := &rejection{tries: t.tries, after: time.Since(t.began), err: t.refusal, refresh: t.refresh, ended: ended(ctx), isBrokenOff: true}
 	if err = guard.Finite("function given to Do", err); !errors.Is(err, ctx.Err()) {

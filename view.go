@@ -141,8 +141,8 @@ func (s *slot[T]) viewOf(ctx context.Context, dec *decoder[T], snap *engine.Snap
 	}
 }
 
-// wait waits for the end of d. It does not wait for ever, since d may itself wait for the
-// caller: a Validate or a codec that reads its own handle does.
+// wait waits for the end of d, for at most a time. Without that bound it could wait for ever: a
+// Validate or a codec that reads its own handle makes d wait for the caller.
 func (d *decoding[T]) wait(ctx context.Context, most time.Duration) error {
 	select {
 	case <-d.done: // a finished decoding is returned even if ctx is done

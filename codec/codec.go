@@ -47,7 +47,7 @@ type Sharer interface {
 // an error that wraps such results.
 //
 // A Validate must not read the handle whose value it checks: that read waits for the decoding,
-// which waits for Validate. After FetchTimeout it returns an error that asks about it.
+// which waits for Validate. After FetchTimeout the read returns an error that names this mistake.
 //
 // If T gets the method from a struct that is embedded by pointer, the method is called even
 // if that pointer is nil, as always in Go. Give T a method of its own then.

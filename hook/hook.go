@@ -18,9 +18,9 @@ import "context"
 // within the reader's context. Nothing abandons a Get: one that ignores its context holds up
 // its readers, and Close for one FetchTimeout.
 //
-// An error or a panic of Put makes the fetch fail, one of Get the read; neither
-// is shown in an error's text beyond its type, since it could quote the secret. errors.Is finds
-// the sentinels of the hook that an error wraps.
+// An error or a panic of Put makes the fetch fail, and one of Get makes the read fail. An error's
+// text shows only the type of either, since it could quote the secret. errors.Is finds the
+// sentinels of the hook that its error wraps.
 type Hook interface {
 	// Put returns what is stored in place of secret. The slice is wiped
 	// after Put returned, so the result must not share its memory.

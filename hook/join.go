@@ -6,7 +6,7 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// Join returns an Observer that tells each of observers of every event, in their order: logs and
+// Join returns an Observer that passes every event to each of observers, in their order: logs and
 // metrics, say. Those that are a [FetchObserver] follow fetches. Join leaves out nil ones. If an
 // observer panics, the others get the event all the same, and the panic goes on after that.
 func Join(observers ...Observer) Observer {
@@ -32,8 +32,8 @@ func (all joined) Observe(ctx context.Context, e Event) {
 
 var _ FetchObserver = joined(nil)
 
-// BeginFetch implements [FetchObserver]. Each observer is given the context of the one before, and
-// a panic of one is dropped, so that the others' contexts count.
+// BeginFetch implements [FetchObserver]. Each observer gets the context that the one before it
+// returned. If one panics, its panic is dropped and the next gets the context of the one before.
 func (all joined) BeginFetch(ctx context.Context, s Secret) context.Context {
 	for _, o := range all {
 		o, ok := o.(FetchObserver)

@@ -14,20 +14,22 @@ type Observer interface {
 	Observe(ctx context.Context, e Event)
 }
 
-// A FetchObserver is an Observer that follows fetches from their beginning, to measure what
-// happens in them by a span, say. A Cache finds that out by a type assertion. [Join] passes it on.
+// A FetchObserver is an Observer that follows fetches from their beginning, for
+// example to measure them by spans. A Cache finds BeginFetch by a type assertion. [Join] passes it
+// on.
 type FetchObserver interface {
 	Observer
 
 	// BeginFetch is called before the source is asked for s, with the values of the context of
 	// the Get that began the fetch. The source, the hook and the Observe that gets the Fetched
 	// or FetchFailed of this fetch are called with the values of the context that BeginFetch
-	// returns; a deadline of it counts for nothing. If s is one of several secrets of a request,
-	// this is so of the hook and Observe alone.
+	// returns. Its deadline is ignored. If one request is for s and other secrets, the source does
+	// not get this context.
 	//
-	// All else is as for Observe: a fetch waits for it, and a panic in it is dropped. Two fetches
-	// have no BeginFetch: one that the source answers without a request, in a Preload, and one
-	// that looks into the sealed file. A fetch that Close cuts off has no Fetched and no FetchFailed.
+	// All else is as for Observe: a fetch waits for it, and a panic in it is dropped. Two kinds of
+	// fetches have no BeginFetch: one that the source answers without a request, in a Preload, and
+	// one that looks into the sealed file. A fetch that Close cuts off has no Fetched and no
+	// FetchFailed.
 	BeginFetch(ctx context.Context, s Secret) context.Context
 }
 

@@ -23,10 +23,11 @@ import (
 //   - 28000, invalid_authorization_specification: the user doesn't exist any
 //     more, may not log in, or pg_hba.conf has no line for it, perhaps because it requires TLS;
 //   - 08P01, protocol_violation, if the text is PgBouncer's answer to a refused login:
-//     "authentication failed", "no such user" or "not permitted to log in". So is "server
-//     login has been failing", which PgBouncer answers for server_login_retry after
-//     PostgreSQL refused its own login for the user. From 1.24 on that answer cites the
-//     cause, which must be one of the others. Before, it may hide an outage of PostgreSQL.
+//     "authentication failed", "no such user" or "not permitted to log in". The answer
+//     "server login has been failing" counts too: PgBouncer gives it for server_login_retry
+//     after PostgreSQL refused PgBouncer's own login for the user. PgBouncer 1.24 and newer
+//     cite the cause, which must be one of the three. In older versions the answer may hide
+//     an outage of PostgreSQL.
 //
 // The codes are from "PostgreSQL Error Codes" in PostgreSQL's manual, the texts from what
 // PgBouncer 1.18 and 1.25 answer. pgx's *pgconn.PgError and lib/pq's *pq.Error have the
@@ -60,8 +61,8 @@ func refusedByBouncer(text string) bool {
 // MySQL reports these errors of MySQL and MariaDB:
 //
 //   - 1045, ER_ACCESS_DENIED_ERROR: the user or the password is wrong;
-//   - 3118 and, in MariaDB, 4151, ER_ACCOUNT_HAS_BEEN_LOCKED: ACCOUNT LOCK was set, on the
-//     former of two alternating users perhaps;
+//   - 3118 and, in MariaDB, 4151, ER_ACCOUNT_HAS_BEEN_LOCKED: ACCOUNT LOCK was set,
+//     for example on the former of two alternating users;
 //   - 3955 and, in MariaDB, 4150: the account is locked after too many wrong logins;
 //   - 1862, ER_MUST_CHANGE_PASSWORD_LOGIN: the password has expired.
 //

@@ -48,14 +48,14 @@ type Backends interface {
 	Backend(ref Ref) string
 }
 
-// A Declarer is a Source that is told of the secrets that the program declares handles on. It
-// may do more for them than for an ID that came at run time, from a tenant say: source/awssm
-// asks the region of a declared ARN. A Cache finds that out by a type assertion. A Source that
-// wraps another passes it on.
+// A Declarer is a Source that learns on which secrets the program declares handles. It may do
+// more for them than for an ID that came at run time, from a tenant say: source/awssm asks the
+// region of a declared ARN. A Cache finds Declared by a type assertion. A Source that wraps
+// another passes Declared on.
 type Declarer interface {
 	Source
 
-	// Declared tells of a handle on ref, before the handle's first fetch. It does no I/O and
+	// Declared tells the Source of a handle on ref, before the handle's first fetch. It does no I/O and
 	// returns at once. It may be called again for the same ref.
 	Declared(ref Ref)
 }

@@ -93,10 +93,10 @@ func (c *conn) Ping(ctx context.Context) error {
 	return nil
 }
 
-// unserved returns an error that has package sql take another connection, if err says that
-// PgBouncer has no session of PostgreSQL for this one, since PostgreSQL refuses its login.
-// PgBouncer answers so in place of passing the statement on, so nothing was executed. It
-// then closes the connection. The next new connection waits until the login is accepted.
+// unserved makes package sql take another connection, if err says that PgBouncer has no session
+// of PostgreSQL for this one, since PostgreSQL refuses PgBouncer's login. PgBouncer has not
+// passed the statement on then, so nothing was executed. It closes the connection. The next new
+// connection waits until the login is accepted.
 func unserved(err error) error {
 	if err != nil && rejected.PostgreSQL(err) && strings.Contains(err.Error(), "server login has been failing") {
 		return fmt.Errorf("%w: %w", driver.ErrBadConn, err)

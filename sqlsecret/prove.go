@@ -13,9 +13,9 @@ import (
 // Prove retires the older connections of a pool that opens no new ones. [OpenDB] does this
 // itself; Prove is for a pool with [Logins] of its own. It runs until ctx ends.
 //
-// Prove watches the secret. If a version is new, the pool has connections of another one,
-// and no login of the pool has shown the new version within a second, Prove calls logIn
-// with the value, and a nil error proves the version. If the login is refused, Prove tries
+// Prove watches the secret. After a new version it gives the pool a second to log in with it.
+// If the pool has not done so, and has connections of another version, Prove calls logIn
+// with the value. A nil error proves the version. If the login is refused, Prove tries
 // again after 1 s, 2 s and so on up to 10 minutes, while the pool has connections.
 //
 // The function conns returns how many connections the pool has. The function logIn opens a

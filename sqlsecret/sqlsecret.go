@@ -23,12 +23,13 @@
 // ones. If the login is refused, the goroutine tries again after 1 s, 2 s and so on up to
 // 10 minutes, while the pool has connections.
 //
-// A driver's error is passed on, since it says what is wrong with the database. What equals a
-// string of the secret's value is replaced by [REDACTED] in its text: some drivers quote the
-// DSN. That holds for strings of at least eight bytes, as they are, escaped or quoted; shorter
-// ones would be found in ordinary words. The host, the user and the like stay, if the names of
-// their fields say what they are. errors.Is and errors.As find the driver's own error. A panic
-// of the driver becomes an error that does not quote it.
+// A login that fails returns the driver's error, since it says what is wrong with the database.
+// Some drivers quote the DSN in it. So each string of the secret's value is replaced by
+// [REDACTED] in the text, also where it is escaped or quoted. Strings of less than eight bytes
+// stay, since they occur in ordinary words. The host, the user and the like stay too, if the
+// names of their fields say what they are. errors.Is and errors.As find the driver's own error.
+// Its text is unchanged, so don't log that one. If the driver panics, the error does not show the
+// panic's text.
 //
 // The package works with every driver that has a driver.Connector, and depends on none. For
 // other pools, [Logins] says which connections to retire.
@@ -96,8 +97,8 @@ func NewConnector[T any](secret *typedsecret.Secret[T], open func(T) (driver.Con
 }
 
 // Connect logs in. If the login stays refused, it returns the error of Do, which wraps
-// [typedsecret.ErrRejected] and the driver's error. See the package's comment about the text
-// of that one.
+// [typedsecret.ErrRejected] and the driver's error. The package's comment says what
+// the text of the latter shows.
 func (c *Connector[T]) Connect(ctx context.Context) (driver.Conn, error) {
 	if c.open == nil {
 		return nil, errors.New("sqlsecret: the function that makes a driver.Connector is nil")

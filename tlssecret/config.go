@@ -9,7 +9,7 @@
 //
 // The secret is PEM text with the certificates and the key, or a JSON object of such texts;
 // package codec has the details. If a version does not decode, or its key belongs to none
-// of its certificates, the last good certificate is still presented. So it is if the new
+// of its certificates, the last good certificate is still presented. The same holds if the new
 // certificate has expired or is not valid yet, as long as the last good one is valid. [Check]
 // reports such a certificate.
 //

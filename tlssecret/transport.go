@@ -14,8 +14,8 @@ import (
 )
 
 // Transport returns an http.RoundTripper that presents the certificate of one secret to
-// servers, and trusts the authorities of another. Either may be nil: then it presents none,
-// or trusts those of base.
+// servers, and trusts the authorities of another secret. If cert is nil, it presents no
+// certificate. If authorities is nil, it trusts those of base.
 //
 // Connections are kept alive as long as both stay the same. A request that is sent after a
 // change never uses an older connection: it gets one with the new certificate, from a server
@@ -24,13 +24,13 @@ import (
 //
 // The Transport works with copies of base, which it does not change; nil means
 // http.DefaultTransport. It needs no Close. MinVersion is TLS 1.3, unless base says
-// otherwise. Give the Transport to package httpsecret for a token besides.
+// otherwise. For a token besides, give the Transport to package httpsecret.
 func Transport(cert typedsecret.Getter[tls.Certificate], authorities typedsecret.Getter[*x509.CertPool], base *http.Transport) http.RoundTripper {
 	if base == nil {
 		base, _ = http.DefaultTransport.(*http.Transport)
 	}
 	if base == nil {
-		base = &http.Transport{Proxy: http.ProxyFromEnvironment} // the program has put another type there
+		base = &http.Transport{Proxy: http.ProxyFromEnvironment} // the program has set DefaultTransport to another type
 	}
 	t := &transport{base: base, authorities: authorities}
 	if cert != nil {

@@ -18,8 +18,8 @@ import (
 	"github.com/typedsecret/typedsecret/tlssecret"
 )
 
-// A site is a server that asks clients for a certificate. It answers with that's number and
-// the address of the client's connection.
+// A site is a server that asks clients for a certificate. It answers with the number of
+// the certificate and the address of the client's connection.
 type site struct {
 	*httptest.Server
 	closed chan string // the addresses of the connections that were closed

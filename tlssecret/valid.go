@@ -15,11 +15,11 @@ import (
 // Check returns an error if the secret's present certificate has expired or is not valid
 // yet, or if the secret can't be had. Call it for readiness, say, or for an alert: while the
 // last good certificate is valid, handshakes succeed and do not show that the new one is
-// useless. A handshake that has no valid certificate presents the present one, and leaves
-// the verdict to the peer and its clock.
+// useless. If there is no valid certificate, handshakes show the one that the secret holds,
+// and the peer judges it by its own clock.
 //
-// Only the first certificate counts, which is that of the key. The others are the peer's to
-// judge: it may need none of them.
+// Check looks only at the first certificate, to which the key belongs. The peer may need none
+// of the others.
 func Check(ctx context.Context, secret typedsecret.Getter[tls.Certificate]) error {
 	c, err := secret.Get(ctx)
 	if err != nil {

@@ -10,8 +10,8 @@
 //	curl -H 'X-Tenant: acme' -H 'X-Key: acme key' -d 'item=tea' localhost:8080/orders
 //	curl localhost:8080/readyz; curl localhost:8080/metrics; curl localhost:8080/debug/secrets
 //
-// main.go runs the service, service.go is the service, telemetry.go is what it is seen by, and
-// service_test.go tests it, in parallel and against a real PostgreSQL.
+// main.go runs the service, service.go is the service, and telemetry.go has its logs, metrics and
+// page. service_test.go tests it, in parallel and against a real PostgreSQL.
 package main
 
 import (

@@ -30,7 +30,7 @@ type Secrets struct {
 	Payments *typedsecret.Secret[string]  `secret:"payments"`
 }
 
-// DBCreds is a login at the database.
+// DBCreds is a login to the database.
 type DBCreds struct {
 	Username string         `json:"username"`
 	Password codec.Redacted `json:"password"`
@@ -41,7 +41,7 @@ type service struct {
 	http.Handler
 	log      *slog.Logger
 	set      typedsecret.Set
-	tenants  *typedsecret.ByID[string] // the keys of those who order
+	tenants  *typedsecret.ByID[string] // the tenants' keys
 	db       *sql.DB
 	payments *http.Client
 	charge   string      // the URL of the payment service
@@ -103,7 +103,8 @@ func (s *service) ready(w http.ResponseWriter, r *http.Request) {
 	s.set.ReadyHandler(maxAge).ServeHTTP(w, r)
 }
 
-// tenant returns who asks, or answers the request and returns "".
+// tenant returns the tenant that sent the request. If there is none, it answers the request
+// and returns "".
 func (s *service) tenant(w http.ResponseWriter, r *http.Request) string {
 	name := r.Header.Get("X-Tenant")
 	if name == "" || strings.ContainsAny(name, "/:") { // neither another secret nor an ARN
@@ -164,7 +165,7 @@ func (s *service) pay(ctx context.Context, tenant string) error {
 	return nil
 }
 
-// count tells a tenant how many orders there are of it.
+// count answers a tenant with the number of its orders.
 func (s *service) count(w http.ResponseWriter, r *http.Request) {
 	tenant := s.tenant(w, r)
 	if tenant == "" {

@@ -21,17 +21,18 @@ type telemetry struct {
 	history statuspage.History
 }
 
-// newTelemetry lists the database's secret, so that one query shows who still has an old version.
+// newTelemetry lists the database's secret, so that one query shows each process
+// that still has an old version.
 func newTelemetry(log *slog.Logger, prefix string) *telemetry {
 	return &telemetry{log: log, metrics: promsecret.New(prefix + "db")}
 }
 
-// observer is what the cache is made with.
+// observer returns the Observer for the cache's Config.
 func (t *telemetry) observer() hook.Observer {
 	return hook.Join(hook.Log(t.log), t.metrics, &t.history)
 }
 
-// handlers adds what shows the cache and the Set.
+// handlers adds the handlers that show the cache and the Set.
 func (t *telemetry) handlers(mux *http.ServeMux, c *cache.Cache, set *typedsecret.Set) {
 	t.metrics.Report(c)
 	t.metrics.ReportSet(set)

@@ -149,7 +149,7 @@ func (c *Cache) carryOut(t *outcome, do func()) {
 	do()
 }
 
-// isAbandoned concludes the fetch without what is still to come.
+// isAbandoned concludes the fetch now, without the answer of the source or the hook.
 func (t *outcome) isAbandoned() {
 	c := t.entry.cache
 	limit := c.limitOf(t.fetch)

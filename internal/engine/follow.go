@@ -8,8 +8,9 @@ import (
 	"github.com/typedsecret/typedsecret/internal/turns"
 )
 
-// follow tells an observer that follows fetches that the source is about to be asked for f, once a
-// fetch. What the fetch does from then on has the context that the observer returns.
+// follow calls the BeginFetch of an observer that has one, before the source is asked for f. It
+// does so once for each fetch. All that the fetch does from then on has the context that
+// BeginFetch returns.
 func (c *Cache) follow(f *fetch) {
 	if c.follower == nil || f.followed.Load() != nil {
 		return
@@ -35,16 +36,15 @@ func (f *fetch) values() context.Context {
 	return f.ctx
 }
 
-// A detached context ends with the one that is embedded, and has the values of
-// another.
+// A detached context ends with the embedded context, and has the values of another.
 type detached struct {
 	context.Context
 	values context.Context
 	forced bool
 }
 
-// Value asks the embedded context first: it has no values, but by this method
-// package context finds what is to end with it.
+// Value asks the embedded context first. That context has no values, but package context calls
+// its Value to find the context with which a child is to end.
 func (d *detached) Value(key any) any {
 	if key == (turns.Forced{}) {
 		return d.forced

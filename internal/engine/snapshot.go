@@ -239,12 +239,11 @@ func (s *Snapshot) Keep(owner *Owner, create func() Kept) Kept {
 	}
 }
 
-// Kept returns what Keep returned for owner and the secret ref, or nil if nothing is
-// kept with it, and the present Snapshot of the secret. That something is kept does not say
-// that it is of that Snapshot.
+// Kept returns two things: what Keep returned for owner and the secret ref, nil if nothing is
+// kept, and the present Snapshot of the secret. What is kept may be of an older Snapshot.
 //
-// The reader gets the Snapshot from here, and not from what is kept, so that the processor
-// fetches both from memory at the same time.
+// Kept returns the Snapshot beside what is kept, so that the processor fetches both from memory
+// at the same time.
 func (c *Cache) Kept(owner *Owner, ref Ref) (Kept, *Snapshot) {
 	if c == nil || c.source == nil {
 		return nil, nil
@@ -291,8 +290,8 @@ func (s *Snapshot) event() hook.Secret {
 	return hook.Secret(s.item())
 }
 
-// notOfHooks are errors that are about the source or the caller. Of a hook they would be taken
-// for that.
+// notOfHooks are errors about the source or the caller. An error of a hook that wraps one of them
+// would be mistaken for an error of the source or the caller.
 var notOfHooks = []error{
 	ErrNotFound, ErrDeleted, ErrAccessDenied, ErrDecryption, ErrThrottled, ErrInvalidRequest, ErrUnavailable, ErrTimeout,
 	ErrInvalidRef, ErrNotAsked, ErrInvalidConfig, ErrClosed, ErrNilCache, ErrPanic, ErrSealedFile,

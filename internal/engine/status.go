@@ -23,7 +23,7 @@ func (c *Cache) Status() status.Cache {
 		return s
 	}
 	entries := withHandles(c.statusOfSelf(&s))
-	slices.SortFunc(entries, func(a, b *Entry) int { // these, since what is said of them is much to move
+	slices.SortFunc(entries, func(a, b *Entry) int { // not the statuses, which are larger
 		x, y := a.ref(), b.ref()
 		return cmp.Or(cmp.Compare(x.ID, y.ID), cmp.Compare(x.Stage, y.Stage), cmp.Compare(x.VersionID, y.VersionID))
 	})

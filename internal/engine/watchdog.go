@@ -7,7 +7,7 @@ import (
 )
 
 // A watchdog bounds a call of the user's code, which has a limit. A call that takes longer is
-// abandoned: it counts among those that have not returned, and the call is told so.
+// abandoned: it counts among those that have not returned, and its isAbandoned is called.
 type watchdog struct {
 	c       *Cache
 	call    watched
@@ -17,11 +17,11 @@ type watchdog struct {
 	isLate  bool // guarded by Cache.mu
 }
 
-// A watched call may be abandoned. It is an interface and not a function, so that a fetch, which
-// is one, costs no allocation for that.
+// A watched is a call that may be abandoned. The type is an interface and not a function, so that
+// the watchdog of a fetch needs no allocation.
 type watched interface{ isAbandoned() }
 
-// An ifAbandoned is called if the call is.
+// An ifAbandoned is the function to call if the watched call is abandoned.
 type ifAbandoned func()
 
 func (f ifAbandoned) isAbandoned() { f() }

@@ -14,8 +14,8 @@ var ErrPanic = errors.New("panic")
 
 // Call runs f. The argument what names f in an error, as "hook's Put". If f panics, the
 // error has what, the type of the panic's value, and the line. It does not hold the value,
-// which may quote a secret. If f returns an error that isn't Walkable, or has no text, Call reports that as
-// a panic too, so that no caller walks through it.
+// which may quote a secret. If f returns an error that isn't Walkable, or that has no text,
+// Call reports that as a panic too, so that no caller walks through it.
 func Call(what string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

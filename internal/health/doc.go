@@ -17,13 +17,14 @@
 // # Down
 //
 // The source is down after two CantAnswer with no answer between: of two different Refs, or of
-// the only Ref there is. (Two batches are of different Refs.) A failure is no evidence if another Ref was answered since the
-// request began, or since this Ref began to fail: that is the Ref's trouble, or its region's.
+// the only Ref there is. (Two batches are of different Refs.) A failure is no evidence if
+// another Ref was answered since the request began, or since this Ref began to fail: that is
+// the Ref's trouble, or its region's.
 //
 // While the source is down, one request at a time is made, the probe, with a timeout of 3 s.
-// (Each fourth that takes a turn has the caller's, for a source that is slow;
-// after 3 s it keeps no other waiting.) The delay before it is 1 to 1.5 s
-// at first, then 2 to 3 s, then 3.3 to 5 s. The probe is for the Ref that failed the longest
+// Each fourth probe that takes a turn has the caller's timeout instead, for a source that is slow. After 3 s it
+// no longer keeps the next probe waiting. The delay before a probe is 1 to 1.5 s at first, then
+// 2 to 3 s, then 3.3 to 5 s. The probe is for the Ref that failed the longest
 // ago, or never, of those that asked since the last probe. A forced fetch may be the probe
 // 1 s after the last one. So no single secret, key or region keeps the source down: the first
 // answer about any Ref ends it, and with it the back-off of all that could not be answered

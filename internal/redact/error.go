@@ -6,8 +6,8 @@ import (
 )
 
 // Error returns err without these secrets in its text or in that of an error that it wraps.
-// An error without them is returned as it is. errors.Is and errors.As find also what was
-// replaced. The tree of err must be finite; see guard.Walkable.
+// An error without them is returned as it is. errors.Is and errors.As still find the errors that
+// were replaced. The tree of err must be finite; see guard.Walkable.
 func Error(err error, secrets []string) error {
 	if err == nil || len(secrets) == 0 {
 		return err
@@ -49,7 +49,7 @@ func below(err error) []error {
 	return nil
 }
 
-// A cleaned stands for an error whose text, or that of one that it wraps, had a secret.
+// A cleaned stands for an error that had a secret in its text, or in that of an error it wraps.
 type cleaned struct {
 	Identity
 	text  string

@@ -10,8 +10,8 @@ type Identity struct {
 	as func(target any) bool
 }
 
-// IdentityOf returns the identity of err, without what err wraps. It is found by errors.As
-// only as what it is, and not as an interface.
+// IdentityOf returns the identity of err, without what err wraps. errors.As finds err by its
+// concrete type, and not by an interface.
 func IdentityOf(err error) Identity {
 	return Identity{
 		is: func(target error) bool {

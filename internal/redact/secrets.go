@@ -25,10 +25,10 @@ const (
 	maxStrings = 1000
 )
 
-// Secrets returns what of a value must not be in a text: its strings and byte slices of at
-// least eight bytes, but for plain words in fields such as Host or Username; the passwords
-// in URLs; and all of these as they are written in URLs, quoted strings and connection
-// strings.
+// Secrets returns the parts of a value that must not be in a text: its strings and byte slices
+// of at least eight bytes, and the passwords in connection strings. It returns each as it is, and
+// as it is written in URLs, quoted strings and connection strings. It leaves out plain words in
+// fields such as Host or Username.
 func Secrets(value any) []string {
 	w := walker{found: map[string]bool{}}
 	w.walk(reflect.ValueOf(value), false, 0)
@@ -36,7 +36,7 @@ func Secrets(value any) []string {
 	for s := range w.found {
 		all = append(all, s)
 	}
-	// The longest first: it may hold another.
+	// The longest first, since a longer one may contain a shorter one.
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
 	return all
 }

@@ -6,10 +6,9 @@ import (
 	"slices"
 )
 
-// Withhold returns an error with this text in place of err, which was made by code that had the
-// secret in its hands. errors.Is finds what err wraps, except for these errors, which would say
-// something else here; errors.As finds nothing. The tree of err must be finite; see
-// guard.Walkable.
+// Withhold returns an error with this text in place of err, whose own text may quote a secret.
+// errors.Is finds what err wraps, except for the given errors, which would be misleading here.
+// errors.As finds nothing. The tree of err must be finite; see guard.Walkable.
 func Withhold(err error, text string, except ...error) error {
 	return &withheld{text, func(target error) bool {
 		t := reflect.TypeOf(target)

@@ -14,8 +14,8 @@
 //	rejections                     credentials that a service refused
 //	decode_failures                versions that do not decode
 //	sealed_file.failures
-//	source.up                      0 while the source can't answer; by typedsecret.backend, if the
-//	                               source tells its backends apart; as status.Backend has it
+//	source.up                      0 while the source is down, as status.Backend has it; by
+//	                               typedsecret.backend, if the source tells its backends apart
 //	source.last_answer.timestamp   in s; moves only when a secret was fetched
 //	secrets                        that were read, by typedsecret.state: fresh, due, stale, refused, absent
 //	failing_secrets                secrets whose last fetch failed, by error.type
@@ -36,12 +36,11 @@
 // # Spans
 //
 // A span named typedsecret.fetch lasts from before the source is asked until the fetch has
-// ended. The spans of the AWS SDK lie in it. It begins a trace of its own, since a fetch may
-// outlive the request that caused it, and has a link to that request's span, which gets a link
-// back. If several requests wait for one fetch, the span is linked to the one that began it. A
-// fetch in the background is linked to the request that began it, although that did not wait.
-// In a Preload, one request fetches several secrets. Each has a span, and the SDK's spans belong
-// to the Preload's.
+// ended. The spans of the AWS SDK are its children. It begins a trace of its own, since a fetch
+// may outlive the request that began it. It has a link to that request's span, which gets a link
+// back. That holds also if other requests wait for the fetch, and if no request waits since the
+// fetch is in the background. In a Preload, one call fetches several secrets. Each secret has a
+// span, and the SDK's spans are children of the Preload's span.
 package otelsecret
 
 import (
@@ -164,7 +163,7 @@ func (t *Telemetry) BeginFetch(ctx context.Context, s hook.Secret) context.Conte
 	return context.WithValue(traced, spanKey{t}, span)
 }
 
-// A spanKey is what the context of a fetch has its span by.
+// A spanKey is the key of a fetch's span in its context.
 type spanKey struct{ of *Telemetry }
 
 // Observe implements [hook.Observer].

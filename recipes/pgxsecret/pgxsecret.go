@@ -53,8 +53,8 @@ type Pool struct {
 // host as it is, since another host needs another TLSConfig.
 //
 // The AfterConnect of the ConnConfig is a part of the login: if it returns a refusal, the
-// login is tried again. PgBouncer lets a client in before it logs in to PostgreSQL itself,
-// so have that AfterConnect call Ping where there is a PgBouncer.
+// login is tried again. PgBouncer lets a client in before it logs in to PostgreSQL itself.
+// So with PgBouncer, that AfterConnect should call Ping.
 func New[T any](ctx context.Context, config *pgxpool.Config, secret *typedsecret.Secret[T], apply func(T, *pgx.ConnConfig)) (*Pool, error) {
 	if apply == nil {
 		return nil, errors.New("pgxsecret: the function that puts the secret into the configuration is nil")

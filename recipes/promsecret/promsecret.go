@@ -14,8 +14,8 @@
 //	rejections_total                                       credentials that a service refused
 //	decode_failures_total                                  versions that do not decode
 //	sealed_file_failures_total
-//	source_up{backend}                                     0 while the source can't answer; the
-//	                                                       backend is empty if there is but one
+//	source_up{backend}                                     0 while the source is down; the backend
+//	                                                       is empty if there is but one
 //	source_last_answer_timestamp_seconds                   moves only when a secret was fetched
 //	secrets{state}                                         that were read, by what a reader gets:
 //	                                                       fresh, due, stale, refused, absent
@@ -23,9 +23,8 @@
 //	evictions_total, cached_secrets, requests, queued_fetches, abandoned_requests
 //	undecodable_handles                                    after ReportSet
 //
-// The verdict of source_up is the cache's own, as [status.Backend] has it. Labels name only the
-// secrets that [New] lists, by the ID that the program uses. These
-// secrets have more metrics for each stage:
+// For source_up, down is what [status.Backend] calls down. Labels name only the secrets that [New]
+// lists, by the ID that the program uses. These secrets have more metrics for each stage:
 //
 //	secret_age_seconds{secret, stage}                      +Inf if it is unknown
 //	secret_fetched_timestamp_seconds{secret, arn, stage, version}  0 if it is unknown

@@ -101,8 +101,8 @@ func sendAdvice(err error) string {
 	return checkNetwork
 }
 
-// skew says by how much this machine's clock differs from that of the service, which put its
-// time into the answer. It is "" if they agree, to a minute.
+// skew says by how much this machine's clock differs from the service's clock, whose time is in
+// the answer. It returns "" if they differ by less than a minute.
 func skew(cause error) string {
 	var answer *awshttp.ResponseError
 	if !errors.As(cause, &answer) || answer.Response == nil {

@@ -33,8 +33,8 @@ import (
 // without what was sent and received, and net's. Any other layer becomes one
 // without a text of its own, any other leaf shows its type only: net/http
 // quotes the line of an answer that it can't parse, the SDK's processcreds
-// provider the output that holds the credentials. A text that only has a path, a host,
-// a status or the like is told; see leafTexts.
+// provider the output that holds the credentials. A text that holds only a path, a host,
+// a status or the like is kept; see leafTexts.
 func cleanChain(err error) error {
 	switch e := err.(type) {
 	case nil:
@@ -188,7 +188,7 @@ func cleanAPIError(e smithy.APIError) error {
 	}
 	message := e.ErrorMessage()
 	if e.ErrorCode() == "" {
-		message = "" // the container's credentials endpoint: the message is the body of an answer that is no error of AWS
+		message = "" // the container's credentials endpoint has put the body of an answer here that is no error of AWS
 	}
 	return &answered{
 		GenericAPIError: &smithy.GenericAPIError{Code: e.ErrorCode(), Message: message, Fault: e.ErrorFault()}, status: status(e),

@@ -72,8 +72,8 @@ var credentialCodes = []string{
 	"UnrecognizedClientException",
 }
 
-// sortCode sorts an error code, a code it doesn't know by the HTTP status. It
-// adds what can be done about it, where that is not plain.
+// sortCode sorts an error code. It sorts an unknown code by the HTTP status. The
+// advice says what can be done about the error, where that is not plain.
 func sortCode(code, message string, status int) (sorts []error, advice string) {
 	code, sort, known := knownCode(code)
 	switch {
@@ -134,9 +134,9 @@ var codeAdvice = map[string]string{
 
 var notAuthorized = regexp.MustCompile(`(?i:not authorized to perform:?) ([a-zA-Z0-9-]+):([a-zA-Z0-9]+)`)
 
-// refusedAction returns the action that a message of IAM says is denied, and on what it is to be
-// allowed. It is not always GetSecretValue: a role is assumed before, and an agent asks
-// DescribeSecret.
+// refusedAction returns the action that a message of IAM calls denied, and the resource on which
+// to allow it. The action is not always GetSecretValue: a role may have to be assumed first, and
+// an agent calls DescribeSecret.
 func refusedAction(message string) string {
 	service, action := "secretsmanager", "GetSecretValue"
 	if m := notAuthorized.FindStringSubmatch(message); m != nil {

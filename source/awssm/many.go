@@ -100,7 +100,7 @@ func (s *Source) hasBatches() bool {
 // name the same secret, which then is there once; and an answer that would get too long is cut
 // short.
 func find(out *secretsmanager.BatchGetSecretValueOutput, id string) (_ secret.Value, err error, has bool) {
-	// Errors first: an ARN may be refused that looks like a part of another secret's.
+	// Errors first: a refused ARN may look like a part of another secret's ARN.
 	for _, e := range out.Errors {
 		if aws.ToString(e.SecretId) == id {
 			return secret.Value{}, ErrorOf(aws.ToString(e.ErrorCode), aws.ToString(e.Message), http.StatusBadRequest), true

@@ -27,8 +27,8 @@ func (r refusedByProxy) Error() string {
 	return fmt.Sprintf("the proxy %s answered HTTP %d", r.host, r.status)
 }
 
-// tellingProxy returns client with a transport that tells a proxy's status. By itself,
-// net/http tells the words that the proxy put behind it, which may quote anything.
+// tellingProxy returns client with a transport whose errors have a proxy's status. By itself,
+// net/http shows the words that the proxy put behind the status, which may quote anything.
 func tellingProxy(client aws.HTTPClient) aws.HTTPClient {
 	own, ok := client.(*awshttp.BuildableClient)
 	if !ok || own.GetTransport().OnProxyConnectResponse != nil {

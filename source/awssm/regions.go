@@ -39,10 +39,10 @@ func hasOwnResolver(o secretsmanager.Options) bool {
 
 var defaultResolver = reflect.TypeOf(secretsmanager.NewDefaultEndpointResolverV2())
 
-// Declared tells of a handle on ref. If the ID is an ARN of another region than the client's,
-// of the same partition, secrets with ARNs of that region are from now on fetched there. The
-// client must have no endpoint of its own. An ARN that came at run time, by a ByID, is fetched
-// from the client's region, unless a handle has declared its region.
+// Declared tells the Source of a handle on ref. If the ID is an ARN of another region in the
+// client's partition, secrets with ARNs of that region are fetched there from now on. The client
+// must have no endpoint of its own. An ARN that came at run time, by a ByID, is fetched from the
+// client's region, unless a handle has declared its region.
 func (s *Source) Declared(ref secret.Ref) {
 	arn, err := secret.ParseARN(ref.ID)
 	if s == nil || s.others == nil || err != nil || arn.Region == s.region || arn.Partition != partitionOf(s.region) ||

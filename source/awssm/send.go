@@ -27,7 +27,7 @@ func (s sender) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	whole := r.WithContext(r.Context()) // a copy; the SDK closes the body of its own
-	// Of a type that net/http knows to be in memory. Of any other one, it sends the headers first.
+	// net/http knows that a bytes.Reader is in memory. For any other type it sends the headers first.
 	whole.Body = io.NopCloser(bytes.NewReader(b.Bytes()))
 	answer, err := s.client.Do(whole)
 	if err != nil {

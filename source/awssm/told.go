@@ -63,7 +63,7 @@ func shownPath(path string) string {
 	return oneLine(local.Shown(path))
 }
 
-// leafTexts are those of errors that wrap no other one. They are made by the providers of
+// leafTexts are the texts of errors that wrap no other one. The errors are made by the providers of
 // credentials and by net/http.
 var leafTexts = sdkTexts(
 	`(?:resolve auth token: )?authorization token contains invalid newline sequence`, `the authorization token contains a newline`,
@@ -98,7 +98,7 @@ var leafTexts = sdkTexts(
 	`net/http: TLS handshake timeout`, ``,
 	`net/http: timeout awaiting response headers`, ``,
 	`(?:net/http: request canceled|context deadline exceeded) \(Client\.Timeout (?:exceeded while awaiting headers|or context cancellation while reading body)\)`, ``,
-	// Of answers of Secrets Manager.
+	// Texts about answers of Secrets Manager.
 	`unexpected token at offset \d+`, `malformed JSON: ${0}`,
 	`unterminated string at offset \d+`, `malformed JSON: ${0}`,
 	`unexpected end of JSON input`, ``,
@@ -116,11 +116,11 @@ var leafTexts = sdkTexts(
 		`Transport received Server's graceful shutdown GOAWAY|client conn not usable)`, ``,
 	`i/o timeout`, ``,
 
-	// Of a SOCKS proxy.
+	// Texts about a SOCKS proxy.
 	`(?:username/password authentication failed|no acceptable authentication methods)`, ``,
 	`unknown error ((?:general SOCKS server failure|connection not allowed by ruleset|network unreachable|host unreachable|`+
 		`connection refused|TTL expired|command not supported|address type not supported))`, `the SOCKS proxy says: $1`,
-	// Of crypto/tls, which quotes no content.
+	// Texts of crypto/tls, which quotes no content.
 	`tls: [a-z -]+[0-9a-f]{0,4}`, ``,
 )
 
@@ -147,7 +147,7 @@ func aboutContent(err error) (says string, ok bool) {
 	return "", false
 }
 
-// tell returns a leaf that says as much of err, which wraps nothing, as can't be a secret.
+// tell returns a leaf with what err says, without what could be a secret. err must wrap nothing.
 func tell(err error) error {
 	if says, ok := aboutContent(err); ok {
 		return plain(says)
@@ -159,7 +159,7 @@ func tell(err error) error {
 	if says, ok := told(leafTexts, text); ok {
 		return plain(says)
 	}
-	// net/http makes an error of the reason that a proxy gives.
+	// net/http makes an error from the reason that a proxy gives.
 	if code := statusOf(text); code != 0 && reflect.TypeOf(err) == reflect.TypeOf(errNoRegion) {
 		return refusedByProxy{status: code}
 	}

@@ -119,7 +119,7 @@ func reasons(records []*Record) (why []string) {
 		why = append(why, ours.whyUneven())
 	}
 	if not(untilMost, untilAll) {
-		why = append(why, fmt.Sprintf("AWS's client fetches again sooner after a trouble since it calls more often during it: at the end of the outage it tries each failing secret every %s, and ours every %s, while readers get the last good value. "+
+		why = append(why, fmt.Sprintf("AWS's client fetches again sooner after an outage, since it calls more often during it: at the end of the outage it tries each failing secret every %s, and ours every %s, while readers get the last good value. "+
 			"The price is %s calls/s in the outage, not %s, and a peak of %s calls/s after it, not %s.",
 			duration(aws.retries()), duration(ours.retries()),
 			number(aws.rate(outageAt, outageEnd)), number(ours.rate(outageAt, outageEnd)),

@@ -186,9 +186,9 @@ func wantHidden(t *testing.T, err error) {
 const sdkHead = `
 ## Failures of the AWS SDK
 
-Credentials, configuration, proxies, certificates, names and clocks: the SDK fails with these before Secrets Manager has said anything. Each row was provoked with real files and servers on one machine. The error says what to do. The class is that of ` + "`secret.Class`" + `: ` + "`unavailable`" + ` is tried again and never held against the secret, and what is ` + "`invalid_config`" + ` is tried again by the next ` + "`Get`" + `, since the default cache is not built yet.
+Credentials, configuration, proxies, certificates, names and clocks: these failures are not about the secret. Each row was provoked with real files and servers on one machine. The error says what to do. The class is that of ` + "`secret.Class`" + `. A failure of the class ` + "`unavailable`" + ` is tried again and never held against the secret. After one of the class ` + "`invalid_config`" + ` there is no default cache yet, and the next ` + "`Get`" + ` tries again to build it.
 
-An error tells the path, the status, the host, the variable or the profile. It does not tell what could be a secret: the body of an answer, the value of a header or of a setting, what a ` + "`credential_process`" + ` prints, and a URL's user, password and query. A text of which neither is known is withheld, and its type is told instead.
+An error tells the path, the status, the host, the variable or the profile. It does not tell what could be a secret: the body of an answer, the value of a header or of a setting, what a ` + "`credential_process`" + ` prints, and a URL's user, password and query. Any other text is withheld, and the error shows its type instead.
 
 | failure | error of Get | class | test |
 | --- | --- | --- | --- |
