@@ -103,7 +103,7 @@ func (r *run) read(ctx context.Context, a *actor, h *handle, op int, timeout tim
 	k := r.knownOf(h.key)
 	if h.mayForce(op) {
 		k.forcing++
-		k.mayForce = true
+		k.mayForce, k.forcedTick = true, d.began.tick
 	}
 	r.mu.Unlock()
 	deadline, has := ctx.Deadline()

@@ -84,7 +84,8 @@ type known struct {
 	mayFollow   bool          // another stage has moved since the last successful fetch began
 	mustForce   bool          // a Refresh was answered with a failure, and no fetch has succeeded since
 	forcing     int           // the calls under way that may ask for a forced fetch
-	mayForce    bool          // there was one since the last success
+	mayForce    bool          // there was one since a forced fetch succeeded
+	forcedTick  int           // the tick at which the last one began
 	movedTick   int           // the tick of its last move
 	inOutage    bool          // it was read while the source may have been down, and not fetched since
 	tried       time.Duration // when it was first read after that; 0: it was not
@@ -184,7 +185,7 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 		}
 	}
 	failed := k.lastFailure()
-	isStill := failed != nil && (failed.forced || k.mayForce) // holds for each fetch until one succeeds
+	isStill := k.mayForce || failed != nil && failed.forced // holds for each fetch until one succeeds
 	if !f.forced || f.many || (isStill || f.mayFollow) && !f.isOwn || r.cfg.MaxSize != 0 {
 		return
 	}
@@ -257,7 +258,10 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 	}
 	if !failed {
 		k.failures, k.inOutage = 0, false
-		k.mustForce, k.mayForce = false, k.forcing > 0
+		k.mustForce = false
+		if told != nil && told.forced && told.began.tick > k.forcedTick { // an earlier fetch is not what was asked for
+			k.mayForce = k.forcing > 0
+		}
 		k.mayFollow = k.mayFollow && told != nil && told.began.tick < k.movedTick
 		return k
 	}
