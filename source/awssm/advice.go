@@ -87,6 +87,10 @@ func sendAdvice(err error) string {
 		header    tls.RecordHeaderError
 	)
 	switch {
+	case strings.Contains(err.Error(), `invalid header field value for "Authorization"`):
+		return "the access key ID or the authorization token has a newline or another control character, at its end perhaps; it can't be sent"
+	case strings.Contains(err.Error(), `invalid header field value for "X-Amz-Security-Token"`):
+		return "the session token (AWS_SESSION_TOKEN) has a newline or another control character, at its end perhaps; it can't be sent"
 	case errors.As(err, &authority):
 		return "its certificate is of an authority that this machine does not know; AWS_CA_BUNDLE takes a PEM file of authorities, that of a company's proxy for instance"
 	case errors.As(err, &host):
