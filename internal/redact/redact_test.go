@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"slices"
 	"strings"
@@ -132,5 +133,52 @@ func TestAReplacedErrorIsFoundByErrorsIsAndAs(t *testing.T) {
 	}
 	if slices.Contains(redact.Secrets(value()), "") {
 		t.Error("the empty string is a secret")
+	}
+}
+
+// These errors show a DSN in other forms than their texts.
+type (
+	withField   struct{ DSN string }
+	formatting  struct{ dsn string }
+	logging     struct{ dsn string }
+	marshalling struct{ dsn string }
+	panicking   struct{}
+)
+
+func (withField) Error() string                     { return "login failed" }
+func (*formatting) Error() string                   { return "login failed" }
+func (f *formatting) Format(s fmt.State, _ rune)    { fmt.Fprint(s, f.dsn) }
+func (*logging) Error() string                      { return "login failed" }
+func (l *logging) LogValue() slog.Value             { return slog.StringValue(l.dsn) }
+func (*marshalling) Error() string                  { return "login failed" }
+func (m *marshalling) MarshalJSON() ([]byte, error) { return json.Marshal(m.dsn) }
+func (*panicking) Error() string                    { return "login failed" }
+func (*panicking) LogValue() slog.Value             { panic(password) }
+func (*panicking) MarshalJSON() ([]byte, error)     { panic(password) }
+func (*panicking) Format(s fmt.State, _ rune)       { panic(password) }
+
+func TestNoFormOfAnErrorShowsASecret(t *testing.T) {
+	secrets := redact.Secrets(value())
+	for _, err := range []error{withField{password}, &withField{password}, &formatting{password}, &logging{password}, &marshalling{password}, &panicking{}} {
+		for _, err := range []error{err, fmt.Errorf("dial: %w", err)} {
+			clean := redact.Error(err, secrets)
+			if !errors.Is(clean, err) || strings.Contains(clean.Error(), password) {
+				t.Errorf("%T became %v", err, clean)
+			}
+			for e := clean; e != nil; {
+				var log strings.Builder
+				slog.New(slog.NewJSONHandler(&log, nil)).Info("", "err", e)
+				js, _ := json.Marshal(e)
+				for _, form := range []string{fmt.Sprintf("%+v %#v %q", e, e, e), log.String(), string(js)} {
+					if strings.Contains(form, password) || strings.Contains(form, inJSON(password)) {
+						t.Errorf("%T shows it: %s", err, form)
+					}
+				}
+				below, _ := e.(interface{ Unwrap() []error })
+				if e = errors.Unwrap(e); below != nil && len(below.Unwrap()) > 0 {
+					e = below.Unwrap()[0]
+				}
+			}
+		}
 	}
 }
