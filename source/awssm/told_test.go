@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -124,4 +126,21 @@ func TestAKeyInPlaceOfTheRegionIsNotShown(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
+}
+
+// TestCredentialsThatAreLateAreExplained: a credential_process that hangs, say.
+func TestCredentialsThatAreLateAreExplained(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := newSource(t, "http://127.0.0.1:1", func(o *secretsmanager.Options) {
+			o.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) {
+				<-ctx.Done()
+				return aws.Credentials{}, ctx.Err()
+			})
+		}).Fetch(ctx, current)
+		if !errors.Is(err, secret.ErrTimeout) || !strings.Contains(err.Error(), "no credentials in time; a credential_process") {
+			t.Errorf("%v", err)
+		}
+	})
 }
