@@ -24,6 +24,7 @@ type creds struct {
 	Token    codec.Redacted
 	Short    string
 	key      []byte
+	hidden   codec.Redacted
 	Options  map[string]string
 	Self     *creds
 }
@@ -31,7 +32,7 @@ type creds struct {
 func value() *creds {
 	c := &creds{
 		Username: "application", Password: password, Host: "db.internal", Token: codec.Redact("sesame-open"), Short: "shorter",
-		key: []byte("raw-key-bytes"), Options: map[string]string{"host": "replica.internal", "pin": "12345678"},
+		key: []byte("raw-key-bytes"), hidden: codec.Redact("open-sesame"), Options: map[string]string{"host": "replica.internal", "pin": "12345678"},
 	}
 	c.Self = c
 	return c
@@ -43,7 +44,7 @@ func TestSecretsOfAValueAreReplacedInAnErrorsText(t *testing.T) {
 		"as it is": password, "in a query": url.QueryEscape(password), "in a path": url.PathEscape(password),
 		"in user info": url.UserPassword("x", password).String(), "quoted": fmt.Sprintf("%q", password),
 		"in a connection string": strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(password),
-		"a Redacted":             "sesame-open", "unexported": "raw-key-bytes", "in a map": "12345678",
+		"a Redacted":             "sesame-open", "unexported": "raw-key-bytes", "an unexported Redacted": "open-sesame", "in a map": "12345678",
 		"in JSON": inJSON(password), "in a URL with small letters": strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(password), "%2F", "%2f"), "%5C", "%5c"),
 		"in a quoted connection string":  fmt.Sprintf("%q", strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(password)),
 		"in a connection string in JSON": inJSON(strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(password)),

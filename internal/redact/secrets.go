@@ -31,7 +31,12 @@ const (
 // and connection strings. It leaves out plain words in fields such as Host or Username.
 func Secrets(value any) []string {
 	w := walker{found: map[string]bool{}}
-	w.walk(reflect.ValueOf(value), false, 0)
+	if v := reflect.ValueOf(value); v.IsValid() {
+		// Of a copy that has an address, unexported fields can be asked to reveal themselves.
+		own := reflect.New(v.Type()).Elem()
+		own.Set(v)
+		w.walk(own, false, 0)
+	}
 	written := map[string]bool{}
 	for s := range w.found {
 		for _, form := range forms(s) {
@@ -49,6 +54,9 @@ type walker struct{ found map[string]bool }
 func (w *walker) walk(v reflect.Value, isOpen bool, depth int) {
 	if !v.IsValid() || depth > maxDepth || len(w.found) > maxStrings {
 		return
+	}
+	if !v.CanInterface() && v.CanAddr() {
+		v = reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Elem()
 	}
 	if v.CanInterface() {
 		if hidden, ok := v.Interface().(interface{ Reveal() string }); ok && (v.Kind() != reflect.Pointer || !v.IsNil()) {
