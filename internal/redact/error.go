@@ -1,13 +1,18 @@
 package redact
 
 import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+
+	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// Error returns err without these secrets in its text or in that of an error that it wraps.
-// An error without them is returned as it is. errors.Is and errors.As still find the errors that
-// were replaced. The tree of err must be finite; see guard.Walkable.
+// Error returns err without these secrets in its text, in what its fields show, and in the
+// errors that it wraps. An error without them is returned as it is. errors.Is and errors.As still
+// find the errors that were replaced. The tree of err must be finite; see guard.Walkable.
 func Error(err error, secrets []string) error {
 	if err == nil || len(secrets) == 0 {
 		return err
@@ -30,10 +35,29 @@ func replaced(err error, secrets []string) (_ error, changed bool) {
 	for _, s := range secrets {
 		clean = strings.ReplaceAll(clean, s, Text)
 	}
-	if clean == text && !changed {
+	if clean == text && !changed && !shows(err, secrets) {
 		return err, false
 	}
 	return &cleaned{Identity: IdentityOf(err), text: clean, below: below}, true
+}
+
+// shows reports whether err, whose text has none of these secrets, shows one when it is printed
+// with its fields, logged or marshalled.
+func shows(err error, secrets []string) bool {
+	all := fmt.Sprintf("%v %+v %#v %q %v", err, err, err, err, slog.AnyValue(err).Resolve())
+	if b, failed := marshal(err); failed == nil {
+		all += string(b)
+	}
+	return slices.ContainsFunc(secrets, func(s string) bool { return strings.Contains(all, s) })
+}
+
+// marshal marshals err, whose methods may panic. Package fmt and slog look after themselves.
+func marshal(err error) (b []byte, failed error) {
+	failed = guard.Call("error's MarshalJSON", func() (failed error) {
+		b, failed = json.Marshal(err)
+		return failed
+	})
+	return b, failed
 }
 
 // below returns a copy of what err wraps.

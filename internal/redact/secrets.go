@@ -1,10 +1,10 @@
 package redact
 
 import (
-	"net/url"
+	"encoding/json"
+	"maps"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -26,16 +26,24 @@ const (
 )
 
 // Secrets returns the parts of a value that must not be in a text: its strings and byte slices
-// of at least eight bytes, and the passwords in connection strings. It returns each as it is, and
-// as it is written in URLs, quoted strings and connection strings. It leaves out plain words in
-// fields such as Host or Username.
+// of at least eight bytes, the passwords in connection strings, and the members of strings that
+// are JSON objects. It returns each as it is, and as it is written in URLs, JSON, quoted strings
+// and connection strings. It leaves out plain words in fields such as Host or Username.
 func Secrets(value any) []string {
 	w := walker{found: map[string]bool{}}
-	w.walk(reflect.ValueOf(value), false, 0)
-	all := make([]string, 0, len(w.found))
-	for s := range w.found {
-		all = append(all, s)
+	if v := reflect.ValueOf(value); v.IsValid() {
+		// Of a copy that has an address, unexported fields can be asked to reveal themselves.
+		own := reflect.New(v.Type()).Elem()
+		own.Set(v)
+		w.walk(own, false, 0)
 	}
+	written := map[string]bool{}
+	for s := range w.found {
+		for _, form := range forms(s) {
+			written[form] = true
+		}
+	}
+	all := slices.Collect(maps.Keys(written))
 	// The longest first, since a longer one may contain a shorter one.
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
 	return all
@@ -46,6 +54,9 @@ type walker struct{ found map[string]bool }
 func (w *walker) walk(v reflect.Value, isOpen bool, depth int) {
 	if !v.IsValid() || depth > maxDepth || len(w.found) > maxStrings {
 		return
+	}
+	if !v.CanInterface() && v.CanAddr() {
+		v = reflect.NewAt(v.Type(), v.Addr().UnsafePointer()).Elem()
 	}
 	if v.CanInterface() {
 		if hidden, ok := v.Interface().(interface{ Reveal() string }); ok && (v.Kind() != reflect.Pointer || !v.IsNil()) {
@@ -95,38 +106,15 @@ func (w *walker) add(s string, isOpen bool) {
 	isPlain := !strings.ContainsFunc(s, func(r rune) bool {
 		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("._-", r))
 	})
-	if len(s) < shortest || isOpen && isPlain {
+	if len(s) < shortest || isOpen && isPlain || w.found[s] {
 		return
 	}
-	quoted := strconv.Quote(s)
-	for _, form := range []string{
-		s, strings.TrimSpace(s), url.QueryEscape(s), url.PathEscape(s), strings.TrimPrefix(url.UserPassword("", s).String(), ":"),
-		quoted[1 : len(quoted)-1], strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s),
-	} {
-		w.found[form] = true
+	w.found[s] = true
+	for _, password := range passwords(s) {
+		w.add(password, false)
 	}
-	if u, err := url.Parse(s); err == nil && u.User != nil {
-		if password, has := u.User.Password(); has && password != s {
-			w.add(password, false)
-		}
+	var members any
+	if strings.HasPrefix(strings.TrimSpace(s), "{") && json.Unmarshal([]byte(s), &members) == nil {
+		w.walk(reflect.ValueOf(members), false, 0)
 	}
-	// A connection string of another form: user:password@host.
-	if before, _, ok := cutLast(s, "@"); ok {
-		if _, password, ok := strings.Cut(before[strings.LastIndex(before, "/")+1:], ":"); ok && password != s {
-			w.add(password, false)
-		}
-	}
-	// Another: user=app password=….
-	for _, pair := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ';' || r == '&' }) {
-		if key, v, ok := strings.Cut(pair, "="); ok && strings.Contains("password passwd pwd", strings.ToLower(key)) && v != s {
-			w.add(strings.Trim(v, `'"`), false)
-		}
-	}
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
 }

@@ -25,6 +25,7 @@
 package agent
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -39,6 +40,7 @@ import (
 	"strings"
 
 	"github.com/typedsecret/typedsecret/internal/local"
+	"github.com/typedsecret/typedsecret/internal/redact"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -258,6 +260,10 @@ func (s *Source) send(ctx context.Context, query url.Values, token, whence strin
 		return secret.Value{}, fmt.Errorf("%w: the agent's answer has more than %d bytes", secret.ErrUnavailable, maxAnswer)
 	case resp.StatusCode == http.StatusOK:
 		return parse(body)
+	}
+	if token != "" { // what answers may quote the request
+		body = bytes.ReplaceAll(body, []byte(token), []byte(redact.Text))
+		defer clear(body)
 	}
 	return secret.Value{}, answerError(resp.StatusCode, body, whence)
 }

@@ -110,6 +110,20 @@ func TestTheTokenIsReadAnewAndNeverShown(t *testing.T) {
 	}
 }
 
+// TestAnAnswerThatQuotesTheTokenDoesNotShowIt: in Lambda it is the session token.
+func TestAnAnswerThatQuotesTheTokenDoesNotShowIt(t *testing.T) {
+	a := newAgent(t)
+	source := open(t, agent.Config{URL: a.URL, TokenFile: tokenFile(t, "token-1")})
+	defer a.failing(func(w http.ResponseWriter) {
+		w.WriteHeader(400)
+		io.WriteString(w, `{"__type":"InvalidSignatureException","message":"The Canonical String has x-amz-security-token:token-1"}`)
+	})()
+	_, err := source.Fetch(t.Context(), secret.Ref{ID: "db"})
+	if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, "token-1") || !strings.Contains(text, "The Canonical String has") {
+		t.Error(text)
+	}
+}
+
 func TestWhereTheTokenComesFromByDefault(t *testing.T) {
 	a := newAgent(t)
 	a.upstream.Seed(t, "db", "hunter2")

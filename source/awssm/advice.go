@@ -63,6 +63,16 @@ func provider(err error) (name, advice string) {
 	return "", giveCredentials
 }
 
+// lateCredentials says what to do about credentials that did not come in time. The SDK mostly
+// does not say which provider it was waiting for.
+func lateCredentials(err error) string {
+	if name, advice := provider(err); name != "" {
+		return name + " gives none; " + advice
+	}
+	return "a credential_process, STS, SSO, the container's credentials endpoint or the instance metadata service did not answer; " +
+		"see which of them the AWS configuration names"
+}
+
 // halfAKey says that the environment has one of the two keys, which the SDK then ignores.
 func halfAKey() string {
 	id, key := os.Getenv("AWS_ACCESS_KEY_ID") != "", os.Getenv("AWS_SECRET_ACCESS_KEY") != ""
@@ -87,6 +97,10 @@ func sendAdvice(err error) string {
 		header    tls.RecordHeaderError
 	)
 	switch {
+	case strings.Contains(err.Error(), `invalid header field value for "Authorization"`):
+		return "the access key ID or the authorization token has a newline or another control character, at its end perhaps; it can't be sent"
+	case strings.Contains(err.Error(), `invalid header field value for "X-Amz-Security-Token"`):
+		return "the session token (AWS_SESSION_TOKEN) has a newline or another control character, at its end perhaps; it can't be sent"
 	case errors.As(err, &authority):
 		return "its certificate is of an authority that this machine does not know; AWS_CA_BUNDLE takes a PEM file of authorities, that of a company's proxy for instance"
 	case errors.As(err, &host):

@@ -70,7 +70,7 @@ type Source struct {
 	get    func(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 	batch  func(context.Context, *secretsmanager.BatchGetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.BatchGetSecretValueOutput, error)
 	option func(*secretsmanager.Options)
-	region string   // of the client; empty if that does not say
+	region string   // of the client, without fips-; empty if that does not say
 	others *regions // that the client may ask; nil if it asks only its own
 
 	refused     atomic.Pointer[time.Time] // when a batch was, last
@@ -92,7 +92,7 @@ func New(client Client) (*Source, error) {
 			return nil, err
 		}
 		o := c.Options()
-		s.batch, s.region = c.BatchGetSecretValue, o.Region
+		s.batch, s.region = c.BatchGetSecretValue, realRegion(o.Region)
 		if hasRegions(o) {
 			s.others = &regions{}
 		}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -163,7 +164,9 @@ var keptHeaders = []string{"Content-Type", "Date", "Retry-After", "X-Amzn-Reques
 
 func cleanResponseError(e *smithyhttp.ResponseError) *smithyhttp.ResponseError {
 	resp := &http.Response{Header: http.Header{}, Body: http.NoBody}
+	cause := cleanChain(e.Err)
 	if e.Response != nil && e.Response.Response != nil {
+		cause = withoutSent(cause, sentSecrets(e.Response.Request))
 		resp.StatusCode = e.Response.StatusCode
 		resp.Status = strings.TrimSpace(fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode)))
 		for _, name := range keptHeaders {
@@ -172,7 +175,7 @@ func cleanResponseError(e *smithyhttp.ResponseError) *smithyhttp.ResponseError {
 			}
 		}
 	}
-	return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: resp}, Err: cleanChain(e.Err)}
+	return &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: resp}, Err: cause}
 }
 
 // cleanAPIError keeps the types of the SDK's service packages, which hold the
@@ -204,11 +207,18 @@ type answered struct {
 func (a *answered) Unwrap() error       { return a.GenericAPIError }
 func (a *answered) HTTPStatusCode() int { return a.status }
 
-// hostOnly drops user, password and query of the URL of an endpoint or proxy.
+var ofATask = regexp.MustCompile(`^/v\d+/credentials/`)
+
+// hostOnly drops user, password and query of the URL of an endpoint or proxy. On ECS, who
+// knows the last part of the path of AWS_CONTAINER_CREDENTIALS_RELATIVE_URI gets the credentials
+// of the task, so it is dropped too.
 func hostOnly(s string) string {
 	u, err := url.Parse(s)
 	if err != nil {
 		return "(not a URL)"
+	}
+	if m := ofATask.FindString(u.Path); m != "" {
+		return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: m}).String() + "…"
 	}
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }

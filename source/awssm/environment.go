@@ -137,12 +137,20 @@ func instanceRegion(ctx context.Context, optFns []func(*config.LoadOptions) erro
 	return "", fmt.Errorf("%w: %w; the instance metadata service, which was asked too, gave none (%s)", secret.ErrUnavailable, errNoRegion, why)
 }
 
+// longestRegion is the longest region that is shown, of those that can't be one. A secret
+// access key is longer.
+const longestRegion = 32
+
 // checkEndpoint reports a client that can't know where to send its requests. With
 // an endpoint or a resolver of the user's it needs no region.
 func checkEndpoint(o secretsmanager.Options) error {
 	if o.Region != "" && !smithyhttp.ValidHostLabel(o.Region) {
-		return fmt.Errorf("awssm: the AWS region %q can't be one; check AWS_REGION or the profile for spaces, "+
-			"a region looks like eu-west-1", o.Region)
+		shown := fmt.Sprintf("%q", o.Region)
+		if len(o.Region) > longestRegion {
+			shown = "that is set (not shown, since it may be a key)"
+		}
+		return fmt.Errorf("awssm: the AWS region %s can't be one; check AWS_REGION or the profile for spaces, "+
+			"a region looks like eu-west-1", shown)
 	}
 	if o.BaseEndpoint != nil {
 		u, err := url.Parse(*o.BaseEndpoint)

@@ -77,11 +77,11 @@ func sortError(ctx context.Context, err error) *fetchError {
 		return fail("the fetch was cancelled: " + ctxErr.Error())
 	case ctxErr != nil:
 		cause = join(cause, ctxErr)
-		whose := "answer from Secrets Manager"
+		whose := "answer from Secrets Manager in time"
 		if noLogin {
-			whose = "credentials"
+			whose = "credentials in time; " + lateCredentials(err)
 		}
-		return fail(fmt.Sprintf("%v: no %s in time", secret.ErrTimeout, whose), secret.ErrTimeout)
+		return fail(fmt.Sprintf("%v: no %s", secret.ErrTimeout, whose), secret.ErrTimeout)
 	case noLogin:
 		sort := secret.ErrUnavailable
 		if isTimeout(err) {

@@ -2,11 +2,11 @@ package awssm
 
 import (
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/typedsecret/typedsecret/secret"
 )
@@ -26,10 +26,19 @@ var (
 )
 
 // hasRegions reports whether a client finds the endpoint of a region by itself. One with an
-// endpoint or a resolver of the user's does not.
+// endpoint or a resolver of the user's does not, nor one of a region such as fips-us-west-2: in
+// another region it would not keep to FIPS endpoints.
 func hasRegions(o secretsmanager.Options) bool {
-	return o.Region != "" && o.BaseEndpoint == nil && !hasOwnResolver(o)
+	return o.Region != "" && o.Region == realRegion(o.Region) && o.BaseEndpoint == nil && !hasOwnResolver(o)
 }
+
+// realRegion returns the region that is meant by one such as fips-us-west-2.
+func realRegion(region string) string {
+	return strings.TrimPrefix(strings.TrimSuffix(strings.ReplaceAll(region, "-fips-", "-"), "-fips"), "fips-")
+}
+
+// isRegion reports whether a region looks like one, so that a host can be made of it.
+var isRegion = regexp.MustCompile(`^[a-z]+(?:-[a-z]+)+-[0-9]+$`).MatchString
 
 func hasOwnResolver(o secretsmanager.Options) bool {
 	//lint:ignore SA1019 it is deprecated, and clients that have it work
@@ -46,7 +55,7 @@ var defaultResolver = reflect.TypeOf(secretsmanager.NewDefaultEndpointResolverV2
 func (s *Source) Declared(ref secret.Ref) {
 	arn, err := secret.ParseARN(ref.ID)
 	if s == nil || s.others == nil || err != nil || arn.Region == s.region || arn.Partition != partitionOf(s.region) ||
-		partitionOf(arn.Region) != arn.Partition || !smithyhttp.ValidHostLabel(arn.Region) {
+		partitionOf(arn.Region) != arn.Partition || !isRegion(arn.Region) {
 		return
 	}
 	s.others.mu.Lock()

@@ -126,6 +126,32 @@ func TestAnARNOfAByIDIsAskedThereOnlyIfToldSo(t *testing.T) {
 	asked.want(t, there, there)
 }
 
+// TestAClientOfAFIPSRegionAsksNoOther: the client would leave the FIPS endpoints.
+func TestAClientOfAFIPSRegionAsksNoOther(t *testing.T) {
+	for _, region := range []string{"fips-us-west-2", "us-west-2-fips"} {
+		s, asked := inEurope(t, func(o *secretsmanager.Options) { o.Region = region })
+		with := cacheOver(t, s)
+		for _, id := range []string{"db", arn, strings.Replace(arn, "us-east-1", "us-west-2", 1)} {
+			if _, err := typedsecret.New[string](id, with).Get(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+		fips := "secretsmanager-fips.us-west-2.amazonaws.com " + region
+		asked.want(t, fips, fips, fips)
+	}
+}
+
+// TestAnARNOfNoRegionIsAskedOfTheClients, which finds nothing, and says that it is of another.
+func TestAnARNOfNoRegionIsAskedOfTheClients(t *testing.T) {
+	for _, region := range []string{"eu-west-1.example.com", "eu-west-1#", "US-EAST-1", "..", "user@example", "us-", "us-isob-east-1", "cn-north-1"} {
+		s, asked := inEurope(t)
+		if _, err := typedsecret.New[string](strings.Replace(arn, "us-east-1", region, 1), cacheOver(t, s)).Get(t.Context()); err != nil {
+			t.Errorf("%s: %v", region, err)
+		}
+		asked.want(t, here)
+	}
+}
+
 // TestWhereAnEndpointIsSetItIsAskedAlone: an emulator, say, or a VPC endpoint.
 func TestWhereAnEndpointIsSetItIsAskedAlone(t *testing.T) {
 	for name, change := range map[string]func(*secretsmanager.Options){

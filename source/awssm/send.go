@@ -32,6 +32,8 @@ func (s sender) Do(r *http.Request) (*http.Response, error) {
 	answer, err := s.client.Do(whole)
 	if err != nil {
 		err = withProxy(s.client, whole, err)
+	} else if answer != nil && answer.Request == nil {
+		answer.Request = whole // for sentSecrets; a client that is no http.Client may leave it out
 	}
 	return answer, err
 }

@@ -93,6 +93,8 @@ var leafTexts = sdkTexts(
 	`endpoint rule error, (?:FIPS|DualStack) is enabled but this partition does not support (?:FIPS|DualStack)`, ``,
 	`endpoint rule error, FIPS and DualStack are enabled, but this partition does not support one or both`, ``,
 
+	`net/http: invalid header field value for "(?:Authorization|X-Amz-Security-Token)"`, ``,
+
 	`http: server closed idle connection`, ``,
 	`http: server gave HTTP response to HTTPS client`, ``,
 	`net/http: TLS handshake timeout`, ``,

@@ -157,6 +157,14 @@ var sdkFailures = []sdkFailure{
 	{name: "CA bundle missing", class: "invalid_config", says: []string{"AWS_CA_BUNDLE", "/home/app/ca.pem"}, begin: func(e *environment) { e.set("AWS_CA_BUNDLE", filepath.Join(e.dir, "ca.pem")) }},
 	{name: "CA bundle that is no PEM", class: "invalid_config", says: []string{"AWS_CA_BUNDLE", "PEM", "/home/app/ca.pem"}, begin: func(e *environment) { e.set("AWS_CA_BUNDLE", e.write("ca.pem", hidden)) }},
 	{name: "CA bundle of a profile that is no PEM", class: "invalid_config", says: []string{"ca_bundle", "PEM"}, begin: func(e *environment) { e.profile("ca_bundle = " + e.write("ca.pem", hidden)) }},
+	{name: "access key ID with a newline", class: "unavailable", says: []string{"access key ID", "newline"}, begin: func(e *environment) {
+		e.endpoint("http://127.0.0.1:2773")
+		e.set("AWS_ACCESS_KEY_ID", hidden+"\n")
+	}},
+	{name: "session token with a newline", class: "unavailable", says: []string{"AWS_SESSION_TOKEN", "newline"}, begin: func(e *environment) {
+		e.endpoint("http://127.0.0.1:2773")
+		e.set("AWS_SESSION_TOKEN", hidden+"\n")
+	}},
 	{name: "proxy wants a password", class: "unavailable", says: []string{"HTTP 407", "127.0.0.1", "proxy"}, begin: func(e *environment) { e.proxy(e.proxyAnswering("407 Proxy Authentication Required")) }},
 	{name: "proxy forbids", class: "unavailable", says: []string{"HTTP 403", "127.0.0.1", "proxy"}, begin: func(e *environment) { e.proxy(e.proxyAnswering("403 Forbidden")) }},
 	{name: "proxy can not reach Secrets Manager", class: "unavailable", says: []string{"HTTP 502", "127.0.0.1", "proxy"}, begin: func(e *environment) { e.proxy(e.proxyAnswering("502 " + hidden)) }},
