@@ -88,7 +88,7 @@ type past struct {
 	failure *failure  // nil unless the last fetch failed
 	forced  lastFetch // the last one that Refresh or Invalidate asked for
 	renewed lastFetch // the last one that Invalidate asked for
-	owed    uint64    // fetches are forced until one of this number or a later one succeeds; 0: they need not be
+	owed    bool      // a forced fetch was asked for, and none has succeeded since: the next is one
 }
 
 // An invalidation says whether the next fetch is to be a forced one, and why.
@@ -257,15 +257,13 @@ func (e *Entry) invalidated() instant {
 // hasPast reports whether e is to be kept, whoever reads it, for what is known of its fetches.
 func (e *Entry) hasPast() bool { return e.failure() != nil || e.isInvalid() }
 
-// owe has the fetches of e be forced ones until one of that number or a later one succeeds, also if
-// whoever asked for it is gone before it begins. If nothing is known of e, there is nothing that an
-// old copy of the source could be taken for.
-func (e *Entry) owe(number uint64) {
-	if e.past == nil && e.snap.Load() == nil {
-		return
+// owe has the fetches of e be forced ones until one succeeds, also if the caller that asked for one
+// is gone before it begins. If nothing is known of e, there is nothing that an old copy of the
+// source could be taken for.
+func (e *Entry) owe() {
+	if e.past != nil || e.snap.Load() != nil {
+		e.remembered().owed = true
 	}
-	p := e.remembered()
-	p.owed = max(p.owed, number)
 }
 
 // begins notes a fetch that begins.
@@ -294,7 +292,7 @@ func (e *Entry) ends(fail *failure, answered bool) {
 		p.invalid = p.fetch.invalidation
 	}
 	p.fetch, p.failure = nil, fail
-	if !e.hasPast() && p.forced.number == 0 && p.owed == 0 && !e.isBusy() {
+	if !e.hasPast() && p.forced.number == 0 && !p.owed && !e.isBusy() {
 		e.past = nil
 	}
 }

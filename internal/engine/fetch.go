@@ -96,9 +96,9 @@ func (c *Cache) register(ctx context.Context, e *Entry, asks kind, now instant) 
 	f.number = c.begun
 	e.begins(f)
 	if f.forced {
-		e.owe(1)
+		e.owe()
 	}
-	f.forced = e.past.owed != 0
+	f.forced = e.past.owed
 	c.index.add(e)
 	c.noteStage(e)
 	c.running.Add(1)
@@ -268,9 +268,7 @@ func (c *Cache) publish(t *outcome) (*Snapshot, []hook.Event) {
 	c.fetched++
 	s.number, s.invalid = c.fetched, e.past.invalid.isSet
 	s.inStep = old == nil || t.forced || e.failure() != nil || !c.policy.isGood(false, t.began.since(old.at))
-	if t.forced && t.number >= e.past.owed {
-		e.past.owed = 0
-	}
+	e.past.owed = e.past.owed && !t.forced
 	e.ends(nil, true)
 	evicted := c.replace(e, s)
 	if !s.invalid {

@@ -102,9 +102,9 @@ func (c *Cache) beginsNow(f *fetch, now instant) {
 	if p.invalid.isSet {
 		f.renews = true
 		f.invalidation, p.invalid = p.invalid, invalidation{}
-		f.entry.owe(1)
+		f.entry.owe()
 	}
-	f.forced = p.owed != 0
+	f.forced = p.owed
 }
 
 // launch gives f a place. Called with mu held.

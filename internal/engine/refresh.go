@@ -111,12 +111,8 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 	isDone := asks == renewal && e.past != nil && e.past.forced.number > since
 	st := c.stateOf(e, now)
 	d := decision{ruling: c.policy.forced(st, asks, isDone), at: now}
-	switch {
-	case d.verdict == fresh:
-	case asks == renewal:
-		e.owe(min(begun, since) + 1)
-	default:
-		e.owe(1)
+	if f := e.inFlight(); d.verdict != fresh && (f == nil || !f.forced) {
+		e.owe()
 	}
 	switch {
 	case d.fetchIn <= 0:
