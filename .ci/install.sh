@@ -121,6 +121,7 @@ wrap() {
 	case $name in
 	gcc) flags="--sysroot=\"$system\"" ;;
 	mariadb*) # the first argument stays the first, since it is --defaults-file in the tests
+		# shellcheck disable=SC2016 # the script that is written expands it
 		first='first=$1; shift'
 		flags="\"\$first\" --basedir=\"$system/usr\""
 		;;
