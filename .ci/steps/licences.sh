@@ -12,16 +12,16 @@ go_licenses=github.com/google/go-licenses@v1.6.0
 # licences require only their notice.
 permissive=Apache-2.0,MIT,ISC,BSD-2-Clause,BSD-3-Clause
 
-# Code that is never part of a user's program (tests, and the peers in bench) may be under
+# Code that is never part of a user's program (tests, the peers in bench, the drivers in integration) may be under
 # the MPL too: it binds only its own files.
 also_for_tests=$permissive,MPL-2.0
 
 # licences checks the module in the current directory.
 licences() {
 	local built=$permissive
-	if [ "$PWD" = "$ROOT/bench" ]; then
-		built=$also_for_tests
-	fi
+	case $PWD in
+	"$ROOT/bench" | "$ROOT/integration") built=$also_for_tests ;;
+	esac
 	"$WORK/go-licenses" check --ignore "$ours" --allowed_licenses "$built" ./...
 	go list -deps -test -f '{{if and .Module (not .ForTest) (ne .Name "main")}}{{.ImportPath}}{{end}}' ./... >"$WORK/tested"
 	sort -u "$WORK/tested" | xargs -r "$WORK/go-licenses" check --ignore "$ours" --allowed_licenses "$also_for_tests"
