@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,10 +73,13 @@ func TestARefreshThatCannotBeginItsFetchIsNotForgotten(t *testing.T) {
 			t.Run(name+" "+when, func(t *testing.T) {
 				virtual(t, func(t *testing.T) {
 					s := serving("db", "other", "third")
+					var mu sync.Mutex
 					var forced []bool
 					c := open(t, secret.SourceFunc(func(ctx context.Context, ref secret.Ref) (secret.Value, error) {
 						if ref.ID == "db" {
+							mu.Lock()
 							forced = append(forced, secret.IsForced(ctx))
+							mu.Unlock()
 						}
 						time.Sleep(time.Second)
 						return s.Fetch(ctx, ref)
@@ -111,6 +115,8 @@ func TestARefreshThatCannotBeginItsFetchIsNotForgotten(t *testing.T) {
 					get(t, c, "db")
 					time.Sleep(2 * time.Hour)
 					get(t, c, "db")
+					mu.Lock()
+					defer mu.Unlock()
 					if n := len(forced); n < 3 || !forced[n-2] || forced[n-1] {
 						t.Errorf("forced were %v: the one before the last is to be", forced)
 					}
