@@ -82,6 +82,7 @@ type known struct {
 	owed        bool          // the next fetch has to be a forced one
 	mayBeOwed   bool          // owed is uncertain, since a fetch began during the Invalidate or another stage has moved
 	mayFollow   bool          // another stage has moved since the last successful fetch began
+	mayBeLost   bool          // a FetchMany was to do what Invalidate asked for, and may have left it out
 	mustForce   bool          // a Refresh was answered with a failure, and no fetch has succeeded since
 	forcing     int           // the calls under way that may ask for a forced fetch
 	mayForce    bool          // there was one since a forced fetch succeeded
@@ -131,7 +132,8 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	f := &fetch{began: r.moment(), forced: secret.IsForced(ctx) && r.mutated != Unforced, owed: k.owed, mayBeOwed: k.mayBeOwed, many: many}
 	f.mayFollow = k.mayFollow
 	f.isOwn = isOfRefresh(ctx, id) || f.owed && !f.mayBeOwed && !f.mayFollow
-	f.mayBeOwn = f.isOwn || f.owed || f.mayBeOwed || r.inInvalidate > 0
+	k.mayBeLost = k.mayBeLost || many && (f.owed || f.mayBeOwed)
+	f.mayBeOwn = f.isOwn || f.owed || f.mayBeOwed || k.mayBeLost || r.inInvalidate > 0
 	r.judgePace(id, k, f)
 	r.judgeProbe(id, f)
 	r.judgeForced(id, k, f)
@@ -257,7 +259,7 @@ func (r *run) tells(id string, err error, retryIn time.Duration) *known {
 		break
 	}
 	if !failed {
-		k.failures, k.inOutage = 0, false
+		k.failures, k.inOutage, k.mayBeLost = 0, false, false
 		k.mustForce = false
 		if told != nil && told.forced && told.began.tick > k.forcedTick { // an earlier fetch is not what was asked for
 			k.mayForce = k.forcing > 0
