@@ -3,6 +3,7 @@ package integration_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -53,8 +54,10 @@ func TestPgBouncersOwnRefusedLoginIsKnown(t *testing.T) {
 	awaitNoSessions(t, db)
 	must(t, db.SetPassword(ctx, "app", "second"))
 	waiting, cancel := context.WithCancel(ctx)
+	var asked sync.WaitGroup
+	asked.Go(func() { _, _ = first.Exec(waiting, "SELECT 1") }) // has PgBouncer log in
+	defer asked.Wait()                                          // before first is closed
 	defer cancel()
-	go first.Exec(waiting, "SELECT 1") // has PgBouncer log in
 	awaitOwnRefusal(t, b)
 	_, err := second.Exec(ctx, "SELECT 1")
 	if !rejected.PostgreSQL(err) || !strings.Contains(err.Error(), "server login has been failing") {
