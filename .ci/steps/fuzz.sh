@@ -1,7 +1,7 @@
-# fuzz: every fuzz target, 5 s each; 3 min in the long form
+# fuzz: every fuzz target, 3 s each; 3 min in the long form
 # shellcheck shell=bash
 
-fuzztime=5s
+fuzztime=3s
 if [ -n "$LONG" ]; then
 	fuzztime=3m
 fi
