@@ -10,7 +10,7 @@ import (
 )
 
 // TestBytesThatAreNoTextAreRefused: a string that printed or compared wrongly would be a silent
-// change. What takes bytes takes them.
+// change. A T of bytes accepts them.
 func TestBytesThatAreNoTextAreRefused(t *testing.T) {
 	binary := []byte("key \xff\xfe\x00")
 	for name, decode := range map[string]func() error{

@@ -103,8 +103,8 @@ func (l *logger) keyOf(s Secret) uint64 {
 	return maphash.Comparable(l.seed, s)
 }
 
-// fail notes that s fails, and reports whether that is news. What failed before is none, also if it
-// was forgotten.
+// fail notes that s fails, and reports whether that is news. A secret that failed before is no
+// news, even if the logger has forgotten it.
 func (l *logger) fail(s Secret, isStale, failedBefore bool) (news bool) {
 	key := l.keyOf(s)
 	l.mu.Lock()

@@ -77,7 +77,7 @@ func TestTheDashboardIsOne(t *testing.T) {
 	}
 }
 
-// isWhoStill reports whether a panel shows who has an old version.
+// isWhoStill reports whether a panel lists the processes that still have an old version.
 func isWhoStill(title string) bool { return strings.HasPrefix(title, "Who still") }
 
 // testPanels tests that each query of the panels has an answer from a Prometheus.

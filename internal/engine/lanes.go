@@ -203,8 +203,8 @@ func (l *lane) release() {
 	}
 }
 
-// setTimer has onTimer called after a time, or sooner if somebody else waits for that: who is not
-// served then asks again. Called with mu held.
+// setTimer has onTimer called after a time. If the timer is set to an earlier moment, it stays: a
+// request that can't begin then sets it anew. Called with mu held.
 func (c *Cache) setTimer(l *lane, in time.Duration) {
 	in = max(in, time.Millisecond)
 	now := c.healthNow()

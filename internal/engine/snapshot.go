@@ -240,7 +240,7 @@ func (s *Snapshot) Keep(owner *Owner, create func() Kept) Kept {
 }
 
 // Kept returns two things: what Keep returned for owner and the secret ref, nil if nothing is
-// kept, and the present Snapshot of the secret. What is kept may be of an older Snapshot.
+// kept, and the present Snapshot of the secret. The kept thing may belong to an older Snapshot.
 //
 // Kept returns the Snapshot beside what is kept, so that the processor fetches both from memory
 // at the same time.

@@ -30,8 +30,8 @@
 // Request, and a cause that might quote what it read is named by its type alone. errors.Is and
 // errors.As find such a cause too, a sentinel of a client that wraps the SDK's, say.
 //
-// What can't be a secret is told: a path, a host, a status, the name of a profile or variable.
-// docs/failures.md has the errors of credentials, proxies, certificates and clocks.
+// Errors name the paths, hosts, statuses, profiles and variables concerned, since these are no
+// secrets. docs/failures.md has the errors of credentials, proxies, certificates and clocks.
 package awssm
 
 import (

@@ -21,7 +21,8 @@ import (
 	"github.com/typedsecret/typedsecret/source/awssm"
 )
 
-// TestATextIsToldWithoutWhatItQuotes: what is known to be harmless is told, and no more.
+// TestATextIsToldWithoutWhatItQuotes: an error shows the parts of a text that are known to be
+// harmless, and no other part.
 func TestATextIsToldWithoutWhatItQuotes(t *testing.T) {
 	for text, says := range map[string]string{
 		`malformed HTTP response "` + marker + `"`:                                                                      "malformed HTTP response",

@@ -16,7 +16,7 @@ type Row struct {
 }
 
 // Table writes the rows. Calls and errors are those of all plays together, all else is of the
-// worst play. What AWS's client shows is in brackets.
+// worst play. The figures of AWS's client are in brackets.
 func Table(rows []Row, p Plan) string {
 	tab := table.Table{Head: []string{
 		"Secrets Manager", "calls", "a second", "in the worst second",
