@@ -144,6 +144,7 @@ func (s *Server) config() string {
 	return strings.Join([]string{
 		"[mariadbd]",
 		"datadir=" + s.path("data"),
+		"tmpdir=" + s.dir, // a server that starts removes every temporary table in its tmpdir
 		"socket=" + s.path("socket"),
 		"pid-file=" + s.path("pid"),
 		"bind-address=" + host,

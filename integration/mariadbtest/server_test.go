@@ -89,6 +89,19 @@ func TestMissingProgramsAreNamed(t *testing.T) {
 	}
 }
 
+// TestServersShareNoTemporaryTables: a server that starts removes every temporary table in
+// its tmpdir, also those of a server beside it.
+func TestServersShareNoTemporaryTables(t *testing.T) {
+	s := New(t)
+	var dir string
+	if err := s.admin.QueryRowContext(t.Context(), "SELECT @@tmpdir").Scan(&dir); err != nil {
+		t.Fatal(err)
+	}
+	if dir != s.dir {
+		t.Errorf("tmpdir = %s, want %s", dir, s.dir)
+	}
+}
+
 func TestCloseLeavesNothing(t *testing.T) {
 	s, err := Start(Config{})
 	if err != nil {
