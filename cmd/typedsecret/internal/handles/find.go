@@ -204,6 +204,7 @@ func (s *search) record(h Handle) {
 			return
 		}
 	}
+	h.search = s
 	s.program.Handles = append(s.program.Handles, h)
 }
 

@@ -58,6 +58,19 @@ type Handle struct {
 	// outermost call, and Via has the calls inside.
 	Position token.Position
 	Via      []token.Position
+
+	search *search
+}
+
+// Find returns the package of the program that has these types, or nil if it was not loaded from
+// source.
+func (h *Handle) Find(p *types.Package) *packages.Package {
+	for _, pkg := range h.search.pkgs {
+		if pkg.Types == p {
+			return pkg
+		}
+	}
+	return nil
 }
 
 // An Option is one that a handle is made with.
