@@ -98,6 +98,8 @@ func (s *search) defined(d def, f *frame, name string) []Text {
 		return []Text{unknown(name + ", " + d.note)}
 	case d.kind == isElement:
 		return s.elements(d.expr, at)
+	case d.kind == isFlag:
+		return s.flag(d.expr.(*ast.CallExpr).Args[1:], at)
 	case d.result > 0:
 		if c, ok := ast.Unparen(d.expr).(*ast.CallExpr); ok {
 			return s.result(c, d.result, at)

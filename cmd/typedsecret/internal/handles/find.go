@@ -8,13 +8,15 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"golang.org/x/tools/go/packages"
 )
 
 // run finds the handles of the packages.
 func (s *search) run() {
 	for f, calls := range s.calls {
 		for _, c := range calls {
-			if c.pkg.PkgPath == Library {
+			if isLibrary(c.pkg) {
 				continue
 			}
 			switch {
@@ -23,7 +25,7 @@ func (s *search) run() {
 			case isOf(f, Library, "", "NewByID"):
 				s.expand(&frame{place: c.place}, func(at *frame) bool { return s.made(NewByID, c, at) })
 			case isOf(f, Library, "Set", "Fill"):
-				s.filled(c)
+				s.expand(&frame{place: c.place}, func(at *frame) bool { return s.filled(c, at) })
 			case isOf(f, Library+"/cache", "Cache", "Get"), isOf(f, Library+"/cache", "Cache", "Refresh"):
 				s.expand(&frame{place: c.place}, func(at *frame) bool { return s.asked(c, at) })
 			case isOf(f, Library, "", "Preload"), isOf(f, Library, "Set", "Preload"), isOf(f, Library, "Preloader", "Preload"):
@@ -276,23 +278,34 @@ func lastCall(s *search, list []ast.Expr, f *frame, name string) (last *framedCa
 	return last
 }
 
-// filled records the handles that Set.Fill makes from the tags of a struct.
-func (s *search) filled(c call) {
+// isLibrary reports whether a package is one of typedsecret's own, which reads only what the
+// program's handles name.
+func isLibrary(pkg *packages.Package) bool {
+	return pkg.Module != nil && pkg.Module.Path == Library && !strings.HasPrefix(pkg.PkgPath, Library+"/examples/")
+}
+
+// filled records the handles that Set.Fill makes from the tags of a struct, unless they are open.
+func (s *search) filled(c call, at *frame) (isOpen bool) {
 	sel, ok := ast.Unparen(c.expr.Fun).(*ast.SelectorExpr)
 	if !ok || len(c.expr.Args) != 1 {
-		return
+		return false
 	}
-	f := &frame{place: c.place, isClosed: true}
-	set := s.setOf(sel.X, f)
+	set := s.setOf(sel.X, at)
+	if (set.isOpen || slices.ContainsFunc(set.prefix, Text.isOpen)) && !at.outermost().isClosed {
+		return true
+	}
 	t, ok := under(c.pkg.TypesInfo.TypeOf(c.expr.Args[0])).(*types.Struct)
 	if !ok {
-		s.record(Handle{
+		h := Handle{
 			Kind: Fill, IDs: []Text{unknown("the tags of " + source(c.pkg, c.expr.Args[0]))}, Options: set.options,
-			Set: set.name, Package: c.pkg, Position: c.pkg.Fset.Position(c.expr.Pos()),
-		})
-		return
+			Set: set.name, Package: c.pkg,
+		}
+		h.Position, h.Via = positions(c, at)
+		s.record(h)
+		return false
 	}
 	s.fill(c, t, set)
+	return false
 }
 
 func (s *search) fill(c call, t *types.Struct, of set) {

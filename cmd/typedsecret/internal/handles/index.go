@@ -67,6 +67,7 @@ type defKind int
 const (
 	isValue   defKind = iota // the variable gets the value of expr
 	isElement                // the variable gets each element of expr, in a loop
+	isFlag                   // expr is the call of flag.StringVar that fills the variable
 	isUnknown                // the variable is written to through its address, say
 )
 
@@ -113,13 +114,17 @@ func newSearch(p *Program, pkgs []*packages.Package) *search {
 // index records the calls and the definitions in a declaration.
 func (s *search) index(d ast.Decl, in place) {
 	info := in.pkg.TypesInfo
-	called := map[*ast.Ident]bool{}
+	called, known := map[*ast.Ident]bool{}, map[ast.Expr]bool{}
 	ast.Inspect(d, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
 			if f := calleeOf(info, n); f != nil {
 				s.calls[f] = append(s.calls[f], call{in, n, f})
 				called[calleeIdent(n.Fun)] = true
+				if isFlagVar(f) && len(n.Args) == 4 {
+					known[ast.Unparen(n.Args[0])] = true
+					s.define(in, n.Args[0], def{place: in, expr: n, kind: isFlag})
+				}
 			} else if v := objectOf(in.pkg, n.Fun); v != nil {
 				s.dynamic[v] = append(s.dynamic[v], call{in, n, nil})
 			}
@@ -147,7 +152,7 @@ func (s *search) index(d ast.Decl, in place) {
 				s.define(in, n.Key, def{place: in, kind: isUnknown, note: "the key of a loop"})
 			}
 		case *ast.UnaryExpr:
-			if n.Op == token.AND && isString(info.TypeOf(n.X)) {
+			if n.Op == token.AND && !known[n] && isString(info.TypeOf(n.X)) {
 				s.define(in, n.X, def{place: in, kind: isUnknown, note: "what is written through &" + source(in.pkg, n.X)})
 			}
 		case *ast.CompositeLit:
@@ -247,6 +252,11 @@ func calleeOf(info *types.Info, c *ast.CallExpr) *types.Func {
 		return nil
 	}
 	return f.Origin()
+}
+
+// isFlagVar reports whether f is flag.StringVar, or the method of a FlagSet.
+func isFlagVar(f *types.Func) bool {
+	return isOf(f, "flag", "", "StringVar") || isOf(f, "flag", "FlagSet", "StringVar")
 }
 
 // calleeIdent returns the name in the function of a call.

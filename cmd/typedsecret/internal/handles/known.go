@@ -43,7 +43,7 @@ func (s *search) known(f *types.Func, c *ast.CallExpr, in *frame) []Text {
 	case "strings.TrimSpace":
 		return s.mapped(c, in, strings.TrimSpace)
 	case "flag.String":
-		return s.flag(c, in)
+		return s.flag(c.Args, in)
 	}
 	return nil
 }
@@ -76,13 +76,14 @@ func (s *search) environment(c *ast.CallExpr, f *frame) (texts []Text) {
 	return texts
 }
 
-func (s *search) flag(c *ast.CallExpr, f *frame) []Text {
-	name, ok := one(s.text(c.Args[0], f))
+// flag returns the value of a flag with the arguments of flag.String.
+func (s *search) flag(args []ast.Expr, f *frame) []Text {
+	name, ok := one(s.text(args[0], f))
 	if !ok {
-		return nil
+		return []Text{unknown("a flag")}
 	}
 	h := &Hole{Origin: "the flag -" + name}
-	if byDefault, ok := one(s.text(c.Args[1], f)); ok && byDefault != "" {
+	if byDefault, ok := one(s.text(args[1], f)); ok && byDefault != "" {
 		h.Default = &byDefault
 		h.Origin += ", by default " + strconv.Quote(byDefault)
 	}
