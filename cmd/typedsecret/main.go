@@ -76,7 +76,7 @@ var commands = []command{
 	{"check", "[packages]", "Read each secret, and decode it as its T.", checkFlags, checkAll},
 	{"policy", "[packages]", "Write the least IAM policy.", policyFlags, writePolicy},
 	{"schema", "[packages]", "Write the JSON Schema of each secret, or a skeleton.", schemaFlags, writeSchemas},
-	{"gen", "ID", "Write the Go struct for a secret, without its values.", genFlags, generate},
+	{"gen", "ID", "Write the Go struct for a secret's keys.", genFlags, generate},
 	{"completion", "bash|zsh|fish", "Write a script that completes the command.", func(*flag.FlagSet, *options) {}, nil},
 }
 
@@ -92,7 +92,7 @@ Packages are those of the go command; the default is ./...
 func help(w io.Writer) {
 	fmt.Fprint(w, usage)
 	for _, c := range commands {
-		fmt.Fprintf(w, "  %-26s %s\n", c.name+" "+c.args, c.summary)
+		fmt.Fprintf(w, "  %-25s%s\n", c.name+" "+c.args, c.summary)
 	}
 	fmt.Fprint(w, `
 typedsecret COMMAND -h shows the flags of a command.

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/handles"
 	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/report"
@@ -191,6 +192,6 @@ func (r *Result) judge(a answer, cfg Config) {
 		return
 	}
 	f.Rule = cmp.Or(rules[a.Kind], rules[a.Class], "unreadable")
-	f.Message = a.Text
+	f.Message = strings.TrimPrefix(a.Text, "codec: ")
 	r.add(f)
 }
