@@ -61,6 +61,14 @@ install_moto() { python 'moto[server]==5.2.5' moto_server; }
 
 install_zizmor() { python zizmor==1.32.0 zizmor; }
 
+# These lint the policies that cmd/typedsecret writes, in the languages of IAM, CloudFormation and
+# Terraform.
+install_policy_linters() {
+	python parliament==1.6.4 parliament
+	python cfn-lint==1.58.0 cfn-lint
+	python python-hcl2==8.1.4 hcl2tojson
+}
+
 # python installs a package of PyPI below $WORK/python, and tries its program.
 python() {
 	local package=$1 program=$2

@@ -72,7 +72,7 @@ func TestTheProgramRunsUnderItsPolicyAndUnderNoLess(t *testing.T) {
 		requests  int
 	}{
 		{"ReadSecrets", "access denied", 0}, // each secret of the batch is refused
-		{"ReadSecretsTogether", "ok ", 7}, // a request for each secret in place of one for all
+		{"ReadSecretsTogether", "ok ", 7},   // a request for each secret in place of one for all
 		{"DecryptSecrets", "allow kms:Decrypt on the secret's key", 0},
 	} {
 		said, requests := runs(i)

@@ -40,8 +40,12 @@ func writePolicy(t *task) error {
 	}
 	for _, h := range p.Handles {
 		for _, id := range h.IDs {
-			if filled := id.Filled(environment()); len(filled.Origins()) > 0 {
-				t.note("%s:%d: the policy has a * for %s", report.Relative(p.Dir, h.Position.Filename), h.Position.Line, filled)
+			filled, place := id.Filled(environment()), report.Relative(p.Dir, h.Position.Filename)
+			switch {
+			case len(filled.Origins()) > 0:
+				t.note("%s:%d: the policy has a * for %s", place, h.Position.Line, filled)
+			case len(id.Origins()) > 0:
+				t.note("%s:%d: %s is taken as %s", place, h.Position.Line, id, filled)
 			}
 		}
 	}

@@ -79,12 +79,14 @@ func word(f Finding) string {
 	return string(f.Level)
 }
 
-// Relative returns a file's name relative to a folder if it is inside, with slashes.
+// Relative returns a file's name relative to a folder, with slashes. A file that is far from the
+// folder, as in the module cache, keeps its full name.
 func Relative(dir, file string) string {
-	if rel, err := filepath.Rel(dir, file); err == nil && filepath.IsLocal(rel) {
-		file = rel
+	rel, err := filepath.Rel(dir, file)
+	if rel = filepath.ToSlash(rel); err != nil || strings.HasPrefix(rel, "../../../") {
+		return filepath.ToSlash(file)
 	}
-	return filepath.ToSlash(file)
+	return rel
 }
 
 func writeJSON(w io.Writer, v any) error {
