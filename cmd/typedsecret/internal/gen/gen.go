@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"go/format"
+	"go/token"
 	"io"
 	"slices"
 	"strconv"
@@ -32,10 +33,10 @@ func Struct(id string, data []byte) (string, error) {
 		// The text of a JSON error may quote the secret.
 		return "", errors.New("the secret begins like JSON and is none")
 	}
-	if v.kind != object {
-		return declare(v.goType(false)), nil
+	text := declare(v.goType(false))
+	if v.kind == object {
+		text = fmt.Sprintf("// %s is the secret %s.\ntype %s %s\n\n%s", name, id, name, v.goType(false), declare(name))
 	}
-	text := fmt.Sprintf("// %s is the secret %s.\ntype %s %s\n\n%s", name, id, name, v.goType(false), declare(name))
 	pretty, err := format.Source([]byte(text))
 	if err != nil {
 		return "", fmt.Errorf("the keys of the secret make no Go struct: %s", name)
@@ -105,13 +106,13 @@ func read(data []byte) (*value, error) {
 }
 
 func readValue(dec *json.Decoder) (*value, error) {
-	token, err := dec.Token()
+	next, err := dec.Token()
 	if err != nil {
 		return nil, err
 	}
-	switch token := token.(type) {
+	switch next := next.(type) {
 	case json.Delim:
-		if token == '{' {
+		if next == '{' {
 			return readObject(dec)
 		}
 		v := &value{kind: array}
@@ -129,7 +130,7 @@ func readValue(dec *json.Decoder) (*value, error) {
 	case bool:
 		return &value{kind: boolean}, nil
 	case json.Number:
-		return &value{kind: kindOfNumber(string(token))}, nil
+		return &value{kind: kindOfNumber(string(next))}, nil
 	}
 	return &value{kind: null}, nil
 }
@@ -336,7 +337,7 @@ func lowerFirst(name string) string {
 		end-- // APIKey: apiKey
 	}
 	lower := strings.ToLower(name[:max(end, 1)]) + name[max(end, 1):]
-	if lower == "string" || lower == "type" || lower == "default" || lower == "codec" || lower == "typedsecret" {
+	if token.IsKeyword(lower) || slices.Contains([]string{"string", "codec", "crypto", "json", "tls", "typedsecret", "x509"}, lower) {
 		return lower + "Secret"
 	}
 	return lower

@@ -26,7 +26,7 @@ func (s *search) text(e ast.Expr, f *frame) []Text {
 	}
 	switch e := ast.Unparen(e).(type) {
 	case *ast.BinaryExpr:
-		if e.Op == token.ADD {
+		if e.Op == token.ADD && isString(info.TypeOf(e)) {
 			return product(s.text(e.X, f), s.text(e.Y, f))
 		}
 	case *ast.Ident, *ast.SelectorExpr:
@@ -232,7 +232,10 @@ func (s *search) isRead(v *types.Var) bool {
 func (s *search) called(c *ast.CallExpr, f *frame) []Text {
 	info := f.pkg.TypesInfo
 	if tv := info.Types[c.Fun]; tv.IsType() && len(c.Args) == 1 { // a conversion
-		return s.text(c.Args[0], f)
+		if isString(info.TypeOf(c.Args[0])) {
+			return s.text(c.Args[0], f)
+		}
+		return []Text{unknown("the expression " + source(f.pkg, c))}
 	}
 	if texts := s.known(calleeOf(info, c), c, f); texts != nil {
 		return texts

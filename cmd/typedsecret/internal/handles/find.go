@@ -57,22 +57,21 @@ func (s *search) expand(f *frame, found func(*frame) (isOpen bool)) {
 	outer := f.outermost()
 	fn := outer.in
 	var callers []call
+	recursive := false
 	if fn != nil && f.depth() < maxDepth {
 		for _, c := range s.calls[fn.obj] {
-			if !f.has(c.in) {
-				callers = append(callers, c)
+			if f.has(c.in) {
+				recursive = true
+				continue
 			}
+			callers = append(callers, c)
 		}
 	}
-	// found is asked first with the callers unknown. It records the handle if it does not
-	// depend on them, or if there are none.
-	closed := len(callers) == 0 || s.values[fn.obj]
-	if !closed {
-		if isOpen := found(f); !isOpen {
-			return
-		}
+	// found records the handle at once if it does not depend on the callers.
+	if isOpen := found(f); !isOpen {
+		return
 	}
-	if len(callers) == 0 || closed {
+	if hasUnknownCalls := len(callers) == 0 || recursive || s.values[fn.obj]; hasUnknownCalls {
 		found(f.closed())
 	}
 	for _, c := range callers {

@@ -67,8 +67,26 @@ func TestEachHandleOfAProgramIsFound(t *testing.T) {
 		"main.go:70 New[string] literal/x",
 		"main.go:73 New[main.creds] local/type",
 		`main.go:78 Ref[none] bytes with "AWSPENDING"`,
+		"main.go:80 New[string] numbered/{the expression len(os.Args)}%",
 		"lib.go:20 New[lib.DBCreds] prod/lib",
 		"lib.go:38 New[string] {the parameter id of Unused}",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("handles (-want +got):\n%s", diff)
+	}
+}
+
+// TestTheSearchEnds in programs whose functions and variables refer to themselves.
+func TestTheSearchEnds(t *testing.T) {
+	p, err := handles.Find(t.Context(), handles.Config{}, "./testdata/odd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, h := range p.Handles {
+		got = append(got, describe(h))
+	}
+	want := []string{
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("handles (-want +got):\n%s", diff)

@@ -6,7 +6,6 @@ import (
 	"go/types"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // known returns the strings that a function of the standard library returns, or nil if it is
@@ -124,7 +123,7 @@ func (s *search) mapped(c *ast.CallExpr, f *frame, to func(string) string) (all 
 	return all
 }
 
-// sprintf follows a format of plain verbs.
+// sprintf follows a format. An argument that is printed by more than %s, %d or %v is unknown.
 func (s *search) sprintf(c *ast.CallExpr, f *frame) []Text {
 	v := f.pkg.TypesInfo.Types[c.Args[0]].Value
 	if v == nil || v.Kind() != constant.String {
@@ -137,18 +136,24 @@ func (s *search) sprintf(c *ast.CallExpr, f *frame) []Text {
 		if !found {
 			break
 		}
-		verb, size := utf8.DecodeRuneInString(after)
-		format = after[size:]
-		switch {
-		case verb == '%':
-			all = product(all, []Text{literal("%")})
-		case len(args) == 0 || c.Ellipsis.IsValid() || !strings.ContainsRune("sdv", verb):
-			return nil // too special for this
-		case isString(f.pkg.TypesInfo.TypeOf(args[0])) || f.pkg.TypesInfo.Types[args[0]].Value != nil:
-			all, args = product(all, s.text(args[0], f)), args[1:]
-		default:
-			all, args = product(all, []Text{unknown("the expression " + source(f.pkg, args[0]))}), args[1:]
+		verb := strings.TrimLeft(after, "+-# 0123456789.")
+		if verb == "" || c.Ellipsis.IsValid() {
+			return nil // no format that fmt accepts, or one whose arguments are not known
 		}
+		isPlain := len(verb) == len(after)
+		format = verb[1:]
+		switch {
+		case verb[0] == '%':
+			all = product(all, []Text{literal("%")})
+			continue
+		case len(args) == 0 || verb[0] == '*' || verb[0] == '[':
+			return nil
+		case isPlain && strings.ContainsRune("sdv", rune(verb[0])) && (isString(f.pkg.TypesInfo.TypeOf(args[0])) || f.pkg.TypesInfo.Types[args[0]].Value != nil):
+			all = product(all, s.text(args[0], f))
+		default:
+			all = product(all, []Text{unknown("the expression " + source(f.pkg, args[0]))})
+		}
+		args = args[1:]
 	}
 	return all
 }

@@ -77,6 +77,7 @@ func main() {
 	var c *cache.Cache
 	_, _ = c.Get(ctx, secret.Ref{ID: "bytes", Stage: "AWSPENDING"})
 	_ = typedsecret.Preload(ctx, inSet, arn, byEnv, lib.Own)
+	_ = typedsecret.New[string](fmt.Sprintf("numbered/%04d%%", len(os.Args)))
 }
 
 func read(ctx context.Context, tenant string) {
