@@ -2,6 +2,8 @@ package report
 
 import (
 	"cmp"
+	"net/url"
+	"path"
 	"slices"
 )
 
@@ -78,11 +80,20 @@ func sarif(list []Finding) sarifLog {
 			driver.Rules = append(driver.Rules, sarifRule{f.Rule, sarifText{cmp.Or(Rules[f.Rule], f.Rule)}})
 		}
 		var at sarifPlace
-		at.ArtifactLocation.URI, at.Region.StartLine, at.Region.StartColumn = f.File, max(f.Line, 1), f.Col
+		at.ArtifactLocation.URI, at.Region.StartLine, at.Region.StartColumn = uri(f.File), max(f.Line, 1), f.Col
 		results = append(results, sarifResult{f.Rule, f.Level, sarifText{f.Secret + ": " + f.Message}, []sarifLocation{{at}}})
 	}
 	return sarifLog{
 		Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0",
 		Runs: []sarifRun{{sarifTool{driver}, results}},
 	}
+}
+
+// uri returns the URI of a file, relative as its name is.
+func uri(file string) string {
+	u := url.URL{Path: file}
+	if path.IsAbs(file) {
+		u.Scheme = "file"
+	}
+	return u.String()
 }

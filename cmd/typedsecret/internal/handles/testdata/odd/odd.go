@@ -24,7 +24,10 @@ func again(id string, n int) *typedsecret.Secret[string] {
 }
 
 // Wrappers that call each other.
-func ping(id string) *typedsecret.Secret[string] { pong("from-ping/" + id); return typedsecret.New[string](id) }
+func ping(id string) *typedsecret.Secret[string] {
+	pong("from-ping/" + id)
+	return typedsecret.New[string](id)
+}
 func pong(id string) *typedsecret.Secret[string] { return ping("from-pong/" + id) }
 
 // Options that are made of themselves.
