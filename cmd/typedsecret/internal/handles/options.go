@@ -41,8 +41,8 @@ func (s *search) option(e ast.Expr, f *frame) choice {
 		if id, ok := e.(*ast.Ident); ok && id.Name == "nil" {
 			return choice{}
 		}
-		if obj := objectOf(f.pkg, e.(ast.Expr)); obj != nil {
-			return s.optionVariable(obj, e.(ast.Expr), f)
+		if obj := objectOf(f.pkg, e); obj != nil {
+			return s.optionVariable(obj, e, f)
 		}
 	}
 	return s.unknownOption(e, f)

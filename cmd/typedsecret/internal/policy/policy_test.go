@@ -131,7 +131,8 @@ func TestASettingOfAWrongFormIsAnError(t *testing.T) {
 // TestTheServerTakesEachPolicy: secrettest refuses what it can't judge.
 func TestTheServerTakesEachPolicy(t *testing.T) {
 	for _, cfg := range []policy.Config{
-		{}, {Key: key, Queue: queue},
+		{},
+		{Key: key, Queue: queue},
 		{Key: strings.Replace(key, "11111111-2222-3333-4444-555555555555", "mrk-11111111222233334444555555555555", 1)},
 	} {
 		doc, err := policy.Of(program("prod/db"), cfg)

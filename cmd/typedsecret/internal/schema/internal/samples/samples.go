@@ -2,6 +2,9 @@
 // a program and by reflection.
 package samples
 
+//lint:file-ignore SA5008 the tags are those that codec.JSON reads
+//lint:file-ignore U1000 a field that nobody uses has no key
+
 import (
 	"encoding/json"
 	"net/netip"
