@@ -27,7 +27,7 @@ type pair struct {
 }
 
 var loaded = sync.OnceValue(func() *types.Scope {
-	pkgs, err := packages.Load(&packages.Config{Mode: packages.NeedTypes | packages.NeedImports | packages.NeedDeps | packages.NeedSyntax | packages.NeedTypesInfo}, "./internal/samples")
+	pkgs, err := packages.Load(&packages.Config{Mode: packages.NeedName | packages.NeedCompiledGoFiles | packages.NeedImports | packages.NeedTypes | packages.NeedTypesSizes | packages.NeedSyntax | packages.NeedTypesInfo}, "./internal/samples")
 	if err != nil || len(pkgs) != 1 || len(pkgs[0].Errors) > 0 {
 		panic(fmt.Sprint(err, pkgs))
 	}
