@@ -88,18 +88,18 @@ func TestTheSearchEnds(t *testing.T) {
 	}
 	want := []string{
 		"odd.go:23 New[string] {the parameter id of again}",
-		"odd.go:28 New[string] from-pong/{the parameter id of pong}",
-		"odd.go:58 New[string] dynamic/{the parameter id of open}",
-		"odd.go:62 New[string] {the variable first}Yx{the variable second}xy",
-		"odd.go:63 New[string] again",
-		"odd.go:65 New[string] p",
-		`odd.go:66 New[string] opts with typedsecret.WithShared()?, options(n-1, opts...)?, typedsecret.WithStage("AWSPREVIOUS")?`,
-		"odd.go:67 New[string] {the prefix of the Set setA}set with typedsecret.WithSet(setA)",
-		"odd.go:68 New[int] tree",
-		"odd.go:69 New[string] tree",
-		"odd.go:72 New[string] {the result of strings.Repeat}",
-		"odd.go:75 New[string] a | {the variable id, an assignment with +=} | {the variable id}{the expression string(rune('a' + i))}",
+		"odd.go:31 New[string] from-pong/{the parameter id of pong}",
+		"odd.go:61 New[string] dynamic/{the parameter id of open}",
+		"odd.go:65 New[string] {the variable first}Yx{the variable second}xy",
+		"odd.go:66 New[string] again",
+		"odd.go:68 New[string] p",
+		`odd.go:69 New[string] opts with typedsecret.WithShared()?, options(n-1, opts...)?, typedsecret.WithStage("AWSPREVIOUS")?`,
+		"odd.go:70 New[string] {the prefix of the Set setA}set with typedsecret.WithSet(setA)",
+		"odd.go:71 New[int] tree",
+		"odd.go:72 New[string] tree",
+		"odd.go:75 New[string] {the result of strings.Repeat}",
 		"odd.go:78 New[string] a | {the variable id, an assignment with +=} | {the variable id}{the expression string(rune('a' + i))}",
+		"odd.go:81 New[string] a | {the variable id, an assignment with +=} | {the variable id}{the expression string(rune('a' + i))}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("handles (-want +got):\n%s", diff)
