@@ -1,7 +1,8 @@
 // Package notify learns of rotations from the events that AWS sends, so that a rotation is
 // seen in seconds and not at the next refresh.
 //
-// [Parse] reads an event in each form in which it arrives. A [Handler] takes the posts of SNS
+// [Parse] reads an event in each form in which it arrives, and [Format] writes the one in
+// which a relay passes it on. A [Handler] takes the posts of SNS
 // and EventBridge over HTTPS. A [Receiver] brings the events of another carrier; those that
 // need a library of their own are nested modules.
 //
@@ -50,6 +51,11 @@ const (
 	// only kind that names no secret, and Parse returns none.
 	Missed Kind = "events may be missed"
 )
+
+// kinds are those of the events that Parse returns.
+var kinds = []Kind{
+	LabelMoved, ValuePut, Rotated, RotationFailed, RotationAbandoned, Deleted, Restored, ParameterChanged, ParameterDeleted,
+}
 
 // An Event is a hint that a secret, or a parameter, may have changed.
 type Event struct {
