@@ -12,7 +12,7 @@ import (
 )
 
 // passedOn is what a relay makes of native.
-const passedOn = `{"source":"typedsecret.relay","detail-type":"label moved","time":"2024-02-06T16:43:48Z",` +
+var passedOn = `{"source":"typedsecret.relay","detail-type":"label moved","time":"2024-02-06T16:43:48Z",` +
 	`"detail":{"arn":"` + fullARN + `","name":"mySecret","stages":["AWSCURRENT"],"versionId":"` + version + `"}}`
 
 // passOn checks that an event is the same behind a relay, and behind a second one.
