@@ -53,6 +53,7 @@ require (
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/lib/pq v1.12.3
 	github.com/microsoft/go-mssqldb v1.11.2
+	github.com/typedsecret/typedsecret/notify/redis v0.0.0
 	github.com/typedsecret/typedsecret/notify/sqs v0.0.0
 	github.com/typedsecret/typedsecret/recipes/pgxsecret v0.0.0
 	github.com/typedsecret/typedsecret/recipes/promsecret v0.0.0
@@ -66,6 +67,7 @@ require (
 
 replace (
 	github.com/typedsecret/typedsecret => ../
+	github.com/typedsecret/typedsecret/notify/redis => ../notify/redis
 	github.com/typedsecret/typedsecret/notify/sqs => ../notify/sqs
 	github.com/typedsecret/typedsecret/recipes/pgxsecret => ../recipes/pgxsecret
 	github.com/typedsecret/typedsecret/recipes/promsecret => ../recipes/promsecret
