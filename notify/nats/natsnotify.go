@@ -77,8 +77,9 @@ func New(cfg Config) (*Receiver, error) {
 }
 
 // Receive calls handle for each event, from one goroutine, until ctx ends; then it returns
-// nil. It returns no error. See [notify.Receiver]. While it connects, it returns at most 2 s
-// after ctx has ended, or the nats.Timeout in Options.
+// nil. It returns no error. See [notify.Receiver]. If ctx ends while it connects to a server that
+// does not answer, it returns when the nats.Timeout in Options is over; the default is 2 s for each
+// server.
 func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context, e notify.Event) error) error {
 	d := &notify.Delivery{Handle: handle, OnError: r.cfg.OnError, Lossy: true}
 	d.Run(ctx, func(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -192,6 +193,70 @@ func TestEventsThatAreDroppedAreMissed(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "an event after it", began)
+}
+
+// TestASilentServerIsNoticed has a network in between that carries nothing more, and tells
+// nobody.
+func TestASilentServerIsNoticed(t *testing.T) {
+	s := startServer(t)
+	between := startProxy(t, strings.TrimPrefix(s.url(), "nats://"))
+	events := make(chan notify.Event, 1_000)
+	reports := receive(t, s, func(cfg *natsnotify.Config) {
+		cfg.URL = "nats://" + between.address()
+		cfg.Options = []nats.Option{nats.PingInterval(20 * time.Millisecond)}
+	}, func(e notify.Event) error { events <- e; return nil })
+	awaitSubscribers(t, s, 1)
+	between.silence()
+	if err := s.publish(native("lost")); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t, "a report", reports); !errors.Is(err, nats.ErrStaleConnection) {
+		t.Errorf("reported: %v", err)
+	}
+	if e := await(t, "Missed", events); e.Kind != notify.Missed {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// TestAnotherServerTakesOver has the first of two servers away.
+func TestAnotherServerTakesOver(t *testing.T) {
+	s := startServer(t)
+	events := make(chan notify.Event, 1_000)
+	receive(t, s, func(cfg *natsnotify.Config) { cfg.URL = "nats://127.0.0.1:1, " + s.url() },
+		func(e notify.Event) error { events <- e; return nil })
+	awaitSubscribers(t, s, 1)
+	if err := s.publish(native("prod/db")); err != nil {
+		t.Fatal(err)
+	}
+	if e := await(t, "the event", events); e.Name != "prod/db" {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// TestTheEndInTheMiddleOfALogin has a server that takes connections and says nothing.
+func TestTheEndInTheMiddleOfALogin(t *testing.T) {
+	s := startServer(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	r := s.receiver(t, func(cfg *natsnotify.Config) {
+		cfg.URL = "nats://" + silent.Addr().String()
+		cfg.Options = []nats.Option{nats.Timeout(100 * time.Millisecond)}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.Receive(ctx, func(context.Context, notify.Event) error { return nil }) }()
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	cancel()
+	if err := await(t, "Receive to return", done); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestWhatIsWrongIsReported: the settings may become right, so Receive goes on.
