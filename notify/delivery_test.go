@@ -72,7 +72,7 @@ func TestARefusalAtTheEndIsNotReported(t *testing.T) {
 
 func TestPanicsOfTheUsersFunctionsAreErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		l := &log{}
 		d := l.delivery(false)
@@ -201,7 +201,7 @@ func TestTheBackOffStartsAnewAfterAGoodConnection(t *testing.T) {
 				time.Sleep(time.Minute)
 				broken = time.Now()
 			default:
-				if since := time.Since(broken); since > 200*time.Millisecond {
+				if since := time.Since(broken); since > time.Second {
 					t.Errorf("connected %v after a connection that had lasted", since)
 				}
 				cancel()
