@@ -36,7 +36,7 @@ import (
 //		return nil
 //	}
 //
-// Message and Report are safe for concurrent use. Call Connected and Missed in the function that
+// It is safe for concurrent use, but for Run and Connected: call Connected in the function that
 // Run calls, from its goroutine.
 type Delivery struct {
 	// Handle is the function that Receive was given. A panic of it counts as an error.
@@ -109,7 +109,8 @@ func (d *Delivery) Missed(ctx context.Context) {
 
 // Message hands over the event in a message. It reports whether the carrier is done with it:
 // Handle has taken the event, or the message is none that it ever will. Else the carrier is to
-// deliver it again. Once ctx has ended, Handle is not called, and Message returns false.
+// deliver it again; of a Lossy one, which can't, Message calls Missed. Once ctx has ended, Handle
+// is not called, and Message returns false.
 //
 // A message that [Parse] does not know is reported, and so is an error of Handle. Neither is
 // one that is irrelevant, nor an error of Handle once ctx has ended.
@@ -125,7 +126,13 @@ func (d *Delivery) Message(ctx context.Context, message []byte) (done bool) {
 		d.Report(fmt.Errorf("notify: a message is given up: %w", err))
 		return true
 	}
-	return d.hand(ctx, e)
+	if d.hand(ctx, e) {
+		return true
+	}
+	if d.Lossy {
+		d.Missed(ctx)
+	}
+	return d.Lossy && ctx.Err() == nil
 }
 
 // hand reports whether Handle has taken an event.
