@@ -88,6 +88,10 @@ type Info struct {
 	// failed. Otherwise it is empty.
 	Replica string
 
+	// LastEvent is when the last event about the secret came to [cache.Cache.HandleEvent]; zero if
+	// none did.
+	LastEvent time.Time
+
 	// Stale reports whether the value is past its TTL or was invalidated. Such a value is
 	// returned if its refresh failed or takes long.
 	Stale bool

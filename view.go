@@ -90,6 +90,7 @@ func (v *view[T]) info() Info {
 		Created: m.Created, FetchedAt: m.FetchedAt, Age: shown.Age(), Replica: m.Replica,
 		DecodeErr: v.err(),
 	}
+	info.LastEvent = v.snap.LastEvent()
 	info.Stale, info.RefreshErr = v.snap.State()
 	if v.failure != nil {
 		info.UndecodableVersionID = v.snap.VersionID()

@@ -17,6 +17,7 @@ import (
 	"fmt"
 
 	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/notify"
 	"github.com/typedsecret/typedsecret/secret"
 	"github.com/typedsecret/typedsecret/status"
 )
@@ -74,6 +75,29 @@ func (c *Cache) Refresh(ctx context.Context, ref secret.Ref) (secret.Value, erro
 // ago or earlier, else at the end of that interval, for which a Get waits for at most
 // Config.MaxRefreshWait.
 func (c *Cache) Invalidate(ref secret.Ref) error { return c.engine().Invalidate(ref) }
+
+// HandleEvent takes an event that announces a rotation, from a [notify.Receiver] or a
+// [notify.Handler]:
+//
+//	err := receiver.Receive(ctx, c.HandleEvent)
+//
+// An event is a hint to look: HandleEvent returns at once, and what the event is about is fetched
+// in the background within Config.EventSpread. It concerns secrets that the Cache holds alone,
+// under each spelling of the ID, and those version stages of them that it names; a Ref with a
+// version ID never. If the value that is held is the version that the event announces, nothing is
+// fetched. If the fetch brings another version, three more follow, after 1, 2 and 4 s. If the
+// source can't answer, the fetch is made when it can again. After [notify.Missed] all that is held
+// is fetched once, 10 secrets a second.
+//
+// Events may be repeated, out of order or forged. So no event makes a value stale or passes a
+// back-off, and the fetches for the events about one secret are at most five in a row and one a
+// minute from then on.
+//
+// HandleEvent returns an error if the Cache is closed ([ErrClosed]), and if the event names no
+// secret. An event about a secret that the Cache does not hold is no error.
+func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
+	return c.engine().HandleEvent(ctx, event)
+}
 
 // Len returns how many secrets are kept for reads by ID, at most Config.MaxSize. A secret that
 // a handle names counts until others have taken its place; its value stays all the same.

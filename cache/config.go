@@ -18,6 +18,7 @@ const (
 	DefaultFetchTimeout       = 10 * time.Second
 	DefaultMaxRefreshWait     = time.Second
 	DefaultMinRefreshInterval = time.Second
+	DefaultEventSpread        = 4 * time.Second
 )
 
 // Config says how a Cache works. Its zero value is the default configuration;
@@ -92,6 +93,11 @@ type Config struct {
 	// for tests say. If a secret is evicted, its interval is forgotten, unless its last fetch
 	// failed.
 	MinRefreshInterval time.Duration
+
+	// EventSpread is the time over which the fetches are spread that [Cache.HandleEvent] makes,
+	// each at a random moment of it; 4 s by default. All processes of a fleet learn of a rotation
+	// in the same second, and they share one quota. A negative EventSpread turns it off.
+	EventSpread time.Duration
 
 	// StaleIfError decides whether the last good value, whose age is given, may be returned
 	// although it is past its TTL, because refreshing it failed with err or takes longer
@@ -192,6 +198,7 @@ func (c Config) engine() engine.Config {
 		Backoff:            c.Backoff,
 		FetchTimeout:       c.FetchTimeout,
 		MinRefreshInterval: c.MinRefreshInterval,
+		EventSpread:        c.EventSpread,
 		StaleIfError:       c.StaleIfError,
 		CheckClock:         c.CheckClock,
 		Hook:               c.Hook,

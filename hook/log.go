@@ -54,6 +54,8 @@ func (l *logger) Observe(ctx context.Context, e Event) {
 		l.write(ctx, slog.LevelDebug, "secret fetched", e.Secret, slog.Duration("took", e.Took))
 	case Rotated:
 		l.write(ctx, slog.LevelInfo, "secret rotated", e.Secret, slog.String("from", e.From))
+	case Announced:
+		l.write(ctx, slog.LevelInfo, "rotation was announced", e.Secret, slog.Duration("lag", e.Lag))
 	case FetchFailed:
 		level := slog.LevelDebug
 		if l.fail(e.Secret, false, e.Failures > 1) {

@@ -40,8 +40,8 @@ type ObserverFunc func(ctx context.Context, e Event)
 func (f ObserverFunc) Observe(ctx context.Context, e Event) { f(ctx, e) }
 
 // An Event is one of [Fetched], [Rotated], [FetchFailed], [ServedStale],
-// [Evicted], [DecodeFailed], [Rejected] and [SealedFileFailed]. More may be added; an Observer ignores
-// what it doesn't know. None holds secret bytes. Their JSON has errors as texts.
+// [Evicted], [DecodeFailed], [Rejected], [SealedFileFailed] and [Announced]. More may be added; an
+// Observer ignores what it doesn't know. None holds secret bytes. Their JSON has errors as texts.
 type Event interface {
 	event()
 }
@@ -66,6 +66,16 @@ type Fetched struct {
 type Rotated struct {
 	Secret
 	From string // the version ID before
+}
+
+// Announced: a fetch brought a new version that an event had announced. It follows the Rotated of
+// the same fetch.
+type Announced struct {
+	Secret
+	// Lag is the time from the rotation, as the event tells it, to now. Events tell whole seconds
+	// of AWS's clock; Lag is 0 if that is ahead of this machine's. If the event told no time, Lag
+	// begins when the event came.
+	Lag time.Duration
 }
 
 // FetchFailed: a fetch failed.
@@ -120,3 +130,4 @@ func (Evicted) event()          {}
 func (DecodeFailed) event()     {}
 func (Rejected) event()         {}
 func (SealedFileFailed) event() {}
+func (Announced) event()        {}

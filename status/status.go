@@ -67,6 +67,10 @@ type Secret struct {
 	Failures     int       `json:"failures,omitempty"`
 	FailingSince time.Time `json:"failing_since,omitzero"`
 
+	// LastEvent is when the last event about the secret came, as Cache.HandleEvent took it; zero if
+	// none did since there is a value.
+	LastEvent time.Time `json:"last_event,omitzero"`
+
 	HasHandle bool `json:"has_handle,omitempty"` // a living handle names it
 }
 
@@ -89,6 +93,9 @@ type Cache struct {
 	Requests  int    `json:"requests"`  // under way
 	Queued    int    `json:"queued"`    // waiting for their turn
 	Abandoned int    `json:"abandoned"` // calls of the source that have not returned in time
+	// LastEvent is when the last event came, about whichever secret; zero if none ever did.
+	LastEvent time.Time `json:"last_event,omitzero"`
+
 	Fetches   uint64 `json:"fetches"`   // that brought a value, so far
 	Evictions uint64 `json:"evictions"` // so far
 }

@@ -145,6 +145,9 @@ func cacheText(c status.Cache) string {
 	if c.Evictions > 0 {
 		text += "; " + count(int(c.Evictions), "eviction", "evictions")
 	}
+	if !c.LastEvent.IsZero() {
+		text += "; last event " + ago(c.At, c.LastEvent)
+	}
 	if c.Sealed != "" {
 		text += "; sealed file " + printable(c.Sealed)
 	}

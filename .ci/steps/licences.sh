@@ -16,15 +16,29 @@ permissive=Apache-2.0,MIT,ISC,BSD-2-Clause,BSD-3-Clause
 # the MPL too: it binds only its own files.
 also_for_tests=$permissive,MPL-2.0
 
-# licences checks the module in the current directory.
+# licences checks the module in the current directory. The modules share most of their
+# dependencies, so what has passed is not looked at again.
 licences() {
-	local built=$permissive
 	case $PWD in
-	"$ROOT/bench" | "$ROOT/integration") built=$also_for_tests ;;
+	"$ROOT/bench" | "$ROOT/integration") ;;
+	*) licensed built "$permissive" ;;
 	esac
-	"$WORK/go-licenses" check --ignore "$ours" --allowed_licenses "$built" ./...
-	go list -deps -test -f '{{if and .Module (not .ForTest) (ne .Name "main")}}{{.ImportPath}}{{end}}' ./... >"$WORK/tested"
-	sort -u "$WORK/tested" | xargs -r "$WORK/go-licenses" check --ignore "$ours" --allowed_licenses "$also_for_tests"
+	licensed tested "$also_for_tests" -test
+}
+
+# licensed checks what the packages here are built from, or tested with, that no call with the
+# same name has checked.
+licensed() {
+	local name=$1 allowed=$2 passed=$WORK/licensed-$1
+	shift 2
+	local each='{{$path := .ImportPath}}{{if not (or .ForTest (eq .Name "main"))}}{{with .Module}}{{if not (or .Main .Replace)}}{{$path}} {{.Version}}{{end}}{{end}}{{end}}'
+	go list -deps "$@" -f "$each" ./... >"$WORK/listed"
+	sort -u "$WORK/listed" -o "$WORK/listed"
+	touch "$passed"
+	comm -23 "$WORK/listed" "$passed" >"$WORK/new"
+	echo "$name: $(wc -l <"$WORK/listed") packages, $(wc -l <"$WORK/new") of them new"
+	cut -d' ' -f1 "$WORK/new" | xargs -r "$WORK/go-licenses" check --ignore "$ours" --allowed_licenses "$allowed"
+	sort -u "$passed" "$WORK/new" -o "$passed"
 }
 
 # The output leaves out warnings about assembler files, whose dependencies it can't follow.

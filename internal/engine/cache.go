@@ -65,6 +65,9 @@ type Cache struct {
 	sweepStagedAt int                              // as sweepAt is of named
 
 	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry
+
+	checks map[*Entry]struct{} // entries that are to be looked at, for events
+	newsAt instant             // when the last event came; zero: never
 }
 
 // New is New of package cache.
@@ -78,7 +81,7 @@ func New(source Source, cfg Config) (*Cache, error) {
 	c := &Cache{
 		cfg: cfg.resolved(), source: source, start: time.Now(), seed: maphash.MakeSeed(),
 		named: map[string]weak.Pointer[Entry]{}, sweepAt: minSweep,
-		staged: map[weak.Pointer[Entry]]struct{}{}, sweepStagedAt: minSweep,
+		staged: map[weak.Pointer[Entry]]struct{}{}, sweepStagedAt: minSweep, checks: map[*Entry]struct{}{},
 	}
 	c.policy = policy{c.cfg.TTL, c.cfg.MaxRefreshWait, c.cfg.FetchTimeout}
 	var err error
@@ -168,6 +171,9 @@ func (c *Cache) Close() error {
 		c.recent, c.aside = newTable(1), nil
 		clear(c.named)
 		clear(c.staged)
+		for e := range c.checks {
+			c.endCheck(e)
+		}
 		c.notifyAll()
 	}
 	c.mu.Unlock()

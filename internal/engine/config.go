@@ -20,6 +20,7 @@ const (
 	DefaultFetchTimeout       = 10 * time.Second
 	DefaultMaxRefreshWait     = time.Second
 	DefaultMinRefreshInterval = time.Second
+	DefaultEventSpread        = 4 * time.Second
 )
 
 // The longest back-off delays of a Config without a Backoff.Max.
@@ -43,6 +44,7 @@ type Config struct {
 	Backoff            backoff.Policy
 	FetchTimeout       time.Duration
 	MinRefreshInterval time.Duration
+	EventSpread        time.Duration
 	StaleIfError       func(err error, age time.Duration) bool
 	CheckClock         bool
 	Hook               hook.Hook
@@ -64,6 +66,7 @@ func (c Config) Validate() error {
 		{"FetchTimeout", c.FetchTimeout, DefaultFetchTimeout, false},
 		{"MaxRefreshWait", c.MaxRefreshWait, DefaultMaxRefreshWait, true},
 		{"MinRefreshInterval", c.MinRefreshInterval, DefaultMinRefreshInterval, true},
+		{"EventSpread", c.EventSpread, DefaultEventSpread, true},
 	} {
 		if d.value < 0 && !d.canBeOff {
 			return fmt.Errorf("%w: %s is %v; it must be positive, or 0 for %v", ErrInvalidConfig, d.name, d.value, d.usual)
@@ -135,6 +138,7 @@ func (c Config) resolved() Config {
 	}
 	c.MaxRefreshWait = orDefault(c.MaxRefreshWait, DefaultMaxRefreshWait)
 	c.MinRefreshInterval = orDefault(c.MinRefreshInterval, DefaultMinRefreshInterval)
+	c.EventSpread = orDefault(c.EventSpread, DefaultEventSpread)
 	if os.Getenv("AWS_LAMBDA_FUNCTION_NAME") != "" {
 		c.CheckClock = true
 	}

@@ -278,6 +278,7 @@ func (c *Cache) publish(t *outcome) (*Snapshot, []hook.Event) {
 	if isMoved {
 		c.moveStages(s, t.fetch, old.VersionID())
 	}
+	announced := c.noteFetched(t.fetch, s, isMoved, now)
 	c.outdateSealed()
 	c.notify(e.key)
 	if c.cfg.Observer == nil {
@@ -287,6 +288,7 @@ func (c *Cache) publish(t *outcome) (*Snapshot, []hook.Event) {
 	if isMoved {
 		events = append(events, hook.Rotated{Secret: s.event(), From: old.VersionID()})
 	}
+	events = append(events, announced...)
 	if evicted != nil {
 		events = append(events, hook.Evicted{Secret: evicted.event()})
 	}
@@ -362,6 +364,7 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	fail.tried = !e.past.invalid.isSet && (s == nil || !c.policy.isGood(s.invalid, t.began.since(s.at)))
 	c.recall(t, fail, s != nil)
 	e.ends(fail, fail.isRefusal)
+	c.noteUnfetched(t.fetch, fail.isRefusal)
 	var evicted *Snapshot
 	switch {
 	case s != nil:

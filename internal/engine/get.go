@@ -106,7 +106,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 			p.over = true
 		case failed != nil:
 			return nil, failed
-		case isEnough && d.verdict == absent:
+		case isEnough && d.verdict == absent && d.fetch != nil: // else the backend is down since, and the value evicted
 			p.goOn(c, ctx, d.fetch)
 		}
 		if d.probe != nil {

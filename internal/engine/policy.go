@@ -136,6 +136,15 @@ const (
 	renewal             // a forced one that begins after the call
 )
 
+// announced returns how long it takes until the fetch that an event asks for may begin: it passes
+// no back-off. It is never while a fetch is under way, after whose end the caller asks again.
+func (p *policy) announced(s state) time.Duration {
+	if s.inFlight {
+		return never
+	}
+	return max(0, s.delay, s.downIn, s.forcedIn)
+}
+
 // forced says what a caller of a forced refresh gets: the value (fresh), an error (refused),
 // or a fetch to wait for (expired). If isDone, another caller's forced fetch began after the
 // call and has ended.

@@ -50,8 +50,7 @@ func withHandles(all []*Entry, handles []weak.Pointer[Entry]) []*Entry {
 	return all
 }
 
-// statusOfSelf says in s what concerns no single secret, and returns the entries that are kept and
-// those of handles. Between some of the latter it lets readers have the lock.
+// statusOfSelf says in s what concerns no single secret, and returns what entriesAndHandles does.
 func (c *Cache) statusOfSelf(s *status.Cache) (all []*Entry, handles []weak.Pointer[Entry]) {
 	var why []error
 	defer func() { s.Backends = withErrors(s.Backends, why) }()
@@ -67,6 +66,15 @@ func (c *Cache) statusOfSelf(s *status.Cache) (all []*Entry, handles []weak.Poin
 		s.Sealed, s.Unsaved = c.sealed.file.Path(), c.sealed.outdated
 	}
 	s.Backends, why = c.backendsNow()
+	if c.newsAt != (instant{}) {
+		s.LastEvent = time.Unix(0, c.newsAt.wall)
+	}
+	return c.entriesAndHandles()
+}
+
+// entriesAndHandles returns the entries that are kept and those of handles. Called with mu held; it
+// lets readers have the lock between some of the latter.
+func (c *Cache) entriesAndHandles() (all []*Entry, handles []weak.Pointer[Entry]) {
 	all = c.recent.entries()
 	if c.aside != nil {
 		all = append(all, c.aside.entries()...)
@@ -134,6 +142,7 @@ type known struct {
 	backend string
 
 	invalidated instant // when the value was invalidated; zero if that is unknown
+	lastEvent   time.Time
 }
 
 // statusOf returns what is known of each of entries.
@@ -143,7 +152,7 @@ func (c *Cache) statusOf(entries []*Entry) []status.Secret {
 	c.mu.Lock()
 	for i, e := range entries {
 		st := c.stateOf(e, now)
-		all[i] = known{st, c.policy.read(st, false), e.snap.Load(), e.failure(), e.named, e.toLane().name, e.invalidated()}
+		all[i] = known{st, c.policy.read(st, false), e.snap.Load(), e.failure(), e.named, e.toLane().name, e.invalidated(), e.lastEvent()}
 	}
 	c.mu.Unlock()
 	secrets := make([]status.Secret, len(entries))
@@ -157,7 +166,7 @@ func (c *Cache) statusOf(entries []*Entry) []status.Secret {
 func (k *known) status(e *Entry, now instant, ttl time.Duration) status.Secret {
 	at := func(i instant) time.Time { return time.Unix(0, i.wall) }
 	ref := e.ref()
-	s := status.Secret{ID: ref.ID, Stage: ref.Stage, PinnedVersion: ref.VersionID, HasHandle: k.named, Backend: k.backend, Fetching: k.state.inFlight}
+	s := status.Secret{ID: ref.ID, Stage: ref.Stage, PinnedVersion: ref.VersionID, HasHandle: k.named, Backend: k.backend, Fetching: k.state.inFlight, LastEvent: k.lastEvent}
 	if snap := k.snap; snap != nil {
 		v := snap.details.value(ref.ID)
 		s.Name, s.ARN, s.Version, s.Stages, s.Created, s.Replica = v.Name, v.ARN, v.VersionID, v.Stages, v.Created, v.Replica

@@ -73,11 +73,12 @@ func TestImportsPointDownwards(t *testing.T) {
 		"backoff":           {},
 		"hook":              {"secret"},
 		"secrettest":        {"cache", "source/awssm"},
-		"notify":            {"secret"},
+		"notify":            {"backoff", "secret"},
+		"notify/notifytest": {"notify"},
 		"rejected":          {},
 		"secret":            {},
 		"status":            {},
-		"cache":             {"backoff", "hook", "secret", "status"},
+		"cache":             {"backoff", "hook", "notify", "secret", "status"},
 		"source/sourcetest": {"secret"},
 		"source":            {"cache", "secret", "source/agent", "source/awssm", "source/env", "source/failover", "source/file", "source/static"},
 		"source/agent":      {"secret", "source/awssm"},
@@ -92,7 +93,7 @@ func TestImportsPointDownwards(t *testing.T) {
 		"statuspage":        {"", "cache", "hook", "secret", "status"},
 
 		"internal/document":   {"codec"},
-		"internal/engine":     {"backoff", "hook", "secret", "status"},
+		"internal/engine":     {"backoff", "hook", "notify", "secret", "status"},
 		"internal/handletest": {"", "backoff", "cache", "hook", "secret", "secrettest"}, // for tests
 		"internal/local":      {"secret"},
 		"internal/observed":   {"hook"}, // for tests

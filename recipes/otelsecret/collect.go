@@ -33,7 +33,7 @@ type instruments struct {
 
 	sourceUp, secrets, failing, cached, requests, queued, abandoned, undecodable, failures metric.Int64ObservableGauge
 
-	lastAnswer, age, fetched metric.Float64ObservableGauge
+	lastAnswer, lastEvent, age, fetched metric.Float64ObservableGauge
 }
 
 func newInstruments(m metric.Meter) (in instruments, all []metric.Observable, err error) {
@@ -71,6 +71,7 @@ func newInstruments(m metric.Meter) (in instruments, all []metric.Observable, er
 		failures:    gauge("secret.failures", "{fetch}", "Fetches of a listed secret that failed in a row, by the kind of the last error."),
 
 		lastAnswer: seconds("source.last_answer.timestamp", "When the source last gave a secret."),
+		lastEvent:  seconds("last_event.timestamp", "When an event, about whichever secret, last came."),
 		age:        seconds("secret.age", "How long ago a listed secret was fetched."),
 		fetched:    seconds("secret.fetched.timestamp", "When a listed secret was fetched, and which version came."),
 	}
@@ -128,6 +129,9 @@ func (t *Telemetry) collectStatus(o metric.Observer, s *status.Cache) {
 			attrs = append(attrs, text(backend, b.Name))
 		}
 		o.ObserveInt64(in.sourceUp, up, metric.WithAttributes(attrs...))
+	}
+	if !s.LastEvent.IsZero() {
+		o.ObserveFloat64(in.lastEvent, float64(s.LastEvent.UnixMilli())/1e3)
 	}
 	for name, n := range s.States() {
 		o.ObserveInt64(in.secrets, int64(n), metric.WithAttributes(attribute.String(state, string(name))))

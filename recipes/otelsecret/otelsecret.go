@@ -10,6 +10,9 @@
 //
 //	fetch.duration                 histogram in s; error.type, if it failed, is secret.Class
 //	rotations                      fetches that brought a new version
+//	event.lag                      histogram in s; from a rotation that an event announced to the
+//	                               new version here
+//	last_event.timestamp           in s; when an event last came; absent before
 //	stale_reads                    ServedStale: one a fetch, not one a read
 //	rejections                     credentials that a service refused
 //	decode_failures                versions that do not decode
@@ -72,7 +75,7 @@ type Telemetry struct {
 	cfg          config
 	counts       hook.Counts
 	tracer       trace.Tracer
-	took         metric.Float64Histogram
+	took, lag    metric.Float64Histogram
 	instruments  instruments
 	registration metric.Registration
 
@@ -127,6 +130,12 @@ func New(opts ...Option) (*Telemetry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("otelsecret: %w", err)
 	}
+	t.lag, err = meter.Float64Histogram("typedsecret.event.lag", metric.WithUnit("s"),
+		metric.WithDescription("How long after a rotation that an event announced the new version was here."),
+		metric.WithExplicitBucketBoundaries(.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60, 300, 1800))
+	if err != nil {
+		return nil, fmt.Errorf("otelsecret: %w", err)
+	}
 	var all []metric.Observable
 	if t.instruments, all, err = newInstruments(meter); err != nil {
 		return nil, fmt.Errorf("otelsecret: %w", err)
@@ -174,6 +183,8 @@ func (t *Telemetry) Observe(ctx context.Context, e hook.Event) {
 		t.fetch(ctx, e.Secret, e.Took, nil)
 	case hook.FetchFailed:
 		t.fetch(ctx, e.Secret, e.Took, e.Err)
+	case hook.Announced:
+		t.lag.Record(ctx, e.Lag.Seconds())
 	}
 }
 

@@ -28,6 +28,7 @@ var (
 	sourceUp       = describe("source_up", "0 while the source of the secrets, or this backend of it, can't answer, else 1.", "backend")
 	lastAnswer     = describe("source_last_answer_timestamp_seconds", "When the source last gave a secret.")
 
+	lastEvent   = describe("last_event_timestamp_seconds", "When an event, about whichever secret, last came.")
 	secrets     = describe("secrets", "Secrets by what a reader gets.", "state")
 	failing     = describe("failing_secrets", "Secrets whose last fetch failed, by the kind of the error.", "error_type")
 	evictions   = describe("evictions_total", "Secrets that the cache dropped since it was full.")
@@ -69,6 +70,9 @@ func (m *Metrics) collectStatus(ch chan<- prometheus.Metric, s *status.Cache) {
 			up = 0
 		}
 		send(ch, sourceUp, prometheus.GaugeValue, up, b.Name)
+	}
+	if !s.LastEvent.IsZero() {
+		send(ch, lastEvent, prometheus.GaugeValue, float64(s.LastEvent.UnixMilli())/1e3)
 	}
 	for state, n := range s.States() {
 		send(ch, secrets, prometheus.GaugeValue, float64(n), string(state))

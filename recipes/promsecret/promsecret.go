@@ -10,6 +10,9 @@
 //
 //	fetch_duration_seconds{error_type}                     histogram; error_type is secret.Class
 //	rotations_total                                        fetches that brought a new version
+//	event_lag_seconds                                      histogram: from a rotation that an event
+//	                                                       announced to the new version here
+//	last_event_timestamp_seconds                           when an event last came; absent before
 //	stale_reads_total                                      ServedStale: one a fetch, not one a read
 //	rejections_total                                       credentials that a service refused
 //	decode_failures_total                                  versions that do not decode
@@ -67,6 +70,7 @@ type Metrics struct {
 	listed []string
 	counts hook.Counts
 	took   *prometheus.HistogramVec
+	lag    prometheus.Histogram
 
 	mu    sync.Mutex // guards cache and sets
 	cache *cache.Cache
@@ -88,6 +92,11 @@ func New(listed ...string) *Metrics {
 			Help:    "How long fetches of secrets took. The error_type of one that succeeded is empty.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"error_type"}),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "typedsecret_event_lag_seconds",
+			Help:    "How long after a rotation that an event announced the new version was here.",
+			Buckets: []float64{.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60, 300, 1800},
+		}),
 	}
 	m.took.WithLabelValues("")
 	return m
@@ -118,12 +127,15 @@ func (m *Metrics) Observe(ctx context.Context, e hook.Event) {
 		m.took.WithLabelValues("").Observe(e.Took.Seconds())
 	case hook.FetchFailed:
 		m.took.WithLabelValues(secret.Class(e.Err)).Observe(e.Took.Seconds())
+	case hook.Announced:
+		m.lag.Observe(e.Lag.Seconds())
 	}
 }
 
 // Describe implements [prometheus.Collector].
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	m.took.Describe(ch)
+	m.lag.Describe(ch)
 	for _, d := range descs {
 		ch <- d
 	}
@@ -136,6 +148,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	m.mu.Unlock()
 
 	m.took.Collect(ch)
+	m.lag.Collect(ch)
 	m.collectTotals(ch)
 	if len(sets) > 0 {
 		n := 0

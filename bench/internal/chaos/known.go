@@ -90,6 +90,8 @@ type known struct {
 	movedTick   int           // the tick of its last move
 	inOutage    bool          // it was read while the source may have been down, and not fetched since
 	tried       time.Duration // when it was first read after that; 0: it was not
+	hasNews     bool          // an event about it has come
+	forEvents   []moment      // when the fetches for events began
 	failures    int           // since the last success, as the cache reported
 	firstFailed moment
 }
@@ -137,6 +139,7 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	r.judgePace(id, k, f)
 	r.judgeProbe(id, f)
 	r.judgeForced(id, k, f)
+	r.judgeEvent(ctx, id, k, f)
 	k.mayBeOwed = false
 	if k.owed {
 		r.checked(forcedAfter)
@@ -187,7 +190,7 @@ func (r *run) judgePace(id string, k *known, f *fetch) {
 		}
 	}
 	failed := k.lastFailure()
-	isStill := k.mayForce || failed != nil && failed.forced // holds for each fetch until one succeeds
+	isStill := k.mayForce || k.hasNews || failed != nil && failed.forced // holds for each fetch until one succeeds
 	if !f.forced || f.many || (isStill || f.mayFollow) && !f.isOwn || r.cfg.MaxSize != 0 {
 		return
 	}

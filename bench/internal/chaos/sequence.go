@@ -35,37 +35,38 @@ type Result struct {
 
 // These are the promises that are checked.
 const (
-	rightValue   = "no wrong or torn value"
-	neverOlder   = "never an older version after a newer one"
-	inTime       = "no Get outlasts its context"
-	noWait       = "a warm Get waits for nothing"
-	withBackoff  = "one fetch at a time, and none within the back-off"
-	delays       = "delays are those of the policy"
-	freshOrTried = "past its TTL, replaced or invalidated only after a try to refresh it"
-	isGiven      = "a reader that may have the last good value gets it, in time to use it"
-	forcedAfter  = "after Invalidate the next fetch is a forced one"
-	apart        = "fetches that Refresh forces are MinRefreshInterval apart, and those for Invalidate"
-	staysForced  = "after a Refresh that failed each fetch is a forced one, until one succeeds"
-	noEnd        = "a fetch does not end with its caller"
-	noneBegun    = "a Preload whose context is done begins no fetch"
-	sealedRight  = "the sealed file holds the last values, and the refusals"
-	noLeak       = "no secret in an error, event or printed form"
-	closedIsOver = "nothing goes on after Close"
-	bounded      = "no more than MaxSize are kept"
-	staleLimited = "past its TTL no value that StaleIfError refuses"
-	itsValues    = "a fetch has the values of its caller"
-	triesAgain   = "Do tries again within its budget"
-	fewRequests  = "no more than 64 requests are under way"
-	neverEarlier = "never a value that was fetched before one that was returned"
-	moveTogether = "the stages of a secret move together"
-	oneProbe     = "a source that can't answer is asked by one probe at a time"
-	ownBackoff   = "a Refresh of what is refused is held back by the delay of its own kind alone"
+	rightValue    = "no wrong or torn value"
+	neverOlder    = "never an older version after a newer one"
+	inTime        = "no Get outlasts its context"
+	noWait        = "a warm Get waits for nothing"
+	withBackoff   = "one fetch at a time, and none within the back-off"
+	delays        = "delays are those of the policy"
+	freshOrTried  = "past its TTL, replaced or invalidated only after a try to refresh it"
+	isGiven       = "a reader that may have the last good value gets it, in time to use it"
+	forcedAfter   = "after Invalidate the next fetch is a forced one"
+	apart         = "fetches that Refresh forces are MinRefreshInterval apart, and those for Invalidate"
+	staysForced   = "after a Refresh that failed each fetch is a forced one, until one succeeds"
+	noEnd         = "a fetch does not end with its caller"
+	noneBegun     = "a Preload whose context is done begins no fetch"
+	sealedRight   = "the sealed file holds the last values, and the refusals"
+	noLeak        = "no secret in an error, event or printed form"
+	closedIsOver  = "nothing goes on after Close"
+	bounded       = "no more than MaxSize are kept"
+	staleLimited  = "past its TTL no value that StaleIfError refuses"
+	itsValues     = "a fetch has the values of its caller"
+	triesAgain    = "Do tries again within its budget"
+	fewRequests   = "no more than 64 requests are under way"
+	neverEarlier  = "never a value that was fetched before one that was returned"
+	moveTogether  = "the stages of a secret move together"
+	oneProbe      = "a source that can't answer is asked by one probe at a time"
+	eventsBounded = "events bring no more fetches than their budget"
+	ownBackoff    = "a Refresh of what is refused is held back by the delay of its own kind alone"
 )
 
 // Promises are all promises that are checked.
 var Promises = []string{
 	rightValue, neverOlder, inTime, noWait, withBackoff, delays, freshOrTried, isGiven, forcedAfter, staysForced, apart, noEnd, noneBegun, sealedRight, noLeak, closedIsOver,
-	bounded, staleLimited, itsValues, triesAgain, fewRequests, neverEarlier, moveTogether, ownBackoff, oneProbe,
+	bounded, staleLimited, itsValues, triesAgain, fewRequests, neverEarlier, moveTogether, ownBackoff, oneProbe, eventsBounded,
 }
 
 // A Mutation breaks the system on purpose, to test that the model notices.
@@ -97,12 +98,13 @@ const (
 	Stray      Mutation = "a stage is not fetched again after another one has moved"
 	HoldBack   Mutation = "a Refresh is held back by the delays of others"
 	Flood      Mutation = "a source that is down is asked too soon"
+	Heed       Mutation = "events bring more fetches than their budget"
 	Starve     Mutation = "a value is not fetched again after an outage"
 	NoMutation Mutation = ""
 )
 
 // Mutations are all mutations.
-var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Dawdle, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp, Resurrect, Unmarked, Throng, Earlier, Stray, HoldBack, Flood, Starve}
+var Mutations = []Mutation{Tear, Older, Hammer, Leak, Outlast, Wait, Rush, Forget, Lose, Dawdle, Unforced, CutShort, Undead, Hoard, Careless, Blank, GiveUp, Resurrect, Unmarked, Throng, Earlier, Stray, HoldBack, Flood, Starve, Heed}
 
 // run is a sequence that is being played.
 type run struct {
@@ -187,6 +189,9 @@ func (r *run) play() {
 		actors.Go(func() { r.act(r.actor(fmt.Sprint("actor ", a))) })
 	}
 	actors.Go(func() { r.disturb(r.actor("world")) })
+	if r.hits("events", 3) {
+		actors.Go(func() { r.carry(r.actor("carrier")) })
+	}
 	actors.Wait()
 	r.close()
 	r.afterClose()

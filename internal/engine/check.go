@@ -1,0 +1,183 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/internal/world"
+	"github.com/typedsecret/typedsecret/notify"
+)
+
+// What the events about one secret may cost: a burst of fetches, and then one an interval.
+const (
+	eventBurst    = 5
+	eventInterval = time.Minute
+)
+
+// maxAgain is how many times more a secret is fetched for an event if what came is not yet the
+// version that the event announced, after 1, 2 and 4 s.
+const maxAgain = 3
+
+// told is what events have said of an entry's secret. Cache.mu guards it.
+type told struct {
+	last  instant // when the last event came
+	paid  instant // when the whole burst of fetches may be made again
+	check *check  // nil if there is nothing to be looked for
+}
+
+// A check is a fetch in the background that is to see whether an event is so. It never makes a value
+// invalid: an event may be forged.
+type check struct {
+	ctx     context.Context // of the event, for its values
+	kind    notify.Kind
+	version string    // that the event announced; "" if it did not say
+	at      time.Time // when it happened, by AWS's clock or, if the event did not say, by ours
+	came    instant   // when the event came
+	again   int       // counts the fetches that did not bring what was announced
+	isDue   bool      // it waits no longer for its moment, but for a fetch under way
+	timer   *time.Timer
+}
+
+// announce has e looked at within a time, unless it is what the news says already. A check that is
+// under way goes on, for the later of both. Called with mu held.
+func (c *Cache) announce(e *Entry, n *news, within time.Duration) {
+	s := e.snap.Load()
+	if c.closed || s == nil && e.inFlight() == nil {
+		return
+	}
+	p := e.remembered()
+	if p.told == nil {
+		p.told = &told{}
+	}
+	t, version := p.told, n.version(e)
+	t.last = n.came
+	if s != nil && version != "" && s.VersionID() == version {
+		return
+	}
+	at := n.Time
+	if at.IsZero() {
+		at = time.Unix(0, n.came.wall)
+	}
+	k := t.check
+	if k == nil {
+		k = &check{}
+		t.check = k
+		c.checks[e] = struct{}{}
+		c.setCheck(e, world.UpTo(within))
+	} else if at.Before(k.at) {
+		return
+	}
+	k.ctx, k.kind, k.version, k.at, k.came, k.again = n.ctx, n.Kind, version, at, n.came, 0
+}
+
+// setCheck has e looked at after a time. Called with mu held.
+func (c *Cache) setCheck(e *Entry, in time.Duration) {
+	k := e.past.told.check
+	k.isDue = false
+	if k.timer == nil {
+		k.timer = time.AfterFunc(in, func() { c.runCheck(e) })
+	} else {
+		k.timer.Reset(in)
+	}
+}
+
+// endCheck has e looked at no more. Called with mu held.
+func (c *Cache) endCheck(e *Entry) {
+	e.past.told.check.timer.Stop()
+	e.past.told.check = nil
+	delete(c.checks, e)
+}
+
+// runCheck begins the fetch that an event asked for, if it may begin now.
+func (c *Cache) runCheck(e *Entry) {
+	now := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || e.checking() == nil {
+		return
+	}
+	if e.snap.Load() == nil && e.inFlight() == nil {
+		c.endCheck(e) // it was evicted
+		return
+	}
+	t := e.past.told
+	in := c.policy.announced(c.stateOf(e, now))
+	if in != never {
+		in = max(in, t.payIn(now))
+	}
+	if in <= 0 {
+		if _, in = c.begin(t.check.ctx, e, recent, now); in <= 0 {
+			t.pay(now)
+			in = never
+		}
+	}
+	if t.check.isDue = in == never; !t.check.isDue {
+		c.setCheck(e, in+world.UpTo(min(in, c.cfg.EventSpread)))
+	}
+}
+
+// checking returns the check of e, or nil.
+func (e *Entry) checking() *check {
+	if e.past == nil || e.past.told == nil {
+		return nil
+	}
+	return e.past.told.check
+}
+
+// payIn returns after how long a fetch may be made for an event.
+func (t *told) payIn(now instant) time.Duration {
+	return max(0, -now.since(t.paid)-(eventBurst-1)*eventInterval)
+}
+
+// pay notes such a fetch.
+func (t *told) pay(now instant) {
+	left := max(0, -now.since(t.paid)) + eventInterval
+	t.paid = instant{now.wall + int64(left), now.mono + int64(left)}
+}
+
+// noteFetched tells the check of an entry what a fetch has brought, and returns the event for the
+// observer if that is what was announced. Called with mu held.
+func (c *Cache) noteFetched(f *fetch, s *Snapshot, isMoved bool, now instant) (events []hook.Event) {
+	e, k := f.entry, f.entry.checking()
+	if k == nil {
+		return nil
+	}
+	switch isLook := f.forced && f.began.mono >= k.came.mono; {
+	case k.version != "" && s.VersionID() == k.version, k.version == "" && isLook:
+		if isMoved {
+			events = append(events, hook.Announced{Secret: s.event(), Lag: max(0, time.Unix(0, now.wall).Sub(k.at))})
+		}
+		c.endCheck(e)
+	case isLook && k.isDue:
+		c.checkAgain(e)
+	case k.isDue:
+		c.setCheck(e, 0) // that fetch began before the event came
+	}
+	return events
+}
+
+// noteUnfetched tells the check of an entry that a fetch has failed. Called with mu held.
+func (c *Cache) noteUnfetched(f *fetch, isRefusal bool) {
+	e, k := f.entry, f.entry.checking()
+	switch {
+	case k == nil || !k.isDue:
+	case isRefusal && k.kind == notify.Deleted:
+		c.endCheck(e)
+	case isRefusal:
+		c.checkAgain(e)
+	default:
+		c.setCheck(e, time.Second) // or later, as the back-off says
+	}
+}
+
+// checkAgain has e looked at once more, unless that was done often enough. Called with mu held.
+func (c *Cache) checkAgain(e *Entry) {
+	k := e.past.told.check
+	if k.again == maxAgain {
+		c.endCheck(e)
+		return
+	}
+	c.setCheck(e, time.Second<<k.again)
+	k.again++
+}

@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/typedsecret/typedsecret/notify"
+	"github.com/typedsecret/typedsecret/secret"
+)
+
+const pendingStage = "AWSPENDING"
+
+// missedGap is the time per secret in which all that is held is looked at after events were missed.
+const missedGap = 100 * time.Millisecond
+
+// HandleEvent is HandleEvent of package cache.
+func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
+	if c == nil || c.source == nil {
+		return ErrNilCache
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	n := &news{Event: event, ids: event.IDs(), ctx: context.WithoutCancel(ctx), came: c.now()}
+	if len(n.ids) == 0 && n.Kind != notify.Missed {
+		return fmt.Errorf("%w: an event of the kind %q has neither a Name nor an ARN", errNoSecret, n.Kind)
+	}
+	if c.fixed != nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return ErrClosed
+	}
+	c.newsAt = n.came
+	if n.Kind == notify.Missed {
+		c.checkAll(n)
+		return nil
+	}
+	for _, e := range c.concerned(n) {
+		c.announce(e, n, c.cfg.EventSpread)
+	}
+	return nil
+}
+
+var errNoSecret = errors.New("the event names no secret")
+
+// news is an event on its way to the entries that it concerns.
+type news struct {
+	notify.Event
+	ids  []string
+	ctx  context.Context // for its values
+	came instant
+}
+
+// checkAll has all that is held looked at once, at a pace. Called with mu held, which it lets go of
+// between.
+func (c *Cache) checkAll(n *news) {
+	all := slices.DeleteFunc(c.everything(), func(e *Entry) bool { return e.ref().VersionID != "" })
+	within := max(c.cfg.EventSpread, time.Duration(len(all))*missedGap)
+	c.inChunks(all, func(e *Entry) { c.announce(e, n, within) })
+}
+
+// concerned returns the entries of the secret that n names, under each spelling of its ID, whose
+// stage may have moved. Called with mu held, which it may let go of for a moment.
+func (c *Cache) concerned(n *news) (all []*Entry) {
+	for _, id := range n.ids {
+		if e := c.known(c.resolve(Ref{ID: id})); n.isFor(e) {
+			all = append(all, e)
+		}
+	}
+	for held := range c.staged {
+		if e := held.Value(); e != nil && slices.Contains(n.ids, e.id()) && n.isFor(e) {
+			all = append(all, e)
+		}
+	}
+	if n.ARN == "" {
+		c.inChunks(c.everything(), func(e *Entry) {
+			if arn, err := secret.ParseARN(e.id()); err == nil && slices.Contains(arnNames(arn), n.Name) && n.isFor(e) {
+				all = append(all, e)
+			}
+		})
+	}
+	return all
+}
+
+// LastEvent returns when the last event about the secret came; zero if none did.
+func (s *Snapshot) LastEvent() time.Time {
+	s.Cache().mu.Lock()
+	defer s.Cache().mu.Unlock()
+	return s.entry.lastEvent()
+}
+
+// lastEvent is LastEvent. Called with Cache.mu held.
+func (e *Entry) lastEvent() (t time.Time) {
+	if e.past != nil && e.past.told != nil {
+		t = time.Unix(0, e.past.told.last.wall)
+	}
+	return t
+}
+
+// arnNames returns the names that the secret with this ARN may have: its end may be the one that
+// Secrets Manager adds, or a part of the name.
+func arnNames(arn secret.ARN) []string {
+	if len(arn.Name) > arnSuffix {
+		return []string{arn.Name, arn.Name[:len(arn.Name)-arnSuffix]}
+	}
+	return []string{arn.Name}
+}
+
+// everything returns the entries that are kept and those of handles. Called with mu held, which it
+// lets go of for a moment.
+func (c *Cache) everything() []*Entry {
+	all, handles := c.entriesAndHandles()
+	c.mu.Unlock()
+	defer c.mu.Lock()
+	return withHandles(all, handles)
+}
+
+// inChunks calls visit for each of entries, and lets readers have the lock in between. Called
+// with mu held.
+func (c *Cache) inChunks(entries []*Entry, visit func(*Entry)) {
+	for i, e := range entries {
+		if visit(e); i%statusAtOnce == statusAtOnce-1 {
+			c.mu.Unlock()
+			c.mu.Lock()
+		}
+	}
+}
+
+// isFor reports whether e may have changed by what n tells.
+func (n *news) isFor(e *Entry) bool {
+	if e == nil {
+		return false
+	}
+	ref, stages := e.ref(), n.Stages
+	switch {
+	case ref.VersionID != "" || n.Kind == notify.RotationFailed:
+		return false
+	case n.Kind == notify.RotationAbandoned:
+		stages = []string{pendingStage}
+	}
+	if len(stages) > 0 && !slices.Contains(stages, ref.Stage) && !(ref.Stage == previousStage && slices.Contains(stages, DefaultStage)) {
+		return false
+	}
+	s := e.snap.Load()
+	return s == nil || !isForeign(s.details.value(e.id()).ARN, n.ARN)
+}
+
+// isForeign reports whether two ARNs are of different secrets that may have one name: of two
+// accounts, or of two regions and no replicas of each other. A secret that was deleted and made anew
+// has another ARN, and is the same one for those who ask by its name.
+func isForeign(a, b string) bool {
+	x, err := secret.ParseARN(a)
+	y, err2 := secret.ParseARN(b)
+	if err != nil || err2 != nil {
+		return false
+	}
+	return x.Account != y.Account || x.Region != y.Region && !sameEnd(x.Name, y.Name)
+}
+
+// sameEnd reports whether one of two names from ARNs of one secret is the other, or that without
+// the end that Secrets Manager adds.
+func sameEnd(a, b string) bool {
+	return a == b || len(a) == len(b)+arnSuffix && strings.HasPrefix(a, b) || len(b) == len(a)+arnSuffix && strings.HasPrefix(b, a)
+}
+
+// version returns the version that e is to have by what n tells, or "" if n does not say.
+func (n *news) version(e *Entry) string {
+	if slices.Contains(n.Stages, e.ref().Stage) {
+		return n.VersionID
+	}
+	return ""
+}
