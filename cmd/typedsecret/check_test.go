@@ -39,6 +39,7 @@ func seed(t *testing.T) *secrettest.Server {
 		"app/db":     `{"username":"u","password":"hunter2","port":5432}`,
 		"app/level":  "high",
 		"app/api":    `{"token":"hunter2"}`,
+		"app/at":     "3,4",
 		"app/exact":  `{"a":{"username":"u","password":"hunter2","port":1}}`,
 		"app/local":  `{"a":{"username":"u","password":"hunter2","port":1}}`,
 		"app/by-env": "hunter2",
@@ -52,7 +53,7 @@ func seed(t *testing.T) *secrettest.Server {
 func TestSecretsThatDecodeAreFine(t *testing.T) {
 	s := seed(t)
 	got := typedsecret(t, "check", checked)
-	if got.status != 0 || got.out != "7 of 7 secrets decode\n" {
+	if got.status != 0 || got.out != "8 of 8 secrets decode\n" {
 		t.Errorf("%+v", got)
 	}
 	if n := s.Calls("GetSecretValue"); n > 1 { // one package has a single secret
@@ -98,7 +99,7 @@ func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
 	if strings.Contains(got.out+got.errs, "hunter2") {
 		t.Errorf("the output has a secret: %s%s", got.out, got.errs)
 	}
-	if report.Summary != "1 of 7 secrets decode" {
+	if report.Summary != "2 of 8 secrets decode" {
 		t.Errorf("the summary is %q", report.Summary)
 	}
 }
@@ -108,7 +109,7 @@ func TestARotationUnderWayIsChecked(t *testing.T) {
 	s := seed(t)
 	s.Put(t, "app/db", `{"username":"u","password":"hunter2","port":13}`, "AWSPENDING")
 	got := typedsecret(t, "check", "-stage", "AWSPENDING", checked)
-	if got.status != 1 || !strings.Contains(got.out, "main.go:44: invalid: app/db: decoding main.creds: invalid value: the port is unlucky\n") ||
+	if got.status != 1 || !strings.Contains(got.out, "main.go:52: invalid: app/db: decoding main.creds: invalid value: the port is unlucky\n") ||
 		!strings.Contains(got.out, "note: app/api: no version has the stage AWSPENDING\n") || !strings.HasSuffix(got.out, "0 of 1 secrets decode\n") {
 		t.Errorf("%+v", got)
 	}

@@ -3,6 +3,7 @@
 //
 //	typedsecret list ./...                  # each handle, its T and the keys that it needs
 //	typedsecret check ./...                 # reads each secret, and decodes it as its T
+//	typedsecret doctor ./...                # what keeps the program from them
 //	typedsecret policy ./...                # the least IAM policy
 //	typedsecret schema ./...                # the JSON Schema of each secret
 //	typedsecret gen prod/db                 # the Go struct for a secret that exists
@@ -21,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/handles"
 )
@@ -58,6 +60,7 @@ type options struct {
 	tags, format, stage, id    string
 	partition, region, account string
 	key, queue                 string
+	timeout                    time.Duration
 	anySecret, skeleton        bool
 }
 
@@ -74,6 +77,7 @@ type task struct {
 var commands = []command{
 	{"list", "[packages]", "Show each handle: its ID, T, keys and options.", listFlags, list},
 	{"check", "[packages]", "Read each secret, and decode it as its T.", checkFlags, checkAll},
+	{"doctor", "[packages]", "Say what keeps the program from its secrets.", doctorFlags, examine},
 	{"policy", "[packages]", "Write the least IAM policy.", policyFlags, writePolicy},
 	{"schema", "[packages]", "Write the JSON Schema of each secret, or a skeleton.", schemaFlags, writeSchemas},
 	{"gen", "ID", "Write the Go struct for a secret's keys.", genFlags, generate},

@@ -72,7 +72,7 @@ func TestTheProgramRunsUnderItsPolicyAndUnderNoLess(t *testing.T) {
 		requests  int
 	}{
 		{"ReadSecrets", "access denied", 0}, // each secret of the batch is refused
-		{"ReadSecretsTogether", "ok ", 7},   // a request for each secret in place of one for all
+		{"ReadSecretsTogether", "ok ", 8},   // a request for each secret in place of one for all
 		{"DecryptSecrets", "allow kms:Decrypt on the secret's key", 0},
 	} {
 		said, requests := runs(i)
@@ -89,7 +89,7 @@ func TestEachARNOfThePolicyIsNeeded(t *testing.T) {
 	if got.status != 0 {
 		t.Fatalf("%+v", got)
 	}
-	for _, id := range []string{"app/db", "app/level", "app/api", "app/exact", "app/local", "app/by-env", "app/store"} {
+	for _, id := range []string{"app/db", "app/level", "app/api", "app/at", "app/exact", "app/local", "app/by-env", "app/store"} {
 		if !strings.Contains(got.out, `"arn:aws:secretsmanager:*:*:secret:`+id+`-??????"`) {
 			t.Errorf("the policy does not name %s:\n%s", id, got.out)
 		}
@@ -98,7 +98,7 @@ func TestEachARNOfThePolicyIsNeeded(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := typedsecret(t, "check", checked)
-	if report.status != 1 || !strings.Contains(report.out, "access-denied: app/level: ") || !strings.HasSuffix(report.out, "6 of 7 secrets decode\n") {
+	if report.status != 1 || !strings.Contains(report.out, "access-denied: app/level: ") || !strings.HasSuffix(report.out, "7 of 8 secrets decode\n") {
 		t.Errorf("%+v", report)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/handles"
 	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/report"
@@ -28,6 +29,9 @@ type Config struct {
 	// Stage is the stage that is read in place of AWSCURRENT, or "". Handles that name a stage or
 	// a version are left out then, and a secret without such a version is none that fails.
 	Stage string
+
+	// Timeout bounds the fetch of a secret; the default is that of a cache, 10 s.
+	Timeout time.Duration
 
 	// Fill gives the values of holes, as from the environment.
 	Fill func(handles.Hole) (string, bool)
@@ -67,31 +71,25 @@ func (r Result) Summary() string {
 // credentials say.
 var ErrUnavailable = errors.New("no secret could be read")
 
-// An item is one secret of one handle.
-type item struct {
-	handle *handles.Handle
-	id     string
+// An Answer is what the read of one secret brought.
+type Answer struct {
+	Index   int      // of the secret, among those of its probe
+	Class   string   // as secret.Class has it
+	Kind    string   // of a codec's error
+	Text    string   // why the secret does not decode; "" if it does
+	Missing []string // keys
+
+	Handle *handles.Handle `json:"-"`
+	ID     string          `json:"-"`
 }
 
 // Run checks a program.
 func Run(ctx context.Context, p *handles.Program, cfg Config) (Result, error) {
-	if cfg.Progress == nil {
-		cfg.Progress = func(string) {}
+	answers, r, err := Read(ctx, p, cfg)
+	if err == nil {
+		err = allUnavailable(answers)
 	}
-	var r Result
-	probes := r.plan(p, cfg)
-	var answers []answer
-	for _, pr := range probes {
-		got, err := pr.run(ctx, cfg)
-		if err != nil {
-			return r, err
-		}
-		for i := range got {
-			got[i].item = pr.items[got[i].Index].item
-		}
-		answers = append(answers, got...)
-	}
-	if err := allUnavailable(answers); err != nil {
+	if err != nil {
 		return r, err
 	}
 	for _, a := range answers {
@@ -100,9 +98,28 @@ func Run(ctx context.Context, p *handles.Program, cfg Config) (Result, error) {
 	return r, nil
 }
 
+// Read reads the secrets of a program. The result has what could not be read.
+func Read(ctx context.Context, p *handles.Program, cfg Config) (answers []Answer, r Result, err error) {
+	if cfg.Progress == nil {
+		cfg.Progress = func(string) {}
+	}
+	for _, pr := range r.plan(p, cfg) {
+		got, err := pr.run(ctx, cfg)
+		if err != nil {
+			return answers, r, err
+		}
+		for i := range got {
+			it := pr.items[got[i].Index]
+			got[i].Handle, got[i].ID = it.handle, it.id
+		}
+		answers = append(answers, got...)
+	}
+	return answers, r, nil
+}
+
 // allUnavailable returns the error of the first answer if no secret could be read for a reason
 // that is about all of them.
-func allUnavailable(answers []answer) error {
+func allUnavailable(answers []Answer) error {
 	for _, a := range answers {
 		if !slices.Contains([]string{"unavailable", "timeout", "throttled"}, a.Class) {
 			return nil
@@ -171,8 +188,8 @@ var rules = map[string]string{
 }
 
 // judge turns an answer into findings.
-func (r *Result) judge(a answer, cfg Config) {
-	f := report.Finding{Level: report.Error, Secret: a.item.id, Position: a.item.handle.Position}
+func (r *Result) judge(a Answer, cfg Config) {
+	f := report.Finding{Level: report.Error, Secret: a.ID, Position: a.Handle.Position}
 	if cfg.Stage != "" && a.Class == "not_found" {
 		f.Rule, f.Level, f.Message = "not-found", report.Note, "no version has the stage "+cfg.Stage
 		r.add(f)

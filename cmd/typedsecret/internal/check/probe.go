@@ -22,17 +22,6 @@ type probe struct {
 	items []made
 }
 
-// An answer is what the read of a secret brought.
-type answer struct {
-	Index   int
-	Class   string   // as secret.Class has it
-	Kind    string   // of a codec's error
-	Text    string   // why the secret does not decode; "" if it does
-	Missing []string // keys
-
-	item item
-}
-
 // These are names of the files that the overlay adds. They come last in their folder, so that
 // the init function runs after those of the package.
 const (
@@ -42,7 +31,7 @@ const (
 )
 
 // run builds the probe and runs it.
-func (pr *probe) run(ctx context.Context, cfg Config) ([]answer, error) {
+func (pr *probe) run(ctx context.Context, cfg Config) ([]Answer, error) {
 	cfg.Progress("building " + pr.pkg.PkgPath)
 	dir, err := os.MkdirTemp("", "typedsecret-check-")
 	if err != nil {
@@ -70,7 +59,7 @@ func (pr *probe) run(ctx context.Context, cfg Config) ([]answer, error) {
 	cfg.Progress(fmt.Sprintf("reading %d secrets of %s", len(pr.items), pr.pkg.PkgPath))
 	result := filepath.Join(dir, "result.json")
 	probe := exec.CommandContext(ctx, program)
-	probe.Dir, probe.Env = cfg.Dir, append(env[:len(env):len(env)], outVariable+"="+result)
+	probe.Dir, probe.Env = cfg.Dir, append(env[:len(env):len(env)], outVariable+"="+result, timeoutVariable+"="+cfg.Timeout.String())
 	// What the program prints may hold a secret, so it is not shown.
 	failed := probe.Run()
 	text, err := os.ReadFile(result)
@@ -79,7 +68,7 @@ func (pr *probe) run(ctx context.Context, cfg Config) ([]answer, error) {
 	}
 	var out struct {
 		Fatal   string
-		Answers []answer
+		Answers []Answer
 	}
 	if err := json.Unmarshal(text, &out); err != nil {
 		return nil, err

@@ -16,12 +16,17 @@ import (
 	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/handles"
 )
 
-// outVariable is the environment variable that says where a probe writes its answers.
-const outVariable = "TYPEDSECRET_CHECK_OUT"
+// These environment variables say where a probe writes its answers, and how long a fetch may take.
+const (
+	outVariable     = "TYPEDSECRET_CHECK_OUT"
+	timeoutVariable = "TYPEDSECRET_CHECK_TIMEOUT"
+)
 
-// A made is an item with the Go code that makes its handle again.
+// A made is one secret of one handle, with the Go code that makes the handle again.
 type made struct {
-	item
+	handle *handles.Handle
+	id     string
+
 	home  *packages.Package // where the code may stand
 	types []string          // declarations of local types
 	typ   string
@@ -31,7 +36,7 @@ type made struct {
 
 // newItem returns the code for a handle, or why there is none.
 func newItem(h *handles.Handle, id string, cfg Config) (m made, why string) {
-	m = made{item: item{h, id}, uses: map[string]string{}}
+	m = made{handle: h, id: id, uses: map[string]string{}}
 	if h.Type == nil {
 		return m, "its T is not known"
 	}

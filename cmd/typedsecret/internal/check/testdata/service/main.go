@@ -37,6 +37,14 @@ func init() {
 	}))
 }
 
+// A point is in a form of its own.
+type point struct{ X, Y int }
+
+func parsePoint(b []byte) (p point, err error) {
+	_, err = fmt.Sscanf(string(b), "%d,%d", &p.X, &p.Y)
+	return p, err
+}
+
 var strict = codec.JSON{Strict: true}
 
 var (
@@ -44,6 +52,7 @@ var (
 	db     = typedsecret.New[creds]("db", typedsecret.WithSet(&app))
 	alarm  = typedsecret.New[level]("level", typedsecret.WithSet(&app))
 	apiKey = typedsecret.New[string]("api", typedsecret.WithSet(&app), typedsecret.WithKey("token"))
+	at     = typedsecret.New[point]("at", typedsecret.WithSet(&app), typedsecret.WithCodec(codec.Func(parsePoint)))
 	exact  = typedsecret.New[map[string]creds]("exact", typedsecret.WithSet(&app), typedsecret.WithCodec(strict))
 )
 
@@ -58,5 +67,5 @@ func main() {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Println("ok", db.ID(), alarm.ID(), apiKey.ID(), exact.ID(), inner.ID(), byEnv.ID(), lib.ID())
+	fmt.Println("ok", db.ID(), alarm.ID(), apiKey.ID(), at.ID(), exact.ID(), inner.ID(), byEnv.ID(), lib.ID())
 }
