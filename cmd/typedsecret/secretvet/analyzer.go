@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,7 +72,7 @@ func run(pass *analysis.Pass) (any, error) {
 	}
 	k := &checker{
 		pass: pass, im: importFacts(pass), home: inLibrary(pass.Pkg),
-		dependency: pass.Module != nil && pass.Module.Version != "",
+		dependency: dependency(pass),
 		types:      map[string]bool{}, public: map[string]bool{}, publicVars: map[types.Object]bool{},
 		publicLines: map[line]bool{}, fields: map[string]*origin{}, globals: map[*ssa.Global]taint{},
 		typed: map[types.Type]taint{}, origins: map[origin]*origin{}, byFunc: map[*types.Func]*unit{}, functions: map[spot][]ssa.Value{},
@@ -98,10 +99,16 @@ func skip(pass *analysis.Pass) bool {
 	if len(pass.Files) == 0 || standard(pass) {
 		return true
 	}
-	if pass.Module == nil || pass.Module.Version == "" {
-		return false
+	return dependency(pass) && describedOnly(pass.Pkg.Path())
+}
+
+// dependency reports whether a package is of a module that the program only uses.
+func dependency(pass *analysis.Pass) bool {
+	if pass.Module != nil {
+		return pass.Module.Version != ""
 	}
-	return describedOnly(pass.Pkg.Path())
+	file := filepath.ToSlash(pass.Fset.Position(pass.Files[0].FileStart).Filename)
+	return strings.Contains(file, "/pkg/mod/") && strings.Contains(file, "@v")
 }
 
 // describedOnly reports whether the tables describe the packages at a path.
@@ -276,34 +283,38 @@ func (k *checker) where(p token.Pos) string {
 
 // fact gathers what importers must know.
 func (k *checker) fact() *packageFact {
-	f := &packageFact{Fields: map[string]origin{}, Globals: map[string][]flow{}, Funcs: map[string]*summary{}}
-	for name := range k.types {
-		f.Types = append(f.Types, name)
+	f := &packageFact{
+		Types:  slices.Sorted(maps.Keys(k.types)),
+		Public: slices.Sorted(maps.Keys(k.public)),
 	}
-	for name := range k.public {
-		f.Public = append(f.Public, name)
-	}
-	slices.Sort(f.Types)
-	slices.Sort(f.Public)
 	for name, o := range k.fields {
-		f.Fields[name] = *o
+		f.Fields = append(f.Fields, about[origin]{name, *o})
 	}
 	for g, t := range k.globals {
-		if g.Object() == nil || !g.Object().Exported() || g.Pkg.Pkg != k.pass.Pkg {
+		if g.Object() == nil || !g.Object().Exported() || g.Pkg.Pkg != k.pass.Pkg || len(t) == 0 {
 			continue
 		}
+		a := about[[]flow]{Name: globalName(g)}
 		for _, p := range t.sorted() {
-			f.Globals[globalName(g)] = append(f.Globals[globalName(g)], flow{p.path, *p.from})
+			a.What = append(a.What, flow{p.path, *p.from})
 		}
+		f.Globals = append(f.Globals, a)
 	}
 	for _, u := range k.units {
 		if u.obj != nil && !u.sum.empty() {
 			if s := u.sum.export(k.dependency); !s.empty() {
-				f.Funcs[funcName(u.obj)] = s
+				f.Funcs = append(f.Funcs, about[summary]{funcName(u.obj), *s})
 			}
 		}
 	}
+	sortByName(f.Fields)
+	sortByName(f.Globals)
+	sortByName(f.Funcs)
 	return f
+}
+
+func sortByName[V any](list []about[V]) {
+	slices.SortStableFunc(list, func(a, b about[V]) int { return strings.Compare(a.Name, b.Name) })
 }
 
 func globalName(g *ssa.Global) string { return plainPath(g.Pkg.Pkg.Path()) + "." + g.Name() }

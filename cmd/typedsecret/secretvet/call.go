@@ -143,7 +143,7 @@ func (u *unit) callValue(i ssa.CallInstruction, c *ssa.CallCommon) {
 	p := u.placeOf(c.Value)
 	if n, ok := u.param(p.root); ok && p.path == "" {
 		for arg, v := range c.Args {
-			for q := range u.read(v) {
+			for _, q := range u.read(v).sorted() {
 				u.noteCall(n, arg, flow{q.path, *q.from})
 			}
 		}
@@ -189,7 +189,7 @@ func (u *unit) lend(i ssa.Instruction, f target, n int, t taint) {
 		return
 	}
 	for _, k := range s.Sinks {
-		if k.Param == n {
+		if k.Param == n && !u.reportsItself(f.obj, n-len(f.args)) {
 			u.showTaint(i, t.at(k.Path).flat(), u.through(k.Sink, f.obj), -1)
 		}
 	}
@@ -264,7 +264,11 @@ func (u *unit) summaryOf(f *types.Func) *summary {
 // apply uses the summary of a function.
 func (u *unit) apply(i ssa.CallInstruction, t target, s *summary) {
 	for _, k := range s.Sinks {
-		if k.Param < len(t.args) {
+		n := k.Param
+		if t.method {
+			n--
+		}
+		if k.Param < len(t.args) && !u.reportsItself(t.obj, n) {
 			u.applySink(i, t, k)
 		}
 	}
@@ -295,11 +299,24 @@ func (u *unit) apply(i ssa.CallInstruction, t target, s *summary) {
 	}
 }
 
+// reportsItself reports whether a sink of parameter n is found in the function f itself,
+// since the parameter's type says that it is secret.
+func (u *unit) reportsItself(f *types.Func, n int) bool {
+	sig := f.Signature()
+	if u.k.byFunc[f.Origin()] == nil {
+		return false
+	}
+	if n < 0 {
+		return sig.Recv() != nil && u.k.secretType(sig.Recv().Type())
+	}
+	return n < sig.Params().Len() && u.k.secretType(sig.Params().At(n).Type())
+}
+
 // passOn notes that a parameter of the unit's function is called by another function.
 func (u *unit) passOn(f ssa.Value, c callFlow, t taint) {
 	p := u.placeOf(f)
 	if n, ok := u.param(p.root); ok && p.path == "" {
-		for q := range t {
+		for _, q := range t.sorted() {
 			u.noteCall(n, c.Arg, flow{q.path, *q.from})
 		}
 	}

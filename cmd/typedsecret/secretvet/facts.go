@@ -2,27 +2,36 @@ package secretvet
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"golang.org/x/tools/go/analysis"
 )
 
 // packageFact is what packages that import this one must know of it. Names are full
-// ones: "path.Func", "path.Type.Method", "path.Type.Field".
+// ones: "path.Func", "path.Type.Method", "path.Type.Field". All lists are sorted, since
+// facts must be the same for the same package.
 type packageFact struct {
-	Types   []string            // the T of New[T] or NewByID[T]; also of other packages
-	Public  []string            // fields with //typedsecret:public
-	Fields  map[string]origin   // fields that a secret is stored in
-	Globals map[string][]flow   // exported variables that hold a secret
-	Funcs   map[string]*summary // functions that give, take or show secrets
+	Types   []string         // the T of New[T] or NewByID[T]; also of other packages
+	Public  []string         // fields with //typedsecret:public
+	Fields  []about[origin]  // fields that a secret is stored in
+	Globals []about[[]flow]  // exported variables that hold a secret
+	Funcs   []about[summary] // functions that give, take or show secrets
+}
+
+// about says something of what has a name.
+type about[V any] struct {
+	Name string
+	What V
 }
 
 func (*packageFact) AFact() {}
 
 func (f *packageFact) String() string {
-	return fmt.Sprintf("types %v public %v fields %v funcs %v", f.Types, f.Public,
-		slices.Sorted(maps.Keys(f.Fields)), slices.Sorted(maps.Keys(f.Funcs)))
+	var funcs []string
+	for _, a := range f.Funcs {
+		funcs = append(funcs, a.Name)
+	}
+	return fmt.Sprintf("types %v public %v fields %v funcs %v", f.Types, f.Public, f.Fields, funcs)
 }
 
 func (f *packageFact) empty() bool {
@@ -101,9 +110,15 @@ func importFacts(pass *analysis.Pass) *imported {
 		for _, p := range f.Public {
 			im.public[p] = true
 		}
-		maps.Copy(im.fields, f.Fields)
-		maps.Copy(im.globals, f.Globals)
-		maps.Copy(im.funcs, f.Funcs)
+		for _, a := range f.Fields {
+			im.fields[a.Name] = a.What
+		}
+		for _, a := range f.Globals {
+			im.globals[a.Name] = a.What
+		}
+		for i := range f.Funcs {
+			im.funcs[f.Funcs[i].Name] = &f.Funcs[i].What
+		}
 	}
 	return im
 }

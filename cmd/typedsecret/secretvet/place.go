@@ -191,6 +191,9 @@ func (u *unit) readPlace(p *place, t types.Type) taint {
 	}
 	if u.open(p.root) {
 		seen.merge(u.k.typePairs(t))
+		if p.path == "" { // t may be the type of a view
+			seen.merge(u.k.typePairs(p.root.value.Type()))
+		}
 		u.readSteps(p, seen)
 	}
 	return seen
