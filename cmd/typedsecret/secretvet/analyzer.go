@@ -24,6 +24,12 @@ var Analyzer = &analysis.Analyzer{
 	FactTypes: []analysis.Fact{new(packageFact)},
 }
 
+var testFiles bool
+
+func init() {
+	Analyzer.Flags.BoolVar(&testFiles, "testfiles", false, "report in _test.go files too, where secrets are mostly made up")
+}
+
 // A checker examines one package.
 type checker struct {
 	pass *analysis.Pass
@@ -99,7 +105,20 @@ func skip(pass *analysis.Pass) bool {
 	if len(pass.Files) == 0 || standard(pass) {
 		return true
 	}
-	return dependency(pass) && describedOnly(pass.Pkg.Path())
+	return dependency(pass) && (describedOnly(pass.Pkg.Path()) || !concerned(pass))
+}
+
+// concerned reports whether a dependency may read secrets or wrap a logger. What others do
+// with text is not followed.
+func concerned(pass *analysis.Pass) bool {
+	for _, p := range pass.Pkg.Imports() {
+		path := plainPath(p.Path())
+		if loggerName(p.Name()) || inLibrary(p) || strings.HasSuffix(path, "/service/secretsmanager") ||
+			strings.HasSuffix(path, "/secretcache") {
+			return true
+		}
+	}
+	return len(pass.AllPackageFacts()) > 0
 }
 
 // dependency reports whether a package is of a module that the program only uses.

@@ -179,6 +179,9 @@ func (u *unit) read(v ssa.Value) taint {
 
 func (u *unit) readPlace(p *place, t types.Type) taint {
 	seen := taint{}
+	if sealed(t) {
+		return seen
+	}
 	for q := range u.rootTaint(p.root) {
 		rest, ok := within(q.path, p.path)
 		if !ok || u.hidden(p, q.path) || p.load != nil && u.overwritten(p.root, q.path, p.load) {

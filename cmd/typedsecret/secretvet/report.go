@@ -33,7 +33,7 @@ func (k *checker) found(at ssa.Instruction, from *origin, to sinkRef, arg int) {
 	}
 	where := k.pass.Fset.Position(start)
 	id := fmt.Sprintf("%s:%d:%d", where.Filename, where.Line, where.Column)
-	if k.reported[id] || k.excused(pos) {
+	if k.reported[id] || k.excused(pos) || !testFiles && strings.HasSuffix(where.Filename, "_test.go") {
 		return
 	}
 	k.reported[id] = true

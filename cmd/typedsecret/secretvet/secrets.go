@@ -177,9 +177,19 @@ func (k *checker) secretType(t types.Type) bool {
 	return k.types[name] || k.im.types[name]
 }
 
+// sealed reports whether no way of printing a value of type t shows what is in it: handles,
+// Payload, Redacted.
+func sealed(t types.Type) bool {
+	n := named(t)
+	return n != nil && inLibrary(n.Obj().Pkg()) && methodOf(n, "Format") != nil
+}
+
 // spread returns the paths of a secret value of type t: of a struct its fields, except
 // those that are public.
 func (k *checker) spread(t types.Type, depth int) []path {
+	if sealed(t) {
+		return nil
+	}
 	s := structOf(t)
 	if s == nil || depth == 0 || opaqueStruct(t) {
 		return []path{""}
@@ -248,7 +258,7 @@ func (k *checker) findPairs(t types.Type, at path, depth int, found taint) {
 		return
 	}
 	if n := named(t); n != nil {
-		if inLibrary(n.Obj().Pkg()) && !k.home {
+		if sealed(t) {
 			return
 		}
 		name := typeName(n)

@@ -148,7 +148,7 @@ func (u *unit) methods(t types.Type, p path, m mode) (hidden, known bool) {
 		}
 		return false, false
 	}
-	if n := named(t); n != nil && inLibrary(n.Obj().Pkg()) && !u.k.home && methodOf(t, "Format") != nil {
+	if sealed(t) {
 		return true, true
 	}
 	switch m {
@@ -176,14 +176,9 @@ func (u *unit) methods(t types.Type, p path, m mode) (hidden, known bool) {
 
 // methodOf returns a method that a value of type t has, as fmt would find it.
 func methodOf(t types.Type, name string) *types.Func {
-	set := types.NewMethodSet(t)
-	for sel := range set.Methods() {
-		if sel.Obj().Name() == name {
-			f, _ := sel.Obj().(*types.Func)
-			return f
-		}
-	}
-	return nil
+	obj, _, _ := types.LookupFieldOrMethod(t, false, nil, name)
+	f, _ := obj.(*types.Func)
+	return f
 }
 
 // reveals reports whether the text that a method returns holds what lies at p in its
