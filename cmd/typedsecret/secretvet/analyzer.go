@@ -48,17 +48,18 @@ type checker struct {
 	fields      map[string]*origin // that a secret is stored in
 	globals     map[*ssa.Global]taint
 
-	typed     map[types.Type]taint
-	origins   map[origin]*origin
-	exposed   *origin
-	units     []*unit
-	functions map[spot][]ssa.Value // function values in variables
-	byFunc    map[*types.Func]*unit
-	stores    map[string][]fieldStore
-	hopes     map[string]*origin // fields that a secret is stored in, before the others' stores are judged
-	calls     map[token.Pos]*ast.CallExpr
-	reported  map[string]bool
-	changed   bool // something that all units depend on
+	typed      map[types.Type]taint
+	origins    map[origin]*origin
+	exposed    *origin
+	units      []*unit
+	functions  map[spot][]ssa.Value // function values in variables
+	byFunc     map[*types.Func]*unit
+	implements map[*types.Func][]*types.Func
+	stores     map[string][]fieldStore
+	hopes      map[string]*origin // fields that a secret is stored in, before the others' stores are judged
+	calls      map[token.Pos]*ast.CallExpr
+	reported   map[string]bool
+	changed    bool // something that all units depend on
 }
 
 type line struct {
@@ -81,8 +82,9 @@ func run(pass *analysis.Pass) (any, error) {
 		dependency: dependency(pass),
 		types:      map[string]bool{}, public: map[string]bool{}, publicVars: map[types.Object]bool{},
 		publicLines: map[line]bool{}, fields: map[string]*origin{}, globals: map[*ssa.Global]taint{},
-		typed: map[types.Type]taint{}, origins: map[origin]*origin{}, byFunc: map[*types.Func]*unit{}, functions: map[spot][]ssa.Value{},
-		stores: map[string][]fieldStore{}, hopes: map[string]*origin{}, calls: map[token.Pos]*ast.CallExpr{},
+		typed: map[types.Type]taint{}, origins: map[origin]*origin{}, byFunc: map[*types.Func]*unit{}, implements: map[*types.Func][]*types.Func{},
+		functions: map[spot][]ssa.Value{},
+		stores:    map[string][]fieldStore{}, hopes: map[string]*origin{}, calls: map[token.Pos]*ast.CallExpr{},
 		reported: map[string]bool{},
 	}
 	k.exposed = k.intern(origin{Kind: ofWriter})

@@ -150,7 +150,7 @@ func (u *unit) callValue(i ssa.CallInstruction, c *ssa.CallCommon) {
 		u.fill(c.Args)
 		return
 	}
-	given := u.read(c.Value).at(resultOf)
+	given := u.k.at(u.read(c.Value), resultOf)
 	for _, a := range c.Args {
 		for _, f := range u.functionsIn(a) {
 			u.lend(i, f, 0, given)
@@ -190,7 +190,7 @@ func (u *unit) lend(i ssa.Instruction, f target, n int, t taint) {
 	}
 	for _, k := range s.Sinks {
 		if k.Param == n && !u.reportsItself(f.obj, n-len(f.args)) {
-			u.showTaint(i, t.at(k.Path).flat(), u.through(k.Sink, f.obj), -1)
+			u.showTaint(i, u.k.at(t, k.Path).flat(), u.through(k.Sink, f.obj), -1)
 		}
 	}
 }
@@ -214,6 +214,9 @@ func (u *unit) reach(i ssa.CallInstruction, t target) {
 	}
 	if s := u.summaryOf(t.obj); s != nil {
 		u.apply(i, t, s)
+		return
+	}
+	if t.method && u.dispatch(i, t) {
 		return
 	}
 	u.reachOther(i, t, name)
@@ -330,7 +333,7 @@ func (u *unit) flowing(args []ssa.Value, f flow) taint {
 	if f.From.Param >= len(args) {
 		return nil
 	}
-	return u.read(args[f.From.Param]).at(f.From.Path).under(f.To)
+	return u.k.at(u.read(args[f.From.Param]), f.From.Path).under(f.To)
 }
 
 // store puts what a call leaves behind a parameter into the argument.
@@ -338,7 +341,7 @@ func (u *unit) store(i ssa.Instruction, arg ssa.Value, to path, t taint, name st
 	if len(t) == 0 {
 		return
 	}
-	if u.read(arg).at(to).writer() {
+	if u.k.at(u.read(arg), to).writer() {
 		u.showTaint(i, t, sinkRef{Name: name, Class: classLog}, -1)
 		return
 	}
@@ -369,7 +372,7 @@ func (u *unit) applySink(i ssa.CallInstruction, t target, k sinkFlow) {
 		n--
 	}
 	if k.Path != "" {
-		u.showTaint(i, u.read(arg).at(k.Path).flat(), to, n)
+		u.showTaint(i, u.k.at(u.read(arg), k.Path).flat(), to, n)
 		return
 	}
 	if parts := elements(arg); parts != nil {

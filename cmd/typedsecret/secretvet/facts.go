@@ -92,18 +92,21 @@ type imported struct {
 	fields        map[string]origin
 	globals       map[string][]flow
 	funcs         map[string]*summary
+	packages      map[string]bool // that have something to say
 }
 
 func importFacts(pass *analysis.Pass) *imported {
 	im := &imported{
 		types: map[string]bool{}, public: map[string]bool{}, fields: map[string]origin{},
 		globals: map[string][]flow{}, funcs: map[string]*summary{},
+		packages: map[string]bool{},
 	}
 	for _, pf := range pass.AllPackageFacts() {
 		f, ok := pf.Fact.(*packageFact)
 		if !ok {
 			continue
 		}
+		im.packages[pf.Package.Path()] = true
 		for _, t := range f.Types {
 			im.types[t] = true
 		}

@@ -228,7 +228,7 @@ func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
 		u.giveResult(i, 0, url.under(".URL"))
 		u.giveResult(i, 1, url)
 	case "net/http.Client.Do":
-		u.giveResult(i, 1, u.read(args[1]).at(".URL").flat())
+		u.giveResult(i, 1, u.k.at(u.read(args[1]), ".URL").flat())
 	case "strings.Replace", "strings.ReplaceAll", "bytes.Replace", "bytes.ReplaceAll":
 		if len(u.secrets(args[1])) == 0 { // else the secret is taken out
 			u.giveResult(i, 0, u.read(args[0]).flat())

@@ -40,21 +40,22 @@ func sameSegment(a, b path) bool {
 	return a[0] == '[' && b[0] == '[' && (a == "[]" || b == "[]")
 }
 
-// within returns where the data at p is seen by a reader of q: "" if the reader sees
-// nothing else, or a path within what is read. It reports false if p is elsewhere.
-func within(p, q path) (path, bool) {
+// within returns where the data at p is seen by a reader of q: at rest in what is read. If
+// what is read is a part of the data, beyond is its path there. It reports false if the data
+// is elsewhere.
+func within(p, q path) (rest, beyond path, ok bool) {
 	for q != "" {
 		if p == "" {
-			return "", true
+			return "", q, true
 		}
 		ps, pr := cut(p)
 		qs, qr := cut(q)
 		if !sameSegment(ps, qs) {
-			return "", false
+			return "", "", false
 		}
 		p, q = pr, qr
 	}
-	return p, true
+	return p, "", true
 }
 
 // join returns the path q within p, no longer than maxSegments.

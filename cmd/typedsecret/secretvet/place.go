@@ -183,11 +183,11 @@ func (u *unit) readPlace(p *place, t types.Type) taint {
 		return seen
 	}
 	for q := range u.rootTaint(p.root) {
-		rest, ok := within(q.path, p.path)
+		rest, beyond, ok := within(q.path, p.path)
 		if !ok || u.hidden(p, q.path) || p.load != nil && u.overwritten(p.root, q.path, p.load) {
 			continue
 		}
-		seen[pair{rest, q.from}] = true
+		seen[pair{rest, u.k.part(q.from, beyond)}] = true
 	}
 	if i, ok := u.param(p.root); ok && !u.publicOnWay(p) {
 		seen[pair{"", u.k.intern(origin{Kind: ofParam, Param: i, Path: p.path})}] = true
@@ -218,7 +218,7 @@ func (u *unit) readSteps(p *place, seen taint) {
 	}
 	for _, s := range p.steps {
 		if u.k.secretType(s.owner) {
-			if n := named(s.owner); holds(s.field.Type()) {
+			if n := named(s.owner); u.k.holds(s.owner, s.field) {
 				seen[pair{"", u.k.typeOrigin(n, fieldPath(s.field.Name()))}] = true
 			}
 			continue

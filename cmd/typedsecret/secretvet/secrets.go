@@ -25,11 +25,12 @@ var sdkSecrets = func() map[string][]string {
 	}
 }()
 
-// plainNames are the keys of an RDS secret that say where the database is. In a struct
-// that no handle has as its T they are not taken for secrets.
+// plainNames are the keys of an RDS secret that say where the database is, and names of
+// metadata. In a struct that no handle has as its T they are not taken for secrets.
 var plainNames = []string{
 	"host", "hostname", "port", "engine", "dbname", "database", "region",
 	"dbinstanceidentifier", "dbclusteridentifier", "instanceid", "endpoint",
+	"createdby", "updatedby", "version",
 }
 
 func plainName(name string) bool { return slices.Contains(plainNames, strings.ToLower(name)) }
@@ -196,7 +197,7 @@ func (k *checker) spread(t types.Type, depth int) []path {
 	}
 	var paths []path
 	for f := range s.Fields() {
-		if k.publicField(t, f) || !holds(f.Type()) {
+		if k.publicField(t, f) || !k.holds(t, f) {
 			continue
 		}
 		for _, p := range k.spread(f.Type(), depth-1) {
@@ -334,12 +335,13 @@ func isWriter(t types.Type) bool {
 	return false
 }
 
-// holds reports whether a field of type t of a secret is secret too.
-func holds(t types.Type) bool {
-	if b, ok := t.Underlying().(*types.Basic); ok {
+// holds reports whether a field of a secret struct is secret too. Of a T it is, unless it is
+// a bool or a time; of another struct, that a secret is decoded into, numbers aren't either.
+func (k *checker) holds(owner types.Type, f *types.Var) bool {
+	if b, ok := f.Type().Underlying().(*types.Basic); ok && k.secretType(owner) {
 		return b.Info()&types.IsBoolean == 0
 	}
-	return carries(t)
+	return carries(f.Type())
 }
 
 // carries reports whether what a function makes of a secret may hold the secret's text if

@@ -198,7 +198,7 @@ func (u *unit) reveals(f *types.Func, p path) bool {
 		if w.From.Kind != ofParam || w.From.Param != 0 {
 			continue
 		}
-		_, deeper := within(p, w.From.Path)
+		_, _, deeper := within(p, w.From.Path)
 		if deeper {
 			return true
 		}

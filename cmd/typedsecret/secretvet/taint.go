@@ -56,21 +56,31 @@ func (t taint) merge(s taint) bool {
 	return changed
 }
 
-// at returns what a reader of the path q sees.
-func (t taint) at(q path) taint {
+// at returns what a reader of the path q of a value with the taint t sees.
+func (k *checker) at(t taint, q path) taint {
 	if q == "" {
 		return t
 	}
 	var seen taint
 	for p := range t {
-		if rest, ok := within(p.path, q); ok {
+		if rest, beyond, ok := within(p.path, q); ok {
 			if seen == nil {
 				seen = taint{}
 			}
-			seen[pair{rest, p.from}] = true
+			seen[pair{rest, k.part(p.from, beyond)}] = true
 		}
 	}
 	return seen
+}
+
+// part returns the origin of a part of what comes from o.
+func (k *checker) part(o *origin, beyond path) *origin {
+	if beyond == "" || o.Kind != ofParam {
+		return o
+	}
+	deeper := *o
+	deeper.Path = join(o.Path, beyond)
+	return k.intern(deeper)
 }
 
 // flat returns t as of a value without parts: a string that was made of a struct.
