@@ -267,7 +267,9 @@ func (k *checker) hope(owner types.Type, f *types.Var, from *origin) {
 		return
 	}
 	o := *from
-	o.Kind = ofField
+	if o.Kind == ofCall {
+		o.Kind = ofField
+	}
 	k.hopes[name] = k.intern(o)
 }
 

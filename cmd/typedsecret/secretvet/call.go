@@ -355,7 +355,7 @@ func (u *unit) hopeResult(f *types.Func, n int, t taint) {
 	if s == nil {
 		return
 	}
-	for p := range t {
+	for _, p := range t.sorted() {
 		if name, ok := strings.CutPrefix(p.path, "."); ok {
 			if field, _ := fieldOf(s, name); field != nil {
 				u.k.hope(typ, field, p.from)

@@ -277,7 +277,7 @@ func (u *unit) assign(p *place, t taint, typ types.Type, at ssa.Instruction) {
 			return
 		}
 		if p.path == join(s.before, fieldPath(s.field.Name())) {
-			for q := range t {
+			for _, q := range t.sorted() {
 				u.k.hope(s.owner, s.field, q.from)
 			}
 		}
