@@ -15,7 +15,7 @@ func policyFlags(flags *flag.FlagSet, o *options) {
 	flags.StringVar(&o.region, "region", "*", "`region` of the secrets")
 	flags.StringVar(&o.account, "account", "*", "`account` of the secrets")
 	flags.StringVar(&o.key, "kms-key", "", "`ARN` of the customer's KMS key that encrypts the secrets")
-	flags.StringVar(&o.queue, "push", "", "`ARN` of the SQS queue on which the program is told of rotations")
+	flags.StringVar(&o.queue, "push", "", "`ARN` of the SQS queue from which the program receives rotations")
 	flags.BoolVar(&o.anySecret, "any", false, "allow every secret if nothing is known of an ID")
 }
 

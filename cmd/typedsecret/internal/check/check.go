@@ -131,7 +131,7 @@ func allUnavailable(answers []Answer) error {
 	return fmt.Errorf("%w: %s", ErrUnavailable, answers[0].Text)
 }
 
-// plan returns the probes that read the secrets. What can't be read is a finding.
+// plan returns the probes that read the secrets. A secret that can't be read is a finding.
 func (r *Result) plan(p *handles.Program, cfg Config) (probes []*probe) {
 	for i := range p.Handles {
 		h := &p.Handles[i]

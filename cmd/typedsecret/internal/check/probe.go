@@ -42,7 +42,7 @@ func (pr *probe) run(ctx context.Context, cfg Config) ([]Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	program := filepath.Join(dir, "probe")
+	program := filepath.Join(dir, "probe.exe") // Windows runs no other name
 	args := []string{"build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program}
 	if cfg.Tags != "" {
 		args = append(args, "-tags", cfg.Tags)

@@ -40,6 +40,16 @@ func (s *search) run() {
 		}
 	}
 	s.nameByID()
+	for _, v := range s.asValues {
+		h := Handle{Kind: Kind(v.name.Name), Package: v.pkg, Position: v.pkg.Fset.Position(v.name.Pos())}
+		h.IDs = []Text{unknown("the calls of " + v.name.Name + ", which is used as a value here")}
+		if args := v.pkg.TypesInfo.Instances[v.name].TypeArgs; args.Len() == 1 {
+			h.Type = args.At(0)
+		}
+		if !isLibrary(v.pkg) {
+			s.record(h)
+		}
+	}
 	slices.SortFunc(s.program.Handles, func(a, b Handle) int {
 		return cmp.Or(comparePositions(a.Position, b.Position), cmp.Compare(a.IDs[0].String(), b.IDs[0].String()))
 	})

@@ -5,7 +5,7 @@
 // An ID is rarely far from the call that it is given to, so the search is simple. It follows
 // constants, variables, fields, concatenations, fmt.Sprintf and the calls of the program's own
 // functions. It does not follow the order of statements: a variable may be each value that
-// is assigned to it. What it can't tell is a [Hole], which says where the value comes from.
+// is assigned to it. A part that the search can't tell is a [Hole], which says where the value comes from.
 //
 // A function that passes its parameters to New makes no handle by itself. Each call of it
 // makes one, with the arguments and the type arguments of that call.

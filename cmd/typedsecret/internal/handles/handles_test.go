@@ -94,12 +94,15 @@ func TestTheSearchEnds(t *testing.T) {
 		"odd.go:66 New[string] again",
 		"odd.go:68 New[string] p",
 		`odd.go:69 New[string] opts with typedsecret.WithShared()?, options(n-1, opts...)?, typedsecret.WithStage("AWSPREVIOUS")?`,
-		"odd.go:70 New[string] {the prefix of the Set setA}set with typedsecret.WithSet(setA)",
+		"odd.go:70 New[string] {the prefix of the Set setA}set | changed/set with typedsecret.WithSet(setA)",
 		"odd.go:71 New[int] tree",
 		"odd.go:72 New[string] tree",
 		"odd.go:75 New[string] {the result of strings.Repeat}",
 		"odd.go:78 New[string] a | {the variable id, an assignment with +=} | {the variable id}{the expression string(rune('a' + i))}",
 		"odd.go:81 New[string] a | {the variable id, an assignment with +=} | {the variable id}{the expression string(rune('a' + i))}",
+		"odd.go:86 New[string] {the calls of New, which is used as a value here}",
+		"odd.go:99 Fill[string] embedded/a | changed/a",
+		"odd.go:104 New[string] changed/b with typedsecret.WithSet(&changed)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("handles (-want +got):\n%s", diff)

@@ -23,6 +23,8 @@ type search struct {
 	literals map[types.Object]literalParameter // the parameters of function literals that a variable holds
 	dynamic  map[types.Object][]call           // the calls of the function that a variable holds
 
+	asValues []asValue // New and NewByID where they are not called
+
 	busy map[types.Object]bool // the variables and functions being evaluated
 	byID []*byID
 }
@@ -45,6 +47,12 @@ type call struct {
 	place
 	expr *ast.CallExpr
 	to   *types.Func
+}
+
+// An asValue is the name of a function that is used as a value.
+type asValue struct {
+	place
+	name *ast.Ident
 }
 
 // A literalParameter is a parameter of the function literal that a variable holds.
@@ -131,6 +139,9 @@ func (s *search) index(d ast.Decl, in place) {
 		case *ast.Ident:
 			if f, ok := info.Uses[n].(*types.Func); ok && !called[n] {
 				s.values[f.Origin()] = true
+				if isOf(f, Library, "", "New") || isOf(f, Library, "", "NewByID") {
+					s.asValues = append(s.asValues, asValue{in, n})
+				}
 			}
 		case *ast.ValueSpec:
 			for i, name := range n.Names {
@@ -222,8 +233,8 @@ func (s *search) fields(in place, lit *ast.CompositeLit) {
 	}
 }
 
-// objectOf returns the variable or field that an expression names, or nil. Of *p it is p, and
-// of &v it is v.
+// objectOf returns the variable or field that an expression names, or nil. It is p
+// for *p, and v for &v.
 func objectOf(pkg *packages.Package, e ast.Expr) types.Object {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.Ident:

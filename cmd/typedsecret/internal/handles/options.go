@@ -193,34 +193,24 @@ func (s *search) setOf(e ast.Expr, f *frame) set {
 	defer delete(s.busy, obj)
 	found.prefix = nil
 	for _, d := range s.defs[obj] {
-		at := f.at(d.place)
 		if d.kind != isValue || d.result > 0 {
 			found.prefix = append(found.prefix, unknown("the prefix of the Set "+found.name))
 			continue
 		}
-		lit, ok := ast.Unparen(d.expr).(*ast.CompositeLit)
-		if u, isPointer := ast.Unparen(d.expr).(*ast.UnaryExpr); isPointer && u.Op == token.AND {
-			if lit, ok = ast.Unparen(u.X).(*ast.CompositeLit); !ok {
-				other := s.setOf(u.X, at)
-				other.name = found.name
-				return other
-			}
-		}
-		if !ok {
-			if c, isCall := ast.Unparen(d.expr).(*ast.CallExpr); isCall && isBuiltin(at.pkg.TypesInfo, c, "new") {
-				continue
-			}
-			found.prefix = append(found.prefix, unknown("the prefix of the Set "+found.name))
+		found = s.definedSet(d.expr, f.at(d.place), found)
+	}
+	for m, defs := range s.members {
+		// A field of *p may be one of this Set, if p is a pointer to a Set.
+		if m.base != obj && !isSetPointer(m.base.Type()) {
 			continue
 		}
-		found = s.literalSet(lit, at, found)
-	}
-	for _, d := range s.members[member{obj, "Prefix"}] {
-		found.prefix = append(found.prefix, s.defined(d, f, "the prefix of the Set "+found.name)...)
-	}
-	for _, d := range s.members[member{obj, "Options"}] {
-		if d.kind == isValue && d.result == 0 {
-			found.add(s.option(d.expr, f.at(d.place)))
+		for _, d := range defs {
+			switch {
+			case m.field == "Prefix":
+				found.prefix = append(found.prefix, s.defined(d, f, "the prefix of the Set "+found.name)...)
+			case m.field == "Options" && d.kind == isValue && d.result == 0:
+				found.add(s.option(d.expr, f.at(d.place)))
+			}
 		}
 	}
 	if len(found.prefix) == 0 {
@@ -230,8 +220,54 @@ func (s *search) setOf(e ast.Expr, f *frame) set {
 	return found
 }
 
+// definedSet adds to a set what the value of its variable says.
+func (s *search) definedSet(e ast.Expr, f *frame, found set) set {
+	e = ast.Unparen(e)
+	if u, isPointer := e.(*ast.UnaryExpr); isPointer && u.Op == token.AND {
+		e = ast.Unparen(u.X)
+		if _, isLiteral := e.(*ast.CompositeLit); !isLiteral {
+			other := s.setOf(e, f)
+			other.name = found.name
+			return other
+		}
+	}
+	switch e := e.(type) {
+	case *ast.CompositeLit:
+		return s.literalSet(e, f, found)
+	case *ast.CallExpr:
+		if isBuiltin(f.pkg.TypesInfo, e, "new") {
+			return found
+		}
+	}
+	found.prefix = append(found.prefix, unknown("the prefix of the Set "+found.name))
+	return found
+}
+
+func isSetPointer(t types.Type) bool {
+	p, ok := types.Unalias(t).(*types.Pointer)
+	return ok && isSet(p.Elem())
+}
+
+func isSet(t types.Type) bool {
+	n, ok := types.Unalias(t).(*types.Named)
+	return ok && n.Obj().Name() == "Set" && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == Library
+}
+
 // literalSet adds the fields of a composite literal to a set.
 func (s *search) literalSet(lit *ast.CompositeLit, f *frame, found set) set {
+	if !isSet(f.pkg.TypesInfo.TypeOf(lit)) { // a struct that embeds the Set
+		for _, elt := range lit.Elts {
+			if kv, ok := elt.(*ast.KeyValueExpr); !ok || source(f.pkg, kv.Key) == "Set" {
+				if ok {
+					elt = kv.Value
+				}
+				if t := f.pkg.TypesInfo.TypeOf(elt); t != nil && (isSet(t) || isSetPointer(t)) {
+					found = s.definedSet(elt, f, found)
+				}
+			}
+		}
+		return found
+	}
 	for i, elt := range lit.Elts {
 		field := []string{"Prefix", "Options"}[min(i, 1)]
 		if kv, ok := elt.(*ast.KeyValueExpr); ok {

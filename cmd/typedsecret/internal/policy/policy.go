@@ -25,7 +25,7 @@ type Config struct {
 	// manages, aws/secretsmanager, it is "", and the policy needs no statement about a key.
 	Key string
 
-	// Queue is the ARN of the SQS queue on which the program is told of rotations, or "".
+	// Queue is the ARN of the SQS queue from which the program receives rotations, or "".
 	Queue string
 
 	// Any allows every secret for an ID of which nothing is known. Otherwise such an ID is an

@@ -82,4 +82,26 @@ func main() {
 	}
 }
 
-var _ = main
+// New itself as a value, a Set that is embedded, and one that a function changes.
+var makeString = typedsecret.New[string]
+
+type embedding struct{ typedsecret.Set }
+
+var (
+	inside  = embedding{Set: typedsecret.Set{Prefix: "embedded/"}}
+	changed typedsecret.Set
+)
+
+func change(s *typedsecret.Set) { s.Prefix = "changed/" }
+
+func more() {
+	var filled struct {
+		A *typedsecret.Secret[string] `secret:"a"`
+	}
+	makeString("unseen")
+	_ = inside.Fill(&filled)
+	change(&changed)
+	typedsecret.New[string]("b", typedsecret.WithSet(&changed))
+}
+
+var _, _ = main, more
