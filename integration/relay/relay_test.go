@@ -88,7 +88,7 @@ func listen(t *testing.T, client *redis.Client, channel string) <-chan string {
 // TestAKilledRelayLosesNothingThatTheQueueHolds kills two relays by SIGKILL again and again in
 // the middle of a burst.
 func TestAKilledRelayLosesNothingThatTheQueueHolds(t *testing.T) {
-	const events, everySo = 300, 25
+	const events, everySo = 200, 20
 	c, server := deploy(t, nil), redistest.New(t)
 	// A message that a killed relay has received comes again in 2 s, not 30.
 	_, err := c.queues.SetQueueAttributes(t.Context(), &sqs.SetQueueAttributesInput{
