@@ -107,7 +107,7 @@ func TestAKilledRelayLosesNothingThatTheQueueHolds(t *testing.T) {
 	}
 	client := redis.NewClient(&redis.Options{Addr: server.Addr(), Username: "app", Password: "hunter2"})
 	t.Cleanup(func() { client.Close() })
-	versions := listen(t, client, "typedsecret.events")
+	versions := listen(t, client, "rotations")
 
 	var burst []secrettest.Event
 	for n := range events {
