@@ -254,9 +254,12 @@ func TestEndingIsBoundedIfSQSHangs(t *testing.T) {
 		})
 		q.send(moved("a"), moved("b"))
 		<-entered
+		stopped := make(chan struct{})
+		go func() { r.stop(); close(stopped) }()
+		synctest.Wait()
 		began := time.Now()
 		close(release)
-		r.stop()
+		<-stopped
 		if took := time.Since(began); took != 10*time.Second {
 			t.Errorf("the end took %v", took)
 		}
