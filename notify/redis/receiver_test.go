@@ -240,6 +240,7 @@ func TestAWrongSettingIsRefused(t *testing.T) {
 	}{
 		"no client":  {func(c *redisnotify.Config) { c.Client = nil }, "redisnotify: Config.Client is nil; redis.NewClient makes one"},
 		"no channel": {func(c *redisnotify.Config) { c.Channel = "" }, "redisnotify: Config.Channel is empty"},
+		"a ring":     {func(c *redisnotify.Config) { c.Client = redis.NewRing(&redis.RingOptions{}) }, "redisnotify: Config.Client is a *redis.Ring; give the client of the shard"},
 	} {
 		cfg := good
 		row.change(&cfg)
