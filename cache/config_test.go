@@ -23,7 +23,7 @@ func TestTheEngineGetsEverySetting(t *testing.T) {
 	}
 	cfg := Config{
 		MaxSize: 1, TTL: 2, MaxRefreshWait: 3, NoRefreshAhead: true, DefaultStage: "s", Backoff: backoff.Policy{Base: 4},
-		FetchTimeout: 5, MinRefreshInterval: 6, StaleIfError: MaxStale(7), CheckClock: true,
+		FetchTimeout: 5, MinRefreshInterval: 6, EventSpread: 8, StaleIfError: MaxStale(7), CheckClock: true,
 		Hook: struct{ hook.Hook }{}, Observer: hook.ObserverFunc(nil),
 	}.WithSealedFile(filepath.Join(t.TempDir(), "f"), sealer)
 	ours, theirs := reflect.ValueOf(cfg), reflect.ValueOf(cfg.engine())
@@ -45,10 +45,10 @@ func TestTheEngineGetsEverySetting(t *testing.T) {
 }
 
 func TestTheDefaultsAreTheEngines(t *testing.T) {
-	ours := []any{DefaultMaxSize, DefaultTTL, DefaultStage, DefaultFetchTimeout, DefaultMaxRefreshWait, DefaultMinRefreshInterval}
+	ours := []any{DefaultMaxSize, DefaultTTL, DefaultStage, DefaultFetchTimeout, DefaultMaxRefreshWait, DefaultMinRefreshInterval, DefaultEventSpread}
 	theirs := []any{
 		engine.DefaultMaxSize, engine.DefaultTTL, engine.DefaultStage,
-		engine.DefaultFetchTimeout, engine.DefaultMaxRefreshWait, engine.DefaultMinRefreshInterval,
+		engine.DefaultFetchTimeout, engine.DefaultMaxRefreshWait, engine.DefaultMinRefreshInterval, engine.DefaultEventSpread,
 	}
 	if !reflect.DeepEqual(ours, theirs) {
 		t.Errorf("package cache says %v, the engine has %v", ours, theirs)

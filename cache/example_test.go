@@ -12,6 +12,7 @@ import (
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/hook"
+	"github.com/typedsecret/typedsecret/notify"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -210,4 +211,41 @@ func ExampleConfig_staleIfError() {
 	v, err := c.Get(ctx, ref)
 	fmt.Println(v.Payload.Reveal(), err)
 	// Output: pa55word <nil>
+}
+
+func ExampleCache_HandleEvent() {
+	source, here := vault{"prod/db": "old"}, make(chan struct{})
+	c, err := cache.New(source, cache.Config{
+		EventSpread: -1, // at once, since there is but one process
+		Observer: hook.ObserverFunc(func(_ context.Context, e hook.Event) {
+			if e, ok := e.(hook.Announced); ok {
+				fmt.Println(e.ID, "is here within a minute:", e.Lag < time.Minute)
+				close(here)
+			}
+		}),
+	})
+	if err != nil {
+		panic(err)
+	}
+	defer c.Close()
+	ctx := context.Background()
+	if _, err := c.Get(ctx, secret.Ref{ID: "prod/db"}); err != nil {
+		panic(err)
+	}
+
+	source["prod/db"] = "new"
+	// A notify.Receiver calls HandleEvent with each event that comes: receiver.Receive(ctx, c.HandleEvent)
+	err = c.HandleEvent(ctx, notify.Event{Kind: notify.LabelMoved, Name: "prod/db", Stages: []string{"AWSCURRENT"}, VersionID: "version of new", Time: time.Now()})
+	if err != nil {
+		panic(err)
+	}
+	<-here
+	v, err := c.Get(ctx, secret.Ref{ID: "prod/db"})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(v.Payload.Reveal())
+	// Output:
+	// prod/db is here within a minute: true
+	// new
 }

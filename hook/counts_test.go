@@ -24,6 +24,7 @@ func TestCountsHasEveryEvent(t *testing.T) {
 			for _, e := range []hook.Event{
 				hook.Fetched{Secret: db, Took: time.Second},
 				hook.Rotated{Secret: db},
+				hook.Announced{Secret: db},
 				hook.ServedStale{Secret: db},
 				hook.Evicted{Secret: db},
 				hook.DecodeFailed{Secret: db},
@@ -42,7 +43,7 @@ func TestCountsHasEveryEvent(t *testing.T) {
 	if n := got.FetchFailures["throttled"]; n != 10 {
 		t.Errorf("%d fetches were throttled", n)
 	}
-	for _, n := range []uint64{got.Fetches, got.Rotations, got.StaleReads, got.Evictions, got.DecodeFailures, got.Rejections, got.SealedFileFailures} {
+	for _, n := range []uint64{got.Fetches, got.Rotations, got.Announced, got.StaleReads, got.Evictions, got.DecodeFailures, got.Rejections, got.SealedFileFailures} {
 		if n != 10 {
 			t.Errorf("Totals = %+v", got)
 		}
@@ -89,5 +90,5 @@ func ExampleCounts() {
 	counts.Observe(context.Background(), hook.FetchFailed{Secret: db, Err: secret.ErrUnavailable, Took: time.Second})
 	fmt.Println(expvar.Get("typedsecret"))
 	// Output:
-	// {"fetches":0,"fetch_failures":{"unavailable":1},"fetch_seconds":1,"rotations":0,"stale_reads":0,"evictions":0,"decode_failures":0,"rejections":0,"sealed_file_failures":0}
+	// {"fetches":0,"fetch_failures":{"unavailable":1},"fetch_seconds":1,"rotations":0,"announced":0,"stale_reads":0,"evictions":0,"decode_failures":0,"rejections":0,"sealed_file_failures":0}
 }

@@ -22,6 +22,8 @@ func FuzzParse(f *testing.F) {
 	for _, wrap := range wrappings {
 		f.Add(wrap(native), uint(120), uint(20))
 	}
+	f.Add(passedOn, uint(60), uint(4))
+	f.Add(strings.Replace(native, "2024-02-06T16:43:48Z", "9999-12-31T23:59:59-01:00", 1), uint(0), uint(0)) // in the year 10000
 	for _, text := range []string{"source", "detail-type", "eventName", "labelUpdated", "versionId", "Message", "secretId"} {
 		message := awsevent.InSNS(put("arn"))
 		f.Add(message, uint(max(0, strings.Index(message, text))), uint(len(text)))
@@ -30,6 +32,7 @@ func FuzzParse(f *testing.F) {
 		e, err := notify.Parse([]byte(message))
 		if err == nil {
 			checkEvent(t, e)
+			passOn(t, e)
 		}
 		if in := awsevent.InSNS(message); err == nil && len(in) <= notify.MaxSize && strings.ToValidUTF8(message, "") == message {
 			again, err := notify.Parse([]byte(in))

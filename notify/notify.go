@@ -1,7 +1,8 @@
 // Package notify learns of rotations from the events that AWS sends, so that a rotation is
 // seen in seconds and not at the next refresh.
 //
-// [Parse] reads an event in each form in which it arrives. A [Handler] takes the posts of SNS
+// [Parse] reads an event in each form in which it arrives, and [Format] writes the one in
+// which a relay passes it on. A [Handler] takes the posts of SNS
 // and EventBridge over HTTPS. A [Receiver] brings the events of another carrier; those that
 // need a library of their own are nested modules.
 //
@@ -50,6 +51,11 @@ const (
 	// only kind that names no secret, and Parse returns none.
 	Missed Kind = "events may be missed"
 )
+
+// kinds are those of the events that Parse returns.
+var kinds = []Kind{
+	LabelMoved, ValuePut, Rotated, RotationFailed, RotationAbandoned, Deleted, Restored, ParameterChanged, ParameterDeleted,
+}
 
 // An Event is a hint that a secret, or a parameter, may have changed.
 type Event struct {
@@ -134,7 +140,8 @@ func hasSuffix(name string) bool {
 // A carrier that keeps nothing loses what is sent while the Receiver is not connected. So an
 // event of the kind [Missed] follows each connection, as soon as events come again: each
 // except one that the first attempt to connect has made. It follows too when the Receiver has
-// to drop events. If handle does not take it, it is handed over again.
+// to drop events, and takes the place of an event that handle has not taken. If handle does not
+// take it, it is handed over again.
 //
 // When ctx ends, Receive takes no more messages, waits for the calls of handle that are under
 // way, and gives back to the carrier what it has not handed over. It leaves no goroutine

@@ -203,7 +203,7 @@ func TestWhatIsNotKnownIsSaidWithoutAQuote(t *testing.T) {
 		},
 		"another operation":    {awsevent.Parameter("hunter2", "/prod/db"), notify.ErrUnknown, "detail.operation is none that is known"},
 		"two parameters":       {strings.Replace(awsevent.Parameter("Update", "/prod/db"), "/prod/db\",\"type", "/prod/key\",\"type", 1), notify.ErrUnknown, "the parameter's ARN is not one of its name"},
-		"a nameless parameter": {strings.Replace(awsevent.Parameter("Update", "/prod/db"), `"name":"/prod/db"`, `"name":7`, 1), notify.ErrUnknown, "detail.name is missing"},
+		"a nameless parameter": {strings.Replace(awsevent.Parameter("Update", "/prod/db"), `"name":"/prod/db"`, `"name":7`, 1), notify.ErrUnknown, "the parameter's name is missing"},
 		"a long parameter":     {strings.Replace(awsevent.Parameter("Update", "/prod/db"), `"name":"`, `"name":"`+strings.Repeat("x", 2049), 1), notify.ErrUnknown, "the parameter's name or ARN can be none"},
 	} {
 		t.Run(name, func(t *testing.T) {
