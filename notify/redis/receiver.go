@@ -24,7 +24,7 @@
 //
 // # Delays and limits
 //
-// A connection that breaks is replaced after a back-off, up to 0.2 s at first and up to 30 s
+// A connection that breaks is replaced after a back-off, up to 1 s at first and up to 30 s
 // later. The receiver pings a silent connection every 10 s, and gives it up if there is no
 // answer within 10 s more. go-redis itself dials once more at once when a connection breaks;
 // that connection is not used.

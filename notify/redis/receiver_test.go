@@ -233,6 +233,8 @@ func TestEndingWaitsForHandle(t *testing.T) {
 }
 
 func TestAWrongSettingIsRefused(t *testing.T) {
+	ring := redis.NewRing(&redis.RingOptions{})
+	defer ring.Close()
 	good := redisnotify.Config{Client: newClient(t, &redis.Options{}), Channel: channel}
 	for name, row := range map[string]struct {
 		change func(*redisnotify.Config)
@@ -240,7 +242,7 @@ func TestAWrongSettingIsRefused(t *testing.T) {
 	}{
 		"no client":  {func(c *redisnotify.Config) { c.Client = nil }, "redisnotify: Config.Client is nil; redis.NewClient makes one"},
 		"no channel": {func(c *redisnotify.Config) { c.Channel = "" }, "redisnotify: Config.Channel is empty"},
-		"a ring":     {func(c *redisnotify.Config) { c.Client = redis.NewRing(&redis.RingOptions{}) }, "redisnotify: Config.Client is a *redis.Ring; give the client of the shard"},
+		"a ring":     {func(c *redisnotify.Config) { c.Client = ring }, "redisnotify: Config.Client is a *redis.Ring; give the client of the shard"},
 	} {
 		cfg := good
 		row.change(&cfg)

@@ -17,7 +17,7 @@
 // makes 3 requests a minute, some 130,000 a month. For each batch of at most 10 messages there
 // is one request more, which deletes them.
 //
-// After an error of SQS or of the network there is a back-off: up to 0.2 s at first and up to
+// After an error of SQS or of the network there is a back-off: up to 1 s at first and up to
 // 30 s later, beside the tries that the client makes by itself. A request without an answer is
 // given up after 35 s. An event that handle does not take comes again after 1 s, 2 s, 4 s and
 // so on, up to a minute.
