@@ -68,12 +68,23 @@ install_elasticmq() {
 
 install_zizmor() { python zizmor==1.32.0 zizmor; }
 
-# These lint the policies that cmd/typedsecret writes, in the languages of IAM, CloudFormation and
-# Terraform.
-install_policy_linters() {
-	python parliament==1.6.4 parliament
-	python cfn-lint==1.58.0 cfn-lint
-	python python-hcl2==8.1.4 hcl2tojson
+# parliament lints policies of IAM.
+install_parliament() { python parliament==1.6.4 parliament; }
+
+install_cfn_lint() { python cfn-lint==1.58.0 cfn-lint; }
+
+# Terraform is in no registry of packages. The sum is that of the program.
+install_terraform() {
+	local version=1.11.4 sum=268000fca5c61021c6396893d9483007ba589ad9d0aaccbd7dfa8c78bf7dbe23
+	command -v terraform && return
+	python3 - "https://releases.hashicorp.com/terraform/$version/terraform_${version}_linux_amd64.zip" "$WORK/terraform.zip" <<-'PROGRAM'
+		import sys, urllib.request
+		urllib.request.urlretrieve(*sys.argv[1:])
+	PROGRAM
+	mkdir -p "$WORK/unpacked/bin"
+	python3 -m zipfile -e "$WORK/terraform.zip" "$WORK/unpacked/bin"
+	echo "$sum  $WORK/unpacked/bin/terraform" | sha256sum --check
+	chmod +x "$WORK/unpacked/bin/terraform"
 }
 
 # python installs a package of PyPI below $WORK/python, and tries its program.

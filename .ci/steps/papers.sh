@@ -1,4 +1,4 @@
-# papers: the shell scripts, the workflows, the policies, and the list of modules for Dependabot
+# papers: the shell scripts, the workflows, the policies, the list of modules for Dependabot, and deploy/
 # shellcheck shell=bash
 
 actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
@@ -21,7 +21,7 @@ policies() {
 	local bin=$WORK/python/bin dir=cmd/typedsecret/internal/policy/testdata
 	"$bin/parliament" --string "$(<"$dir/policy.json")"
 	"$bin/cfn-lint" "$dir/template.json"
-	"$bin/hcl2tojson" "$dir/policy.tf" >/dev/null
+	terraform fmt -check -diff "$dir/policy.tf"
 }
 
 # Dependabot looks only into the directories in its configuration.
@@ -44,12 +44,42 @@ every_step_is_a_job() {
 	fi
 }
 
+# cfn-lint has AWS's schemas of the resources with it.
+template() { "$WORK/python/bin/cfn-lint" deploy/cloudformation.yaml; }
+
+# terraform_module checks the Terraform code with one version of the provider of AWS. A machine
+# without the registry of providers has it in $mirror.
+terraform_module() {
+	local dir=$WORK/terraform-module mirror=/opt/tf-plugins from=()
+	terraform fmt -check -diff deploy/terraform
+	cp -r deploy/terraform "$dir"
+	cat >"$dir/ci_override.tf" <<-'HCL'
+		terraform {
+		  required_providers {
+		    aws = {
+		      source  = "hashicorp/aws"
+		      version = "5.100.0"
+		    }
+		  }
+		}
+	HCL
+	if [ -d "$mirror" ]; then
+		from=(-plugin-dir="$mirror")
+	fi
+	terraform -chdir="$dir" init -input=false -backend=false "${from[@]}"
+	terraform -chdir="$dir" validate
+}
+
 need shellcheck
 need zizmor
-need policy_linters
+need cfn_lint
+need terraform
+need parliament
 part 'shellcheck' scripts
 part 'actionlint' workflows
 part 'zizmor' attacks
+part 'CloudFormation' template
+part 'Terraform' terraform_module
 part 'policies of cmd/typedsecret' policies
 part 'each step is a job' every_step_is_a_job
 part 'Dependabot knows every module' every_module_is_updated

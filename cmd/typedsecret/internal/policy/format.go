@@ -63,7 +63,7 @@ func (d Document) template() any {
 	}}}
 }
 
-// terraform returns the data source aws_iam_policy_document.
+// terraform returns the data source aws_iam_policy_document, as terraform fmt writes it.
 func (d Document) terraform() string {
 	var b strings.Builder
 	b.WriteString("data \"aws_iam_policy_document\" \"read_secrets\" {\n")
@@ -71,11 +71,11 @@ func (d Document) terraform() string {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "  statement {\n    sid       = %s\n    effect    = %s\n    actions   = %s\n    resources = %s\n",
+		fmt.Fprintf(&b, "  statement {\n    sid    = %s\n    effect = %s\n    actions = %s\n    resources = %s\n",
 			hcl(st.Sid), hcl(st.Effect), hclList(st.Action, "    "), hclList(st.Resource, "    "))
 		for _, operator := range slices.Sorted(maps.Keys(st.Condition)) {
 			for _, key := range slices.Sorted(maps.Keys(st.Condition[operator])) {
-				fmt.Fprintf(&b, "\n    condition {\n      test     = %s\n      variable = %s\n      values   = %s\n    }\n",
+				fmt.Fprintf(&b, "\n    condition {\n      test     = %s\n      variable = %s\n      values = %s\n    }\n",
 					hcl(operator), hcl(key), hclList(st.Condition[operator][key], "      "))
 			}
 		}
@@ -91,9 +91,6 @@ func hcl(s string) string {
 }
 
 func hclList(list []string, indent string) string {
-	if len(list) == 1 {
-		return "[" + hcl(list[0]) + "]"
-	}
 	var b strings.Builder
 	b.WriteString("[\n")
 	for _, s := range list {
