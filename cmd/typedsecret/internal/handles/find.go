@@ -60,6 +60,9 @@ func comparePositions(a, b token.Position) int {
 	return cmp.Or(cmp.Compare(a.Filename, b.Filename), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 }
 
+// maxExpanded bounds the chains of calls that are followed in all.
+const maxExpanded = 20_000
+
 // expand calls found with a frame for a call of New, and reports what that returns: whether
 // a parameter of the outermost function decides about the handle. If so, expand goes on to
 // the calls of that function.
@@ -68,7 +71,7 @@ func (s *search) expand(f *frame, found func(*frame) (isOpen bool)) {
 	fn := outer.in
 	var callers []call
 	recursive := false
-	if fn != nil && f.depth() < maxDepth {
+	if s.expanded++; fn != nil && f.depth() < maxDepth && s.expanded < maxExpanded {
 		for _, c := range s.calls[fn.obj] {
 			if f.has(c.in) {
 				recursive = true
@@ -81,7 +84,12 @@ func (s *search) expand(f *frame, found func(*frame) (isOpen bool)) {
 	if isOpen := found(f); !isOpen {
 		return
 	}
-	if hasUnknownCalls := len(callers) == 0 || recursive || s.values[fn.obj]; hasUnknownCalls {
+	if fn == nil {
+		found(f.closed())
+		return
+	}
+	isDispatched := fn.obj.Signature().Recv() != nil && s.dispatched[fn.obj.Name()]
+	if hasUnknownCalls := len(callers) == 0 || recursive || isDispatched || s.values[fn.obj]; hasUnknownCalls {
 		found(f.closed())
 	}
 	for _, c := range callers {

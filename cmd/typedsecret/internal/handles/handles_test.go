@@ -89,7 +89,7 @@ func TestTheSearchEnds(t *testing.T) {
 	want := []string{
 		"odd.go:23 New[string] {the parameter id of again}",
 		"odd.go:31 New[string] from-pong/{the parameter id of pong}",
-		"odd.go:61 New[string] dynamic/{the parameter id of open}",
+		"odd.go:61 New[string] dynamic/{the parameter id of open} | static/{the parameter id of open}",
 		"odd.go:65 New[string] {the variable first}Yx{the variable second}xy",
 		"odd.go:66 New[string] again",
 		"odd.go:68 New[string] p",
@@ -103,6 +103,7 @@ func TestTheSearchEnds(t *testing.T) {
 		"odd.go:86 New[string] {the calls of New, which is used as a value here}",
 		"odd.go:99 Fill[string] embedded/a | changed/a",
 		"odd.go:104 New[string] changed/b with typedsecret.WithSet(&changed)",
+		"odd.go:105 New[string] dynamic/y | static/y",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("handles (-want +got):\n%s", diff)

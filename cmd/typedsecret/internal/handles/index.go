@@ -23,6 +23,9 @@ type search struct {
 	literals map[types.Object]literalParameter // the parameters of function literals that a variable holds
 	dynamic  map[types.Object][]call           // the calls of the function that a variable holds
 
+	dispatched map[string]bool // the names of the methods that are called through an interface
+	expanded   int             // how often expand was called
+
 	asValues []asValue // New and NewByID where they are not called
 
 	busy map[types.Object]bool // the variables and functions being evaluated
@@ -90,7 +93,8 @@ func newSearch(p *Program, pkgs []*packages.Package) *search {
 		program: p, pkgs: pkgs,
 		funcs: map[*types.Func]*function{}, calls: map[*types.Func][]call{}, values: map[*types.Func]bool{},
 		defs: map[types.Object][]def{}, members: map[member][]def{}, busy: map[types.Object]bool{},
-		literals: map[types.Object]literalParameter{}, dynamic: map[types.Object][]call{},
+		dispatched: map[string]bool{},
+		literals:   map[types.Object]literalParameter{}, dynamic: map[types.Object][]call{},
 	}
 	for _, pkg := range pkgs {
 		for _, file := range pkg.Syntax {
@@ -129,6 +133,9 @@ func (s *search) index(d ast.Decl, in place) {
 			if f := calleeOf(info, n); f != nil {
 				s.calls[f] = append(s.calls[f], call{in, n, f})
 				called[calleeIdent(n.Fun)] = true
+				if recv := f.Signature().Recv(); recv != nil && types.IsInterface(recv.Type()) {
+					s.dispatched[f.Name()] = true
+				}
 				if isFlagVar(f) && len(n.Args) == 4 {
 					known[ast.Unparen(n.Args[0])] = true
 					s.define(in, n.Args[0], def{place: in, expr: n, kind: isFlag})

@@ -102,6 +102,7 @@ func more() {
 	_ = inside.Fill(&filled)
 	change(&changed)
 	typedsecret.New[string]("b", typedsecret.WithSet(&changed))
+	byPrefix{"static/"}.open("y")
 }
 
 var _, _ = main, more
