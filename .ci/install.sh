@@ -84,6 +84,12 @@ install_terraform() {
 	chmod +x "$WORK/unpacked/bin/terraform"
 }
 
+# These lint the policies that cmd/typedsecret writes, in the languages of IAM and Terraform.
+install_policy_linters() {
+	python parliament==1.6.4 parliament
+	python python-hcl2==8.1.4 hcl2tojson
+}
+
 # python installs a package of PyPI below $WORK/python, and tries its program.
 python() {
 	local package=$1 program=$2
