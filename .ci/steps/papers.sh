@@ -1,4 +1,4 @@
-# papers: the shell scripts, the workflows, the policies, the list of modules for Dependabot, and deploy/
+# papers: the shell scripts, the workflows, the list of modules for Dependabot, the policies, and deploy/
 # shellcheck shell=bash
 
 actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12

@@ -150,18 +150,30 @@ func (u *unit) callValue(i ssa.CallInstruction, c *ssa.CallCommon) {
 		u.fill(c.Args)
 		return
 	}
-	given := u.k.at(u.read(c.Value), resultOf)
-	for _, a := range c.Args {
-		for _, f := range u.functionsIn(a) {
-			u.lend(i, f, 0, given)
+	if f, ok := p.root.value.(*ssa.Parameter); ok && p.path == "" {
+		for n, a := range c.Args {
+			u.yield(f.Parent(), u.read(a).under(argumentOf(n)))
 		}
 	}
-	u.giveResult(i, 0, given)
+	given := u.read(c.Value)
+	for _, a := range c.Args {
+		for _, f := range u.functionsIn(a) {
+			for n := range 2 {
+				u.lend(i, f, n, u.k.at(given, argumentOf(n)))
+			}
+		}
+	}
+	u.giveResult(i, 0, u.k.at(given, resultOf))
 	u.fill(c.Args)
 }
 
-// resultOf is the path of what a function value returns or passes on.
-const resultOf = "[()]"
+// yield notes what a function literal passes to a parameter.
+func (u *unit) yield(f *ssa.Function, t taint) {
+	if u.yields[f] == nil {
+		u.yields[f] = taint{}
+	}
+	u.changed = u.yields[f].merge(t) || u.changed
+}
 
 func (u *unit) noteCall(param, arg int, from flow) {
 	c := callFlow{Param: param, Arg: arg, From: from}

@@ -20,7 +20,7 @@ func (u *unit) reachKnown(i ssa.CallInstruction, t target, name string) bool {
 		return true
 	}
 	if name == watch {
-		u.giveSecret(i, t, resultOf)
+		u.giveSecret(i, t, argumentOf(0))
 		return true
 	}
 	if n, ok := lenders[name]; ok {
@@ -244,6 +244,17 @@ func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
 		for _, w := range elements(args[0]) {
 			u.giveResult(i, 0, u.read(w))
 		}
+	case "maps.Values", "slices.Values":
+		u.giveResult(i, 0, u.k.at(u.read(args[0]), "[]").under(argumentOf(0)))
+	case "slices.All", "maps.All":
+		u.giveResult(i, 0, u.k.at(u.read(args[0]), "[]").under(argumentOf(1)))
+	case "slices.Collect", "slices.Sorted":
+		u.giveResult(i, 0, u.k.at(u.read(args[0]), argumentOf(0)).under("[]"))
+	case "context.WithValue":
+		u.giveResult(i, 0, u.read(args[0]))
+		u.giveResult(i, 0, u.read(args[2]).under(contextPath(args[1])))
+	case "context.Context.Value":
+		u.giveResult(i, 0, u.k.at(u.read(args[0]), contextPath(args[1])))
 	case "slices.Clone", "maps.Clone", "cmp.Or":
 		for _, a := range args {
 			u.giveResult(i, 0, u.read(a))
@@ -252,6 +263,17 @@ func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
 		return u.writeMethod(i, t, name)
 	}
 	return true
+}
+
+// contextPath returns the segment of a context's key: its type, and its value if that is
+// constant.
+func contextPath(key ssa.Value) path {
+	key = unboxed(key)
+	name := key.Type().String()
+	if c, ok := key.(*ssa.Const); ok && c.Value != nil {
+		name += "-" + c.Value.ExactString()
+	}
+	return keyPath(notPlain.ReplaceAllString(name, "_"))
 }
 
 // secrets returns what v holds, parameters included.
@@ -296,7 +318,7 @@ func (u *unit) reachOther(i ssa.CallInstruction, t target, name string) {
 	if r := t.obj.Signature().Recv(); r != nil {
 		of = typeNameOnly(r.Type())
 	}
-	if logs(of, pkg[strings.LastIndexByte(pkg, '/')+1:], t.obj.Name()) {
+	if logs(of, pkg[strings.LastIndexByte(pkg, '/')+1:], t.obj.Name()) || printsLike(t.obj) {
 		format := -1
 		if strings.Contains(strings.TrimPrefix(t.obj.Name(), "Print"), "f") {
 			format = 0
@@ -316,6 +338,16 @@ func (u *unit) reachOther(i ssa.CallInstruction, t target, name string) {
 	if !isStandard(pkg) {
 		u.fill(t.args)
 	}
+}
+
+// printsLike reports whether a method of an interface looks like log.Printf or log.Println.
+func printsLike(f *types.Func) bool {
+	sig := f.Signature()
+	if sig.Recv() == nil || !types.IsInterface(sig.Recv().Type()) || !sig.Variadic() || !logVerb.MatchString(f.Name()) {
+		return false
+	}
+	rest, ok := sig.Params().At(sig.Params().Len() - 1).Type().(*types.Slice)
+	return ok && types.IsInterface(rest.Elem())
 }
 
 func typeNameOnly(t types.Type) string {

@@ -196,7 +196,7 @@ golang.org/x/exp/{maps,slices} golang.org/x/text/cases
 // carrying are functions that do so in other packages.
 var carrying = set(`
 os.{Expand} errors.{Join,Unwrap} net.JoinHostPort github.com/go-sql-driver/mysql.Config.FormatDSN
-context.WithValue context.Context.Value mime.FormatMediaType regexp.{Regexp.FindString,Regexp.FindStringSubmatch,Regexp.Find}
+mime.FormatMediaType regexp.{Regexp.FindString,Regexp.FindStringSubmatch,Regexp.Find}
 os.ExpandEnv flag.Arg error.Error unsafe.{String,StringData,Slice,SliceData}
 github.com/google/uuid.Must k8s.io/utils/ptr.{To,Deref}
 `)

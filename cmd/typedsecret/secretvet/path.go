@@ -13,7 +13,10 @@ type path = string
 // maxSegments bounds a path. What lies deeper is taken for the whole of what is there.
 const maxSegments = 4
 
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var (
+	plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	notPlain = regexp.MustCompile(`[^A-Za-z0-9_-]`)
+)
 
 func fieldPath(name string) path { return "." + name }
 

@@ -1,6 +1,7 @@
 package secretvet
 
 import (
+	"fmt"
 	"go/constant"
 	"go/token"
 	"go/types"
@@ -171,10 +172,27 @@ func key(index ssa.Value) path {
 // read returns what a value may hold.
 func (u *unit) read(v ssa.Value) taint {
 	switch v.(type) {
-	case *ssa.Const, *ssa.Function, *ssa.Builtin:
+	case *ssa.Const, *ssa.Builtin:
 		return nil
 	}
 	return u.readPlace(u.placeOf(v), v.Type())
+}
+
+// resultOf is the path of what a function value returns.
+const resultOf = "[()]"
+
+// argumentOf is the path of the argument n that a function value passes to a function that it
+// is given, as an iterator does.
+func argumentOf(n int) path { return fmt.Sprintf("[(%d)]", n) }
+
+// passedOut returns what the callers of a function literal get.
+func (u *unit) passedOut(f *ssa.Function) taint {
+	out := taint{}
+	if all := u.returns[f]; f != u.fn && len(all) > 0 {
+		out.merge(all[0].under(resultOf))
+	}
+	out.merge(u.yields[f])
+	return out
 }
 
 func (u *unit) readPlace(p *place, t types.Type) taint {
@@ -204,8 +222,13 @@ func (u *unit) readPlace(p *place, t types.Type) taint {
 
 // rootTaint returns what was stored in a root.
 func (u *unit) rootTaint(r root) taint {
-	if g, ok := r.value.(*ssa.Global); ok {
-		return u.k.global(g)
+	switch v := r.value.(type) {
+	case *ssa.Global:
+		return u.k.global(v)
+	case *ssa.Function:
+		return u.passedOut(v)
+	case *ssa.MakeClosure:
+		return u.passedOut(v.Fn.(*ssa.Function))
 	}
 	return u.taints[r]
 }
@@ -272,6 +295,9 @@ func (u *unit) open(r root) bool {
 	switch v := r.value.(type) {
 	case *ssa.Alloc:
 		return u.filled[v]
+	case *ssa.Call: // a function of this package tells what it gives
+		f := callee(&v.Call)
+		return f == nil || u.k.byFunc[f.Origin()] == nil && !hides(f.Name())
 	case *ssa.MakeMap, *ssa.MakeSlice, *ssa.MakeChan, *ssa.Const, *ssa.BinOp, *ssa.MakeClosure, *ssa.Phi:
 		return false
 	}

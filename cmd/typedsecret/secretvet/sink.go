@@ -101,6 +101,8 @@ func (u *unit) visible(t types.Type, p path, m mode) bool {
 			}
 			exported = exported && f.Exported()
 			t = f.Type()
+		case *types.Signature:
+			return false
 		case interface{ Elem() types.Type }:
 			t = s.Elem()
 		default:

@@ -22,9 +22,10 @@ type unit struct {
 	places    map[ssa.Value]*place
 	bindings  map[*ssa.FreeVar]ssa.Value
 	returns   map[*ssa.Function][]taint
-	filled    map[*ssa.Alloc]bool // by code that is not known
-	writes    map[root][]write    // of secrets
-	cleanings map[root][]write    // of constants
+	yields    map[*ssa.Function]taint // what literals pass to their parameters
+	filled    map[*ssa.Alloc]bool     // by code that is not known
+	writes    map[root][]write        // of secrets
+	cleanings map[root][]write        // of constants
 	written   map[write]bool
 	changed   bool
 	final     bool // report, now that all is known
@@ -42,7 +43,7 @@ func (k *checker) addUnit(f *ssa.Function, obj *types.Func) {
 	u := &unit{
 		k: k, obj: obj, fn: f, sum: newSummary(f), callers: map[*unit]bool{},
 		taints: map[root]taint{}, places: map[ssa.Value]*place{}, bindings: map[*ssa.FreeVar]ssa.Value{},
-		returns: map[*ssa.Function][]taint{}, filled: map[*ssa.Alloc]bool{},
+		returns: map[*ssa.Function][]taint{}, filled: map[*ssa.Alloc]bool{}, yields: map[*ssa.Function]taint{},
 		writes: map[root][]write{}, cleanings: map[root][]write{}, written: map[write]bool{},
 	}
 	u.addFunction(f)
