@@ -26,6 +26,9 @@ func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
 		ctx = context.Background()
 	}
 	n := &news{Event: event, ids: event.IDs(), ctx: context.WithoutCancel(ctx), came: c.now()}
+	if n.Time.IsZero() {
+		n.Time = time.Unix(0, n.came.wall)
+	}
 	if len(n.ids) == 0 && n.Kind != notify.Missed {
 		return fmt.Errorf("%w: an event of the kind %q has neither a Name nor an ARN", errNoSecret, n.Kind)
 	}
