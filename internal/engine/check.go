@@ -173,7 +173,7 @@ func (c *Cache) noteFetched(f *fetch, s *Snapshot, isMoved bool, now instant) (e
 	return events
 }
 
-// noteUnfetched tells the check of an entry that a fetch has failed. Called with mu held.
+// noteUnfetched tells the check of an entry that a fetch has failed, or was given up. Called with mu held.
 func (c *Cache) noteUnfetched(f *fetch, isRefusal bool) {
 	e, k := f.entry, f.entry.checking()
 	switch {
