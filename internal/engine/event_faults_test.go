@@ -1,10 +1,13 @@
 package engine_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/notify"
+	"github.com/typedsecret/typedsecret/secret"
 )
 
 // TestAnEventWhoseFetchIsGivenUpIsNotLost: it had queued for a place when the source went down.
@@ -23,5 +26,48 @@ func TestAnEventWhoseFetchIsGivenUpIsNotLost(t *testing.T) {
 		for i := range n {
 			wantGet(t, c, nameOf(i), nameOf(i)+" v2")
 		}
+	})
+}
+
+// TestAnEvictedSecretIsLookedForNoMore, nor kept: its moment may be hours away.
+func TestAnEvictedSecretIsLookedForNoMore(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		const n = 100
+		s, c := holding(t, n, engine.Config{})
+		handleEvent(t, c, notify.Event{Kind: notify.Missed})
+		for i := range n {
+			s.rotate("other "+nameOf(i), "v1")
+			get(t, c, "other "+nameOf(i))
+		}
+		if left := c.Checks(); left != 0 {
+			t.Errorf("%d secrets are evicted, and to be looked at", left)
+		}
+		calls := s.count()
+		time.Sleep(time.Minute)
+		wantCalls(t, s, calls)
+	})
+}
+
+// TestAnEvictedSecretMayBeFetchedMeanwhile: that fetch may have read the version before.
+func TestAnEvictedSecretMayBeFetchedMeanwhile(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db", "other")
+		taken := time.Duration(0)
+		c := open(t, secret.SourceFunc(func(ctx context.Context, r secret.Ref) (secret.Value, error) {
+			v, err := s.Fetch(ctx, r)
+			if r.ID == "db" {
+				time.Sleep(taken)
+			}
+			return v, err
+		}), engine.Config{MaxSize: 1})
+		get(t, c, "db")
+		taken = 5 * time.Second
+		go c.Refresh(t.Context(), ref("db"))
+		time.Sleep(time.Second)
+		s.rotate("db", "v2")
+		handleEvent(t, c, current("db", "v2"))
+		get(t, c, "other")
+		time.Sleep(20 * time.Second)
+		wantGet(t, c, "db", "db v2")
 	})
 }
