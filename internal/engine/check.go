@@ -21,9 +21,9 @@ const maxAgain = 3
 
 // told is what events have said of an entry's secret. Cache.mu guards it.
 type told struct {
-	last  instant // when the last event came
-	paid  instant // when the whole burst of fetches may be made again
-	check *check  // nil if there is nothing to be looked for
+	last  instant       // when the last event came
+	paid  time.Duration // when the whole burst of fetches may be made again, by the monotonic clock
+	check *check        // nil if there is nothing to be looked for
 }
 
 // A check is a fetch in the background that is to see whether an event is so. It never makes a value
@@ -141,15 +141,15 @@ func (e *Entry) checking() *check {
 	return e.past.told.check
 }
 
-// payIn returns after how long a fetch may be made for an event.
+// payIn returns after how long a fetch may be made for an event. It goes by the monotonic clock
+// alone: each jump of the wall clock would allow another burst.
 func (t *told) payIn(now instant) time.Duration {
-	return max(0, -now.since(t.paid)-(eventBurst-1)*eventInterval)
+	return max(0, t.paid-time.Duration(now.mono)-(eventBurst-1)*eventInterval)
 }
 
 // pay notes such a fetch.
 func (t *told) pay(now instant) {
-	left := max(0, -now.since(t.paid)) + eventInterval
-	t.paid = instant{now.wall + int64(left), now.mono + int64(left)}
+	t.paid = max(t.paid, time.Duration(now.mono)) + eventInterval
 }
 
 // noteFetched tells the check of an entry what a fetch has brought, and returns the event for the

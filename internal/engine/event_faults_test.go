@@ -71,3 +71,26 @@ func TestAnEvictedSecretMayBeFetchedMeanwhile(t *testing.T) {
 		wantGet(t, c, "db", "db v2")
 	})
 }
+
+// TestAClockThatJumpsDoesNotRaiseTheBudget.
+func TestAClockThatJumpsDoesNotRaiseTheBudget(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, cfg := serving("db"), engine.Config{TTL: 240 * time.Hour, EventSpread: -1}
+		jump := time.Duration(0)
+		cfg.SetClock(func(start time.Time) (wall, mono int64) {
+			now := time.Now()
+			return now.Add(jump).UnixNano(), int64(now.Sub(start))
+		})
+		c := open(t, s, cfg)
+		get(t, c, "db")
+		const minutes = 10
+		for i := range 60 * minutes {
+			jump = time.Duration(i%3-1) * 2 * time.Hour
+			handleEvent(t, c, current("db", "forged"))
+			time.Sleep(time.Second)
+		}
+		if n := s.count() - 1; n < minutes || n > 5+minutes {
+			t.Errorf("%d fetches in %d minutes", n, minutes)
+		}
+	})
+}
