@@ -64,32 +64,45 @@ type news struct {
 // checkAll has all that is held looked at once, at a pace. Called with mu held, which it lets go of
 // between.
 func (c *Cache) checkAll(n *news) {
-	all := slices.DeleteFunc(c.everything(), func(e *Entry) bool { return e.ref().VersionID != "" })
+	all := c.everything()
 	within := max(c.cfg.EventSpread, time.Duration(len(all))*missedGap)
-	c.inChunks(all, func(e *Entry) { c.announce(e, n, within) })
+	c.inChunks(all, func(e *Entry) {
+		if e.ref().VersionID == "" {
+			c.announce(e, n, within)
+		}
+	})
 }
 
 // concerned returns the entries of the secret that n names, under each spelling of its ID, whose
 // stage may have moved. Called with mu held, which it may let go of for a moment.
 func (c *Cache) concerned(n *news) (all []*Entry) {
+	add := func(e *Entry) {
+		if n.isFor(e) {
+			all = append(all, e)
+		}
+	}
 	for _, id := range n.ids {
-		if e := c.known(c.resolve(Ref{ID: id})); n.isFor(e) {
-			all = append(all, e)
-		}
+		add(c.known(c.resolve(Ref{ID: id})))
 	}
-	for held := range c.staged {
-		if e := held.Value(); e != nil && slices.Contains(n.ids, e.id()) && n.isFor(e) {
-			all = append(all, e)
+	c.eachStaged(func(e *Entry) {
+		if slices.Contains(n.ids, e.id()) {
+			add(e)
 		}
-	}
-	if n.ARN == "" {
+	})
+	if n.ARN == "" || n.Name == "" { // another ARN than those of n.ids may be the secret's
 		c.inChunks(c.everything(), func(e *Entry) {
-			if arn, err := secret.ParseARN(e.id()); err == nil && slices.Contains(arnNames(arn), n.Name) && n.isFor(e) {
-				all = append(all, e)
+			if n.isNamedBy(e.id()) {
+				add(e)
 			}
 		})
 	}
 	return all
+}
+
+// isNamedBy reports whether an ID is an ARN, whole or without its end, of the secret that n names.
+func (n *news) isNamedBy(id string) bool {
+	prefix, name, _ := strings.Cut(id, ":secret:")
+	return strings.HasPrefix(prefix, "arn:") && slices.ContainsFunc(n.ids, func(known string) bool { return sameEnd(name, known) })
 }
 
 // LastEvent returns when the last event about the secret came; zero if none did.
@@ -107,15 +120,6 @@ func (e *Entry) lastEvent() (t time.Time) {
 	return t
 }
 
-// arnNames returns the names that the secret with this ARN may have: its end may be the one that
-// Secrets Manager adds, or a part of the name.
-func arnNames(arn secret.ARN) []string {
-	if len(arn.Name) > arnSuffix {
-		return []string{arn.Name, arn.Name[:len(arn.Name)-arnSuffix]}
-	}
-	return []string{arn.Name}
-}
-
 // everything returns the entries that are kept and those of handles. Called with mu held, which it
 // lets go of for a moment.
 func (c *Cache) everything() []*Entry {
@@ -130,6 +134,21 @@ func (c *Cache) everything() []*Entry {
 func (c *Cache) inChunks(entries []*Entry, visit func(*Entry)) {
 	for i, e := range entries {
 		if visit(e); i%statusAtOnce == statusAtOnce-1 {
+			c.mu.Unlock()
+			c.mu.Lock()
+		}
+	}
+}
+
+// eachStaged calls visit for each entry of another stage than the default, and lets readers have the
+// lock in between. Called with mu held.
+func (c *Cache) eachStaged(visit func(*Entry)) {
+	i := 0
+	for held := range c.staged { // a loop over a map may go on after others changed it
+		if e := held.Value(); e != nil {
+			visit(e)
+		}
+		if i++; i%statusAtOnce == 0 {
 			c.mu.Unlock()
 			c.mu.Lock()
 		}

@@ -94,3 +94,24 @@ func TestAClockThatJumpsDoesNotRaiseTheBudget(t *testing.T) {
 		}
 	})
 }
+
+// TestAnARNWithoutItsEndIsOfTheSecretHeldByTheWholeOne: an event may tell the ARN as somebody wrote
+// it in a call.
+func TestAnARNWithoutItsEndIsOfTheSecretHeldByTheWholeOne(t *testing.T) {
+	for name, id := range signerIDs {
+		virtual(t, func(t *testing.T) {
+			s := &signer{keys: 1}
+			c := open(t, s, engine.Config{})
+			get(t, c, id)
+			s.rotate()
+			e := moved(keyID(2))
+			e.Name, e.ARN = "", signerIDs["ARN without suffix"]
+			handleEvent(t, c, e)
+			time.Sleep(engine.DefaultEventSpread)
+			settle()
+			if got := get(t, c, id); got != "k2" {
+				t.Errorf("held by %s: %s", name, got)
+			}
+		})
+	}
+}
