@@ -102,7 +102,9 @@ func (c *Cache) concerned(n *news) (all []*Entry) {
 // isNamedBy reports whether an ID is an ARN, whole or without its end, of the secret that n names.
 func (n *news) isNamedBy(id string) bool {
 	prefix, name, _ := strings.Cut(id, ":secret:")
-	return strings.HasPrefix(prefix, "arn:") && slices.ContainsFunc(n.ids, func(known string) bool { return sameEnd(name, known) })
+	return strings.HasPrefix(prefix, "arn:") && slices.ContainsFunc(n.ids, func(known string) bool {
+		return name == known || isWhole(name, known)
+	})
 }
 
 // LastEvent returns when the last event about the secret came; zero if none did.
@@ -188,8 +190,12 @@ func isForeign(a, b string) bool {
 
 // sameEnd reports whether one of two names from ARNs of one secret is the other, or that without
 // the end that Secrets Manager adds.
-func sameEnd(a, b string) bool {
-	return a == b || len(a) == len(b)+arnSuffix && strings.HasPrefix(a, b) || len(b) == len(a)+arnSuffix && strings.HasPrefix(b, a)
+func sameEnd(a, b string) bool { return a == b || isWhole(a, b) || isWhole(b, a) }
+
+// isWhole reports whether a name from an ARN may be the given one with the end that Secrets Manager
+// adds.
+func isWhole(name, without string) bool {
+	return len(name) == len(without)+arnSuffix && name[len(without)] == '-' && strings.HasPrefix(name, without)
 }
 
 // version returns the version that e is to have by what n tells, or "" if n does not say.

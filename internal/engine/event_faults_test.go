@@ -115,3 +115,23 @@ func TestAnARNWithoutItsEndIsOfTheSecretHeldByTheWholeOne(t *testing.T) {
 		})
 	}
 }
+
+// TestAnEventIsNotOfASecretWhoseNameBeginsAlike: an ARN ends with the name, or with a hyphen and six
+// characters more.
+func TestAnEventIsNotOfASecretWhoseNameBeginsAlike(t *testing.T) {
+	for _, names := range [][2]string{
+		{"prod/db", "prod/db-backup"}, {"prod/dbabcdefg", "prod/db"}, {"prod/db-backup-a1B2c3", "prod/db"}, {"prod/db", "prod/d"},
+	} {
+		virtual(t, func(t *testing.T) {
+			held := "arn:aws:secretsmanager:eu-west-1:123456789012:secret:" + names[0]
+			s := serving(held)
+			c := open(t, s, engine.Config{})
+			get(t, c, held)
+			handleEvent(t, c, notify.Event{Kind: notify.Rotated, Name: names[1]})
+			time.Sleep(time.Minute)
+			if n := s.count(); n != 1 {
+				t.Errorf("an event about %s, and %s is held: %d fetches", names[1], held, n-1)
+			}
+		})
+	}
+}
