@@ -25,10 +25,7 @@ func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	n := &news{Event: event, ids: event.IDs(), ctx: context.WithoutCancel(ctx), came: c.now()}
-	if n.Time.IsZero() {
-		n.Time = time.Unix(0, n.came.wall)
-	}
+	n := newsOf(ctx, event, c.now())
 	if len(n.ids) == 0 && n.Kind != notify.Missed {
 		return fmt.Errorf("%w: an event of the kind %q has neither a Name nor an ARN", errNoSecret, n.Kind)
 	}
@@ -56,9 +53,24 @@ var errNoSecret = errors.New("the event names no secret")
 // news is an event on its way to the entries that it concerns.
 type news struct {
 	notify.Event
-	ids  []string
-	ctx  context.Context // for its values
-	came instant
+	ids    []string
+	stages []string        // that may have moved; none: any
+	ctx    context.Context // for its values
+	came   instant
+}
+
+func newsOf(ctx context.Context, event notify.Event, came instant) *news {
+	n := &news{Event: event, ids: event.IDs(), stages: event.Stages, ctx: context.WithoutCancel(ctx), came: came}
+	switch {
+	case n.Kind == notify.RotationAbandoned:
+		n.stages = []string{pendingStage}
+	case slices.Contains(n.stages, DefaultStage):
+		n.stages = append([]string{previousStage}, n.stages...)
+	}
+	if n.Time.IsZero() {
+		n.Time = time.Unix(0, came.wall)
+	}
+	return n
 }
 
 // checkAll has all that is held looked at once, at a pace. Called with mu held, which it lets go of
@@ -83,12 +95,17 @@ func (c *Cache) concerned(n *news) (all []*Entry) {
 	}
 	for _, id := range n.ids {
 		add(c.known(c.resolve(Ref{ID: id})))
-	}
-	c.eachStaged(func(e *Entry) {
-		if slices.Contains(n.ids, e.id()) {
-			add(e)
+		for _, stage := range n.stages {
+			add(c.known(c.resolve(Ref{ID: id, Stage: stage})))
 		}
-	})
+	}
+	if len(n.stages) == 0 {
+		c.eachStaged(func(e *Entry) {
+			if slices.Contains(n.ids, e.id()) {
+				add(e)
+			}
+		})
+	}
 	if n.ARN == "" || n.Name == "" { // another ARN than those of n.ids may be the secret's
 		c.inChunks(c.everything(), func(e *Entry) {
 			if n.isNamedBy(e.id()) {
@@ -162,14 +179,8 @@ func (n *news) isFor(e *Entry) bool {
 	if e == nil {
 		return false
 	}
-	ref, stages := e.ref(), n.Stages
-	switch {
-	case ref.VersionID != "" || n.Kind == notify.RotationFailed:
-		return false
-	case n.Kind == notify.RotationAbandoned:
-		stages = []string{pendingStage}
-	}
-	if len(stages) > 0 && !slices.Contains(stages, ref.Stage) && !(ref.Stage == previousStage && slices.Contains(stages, DefaultStage)) {
+	ref := e.ref()
+	if ref.VersionID != "" || n.Kind == notify.RotationFailed || len(n.stages) > 0 && !slices.Contains(n.stages, ref.Stage) {
 		return false
 	}
 	s := e.snap.Load()
