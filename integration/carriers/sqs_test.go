@@ -33,7 +33,7 @@ func TestSQSOnElasticMQ(t *testing.T) { testSQS(t, elasticmqtest.New(t).URL()) }
 func testSQS(t *testing.T, server string) {
 	t.Run("contract", func(t *testing.T) {
 		notifytest.Run(t, func(t testing.TB) notifytest.Harness {
-			q, r := newQueue(t, server), newRoad(t, server)
+			q, r := newQueue(t, server), newProxy(t, server)
 			client := newSQS(t, r.url)
 			return notifytest.Harness{
 				Receiver: func(onError func(error)) notify.Receiver { return newReceiver(t, client, q.url, onError) },
@@ -149,7 +149,7 @@ func (q *queue) set(name types.QueueAttributeName, value string) {
 
 // findsQueueAgain deletes a queue and makes it again. The codes of the errors are the server's.
 func findsQueueAgain(t *testing.T, server string) {
-	q, r := newQueue(t, server), newRoad(t, server)
+	q, r := newQueue(t, server), newProxy(t, server)
 	reports := make(chan error, 1000)
 	e := receive(t, newReceiver(t, newSQS(t, r.url), q.url, func(err error) { reports <- err }))
 	send := func(name string) { q.send(moved(name)) }
