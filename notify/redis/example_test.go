@@ -13,7 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/source"
 )
 
-// A service whose cache is told of rotations. The password of Redis is a secret itself: a new
+// A service whose cache gets the events of rotations. The password of Redis is a secret itself: a new
 // connection logs in with its present value.
 func Example() {
 	ctx := context.Background() // ends with the service
