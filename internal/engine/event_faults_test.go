@@ -135,3 +135,45 @@ func TestAnEventIsNotOfASecretWhoseNameBeginsAlike(t *testing.T) {
 		})
 	}
 }
+
+// TestAnEventDoesNotWaitForABackOffThatHasEnded, since the user's own Refresh passes it.
+func TestAnEventDoesNotWaitForABackOffThatHasEnded(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, engine.Config{TTL: 24 * time.Hour, Backoff: never})
+		get(t, c, "db")
+		s.failFor("db", secret.ErrAccessDenied)
+		_, _ = c.Refresh(t.Context(), ref("db"))
+		handleEvent(t, c, current("db", "v2"))
+		time.Sleep(10 * time.Second)
+		s.failFor("db", nil)
+		if _, err := c.Refresh(t.Context(), ref("db")); err != nil {
+			t.Error(err)
+		}
+		s.rotate("db", "v2") // only now can it be read
+		time.Sleep(time.Minute + 2*engine.DefaultEventSpread)
+		wantGet(t, c, "db", "db v2")
+	})
+}
+
+// TestAnEventFromTheFutureHidesNoLaterOne: a forged one may have any time.
+func TestAnEventFromTheFutureHidesNoLaterOne(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, secret.SourceFunc(func(ctx context.Context, r secret.Ref) (secret.Value, error) {
+			v, err := s.Fetch(ctx, r)
+			time.Sleep(time.Second)
+			return v, err
+		}), engine.Config{TTL: 24 * time.Hour, EventSpread: -1})
+		get(t, c, "db")
+		s.rotate("db", "v2")
+		future := current("db", "v2")
+		future.Time = future.Time.Add(time.Hour)
+		handleEvent(t, c, future)
+		time.Sleep(500 * time.Millisecond) // that fetch has read the version already
+		s.rotate("db", "v3")
+		handleEvent(t, c, current("db", "v3"))
+		time.Sleep(10 * time.Second)
+		wantGet(t, c, "db", "db v3")
+	})
+}
