@@ -177,3 +177,19 @@ func TestAnEventFromTheFutureHidesNoLaterOne(t *testing.T) {
 		wantGet(t, c, "db", "db v3")
 	})
 }
+
+// TestEventsAboutOtherSecretsLeaveNothing in memory.
+func TestEventsAboutOtherSecretsLeaveNothing(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, c := holding(t, 2, engine.Config{})
+		before := c.Entries()
+		for i := range 10_000 {
+			e := current("other-"+nameOf(i), "v2")
+			handleEvent(t, c, e, notify.Event{Kind: notify.Rotated, ARN: e.ARN}, notify.Event{Kind: notify.Deleted, Name: e.Name})
+		}
+		if n := c.Entries(); n != before || c.Checks() != 0 {
+			t.Errorf("%d entries, before %d; %d checks", n, before, c.Checks())
+		}
+		wantCalls(t, s, 2)
+	})
+}
