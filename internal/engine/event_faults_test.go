@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,16 +77,16 @@ func TestAnEvictedSecretMayBeFetchedMeanwhile(t *testing.T) {
 func TestAClockThatJumpsDoesNotRaiseTheBudget(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s, cfg := serving("db"), engine.Config{TTL: 240 * time.Hour, EventSpread: -1}
-		jump := time.Duration(0)
+		var jump atomic.Int64
 		cfg.SetClock(func(start time.Time) (wall, mono int64) {
 			now := time.Now()
-			return now.Add(jump).UnixNano(), int64(now.Sub(start))
+			return now.UnixNano() + jump.Load(), int64(now.Sub(start))
 		})
 		c := open(t, s, cfg)
 		get(t, c, "db")
 		const minutes = 10
 		for i := range 60 * minutes {
-			jump = time.Duration(i%3-1) * 2 * time.Hour
+			jump.Store(int64(i%3-1) * int64(2*time.Hour))
 			handleEvent(t, c, current("db", "forged"))
 			time.Sleep(time.Second)
 		}
