@@ -81,17 +81,18 @@ func (c *Cache) Invalidate(ref secret.Ref) error { return c.engine().Invalidate(
 //
 //	err := receiver.Receive(ctx, c.HandleEvent)
 //
-// An event is a hint to look: HandleEvent returns at once, and what the event is about is fetched
-// in the background within Config.EventSpread. It concerns secrets that the Cache holds alone,
-// under each spelling of the ID, and those version stages of them that it names; a Ref with a
-// version ID never. If the value that is held is the version that the event announces, nothing is
-// fetched. If the fetch brings another version, three more follow, after 1, 2 and 4 s. If the
-// source can't answer, the fetch is made when it can again. After [notify.Missed] all that is held
-// is fetched once, 10 secrets a second.
+// An event is a hint to look: HandleEvent waits for no fetch, and what the event is about is fetched
+// in the background within Config.EventSpread. An event concerns only secrets whose values the Cache
+// holds, under each spelling of the ID, and only the version stages that it names; AWSPREVIOUS moves
+// with AWSCURRENT, and a Ref with a version ID never does. If the value that is held is the version
+// that the event announces, nothing is fetched. If the fetch brings another version, three more
+// follow, after 1, 2 and 4 s. If the source can't answer, the fetch is made within about a minute of
+// the outage's end. After [notify.Missed] all that is held is fetched once, some 10 secrets a second,
+// and an event that comes meanwhile does not wait for that.
 //
 // Events may be repeated, out of order or forged. So no event makes a value stale or passes a
-// back-off, and the fetches for the events about one secret are at most five in a row and one a
-// minute from then on.
+// back-off. The fetches for events are at most five in a row and one a minute from then on, for each
+// ID and stage under which a secret is held.
 //
 // HandleEvent returns an error if the Cache is closed ([ErrClosed]), and if the event names no
 // secret. An event about a secret that the Cache does not hold is no error.

@@ -74,7 +74,7 @@ type Announced struct {
 	Secret
 	// Lag is the time from the rotation, as the event tells it, to now. Events tell whole seconds
 	// of AWS's clock; Lag is 0 if that is ahead of this machine's. If the event told no time, Lag
-	// begins when the event came.
+	// begins when the event came. So does that of a rotation that was found after notify.Missed.
 	Lag time.Duration
 }
 

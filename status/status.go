@@ -67,8 +67,8 @@ type Secret struct {
 	Failures     int       `json:"failures,omitempty"`
 	FailingSince time.Time `json:"failing_since,omitzero"`
 
-	// LastEvent is when the last event about the secret came, as Cache.HandleEvent took it; zero if
-	// none did since there is a value.
+	// LastEvent is when Cache.HandleEvent took the last event by which this stage of the secret may
+	// have moved; zero if none came since there is a value.
 	LastEvent time.Time `json:"last_event,omitzero"`
 
 	HasHandle bool `json:"has_handle,omitempty"` // a living handle names it

@@ -14,7 +14,8 @@ import (
 
 const pendingStage = "AWSPENDING"
 
-// missedGap is the time per secret in which all that is held is looked at after events were missed.
+// missedGap times the number of secrets that are held is the time over which they are looked at after
+// events were missed.
 const missedGap = 100 * time.Millisecond
 
 // HandleEvent is HandleEvent of package cache.
