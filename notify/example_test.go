@@ -32,6 +32,20 @@ func ExampleParse() {
 	// no event that is known: it has source aws.s3, detail-type "Object Created", the keys detail, detail-type, source; its detail has no key that an event has, and 1 more
 }
 
+// A relay passes on what came from a queue, and each process reads it.
+func ExampleFormat() {
+	message, err := notify.Format(notify.Event{
+		Kind: notify.LabelMoved, Name: "prod/db", Stages: []string{"AWSCURRENT"},
+		VersionID: "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111", Time: time.Date(2024, 2, 6, 16, 43, 48, 0, time.UTC),
+	})
+	fmt.Println(string(message), err)
+	e, err := notify.Parse(message)
+	fmt.Println(e.Kind, e.Name, e.Stages, err)
+	// Output:
+	// {"source":"typedsecret.relay","detail-type":"label moved","time":"2024-02-06T16:43:48Z","detail":{"name":"prod/db","stages":["AWSCURRENT"],"versionId":"a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"}} <nil>
+	// label moved prod/db [AWSCURRENT] <nil>
+}
+
 // The endpoint takes the posts of one SNS topic, and those of an EventBridge API destination
 // whose token is a secret too.
 func ExampleNewHandler() {

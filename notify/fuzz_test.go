@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/typedsecret/typedsecret/internal/awsevent"
 	"github.com/typedsecret/typedsecret/notify"
 	"github.com/typedsecret/typedsecret/secret"
 )
@@ -16,21 +17,24 @@ import (
 func FuzzParse(f *testing.F) {
 	for _, row := range shapes {
 		f.Add(row.message, uint(len(row.message)/2), uint(0))
-		f.Add(envelope(row.message), uint(30), uint(5))
+		f.Add(awsevent.InSNS(row.message), uint(30), uint(5))
 	}
 	for _, wrap := range wrappings {
 		f.Add(wrap(native), uint(120), uint(20))
 	}
+	f.Add(passedOn, uint(60), uint(4))
+	f.Add(strings.Replace(native, "2024-02-06T16:43:48Z", "9999-12-31T23:59:59-01:00", 1), uint(0), uint(0)) // in the year 10000
 	for _, text := range []string{"source", "detail-type", "eventName", "labelUpdated", "versionId", "Message", "secretId"} {
-		message := envelope(put("arn"))
+		message := awsevent.InSNS(put("arn"))
 		f.Add(message, uint(max(0, strings.Index(message, text))), uint(len(text)))
 	}
 	f.Fuzz(func(t *testing.T, message string, at, instead uint) {
 		e, err := notify.Parse([]byte(message))
 		if err == nil {
 			checkEvent(t, e)
+			passOn(t, e)
 		}
-		if in := envelope(message); err == nil && len(in) <= notify.MaxSize && strings.ToValidUTF8(message, "") == message {
+		if in := awsevent.InSNS(message); err == nil && len(in) <= notify.MaxSize && strings.ToValidUTF8(message, "") == message {
 			again, err := notify.Parse([]byte(in))
 			if e.Time.IsZero() {
 				again.Time = e.Time // the envelope's

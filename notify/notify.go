@@ -1,7 +1,8 @@
 // Package notify learns of rotations from the events that AWS sends, so that a rotation is
 // seen in seconds and not at the next refresh.
 //
-// [Parse] reads an event in each form in which it arrives. A [Handler] takes the posts of SNS
+// [Parse] reads an event in each form in which it arrives, and [Format] writes the one in
+// which a relay passes it on. A [Handler] takes the posts of SNS
 // and EventBridge over HTTPS. A [Receiver] brings the events of another carrier; those that
 // need a library of their own are nested modules.
 //
@@ -50,6 +51,11 @@ const (
 	// only kind that names no secret, and Parse returns none.
 	Missed Kind = "events may be missed"
 )
+
+// kinds are those of the events that Parse returns.
+var kinds = []Kind{
+	LabelMoved, ValuePut, Rotated, RotationFailed, RotationAbandoned, Deleted, Restored, ParameterChanged, ParameterDeleted,
+}
 
 // An Event is a hint that a secret, or a parameter, may have changed.
 type Event struct {
@@ -114,22 +120,31 @@ func hasSuffix(name string) bool {
 }
 
 // A Receiver brings the events of a carrier, such as a queue or a topic, to this process.
+// Package notifytest checks that one keeps what is said here, and a [Delivery] is the part
+// that all have in common.
 //
 // Receive calls handle for each event, from one goroutine or several, until ctx ends; then it
 // returns nil. An error says that it can't go on, since its settings are wrong: no connection
 // that fails and no message is a reason to return. It connects anew by itself, with a back-off
 // and with the credentials of that moment, so that those may be rotated.
 //
-// Handle returns soon. If it returns an error, the event has not been taken, and a carrier
-// that can deliver it again does so. A message is given up, and reported, that [Parse] does
-// not know or that is larger than [MaxSize]: it is taken from the queue, so that it is not
-// delivered for ever. One whose error is [ErrIrrelevant] is given up without a report.
+// Handle returns soon. If it returns an error or panics, the event has not been taken, and a
+// carrier that can deliver it again does so, while it delivers the others. A message is given
+// up that [Parse] does not know or that is larger than [MaxSize]: it is taken from the queue,
+// so that it is not delivered for ever. So is one whose error is [ErrIrrelevant].
 //
-// A carrier that keeps nothing while it is away sends an event of the kind [Missed] after each
-// connection but the first.
+// A Receiver has a setting OnError, a function that it calls with each failure to connect,
+// each connection that breaks, each event that handle has not taken, and each message that is
+// given up, irrelevant ones excepted. These errors quote nothing of a message.
+//
+// A carrier that keeps nothing loses what is sent while the Receiver is not connected. So an
+// event of the kind [Missed] follows each connection, as soon as events come again: each
+// except one that the first attempt to connect has made. It follows too when the Receiver has
+// to drop events. If handle does not take it, it is handed over again.
 //
 // When ctx ends, Receive takes no more messages, waits for the calls of handle that are under
-// way, and gives back to the carrier what it has not handed over.
+// way, and gives back to the carrier what it has not handed over. It leaves no goroutine
+// behind, and may be called again.
 type Receiver interface {
 	Receive(ctx context.Context, handle func(ctx context.Context, e Event) error) error
 }

@@ -136,10 +136,10 @@ func (o object) firstText(keys ...string) string {
 var knownKeys = []string{
 	"Body", "Message", "MessageId", "Messages", "Records", "Signature", "SigningCertURL", "Sns",
 	"Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type",
-	"account", "additionalEventData", "awsRegion", "body", "detail", "detail-type", "errorCode",
+	"account", "additionalEventData", "arn", "awsRegion", "body", "detail", "detail-type", "errorCode",
 	"eventID", "eventName", "eventSource", "eventSourceARN", "eventTime", "eventType", "id", "labelUpdated",
 	"messageId", "name", "operation", "receiptHandle", "region", "requestParameters", "resources",
-	"responseElements", "secretId", "serviceEventDetails", "source", "time", "type", "userIdentity",
+	"responseElements", "secretId", "serviceEventDetails", "source", "stages", "time", "type", "userIdentity",
 	"version", "versionId",
 }
 

@@ -26,7 +26,8 @@ const maxLayers = 4
 //   - "AWS API Call via CloudTrail" of PutSecretValue, UpdateSecret, UpdateSecretVersionStage,
 //     DeleteSecret or RestoreSecret;
 //   - CloudTrail's RotationSucceeded, RotationFailed or RotationAbandoned;
-//   - "Parameter Store Change" of Systems Manager.
+//   - "Parameter Store Change" of Systems Manager;
+//   - what [Format] has written.
 //
 // Each may stand alone, in an envelope of SNS, in a message of SQS as JSON, or in a batch of
 // one as AWS Lambda and EventBridge Pipes deliver it. Behind a rule's input transformer its
@@ -99,6 +100,8 @@ func parseEvent(o object, sent time.Time) (Event, error) {
 	var e Event
 	var err error
 	switch {
+	case o.text("source") == relaySource:
+		e, err = passedOn(o)
 	case detail.text("labelUpdated") != "" && o.isFrom(secretsManager, "Secret Label Updated"):
 		e, err = labelUpdated(o, detail)
 	case detail.text("eventSource") == "secretsmanager.amazonaws.com" &&
@@ -143,8 +146,12 @@ func (o object) isFrom(source string, types ...string) bool {
 // parseTime returns the zero time if text is none.
 func parseTime(text string) time.Time {
 	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	if t = t.UTC(); err != nil || !isTime(t) {
 		return time.Time{}
 	}
-	return t.UTC()
+	return t
 }
+
+// isTime reports whether a time in UTC can be written as JSON. One beside the first or the
+// last year that RFC 3339 has, in another zone, can't.
+func isTime(t time.Time) bool { return 0 <= t.Year() && t.Year() <= 9999 }

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
@@ -111,27 +111,88 @@ func nameOf(full string) string {
 	return a.Name[:len(a.Name)-arnSuffix]
 }
 
-// checked returns e if it can be one of a secret. The version and the stages go into calls and
-// logs, so what can be none is refused.
+// checked returns e if nothing is wrong with it.
 func (e Event) checked(o object) (Event, error) {
-	switch {
-	case e.ARN == "" && e.Name == "":
-		return Event{}, malformed("the secret's name and ARN are missing", o)
-	case e.ARN != "" && !isValid(secret.Ref{ID: e.ARN}):
-		return Event{}, malformed("the secret's ARN can be none", o)
-	case e.Name != "" && !isValid(secret.Ref{ID: e.Name}):
-		return Event{}, malformed("the secret's name can be none", o)
-	case e.ARN != "" && e.Name != "" && !isOf(e.ARN, e.Name):
-		return Event{}, malformed("the secret's ARN is not one of its name", o)
+	if wrong := e.wrong(); wrong != "" {
+		return Event{}, malformed(wrong, o)
+	}
+	return e, nil
+}
+
+// maxStages is the most version stages of a secret (user guide, "AWS Secrets Manager
+// quotas").
+const maxStages = 20
+
+// wrong says why there can be no such event; "" if there can. The IDs, the version and the
+// stages go into calls and logs, so what can be none is refused.
+func (e Event) wrong() string {
+	wrongID := e.wrongSecret
+	if e.Kind == ParameterChanged || e.Kind == ParameterDeleted {
+		wrongID = e.wrongParameter
+	}
+	switch wrong := wrongID(); {
+	case wrong != "":
+		return wrong
 	case !isValid(secret.Ref{ID: "a", VersionID: e.VersionID}):
-		return Event{}, malformed("the version ID can be none", o)
+		return "the version ID can be none"
+	case len(e.Stages) > maxStages:
+		return fmt.Sprintf("it has more than the %d version stages of a secret", maxStages)
 	}
 	for _, stage := range e.Stages {
 		if stage == "" || !isValid(secret.Ref{ID: "a", Stage: stage}) {
-			return Event{}, malformed("the version stage is missing, or can be none", o)
+			return "the version stage is missing, or can be none"
 		}
 	}
-	return e, nil
+	return ""
+}
+
+// wrongSecret says what is wrong with the name and the ARN of a secret.
+func (e Event) wrongSecret() string {
+	switch {
+	case e.ARN == "" && e.Name == "":
+		return "the secret's name and ARN are missing"
+	case e.ARN != "" && (!strings.HasPrefix(e.ARN, "arn:") || !isValid(secret.Ref{ID: e.ARN})):
+		return "the secret's ARN can be none"
+	case e.Name != "" && !isValid(secret.Ref{ID: e.Name}):
+		return "the secret's name can be none"
+	case e.ARN != "" && e.Name != "" && !isOf(e.ARN, e.Name):
+		return "the secret's ARN is not one of its name"
+	}
+	return ""
+}
+
+// maxParameter is the most characters of a parameter's name and of its ARN (reference page of
+// PutParameter).
+const maxParameter = 2048
+
+// wrongParameter says what is wrong with the name and the ARN of a parameter.
+func (e Event) wrongParameter() string {
+	path, known := strings.CutPrefix(parameterPath(e.ARN), "parameter/")
+	switch {
+	case e.Name == "":
+		return "the parameter's name is missing"
+	case !isParameterText(e.Name) || !isParameterText(e.ARN):
+		return "the parameter's name or ARN can be none"
+	case e.ARN != "" && !known:
+		return "the parameter's ARN can be none"
+	case known && path != strings.TrimPrefix(e.Name, "/"):
+		return "the parameter's ARN is not one of its name"
+	}
+	return ""
+}
+
+func isParameterText(text string) bool {
+	return len(text) <= maxParameter && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}
+
+// parameterPath returns what stands behind the account in a parameter's ARN, parameter/ and
+// its name without the first slash; "" if text is no such ARN.
+func parameterPath(text string) string {
+	a, err := arn.Parse(text)
+	if err != nil || a.Service != "ssm" || !strings.HasPrefix(a.Resource, "parameter/") {
+		return ""
+	}
+	return a.Resource
 }
 
 func isValid(ref secret.Ref) bool { return ref.Validate() == nil }
@@ -146,16 +207,12 @@ func malformed(what string, o object) error {
 	return fmt.Errorf("%w: %s; %s", ErrUnknown, what, o.saw())
 }
 
-// maxParameter is the most characters of a parameter's name and of its ARN (reference page of
-// PutParameter).
-const maxParameter = 2048
-
 // parameter reads an event of Parameter Store (Systems Manager user guide, "Reference: Amazon
 // EventBridge event patterns and types").
 func parameter(o, detail object) (Event, error) {
 	e := Event{Kind: ParameterChanged, Name: detail.text("name")}
 	for _, text := range o.texts("resources") {
-		if a, err := arn.Parse(text); err == nil && a.Service == "ssm" && strings.HasPrefix(a.Resource, "parameter/") {
+		if parameterPath(text) != "" {
 			e.ARN = text
 			break
 		}
@@ -167,16 +224,5 @@ func parameter(o, detail object) (Event, error) {
 	default:
 		return Event{}, malformed("detail.operation is none that is known", o)
 	}
-	for _, text := range []string{e.Name, e.ARN} {
-		if len(text) > maxParameter || slices.ContainsFunc([]rune(text), unicode.IsControl) {
-			return Event{}, malformed("the parameter's name or ARN can be none", o)
-		}
-	}
-	if e.Name == "" {
-		return Event{}, malformed("detail.name is missing", o)
-	}
-	if a, err := arn.Parse(e.ARN); err == nil && strings.TrimPrefix(a.Resource, "parameter/") != strings.TrimPrefix(e.Name, "/") {
-		return Event{}, malformed("the parameter's ARN is not one of its name", o)
-	}
-	return e, nil
+	return e.checked(o)
 }

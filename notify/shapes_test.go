@@ -10,19 +10,19 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/typedsecret/typedsecret/internal/awsevent"
 	"github.com/typedsecret/typedsecret/notify"
 )
 
-const (
-	fullARN = "arn:aws:secretsmanager:us-west-2:012345678901:secret:mySecret-a1b2c3"
-	version = "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111"
-)
+const version = awsevent.Version
 
-// native is the example of the user guide ("Secret Label Updated event").
-const native = `{"version":"0","id":"6a7e8feb-b491-4cf7-a9f1-bf3703467718","detail-type":"Secret Label Updated",
- "source":"aws.secretsmanager","account":"012345678901","time":"2024-02-06T16:43:48Z","region":"us-west-2",
- "resources":["` + fullARN + `"],
- "detail":{"name":"mySecret","labelUpdated":"AWSCURRENT","versionId":"` + version + `"}}`
+var (
+	native = awsevent.Native("mySecret", version)
+
+	fullARN      = awsevent.ARN("mySecret")
+	partialARN   = awsevent.PartialARN("mySecret")
+	parameterARN = awsevent.ParameterARN("/prod/db")
+)
 
 var at = time.Date(2024, 2, 6, 16, 43, 48, 0, time.UTC)
 
@@ -30,24 +30,8 @@ func current(kind notify.Kind) notify.Event {
 	return notify.Event{Kind: kind, ARN: fullARN, Name: "mySecret", Stages: []string{"AWSCURRENT"}, VersionID: version, Time: at}
 }
 
-// trail is an event of CloudTrail with this detail beside what all have.
-func trail(kind, detail string) string {
-	return `{"version":"0","id":"1","detail-type":"AWS ` + kind + ` via CloudTrail","source":"aws.secretsmanager",
-	"account":"012345678901","time":"2024-02-06T16:43:48Z","region":"us-west-2","resources":[],
-	"detail":{"eventVersion":"1.09","eventTime":"2024-02-06T16:43:47Z","eventSource":"secretsmanager.amazonaws.com",
-	"userIdentity":{"type":"AssumedRole"},` + detail + `}}`
-}
-
-func call(action, asked, answered string) string {
-	return trail("API Call", `"eventName":"`+action+`","requestParameters":`+asked+`,"responseElements":`+answered)
-}
-
-func rotation(action, where string) string {
-	return trail("Service Event", `"eventName":"`+action+`","requestParameters":null,"responseElements":null,`+where)
-}
-
 func put(arnKey string) string {
-	return call("PutSecretValue", `{"secretId":"mySecret","clientRequestToken":"`+version+`"}`, `{"`+arnKey+`":"`+fullARN+`"}`)
+	return strings.Replace(awsevent.Put("mySecret", version), `"arn"`, `"`+arnKey+`"`, 1)
 }
 
 // unnamed is e with another ARN and no name.
@@ -70,18 +54,6 @@ func without(e notify.Event, arn, stages, version bool) notify.Event {
 	return e
 }
 
-const (
-	partialARN   = "arn:aws:secretsmanager:us-west-2:012345678901:secret:mySecret"
-	parameterARN = "arn:aws:ssm:us-west-2:012345678901:parameter/prod/db"
-)
-
-// change is the example of Systems Manager's user guide.
-func change(operation string) string {
-	return `{"version":"0","id":"1","detail-type":"Parameter Store Change","source":"aws.ssm","account":"012345678901",
-	"time":"2024-02-06T16:43:48Z","region":"us-west-2","resources":["` + parameterARN + `"],
-	"detail":{"operation":"` + operation + `","name":"/prod/db","type":"SecureString","description":"a"}}`
-}
-
 func parameter(kind notify.Kind) notify.Event {
 	return notify.Event{Kind: kind, ARN: parameterARN, Name: "/prod/db", Time: at}
 }
@@ -98,29 +70,29 @@ var shapes = map[string]struct {
 	"put":                        {put("arn"), current(notify.ValuePut)},
 	"put, an old key of the ARN": {put("aRN"), current(notify.ValuePut)},
 	"put, capitals":              {put("ARN"), current(notify.ValuePut)},
-	"put, full ARN asked for":    {call("PutSecretValue", `{"secretId":"`+fullARN+`","clientRequestToken":"`+version+`"}`, `{"arn":"`+fullARN+`"}`), current(notify.ValuePut)},
-	"put, partial ARN asked for": {call("PutSecretValue", `{"secretId":"`+partialARN+`","clientRequestToken":"`+version+`"}`, `null`), unnamed(current(notify.ValuePut), partialARN)},
-	"put, all answered":          {call("PutSecretValue", `{"secretId":"mySecret","clientRequestToken":"x"}`, `{"arn":"`+fullARN+`","name":"mySecret","versionId":"`+version+`"}`), current(notify.ValuePut)},
-	"put, nothing answered":      {call("PutSecretValue", `{"secretId":"mySecret","clientRequestToken":"`+version+`"}`, `null`), without(current(notify.ValuePut), true, false, false)},
-	"put as pending":             {call("PutSecretValue", `{"secretId":"mySecret","clientRequestToken":"`+version+`","versionStages":["AWSPENDING"]}`, `null`), notify.Event{Kind: notify.ValuePut, Name: "mySecret", Stages: []string{"AWSPENDING"}, VersionID: version, Time: at}},
-	"update":                     {call("UpdateSecret", `{"secretId":"mySecret","clientRequestToken":"`+version+`","description":"a"}`, `{"arn":"`+fullARN+`"}`), without(current(notify.ValuePut), false, false, true)},
-	"update of the value":        {call("UpdateSecret", `{"secretId":"mySecret"}`, `{"arn":"`+fullARN+`","versionId":"`+version+`"}`), current(notify.ValuePut)},
-	"stage moved":                {call("UpdateSecretVersionStage", `{"secretId":"mySecret","versionStage":"AWSCURRENT","moveToVersionId":"`+version+`","removeFromVersionId":"b"}`, `{"arn":"`+fullARN+`"}`), current(notify.LabelMoved)},
-	"stage taken off":            {call("UpdateSecretVersionStage", `{"secretId":"mySecret","versionStage":"AWSCURRENT","removeFromVersionId":"b"}`, `{"arn":"`+fullARN+`"}`), without(current(notify.LabelMoved), false, false, true)},
-	"deleted":                    {call("DeleteSecret", `{"secretId":"mySecret"}`, `{"arn":"`+fullARN+`","deletionDate":"Feb 7, 2024"}`), without(current(notify.Deleted), false, true, true)},
-	"restored":                   {call("RestoreSecret", `{"secretId":"mySecret"}`, `{"arn":"`+fullARN+`"}`), without(current(notify.Restored), false, true, true)},
+	"put, full ARN asked for":    {awsevent.Call("PutSecretValue", `{"secretId":"`+fullARN+`","clientRequestToken":"`+version+`"}`, `{"arn":"`+fullARN+`"}`), current(notify.ValuePut)},
+	"put, partial ARN asked for": {awsevent.Call("PutSecretValue", `{"secretId":"`+partialARN+`","clientRequestToken":"`+version+`"}`, `null`), unnamed(current(notify.ValuePut), partialARN)},
+	"put, all answered":          {awsevent.Call("PutSecretValue", `{"secretId":"mySecret","clientRequestToken":"x"}`, `{"arn":"`+fullARN+`","name":"mySecret","versionId":"`+version+`"}`), current(notify.ValuePut)},
+	"put, nothing answered":      {awsevent.Call("PutSecretValue", `{"secretId":"mySecret","clientRequestToken":"`+version+`"}`, `null`), without(current(notify.ValuePut), true, false, false)},
+	"put as pending":             {awsevent.Call("PutSecretValue", `{"secretId":"mySecret","clientRequestToken":"`+version+`","versionStages":["AWSPENDING"]}`, `null`), notify.Event{Kind: notify.ValuePut, Name: "mySecret", Stages: []string{"AWSPENDING"}, VersionID: version, Time: at}},
+	"update":                     {awsevent.Call("UpdateSecret", `{"secretId":"mySecret","clientRequestToken":"`+version+`","description":"a"}`, `{"arn":"`+fullARN+`"}`), without(current(notify.ValuePut), false, false, true)},
+	"update of the value":        {awsevent.Call("UpdateSecret", `{"secretId":"mySecret"}`, `{"arn":"`+fullARN+`","versionId":"`+version+`"}`), current(notify.ValuePut)},
+	"stage moved":                {awsevent.Call("UpdateSecretVersionStage", `{"secretId":"mySecret","versionStage":"AWSCURRENT","moveToVersionId":"`+version+`","removeFromVersionId":"b"}`, `{"arn":"`+fullARN+`"}`), current(notify.LabelMoved)},
+	"stage taken off":            {awsevent.Call("UpdateSecretVersionStage", `{"secretId":"mySecret","versionStage":"AWSCURRENT","removeFromVersionId":"b"}`, `{"arn":"`+fullARN+`"}`), without(current(notify.LabelMoved), false, false, true)},
+	"deleted":                    {awsevent.Call("DeleteSecret", `{"secretId":"mySecret"}`, `{"arn":"`+fullARN+`","deletionDate":"Feb 7, 2024"}`), without(current(notify.Deleted), false, true, true)},
+	"restored":                   {awsevent.Call("RestoreSecret", `{"secretId":"mySecret"}`, `{"arn":"`+fullARN+`"}`), without(current(notify.Restored), false, true, true)},
 
-	"rotated":               {rotation("RotationSucceeded", `"additionalEventData":{"SecretId":"`+fullARN+`"}`), without(current(notify.Rotated), false, true, true)},
-	"rotated, third shape":  {rotation("RotationSucceeded", `"serviceEventDetails":{"secretId":"`+fullARN+`"}`), without(current(notify.Rotated), false, true, true)},
-	"rotated, by name":      {rotation("RotationSucceeded", `"additionalEventData":{"SecretId":"mySecret"}`), without(current(notify.Rotated), true, true, true)},
-	"rotated, in resources": {rotation("RotationSucceeded", `"resources":[{"ARN":"`+fullARN+`"}]`), without(current(notify.Rotated), false, true, true)},
-	"rotation failed":       {rotation("RotationFailed", `"additionalEventData":{"SecretId":"`+fullARN+`"}`), without(current(notify.RotationFailed), false, true, true)},
-	"rotation abandoned":    {rotation("RotationAbandoned", `"additionalEventData":{"SecretId":"`+fullARN+`"}`), without(current(notify.RotationAbandoned), false, true, true)},
+	"rotated":               {awsevent.Rotation("RotationSucceeded", `"additionalEventData":{"SecretId":"`+fullARN+`"}`), without(current(notify.Rotated), false, true, true)},
+	"rotated, third shape":  {awsevent.Rotation("RotationSucceeded", `"serviceEventDetails":{"secretId":"`+fullARN+`"}`), without(current(notify.Rotated), false, true, true)},
+	"rotated, by name":      {awsevent.Rotation("RotationSucceeded", `"additionalEventData":{"SecretId":"mySecret"}`), without(current(notify.Rotated), true, true, true)},
+	"rotated, in resources": {awsevent.Rotation("RotationSucceeded", `"resources":[{"ARN":"`+fullARN+`"}]`), without(current(notify.Rotated), false, true, true)},
+	"rotation failed":       {awsevent.Rotation("RotationFailed", `"additionalEventData":{"SecretId":"`+fullARN+`"}`), without(current(notify.RotationFailed), false, true, true)},
+	"rotation abandoned":    {awsevent.Rotation("RotationAbandoned", `"additionalEventData":{"SecretId":"`+fullARN+`"}`), without(current(notify.RotationAbandoned), false, true, true)},
 
-	"parameter":          {change("Update"), parameter(notify.ParameterChanged)},
-	"parameter created":  {change("Create"), parameter(notify.ParameterChanged)},
-	"parameter labelled": {change("LabelParameterVersion"), parameter(notify.ParameterChanged)},
-	"parameter deleted":  {change("Delete"), parameter(notify.ParameterDeleted)},
+	"parameter":          {awsevent.Parameter("Update", "/prod/db"), parameter(notify.ParameterChanged)},
+	"parameter created":  {awsevent.Parameter("Create", "/prod/db"), parameter(notify.ParameterChanged)},
+	"parameter labelled": {awsevent.Parameter("LabelParameterVersion", "/prod/db"), parameter(notify.ParameterChanged)},
+	"parameter deleted":  {awsevent.Parameter("Delete", "/prod/db"), parameter(notify.ParameterDeleted)},
 }
 
 func TestEachShapeIsRead(t *testing.T) {
@@ -138,33 +110,22 @@ func TestEachShapeIsRead(t *testing.T) {
 
 // wrappings are the forms in which an event arrives.
 var wrappings = map[string]func(string) string{
-	"alone":           func(s string) string { return s },
-	"with blanks":     func(s string) string { return "\r\n " + s + "\n" },
-	"of SNS":          envelope,
-	"of SQS":          inBody("body"),
-	"ReceiveMessage":  func(s string) string { return `{"Messages":[` + inBody("Body")(s) + `]}` },
-	"of Pipes":        func(s string) string { return "[" + inBody("body")(s) + "]" },
-	"of Lambda, SQS":  func(s string) string { return `{"Records":[` + inBody("body")(s) + `]}` },
-	"of Lambda, SNS":  func(s string) string { return `{"Records":[{"EventSource":"aws:sns","Sns":` + envelope(s) + `}]}` },
-	"SNS to SQS":      func(s string) string { return inBody("body")(envelope(s)) },
-	"all of Lambda's": func(s string) string { return `{"Records":[` + inBody("body")(envelope(s)) + `]}` },
-}
-
-func envelope(s string) string {
-	return `{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:us-west-2:012345678901:t","Message":` +
-		quoted(s) + `,"Timestamp":"2024-02-06T16:43:49.655Z","SignatureVersion":"1"}`
+	"alone":          func(s string) string { return s },
+	"with blanks":    func(s string) string { return "\r\n " + s + "\n" },
+	"of SNS":         awsevent.InSNS,
+	"of SQS":         inBody("body"),
+	"ReceiveMessage": func(s string) string { return `{"Messages":[` + inBody("Body")(s) + `]}` },
+	"of Pipes":       func(s string) string { return "[" + inBody("body")(s) + "]" },
+	"of Lambda, SQS": func(s string) string { return `{"Records":[` + inBody("body")(s) + `]}` },
+	"of Lambda, SNS": func(s string) string {
+		return `{"Records":[{"EventSource":"aws:sns","Sns":` + awsevent.InSNS(s) + `}]}`
+	},
+	"SNS to SQS":      func(s string) string { return inBody("body")(awsevent.InSNS(s)) },
+	"all of Lambda's": func(s string) string { return `{"Records":[` + inBody("body")(awsevent.InSNS(s)) + `]}` },
 }
 
 func inBody(key string) func(string) string {
-	return func(s string) string { return `{"messageId":"1","` + key + `":` + quoted(s) + `}` }
-}
-
-func quoted(s string) string {
-	text, err := json.Marshal(s)
-	if err != nil {
-		panic(err)
-	}
-	return string(text)
+	return func(s string) string { return awsevent.InSQS(key, s) }
 }
 
 // An input transformer, or InputPath, may pass on the detail alone.
@@ -181,9 +142,9 @@ func TestADetailAloneIsEnough(t *testing.T) {
 		want    notify.Event
 	}{
 		"native":  {detail(native), notify.Event{Kind: notify.LabelMoved, Name: "mySecret", Stages: []string{"AWSCURRENT"}, VersionID: version}},
-		"in SNS":  {envelope(detail(native)), notify.Event{Kind: notify.LabelMoved, Name: "mySecret", Stages: []string{"AWSCURRENT"}, VersionID: version, Time: at.Add(1655 * time.Millisecond)}},
+		"in SNS":  {awsevent.InSNS(detail(native)), notify.Event{Kind: notify.LabelMoved, Name: "mySecret", Stages: []string{"AWSCURRENT"}, VersionID: version, Time: at.Add(1655 * time.Millisecond)}},
 		"put":     {detail(put("arn")), func() notify.Event { e := current(notify.ValuePut); e.Time = at.Add(-time.Second); return e }()},
-		"changed": {detail(change("Update")), notify.Event{Kind: notify.ParameterChanged, Name: "/prod/db"}},
+		"changed": {detail(awsevent.Parameter("Update", "/prod/db")), notify.Event{Kind: notify.ParameterChanged, Name: "/prod/db"}},
 	} {
 		got, err := notify.Parse([]byte(row.message))
 		if diff := cmp.Diff(row.want, got); diff != "" || err != nil {
@@ -197,7 +158,7 @@ func TestWhatIsNotKnownIsSaidWithoutAQuote(t *testing.T) {
 	deep := strings.Repeat(`{"detail":`, 40) + "1" + strings.Repeat("}", 40)
 	four := native
 	for range 4 {
-		four = envelope(four)
+		four = awsevent.InSNS(four)
 	}
 	for name, row := range map[string]struct {
 		message string
@@ -205,7 +166,7 @@ func TestWhatIsNotKnownIsSaidWithoutAQuote(t *testing.T) {
 		want    string
 	}{
 		"another service":  {s3, notify.ErrUnknown, `it has source aws.s3, detail-type "Object Created", the keys detail, detail-type, id, source and 1 more; its detail has the keys version and 1 more`},
-		"in an envelope":   {envelope(s3), notify.ErrUnknown, `it has source aws.s3, detail-type`},
+		"in an envelope":   {awsevent.InSNS(s3), notify.ErrUnknown, `it has source aws.s3, detail-type`},
 		"another queue's":  {`{"hunter2":"a","b":1,"source":"hunter2"}`, notify.ErrUnknown, "it has the keys source and 2 more"},
 		"no key of ours":   {`{"hunter2":"a"}`, notify.ErrUnknown, "it has no key that an event has, and 1 more"},
 		"a forged source":  {strings.Replace(native, "aws.secretsmanager", "hunter2", 1), notify.ErrUnknown, "it has the keys account, detail, detail-type"},
@@ -230,20 +191,20 @@ func TestWhatIsNotKnownIsSaidWithoutAQuote(t *testing.T) {
 		"no version":       {strings.Replace(native, version, "", 1), notify.ErrUnknown, "detail.versionId is missing"},
 		"a short version":  {strings.Replace(native, version, "hunter2", 1), notify.ErrUnknown, "the version ID can be none"},
 		"a long stage":     {strings.Replace(native, "AWSCURRENT", strings.Repeat("x", 257), 1), notify.ErrUnknown, "the version stage is missing, or can be none"},
-		"no stage":         {call("UpdateSecretVersionStage", `{"secretId":"a"}`, "null"), notify.ErrUnknown, "the version stage is missing"},
-		"an ARN of S3":     {call("DeleteSecret", `{"secretId":"arn:aws:s3:::hunter2"}`, "null"), notify.ErrUnknown, "the secret's ARN can be none"},
-		"a read":           {call("GetSecretValue", `{"secretId":"a"}`, "null"), notify.ErrIrrelevant, "it is CloudTrail's of one, GetSecretValue"},
-		"a strange action": {call("hunter 2", `{"secretId":"a"}`, "null"), notify.ErrIrrelevant, "it is CloudTrail's of one, another action"},
+		"no stage":         {awsevent.Call("UpdateSecretVersionStage", `{"secretId":"a"}`, "null"), notify.ErrUnknown, "the version stage is missing"},
+		"an ARN of S3":     {awsevent.Call("DeleteSecret", `{"secretId":"arn:aws:s3:::hunter2"}`, "null"), notify.ErrUnknown, "the secret's ARN can be none"},
+		"a read":           {awsevent.Call("GetSecretValue", `{"secretId":"a"}`, "null"), notify.ErrIrrelevant, "it is CloudTrail's of one, GetSecretValue"},
+		"a strange action": {awsevent.Call("hunter 2", `{"secretId":"a"}`, "null"), notify.ErrIrrelevant, "it is CloudTrail's of one, another action"},
 		"a failed call":    {strings.Replace(put("arn"), `"eventName"`, `"errorCode":"AccessDenied","eventName"`, 1), notify.ErrIrrelevant, "it is CloudTrail's of a call that failed, PutSecretValue"},
 		"to be confirmed":  {`{"Type":"SubscriptionConfirmation","Token":"hunter2"}`, notify.ErrIrrelevant, "it is SNS's SubscriptionConfirmation, which a Handler takes"},
 		"a parameter's policy": {
-			strings.Replace(change("Update"), "Store Change", "Store Policy Action", 1), notify.ErrUnknown,
+			strings.Replace(awsevent.Parameter("Update", "/prod/db"), "Store Change", "Store Policy Action", 1), notify.ErrUnknown,
 			`it has source aws.ssm, detail-type "Parameter Store Policy Action"`,
 		},
-		"another operation":    {change("hunter2"), notify.ErrUnknown, "detail.operation is none that is known"},
-		"two parameters":       {strings.Replace(change("Update"), "/prod/db\",\"type", "/prod/key\",\"type", 1), notify.ErrUnknown, "the parameter's ARN is not one of its name"},
-		"a nameless parameter": {strings.Replace(change("Update"), `"name":"/prod/db"`, `"name":7`, 1), notify.ErrUnknown, "detail.name is missing"},
-		"a long parameter":     {strings.Replace(change("Update"), `"name":"`, `"name":"`+strings.Repeat("x", 2049), 1), notify.ErrUnknown, "the parameter's name or ARN can be none"},
+		"another operation":    {awsevent.Parameter("hunter2", "/prod/db"), notify.ErrUnknown, "detail.operation is none that is known"},
+		"two parameters":       {strings.Replace(awsevent.Parameter("Update", "/prod/db"), "/prod/db\",\"type", "/prod/key\",\"type", 1), notify.ErrUnknown, "the parameter's ARN is not one of its name"},
+		"a nameless parameter": {strings.Replace(awsevent.Parameter("Update", "/prod/db"), `"name":"/prod/db"`, `"name":7`, 1), notify.ErrUnknown, "the parameter's name is missing"},
+		"a long parameter":     {strings.Replace(awsevent.Parameter("Update", "/prod/db"), `"name":"`, `"name":"`+strings.Repeat("x", 2049), 1), notify.ErrUnknown, "the parameter's name or ARN can be none"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, err := notify.Parse([]byte(row.message))

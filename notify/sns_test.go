@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/typedsecret/typedsecret/internal/awsevent"
 	"github.com/typedsecret/typedsecret/notify"
 )
 
@@ -133,7 +134,7 @@ func TestWhatSNSPostsBesidesEvents(t *testing.T) {
 	if said := e.said(); resp.StatusCode != http.StatusNoContent || !strings.Contains(said, "has ended; subscribe again") || len(s.calls()) != 0 {
 		t.Errorf("unsubscribed: %s, %s", resp.Status, said)
 	}
-	if resp := e.sns(t, notification(call("GetSecretValue", `{"secretId":"a"}`, "null"), 0).signed("2", snsKey())); resp.StatusCode != http.StatusNoContent || e.said() != "" {
+	if resp := e.sns(t, notification(awsevent.Call("GetSecretValue", `{"secretId":"a"}`, "null"), 0).signed("2", snsKey())); resp.StatusCode != http.StatusNoContent || e.said() != "" {
 		t.Errorf("an event that changes nothing: %s", resp.Status)
 	}
 	resp = e.post(t, strings.NewReader(native), "X-Amz-Sns-Message-Type", "Notification", "X-Amz-Sns-Rawdelivery", "true")

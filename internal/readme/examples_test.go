@@ -16,7 +16,7 @@ import (
 // shown are the packages whose exported things have Examples. Those of source/sourcetest
 // and backoff have a few settings, and their package comments show them.
 var shown = []string{
-	".", "cache", "secret", "codec", "hook", "notify", "secrettest", "rejected", "sqlsecret", "httpsecret", "tlssecret", "source",
+	".", "cache", "secret", "codec", "hook", "notify", "notify/notifytest", "secrettest", "rejected", "sqlsecret", "httpsecret", "tlssecret", "source",
 	"source/agent", "source/awssm", "source/env", "source/failover", "source/file", "source/static", "source/sourcetest", "backoff",
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/typedsecret/typedsecret/internal/goroutines"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -77,7 +78,8 @@ func (s *suite) concurrentUse() {
 	for i := range secrets {
 		s.Put(s, s.id(fmt.Sprint(i)), fmt.Sprint("value ", i))
 	}
-	count := labelled(s.Context(), func(ctx context.Context) {
+	group := goroutines.NewGroup()
+	group.Do(s.Context(), func(ctx context.Context) {
 		var wg sync.WaitGroup
 		for i := range secrets {
 			for range 2 {
@@ -100,7 +102,7 @@ func (s *suite) concurrentUse() {
 	// Connections that are kept for the next fetch have goroutines, but there are
 	// far fewer of them than fetches.
 	const all = secrets * 2 * fetches
-	if left := settle(count, all/2); left >= all/2 {
+	if left := group.Settle(all / 2); left >= all/2 {
 		s.Errorf("%d fetches have left %d goroutines behind", all, left)
 	}
 }

@@ -1,0 +1,158 @@
+package notify
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/internal/guard"
+)
+
+// A Delivery is the part that all Receivers share: what becomes of a message, what is
+// reported, and when to connect anew. The author of a [Receiver] makes one for each call of
+// Receive and writes what is left, a function that connects once:
+//
+//	func (r *Receiver) Receive(ctx context.Context, handle func(context.Context, notify.Event) error) error {
+//		d := &notify.Delivery{Handle: handle, OnError: r.onError, Lossy: true}
+//		d.Run(ctx, func(ctx context.Context) error {
+//			conn, err := r.connect(ctx, r.credentials())
+//			if err != nil {
+//				return err
+//			}
+//			defer conn.Close()
+//			d.Connected(ctx)
+//			for {
+//				message, err := conn.Next(ctx)
+//				if err != nil {
+//					return err
+//				}
+//				d.Message(ctx, message)
+//			}
+//		})
+//		return nil
+//	}
+//
+// Message and Report are safe for concurrent use. Connected and Missed are called by the
+// function that Run calls.
+type Delivery struct {
+	// Handle is the function that Receive was given. A panic of it counts as an error.
+	Handle func(ctx context.Context, e Event) error
+
+	// OnError is called with each error that a Receiver reports, perhaps by several goroutines
+	// at once. A panic of it is ignored. Nil: nobody learns them.
+	OnError func(err error)
+
+	// Lossy: the carrier keeps no event for a Receiver that is not connected.
+	Lossy bool
+
+	failures  int       // attempts and connections that have failed in a row
+	since     time.Time // the first of them
+	connected time.Time // the first Connected of this connection; zero before
+	missed    bool      // whether an attempt or a connection has failed since the last Missed
+}
+
+// reconnect is the back-off between connections. Max is shorter than the default, since the
+// fleet is not told of rotations meanwhile.
+var reconnect = backoff.Policy{Base: 200 * time.Millisecond, Max: 30 * time.Second}
+
+// Run calls connect until ctx ends, again whenever it returns. Connect connects once, hands
+// messages over, and returns an error when the connection breaks or ctx ends. Run reports
+// the error, and waits for up to 0.2 s, longer after each failure in a row, at most 30 s. The
+// time is drawn at random, so that a fleet does not come back in step. A connection that has
+// lasted for less than 30 s is a failure too.
+func (d *Delivery) Run(ctx context.Context, connect func(ctx context.Context) error) {
+	for ctx.Err() == nil {
+		d.connected = time.Time{}
+		err := guard.Call("function that connects", func() error { return connect(ctx) })
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = errors.New("notify: the connection has ended")
+		}
+		d.Report(err)
+		if !d.connected.IsZero() && time.Since(d.connected) >= reconnect.Max {
+			d.failures = 0
+		}
+		if d.failures++; d.failures == 1 {
+			d.since = time.Now()
+		}
+		d.missed = true
+		wait(ctx, reconnect.DelayAfter(d.failures, time.Since(d.since)))
+	}
+}
+
+// Connected says that messages come from now on. If the carrier is Lossy, and this is not the
+// first attempt to connect, events may be lost, and Connected calls Missed. Of a carrier that
+// is asked for messages, such as a queue, call it whenever an answer has come.
+func (d *Delivery) Connected(ctx context.Context) {
+	if d.connected.IsZero() {
+		d.connected = time.Now()
+	}
+	if d.missed && d.Lossy {
+		d.Missed(ctx)
+	}
+	d.missed = false
+}
+
+// Missed hands an event of the kind [Missed] over. It does so again, after a back-off, until
+// Handle takes it or ctx ends: the carrier does not have this event.
+func (d *Delivery) Missed(ctx context.Context) {
+	for failures := 1; !d.hand(ctx, Event{Kind: Missed}) && ctx.Err() == nil; failures++ {
+		wait(ctx, reconnect.Delay(failures))
+	}
+}
+
+// Message hands over the event in a message. It reports whether the carrier is done with it:
+// Handle has taken the event, or the message is none that it ever will. Else the carrier is to
+// deliver it again. Once ctx has ended, Handle is not called, and Message returns false.
+//
+// A message that [Parse] does not know is reported, and so is an error of Handle. Neither is
+// one that is irrelevant, nor an error of Handle once ctx has ended.
+func (d *Delivery) Message(ctx context.Context, message []byte) (done bool) {
+	if ctx.Err() != nil {
+		return false
+	}
+	e, err := Parse(message)
+	switch {
+	case errors.Is(err, ErrIrrelevant):
+		return true
+	case err != nil:
+		d.Report(fmt.Errorf("notify: a message is given up: %w", err))
+		return true
+	}
+	return d.hand(ctx, e)
+}
+
+// hand reports whether Handle has taken an event.
+func (d *Delivery) hand(ctx context.Context, e Event) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	err := guard.Call("function that takes the events", func() error { return d.Handle(ctx, e) })
+	if err != nil && ctx.Err() == nil {
+		d.Report(fmt.Errorf("notify: an event (%s) is not taken: %w", strings.TrimSpace(string(e.Kind)+" "+cmp.Or(e.Name, e.ARN)), err))
+	}
+	return err == nil
+}
+
+// Report calls OnError.
+func (d *Delivery) Report(err error) {
+	if d.OnError != nil {
+		_ = guard.Call("OnError", func() error { d.OnError(err); return nil })
+	}
+}
+
+// wait returns after that time, or when ctx ends.
+func wait(ctx context.Context, delay time.Duration) {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,162 @@
+// Package redisnotify brings the events of rotations to a process from a channel of Redis
+// pub/sub, which has any number of subscribers: each process gets each event.
+//
+//	receiver, err := redisnotify.New(redisnotify.Config{Client: client, Channel: "rotations"})
+//	…
+//	err = receiver.Receive(ctx, secrets.HandleEvent) // until ctx ends
+//
+// AWS does not publish to Redis. A relay does: a program that takes the events from a queue
+// and publishes each with PUBLISH, in any form that [notify.Parse] knows.
+//
+// # What is lost, and when
+//
+// Redis keeps nothing: what is published while a process is not connected is lost for it. So
+// after each reconnect the receiver sends an event of the kind [notify.Missed], after which a
+// cache looks at all that it holds. Between the loss and the reconnect no event arrives, and
+// the slow refresh of the cache is what finds a rotation.
+//
+// A process that reads too slowly is disconnected by Redis when more waits for it than
+// client-output-buffer-limit allows, by default 32 MB, or 8 MB for a minute. It connects anew,
+// and looks at all that it holds.
+//
+// An event that handle refuses can't be delivered again. In its place comes [notify.Missed],
+// until handle takes it.
+//
+// # Delays and limits
+//
+// A connection that breaks is replaced after a back-off, up to 1 s at first and up to a minute
+// later. The receiver pings a silent connection every 10 s, and gives it up if there is no
+// answer within 10 s more. go-redis itself dials once more at once when a connection breaks;
+// that connection is not used.
+//
+// A message larger than [notify.MaxSize] is given up, but go-redis reads it as a whole first.
+// Let nobody else than the relay publish to the channel.
+//
+// # Permissions
+//
+// The user of Redis needs the channel and two commands:
+//
+//	ACL SETUSER app on >… resetchannels &rotations +subscribe +ping
+//
+// Give the client a CredentialsProviderContext, as package redissecret of this project does,
+// so that it logs in with the password of that moment: a rotation of it is noticed only at
+// the next connection.
+package redisnotify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/notify"
+)
+
+// A Client subscribes to channels. *redis.Client, *redis.ClusterClient, *redis.Ring and
+// redis.UniversalClient do.
+type Client interface {
+	Subscribe(ctx context.Context, channels ...string) *redis.PubSub
+}
+
+// A Config says to what a [Receiver] listens. Client and Channel must be set.
+type Config struct {
+	// Client connects and logs in. The Receiver has one connection of its own, beside those
+	// of the client's pool.
+	Client Client
+
+	// Channel is the name of the channel, and no pattern.
+	Channel string
+
+	// Backoff has the delays before a new connection, and before an event of the kind
+	// notify.Missed comes again that handle has refused. The zero Policy means up to 1 s at
+	// first, doubled up to a minute. It begins anew when a connection has lasted longer than
+	// the delay might have.
+	Backoff backoff.Policy
+
+	// OnError is called for each connection that failed, for each message that is given up,
+	// and for each event that handle refused. Errors hold no part of a message. One goroutine
+	// calls it, which waits until it returns. Default: nobody learns of them.
+	OnError func(err error)
+}
+
+// defaultBackoff connects soon after a restart, and does not burden a server that refuses.
+var defaultBackoff = backoff.Policy{Base: time.Second, Max: time.Minute}
+
+// A Receiver takes the events from a channel. It implements [notify.Receiver], and is safe for
+// concurrent use.
+type Receiver struct {
+	cfg       Config
+	pingEvery time.Duration
+}
+
+// pingEvery is how long a connection is silent before it is pinged, and how long an answer may
+// take.
+const pingEvery = 10 * time.Second
+
+var _ notify.Receiver = (*Receiver)(nil)
+
+// New returns a Receiver, or an error that says which setting is wrong. It does not connect.
+func New(cfg Config) (*Receiver, error) {
+	if cfg.Backoff == (backoff.Policy{}) {
+		cfg.Backoff = defaultBackoff
+	}
+	switch {
+	case cfg.Client == nil:
+		return nil, errors.New("redisnotify: Config.Client is nil; redis.NewClient makes one")
+	case cfg.Channel == "":
+		return nil, errors.New("redisnotify: Config.Channel is empty; name the channel that the relay publishes to")
+	}
+	if err := cfg.Backoff.Validate(); err != nil {
+		return nil, fmt.Errorf("redisnotify: Config.Backoff: %w", err)
+	}
+	return &Receiver{cfg, pingEvery}, nil
+}
+
+// Receive calls handle for each event until ctx ends, one after another and with ctx itself;
+// then it returns nil. It waits for a call of handle that is under way, and for a login that
+// is, which the timeouts of the client bound.
+//
+// Its only error is that handle is nil.
+func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context, e notify.Event) error) error {
+	if handle == nil {
+		return errors.New("redisnotify: the function that takes the events is nil")
+	}
+	s := &subscription{Receiver: r, handle: handle}
+	var failures int
+	var firstFailure time.Time
+	for {
+		began := time.Now()
+		err := s.listen(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		r.report(err)
+		if s.confirmed && time.Since(began) > r.cfg.Backoff.Bound(failures) {
+			failures = 0 // a connection that breaks sooner is no success
+		}
+		if failures++; failures == 1 {
+			firstFailure = time.Now()
+		}
+		sleep(ctx, r.cfg.Backoff.DelayAfter(failures, time.Since(firstFailure)))
+	}
+}
+
+// report reports an error about the channel.
+func (r *Receiver) report(err error) {
+	if r.cfg.OnError != nil {
+		r.cfg.OnError(fmt.Errorf("redisnotify: channel %q: %w", r.cfg.Channel, err))
+	}
+}
+
+// sleep waits, but not longer than ctx lasts.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,170 @@
+// Package sqsnotify brings the events of rotations to a process from an SQS queue.
+//
+//	receiver, err := sqsnotify.New(sqsnotify.Config{Client: sqs.NewFromConfig(cfg), QueueURL: url})
+//	…
+//	err = receiver.Receive(ctx, secrets.HandleEvent) // until ctx ends
+//
+// SQS delivers each message to one receiver. So two processes that share a queue have a half
+// of the events each: give each process a queue of its own, or one process all events, to
+// pass them on.
+//
+// An EventBridge rule or an SNS topic feeds the queue. Raw messages, SNS's envelopes and all
+// other forms that [notify.Parse] knows are read, also side by side.
+//
+// # Delays and costs
+//
+// A request waits 20 s at SQS, which answers as soon as there is a message. So an idle poller
+// makes 3 requests a minute, some 130,000 a month. For each batch of at most 10 messages there
+// is one request more, which deletes them.
+//
+// An error of SQS or of the network is followed by a back-off of at most [Config.Backoff]:
+// up to 1 s at first, and up to a minute later. A request without an answer is given up after
+// 35 s.
+//
+// # What is lost, and when
+//
+// Nothing that is in the queue: a message is deleted only after the event was taken. The
+// process may die at any time; then the messages that it has received come again when the
+// queue's visibility timeout is over, 30 s by default. The same is true of a message whose
+// delivery is under way in the moment in which ctx ends. A message may come more than once,
+// and in any order, as with SQS itself.
+//
+// A message that is no event is deleted and reported. One whose event is refused again and
+// again stays until the queue's retention is over, or moves to the dead-letter queue if the
+// queue has one. The queue itself loses what is older than its retention, 4 days by default.
+//
+// # Permissions
+//
+// The role of the process needs these on the queue, and kms:Decrypt on the queue's key if it
+// is encrypted with one of your own:
+//
+//	sqs:ReceiveMessage
+//	sqs:DeleteMessage
+//	sqs:ChangeMessageVisibility
+//
+// The client signs each request with the credentials that its provider has at that moment, so
+// they may be rotated.
+package sqsnotify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/typedsecret/typedsecret/backoff"
+	"github.com/typedsecret/typedsecret/notify"
+)
+
+// A Client calls SQS. An *sqs.Client is one; another may wrap it, to count calls for example.
+// It must be safe for concurrent use, and must obey the context of each call.
+type Client interface {
+	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
+	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	ChangeMessageVisibilityBatch(context.Context, *sqs.ChangeMessageVisibilityBatchInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+}
+
+// A Config says which queue a [Receiver] empties. Client and QueueURL must be set.
+type Config struct {
+	// Client calls SQS. Its region must be the queue's.
+	Client Client
+
+	// QueueURL is the URL of the queue, as GetQueueUrl returns it. It is neither its name nor
+	// its ARN.
+	QueueURL string
+
+	// Pollers is how many requests wait for messages at the same time. Each takes up to 10
+	// messages and hands them over one after another. Default: 1, which is enough for
+	// rotations: more are for a handle that takes long.
+	Pollers int
+
+	// Backoff has the delays after a request that failed. It also has those after which an
+	// event comes again that handle has refused: without jitter, in whole seconds, and at
+	// most 11 h. The zero Policy means 1 s at first, doubled up to a minute.
+	Backoff backoff.Policy
+
+	// OnError is called for each request that failed, for each message that is given up, and
+	// for each event that handle refused. Errors hold no part of a message. Several
+	// goroutines may call it at once, and each waits until it returns. Default: nobody
+	// learns of them.
+	OnError func(err error)
+}
+
+// defaultBackoff asks again soon enough after an outage, and costs a denied process no more
+// than a request a minute.
+var defaultBackoff = backoff.Policy{Base: time.Second, Max: time.Minute}
+
+// A Receiver takes the events from a queue. It implements [notify.Receiver], and is safe for
+// concurrent use.
+type Receiver struct{ cfg Config }
+
+var _ notify.Receiver = (*Receiver)(nil)
+
+// New returns a Receiver, or an error that says which setting is wrong. It calls nothing.
+func New(cfg Config) (*Receiver, error) {
+	if cfg.Backoff == (backoff.Policy{}) {
+		cfg.Backoff = defaultBackoff
+	}
+	if cfg.Pollers == 0 {
+		cfg.Pollers = 1
+	}
+	err := checkURL(cfg.QueueURL)
+	switch {
+	case cfg.Client == nil:
+		return nil, errors.New("sqsnotify: Config.Client is nil; sqs.NewFromConfig makes one")
+	case err != nil:
+		return nil, err
+	case cfg.Pollers < 0:
+		return nil, fmt.Errorf("sqsnotify: Config.Pollers is %d; it must be positive, or 0 for 1", cfg.Pollers)
+	}
+	if err := cfg.Backoff.Validate(); err != nil {
+		return nil, fmt.Errorf("sqsnotify: Config.Backoff: %w", err)
+	}
+	return &Receiver{cfg}, nil
+}
+
+// checkURL does not quote what may be a password.
+func checkURL(queue string) error {
+	const remedy = "; GetQueueUrl returns the queue's URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/rotations"
+	u, err := url.Parse(queue)
+	switch {
+	case queue == "":
+		return errors.New("sqsnotify: Config.QueueURL is empty" + remedy)
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
+		return errors.New("sqsnotify: Config.QueueURL is no URL" + remedy)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return errors.New("sqsnotify: Config.QueueURL has a user, a query or a fragment" + remedy)
+	}
+	return nil
+}
+
+// Receive calls handle for each event until ctx ends, with ctx itself; then it returns nil.
+// With several Pollers, it calls handle from as many goroutines.
+//
+// When ctx ends, it waits for the calls of handle that are under way. The messages whose
+// events were taken are deleted, and all others are visible again at once. That takes one
+// request or two; if SQS does not answer them, Receive returns after 10 s.
+//
+// Its only error is that handle is nil.
+func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context, e notify.Event) error) error {
+	if handle == nil {
+		return errors.New("sqsnotify: the function that takes the events is nil")
+	}
+	var pollers sync.WaitGroup
+	for range r.cfg.Pollers {
+		pollers.Go(func() { r.poll(ctx, handle) })
+	}
+	pollers.Wait()
+	return nil
+}
+
+// report reports an error about the queue.
+func (r *Receiver) report(err error) {
+	if r.cfg.OnError != nil {
+		r.cfg.OnError(fmt.Errorf("sqsnotify: %s: %w", r.cfg.QueueURL, err))
+	}
+}
