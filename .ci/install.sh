@@ -59,6 +59,13 @@ install_shellcheck() { command -v shellcheck || debian shellcheck; }
 # moto is an emulator of AWS, with which the module integration compares secrettest.
 install_moto() { python 'moto[server]==5.2.5' moto_server; }
 
+# ElasticMQ is an emulator of SQS. Maven copies it, and all that it needs, from Maven Central.
+install_elasticmq() {
+	command -v java || debian default-jre-headless
+	command -v mvn || debian maven
+	mvn -q -B -f integration/elasticmqtest/pom.xml dependency:copy-dependencies -DoutputDirectory="$WORK/elasticmq"
+}
+
 install_zizmor() { python zizmor==1.32.0 zizmor; }
 
 # python installs a package of PyPI below $WORK/python, and tries its program.

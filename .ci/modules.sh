@@ -34,7 +34,7 @@ in_module() {
 # server that the step servers installs. The step race leaves these modules to that step.
 needs_servers() {
 	case ${PWD#"$ROOT/"} in
-	examples/orders | integration | recipes/redissecret) return 0 ;;
+	examples/orders | integration | notify/redis | recipes/redissecret) return 0 ;;
 	*) return 1 ;;
 	esac
 }

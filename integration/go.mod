@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0
+	github.com/aws/aws-sdk-go-v2/credentials v1.20.16
 	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.50.11
 	github.com/google/go-cmp v0.7.0
 	github.com/grafana/grafana-foundation-sdk/go v0.0.22
@@ -16,7 +17,6 @@ require (
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/aws/aws-sdk-go-v2/config v1.33.16 // indirect
-	github.com/aws/aws-sdk-go-v2/credentials v1.20.16 // indirect
 	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.20.8 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/v4a v1.5.11 // indirect
 	github.com/aws/aws-sdk-go-v2/service/internal/accept-encoding v1.13.24 // indirect
@@ -43,6 +43,7 @@ require (
 require (
 	github.com/aws/aws-sdk-go-v2/internal/configsources v1.5.12 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.12 // indirect
+	github.com/aws/aws-sdk-go-v2/service/sqs v1.53.0
 	github.com/aws/aws-secretsmanager-caching-go/v2 v2.2.0
 	github.com/aws/smithy-go v1.28.9
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
@@ -52,6 +53,8 @@ require (
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/lib/pq v1.12.3
 	github.com/microsoft/go-mssqldb v1.11.2
+	github.com/typedsecret/typedsecret/notify/redis v0.0.0
+	github.com/typedsecret/typedsecret/notify/sqs v0.0.0
 	github.com/typedsecret/typedsecret/recipes/pgxsecret v0.0.0
 	github.com/typedsecret/typedsecret/recipes/promsecret v0.0.0
 	github.com/typedsecret/typedsecret/recipes/redissecret v0.0.0
@@ -64,6 +67,8 @@ require (
 
 replace (
 	github.com/typedsecret/typedsecret => ../
+	github.com/typedsecret/typedsecret/notify/redis => ../notify/redis
+	github.com/typedsecret/typedsecret/notify/sqs => ../notify/sqs
 	github.com/typedsecret/typedsecret/recipes/pgxsecret => ../recipes/pgxsecret
 	github.com/typedsecret/typedsecret/recipes/promsecret => ../recipes/promsecret
 	github.com/typedsecret/typedsecret/recipes/redissecret => ../recipes/redissecret

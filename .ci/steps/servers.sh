@@ -1,10 +1,11 @@
-# servers: tests and rotations against moto, PostgreSQL, PgBouncer, MariaDB, Redis, Prometheus and Chromium
+# servers: tests and rotations against moto, ElasticMQ, PostgreSQL, PgBouncer, MariaDB, Redis, Prometheus and Chromium
 # shellcheck shell=bash
 
 # race_with_servers races the module in the current directory.
 race_with_servers() {
 	if needs_servers; then
-		CGO_ENABLED=1 MOTO_SERVER="$WORK/python/bin/moto_server" AXE_CORE="$WORK/axe/axe_playwright_python/axe.min.js" \
+		CGO_ENABLED=1 MOTO_SERVER="$WORK/python/bin/moto_server" ELASTICMQ_JARS="$WORK/elasticmq" \
+			AXE_CORE="$WORK/axe/axe_playwright_python/axe.min.js" \
 			go test -race ./...
 	fi
 }
@@ -33,6 +34,7 @@ need mariadb
 need redis
 need prometheus
 need moto
+need elasticmq
 need axe # after moto
 need chromium
 part 'race detector, with servers' race_all_with_servers

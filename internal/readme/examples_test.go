@@ -18,6 +18,7 @@ import (
 var shown = []string{
 	".", "cache", "secret", "codec", "hook", "notify", "notify/notifytest", "secrettest", "rejected", "sqlsecret", "httpsecret", "tlssecret", "source",
 	"source/agent", "source/awssm", "source/env", "source/failover", "source/file", "source/static", "source/sourcetest", "backoff",
+	"notify/redis", "notify/sqs",
 }
 
 // unshown are the things that no Example shows: nobody makes or calls them by name first.
@@ -27,6 +28,7 @@ var unshown = map[string][]string{
 	"secrettest":        {"EventDetail", "EventFunc", "RotationFunc", "Request"},
 	"hook":              {"Observer", "Totals"},
 	"notify":            {"Kind"},
+	"notify/redis":      {"Client"},
 	"source/awssm":      {"ErrorOf"},
 	"source/env":        {"Source"}, // the Example of the package makes one
 	"source/sourcetest": {"Failure"},

@@ -19,12 +19,12 @@
 // client-output-buffer-limit allows, by default 32 MB, or 8 MB for a minute. It connects anew,
 // and looks at all that it holds.
 //
-// An event that handle refuses can't be delivered again. In its place comes [notify.Missed],
-// until handle takes it.
+// Redis can't deliver again an event that handle does not take. In its place comes
+// [notify.Missed], again and again until handle takes that.
 //
 // # Delays and limits
 //
-// A connection that breaks is replaced after a back-off, up to 1 s at first and up to a minute
+// A connection that breaks is replaced after a back-off, up to 0.2 s at first and up to 30 s
 // later. The receiver pings a silent connection every 10 s, and gives it up if there is no
 // answer within 10 s more. go-redis itself dials once more at once when a connection breaks;
 // that connection is not used.
@@ -51,7 +51,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/notify"
 )
 
@@ -70,20 +69,11 @@ type Config struct {
 	// Channel is the name of the channel, and no pattern.
 	Channel string
 
-	// Backoff has the delays before a new connection, and before an event of the kind
-	// notify.Missed comes again that handle has refused. The zero Policy means up to 1 s at
-	// first, doubled up to a minute. It begins anew when a connection has lasted longer than
-	// the delay might have.
-	Backoff backoff.Policy
-
 	// OnError is called for each connection that failed, for each message that is given up,
-	// and for each event that handle refused. Errors hold no part of a message. One goroutine
-	// calls it, which waits until it returns. Default: nobody learns of them.
+	// and for each event that handle has not taken. Errors hold no part of a message. One
+	// goroutine calls it, which waits until it returns. Default: nobody learns of them.
 	OnError func(err error)
 }
-
-// defaultBackoff connects soon after a restart, and does not burden a server that refuses.
-var defaultBackoff = backoff.Policy{Base: time.Second, Max: time.Minute}
 
 // A Receiver takes the events from a channel. It implements [notify.Receiver], and is safe for
 // concurrent use.
@@ -100,17 +90,11 @@ var _ notify.Receiver = (*Receiver)(nil)
 
 // New returns a Receiver, or an error that says which setting is wrong. It does not connect.
 func New(cfg Config) (*Receiver, error) {
-	if cfg.Backoff == (backoff.Policy{}) {
-		cfg.Backoff = defaultBackoff
-	}
 	switch {
 	case cfg.Client == nil:
 		return nil, errors.New("redisnotify: Config.Client is nil; redis.NewClient makes one")
 	case cfg.Channel == "":
 		return nil, errors.New("redisnotify: Config.Channel is empty; name the channel that the relay publishes to")
-	}
-	if err := cfg.Backoff.Validate(); err != nil {
-		return nil, fmt.Errorf("redisnotify: Config.Backoff: %w", err)
 	}
 	return &Receiver{cfg, pingEvery}, nil
 }
@@ -124,39 +108,14 @@ func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context,
 	if handle == nil {
 		return errors.New("redisnotify: the function that takes the events is nil")
 	}
-	s := &subscription{Receiver: r, handle: handle}
-	var failures int
-	var firstFailure time.Time
-	for {
-		began := time.Now()
-		err := s.listen(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		r.report(err)
-		if s.confirmed && time.Since(began) > r.cfg.Backoff.Bound(failures) {
-			failures = 0 // a connection that breaks sooner is no success
-		}
-		if failures++; failures == 1 {
-			firstFailure = time.Now()
-		}
-		sleep(ctx, r.cfg.Backoff.DelayAfter(failures, time.Since(firstFailure)))
-	}
+	d := &notify.Delivery{Handle: handle, OnError: r.report, Lossy: true}
+	d.Run(ctx, func(ctx context.Context) error { return r.listen(ctx, d) })
+	return nil
 }
 
-// report reports an error about the channel.
+// report says which channel an error is about.
 func (r *Receiver) report(err error) {
 	if r.cfg.OnError != nil {
 		r.cfg.OnError(fmt.Errorf("redisnotify: channel %q: %w", r.cfg.Channel, err))
-	}
-}
-
-// sleep waits, but not longer than ctx lasts.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 }

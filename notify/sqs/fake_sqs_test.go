@@ -36,7 +36,8 @@ type queue struct {
 	sent     int
 	changed  chan struct{} // closed by each change
 	calls    []call
-	waiting  int // requests that wait for messages
+	waiting  int           // requests that wait for messages
+	broken   chan struct{} // closed while no request is answered
 
 	pipes chan net.Conn
 }
@@ -69,7 +70,7 @@ type input struct {
 // startQueue serves a queue for a test.
 func startQueue(t testing.TB) *queue {
 	t.Helper()
-	q := &queue{visibility: 30 * time.Second, changed: make(chan struct{}), pipes: make(chan net.Conn)}
+	q := &queue{visibility: 30 * time.Second, changed: make(chan struct{}), broken: make(chan struct{}), pipes: make(chan net.Conn)}
 	server := &http.Server{Handler: q}
 	done := make(chan struct{})
 	go func() { defer close(done); server.Serve(listener{q.pipes, make(chan struct{})}) }()
@@ -171,14 +172,19 @@ func (q *queue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	q.mu.Lock()
 	q.calls = append(q.calls, c)
-	fault := q.fault
+	fault, broken := q.fault, q.broken
 	q.mu.Unlock()
+	select {
+	case <-broken:
+		panic(http.ErrAbortHandler)
+	default:
+	}
 	if fault != nil && fault(w, c) {
 		return
 	}
 	switch name {
 	case "ReceiveMessage":
-		q.receive(r.Context(), w, c.in)
+		q.receive(r.Context(), broken, w, c.in)
 	case "DeleteMessageBatch", "ChangeMessageVisibilityBatch":
 		q.settle(w, name, c.in)
 	default:
@@ -187,7 +193,7 @@ func (q *queue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // receive answers when there is a message, or the wait is over.
-func (q *queue) receive(ctx context.Context, w http.ResponseWriter, in input) {
+func (q *queue) receive(ctx context.Context, broken chan struct{}, w http.ResponseWriter, in input) {
 	end := time.NewTimer(time.Duration(in.WaitTimeSeconds) * time.Second)
 	defer end.Stop()
 	q.mu.Lock()
@@ -212,6 +218,9 @@ func (q *queue) receive(ctx context.Context, w http.ResponseWriter, in input) {
 			again.Stop()
 			answer(w, map[string]any{})
 			return
+		case <-broken:
+			again.Stop()
+			panic(http.ErrAbortHandler)
 		case <-ctx.Done():
 			again.Stop()
 			return

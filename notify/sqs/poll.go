@@ -3,7 +3,6 @@ package sqsnotify
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/notify"
 )
 
@@ -19,45 +19,42 @@ const (
 	wait     = 20 * time.Second // the longest that SQS waits for a message
 	// receiveTimeout is for the wait and for the SDK's own tries.
 	receiveTimeout = wait + 15*time.Second
+	// lastAnswer is how long an answer may take that is on its way when ctx ends.
+	lastAnswer = 250 * time.Millisecond
 	// minPoll is the shortest time from one request that brings nothing to the next. SQS
 	// waits for longer; what stands in its place may not.
 	minPoll = time.Second
 )
 
-// poll is one poller.
-func (r *Receiver) poll(ctx context.Context, handle func(context.Context, notify.Event) error) {
-	var failures int
-	var firstFailure time.Time
+// poll is one poller, until a request fails or ctx ends.
+func (r *Receiver) poll(ctx context.Context, d *notify.Delivery) error {
 	for ctx.Err() == nil {
 		began := time.Now()
 		messages, err := r.receive(ctx)
-		if err != nil && ctx.Err() != nil {
-			return // ctx has ended the request
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			// Failing here counts too: a message that can't be deleted may be back at once.
-			err = r.take(ctx, handle, messages)
-		}
-		switch {
-		case err != nil:
-			r.report(err)
-			if failures++; failures == 1 {
-				firstFailure = began
+		d.Connected(ctx)
+		if err := r.take(ctx, d, messages); err != nil {
+			if ctx.Err() != nil {
+				d.Report(err) // which Run does not when ctx has ended
 			}
-			sleep(ctx, r.cfg.Backoff.DelayAfter(failures, time.Since(firstFailure)))
-			continue
-		case len(messages) == 0:
+			return err // for a back-off: what can't be deleted may be back at once
+		}
+		if len(messages) == 0 {
 			sleep(ctx, minPoll-time.Since(began))
 		}
-		failures = 0
 	}
+	return ctx.Err()
 }
 
-// receive waits for messages.
+// receive waits for messages. The end of ctx ends the wait a little later, as the answer may be
+// on its way: its messages would be invisible until the queue's visibility timeout is over.
 func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
-	ctx, cancel := context.WithTimeout(ctx, receiveTimeout)
+	waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), receiveTimeout)
 	defer cancel()
-	out, err := r.cfg.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+	defer context.AfterFunc(ctx, func() { sleep(waiting, lastAnswer); cancel() })()
+	out, err := r.cfg.Client.ReceiveMessage(waiting, &sqs.ReceiveMessageInput{
 		QueueUrl: &r.cfg.QueueURL, MaxNumberOfMessages: maxBatch, WaitTimeSeconds: int32(wait / time.Second),
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameApproximateReceiveCount},
 	}, inOnePiece)
@@ -67,55 +64,32 @@ func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
 	return out.Messages, nil
 }
 
-// take hands the events over, deletes the messages of those that were taken, and gives the
-// others back. Its error is that of deleting or of giving back.
-func (r *Receiver) take(ctx context.Context, handle func(context.Context, notify.Event) error, messages []types.Message) error {
+// take hands the events over, deletes the messages that are done with, and gives the others
+// back. Its error is that of deleting or of giving back.
+func (r *Receiver) take(ctx context.Context, d *notify.Delivery, messages []types.Message) error {
 	var done, back []entry
 	for i, m := range messages {
 		e := entry{id: strconv.Itoa(i), receipt: m.ReceiptHandle}
-		switch err := r.handOver(ctx, handle, m); {
-		case err == nil:
+		switch {
+		case d.Message(ctx, []byte(aws.ToString(m.Body))):
 			done = append(done, e)
 		case ctx.Err() != nil:
 			back = append(back, e) // visible at once
 		default:
-			e.after = r.redelivery(m)
-			r.report(fmt.Errorf("the event of message %s was not taken, and comes again in %v: %w", aws.ToString(m.MessageId), e.after, err))
+			e.after = redelivery(m)
 			back = append(back, e)
 		}
 	}
 	return errors.Join(r.giveBack(ctx, back), r.delete(ctx, done))
 }
 
-// handOver calls handle, unless ctx has ended or the message is no event. A nil error means
-// that the message is to be deleted.
-func (r *Receiver) handOver(ctx context.Context, handle func(context.Context, notify.Event) error, m types.Message) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	e, err := notify.Parse([]byte(aws.ToString(m.Body)))
-	switch {
-	case errors.Is(err, notify.ErrIrrelevant):
-		return nil
-	case err != nil:
-		r.report(fmt.Errorf("message %s is given up and deleted: %w", aws.ToString(m.MessageId), err))
-		return nil
-	}
-	return handle(ctx, e)
-}
+// again has the delays before an event comes again, in whole seconds.
+var again = backoff.Policy{Base: time.Second, Max: time.Minute}
 
-// maxVisibility is less than the 12 h after which SQS makes a message visible in any case,
-// counted since it was received.
-const maxVisibility = 11 * time.Hour
-
-// redelivery returns when an event comes again that handle has refused.
-func (r *Receiver) redelivery(m types.Message) time.Duration {
+// redelivery returns when an event comes again that handle has not taken.
+func redelivery(m types.Message) time.Duration {
 	count, _ := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)])
-	delay := r.cfg.Backoff.Bound(max(count, 1))
-	if part := delay % time.Second; part > 0 {
-		delay += time.Second - part
-	}
-	return min(delay, maxVisibility)
+	return again.Bound(max(count, 1))
 }
 
 // sleep waits, but not longer than ctx lasts.

@@ -17,9 +17,10 @@
 // makes 3 requests a minute, some 130,000 a month. For each batch of at most 10 messages there
 // is one request more, which deletes them.
 //
-// An error of SQS or of the network is followed by a back-off of at most [Config.Backoff]:
-// up to 1 s at first, and up to a minute later. A request without an answer is given up after
-// 35 s.
+// After an error of SQS or of the network there is a back-off: up to 0.2 s at first and up to
+// 30 s later, beside the tries that the client makes by itself. A request without an answer is
+// given up after 35 s. An event that handle does not take comes again after 1 s, 2 s, 4 s and
+// so on, up to a minute.
 //
 // # What is lost, and when
 //
@@ -52,11 +53,9 @@ import (
 	"fmt"
 	"net/url"
 	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/notify"
 )
 
@@ -82,21 +81,12 @@ type Config struct {
 	// rotations: more are for a handle that takes long.
 	Pollers int
 
-	// Backoff has the delays after a request that failed. It also has those after which an
-	// event comes again that handle has refused: without jitter, in whole seconds, and at
-	// most 11 h. The zero Policy means 1 s at first, doubled up to a minute.
-	Backoff backoff.Policy
-
 	// OnError is called for each request that failed, for each message that is given up, and
-	// for each event that handle refused. Errors hold no part of a message. Several
+	// for each event that handle has not taken. Errors hold no part of a message. Several
 	// goroutines may call it at once, and each waits until it returns. Default: nobody
 	// learns of them.
 	OnError func(err error)
 }
-
-// defaultBackoff asks again soon enough after an outage, and costs a denied process no more
-// than a request a minute.
-var defaultBackoff = backoff.Policy{Base: time.Second, Max: time.Minute}
 
 // A Receiver takes the events from a queue. It implements [notify.Receiver], and is safe for
 // concurrent use.
@@ -106,23 +96,17 @@ var _ notify.Receiver = (*Receiver)(nil)
 
 // New returns a Receiver, or an error that says which setting is wrong. It calls nothing.
 func New(cfg Config) (*Receiver, error) {
-	if cfg.Backoff == (backoff.Policy{}) {
-		cfg.Backoff = defaultBackoff
-	}
 	if cfg.Pollers == 0 {
 		cfg.Pollers = 1
 	}
-	err := checkURL(cfg.QueueURL)
 	switch {
 	case cfg.Client == nil:
 		return nil, errors.New("sqsnotify: Config.Client is nil; sqs.NewFromConfig makes one")
-	case err != nil:
-		return nil, err
 	case cfg.Pollers < 0:
 		return nil, fmt.Errorf("sqsnotify: Config.Pollers is %d; it must be positive, or 0 for 1", cfg.Pollers)
 	}
-	if err := cfg.Backoff.Validate(); err != nil {
-		return nil, fmt.Errorf("sqsnotify: Config.Backoff: %w", err)
+	if err := checkURL(cfg.QueueURL); err != nil {
+		return nil, err
 	}
 	return &Receiver{cfg}, nil
 }
@@ -156,13 +140,16 @@ func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context,
 	}
 	var pollers sync.WaitGroup
 	for range r.cfg.Pollers {
-		pollers.Go(func() { r.poll(ctx, handle) })
+		d := &notify.Delivery{Handle: handle, OnError: r.report}
+		pollers.Go(func() {
+			d.Run(ctx, func(ctx context.Context) error { return r.poll(ctx, d) })
+		})
 	}
 	pollers.Wait()
 	return nil
 }
 
-// report reports an error about the queue.
+// report says which queue an error is about.
 func (r *Receiver) report(err error) {
 	if r.cfg.OnError != nil {
 		r.cfg.OnError(fmt.Errorf("sqsnotify: %s: %w", r.cfg.QueueURL, err))
