@@ -197,12 +197,13 @@ func newRedis(ctx context.Context, s *Servers) (carrier, error) {
 	if err := c.server.SetUser(ctx, redisUser, c.password); err != nil {
 		return nil, err
 	}
-	c.client() // for send
+	c.client(&redis.Options{MaxRetries: -1, DialerRetries: 1}) // for send, which does not wait for Redis
 	return c, nil
 }
 
-func (c *redisCarrier) client() *redis.Client {
-	client := redis.NewClient(&redis.Options{Addr: c.server.Addr(), Username: redisUser, Password: c.password})
+func (c *redisCarrier) client(o *redis.Options) *redis.Client {
+	o.Addr, o.Username, o.Password = c.server.Addr(), redisUser, c.password
+	client := redis.NewClient(o)
 	c.clients = append(c.clients, client)
 	return client
 }
@@ -212,7 +213,7 @@ func (c *redisCarrier) send(ctx context.Context, e secrettest.Event) error {
 }
 
 func (c *redisCarrier) receiver(context.Context) (notify.Receiver, error) {
-	return redisnotify.New(redisnotify.Config{Client: c.client(), Channel: c.channel})
+	return redisnotify.New(redisnotify.Config{Client: c.client(&redis.Options{}), Channel: c.channel})
 }
 
 func (c *redisCarrier) outages() map[string]outage {

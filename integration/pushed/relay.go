@@ -46,7 +46,11 @@ func newRelayed(ctx context.Context, s *Servers, target carrier, cfg relaytest.C
 	if cfg.Queue, err = bus.target(ctx); err != nil {
 		return nil, errors.Join(err, target.close())
 	}
-	relay, err := relaytest.Start(cfg)
+	program, err := s.relay()
+	var relay *relaytest.Relay
+	if err == nil {
+		relay, err = program.Start(cfg)
+	}
 	if err != nil {
 		return nil, errors.Join(err, bus.close(), target.close())
 	}

@@ -93,8 +93,10 @@ func (r *round) open(ctx context.Context, servers *Servers, secrets int) (err er
 		return err
 	}
 	r.client = newClient(r.manager.URL(), r.transport)
+	// The names are of this round alone, since a rule on moto brings the events of other rounds too.
+	prefix := "prod/" + servers.name() + "/"
 	for n := range secrets {
-		name := "prod/" + strconv.Itoa(n)
+		name := prefix + strconv.Itoa(n)
 		r.names = append(r.names, name)
 		if _, err := r.manager.Create(name, "first"); err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/typedsecret/typedsecret/integration/mototest"
 	"github.com/typedsecret/typedsecret/integration/natstest"
 	"github.com/typedsecret/typedsecret/integration/redistest"
+	"github.com/typedsecret/typedsecret/integration/relaytest"
 )
 
 // Servers are those of the carriers. Each is started when the first carrier needs it.
@@ -21,6 +22,7 @@ type Servers struct {
 	redisServer lazy[*redistest.Server]
 	motoServer  lazy[*mototest.Server]
 	elasticMQ   lazy[*elasticmqtest.Server]
+	program     lazy[*relaytest.Program]
 
 	mu      sync.Mutex // guards the fields below
 	names   int
@@ -62,7 +64,11 @@ func (s *Servers) elastic() (*elasticmqtest.Server, error) {
 	return s.elasticMQ.get(s, func() (*elasticmqtest.Server, error) { return elasticmqtest.Start(elasticmqtest.Config{}) }, (*elasticmqtest.Server).Close)
 }
 
-// name returns a name for a queue, a subject or the like that no other carrier has.
+func (s *Servers) relay() (*relaytest.Program, error) {
+	return s.program.get(s, relaytest.Build, (*relaytest.Program).Close)
+}
+
+// name returns a name for a queue, a subject or the like that nothing else has.
 func (s *Servers) name() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,7 +16,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/typedsecret/typedsecret/integration/internal/daemon"
@@ -60,6 +59,54 @@ func (c Config) env() []string {
 
 func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
+// Program is the relay's program. It is safe for concurrent use.
+type Program struct {
+	dir string
+
+	once sync.Once
+	err  error // the error of Close
+}
+
+// Build builds the relay. The working folder must be in the module of this package, whose
+// go.mod says where the relay's code is.
+func Build() (*Program, error) {
+	p := &Program{}
+	if err := p.build(); err != nil {
+		return nil, fmt.Errorf("relaytest: %w", errors.Join(err, p.Close()))
+	}
+	return p, nil
+}
+
+func (p *Program) build() error {
+	var account *daemon.Account
+	var err error
+	if p.dir, err = account.MkdirTemp("relaytest-"); err != nil {
+		return err
+	}
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/typedsecret/typedsecret").Output()
+	if err != nil {
+		return fmt.Errorf("go list: %w", err)
+	}
+	cmd := exec.Command("go", "build", "-o", p.path(), ".")
+	cmd.Dir = filepath.Join(strings.TrimSpace(string(root)), "cmd", "typedsecret-relay")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w; it printed: %s", err, out)
+	}
+	return nil
+}
+
+func (p *Program) path() string { return filepath.Join(p.dir, "typedsecret-relay") }
+
+// Close removes the program. It may be called more than once.
+func (p *Program) Close() error {
+	p.once.Do(func() {
+		if p.dir != "" {
+			p.err = os.RemoveAll(p.dir)
+		}
+	})
+	return p.err
+}
+
 // Relay is a running relay. Its methods must not be called at the same time.
 type Relay struct {
 	dir     string
@@ -68,62 +115,30 @@ type Relay struct {
 	command func(port int) (daemon.Command, func(context.Context) error)
 }
 
-// New starts a relay for a test, and ends it when the test is over. The test fails if the relay
-// can't be built or started.
-func New(t testing.TB, cfg Config) *Relay {
-	t.Helper()
-	r, err := Start(cfg)
-	return daemon.For(t, r, err)
-}
-
-// Start builds the relay and starts it, and returns when it answers requests. The working
-// folder must be in the module of this package, whose go.mod says where the relay's code is.
-// On Linux the relay ends when this process ends, also when that is killed; then the relay's
-// folder is left behind.
-func Start(cfg Config) (*Relay, error) {
+// Start starts a relay, and returns when it answers requests. On Linux the relay ends when this
+// process ends, also when that is killed; then the relay's folder is left behind.
+func (p *Program) Start(cfg Config) (*Relay, error) {
 	r := &Relay{}
-	if err := r.start(cfg); err != nil {
+	if err := r.start(p, cfg); err != nil {
 		return nil, fmt.Errorf("relaytest: %w", errors.Join(err, r.Close()))
 	}
 	return r, nil
 }
 
-func (r *Relay) start(cfg Config) error {
+func (r *Relay) start(p *Program, cfg Config) error {
 	var account *daemon.Account
 	var err error
 	if r.dir, err = account.MkdirTemp("relaytest-"); err != nil {
 		return err
 	}
-	program := filepath.Join(r.dir, "typedsecret-relay")
-	if err := build(program); err != nil {
-		return err
-	}
 	r.command = func(port int) (daemon.Command, func(context.Context) error) {
 		return daemon.Command{
-			Path: program, Args: cfg.args(port), Env: cfg.env(), Dir: r.dir, Log: filepath.Join(r.dir, "log"),
+			Path: p.path(), Args: cfg.args(port), Env: cfg.env(), Dir: r.dir, Log: filepath.Join(r.dir, "log"),
 			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
 		}, func(ctx context.Context) error { return answers(ctx, port) }
 	}
 	r.process, r.port, err = daemon.Serve(startTimeout, r.command)
 	return err
-}
-
-// building is held while the relay is built: two builds at once would both compile all of it.
-var building sync.Mutex
-
-func build(program string) error {
-	building.Lock()
-	defer building.Unlock()
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/typedsecret/typedsecret").Output()
-	if err != nil {
-		return fmt.Errorf("go list: %w", err)
-	}
-	cmd := exec.Command("go", "build", "-o", program, ".")
-	cmd.Dir = filepath.Join(strings.TrimSpace(string(root)), "cmd", "typedsecret-relay")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build: %w; it printed: %s", err, out)
-	}
-	return nil
 }
 
 // answers returns an error unless the relay answers requests. It does so before the queue and
@@ -168,5 +183,8 @@ func (r *Relay) Close() (err error) {
 	if r.process != nil {
 		err = r.process.Close(grace)
 	}
-	return errors.Join(err, os.RemoveAll(r.dir))
+	if r.dir != "" {
+		err = errors.Join(err, os.RemoveAll(r.dir))
+	}
+	return err
 }
