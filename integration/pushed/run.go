@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -63,7 +64,7 @@ func play(ctx context.Context, s Scenario, servers *Servers, rotations int, to *
 	}
 	before := r.calls()
 	if s.Outage == "" {
-		err = r.rotateAll(ctx)
+		err = r.rotateInCalm(ctx)
 	} else {
 		err = r.rotateInOutage(ctx)
 	}
@@ -181,7 +182,7 @@ func (r *round) rotate(ctx context.Context, name string) (*rotated, error) {
 	return rotation, err
 }
 
-// await waits until each process has the version. If one does not get it in time, that is no
+// await waits until each process has the versions. If one does not get it in time, that is no
 // error; the book shows it.
 func await(ctx context.Context, rotations ...*rotated) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errPatience)
@@ -200,62 +201,68 @@ func await(ctx context.Context, rotations ...*rotated) error {
 
 var errPatience = errors.New("a process has not got a value in time")
 
-// rotateAll rotates each secret.
-func (r *round) rotateAll(ctx context.Context) error {
-	var waiting []*rotated
-	for _, name := range r.names {
-		if n := len(waiting) - max(r.AtOnce, 1) + 1; n > 0 {
-			if err := await(ctx, waiting[:n]...); err != nil {
-				return err
+// rotateAll rotates secrets, with at most this many under way at once, and returns when each
+// process has all versions but those of the last rotations under way.
+func (r *round) rotateAll(ctx context.Context, names []string, atOnce int) (underWay []*rotated, err error) {
+	for _, name := range names {
+		if len(underWay) == atOnce {
+			if err := await(ctx, underWay[0]); err != nil {
+				return nil, err
 			}
-			waiting = waiting[n:]
+			underWay = underWay[1:]
 		}
 		rotation, err := r.rotate(ctx, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		waiting = append(waiting, rotation)
+		underWay = append(underWay, rotation)
 	}
-	return await(ctx, waiting...)
+	return underWay, nil
+}
+
+// rotateInCalm rotates all secrets.
+func (r *round) rotateInCalm(ctx context.Context) error {
+	underWay, err := r.rotateAll(ctx, r.names, max(r.AtOnce, 1))
+	if err != nil {
+		return err
+	}
+	return await(ctx, underWay...)
 }
 
 // rotateInOutage rotates half of the secrets while all is well, a quarter in the outage, and a
-// quarter as soon as it has ended.
+// quarter as soon as it has ended. The outage begins while some rotations are under way.
 func (r *round) rotateInOutage(ctx context.Context) error {
 	outage, known := r.carrier.outages()[r.Outage]
 	if !known {
 		return fmt.Errorf("the carrier %q has no outage %q", r.Carrier, r.Outage)
 	}
-	all := r.names
-	well, down := len(all)/2, len(all)*3/4
-	r.names = all[:well]
-	if err := r.rotateAll(ctx); err != nil {
+	well, down := len(r.names)/2, len(r.names)*3/4
+	before, err := r.rotateAll(ctx, r.names[:well], len(r.names)/4)
+	if err != nil {
 		return err
 	}
 	if err := outage.down(); err != nil {
 		return err
 	}
-	var waiting []*rotated
-	for n, name := range all[well:] {
-		if well+n == down {
-			for _, rotation := range waiting {
-				select {
-				case <-rotation.sent:
-				case <-ctx.Done():
-					return ctx.Err()
-				}
-			}
-			if err := outage.up(); err != nil {
-				return err
-			}
-		}
-		rotation, err := r.rotate(ctx, name)
-		if err != nil {
-			return err
-		}
-		waiting = append(waiting, rotation)
+	during, err := r.rotateAll(ctx, r.names[well:down], len(r.names))
+	if err != nil {
+		return err
 	}
-	return await(ctx, waiting...)
+	for _, rotation := range during {
+		select {
+		case <-rotation.sent:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err := outage.up(); err != nil {
+		return err
+	}
+	after, err := r.rotateAll(ctx, r.names[down:], len(r.names))
+	if err != nil {
+		return err
+	}
+	return await(ctx, slices.Concat(before, during, after)...)
 }
 
 func (r *round) close() (err error) {

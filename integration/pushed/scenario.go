@@ -27,8 +27,7 @@ type Scenario struct {
 	// Rotations is how many are made by default.
 	Rotations int
 
-	// AtOnce is how many secrets are rotated before the first of these rotations is waited for;
-	// 0 means one.
+	// AtOnce is how many rotations may be under way at once; 0 means one.
 	AtOnce int
 }
 
