@@ -1,6 +1,8 @@
 package pushed
 
 import (
+	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -12,6 +14,15 @@ type book struct {
 	mu        sync.Mutex // guards the rotations too
 	rotations map[string]*rotated
 	order     []*rotated
+	missed    int                // how many events of the kind notify.Missed have come
+	unchecked map[check]struct{} // what is to be fetched because of them
+	checked   chan struct{}      // has an element when unchecked has become empty
+}
+
+// A check is of one secret in one process.
+type check struct {
+	process int
+	name    string
 }
 
 // A rotated secret has a new version.
@@ -32,7 +43,10 @@ type sighting struct {
 }
 
 func newBook(processes int) *book {
-	return &book{processes: processes, rotations: map[string]*rotated{}}
+	return &book{
+		processes: processes, rotations: map[string]*rotated{},
+		unchecked: map[check]struct{}{}, checked: make(chan struct{}, 1),
+	}
 }
 
 // begin notes that a rotation to a version begins now.
@@ -66,6 +80,47 @@ func (b *book) hear(process int, version string) {
 	}
 }
 
+// miss notes that a process has missed events, and is to fetch all secrets.
+func (b *book) miss(process int, names []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.missed++
+	for _, name := range names {
+		b.unchecked[check{process, name}] = struct{}{}
+	}
+}
+
+// fetch notes that a process has fetched a secret.
+func (b *book) fetch(process int, name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before := len(b.unchecked)
+	delete(b.unchecked, check{process, name})
+	if before == 1 && len(b.unchecked) == 0 {
+		select {
+		case b.checked <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// settle waits until nothing is unchecked.
+func (b *book) settle(ctx context.Context) error {
+	for {
+		b.mu.Lock()
+		left := len(b.unchecked)
+		b.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-b.checked:
+		case <-ctx.Done():
+			return fmt.Errorf("%d secrets were not looked at after events were missed: %w", left, ctx.Err())
+		}
+	}
+}
+
 // see notes that a process has a version.
 func (b *book) see(process int, version string) {
 	b.mu.Lock()
@@ -84,6 +139,7 @@ func (b *book) see(process int, version string) {
 func (b *book) count(to *Result) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	to.Missed += b.missed
 	for _, r := range b.order {
 		to.Rotations++
 		for _, by := range r.by {

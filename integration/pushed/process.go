@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,8 +44,11 @@ func startProcess(ctx context.Context, number int, s Scenario, endpoint string, 
 		return nil, err
 	}
 	p.secrets, err = cache.New(source, cache.Config{EventSpread: s.Spread, Observer: hook.ObserverFunc(func(_ context.Context, e hook.Event) {
-		if e, ok := e.(hook.Rotated); ok {
+		switch e := e.(type) {
+		case hook.Rotated:
 			b.see(number, e.VersionID)
+		case hook.Fetched:
+			b.fetch(number, e.ID)
 		}
 	})})
 	if err != nil {
@@ -77,7 +82,9 @@ func (p *process) listen(r notify.Receiver, b *book) {
 	p.running.Go(func() {
 		p.err = r.Receive(ctx, func(ctx context.Context, e notify.Event) error {
 			once.Do(func() { close(p.ready) })
-			b.hear(p.number, e.VersionID)
+			if b.hear(p.number, e.VersionID); e.Kind == notify.Missed {
+				b.miss(p.number, slices.Collect(maps.Keys(p.handles)))
+			}
 			return p.secrets.HandleEvent(ctx, e)
 		})
 	})

@@ -88,6 +88,9 @@ func seesRotations(t *testing.T, server string) {
 			if r.Lost != r.Found {
 				t.Errorf("%d events were lost, and %d rotations found without one", r.Lost, r.Found)
 			}
+			if most := 20 * (s.Processes + r.Missed); r.Fetches > most {
+				t.Errorf("%d fetches, want %d at most, with %d times that events were missed", r.Fetches, most, r.Missed)
+			}
 			if isLossy := !strings.HasPrefix(name, "relay"); isLossy && r.Found < 5*s.Processes {
 				t.Errorf("%d rotations were found, of %d that nobody heard of", r.Found, 5*s.Processes)
 			}

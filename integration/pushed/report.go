@@ -26,6 +26,10 @@ type Result struct {
 	// Unseen counts the pairs without the value after a minute.
 	Unseen int
 
+	// Missed is the number of events of the kind notify.Missed. A process fetches all secrets after
+	// each.
+	Missed int
+
 	// Fetches is the number of requests to Secrets Manager for values.
 	Fetches int
 }

@@ -262,7 +262,12 @@ func (r *round) rotateInOutage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return await(ctx, slices.Concat(before, during, after)...)
+	if err := await(ctx, slices.Concat(before, during, after)...); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return r.settle(ctx)
 }
 
 func (r *round) close() (err error) {
