@@ -129,17 +129,20 @@ func (r *round) open(ctx context.Context, servers *Servers, secrets int) (err er
 func (r *round) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if err := r.carrier.send(ctx, probe()); err != nil {
+		return err
+	}
 	pause := firstProbe
 	for _, p := range r.processes {
 		for ready := false; !ready; {
-			if err := r.carrier.send(ctx, probe()); err != nil {
-				return err
-			}
 			select {
 			case <-p.ready:
 				ready = true
 			case <-time.After(pause):
 				pause *= 2
+				if err := r.carrier.send(ctx, probe()); err != nil {
+					return err
+				}
 			case <-ctx.Done():
 				return fmt.Errorf("no event reaches process %d: %w", p.number, ctx.Err())
 			}
