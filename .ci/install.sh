@@ -68,6 +68,22 @@ install_elasticmq() {
 
 install_zizmor() { python zizmor==1.32.0 zizmor; }
 
+install_cfn_lint() { python cfn-lint==1.58.0 cfn-lint; }
+
+# Terraform is in no registry of packages. The sum is that of the program.
+install_terraform() {
+	local version=1.11.4 sum=268000fca5c61021c6396893d9483007ba589ad9d0aaccbd7dfa8c78bf7dbe23
+	command -v terraform && return
+	python3 - "https://releases.hashicorp.com/terraform/$version/terraform_${version}_linux_amd64.zip" "$WORK/terraform.zip" <<-'PROGRAM'
+		import sys, urllib.request
+		urllib.request.urlretrieve(*sys.argv[1:])
+	PROGRAM
+	mkdir -p "$WORK/unpacked/bin"
+	python3 -m zipfile -e "$WORK/terraform.zip" "$WORK/unpacked/bin"
+	echo "$sum  $WORK/unpacked/bin/terraform" | sha256sum --check
+	chmod +x "$WORK/unpacked/bin/terraform"
+}
+
 # python installs a package of PyPI below $WORK/python, and tries its program.
 python() {
 	local package=$1 program=$2

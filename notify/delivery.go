@@ -36,8 +36,8 @@ import (
 //		return nil
 //	}
 //
-// Message and Report are safe for concurrent use. Connected and Missed are called by the
-// function that Run calls.
+// It is safe for concurrent use, but for Run and Connected: call Connected in the function that
+// Run calls, from its goroutine.
 type Delivery struct {
 	// Handle is the function that Receive was given. A panic of it counts as an error.
 	Handle func(ctx context.Context, e Event) error
@@ -55,13 +55,13 @@ type Delivery struct {
 	missed    bool      // whether an attempt or a connection has failed since the last Missed
 }
 
-// reconnect is the back-off between connections. Max is shorter than the default, since the
-// fleet is not told of rotations meanwhile.
-var reconnect = backoff.Policy{Base: 200 * time.Millisecond, Max: 30 * time.Second}
+// reconnect is the back-off between connections. Its Max is short, since no event arrives
+// meanwhile.
+var reconnect = backoff.Policy{Max: 30 * time.Second}
 
 // Run calls connect until ctx ends, again whenever it returns. Connect connects once, hands
 // messages over, and returns an error when the connection breaks or ctx ends. Run reports
-// the error, and waits for up to 0.2 s, longer after each failure in a row, at most 30 s. The
+// the error, and waits for up to 1 s, longer after each failure in a row, at most 30 s. The
 // time is drawn at random, so that a fleet does not come back in step. A connection that has
 // lasted for less than 30 s is a failure too.
 func (d *Delivery) Run(ctx context.Context, connect func(ctx context.Context) error) {
@@ -109,7 +109,8 @@ func (d *Delivery) Missed(ctx context.Context) {
 
 // Message hands over the event in a message. It reports whether the carrier is done with it:
 // Handle has taken the event, or the message is none that it ever will. Else the carrier is to
-// deliver it again. Once ctx has ended, Handle is not called, and Message returns false.
+// deliver it again; of a Lossy one, which can't, Message calls Missed. Once ctx has ended, Handle
+// is not called, and Message returns false.
 //
 // A message that [Parse] does not know is reported, and so is an error of Handle. Neither is
 // one that is irrelevant, nor an error of Handle once ctx has ended.
@@ -125,7 +126,13 @@ func (d *Delivery) Message(ctx context.Context, message []byte) (done bool) {
 		d.Report(fmt.Errorf("notify: a message is given up: %w", err))
 		return true
 	}
-	return d.hand(ctx, e)
+	if d.hand(ctx, e) {
+		return true
+	}
+	if d.Lossy {
+		d.Missed(ctx)
+	}
+	return d.Lossy && ctx.Err() == nil
 }
 
 // hand reports whether Handle has taken an event.

@@ -140,7 +140,8 @@ func hasSuffix(name string) bool {
 // A carrier that keeps nothing loses what is sent while the Receiver is not connected. So an
 // event of the kind [Missed] follows each connection, as soon as events come again: each
 // except one that the first attempt to connect has made. It follows too when the Receiver has
-// to drop events. If handle does not take it, it is handed over again.
+// to drop events, and takes the place of an event that handle has not taken. If handle does not
+// take it, it is handed over again.
 //
 // When ctx ends, Receive takes no more messages, waits for the calls of handle that are under
 // way, and gives back to the carrier what it has not handed over. It leaves no goroutine

@@ -1,4 +1,4 @@
-# papers: the shell scripts, the workflows, and the list of modules for Dependabot
+# papers: the shell scripts, the workflows, the list of modules for Dependabot, and deploy/
 # shellcheck shell=bash
 
 actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
@@ -35,10 +35,40 @@ every_step_is_a_job() {
 	fi
 }
 
+# cfn-lint has AWS's schemas of the resources with it.
+template() { "$WORK/python/bin/cfn-lint" deploy/cloudformation.yaml; }
+
+# terraform_module checks the Terraform code with one version of the provider of AWS. A machine
+# without the registry of providers has it in $mirror.
+terraform_module() {
+	local dir=$WORK/terraform-module mirror=/opt/tf-plugins from=()
+	terraform fmt -check -diff deploy/terraform
+	cp -r deploy/terraform "$dir"
+	cat >"$dir/ci_override.tf" <<-'HCL'
+		terraform {
+		  required_providers {
+		    aws = {
+		      source  = "hashicorp/aws"
+		      version = "5.100.0"
+		    }
+		  }
+		}
+	HCL
+	if [ -d "$mirror" ]; then
+		from=(-plugin-dir="$mirror")
+	fi
+	terraform -chdir="$dir" init -input=false -backend=false "${from[@]}"
+	terraform -chdir="$dir" validate
+}
+
 need shellcheck
 need zizmor
+need cfn_lint
+need terraform
 part 'shellcheck' scripts
 part 'actionlint' workflows
 part 'zizmor' attacks
+part 'CloudFormation' template
+part 'Terraform' terraform_module
 part 'each step is a job' every_step_is_a_job
 part 'Dependabot knows every module' every_module_is_updated

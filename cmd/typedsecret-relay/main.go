@@ -17,7 +17,8 @@
 // TYPEDSECRET_RELAY_REDIS_PASSWORD and TYPEDSECRET_RELAY_NATS_PASSWORD, or from Secrets Manager
 // by -redis-secret and -nats-secret, which go on while that secret is rotated. The scheme of
 // rediss:// or tls:// demands TLS; SSL_CERT_FILE names certificates of your own authority.
-// Credentials of AWS come from where all its SDKs look.
+// Credentials of AWS come from where all its SDKs look; deploy/ has the policy. The user of
+// Redis needs +publish and +ping, and the channel; that of NATS may publish on the subject.
 //
 // GET /healthz answers 200 while the queue and each target have answered within -stale-after,
 // else 503, and says in words which has not. GET /metrics is for Prometheus. Logs are JSON, on

@@ -55,8 +55,8 @@ func subscribe(t *testing.T, s *server.Server, subject string, options ...nats.O
 
 func TestAnEventIsPublishedOnNATS(t *testing.T) {
 	q, s := startQueue(t), startNATS(t, -1)
-	messages := subscribe(t, s, "rotations")
-	r := start(t, nil, "-queue", q.url, "-nats", s.ClientURL(), "-nats-subject", "rotations")
+	messages := subscribe(t, s, "prod.rotations")
+	r := start(t, nil, "-queue", q.url, "-nats", s.ClientURL(), "-nats-subject", "prod.rotations")
 	q.send(event)
 	if got := next(t, "message", messages); string(got.Data) != passedOn {
 		t.Errorf("got  %s\nwant %s", got.Data, passedOn)
@@ -124,7 +124,7 @@ func TestAnEventThatNATSRefusesStaysInTheQueue(t *testing.T) {
 		q.send(event)
 		next(t, "message given back", q.back)
 		said := fmt.Sprint(r.logged("queue or event failed")["error"])
-		if !strings.Contains(said, `target nats: nats: permissions violation: Permissions Violation for Publish to "typedsecret.events"`) || strings.Contains(said, "hunter") {
+		if !strings.Contains(said, `target nats: nats: permissions violation: Permissions Violation for Publish to "rotations"`) || strings.Contains(said, "hunter") {
 			t.Error(said)
 		}
 	}

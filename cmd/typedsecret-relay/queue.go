@@ -70,7 +70,7 @@ func (p polls) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, 
 		p.relay.health.answered(theQueue)
 		p.relay.metrics.answered(theQueue)
 		p.relay.metrics.received.Add(float64(len(out.Messages)))
-	case ctx.Err() == nil:
+	case !errors.Is(ctx.Err(), context.Canceled): // the relay goes on
 		p.relay.metrics.queueFailures.Inc()
 	}
 	return out, err

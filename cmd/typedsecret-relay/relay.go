@@ -36,8 +36,8 @@ type relay struct {
 	log      *slog.Logger
 }
 
-// newRelay connects to nothing yet, so that its order of starting is no matter. Its errors are
-// wrong settings.
+// newRelay needs no answer of the queue or of a target, so a relay may start before them. Its
+// errors are wrong settings.
 func newRelay(ctx context.Context, s settings, log *slog.Logger) (*relay, error) {
 	r := &relay{timeout: s.publishTimeout, health: newHealth(s.staleAfter), metrics: newMetrics(), log: log}
 	var err error
@@ -54,6 +54,7 @@ func newRelay(ctx context.Context, s settings, log *slog.Logger) (*relay, error)
 		r.close()
 		return nil, err
 	}
+	log.Info("settings", "queue", s.queue, "redis", s.redis, "redis_channel", s.redisChannel, "nats", s.nats, "nats_subject", s.natsSubject)
 	return r, nil
 }
 
@@ -126,7 +127,7 @@ func (r *relay) handle(ctx context.Context, e notify.Event) error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	about := []any{"kind", string(e.Kind), "ids", e.IDs(), "stages", e.Stages, "version", e.VersionID}
+	about := []any{"kind", string(e.Kind), "name", e.Name, "arn", e.ARN, "stages", e.Stages, "version", e.VersionID}
 	if !e.Time.IsZero() {
 		lag := max(0, time.Since(e.Time))
 		r.metrics.lag.Observe(lag.Seconds())

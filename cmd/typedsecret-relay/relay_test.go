@@ -221,7 +221,7 @@ func TestAnAddressThatIsTakenIsExit1(t *testing.T) {
 	q := startQueue(t)
 	var out strings.Builder
 	status := run(t.Context(), []string{"-queue", q.url, "-redis", "redis://127.0.0.1:1", "-listen", listener.Addr().String()}, variables{}.lookUp, &out)
-	if status != 1 || !strings.HasPrefix(out.String(), "typedsecret-relay: -listen: ") {
+	if status != 1 || !strings.Contains(out.String(), "\ntypedsecret-relay: -listen: ") {
 		t.Errorf("exit %d, %s", status, out.String())
 	}
 }

@@ -29,7 +29,7 @@ type settings struct {
 const environment = "TYPEDSECRET_RELAY_"
 
 // defaultChannel is also the default of the subject.
-const defaultChannel = "typedsecret.events"
+const defaultChannel = "rotations"
 
 // minStale is longer than a healthy relay is silent: SQS answers a poll after 20 s, and before
 // the next one 10 events may wait for -publish-timeout.

@@ -95,8 +95,8 @@ func TestFlagsComeFromTheEnvironmentToo(t *testing.T) {
 		"TYPEDSECRET_RELAY_PORT": "tcp://10.0.0.1:8080", // Kubernetes sets it for a service of that name
 	}.lookUp)
 	want := settings{
-		queue: queueURL, redisChannel: "typedsecret.events",
-		nats: "nats://a,tls://b:4222", natsSubject: "typedsecret.events", natsUser: "app", natsPassword: "hunter2",
+		queue: queueURL, redisChannel: "rotations",
+		nats: "nats://a,tls://b:4222", natsSubject: "rotations", natsUser: "app", natsPassword: "hunter2",
 		listen: ":1", publishTimeout: 2 * time.Second, staleAfter: 2 * time.Minute,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(settings{})); diff != "" || err != nil {

@@ -20,7 +20,11 @@ import (
 	sqsnotify "github.com/typedsecret/typedsecret/notify/sqs"
 )
 
-func TestSQSOnMoto(t *testing.T) { testSQS(t, mototest.New(t).URL()) }
+func TestSQSOnMoto(t *testing.T) {
+	server := mototest.New(t).URL()
+	testSQS(t, server)
+	t.Run("a topic feeds a queue", func(t *testing.T) { takesFromTopics(t, server) })
+}
 
 func TestSQSOnElasticMQ(t *testing.T) { testSQS(t, elasticmqtest.New(t).URL()) }
 

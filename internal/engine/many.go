@@ -157,7 +157,9 @@ func (g *group) request(pacing context.Context, refs func() []Ref) (turns.Reques
 	}
 	w := c.watch(func() {
 		c.mu.Lock()
-		said = max(said, health.CantAnswer)
+		if said < health.CantAnswer {
+			said, g.lastErr = health.CantAnswer, c.lateError(c.cfg.FetchTimeout, "has not returned, though the context of its request has ended")
+		}
 		c.mu.Unlock()
 		leave()
 	}, c.cfg.FetchTimeout)

@@ -41,8 +41,12 @@ func ExampleNew() {
 	receiver, err := natsnotify.New(natsnotify.Config{
 		URL:     natsServer.url(),
 		Subject: "rotations",
-		Credentials: func(ctx context.Context) (nats.Option, error) {
-			now, err := login.Get(ctx)
+		Credentials: func(ctx context.Context, refused bool) (nats.Option, error) {
+			get := login.Get
+			if refused {
+				get = login.Refresh
+			}
+			now, err := get(ctx)
 			return nats.UserInfo(now.User, now.Password), err
 		},
 		OnError: func(err error) { fmt.Println(err) },

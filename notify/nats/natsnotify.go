@@ -6,7 +6,11 @@
 //	err = receiver.Receive(ctx, cache.HandleEvent)
 //
 // NATS keeps nothing for a process that is not connected. So after each reconnect, and when
-// events had to be dropped, the [Receiver] sends an event of the kind [notify.Missed].
+// events had to be dropped, the [Receiver] sends an event of the kind [notify.Missed]. A server
+// that is gone without a word is noticed within a minute.
+//
+// The user of NATS needs the permission to subscribe to the subject, and no other. Whoever may
+// publish there can have the fleet look at its secrets, within the budget of a cache, and no more.
 package natsnotify
 
 import (
@@ -34,8 +38,10 @@ type Config struct {
 
 	// Credentials returns how to log in, such as nats.UserInfo(user, password), nats.Token or
 	// nats.UserJWTAndSeed. It is called for each connection and may read a Secret, so that
-	// what it returns may be rotated. Nil: no login, or the one in Options.
-	Credentials func(ctx context.Context) (nats.Option, error)
+	// what it returns may be rotated. The argument refused says that NATS has refused what it
+	// returned last: then read the Secret by Refresh, as no event can tell of this rotation.
+	// Nil: no login, or the one in Options.
+	Credentials func(ctx context.Context, refused bool) (nats.Option, error)
 
 	// Options are further options of each connection, such as nats.RootCAs. Those about
 	// reconnects have no effect: the Receiver connects anew by itself.
@@ -82,21 +88,33 @@ func New(cfg Config) (*Receiver, error) {
 // server.
 func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context, e notify.Event) error) error {
 	d := &notify.Delivery{Handle: handle, OnError: r.cfg.OnError, Lossy: true}
+	refused := false // whether the last login was
 	d.Run(ctx, func(ctx context.Context) error {
-		if err := r.connect(ctx, d); err != nil {
+		options, err := r.options(ctx, d, refused)
+		if err != nil {
 			return fmt.Errorf("natsnotify: %w", err)
 		}
-		return nil
+		err = r.connect(ctx, d, options)
+		refused = isRefusal(err)
+		return fmt.Errorf("natsnotify: %w", err)
 	})
 	return nil
 }
 
-// connect connects once, and hands over what comes.
-func (r *Receiver) connect(ctx context.Context, d *notify.Delivery) error {
-	options, err := r.options(ctx, d)
-	if err != nil {
-		return err
+// isRefusal reports whether NATS has refused a login, or ended the connection that it made.
+func isRefusal(err error) bool {
+	for _, refusal := range []string{
+		nats.AUTHORIZATION_ERR, nats.AUTHENTICATION_EXPIRED_ERR, nats.AUTHENTICATION_REVOKED_ERR, nats.ACCOUNT_AUTHENTICATION_EXPIRED_ERR,
+	} {
+		if strings.Contains(strings.ToLower(err.Error()), refusal) {
+			return true
+		}
 	}
+	return errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked)
+}
+
+// connect connects once, and hands over what comes until the connection ends.
+func (r *Receiver) connect(ctx context.Context, d *notify.Delivery, options []nats.Option) error {
 	conn, err := nats.Connect(r.cfg.URL, options...)
 	if err != nil {
 		return fmt.Errorf("no connection to %s: %w", r.cfg.URL, err)
@@ -110,7 +128,7 @@ func (r *Receiver) connect(ctx context.Context, d *notify.Delivery) error {
 }
 
 // options returns those of one connection.
-func (r *Receiver) options(ctx context.Context, d *notify.Delivery) ([]nats.Option, error) {
+func (r *Receiver) options(ctx context.Context, d *notify.Delivery, refused bool) ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name("typedsecret"),
 		nats.PingInterval(pingInterval),
@@ -125,7 +143,7 @@ func (r *Receiver) options(ctx context.Context, d *notify.Delivery) ([]nats.Opti
 	if r.cfg.Credentials == nil {
 		return options, nil
 	}
-	login, err := r.cfg.Credentials(ctx)
+	login, err := r.cfg.Credentials(ctx, refused)
 	if err != nil {
 		return nil, fmt.Errorf("no credentials for %s: %w", r.cfg.URL, err)
 	}

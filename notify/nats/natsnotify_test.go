@@ -26,7 +26,7 @@ func (s *natsServer) receiver(t testing.TB, change func(*natsnotify.Config)) *na
 	cfg := natsnotify.Config{
 		URL:         s.url(),
 		Subject:     subject,
-		Credentials: func(context.Context) (nats.Option, error) { return s.login(), nil },
+		Credentials: func(context.Context, bool) (nats.Option, error) { return s.login(), nil },
 	}
 	if change != nil {
 		change(&cfg)
@@ -268,14 +268,14 @@ func TestWhatIsWrongIsReported(t *testing.T) {
 		want   string
 	}{
 		"a wrong password": {func(cfg *natsnotify.Config) {
-			cfg.Credentials = func(context.Context) (nats.Option, error) { return nats.UserInfo("app", "hunter2"), nil }
+			cfg.Credentials = func(context.Context, bool) (nats.Option, error) { return nats.UserInfo("app", "hunter2"), nil }
 		}, "natsnotify: no connection to " + s.url() + ": nats: Authorization Violation"},
 		"no login": {func(cfg *natsnotify.Config) { cfg.Credentials = nil }, "nats: Authorization Violation"},
 		"a login that is none": {func(cfg *natsnotify.Config) {
-			cfg.Credentials = func(context.Context) (nats.Option, error) { return nil, nil }
+			cfg.Credentials = func(context.Context, bool) (nats.Option, error) { return nil, nil }
 		}, "nats: Authorization Violation"},
 		"no credentials": {func(cfg *natsnotify.Config) {
-			cfg.Credentials = func(context.Context) (nats.Option, error) { return nil, outage }
+			cfg.Credentials = func(context.Context, bool) (nats.Option, error) { return nil, outage }
 		}, "natsnotify: no credentials for " + s.url() + ": Secrets Manager is away"},
 		"another subject":  {func(cfg *natsnotify.Config) { cfg.Subject = "others" }, `nats: permissions violation: Permissions Violation for Subscription to "others"`},
 		"a subject's form": {func(cfg *natsnotify.Config) { cfg.Subject = "a b" }, "nats: invalid subject"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/typedsecret/typedsecret/notify"
@@ -261,7 +262,10 @@ func good(b *belt, onError func(error)) notify.Receiver { return &receiver{b: b,
 
 func TestAGoodReceiverPasses(t *testing.T) {
 	for _, keeps := range []bool{true, false} {
-		t.Run(fmt.Sprint("keeps=", keeps), func(t *testing.T) { notifytest.Run(t, harness(keeps, good)) })
+		t.Run(fmt.Sprint("keeps=", keeps), func(t *testing.T) {
+			t.Parallel()
+			notifytest.Run(t, harness(keeps, good))
+		})
 	}
 }
 
@@ -271,18 +275,20 @@ func TestWhatIsNotCheckedIsSaid(t *testing.T) {
 		h := harness(false, good)(t)
 		return notifytest.Harness{Receiver: h.Receiver, Send: h.Send, MaxMessage: notify.MaxSize - 1}
 	}
-	failed, unchecked := notifytest.Failed(t, bare)
-	if len(failed) > 0 {
-		t.Errorf("failed: %q", failed)
-	}
-	for check, field := range map[string]string{
-		"not-taken": "Keeps", "poison": "AnyBytes", "size": "MaxMessage", "reconnect": "Break",
-		"late-start": "Break", "credentials": "RotateCredentials", "shutdown": "Keeps", "stop": "Break",
-	} {
-		if text := strings.Join(unchecked[check], "\n"); !strings.Contains(text, "not checked: ") || !strings.Contains(text, field) {
-			t.Errorf("%s says %q; it should name %s", check, text, field)
+	synctest.Test(t, func(t *testing.T) {
+		failed, unchecked := notifytest.Failed(t, bare)
+		if len(failed) > 0 {
+			t.Errorf("failed: %q", failed)
 		}
-	}
+		for check, field := range map[string]string{
+			"not-taken": "Keeps", "poison": "AnyBytes", "size": "MaxMessage", "reconnect": "Break",
+			"late-start": "Break", "credentials": "RotateCredentials", "shutdown": "Keeps", "stop": "Break",
+		} {
+			if text := strings.Join(unchecked[check], "\n"); !strings.Contains(text, "not checked: ") || !strings.Contains(text, field) {
+				t.Errorf("%s says %q; it should name %s", check, text, field)
+			}
+		}
+	})
 }
 
 func ExampleRun() {

@@ -53,7 +53,7 @@ func (s *suite) start(ctx context.Context, h handler) *call {
 	receiver := s.Receiver(c.report)
 	go func() {
 		defer close(c.returned)
-		err := errors.New("Receive has ended its goroutine") // if it does not return
+		err := errors.New("the goroutine of Receive has ended") // if it does not return
 		defer func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()

@@ -101,6 +101,7 @@ func (s *suite) notTaken() {
 	c.awaitEvent(other)
 	if !s.Keeps {
 		s.lacks("that an event is delivered again", "Keeps")
+		c.await(fmt.Sprintf("events of the kind %q in place of the two that were not taken", notify.Missed), func() bool { return c.missed >= 2 })
 		return
 	}
 	c.awaitEvent(refused)

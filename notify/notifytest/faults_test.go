@@ -130,6 +130,16 @@ func TestBrokenReceiversFail(t *testing.T) {
 				l.settle(message, true)
 			}
 		}), "not-taken"},
+		{"forgets what is refused", loses, func(b *belt, report onError) notify.Receiver {
+			return wrapped(func(ctx context.Context, h handle) error {
+				return good(b, report).Receive(ctx, func(ctx context.Context, e notify.Event) error {
+					if err := h(ctx, e); err != nil {
+						report(err)
+					}
+					return nil
+				})
+			})
+		}, "not-taken"},
 		{"reports nothing", keeps, onReport(func(error, onError) {}), "not-taken"},
 		{"ends at a refusal", keeps, ending(func(err error) bool { return err != nil && !isBroken(err) && !isUnknown(err) }), "not-taken"},
 

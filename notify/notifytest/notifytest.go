@@ -33,8 +33,8 @@ type Harness struct {
 	// Receiver returns a new Receiver of the carrier, whose setting OnError is onError.
 	Receiver func(onError func(err error)) notify.Receiver
 
-	// Send gives the carrier a message, and returns once it has it. It is not called between
-	// Break and mend.
+	// Send gives the carrier a message, and returns once the carrier has it. It is not called
+	// between Break and mend.
 	Send func(message []byte)
 
 	// Keeps: the carrier keeps messages for a Receiver that is not connected, and delivers

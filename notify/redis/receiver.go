@@ -24,7 +24,7 @@
 //
 // # Delays and limits
 //
-// A connection that breaks is replaced after a back-off, up to 0.2 s at first and up to 30 s
+// A connection that breaks is replaced after a back-off, up to 1 s at first and up to 30 s
 // later. The receiver pings a silent connection every 10 s, and gives it up if there is no
 // answer within 10 s more. go-redis itself dials once more at once when a connection breaks;
 // that connection is not used.
@@ -54,8 +54,8 @@ import (
 	"github.com/typedsecret/typedsecret/notify"
 )
 
-// A Client subscribes to channels. *redis.Client, *redis.ClusterClient, *redis.Ring and
-// redis.UniversalClient do.
+// A Client subscribes to channels. *redis.Client, *redis.ClusterClient and
+// redis.UniversalClient do. A *redis.Ring can't be one: give the client of one of its shards.
 type Client interface {
 	Subscribe(ctx context.Context, channels ...string) *redis.PubSub
 }
@@ -95,6 +95,9 @@ func New(cfg Config) (*Receiver, error) {
 		return nil, errors.New("redisnotify: Config.Client is nil; redis.NewClient makes one")
 	case cfg.Channel == "":
 		return nil, errors.New("redisnotify: Config.Channel is empty; name the channel that the relay publishes to")
+	}
+	if _, ok := cfg.Client.(*redis.Ring); ok {
+		return nil, errors.New("redisnotify: Config.Client is a *redis.Ring; give the client of the shard that the relay publishes to")
 	}
 	return &Receiver{cfg, pingEvery}, nil
 }

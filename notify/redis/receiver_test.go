@@ -1,9 +1,12 @@
 package redisnotify_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -230,6 +233,8 @@ func TestEndingWaitsForHandle(t *testing.T) {
 }
 
 func TestAWrongSettingIsRefused(t *testing.T) {
+	ring := redis.NewRing(&redis.RingOptions{})
+	defer ring.Close()
 	good := redisnotify.Config{Client: newClient(t, &redis.Options{}), Channel: channel}
 	for name, row := range map[string]struct {
 		change func(*redisnotify.Config)
@@ -237,6 +242,7 @@ func TestAWrongSettingIsRefused(t *testing.T) {
 	}{
 		"no client":  {func(c *redisnotify.Config) { c.Client = nil }, "redisnotify: Config.Client is nil; redis.NewClient makes one"},
 		"no channel": {func(c *redisnotify.Config) { c.Channel = "" }, "redisnotify: Config.Channel is empty"},
+		"a ring":     {func(c *redisnotify.Config) { c.Client = ring }, "redisnotify: Config.Client is a *redis.Ring; give the client of the shard"},
 	} {
 		cfg := good
 		row.change(&cfg)
@@ -251,4 +257,26 @@ func TestAWrongSettingIsRefused(t *testing.T) {
 	if diff := cmp.Diff("redisnotify: the function that takes the events is nil", fmt.Sprint(r.Receive(t.Context(), nil))); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// odd answers HELLO as an old Redis does, and SUBSCRIBE with what is no reply to it.
+func odd(context.Context, string, string) (net.Conn, error) {
+	near, far := net.Pipe()
+	go func() {
+		defer far.Close()
+		for lines := bufio.NewScanner(far); lines.Scan(); {
+			switch strings.ToLower(lines.Text()) {
+			case "hello", "client":
+				io.WriteString(far, "-ERR unknown command\r\n")
+			case "subscribe":
+				io.WriteString(far, "*1\r\n$7\r\nhunter2\r\n")
+			}
+		}
+	}()
+	return near, nil
+}
+
+func TestWhatIsNoReplyIsNotQuoted(t *testing.T) {
+	r := begin(t, newClient(t, &redis.Options{Dialer: odd}), nil)
+	r.wantsReport("what Redis has sent is no reply to SUBSCRIBE or PING")
 }

@@ -175,11 +175,11 @@ func TestWhatCanNotBeDeletedComesAgainAndIsReported(t *testing.T) {
 				answer(w, map[string]any{})
 			}
 			return c.name == "DeleteMessageBatch"
-		}, "1 messages are not deleted: SQS has left them out 3 times"},
-		"SQS's fault":  {entry("InternalError", false), "1 messages are not deleted: SQS has left them out 3 times"},
-		"our fault":    {entry("ReceiptHandleIsInvalid", true), "a message is not deleted: ReceiptHandleIsInvalid; does handle take longer than the queue's visibility timeout?"},
-		"not allowed":  {denying("DeleteMessageBatch"), "1 messages are not deleted: operation error SQS: DeleteMessageBatch"},
-		"a hang of it": {hanging("DeleteMessageBatch"), "1 messages are not deleted: SQS has not answered within 5s"},
+		}, "SQS has not deleted 1 of 1 messages, and gives no reason"},
+		"SQS's fault":  {entry("InternalError", false), "SQS has not deleted 1 of 1 messages, and gives no reason"},
+		"our fault":    {entry("ReceiptHandleIsInvalid", true), "SQS has not deleted a message: ReceiptHandleIsInvalid; does handle take longer than the queue's visibility timeout?"},
+		"not allowed":  {denying("DeleteMessageBatch"), "SQS has not deleted 1 of 1 messages: operation error SQS: DeleteMessageBatch"},
+		"a hang of it": {hanging("DeleteMessageBatch"), "SQS has not deleted 1 of 1 messages: SQS has not answered within 5s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -254,13 +254,16 @@ func TestEndingIsBoundedIfSQSHangs(t *testing.T) {
 		})
 		q.send(moved("a"), moved("b"))
 		<-entered
+		stopped := make(chan struct{})
+		go func() { r.stop(); close(stopped) }()
+		synctest.Wait()
 		began := time.Now()
 		close(release)
-		r.stop()
+		<-stopped
 		if took := time.Since(began); took != 10*time.Second {
 			t.Errorf("the end took %v", took)
 		}
-		if _, reports := r.seen(); len(reports) != 1 || !strings.Contains(reports[0], "1 messages are not given back: ") || !strings.Contains(reports[0], "1 messages are not deleted: ") {
+		if _, reports := r.seen(); len(reports) != 1 || !strings.Contains(reports[0], "SQS has not given back 1 of 1 messages: ") || !strings.Contains(reports[0], "SQS has not deleted 1 of 1 messages: ") {
 			t.Errorf("reported %q", reports)
 		}
 	})

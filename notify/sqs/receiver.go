@@ -4,9 +4,9 @@
 //	…
 //	err = receiver.Receive(ctx, secrets.HandleEvent) // until ctx ends
 //
-// SQS delivers each message to one receiver. So two processes that share a queue have a half
-// of the events each: give each process a queue of its own, or one process all events, to
-// pass them on.
+// SQS delivers each message to one receiver. So if two processes share a queue, each of them
+// gets half of the events. Give each process a queue of its own, or let one process take all
+// events and pass them on.
 //
 // An EventBridge rule or an SNS topic feeds the queue. Raw messages, SNS's envelopes and all
 // other forms that [notify.Parse] knows are read, also side by side.
@@ -17,27 +17,29 @@
 // makes 3 requests a minute, some 130,000 a month. For each batch of at most 10 messages there
 // is one request more, which deletes them.
 //
-// After an error of SQS or of the network there is a back-off: up to 0.2 s at first and up to
+// After an error of SQS or of the network there is a back-off: up to 1 s at first and up to
 // 30 s later, beside the tries that the client makes by itself. A request without an answer is
 // given up after 35 s. An event that handle does not take comes again after 1 s, 2 s, 4 s and
 // so on, up to a minute.
 //
 // # What is lost, and when
 //
-// Nothing that is in the queue: a message is deleted only after the event was taken. The
-// process may die at any time; then the messages that it has received come again when the
-// queue's visibility timeout is over, 30 s by default. The same is true of a message whose
-// delivery is under way in the moment in which ctx ends. A message may come more than once,
-// and in any order, as with SQS itself.
+// Nothing is lost that is in the queue: a message is deleted only after handle has taken its
+// event. The process may die at any time. Then the messages that it had received come again
+// when the queue's visibility timeout is over, 30 s by default. So does a message that SQS is
+// just delivering when ctx ends, and one that waits for longer than that until handle has
+// taken the others of its batch.
 //
-// A message that is no event is deleted and reported. One whose event is refused again and
-// again stays until the queue's retention is over, or moves to the dead-letter queue if the
-// queue has one. The queue itself loses what is older than its retention, 4 days by default.
+// A message may come more than once, and in any order, as always with SQS.
+//
+// A message that is no event is deleted, and reported. An event that handle never takes comes
+// again until the queue's retention is over, 4 days by default. If the queue has a dead-letter
+// queue, its message moves there.
 //
 // # Permissions
 //
-// The role of the process needs these on the queue, and kms:Decrypt on the queue's key if it
-// is encrypted with one of your own:
+// The role of the process needs these actions on the queue. If the queue is encrypted with a
+// key of your own, it needs kms:Decrypt on the key too.
 //
 //	sqs:ReceiveMessage
 //	sqs:DeleteMessage

@@ -79,16 +79,17 @@ type batch func(ctx context.Context, entries []entry) (settled []string, failed 
 func settle(ctx context.Context, what string, entries []entry, send batch) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
+	all := len(entries)
 	var refused []error
 	for try := 1; len(entries) > 0; try++ {
 		if try > settleTries {
-			refused = append(refused, fmt.Errorf("%d messages are not %s: SQS has left them out %d times", len(entries), what, settleTries))
+			refused = append(refused, fmt.Errorf("SQS has not %s %d of %d messages, and gives no reason", what, len(entries), all))
 			break
 		}
 		sleep(ctx, settlePace.Delay(try-1))
 		settled, failed, err := send(ctx, entries)
 		if err != nil {
-			refused = append(refused, fmt.Errorf("%d messages are not %s: %w", len(entries), what, explain(err, settleTimeout)))
+			refused = append(refused, fmt.Errorf("SQS has not %s %d of %d messages: %w", what, len(entries), all, explain(err, settleTimeout)))
 			break
 		}
 		for _, f := range failed {
@@ -97,7 +98,7 @@ func settle(ctx context.Context, what string, entries []entry, send batch) error
 			}
 			settled = append(settled, aws.ToString(f.Id))
 			if code := aws.ToString(f.Code); !strings.HasSuffix(code, notInflight) {
-				refused = append(refused, fmt.Errorf("a message is not %s: %s; does handle take longer than the queue's visibility timeout?", what, code))
+				refused = append(refused, fmt.Errorf("SQS has not %s a message: %s; does handle take longer than the queue's visibility timeout?", what, code))
 			}
 		}
 		entries = slices.DeleteFunc(entries, func(e entry) bool { return slices.Contains(settled, e.id) })

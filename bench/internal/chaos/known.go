@@ -170,9 +170,11 @@ func isRefusal(err error) bool {
 }
 
 // isExcused reports whether a failure without an answer need not keep f waiting: something was
-// answered since, or another secret had no answer either, or f is a forced probe.
+// answered since, or another secret had no answer either, or f is a forced probe. The source may be
+// down by the request of a Preload, which ends after the cache has reported its fetches.
 func (r *run) isExcused(before, f *fetch) bool {
-	return !isRefusal(before.err) && (r.health.answer > before.began.tick || r.health.failure > before.told.tick || (f.forced || f.many) && r.health.failure > r.health.answer)
+	return !isRefusal(before.err) && (r.health.answer > before.began.tick || r.health.failure > before.told.tick ||
+		(f.forced || f.many || before.many || before.abandoned) && r.health.failure > r.health.answer)
 }
 
 // judgePace checks that a fetch begins neither during another one nor too soon after it.

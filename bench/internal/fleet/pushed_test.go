@@ -10,7 +10,7 @@ import (
 )
 
 func TestASmallFleetIsToldOfRotations(t *testing.T) {
-	const n = 200
+	const n = 50
 	for _, c := range []fleet.Carrier{{Bus: 500 * time.Millisecond, Hop: 100 * time.Millisecond}, {Bus: 5 * time.Second, Hop: 100 * time.Millisecond}} {
 		var p *fleet.Pushed
 		synctest.Test(t, func(*testing.T) { p = fleet.PlayPushed(c, n) })
