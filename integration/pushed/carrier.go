@@ -40,8 +40,8 @@ type carrier interface {
 // An outage takes a part of a carrier down, and up again.
 type outage struct{ down, up func() error }
 
-// Carriers make a carrier of each kind, with the servers that it needs.
-var Carriers = map[string]func(ctx context.Context, s *Servers) (carrier, error){
+// carriers make a carrier of each kind, with the servers that it needs.
+var carriers = map[string]func(ctx context.Context, s *Servers) (carrier, error){
 	"call":           func(context.Context, *Servers) (carrier, error) { return &calls{}, nil },
 	"post":           func(context.Context, *Servers) (carrier, error) { return &posts{token: rand.Text()}, nil },
 	"nats":           newNATS,

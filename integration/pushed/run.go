@@ -103,7 +103,7 @@ func (r *round) open(ctx context.Context, servers *Servers, secrets int) (err er
 			return err
 		}
 	}
-	if r.carrier, err = Carriers[r.Carrier](ctx, servers); err != nil {
+	if r.carrier, err = carriers[r.Carrier](ctx, servers); err != nil {
 		return err
 	}
 	for n := range r.Processes {

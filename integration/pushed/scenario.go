@@ -10,7 +10,7 @@ import "time"
 type Scenario struct {
 	Name string
 
-	// Carrier is a key of Carriers.
+	// Carrier is a key of carriers, such as nats or sns.
 	Carrier string
 
 	// Outage says what is down for some of the rotations: one of the carrier's outages, or ""
@@ -42,19 +42,19 @@ func Scenarios() []Scenario {
 		{Name: "NATS", Carrier: "nats", Processes: 5, Spread: off, Rotations: 1000},
 		{Name: "Redis", Carrier: "redis", Processes: 5, Spread: off, Rotations: 1000},
 		{Name: "SQS (ElasticMQ)", Carrier: "elasticmq", Processes: 5, Spread: off, Rotations: 1000},
-		{Name: "EventBridge → SQS (moto)", Carrier: "eventbridge", Processes: 2, Spread: off, Rotations: 200},
-		{Name: "SNS → SQS (moto)", Carrier: "sns", Processes: 2, Spread: off, Rotations: 200},
-		{Name: "EventBridge → SQS → relay → NATS", Carrier: "relay to nats", Processes: 5, Spread: off, Rotations: 200},
-		{Name: "EventBridge → SQS → relay → Redis", Carrier: "relay to redis", Processes: 5, Spread: off, Rotations: 200},
+		{Name: "EventBridge → SQS (moto)", Carrier: "eventbridge", Processes: 2, Spread: off, Rotations: 1000},
+		{Name: "SNS → SQS (moto)", Carrier: "sns", Processes: 2, Spread: off, Rotations: 1000},
+		{Name: "EventBridge → SQS → relay → NATS", Carrier: "relay to nats", Processes: 5, Spread: off, Rotations: 1000},
+		{Name: "EventBridge → SQS → relay → Redis", Carrier: "relay to redis", Processes: 5, Spread: off, Rotations: 1000},
 		{Name: "NATS, with the default spread", Carrier: "nats", Processes: 5, Rotations: 1000, AtOnce: 50},
-		{Name: "NATS, 200 processes at once", Carrier: "nats", Processes: 200, Rotations: 20, AtOnce: 5},
-		{Name: "Redis, 200 processes at once", Carrier: "redis", Processes: 200, Rotations: 20, AtOnce: 5},
-		{Name: "NATS, restarted", Carrier: "nats", Outage: ServerRestarted, Processes: 5, Spread: off, Rotations: 100},
-		{Name: "Redis, restarted", Carrier: "redis", Outage: ServerRestarted, Processes: 5, Spread: off, Rotations: 100},
-		{Name: "relay → NATS, relay killed", Carrier: "relay to nats", Outage: RelayKilled, Processes: 5, Spread: off, Rotations: 100},
-		{Name: "relay → Redis, relay killed", Carrier: "relay to redis", Outage: RelayKilled, Processes: 5, Spread: off, Rotations: 100},
-		{Name: "relay → NATS, NATS restarted", Carrier: "relay to nats", Outage: ServerRestarted, Processes: 5, Spread: off, Rotations: 100},
-		{Name: "relay → Redis, Redis restarted", Carrier: "relay to redis", Outage: ServerRestarted, Processes: 5, Spread: off, Rotations: 100},
+		{Name: "NATS, 200 processes at once", Carrier: "nats", Processes: 200, Rotations: 50, AtOnce: 5},
+		{Name: "Redis, 200 processes at once", Carrier: "redis", Processes: 200, Rotations: 50, AtOnce: 5},
+		{Name: "NATS, restarted", Carrier: "nats", Outage: ServerRestarted, Processes: 5, Spread: off, Rotations: 200},
+		{Name: "Redis, restarted", Carrier: "redis", Outage: ServerRestarted, Processes: 5, Spread: off, Rotations: 200},
+		{Name: "relay → NATS, relay killed", Carrier: "relay to nats", Outage: RelayKilled, Processes: 5, Spread: off, Rotations: 200},
+		{Name: "relay → Redis, relay killed", Carrier: "relay to redis", Outage: RelayKilled, Processes: 5, Spread: off, Rotations: 200},
+		{Name: "relay → NATS, NATS restarted", Carrier: "relay to nats", Outage: ServerRestarted, Processes: 5, Spread: off, Rotations: 200},
+		{Name: "relay → Redis, Redis restarted", Carrier: "relay to redis", Outage: ServerRestarted, Processes: 5, Spread: off, Rotations: 200},
 	}
 }
 
