@@ -2,6 +2,7 @@
 // queue and publishes them on a Redis channel, a NATS subject, or both. So a fleet needs one
 // queue, and not one a process.
 //
+//	go install github.com/typedsecret/typedsecret/cmd/typedsecret-relay@latest
 //	typedsecret-relay -queue https://sqs.eu-west-1.amazonaws.com/123456789012/rotations -redis rediss://redis:6379
 //
 // A message is deleted from the queue only after each target has taken it. So a relay may be

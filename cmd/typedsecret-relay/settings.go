@@ -31,9 +31,9 @@ const environment = "TYPEDSECRET_RELAY_"
 // defaultChannel is also the default of the subject.
 const defaultChannel = "rotations"
 
-// minStale is longer than a healthy relay is silent: SQS answers a poll after 20 s, and before
-// the next one 10 events may wait for -publish-timeout.
-const minStale = 45 * time.Second
+// minStale returns a time that is longer than a healthy relay is silent: SQS answers a poll after
+// 20 s, and before the next one each of 10 events may take -publish-timeout.
+func (s settings) minStale() time.Duration { return 25*time.Second + 10*s.publishTimeout }
 
 func (s *settings) flags() *flag.FlagSet {
 	f := flag.NewFlagSet("typedsecret-relay", flag.ContinueOnError)
@@ -106,8 +106,8 @@ func (s settings) validate() error {
 		return errors.New("no target: set -redis, -nats or both")
 	case s.publishTimeout <= 0:
 		return fmt.Errorf("-publish-timeout is %v; it must be positive", s.publishTimeout)
-	case s.staleAfter < minStale:
-		return fmt.Errorf("-stale-after is %v; it must be at least %v, since an idle poll takes 20 s", s.staleAfter, minStale)
+	case s.staleAfter < s.minStale():
+		return fmt.Errorf("-stale-after is %v; it must be at least %v, since a poll takes 20 s, and its 10 events -publish-timeout each", s.staleAfter, s.minStale())
 	}
 	return cmp.Or(s.validateRedis(), s.validateNATS())
 }

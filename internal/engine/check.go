@@ -21,9 +21,9 @@ const maxAgain = 3
 
 // told is what events have said of an entry's secret. Cache.mu guards it.
 type told struct {
-	last  instant // when the last event came
-	paid  instant // when the whole burst of fetches may be made again
-	check *check  // nil if there is nothing to be looked for
+	last  instant       // when the last event came
+	paid  time.Duration // when the whole burst of fetches may be made again, by the monotonic clock
+	check *check        // nil if there is nothing to be looked for
 }
 
 // A check is a fetch in the background that is to see whether an event is so. It never makes a value
@@ -31,16 +31,17 @@ type told struct {
 type check struct {
 	ctx     context.Context // of the event, for its values
 	kind    notify.Kind
-	version string    // that the event announced; "" if it did not say
-	at      time.Time // when it happened, by AWS's clock or, if the event did not say, by ours
-	came    instant   // when the event came
-	again   int       // counts the fetches that did not bring what was announced
-	isDue   bool      // it waits no longer for its moment, but for a fetch under way
+	version string        // that the event announced; "" if it did not say
+	at      time.Time     // when it happened, by AWS's clock or, if the event did not say, by ours
+	came    instant       // when the event came
+	within  time.Duration // over which its moment is drawn
+	again   int           // counts the fetches that did not bring what was announced
+	isDue   bool          // it waits no longer for its moment, but for a fetch under way
 	timer   *time.Timer
 }
 
 // announce has e looked at within a time, unless it is what the news says already. A check that is
-// under way goes on, for the later of both. Called with mu held.
+// under way takes the news in. Called with mu held.
 func (c *Cache) announce(e *Entry, n *news, within time.Duration) {
 	s := e.snap.Load()
 	if c.closed || s == nil && e.inFlight() == nil {
@@ -55,20 +56,24 @@ func (c *Cache) announce(e *Entry, n *news, within time.Duration) {
 	if s != nil && version != "" && s.VersionID() == version {
 		return
 	}
-	at := n.Time
-	if at.IsZero() {
-		at = time.Unix(0, n.came.wall)
-	}
 	k := t.check
-	if k == nil {
+	switch {
+	case k == nil:
 		k = &check{}
 		t.check = k
 		c.checks[e] = struct{}{}
 		c.setCheck(e, world.UpTo(within))
-	} else if at.Before(k.at) {
+	case n.Kind == notify.Missed, version == "" && k.version != "":
+		k.came = n.came // what is known of the rotation stays
+		return
+	case k.kind == notify.Missed:
+		if !k.isDue {
+			c.setCheck(e, world.UpTo(within)) // its moment may be hours away
+		}
+	case n.Time.Before(k.at) && (version == "" || k.version != ""):
 		return
 	}
-	k.ctx, k.kind, k.version, k.at, k.came, k.again = n.ctx, n.Kind, version, at, n.came, 0
+	k.ctx, k.kind, k.version, k.at, k.came, k.again, k.within = n.ctx, n.Kind, version, n.Time, n.came, 0, within
 }
 
 // setCheck has e looked at after a time. Called with mu held.
@@ -102,19 +107,30 @@ func (c *Cache) runCheck(e *Entry) {
 		return
 	}
 	t := e.past.told
+	k := t.check
+	k.isDue = true
 	in := c.policy.announced(c.stateOf(e, now))
 	if in != never {
 		in = max(in, t.payIn(now))
 	}
 	if in <= 0 {
-		if _, in = c.begin(t.check.ctx, e, recent, now); in <= 0 {
+		if _, in = c.begin(k.ctx, e, recent, now); in <= 0 {
 			t.pay(now)
-			in = never
+			return
 		}
 	}
-	if t.check.isDue = in == never; !t.check.isDue {
-		c.setCheck(e, in+world.UpTo(min(in, c.cfg.EventSpread)))
+	if in != never {
+		c.setCheck(e, in+k.spread(in))
 	}
+}
+
+// spread returns how much longer than in the check waits, so that not all begin at one moment. After
+// missed events it keeps their pace.
+func (k *check) spread(in time.Duration) time.Duration {
+	if k.kind == notify.Missed {
+		return world.UpTo(k.within)
+	}
+	return world.UpTo(min(in, k.within))
 }
 
 // checking returns the check of e, or nil.
@@ -125,15 +141,15 @@ func (e *Entry) checking() *check {
 	return e.past.told.check
 }
 
-// payIn returns after how long a fetch may be made for an event.
+// payIn returns after how long a fetch may be made for an event. It goes by the monotonic clock
+// alone: each jump of the wall clock would allow another burst.
 func (t *told) payIn(now instant) time.Duration {
-	return max(0, -now.since(t.paid)-(eventBurst-1)*eventInterval)
+	return max(0, t.paid-time.Duration(now.mono)-(eventBurst-1)*eventInterval)
 }
 
 // pay notes such a fetch.
 func (t *told) pay(now instant) {
-	left := max(0, -now.since(t.paid)) + eventInterval
-	t.paid = instant{now.wall + int64(left), now.mono + int64(left)}
+	t.paid = max(t.paid, time.Duration(now.mono)) + eventInterval
 }
 
 // noteFetched tells the check of an entry what a fetch has brought, and returns the event for the
@@ -157,7 +173,7 @@ func (c *Cache) noteFetched(f *fetch, s *Snapshot, isMoved bool, now instant) (e
 	return events
 }
 
-// noteUnfetched tells the check of an entry that a fetch has failed. Called with mu held.
+// noteUnfetched tells the check of an entry that a fetch has failed, or was given up. Called with mu held.
 func (c *Cache) noteUnfetched(f *fetch, isRefusal bool) {
 	e, k := f.entry, f.entry.checking()
 	switch {

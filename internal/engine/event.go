@@ -25,7 +25,7 @@ func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	n := &news{Event: event, ids: event.IDs(), ctx: context.WithoutCancel(ctx), came: c.now()}
+	n := newsOf(ctx, event, c.now())
 	if len(n.ids) == 0 && n.Kind != notify.Missed {
 		return fmt.Errorf("%w: an event of the kind %q has neither a Name nor an ARN", errNoSecret, n.Kind)
 	}
@@ -53,40 +53,75 @@ var errNoSecret = errors.New("the event names no secret")
 // news is an event on its way to the entries that it concerns.
 type news struct {
 	notify.Event
-	ids  []string
-	ctx  context.Context // for its values
-	came instant
+	ids    []string
+	stages []string        // that may have moved; none: any
+	ctx    context.Context // for its values
+	came   instant
+}
+
+func newsOf(ctx context.Context, event notify.Event, came instant) *news {
+	n := &news{Event: event, ids: event.IDs(), stages: event.Stages, ctx: context.WithoutCancel(ctx), came: came}
+	switch {
+	case n.Kind == notify.RotationAbandoned:
+		n.stages = []string{pendingStage}
+	case slices.Contains(n.stages, DefaultStage):
+		n.stages = append([]string{previousStage}, n.stages...)
+	}
+	if n.Time.IsZero() {
+		n.Time = time.Unix(0, came.wall)
+	}
+	return n
 }
 
 // checkAll has all that is held looked at once, at a pace. Called with mu held, which it lets go of
 // between.
 func (c *Cache) checkAll(n *news) {
-	all := slices.DeleteFunc(c.everything(), func(e *Entry) bool { return e.ref().VersionID != "" })
+	all := c.everything()
 	within := max(c.cfg.EventSpread, time.Duration(len(all))*missedGap)
-	c.inChunks(all, func(e *Entry) { c.announce(e, n, within) })
+	c.inChunks(all, func(e *Entry) {
+		if e.ref().VersionID == "" {
+			c.announce(e, n, within)
+		}
+	})
 }
 
 // concerned returns the entries of the secret that n names, under each spelling of its ID, whose
 // stage may have moved. Called with mu held, which it may let go of for a moment.
 func (c *Cache) concerned(n *news) (all []*Entry) {
+	add := func(e *Entry) {
+		if n.isFor(e) {
+			all = append(all, e)
+		}
+	}
 	for _, id := range n.ids {
-		if e := c.known(c.resolve(Ref{ID: id})); n.isFor(e) {
-			all = append(all, e)
+		add(c.known(c.resolve(Ref{ID: id})))
+		for _, stage := range n.stages {
+			add(c.known(c.resolve(Ref{ID: id, Stage: stage})))
 		}
 	}
-	for held := range c.staged {
-		if e := held.Value(); e != nil && slices.Contains(n.ids, e.id()) && n.isFor(e) {
-			all = append(all, e)
-		}
+	if len(n.stages) == 0 {
+		c.eachStaged(func(e *Entry) {
+			if slices.Contains(n.ids, e.id()) {
+				add(e)
+			}
+		})
 	}
-	if n.ARN == "" {
+	if n.ARN == "" || n.Name == "" { // another ARN than those of n.ids may be the secret's
 		c.inChunks(c.everything(), func(e *Entry) {
-			if arn, err := secret.ParseARN(e.id()); err == nil && slices.Contains(arnNames(arn), n.Name) && n.isFor(e) {
-				all = append(all, e)
+			if n.isNamedBy(e.id()) {
+				add(e)
 			}
 		})
 	}
 	return all
+}
+
+// isNamedBy reports whether an ID is an ARN, whole or without its end, of the secret that n names.
+func (n *news) isNamedBy(id string) bool {
+	prefix, name, _ := strings.Cut(id, ":secret:")
+	return strings.HasPrefix(prefix, "arn:") && slices.ContainsFunc(n.ids, func(known string) bool {
+		return name == known || isWhole(name, known)
+	})
 }
 
 // LastEvent returns when the last event about the secret came; zero if none did.
@@ -102,15 +137,6 @@ func (e *Entry) lastEvent() (t time.Time) {
 		t = time.Unix(0, e.past.told.last.wall)
 	}
 	return t
-}
-
-// arnNames returns the names that the secret with this ARN may have: its end may be the one that
-// Secrets Manager adds, or a part of the name.
-func arnNames(arn secret.ARN) []string {
-	if len(arn.Name) > arnSuffix {
-		return []string{arn.Name, arn.Name[:len(arn.Name)-arnSuffix]}
-	}
-	return []string{arn.Name}
 }
 
 // everything returns the entries that are kept and those of handles. Called with mu held, which it
@@ -133,19 +159,28 @@ func (c *Cache) inChunks(entries []*Entry, visit func(*Entry)) {
 	}
 }
 
+// eachStaged calls visit for each entry of another stage than the default, and lets readers have the
+// lock in between. Called with mu held.
+func (c *Cache) eachStaged(visit func(*Entry)) {
+	i := 0
+	for held := range c.staged { // a loop over a map may go on after others changed it
+		if e := held.Value(); e != nil {
+			visit(e)
+		}
+		if i++; i%statusAtOnce == 0 {
+			c.mu.Unlock()
+			c.mu.Lock()
+		}
+	}
+}
+
 // isFor reports whether e may have changed by what n tells.
 func (n *news) isFor(e *Entry) bool {
 	if e == nil {
 		return false
 	}
-	ref, stages := e.ref(), n.Stages
-	switch {
-	case ref.VersionID != "" || n.Kind == notify.RotationFailed:
-		return false
-	case n.Kind == notify.RotationAbandoned:
-		stages = []string{pendingStage}
-	}
-	if len(stages) > 0 && !slices.Contains(stages, ref.Stage) && !(ref.Stage == previousStage && slices.Contains(stages, DefaultStage)) {
+	ref := e.ref()
+	if ref.VersionID != "" || n.Kind == notify.RotationFailed || len(n.stages) > 0 && !slices.Contains(n.stages, ref.Stage) {
 		return false
 	}
 	s := e.snap.Load()
@@ -166,8 +201,12 @@ func isForeign(a, b string) bool {
 
 // sameEnd reports whether one of two names from ARNs of one secret is the other, or that without
 // the end that Secrets Manager adds.
-func sameEnd(a, b string) bool {
-	return a == b || len(a) == len(b)+arnSuffix && strings.HasPrefix(a, b) || len(b) == len(a)+arnSuffix && strings.HasPrefix(b, a)
+func sameEnd(a, b string) bool { return a == b || isWhole(a, b) || isWhole(b, a) }
+
+// isWhole reports whether a name from an ARN may be the given one with the end that Secrets Manager
+// adds.
+func isWhole(name, without string) bool {
+	return len(name) == len(without)+arnSuffix && name[len(without)] == '-' && strings.HasPrefix(name, without)
 }
 
 // version returns the version that e is to have by what n tells, or "" if n does not say.

@@ -56,3 +56,10 @@ func (s *Snapshot) Expired() bool {
 	expired, _ := s.State()
 	return expired
 }
+
+// Checks returns how many secrets are to be looked at for events.
+func (c *Cache) Checks() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.checks)
+}

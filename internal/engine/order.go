@@ -130,6 +130,9 @@ func (c *Cache) evict(e *Entry) *Snapshot {
 	}
 	s := e.snap.Swap(nil)
 	s.expire()
+	if e.checking() != nil && e.inFlight() == nil {
+		c.endCheck(e)
+	}
 	c.evictions++
 	c.settle(e)
 	return s

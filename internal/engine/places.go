@@ -202,6 +202,7 @@ func (c *Cache) giveUp(f *fetch) {
 	f.queued, f.concluded = nil, true
 	e := f.entry
 	e.ends(e.failure(), false)
+	c.noteUnfetched(f, false)
 	c.settle(e)
 	c.notify(e.key)
 	close(f.done)

@@ -26,8 +26,8 @@
 //
 // A connection that breaks is replaced after a back-off, up to 1 s at first and up to 30 s
 // later. The receiver pings a silent connection every 10 s, and gives it up if there is no
-// answer within 10 s more. go-redis itself dials once more at once when a connection breaks;
-// that connection is not used.
+// answer within 10 s more. When a connection breaks, go-redis dials once more by itself, and
+// only then says so; the receiver closes that connection.
 //
 // A message larger than [notify.MaxSize] is given up, but go-redis reads it as a whole first.
 // Let nobody else than the relay publish to the channel.
