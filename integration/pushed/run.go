@@ -103,7 +103,11 @@ func (r *round) open(ctx context.Context, servers *Servers, secrets int) (err er
 			return err
 		}
 	}
-	if r.carrier, err = carriers[r.Carrier](ctx, servers); err != nil {
+	newCarrier, known := carriers[r.Carrier]
+	if !known {
+		return fmt.Errorf("no carrier is called %q", r.Carrier)
+	}
+	if r.carrier, err = newCarrier(ctx, servers); err != nil {
 		return err
 	}
 	for n := range r.Processes {
