@@ -19,6 +19,9 @@ func (u *unit) reachKnown(i ssa.CallInstruction, t target, name string) bool {
 		u.giveSecret(i, t, "")
 		return true
 	}
+	if sdkCall[t.obj.Name()] && u.giveAnswer(i, t) {
+		return false
+	}
 	if name == watch {
 		u.giveSecret(i, t, argumentOf(0))
 		return true
@@ -50,13 +53,35 @@ func (u *unit) giveSecret(i ssa.CallInstruction, t target, at path) {
 	u.giveResult(i, 0, u.secret(i, typ).under(at))
 }
 
-// secret returns the taint of a secret of type typ that a call gives.
-func (u *unit) secret(i ssa.CallInstruction, typ types.Type) taint {
+// giveAnswer makes what is secret in an answer of the SDK come from the call.
+func (u *unit) giveAnswer(i ssa.CallInstruction, t target) bool {
+	results := t.obj.Signature().Results()
+	if results.Len() == 0 {
+		return false
+	}
+	typ := results.At(0).Type()
+	answer := taint{}
+	for p := range u.k.typePairs(typ) {
+		if p.from.Kind == ofType {
+			o := u.callOrigin(i)
+			answer[pair{p.path, o}] = true
+		}
+	}
+	u.giveResult(i, 0, answer)
+	return true
+}
+
+func (u *unit) callOrigin(i ssa.CallInstruction) *origin {
 	what := "secret"
 	if e := u.k.expression(i, -1); e != nil {
 		what = types.ExprString(e)
 	}
-	o := u.k.intern(origin{Kind: ofCall, What: what, Where: u.k.where(i.Pos())})
+	return u.k.intern(origin{Kind: ofCall, What: what, Where: u.k.where(i.Pos())})
+}
+
+// secret returns the taint of a secret of type typ that a call gives.
+func (u *unit) secret(i ssa.CallInstruction, typ types.Type) taint {
+	o := u.callOrigin(i)
 	given := taint{}
 	if typ == nil {
 		given[pair{"", o}] = true

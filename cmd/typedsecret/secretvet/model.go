@@ -23,6 +23,7 @@ log fmt.{Fprint,Fprintln} writer
 log fmt.Fprintf writer format=1
 log io.WriteString writer
 log encoding/json.Encoder.Encode writer json
+log {encoding/xml,gopkg.in/yaml.v2,gopkg.in/yaml.v3}.Encoder.Encode writer
 log {text,html}/template.Template.{Execute,ExecuteTemplate} write1
 log io.{Copy,CopyN,CopyBuffer} writer
 
@@ -135,6 +136,10 @@ var givers = set(library + `.{Secret,ByID}.{Get,GetWithInfo,Refresh} ` + library
 	library + `/secret.Payload.{Reveal,Bytes} ` + library + `/codec.Redacted.Reveal
 	github.com/aws/aws-secretsmanager-caching-go/secretcache.Cache.{GetSecretString,GetSecretStringWithContext,GetSecretStringWithStage,GetSecretStringWithStageWithContext,GetSecretBinary,GetSecretBinaryWithContext,GetSecretBinaryWithStage,GetSecretBinaryWithStageWithContext}`)
 
+// sdkCall are the SDK's calls whose answers hold secrets, also by an interface for a fake.
+var sdkCall = set(`GetSecretValue GetSecretValueWithContext BatchGetSecretValue BatchGetSecretValueWithContext
+	GetRandomPassword GetRandomPasswordWithContext`)
+
 // lenders call a function that they are given, their argument with that number, with a
 // secret as its parameter 1.
 var lenders = map[string]int{
@@ -159,6 +164,7 @@ fmt.{Sscan,Sscanf,Sscanln}
 var wrappers = map[string]int{
 	"encoding/json.NewEncoder": 0, "encoding/json.NewDecoder": 0, "encoding/xml.NewEncoder": 0,
 	"encoding/xml.NewDecoder": 0, "encoding/hex.NewEncoder": 0, "encoding/base64.NewEncoder": 1,
+	"gopkg.in/yaml.v2.NewEncoder": 0, "gopkg.in/yaml.v3.NewEncoder": 0,
 	"encoding/csv.NewWriter": 0, "encoding/gob.NewDecoder": 0,
 	"bufio.NewReader": 0, "bufio.NewWriter": 0, "bufio.NewScanner": 0, "bufio.NewWriterSize": 0,
 	"bytes.NewReader": 0, "bytes.NewBuffer": 0, "bytes.NewBufferString": 0, "strings.NewReader": 0,

@@ -254,8 +254,8 @@ func (k *checker) typePairs(t types.Type) taint {
 
 func (k *checker) findPairs(t types.Type, at path, depth int, found taint) {
 	t = types.Unalias(t)
-	if isWriter(t) {
-		found[pair{at, k.exposed}] = true
+	if c := writerClass(t); c != "" {
+		found[pair{at, k.writer(c)}] = true
 		return
 	}
 	if n := named(t); n != nil {
@@ -301,6 +301,8 @@ func (k *checker) findPairs(t types.Type, at path, depth int, found taint) {
 	}
 }
 
+func (k *checker) writer(c class) *origin { return k.intern(origin{Kind: ofWriter, What: string(c)}) }
+
 // typeOrigin returns the origin of what is at p in a value of a secret type.
 func (k *checker) typeOrigin(n *types.Named, p path) *origin {
 	what := "secret type " + n.Obj().Name()
@@ -325,14 +327,16 @@ func (k *checker) fieldOrigin(owner types.Type, f *types.Var) *origin {
 	return nil
 }
 
-// isWriter reports whether what is written to a value of type t is seen by others: an
-// HTTP response, the output of a test, of fmt's verbs.
-func isWriter(t types.Type) bool {
+// writerClass returns where others see what is written to a value of type t: an HTTP
+// response, the output of fmt's verbs. It is "" for other types.
+func writerClass(t types.Type) class {
 	switch typeName(named(t)) {
-	case "net/http.ResponseWriter", "fmt.State", "github.com/gin-gonic/gin.ResponseWriter", "github.com/labstack/echo.Response":
-		return true
+	case "net/http.ResponseWriter", "github.com/gin-gonic/gin.ResponseWriter", "github.com/labstack/echo.Response":
+		return classResponse
+	case "fmt.State":
+		return classLog
 	}
-	return false
+	return ""
 }
 
 // holds reports whether a field of a secret struct is secret too. Of a T it is, unless it is
