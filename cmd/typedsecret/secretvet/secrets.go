@@ -117,7 +117,7 @@ func (k *checker) collectPublic() {
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if f, ok := n.(*ast.Field); ok && (hasPublic(f.Doc) || hasPublic(f.Comment)) {
-				for _, name := range f.Names {
+				for _, name := range fieldNames(f) {
 					k.publicVars[k.pass.TypesInfo.Defs[name]] = true
 				}
 			}
@@ -142,6 +142,29 @@ func (k *checker) collectPublic() {
 			if k.publicVars[f] {
 				k.public[fieldName(t.Type(), f)] = true
 			}
+		}
+	}
+}
+
+// fieldNames returns the names of fields that are declared together; an embedded one has
+// that of its type.
+func fieldNames(f *ast.Field) []*ast.Ident {
+	if len(f.Names) > 0 {
+		return f.Names
+	}
+	t := f.Type
+	for {
+		switch e := t.(type) {
+		case *ast.StarExpr:
+			t = e.X
+		case *ast.IndexExpr:
+			t = e.X
+		case *ast.SelectorExpr:
+			return []*ast.Ident{e.Sel}
+		case *ast.Ident:
+			return []*ast.Ident{e}
+		default:
+			return nil
 		}
 	}
 }

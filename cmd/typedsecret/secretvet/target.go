@@ -115,7 +115,9 @@ func (u *unit) function(f *ssa.Function, bound []ssa.Value) []target {
 	if obj == nil {
 		return nil
 	}
-	t := target{obj: obj, method: obj.Signature().Recv() != nil}
+	// The receiver of a method expression is an argument like others.
+	expression := strings.HasPrefix(f.Synthetic, "thunk")
+	t := target{obj: obj, method: obj.Signature().Recv() != nil && !expression}
 	if strings.HasPrefix(f.Synthetic, "bound method") {
 		t.args = slices.Clone(bound)
 	}
