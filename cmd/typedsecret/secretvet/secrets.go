@@ -3,6 +3,7 @@ package secretvet
 import (
 	"go/ast"
 	"go/types"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,14 +27,20 @@ var sdkSecrets = func() map[string][]string {
 }()
 
 // plainNames are the keys of an RDS secret that say where the database is, and names of
-// metadata. In a struct that no handle has as its T they are not taken for secrets.
+// metadata. In a map, and in a struct that no handle has as its T, they are not taken for
+// secrets.
 var plainNames = []string{
 	"host", "hostname", "port", "engine", "dbname", "database", "region",
 	"dbinstanceidentifier", "dbclusteridentifier", "instanceid", "endpoint",
 	"createdby", "updatedby", "version",
 }
 
-func plainName(name string) bool { return slices.Contains(plainNames, strings.ToLower(name)) }
+// checksumName matches names of hashes of a secret.
+var checksumName = regexp.MustCompile(`(?i)sha[0-9]+|md5|check_?sum|fingerprint|digest|hash`)
+
+func plainName(name string) bool {
+	return slices.Contains(plainNames, strings.ToLower(name)) || checksumName.MatchString(name)
+}
 
 // fieldName returns the full name of a field, or "" if its struct has no name.
 func fieldName(owner types.Type, f *types.Var) string {

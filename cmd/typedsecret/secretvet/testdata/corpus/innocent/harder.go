@@ -214,3 +214,32 @@ type (
 	tokenKey struct{}
 	idKey    struct{}
 )
+
+type stored struct {
+	Cert, Key string
+	KeySHA256 string
+}
+
+func checksum(ctx context.Context, c *secretsmanager.Client, in *secretsmanager.GetSecretValueInput) error {
+	out, err := c.GetSecretValue(ctx, in)
+	if err != nil {
+		return err
+	}
+	var s stored
+	if err := json.Unmarshal([]byte(*out.SecretString), &s); err != nil {
+		return err
+	}
+	if sum := sha256.Sum256([]byte(s.Key)); hex.EncodeToString(sum[:]) != s.KeySHA256 {
+		return fmt.Errorf("the key is not the one with the sum %s", s.KeySHA256)
+	}
+	return nil
+}
+
+func mapHost(ctx context.Context, c *secretsmanager.Client, in *secretsmanager.GetSecretValueInput) {
+	out, _ := c.GetSecretValue(ctx, in)
+	var m map[string]any
+	if err := json.Unmarshal([]byte(*out.SecretString), &m); err != nil {
+		log.Println(err)
+	}
+	log.Println("database at", m["host"], m["port"])
+}
