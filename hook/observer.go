@@ -74,7 +74,8 @@ type Announced struct {
 	Secret
 	// Lag is the time from the rotation until the cache had the version. The event dates the
 	// rotation, in whole seconds of AWS's clock; Lag is 0 if that clock is ahead of this machine's.
-	// If the event has no date, Lag begins when the event came.
+	// If the event has no date, or the rotation was found after notify.Missed, Lag begins when the
+	// event came.
 	Lag time.Duration
 }
 

@@ -67,8 +67,8 @@ type Secret struct {
 	Failures     int       `json:"failures,omitempty"`
 	FailingSince time.Time `json:"failing_since,omitzero"`
 
-	// LastEvent is when Cache.HandleEvent last took an event about the secret; zero if it took none
-	// since there is a value.
+	// LastEvent is when Cache.HandleEvent took the last event by which this stage of the secret may
+	// have moved; zero if none came since there is a value.
 	LastEvent time.Time `json:"last_event,omitzero"`
 
 	HasHandle bool `json:"has_handle,omitempty"` // a living handle names it

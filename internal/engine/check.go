@@ -29,15 +29,16 @@ type told struct {
 // A check is a fetch in the background that an event asked for. It never makes a value invalid: an
 // event may be forged.
 type check struct {
-	ctx     context.Context // of the event, for its values
-	kind    notify.Kind
-	version string        // that the event announced; "" if it did not say
-	at      time.Time     // when it happened, by AWS's clock or, if the event did not say, by ours
-	came    instant       // when the event came
-	within  time.Duration // over which its moment is drawn
-	again   int           // counts the fetches that did not bring what was announced
-	isDue   bool          // it waits no longer for its moment, but for a fetch under way
-	timer   *time.Timer
+	ctx      context.Context // of the event, for its values
+	kind     notify.Kind
+	version  string        // that the event announced; "" if it did not say
+	at       time.Time     // when it happened, by AWS's clock or, if the event did not say, by ours
+	came     instant       // when the event came
+	within   time.Duration // over which its moment is drawn
+	mustLook bool          // a fetch that began before came is not enough, whatever it brings
+	again    int           // counts the fetches that did not bring what was announced
+	isDue    bool          // it waits no longer for its moment, but for a fetch under way
+	timer    *time.Timer
 }
 
 // announce gives e a check at a random moment within a time, unless e has the announced version
@@ -64,16 +65,22 @@ func (c *Cache) announce(e *Entry, n *news, within time.Duration) {
 		c.checks[e] = struct{}{}
 		c.setCheck(e, world.UpTo(within))
 	case n.Kind == notify.Missed, version == "" && k.version != "":
-		k.came = n.came // what is known of the rotation stays
+		k.mustLookAfter(n) // what is known of the rotation stays
 		return
 	case k.kind == notify.Missed:
 		if !k.isDue {
 			c.setCheck(e, world.UpTo(within)) // its moment may be hours away
 		}
 	case n.Time.Before(k.at) && (version == "" || k.version != ""):
+		k.mustLookAfter(n) // its time may be right, and that of the former forged
 		return
 	}
-	k.ctx, k.kind, k.version, k.at, k.came, k.again, k.within = n.ctx, n.Kind, version, n.Time, n.came, 0, within
+	*k = check{ctx: n.ctx, kind: n.Kind, version: version, at: n.Time, came: n.came, within: within, isDue: k.isDue, timer: k.timer}
+}
+
+// mustLookAfter has the check go on until a fetch that begins after n came.
+func (k *check) mustLookAfter(n *news) {
+	k.came, k.again, k.mustLook = n.came, 0, true
 }
 
 // setCheck has the check of e run after a time. Called with mu held.
@@ -120,6 +127,7 @@ func (c *Cache) runCheck(e *Entry) {
 		}
 	}
 	if in != never {
+		in = min(in, eventInterval) // another fetch may end the back-off
 		c.setCheck(e, in+k.spread(in))
 	}
 }
@@ -160,7 +168,7 @@ func (c *Cache) noteFetched(f *fetch, s *Snapshot, isMoved bool, now instant) (e
 		return nil
 	}
 	switch isLook := f.forced && f.began.mono >= k.came.mono; {
-	case k.version != "" && s.VersionID() == k.version, k.version == "" && isLook:
+	case isLook && k.version == "", k.version != "" && s.VersionID() == k.version && (isLook || !k.mustLook):
 		if isMoved {
 			events = append(events, hook.Announced{Secret: s.event(), Lag: max(0, time.Unix(0, now.wall).Sub(k.at))})
 		}

@@ -50,7 +50,6 @@ type checker struct {
 
 	typed      map[types.Type]taint
 	origins    map[origin]*origin
-	exposed    *origin
 	units      []*unit
 	functions  map[spot][]ssa.Value // function values in variables
 	byFunc     map[*types.Func]*unit
@@ -87,7 +86,6 @@ func run(pass *analysis.Pass) (any, error) {
 		stores:    map[string][]fieldStore{}, hopes: map[string]*origin{}, calls: map[token.Pos]*ast.CallExpr{},
 		reported: map[string]bool{},
 	}
-	k.exposed = k.intern(origin{Kind: ofWriter})
 	k.collectTypes()
 	k.collectPublic()
 	k.makeUnits(build(pass))

@@ -26,8 +26,8 @@
 // or redact returns are not. An error is not, unless its text quotes what was parsed, as
 // that of url.Parse does.
 //
-// In a struct that is no handle's T, fields that are named Host, Port, Engine, DBName and
-// so on are not secret: they say where a database is.
+// In a map, and in a struct that is no handle's T, what is named host, port, engine, dbname
+// and so on is not secret, since it says where a database is, and neither are checksums.
 //
 // # What shows a value
 //

@@ -65,9 +65,7 @@ func message(e ast.Expr, from *origin, to sinkRef) string {
 	}
 	var source string
 	switch from.Kind {
-	case ofCall:
-		source = "holds the secret that " + from.What + " gave"
-	case ofField:
+	case ofCall, ofField:
 		source = "holds the secret that " + from.What + " gave"
 	default:
 		source = "holds the " + from.What

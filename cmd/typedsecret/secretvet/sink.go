@@ -257,7 +257,8 @@ func (u *unit) write(at ssa.Instruction, w ssa.Value, t taint, to sinkRef, arg i
 	if len(t) == 0 {
 		return
 	}
-	if u.read(w).writer() {
+	if o := u.read(w).writer(); o != nil {
+		to.Class = class(o.What)
 		u.showTaint(at, t, to, arg)
 		return
 	}
