@@ -178,7 +178,7 @@ func (u *unit) apply(i ssa.CallInstruction, t target, s *summary) {
 			for _, f := range list {
 				got := u.flowing(t.args, f)
 				u.giveResult(i, n, got)
-				u.hopeResult(t.obj, n, got)
+				u.noteResultCandidates(t.obj, n, got)
 			}
 		}
 	}
@@ -246,8 +246,8 @@ func (u *unit) store(i ssa.Instruction, arg ssa.Value, to path, t taint, name st
 	u.assign(u.placeOf(arg), t, arg.Type(), i)
 }
 
-// hopeResult notes a secret in a field of a struct that a function of the package makes.
-func (u *unit) hopeResult(f *types.Func, n int, t taint) {
+// noteResultCandidates notes a secret in a field of a struct that a function of the package makes.
+func (u *unit) noteResultCandidates(f *types.Func, n int, t taint) {
 	typ := f.Signature().Results().At(n).Type()
 	s := structOf(typ)
 	if s == nil {
@@ -256,7 +256,7 @@ func (u *unit) hopeResult(f *types.Func, n int, t taint) {
 	for _, p := range t.sorted() {
 		if name, ok := strings.CutPrefix(p.path, "."); ok {
 			if field, _ := fieldOf(s, name); field != nil {
-				u.k.hope(typ, field, p.from)
+				u.k.noteCandidate(typ, field, p.from)
 			}
 		}
 	}

@@ -284,7 +284,7 @@ func (u *unit) assign(p *place, t taint, typ types.Type, at ssa.Instruction) {
 		}
 		if p.path == join(s.before, fieldPath(s.field.Name())) {
 			for _, q := range t.sorted() {
-				u.k.hope(s.owner, s.field, q.from)
+				u.k.noteCandidate(s.owner, s.field, q.from)
 			}
 		}
 	}
