@@ -19,7 +19,7 @@ import (
 // startTimeout bounds the time until the server answers.
 const startTimeout = 30 * time.Second
 
-// Server is a nats-server on a free port of the loopback interface. Everybody may log in. Its
+// Server is a nats-server on a free port of the loopback interface. It asks for no login. Its
 // methods are safe for concurrent use.
 type Server struct {
 	mu      sync.Mutex // guards the fields below

@@ -20,8 +20,8 @@ const pushSpread = 200 * time.Millisecond
 // pushSubject is where the rotations are announced.
 const pushSubject = "rotations"
 
-// PushedScenarios are played by [RunPushed]. More than five rotations of a secret in five minutes
-// are more than the events about it may cost.
+// PushedScenarios are played by [RunPushed]. Play at most five rotations within five minutes: the
+// budget of a cache allows no more fetches for events.
 var PushedScenarios = []Scenario{
 	{Name: "single user, window 200 ms", Strategy: rotation.SingleUser, Window: 200 * time.Millisecond},
 	{Name: "single user, window 2 s", Strategy: rotation.SingleUser, Window: 2 * time.Second},
@@ -50,7 +50,8 @@ func RunPushed(ctx context.Context, db *pgtest.Server, s Scenario, rotations int
 	}})
 }
 
-// subscribe has a contender that could be made hear of the rotations until it is closed.
+// subscribe makes a contender hear of the rotations until it is closed. It returns err, if there is
+// one, so that it can wrap a call that makes a contender.
 func (c *contender) subscribe(e environment, server *natstest.Server, err error) (*contender, error) {
 	if err != nil {
 		return c, err

@@ -30,7 +30,7 @@ type queues struct {
 	cfg       aws.Config
 	transport *http.Transport
 	sqs       *sqs.Client
-	name      string // what the names of the queues begin with
+	name      string // the prefix of the queues' names
 	urls      []string
 }
 

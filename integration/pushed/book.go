@@ -15,11 +15,11 @@ type book struct {
 	rotations map[string]*rotated
 	order     []*rotated
 	missed    int                // how many events of the kind notify.Missed have come
-	unchecked map[check]struct{} // what is to be fetched because of them
+	unchecked map[check]struct{} // those that have not been made yet
 	checked   chan struct{}      // has an element when unchecked has become empty
 }
 
-// A check is of one secret in one process.
+// A check is the fetch of one secret by one process after an event of the kind notify.Missed.
 type check struct {
 	process int
 	name    string
@@ -35,7 +35,7 @@ type rotated struct {
 	left int        // how many processes do not have the version
 }
 
-// A sighting is a process's of a version.
+// A sighting says when a process had a version.
 type sighting struct {
 	heard bool // whether its event had come before the value, or has come if there is no value
 	seen  bool

@@ -33,7 +33,7 @@ type carrier interface {
 	// outages are those that the carrier may have: what is down, and how.
 	outages() map[string]outage
 
-	// close ends what receiver and send have begun. The Receivers have ended before.
+	// close ends what receiver and send have begun. It is called after the Receivers have ended.
 	close() error
 }
 
@@ -53,7 +53,7 @@ var carriers = map[string]func(ctx context.Context, s *Servers) (carrier, error)
 	"relay to redis": newRelayToRedis,
 }
 
-// calls hand events over by a call. They show what the rest of a way costs.
+// calls hand events over by calls of handle. They show what everything but a carrier costs.
 type calls struct {
 	mu      sync.Mutex // guards running
 	running []func(context.Context, notify.Event) error
@@ -94,7 +94,7 @@ type posts struct {
 	endpoints []*endpoint
 }
 
-// An endpoint is a process's.
+// An endpoint is the Receiver of one process.
 type endpoint struct {
 	token    string
 	listener net.Listener

@@ -58,8 +58,8 @@ func Scenarios() []Scenario {
 	}
 }
 
-// The outages that a carrier may have. What is sent while a server is down is lost, unless a
-// queue keeps it.
+// The outages that a carrier may have. An event that is sent while a server is down is lost,
+// unless a queue keeps it.
 const (
 	RelayKilled     = "relay killed"
 	ServerRestarted = "server restarted"

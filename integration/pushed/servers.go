@@ -29,7 +29,7 @@ type Servers struct {
 	closers []func() error
 }
 
-// A lazy is a server, or why it could not be started.
+// A lazy server is started by the first call of get. It keeps the error if it can't be.
 type lazy[S any] struct {
 	once   sync.Once
 	server S

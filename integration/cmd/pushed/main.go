@@ -34,8 +34,8 @@ func main() {
 	}
 }
 
-// atPostgres is the number of rotations at PostgreSQL. More would be more than the events about
-// one secret may cost.
+// atPostgres is the number of rotations at PostgreSQL. The budget of a cache allows five fetches in
+// a row for the events about one secret.
 const atPostgres = 4
 
 func run(ctx context.Context, rotations int, only string) error {
