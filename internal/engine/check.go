@@ -19,8 +19,8 @@ const (
 // that the event announced: after 1, 2 and 4 s.
 const maxAgain = 3
 
-// told is what events have said of an entry's secret. Cache.mu guards it.
-type told struct {
+// heard is what events have said of an entry's secret. Cache.mu guards it.
+type heard struct {
 	last  instant       // when the last event came
 	paid  time.Duration // when the whole burst of fetches may be made again, by the monotonic clock
 	check *check        // nil if none waits or is under way
@@ -43,16 +43,16 @@ type check struct {
 
 // announce gives e a check at a random moment within a time, unless e has the announced version
 // already. If e has a check, that one serves n too. Called with mu held.
-func (c *Cache) announce(e *Entry, n *news, within time.Duration) {
+func (c *Cache) announce(e *Entry, n *announcement, within time.Duration) {
 	s := e.snap.Load()
 	if c.closed || s == nil && e.inFlight() == nil {
 		return
 	}
 	p := e.remembered()
-	if p.told == nil {
-		p.told = &told{}
+	if p.heard == nil {
+		p.heard = &heard{}
 	}
-	t, version := p.told, n.version(e)
+	t, version := p.heard, n.version(e)
 	t.last = n.came
 	if s != nil && version != "" && s.VersionID() == version {
 		return
@@ -79,13 +79,13 @@ func (c *Cache) announce(e *Entry, n *news, within time.Duration) {
 }
 
 // mustLookAfter has the check go on until a fetch that begins after n came.
-func (k *check) mustLookAfter(n *news) {
+func (k *check) mustLookAfter(n *announcement) {
 	k.came, k.again, k.mustLook = n.came, 0, true
 }
 
 // setCheck has the check of e run after a time. Called with mu held.
 func (c *Cache) setCheck(e *Entry, in time.Duration) {
-	k := e.past.told.check
+	k := e.past.heard.check
 	k.isDue = false
 	if k.timer == nil {
 		k.timer = time.AfterFunc(in, func() { c.runCheck(e) })
@@ -96,8 +96,8 @@ func (c *Cache) setCheck(e *Entry, in time.Duration) {
 
 // endCheck ends the check of e. Called with mu held.
 func (c *Cache) endCheck(e *Entry) {
-	e.past.told.check.timer.Stop()
-	e.past.told.check = nil
+	e.past.heard.check.timer.Stop()
+	e.past.heard.check = nil
 	delete(c.checks, e)
 }
 
@@ -113,7 +113,7 @@ func (c *Cache) runCheck(e *Entry) {
 		c.endCheck(e) // it was evicted
 		return
 	}
-	t := e.past.told
+	t := e.past.heard
 	k := t.check
 	k.isDue = true
 	in := c.policy.announced(c.stateOf(e, now))
@@ -143,21 +143,21 @@ func (k *check) spread(in time.Duration) time.Duration {
 
 // checking returns the check of e, or nil.
 func (e *Entry) checking() *check {
-	if e.past == nil || e.past.told == nil {
+	if e.past == nil || e.past.heard == nil {
 		return nil
 	}
-	return e.past.told.check
+	return e.past.heard.check
 }
 
 // payIn returns how long it takes until the budget allows a fetch for an event. It goes by the
 // monotonic clock alone: each jump of the wall clock would allow another burst.
-func (t *told) payIn(now instant) time.Duration {
-	return max(0, t.paid-time.Duration(now.mono)-(eventBurst-1)*eventInterval)
+func (h *heard) payIn(now instant) time.Duration {
+	return max(0, h.paid-time.Duration(now.mono)-(eventBurst-1)*eventInterval)
 }
 
 // pay takes a fetch for an event from the budget.
-func (t *told) pay(now instant) {
-	t.paid = max(t.paid, time.Duration(now.mono)) + eventInterval
+func (h *heard) pay(now instant) {
+	h.paid = max(h.paid, time.Duration(now.mono)) + eventInterval
 }
 
 // noteFetched ends the check of an entry, or sets it anew, by what a fetch has brought. It returns
@@ -198,7 +198,7 @@ func (c *Cache) noteUnfetched(f *fetch, isRefusal bool) {
 
 // checkAgain sets the check of e anew, or ends it after maxAgain times. Called with mu held.
 func (c *Cache) checkAgain(e *Entry) {
-	k := e.past.told.check
+	k := e.past.heard.check
 	if k.again == maxAgain {
 		c.endCheck(e)
 		return

@@ -25,7 +25,7 @@ func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	n := newsOf(ctx, event, c.now())
+	n := announcementOf(ctx, event, c.now())
 	if len(n.ids) == 0 && n.Kind != notify.Missed {
 		return fmt.Errorf("%w: an event of the kind %q has neither a Name nor an ARN", errNoSecret, n.Kind)
 	}
@@ -37,7 +37,7 @@ func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
 	if c.closed {
 		return ErrClosed
 	}
-	c.newsAt = n.came
+	c.lastEventAt = n.came
 	if n.Kind == notify.Missed {
 		c.checkAll(n)
 		return nil
@@ -50,8 +50,8 @@ func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
 
 var errNoSecret = errors.New("the event names no secret")
 
-// news is an event on its way to the entries that it concerns.
-type news struct {
+// An announcement is an event on its way to the entries that it concerns.
+type announcement struct {
 	notify.Event
 	ids    []string        // the secret's, as Event.IDs gives them
 	stages []string        // that may have moved; none: any
@@ -59,8 +59,8 @@ type news struct {
 	came   instant         // when HandleEvent was called
 }
 
-func newsOf(ctx context.Context, event notify.Event, came instant) *news {
-	n := &news{Event: event, ids: event.IDs(), stages: event.Stages, ctx: context.WithoutCancel(ctx), came: came}
+func announcementOf(ctx context.Context, event notify.Event, came instant) *announcement {
+	n := &announcement{Event: event, ids: event.IDs(), stages: event.Stages, ctx: context.WithoutCancel(ctx), came: came}
 	switch {
 	case n.Kind == notify.RotationAbandoned:
 		n.stages = []string{pendingStage}
@@ -75,7 +75,7 @@ func newsOf(ctx context.Context, event notify.Event, came instant) *news {
 
 // checkAll gives each entry that is held a check, at a pace. Called with mu held, which it releases
 // now and then.
-func (c *Cache) checkAll(n *news) {
+func (c *Cache) checkAll(n *announcement) {
 	all := c.everything()
 	within := max(c.cfg.EventSpread, time.Duration(len(all))*missedGap)
 	c.inChunks(all, func(e *Entry) {
@@ -87,7 +87,7 @@ func (c *Cache) checkAll(n *news) {
 
 // concerned returns the entries of the secret that n names, under each spelling of its ID, whose
 // stage may have moved. Called with mu held, which it may release for a moment.
-func (c *Cache) concerned(n *news) (all []*Entry) {
+func (c *Cache) concerned(n *announcement) (all []*Entry) {
 	add := func(e *Entry) {
 		if n.isFor(e) {
 			all = append(all, e)
@@ -117,7 +117,7 @@ func (c *Cache) concerned(n *news) (all []*Entry) {
 }
 
 // isNamedBy reports whether an ID is the ARN of the secret that n names, with or without its end.
-func (n *news) isNamedBy(id string) bool {
+func (n *announcement) isNamedBy(id string) bool {
 	prefix, name, _ := strings.Cut(id, ":secret:")
 	return strings.HasPrefix(prefix, "arn:") && slices.ContainsFunc(n.ids, func(known string) bool {
 		return name == known || isWhole(name, known)
@@ -133,8 +133,8 @@ func (s *Snapshot) LastEvent() time.Time {
 
 // lastEvent is LastEvent. Called with Cache.mu held.
 func (e *Entry) lastEvent() (t time.Time) {
-	if e.past != nil && e.past.told != nil {
-		t = time.Unix(0, e.past.told.last.wall)
+	if e.past != nil && e.past.heard != nil {
+		t = time.Unix(0, e.past.heard.last.wall)
 	}
 	return t
 }
@@ -175,7 +175,7 @@ func (c *Cache) eachStaged(visit func(*Entry)) {
 }
 
 // isFor reports whether the change that n announces may concern e, which has an ID that n names.
-func (n *news) isFor(e *Entry) bool {
+func (n *announcement) isFor(e *Entry) bool {
 	if e == nil {
 		return false
 	}
@@ -210,7 +210,7 @@ func isWhole(name, without string) bool {
 }
 
 // version returns the version that e has now, as n announces it; "" if n does not say.
-func (n *news) version(e *Entry) string {
+func (n *announcement) version(e *Entry) string {
 	if slices.Contains(n.Stages, e.ref().Stage) {
 		return n.VersionID
 	}

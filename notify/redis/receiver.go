@@ -11,7 +11,7 @@
 // # What is lost, and when
 //
 // Redis keeps nothing: what is published while a process is not connected is lost for it. So
-// after each reconnect the receiver sends an event of the kind [notify.Missed], after which a
+// after each reconnect the receiver makes an event of the kind [notify.Missed], after which a
 // cache looks at all that it holds. Between the loss and the reconnect no event arrives, and
 // the slow refresh of the cache is what finds a rotation.
 //
