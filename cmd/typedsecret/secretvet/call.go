@@ -69,7 +69,7 @@ func (u *unit) noteCall(param, arg int, from flow) {
 	}
 }
 
-// lend follows t into the parameter n of a function that somebody else calls.
+// lend follows t into the parameter n of a function that other code calls.
 func (u *unit) lend(i ssa.Instruction, f target, n int, t taint) {
 	if len(t) == 0 {
 		return
@@ -93,7 +93,8 @@ func (u *unit) lend(i ssa.Instruction, f target, n int, t taint) {
 	}
 }
 
-// lendUnknown follows t into a function of a table: slog.Info as somebody's callback.
+// lendUnknown follows t into a function of a table that other code calls, such as slog.Info as a
+// callback.
 func (u *unit) lendUnknown(i ssa.Instruction, f target, t taint) {
 	if s, ok := sinks[funcName(f.obj)]; ok && s.writer < 0 {
 		u.showTaint(i, t.flat(), sinkRef{Name: shortName(f.obj), Class: s.class, Mode: s.mode}, -1)
