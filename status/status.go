@@ -93,6 +93,7 @@ type Cache struct {
 	Requests  int    `json:"requests"`  // under way
 	Queued    int    `json:"queued"`    // waiting for their turn
 	Abandoned int    `json:"abandoned"` // calls of the source that have not returned in time
+
 	// LastEvent is when the last event came, about whichever secret; zero if none ever did.
 	LastEvent time.Time `json:"last_event,omitzero"`
 
