@@ -68,6 +68,9 @@ install_elasticmq() {
 
 install_zizmor() { python zizmor==1.32.0 zizmor; }
 
+# parliament lints policies of IAM.
+install_parliament() { python parliament==1.6.4 parliament; }
+
 install_cfn_lint() { python cfn-lint==1.58.0 cfn-lint; }
 
 # Terraform is in no registry of packages. The sum is that of the program.

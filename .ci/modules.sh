@@ -39,6 +39,10 @@ needs_servers() {
 	esac
 }
 
+# library_packages prints the packages that users build, and what those import: all of the root
+# module but the tools of this repository.
+library_packages() { go list ./... | grep -vE '/internal/(apilist|ci|readme|release)$'; }
+
 # nothing fails if the command prints something.
 nothing() {
 	local out

@@ -67,6 +67,9 @@ func (s *Server) batchEntry(id string) (*secretValue, error) {
 	if fault := s.faults.entry(name); fault != nil {
 		return nil, fault
 	}
+	if denied := s.store.allow(access{action: "secretsmanager:GetSecretValue", context: map[string]string{}}, id); denied != nil {
+		return nil, denied
+	}
 	if err != nil {
 		return nil, err
 	}

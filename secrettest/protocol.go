@@ -219,7 +219,11 @@ func (s *Server) perform(r *http.Request, req *request) ([]byte, *apiError) {
 			message: fmt.Sprintf("The request is larger than %d bytes.", maxBody), front: true,
 		}
 	}
-	out, err := do(s, req.body)
+	err := s.authorize(req)
+	var out any
+	if err == nil {
+		out, err = do(s, req.body)
+	}
 	if err != nil {
 		var api *apiError
 		if !errors.As(err, &api) {

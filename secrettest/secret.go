@@ -27,6 +27,7 @@ type world struct {
 	seq       int               // the number of the latest secret or version
 	functions functions         // the rotation functions
 	events    eventQueue        // the events that are not yet delivered
+	identity  *identityPolicy   // nil if everything is allowed
 }
 
 // secret is one secret in one region: its metadata and its versions.

@@ -31,10 +31,11 @@
 //	UpdateSecret                  UpdateSecretVersionStage
 //	ValidateResourcePolicy
 //
-// It checks no signature, enforces no policy, and encrypts nothing; of a KMS key it checks
-// only the form. It rotates nothing by itself: a schedule only gives the dates. A secret is
-// in the server's region, and clients for all regions see it. Once a secret is replicated
-// to another region, that region has its own secrets, and clients for it see only these.
+// It checks no signature and encrypts nothing; of a KMS key it checks only the form. It
+// enforces no policy but the one of [Server.SetIdentityPolicy]. It rotates nothing by itself:
+// a schedule only gives the dates. A secret is in the server's region, and clients for all
+// regions see it. Once a secret is replicated to another region, that region has its own
+// secrets, and clients for it see only these.
 //
 // # Reading the code
 //

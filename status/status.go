@@ -90,11 +90,10 @@ type Cache struct {
 	// if the source does not tell them apart.
 	Backends []Backend `json:"backends,omitempty"`
 
-	Requests  int    `json:"requests"`  // under way
-	Queued    int    `json:"queued"`    // waiting for their turn
-	Abandoned int    `json:"abandoned"` // calls of the source that have not returned in time
-
-	// LastEvent is when the last event came, about whichever secret; zero if none ever did.
+	Requests  int `json:"requests"`  // under way
+	Queued    int `json:"queued"`    // waiting for their turn
+	Abandoned int `json:"abandoned"` // calls of the source that have not returned in time
+	// LastEvent is when Cache.HandleEvent last took an event, about any secret; zero if it never did.
 	LastEvent time.Time `json:"last_event,omitzero"`
 
 	Fetches   uint64 `json:"fetches"`   // that brought a value, so far

@@ -31,6 +31,7 @@ licences() {
 licensed() {
 	local name=$1 allowed=$2 passed=$WORK/licensed-$1
 	shift 2
+	# shellcheck disable=SC2016 # Go's template
 	local each='{{$path := .ImportPath}}{{if not (or .ForTest (eq .Name "main"))}}{{with .Module}}{{if not (or .Main .Replace)}}{{$path}} {{.Version}}{{end}}{{end}}{{end}}'
 	go list -deps "$@" -f "$each" ./... >"$WORK/listed"
 	sort -u "$WORK/listed" -o "$WORK/listed"

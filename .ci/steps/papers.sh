@@ -1,4 +1,4 @@
-# papers: the shell scripts, the workflows, the list of modules for Dependabot, and deploy/
+# papers: the shell scripts, the workflows, the list of modules for Dependabot, the policies, and deploy/
 # shellcheck shell=bash
 
 actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
@@ -14,6 +14,15 @@ workflows() { go run "$actionlint"; }
 # zizmor looks for weak points: unpinned actions, rights that are too wide, untrusted input
 # in a shell. It does not call GitHub here.
 attacks() { "$WORK/python/bin/zizmor" --offline --pedantic .github; }
+
+# The tests of cmd/typedsecret compare these files with what the command writes. A policy stands on
+# parliament's command line, since it reads no file without a terminal.
+policies() {
+	local bin=$WORK/python/bin dir=cmd/typedsecret/internal/policy/testdata
+	"$bin/parliament" --string "$(<"$dir/policy.json")"
+	"$bin/cfn-lint" "$dir/template.json"
+	terraform fmt -check -diff "$dir/policy.tf"
+}
 
 # Dependabot looks only into the directories in its configuration.
 every_module_is_updated() {
@@ -65,10 +74,12 @@ need shellcheck
 need zizmor
 need cfn_lint
 need terraform
+need parliament
 part 'shellcheck' scripts
 part 'actionlint' workflows
 part 'zizmor' attacks
 part 'CloudFormation' template
 part 'Terraform' terraform_module
+part 'policies of cmd/typedsecret' policies
 part 'each step is a job' every_step_is_a_job
 part 'Dependabot knows every module' every_module_is_updated

@@ -1,4 +1,4 @@
-# race: the tests of every module under the race detector, but those that need servers
+# race: the tests of every module under the race detector, but those that need servers, and those of the repository's own tools
 # shellcheck shell=bash
 
 # A module that passed is not raced again while it is unchanged. That means that these are
@@ -72,7 +72,7 @@ fingerprint() {
 
 # race races the module in the current directory.
 race() {
-	local key variables
+	local key variables packages
 	if needs_servers; then
 		echo 'left to the step servers'
 		return
@@ -86,7 +86,11 @@ race() {
 		return
 	fi
 	mapfile -t variables < <(environment)
-	env -i "${variables[@]}" go test -race ./...
+	packages=./...
+	if [ "$PWD" = "$ROOT" ]; then
+		packages=$(library_packages)
+	fi
+	xargs env -i "${variables[@]}" go test -race <<<"$packages"
 	if [ "$key" = "$(fingerprint)" ]; then
 		date +%F >"$passed/$key"
 	fi

@@ -5,10 +5,9 @@
 # that it runs there need redis-server.
 release_as_an_outsider_sees_it() { go run ./internal/release check; }
 
-# library_tests runs the tests of the packages that users build, and what those import.
 library_tests() {
 	local packages
-	packages=$(go list ./... | grep -vE '/internal/(apilist|ci|readme|release)$')
+	packages=$(library_packages)
 	xargs go test <<<"$packages"
 }
 

@@ -33,6 +33,7 @@ func TestAWrongSettingIsOneLineAndExit2(t *testing.T) {
 		"-stale-after is 30s; it must be at least 45s": {
 			append(redis, "-stale-after", "30s"), nil,
 		},
+		"-stale-after is 1m0s; it must be at least 2m5s": {append(redis, "-publish-timeout", "10s"), nil},
 		"the environment variable TYPEDSECRET_RELAY_STALE_AFTER has no value that -stale-after can have": {
 			redis, variables{"TYPEDSECRET_RELAY_STALE_AFTER": "hunter2"},
 		},

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -86,7 +85,7 @@ func listen(t *testing.T, client *redis.Client, channel string) <-chan string {
 }
 
 // TestAKilledRelayLosesNothingThatTheQueueHolds kills two relays by SIGKILL again and again in
-// the middle of a burst.
+// the middle of a burst. At each time Redis takes no event, so that some are under way.
 func TestAKilledRelayLosesNothingThatTheQueueHolds(t *testing.T) {
 	const events, everySo = 200, 20
 	c, server := deploy(t, nil), redistest.New(t)
@@ -128,14 +127,19 @@ func TestAKilledRelayLosesNothingThatTheQueueHolds(t *testing.T) {
 			t.Fatalf("%d of %d events were published", len(seen), events)
 		}
 		if published%everySo == 0 && kills < 8 {
+			must(t, client.Do(t.Context(), "CLIENT", "PAUSE", deadline.Milliseconds(), "WRITE").Err())
+			for range 2 { // a relay that deletes too soon has the time to do so
+				c.await(t, func(waiting, underWay int) bool { return underWay > 0 || waiting == 0 })
+			}
 			victim := kills % len(relays)
 			must(t, syscall.Kill(relays[victim].PID(), syscall.SIGKILL))
 			<-relays[victim].Exited()
+			must(t, client.Do(t.Context(), "CLIENT", "UNPAUSE").Err())
 			relays[victim] = relay()
 			kills++
 		}
 	}
-	awaitEmpty(t, c)
+	c.await(t, func(waiting, underWay int) bool { return waiting+underWay == 0 })
 	for _, r := range relays {
 		must(t, r.Close(time.Minute))
 	}
@@ -148,24 +152,21 @@ func TestAKilledRelayLosesNothingThatTheQueueHolds(t *testing.T) {
 	t.Logf("%d events, %d kills: %d published, %d of them again", events, kills, published, published-events)
 }
 
-// awaitEmpty waits until the queue has no message any more, received ones included.
-func awaitEmpty(t *testing.T, c *cloud) {
+// await waits for numbers of messages in the queue: those that can be received, and those that
+// were received and are not deleted.
+func (c *cloud) await(t *testing.T, good func(waiting, underWay int) bool) {
 	t.Helper()
-	for until := time.Now().Add(deadline); ; {
-		left := 0
-		for name, value := range c.attributes(t, c.queue()) {
-			if strings.HasPrefix(name, "ApproximateNumberOfMessages") {
-				n, err := strconv.Atoi(value)
-				must(t, err)
-				left += n
-			}
-		}
-		if left == 0 {
+	for until := time.Now().Add(deadline); ; <-time.After(50 * time.Millisecond) {
+		a := c.attributes(t, c.queue())
+		waiting, err := strconv.Atoi(a["ApproximateNumberOfMessages"])
+		must(t, err)
+		underWay, err := strconv.Atoi(a["ApproximateNumberOfMessagesNotVisible"])
+		must(t, err)
+		if good(waiting, underWay) {
 			return
 		}
 		if time.Now().After(until) {
-			t.Fatalf("%d messages are left", left)
+			t.Fatalf("%d messages wait, and %d are under way", waiting, underWay)
 		}
-		<-time.After(100 * time.Millisecond)
 	}
 }

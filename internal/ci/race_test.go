@@ -16,6 +16,7 @@ const (
 here=$(dirname "$0")
 case "$1 $2" in
 'list -deps') [ ! -e "$here/no-list" ] && pwd ;;
+'list ./...') echo m ;;
 'test -race') basename "$PWD" >>"$here/raced"; [ ! -e "$here/no-pass" ] ;;
 esac
 `

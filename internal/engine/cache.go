@@ -66,7 +66,7 @@ type Cache struct {
 
 	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry
 
-	checks map[*Entry]struct{} // entries that are to be looked at, for events
+	checks map[*Entry]struct{} // the entries that have a check
 	newsAt instant             // when the last event came; zero: never
 }
 

@@ -9,25 +9,25 @@ import (
 	"github.com/typedsecret/typedsecret/notify"
 )
 
-// What the events about one secret may cost: a burst of fetches, and then one an interval.
+// The budget of the events about one secret: a burst of fetches, and then one an interval.
 const (
 	eventBurst    = 5
 	eventInterval = time.Minute
 )
 
-// maxAgain is how many times more a secret is fetched for an event if what came is not yet the
-// version that the event announced, after 1, 2 and 4 s.
+// maxAgain is how often a secret is fetched again if a fetch for an event did not bring the version
+// that the event announced: after 1, 2 and 4 s.
 const maxAgain = 3
 
 // told is what events have said of an entry's secret. Cache.mu guards it.
 type told struct {
 	last  instant       // when the last event came
 	paid  time.Duration // when the whole burst of fetches may be made again, by the monotonic clock
-	check *check        // nil if there is nothing to be looked for
+	check *check        // nil if none waits or is under way
 }
 
-// A check is a fetch in the background that is to see whether an event is so. It never makes a value
-// invalid: an event may be forged.
+// A check is a fetch in the background that an event asked for. It never makes a value invalid: an
+// event may be forged.
 type check struct {
 	ctx      context.Context // of the event, for its values
 	kind     notify.Kind
@@ -41,8 +41,8 @@ type check struct {
 	timer    *time.Timer
 }
 
-// announce has e looked at within a time, unless it is what the news says already. A check that is
-// under way takes the news in. Called with mu held.
+// announce gives e a check at a random moment within a time, unless e has the announced version
+// already. If e has a check, that one serves n too. Called with mu held.
 func (c *Cache) announce(e *Entry, n *news, within time.Duration) {
 	s := e.snap.Load()
 	if c.closed || s == nil && e.inFlight() == nil {
@@ -86,7 +86,7 @@ func (k *check) mustLookAfter(n *news) {
 	k.came, k.again, k.mustLook = n.came, 0, true
 }
 
-// setCheck has e looked at after a time. Called with mu held.
+// setCheck has the check of e run after a time. Called with mu held.
 func (c *Cache) setCheck(e *Entry, in time.Duration) {
 	k := e.past.told.check
 	k.isDue = false
@@ -97,7 +97,7 @@ func (c *Cache) setCheck(e *Entry, in time.Duration) {
 	}
 }
 
-// endCheck has e looked at no more. Called with mu held.
+// endCheck ends the check of e. Called with mu held.
 func (c *Cache) endCheck(e *Entry) {
 	e.past.told.check.timer.Stop()
 	e.past.told.check = nil
@@ -135,8 +135,8 @@ func (c *Cache) runCheck(e *Entry) {
 	}
 }
 
-// spread returns how much longer than in the check waits, so that not all begin at one moment. After
-// missed events it keeps their pace.
+// spread returns how much longer than in a check waits, so that the checks of a fleet do not begin
+// at the same moment. Checks after notify.Missed keep their pace.
 func (k *check) spread(in time.Duration) time.Duration {
 	if k.kind == notify.Missed {
 		return world.UpTo(k.within)
@@ -152,19 +152,19 @@ func (e *Entry) checking() *check {
 	return e.past.told.check
 }
 
-// payIn returns after how long a fetch may be made for an event. It goes by the monotonic clock
-// alone: each jump of the wall clock would allow another burst.
+// payIn returns how long it takes until the budget allows a fetch for an event. It goes by the
+// monotonic clock alone: each jump of the wall clock would allow another burst.
 func (t *told) payIn(now instant) time.Duration {
 	return max(0, t.paid-time.Duration(now.mono)-(eventBurst-1)*eventInterval)
 }
 
-// pay notes such a fetch.
+// pay takes a fetch for an event from the budget.
 func (t *told) pay(now instant) {
 	t.paid = max(t.paid, time.Duration(now.mono)) + eventInterval
 }
 
-// noteFetched tells the check of an entry what a fetch has brought, and returns the event for the
-// observer if that is what was announced. Called with mu held.
+// noteFetched ends the check of an entry, or sets it anew, by what a fetch has brought. It returns
+// the event for the observer if that is the announced version. Called with mu held.
 func (c *Cache) noteFetched(f *fetch, s *Snapshot, isMoved bool, now instant) (events []hook.Event) {
 	e, k := f.entry, f.entry.checking()
 	if k == nil {
@@ -184,7 +184,8 @@ func (c *Cache) noteFetched(f *fetch, s *Snapshot, isMoved bool, now instant) (e
 	return events
 }
 
-// noteUnfetched tells the check of an entry that a fetch has failed, or was given up. Called with mu held.
+// noteUnfetched ends the check of an entry, or sets it anew, when a fetch has failed or was given
+// up. Called with mu held.
 func (c *Cache) noteUnfetched(f *fetch, isRefusal bool) {
 	e, k := f.entry, f.entry.checking()
 	switch {
@@ -198,7 +199,7 @@ func (c *Cache) noteUnfetched(f *fetch, isRefusal bool) {
 	}
 }
 
-// checkAgain has e looked at once more, unless that was done often enough. Called with mu held.
+// checkAgain sets the check of e anew, or ends it after maxAgain times. Called with mu held.
 func (c *Cache) checkAgain(e *Entry) {
 	k := e.past.told.check
 	if k.again == maxAgain {

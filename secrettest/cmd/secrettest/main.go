@@ -84,6 +84,7 @@ var errUsage = errors.New("wrong usage")
 type options struct {
 	server                     secrettest.Config
 	seeds                      string // the name of a file
+	policy                     string // the name of a file
 	rotate, events, eventQueue string
 }
 
@@ -102,6 +103,7 @@ func parse(args []string, errs io.Writer) (o options, err error) {
 	flags.StringVar(&o.rotate, "rotate", "", "the rotation function: a `URL or command`")
 	flags.StringVar(&o.events, "events", "", "the `URL` to which an event is posted for each label that moves")
 	flags.StringVar(&o.eventQueue, "events-queue", "", "the `URL` of an SQS queue to which these events are sent")
+	flags.StringVar(&o.policy, "policy", "", "`file` of an IAM identity policy to enforce")
 	flags.StringVar(&o.seeds, "seed", "", "`file` of secrets to begin with")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -142,6 +144,15 @@ func run(ctx context.Context, args []string, out, errs io.Writer) error {
 	for _, seed := range seeds {
 		if err := seed.create(s); err != nil {
 			return fmt.Errorf("%s: %s: the secret here: %w", o.seeds, seed.at, err)
+		}
+	}
+	if o.policy != "" {
+		text, err := os.ReadFile(o.policy)
+		if err != nil {
+			return err
+		}
+		if err := s.SetIdentityPolicy(string(text)); err != nil {
+			return fmt.Errorf("%s: %w", o.policy, err)
 		}
 	}
 	if err := o.connect(s, &lockedWriter{w: errs}); err != nil {

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"reflect"
+
+	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/handles"
+	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/report"
+	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/schema"
+)
+
+func schemaFlags(flags *flag.FlagSet, o *options) {
+	tagsFlag(flags, o)
+	flags.StringVar(&o.id, "id", "", "write that of the secret `ID` alone")
+	flags.BoolVar(&o.skeleton, "skeleton", false, "write secrets to fill in, as the source static: and secrettest take them")
+}
+
+func writeSchemas(t *task) error {
+	p, err := t.find()
+	if err != nil {
+		return err
+	}
+	all := map[string]any{}
+	for i := range p.Handles {
+		h := &p.Handles[i]
+		r := schema.Read(p, h)
+		for _, text := range h.IDs {
+			id := text.Filled(environment()).String()
+			if t.id != "" && t.id != id {
+				continue
+			}
+			if t.skeleton {
+				all[id] = t.skeletonOf(p, h, r, id)
+			} else {
+				t.add(all, p, h, r, id)
+			}
+		}
+	}
+	if t.id == "" {
+		return writeJSON(t.out, all)
+	}
+	one, known := all[t.id]
+	if !known {
+		return fmt.Errorf("no handle reads JSON from the secret %q", t.id)
+	}
+	return writeJSON(t.out, one)
+}
+
+// add adds the schema of a secret. If handles read a secret as several types, it must be valid
+// for all of them.
+func (t *task) add(all map[string]any, p *handles.Program, h *handles.Handle, r schema.Reading, id string) {
+	s := r.Schema()
+	if s == nil {
+		t.note("%s:%d: %s: no schema: %s", report.Relative(p.Dir, h.Position.Filename), h.Position.Line, id, whyNone(r))
+		return
+	}
+	before, known := all[id].(schema.Schema)
+	switch {
+	case !known:
+		all[id] = s
+	case !reflect.DeepEqual(before, s):
+		if list, isMany := before["allOf"].([]schema.Schema); isMany && len(before) == 2 {
+			before["allOf"] = append(list, s)
+		} else {
+			all[id] = schema.Schema{"$schema": schema.Dialect, "allOf": []schema.Schema{before, s}}
+		}
+	}
+}
+
+func (t *task) skeletonOf(p *handles.Program, h *handles.Handle, r schema.Reading, id string) any {
+	if text := r.Skeleton(); text != "" {
+		return json.RawMessage(text)
+	}
+	t.note("%s:%d: %s: a text: %s", report.Relative(p.Dir, h.Position.Filename), h.Position.Line, id, whyNone(r))
+	return ""
+}
+
+func whyNone(r schema.Reading) string {
+	if r.Unknown != "" {
+		return r.Unknown
+	}
+	return "the secret is no JSON, it is read by " + r.Codec
+}

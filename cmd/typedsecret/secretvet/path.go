@@ -1,0 +1,75 @@
+package secretvet
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A path says where in a value something lies: ".Field", "[key]" and "[]", one after
+// another. "[]" is any element. The empty path is the value itself. A pointer and what
+// it points to have the same path.
+type path = string
+
+// maxSegments bounds a path. What lies deeper is taken for the whole of what is there.
+const maxSegments = 4
+
+var (
+	plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+	notPlain = regexp.MustCompile(`[^A-Za-z0-9_-]`)
+)
+
+func fieldPath(name string) path { return "." + name }
+
+func keyPath(key string) path {
+	if !plainKey.MatchString(key) {
+		return "[]"
+	}
+	return "[" + key + "]"
+}
+
+// cut splits p after its first segment.
+func cut(p path) (first, rest path) {
+	if i := strings.IndexAny(p[1:], ".["); i >= 0 {
+		return p[:i+1], p[i+1:]
+	}
+	return p, ""
+}
+
+// sameSegment reports whether two segments may name the same thing.
+func sameSegment(a, b path) bool {
+	if a == b {
+		return true
+	}
+	return a[0] == '[' && b[0] == '[' && (a == "[]" || b == "[]")
+}
+
+// within returns where the data at p is seen by a reader of q: at rest in what is read. If
+// what is read is a part of the data, beyond is its path there. It reports false if the data
+// is elsewhere.
+func within(p, q path) (rest, beyond path, ok bool) {
+	for q != "" {
+		if p == "" {
+			return "", q, true
+		}
+		ps, pr := cut(p)
+		qs, qr := cut(q)
+		if !sameSegment(ps, qs) {
+			return "", "", false
+		}
+		p, q = pr, qr
+	}
+	return p, "", true
+}
+
+// join returns the path q within p, no longer than maxSegments.
+func join(p, q path) path {
+	p += q
+	rest := p
+	for range maxSegments {
+		if rest == "" {
+			return p
+		}
+		_, rest = cut(rest)
+	}
+	return strings.TrimSuffix(p, rest)
+}
