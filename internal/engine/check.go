@@ -60,7 +60,7 @@ func (c *Cache) announce(e *Entry, n *announcement, within time.Duration) {
 	k := t.check
 	switch {
 	case k == nil:
-		k = &check{}
+		k = &check{version: version}
 		t.check = k
 		c.checks[e] = struct{}{}
 		c.setCheck(e, world.UpTo(within))
@@ -75,7 +75,10 @@ func (c *Cache) announce(e *Entry, n *announcement, within time.Duration) {
 		k.mustLookAfter(n) // its time may be right, and that of the former forged
 		return
 	}
-	*k = check{ctx: n.ctx, kind: n.Kind, version: version, at: n.Time, came: n.came, within: within, isDue: k.isDue, timer: k.timer}
+	*k = check{
+		ctx: n.ctx, kind: n.Kind, version: version, at: n.Time, came: n.came, within: within,
+		mustLook: k.mustLook || k.version != version, isDue: k.isDue, timer: k.timer,
+	}
 }
 
 // mustLookAfter has the check go on until a fetch that begins after n came.
