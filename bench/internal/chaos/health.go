@@ -124,7 +124,8 @@ func (r *run) judgeProbe(key string, f *fetch) {
 		return
 	}
 	r.checked(oneProbe)
-	isUnderWay := h.probe != nil && h.probe.ended.tick == 0 && now < h.probe.since+health.ProbeTimeout // a few may take longer
+	isUnderWay := h.probe != nil && h.probe.ended.tick == 0 && r.jumped <= h.probe.since &&
+		now < h.probe.since+health.ProbeTimeout // a few may take longer
 	wait := now - h.ended
 	if r.mutated == Flood {
 		wait -= time.Second
