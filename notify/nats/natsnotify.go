@@ -84,10 +84,14 @@ func New(cfg Config) (*Receiver, error) {
 	return &Receiver{cfg}, nil
 }
 
-// Receive calls handle for each event, from one goroutine, until ctx ends. It always returns nil.
+// Receive calls handle for each event, from one goroutine, until ctx ends. Its only error is that
+// handle is nil.
 // If ctx ends while it connects to a server that does not answer, it returns when the nats.Timeout
 // in Options is over, by default 2 s for each server.
 func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context, e notify.Event) error) error {
+	if handle == nil {
+		return errors.New("natsnotify: the function that takes the events is nil")
+	}
 	d := &notify.Delivery{Handle: handle, OnError: r.cfg.OnError, Lossy: true}
 	refused := false // whether NATS refused the last login
 	d.Run(ctx, func(ctx context.Context) error {
