@@ -188,7 +188,8 @@ func (u *unit) apply(i ssa.CallInstruction, t target, s *summary) {
 			break
 		}
 		for _, f := range list {
-			u.store(i, t.args[n], f.To, u.flowing(t.args, f), shortName(t.obj))
+			to := sinkRef{Name: "what " + shortName(t.obj) + " writes"}
+			u.store(i, t.args[n], f, u.flowing(t.args, f), to, t.number(f.From))
 		}
 	}
 	for _, c := range s.Calls {
@@ -235,13 +236,15 @@ func (u *unit) flowing(args []ssa.Value, f flow) taint {
 	return u.k.at(u.read(args[f.From.Param]), f.From.Path).under(f.To)
 }
 
-// store puts what a call leaves behind a parameter into the argument.
-func (u *unit) store(i ssa.Instruction, arg ssa.Value, to path, t taint, name string) {
+// store puts what a call leaves behind a parameter into the argument arg. from is the number
+// of the argument that it comes from, or -1.
+func (u *unit) store(i ssa.Instruction, arg ssa.Value, f flow, t taint, to sinkRef, from int) {
 	if len(t) == 0 {
 		return
 	}
-	if o := u.k.at(u.read(arg), to).writer(); o != nil {
-		u.showTaint(i, t, sinkRef{Name: "what " + name + " writes", Class: class(o.What)}, -1)
+	if o := u.k.at(u.read(arg), f.To).writer(); o != nil {
+		to.Class = class(o.What)
+		u.showTaint(i, t, to, from)
 		return
 	}
 	u.assign(u.placeOf(arg), t, arg.Type(), i)

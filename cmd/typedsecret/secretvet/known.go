@@ -79,7 +79,7 @@ func (u *unit) callOrigin(i ssa.CallInstruction) *origin {
 	if e := u.k.expression(i, -1); e != nil {
 		what = types.ExprString(e)
 	}
-	return u.k.intern(origin{Kind: ofCall, What: what, Where: u.k.where(i.Pos())})
+	return u.k.intern(origin{Kind: ofCall, What: what, Where: u.k.where(position(i))})
 }
 
 // secret returns the taint of a secret of type typ that a call gives.

@@ -46,6 +46,9 @@ func (k *checker) found(at ssa.Instruction, from *origin, to sinkRef, arg int) {
 
 // position returns where an instruction is in the source, or its function.
 func position(at ssa.Instruction) token.Pos {
+	if c, ok := at.(ssa.CallInstruction); ok && c.Common().Pos().IsValid() {
+		return c.Common().Pos() // of a go or defer statement too
+	}
 	if at.Pos().IsValid() {
 		return at.Pos()
 	}
@@ -58,19 +61,17 @@ func (k *checker) excused(pos token.Pos) bool {
 	return k.publicLines[line{p.Filename, p.Line}] || k.publicLines[line{p.Filename, p.Line - 1}]
 }
 
+// message says which value, from where, reaches what. If e is nil the value has no name in
+// the source: a panic's, or what a function returns.
 func message(e ast.Expr, from *origin, to sinkRef) string {
-	subject := "a secret"
+	what := "the " + from.What
+	if from.Kind != ofType {
+		what = "the secret that " + from.What + " gave"
+	}
+	m := fmt.Sprintf("%s (%s) reaches %s", what, from.Where, to.Name)
 	if e != nil {
-		subject = short(types.ExprString(e))
+		m = fmt.Sprintf("%s holds %s (%s), and reaches %s", short(types.ExprString(e)), what, from.Where, to.Name)
 	}
-	var source string
-	switch from.Kind {
-	case ofCall, ofField:
-		source = "holds the secret that " + from.What + " gave"
-	default:
-		source = "holds the " + from.What
-	}
-	m := fmt.Sprintf("%s %s (%s), and reaches %s", subject, source, from.Where, to.Name)
 	if to.Where != "" {
 		m += " (" + to.Where + ")"
 	}
@@ -115,7 +116,7 @@ func (k *checker) fixes(at ssa.Instruction, e ast.Expr, to sinkRef) []analysis.S
 
 // takesString reports whether a string can stand for the argument e of a call.
 func (k *checker) takesString(at ssa.Instruction, e ast.Expr) bool {
-	c := k.calls[at.Pos()]
+	c := k.calls[position(at)]
 	if c == nil || c.Ellipsis.IsValid() {
 		return false
 	}

@@ -231,7 +231,7 @@ func (u *unit) showTaint(at ssa.Instruction, t taint, to sinkRef, arg int) {
 
 func (u *unit) noteSink(at ssa.Instruction, from *origin, to sinkRef) {
 	if to.Where == "" {
-		to.Where = u.k.where(at.Pos())
+		to.Where = u.k.where(position(at))
 	}
 	for _, s := range u.sum.Sinks {
 		if s.Param == from.Param && s.Path == from.Path && s.Sink.Class == to.Class {

@@ -26,6 +26,17 @@ func (t target) plain() []ssa.Value {
 	return t.args
 }
 
+// number returns which argument in the source a flow comes from, or -1.
+func (t target) number(from origin) int {
+	switch {
+	case from.Kind != ofParam:
+		return -1
+	case t.method:
+		return from.Param - 1
+	}
+	return from.Param
+}
+
 // callee returns the function or method that a call names, or nil.
 func callee(c *ssa.CallCommon) *types.Func {
 	if c.IsInvoke() {
@@ -152,7 +163,7 @@ func elements(v ssa.Value) []ssa.Value {
 
 // expression returns the source of a call's argument n, or of what is called if n is -1.
 func (k *checker) expression(at ssa.Instruction, n int) ast.Expr {
-	c := k.calls[at.Pos()]
+	c := k.calls[position(at)]
 	if c == nil {
 		return nil
 	}

@@ -243,3 +243,16 @@ func mapHost(ctx context.Context, c *secretsmanager.Client, in *secretsmanager.G
 	}
 	log.Println("database at", m["host"], m["port"])
 }
+
+func metadataInside(ctx context.Context, c *secretsmanager.Client, in *secretsmanager.GetSecretValueInput) {
+	out, _ := c.GetSecretValue(ctx, in)
+	var meta struct {
+		Version   int
+		CreatedBy string
+		Value     string
+	}
+	if err := json.Unmarshal([]byte(*out.SecretString), &meta); err != nil {
+		return
+	}
+	log.Println("version", meta.Version, "by", meta.CreatedBy)
+}

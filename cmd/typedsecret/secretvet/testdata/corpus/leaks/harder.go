@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"text/template"
+
+	"corpus/config"
 )
 
 type loginError struct{ creds login }
@@ -267,4 +269,49 @@ func nestedMap(ctx context.Context) {
 func asFormat(ctx context.Context) {
 	t, _ := token.Get(ctx)
 	log.Printf(t) // want `t holds`
+}
+
+func storeOfOtherPackage(s *config.Store) {
+	log.Println(s.Token()) // want `s.Token\(\) holds`
+}
+
+func variableOfOtherPackage() {
+	log.Println(config.Current) // want `config.Current holds`
+}
+
+func interfaceOfOtherPackage(s config.TokenSource) {
+	slog.Info("token", "value", s.Token()) // want `s.Token\(\) holds`
+}
+
+func pointerOfPointer(ctx context.Context) {
+	c, _ := db.Get(ctx)
+	p := &c.Password
+	fill(&p)
+	log.Println(*p) // want `\*p holds`
+}
+
+func fill(pp **string) { _ = **pp }
+
+func inSlice(ctx context.Context) {
+	var all []login
+	for _, id := range []string{"a", "b"} {
+		c, err := byTenant.Get(ctx, id)
+		if err != nil {
+			continue
+		}
+		all = append(all, c)
+	}
+	for i := range all {
+		log.Printf("%d: %s", i, all[i].Password) // want `all\[i\].Password holds`
+	}
+}
+
+func namedResult(ctx context.Context) (s string, err error) {
+	defer func() {
+		if err != nil {
+			log.Println("failed after", s) // want `s holds`
+		}
+	}()
+	s, err = token.Get(ctx)
+	return s, err
 }
