@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/codec"
@@ -28,6 +29,9 @@ type handle struct {
 	newest int  // values of earlier moves of the label may no longer be returned
 	latest int  // the fetch of the value that it returned last ended at this tick or later
 	good   bool // it has returned a value
+
+	refused    time.Duration // when a Do was refused last
+	isHopeless bool          // one has waited for its whole budget in vain, and none was accepted since
 }
 
 // A clonedT is a T that is cloned for each Get.

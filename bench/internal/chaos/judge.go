@@ -269,7 +269,8 @@ func (r *run) patience() time.Duration {
 	return max(0, r.cfg.MaxRefreshWait)
 }
 
-// judgeDo checks that Do calls its function again after one refusal.
+// judgeDo checks that Do calls its function again after one refusal. When a call has waited for its
+// whole budget in vain, later ones may give up at once, until none was refused for a minute.
 func (r *run) judgeDo(ctx context.Context, d *reading, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -278,7 +279,11 @@ func (r *run) judgeDo(ctx context.Context, d *reading, err error) {
 	}
 	r.checked(triesAgain)
 	soon := d.took < typedsecret.DefaultRetryBudget && ctx.Err() == nil
-	if errors.Is(err, typedsecret.ErrRejected) && soon || r.mutated == GiveUp {
+	refused, h, now := errors.Is(err, typedsecret.ErrRejected), d.h, time.Since(r.start)
+	if h.isHopeless = h.isHopeless && now-h.refused <= time.Minute; refused {
+		h.refused, h.isHopeless = now, h.isHopeless || !soon
+	}
+	if refused && soon && !h.isHopeless || r.mutated == GiveUp {
 		r.violated(triesAgain, fmt.Sprintf("that of %s gave up after %v: %s", d.h.name, d.took, class(err)))
 	}
 }
