@@ -50,7 +50,8 @@ type checker struct {
 
 	typed      map[types.Type]taint
 	origins    map[origin]*origin
-	exposed    *origin
+	output     *origin // of os.Stdout and os.Stderr
+	answer     *origin // of an HTTP response
 	units      []*unit
 	functions  map[spot][]ssa.Value // function values in variables
 	byFunc     map[*types.Func]*unit
@@ -87,7 +88,8 @@ func run(pass *analysis.Pass) (any, error) {
 		stores:    map[string][]fieldStore{}, hopes: map[string]*origin{}, calls: map[token.Pos]*ast.CallExpr{},
 		reported: map[string]bool{},
 	}
-	k.exposed = k.intern(origin{Kind: ofWriter})
+	k.output = k.intern(origin{Kind: ofWriter, What: string(classLog)})
+	k.answer = k.intern(origin{Kind: ofWriter, What: string(classResponse)})
 	k.collectTypes()
 	k.collectPublic()
 	k.makeUnits(build(pass))

@@ -353,8 +353,8 @@ func (u *unit) store(i ssa.Instruction, arg ssa.Value, to path, t taint, name st
 	if len(t) == 0 {
 		return
 	}
-	if u.k.at(u.read(arg), to).writer() {
-		u.showTaint(i, t, sinkRef{Name: name, Class: classLog}, -1)
+	if where, isSeen := u.k.at(u.read(arg), to).writer(); isSeen {
+		u.showTaint(i, t, sinkRef{Name: name, Class: where}, -1)
 		return
 	}
 	u.assign(u.placeOf(arg), t, arg.Type(), i)

@@ -145,7 +145,7 @@ func (s *summary) export(dependency bool) *summary {
 		}))
 	}
 	for _, f := range s.Sinks {
-		if f.Path == "" && f.Sink.Class == classLog {
+		if f.Path == "" && (f.Sink.Class == classLog || f.Sink.Class == classResponse) {
 			e.Sinks = append(e.Sinks, f)
 		}
 	}

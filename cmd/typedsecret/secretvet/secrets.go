@@ -255,7 +255,7 @@ func (k *checker) typePairs(t types.Type) taint {
 func (k *checker) findPairs(t types.Type, at path, depth int, found taint) {
 	t = types.Unalias(t)
 	if isWriter(t) {
-		found[pair{at, k.exposed}] = true
+		found[pair{at, k.answer}] = true
 		return
 	}
 	if n := named(t); n != nil {

@@ -257,7 +257,8 @@ func (u *unit) write(at ssa.Instruction, w ssa.Value, t taint, to sinkRef, arg i
 	if len(t) == 0 {
 		return
 	}
-	if u.read(w).writer() {
+	if where, isSeen := u.read(w).writer(); isSeen {
+		to.Class = where
 		u.showTaint(at, t, to, arg)
 		return
 	}

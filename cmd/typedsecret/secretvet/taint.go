@@ -104,14 +104,14 @@ func (t taint) under(q path) taint {
 	return u
 }
 
-// writer reports whether the text of a writer with this taint is seen by others.
-func (t taint) writer() bool {
+// writer reports where others see the text of a writer with this taint, if they do.
+func (t taint) writer() (where class, isSeen bool) {
 	for p := range t {
 		if p.from.Kind == ofWriter {
-			return true
+			where, isSeen = max(where, class(p.from.What)), true
 		}
 	}
-	return false
+	return where, isSeen
 }
 
 // sorted returns the pairs in an order that does not change from run to run.

@@ -251,7 +251,7 @@ func (k *checker) global(g *ssa.Global) taint {
 	t := taint{}
 	name := globalName(g)
 	if name == "os.Stdout" || name == "os.Stderr" {
-		t[pair{"", k.exposed}] = true
+		t[pair{"", k.output}] = true
 	}
 	for _, f := range k.im.globals[name] {
 		t[pair{f.To, k.intern(f.From)}] = true
