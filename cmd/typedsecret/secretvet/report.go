@@ -59,20 +59,14 @@ func (k *checker) excused(pos token.Pos) bool {
 }
 
 func message(e ast.Expr, from *origin, to sinkRef) string {
-	subject := "a secret"
+	secret := "the " + from.What
+	if from.Kind == ofCall || from.Kind == ofField {
+		secret = "the secret that " + from.What + " gave"
+	}
+	m := fmt.Sprintf("%s (%s) reaches %s", secret, from.Where, to.Name)
 	if e != nil {
-		subject = short(types.ExprString(e))
+		m = fmt.Sprintf("%s holds %s (%s), and reaches %s", short(types.ExprString(e)), secret, from.Where, to.Name)
 	}
-	var source string
-	switch from.Kind {
-	case ofCall:
-		source = "holds the secret that " + from.What + " gave"
-	case ofField:
-		source = "holds the secret that " + from.What + " gave"
-	default:
-		source = "holds the " + from.What
-	}
-	m := fmt.Sprintf("%s %s (%s), and reaches %s", subject, source, from.Where, to.Name)
 	if to.Where != "" {
 		m += " (" + to.Where + ")"
 	}
