@@ -3,6 +3,7 @@ package handles_test
 import (
 	"fmt"
 	"go/types"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -144,5 +145,14 @@ func TestAProgramWithoutTheLibraryHasNoHandles(t *testing.T) {
 	p, err := handles.Find(t.Context(), handles.Config{}, "io")
 	if err != nil || len(p.Handles) != 0 {
 		t.Errorf("%v, %v", p, err)
+	}
+}
+
+// TestAFolderOutsideAModuleIsNamedAsSuch, where the go command speaks of a directory prefix.
+func TestAFolderOutsideAModuleIsNamedAsSuch(t *testing.T) {
+	dir := t.TempDir()
+	_, err := handles.Find(t.Context(), handles.Config{Dir: dir, Env: append(os.Environ(), "GOWORK=off", "GOFLAGS=")}, "./...")
+	if err == nil || !strings.Contains(err.Error(), "there is no go.mod in "+dir+" or above it") {
+		t.Errorf("%v", err)
 	}
 }
