@@ -88,8 +88,8 @@ type Info struct {
 	// failed. Otherwise it is empty.
 	Replica string
 
-	// LastEvent is when the last event about the secret came to [cache.Cache.HandleEvent]; zero if
-	// none did.
+	// LastEvent is when the last event came to [cache.Cache.HandleEvent] by which this stage of the
+	// secret may have moved; zero if none did.
 	LastEvent time.Time
 
 	// Stale reports whether the value is past its TTL or was invalidated. Such a value is

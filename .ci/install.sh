@@ -59,7 +59,7 @@ install_shellcheck() { command -v shellcheck || debian shellcheck; }
 # moto is an emulator of AWS, with which the module integration compares secrettest.
 install_moto() { python 'moto[server]==5.2.5' moto_server; }
 
-# ElasticMQ is an emulator of SQS. Maven copies it, and all that it needs, from Maven Central.
+# ElasticMQ is an emulator of SQS. Maven copies it and its dependencies from Maven Central.
 install_elasticmq() {
 	command -v java || debian default-jre-headless
 	command -v mvn || debian maven
@@ -68,12 +68,12 @@ install_elasticmq() {
 
 install_zizmor() { python zizmor==1.32.0 zizmor; }
 
-# parliament lints policies of IAM.
+# parliament lints IAM policies.
 install_parliament() { python parliament==1.6.4 parliament; }
 
 install_cfn_lint() { python cfn-lint==1.58.0 cfn-lint; }
 
-# Terraform is in no registry of packages. The sum is that of the program.
+# Terraform is in no registry of packages. The sum is the SHA-256 of the unpacked program.
 install_terraform() {
 	local version=1.11.4 sum=268000fca5c61021c6396893d9483007ba589ad9d0aaccbd7dfa8c78bf7dbe23
 	command -v terraform && return

@@ -39,9 +39,22 @@ needs_servers() {
 	esac
 }
 
-# library_packages prints the packages that users build, and what those import: all of the root
+# library_packages prints the packages that users build, and those that they import: all of the root
 # module but the tools of this repository.
 library_packages() { go list ./... | grep -vE '/internal/(apilist|ci|readme|release)$'; }
+
+# test_functions prints the package and the name of each function in the tests of the module in the
+# current directory whose name begins so. The go command could list them, but only by linking every
+# test.
+test_functions() {
+	local begin=$1 file
+	# shellcheck disable=SC2016 # Go's template
+	local files='{{$dir := .Dir}}{{range .TestGoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$dir}}/{{.}}{{"\n"}}{{end}}'
+	go list -f "$files" ./... >"$WORK/test-files"
+	while read -r file; do
+		sed -n "s|^func \(${begin}[A-Z0-9_][A-Za-z0-9_]*\)(.*|$(dirname "$file") \1|p" "$file"
+	done <"$WORK/test-files"
+}
 
 # nothing fails if the command prints something.
 nothing() {

@@ -81,20 +81,24 @@ func (c *Cache) Invalidate(ref secret.Ref) error { return c.engine().Invalidate(
 //
 //	err := receiver.Receive(ctx, c.HandleEvent)
 //
-// An event is a hint to look: HandleEvent returns at once, and what the event is about is fetched
-// in the background within Config.EventSpread. It concerns secrets that the Cache holds alone,
-// under each spelling of the ID, and those version stages of them that it names; a Ref with a
-// version ID never. If the value that is held is the version that the event announces, nothing is
-// fetched. If the fetch brings another version, three more follow, after 1, 2 and 4 s. If the
-// source can't answer, the fetch is made when it can again. After [notify.Missed] all that is held
-// is fetched once, 10 secrets a second.
+// An event is a hint to look now. HandleEvent waits for no fetch, and the Cache fetches the secret in
+// the background, within Config.EventSpread. It does so only if it holds a value of the secret or is
+// fetching one, under any spelling of the ID, and only for the version stages that the event names.
+// AWSPREVIOUS moves with AWSCURRENT. A Ref with a version ID never moves.
+//
+// If the Cache holds the announced version already, it fetches nothing. If the fetch brings another
+// version than the announced one, up to three more follow, after 1, 2 and 4 s. If the source can't
+// answer, the Cache fetches the secret within about a minute of the outage's end. After
+// [notify.Missed] the Cache fetches all that it holds once, some 10 secrets a second. An event that
+// comes meanwhile does not wait for that.
 //
 // Events may be repeated, out of order or forged. So no event makes a value stale or passes a
-// back-off, and the fetches for the events about one secret are at most five in a row and one a
-// minute from then on.
+// back-off. The fetches for events are at most five in a row and one a minute from then on, for each
+// ID and stage under which a secret is held.
 //
 // HandleEvent returns an error if the Cache is closed ([ErrClosed]), and if the event names no
-// secret. An event about a secret that the Cache does not hold is no error.
+// secret. An event about a secret that the Cache does not hold is no error. HandleEvent is safe for
+// concurrent use.
 func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
 	return c.engine().HandleEvent(ctx, event)
 }

@@ -94,9 +94,9 @@ type Config struct {
 	// failed.
 	MinRefreshInterval time.Duration
 
-	// EventSpread is the time over which the fetches are spread that [Cache.HandleEvent] makes,
-	// each at a random moment of it; 4 s by default. All processes of a fleet learn of a rotation
-	// in the same second, and they share one quota. A negative EventSpread turns it off.
+	// EventSpread is the time within which the fetch for an event begins, at a random moment; 4 s
+	// by default. All processes of a fleet learn of a rotation in the same second, and they share
+	// one quota. If negative, the fetch begins at once. See [Cache.HandleEvent].
 	EventSpread time.Duration
 
 	// StaleIfError decides whether the last good value, whose age is given, may be returned

@@ -30,7 +30,7 @@ type Totals struct {
 	FetchFailures      map[string]uint64 `json:"fetch_failures,omitempty"` // by secret.Class
 	FetchSeconds       float64           `json:"fetch_seconds"`            // that all fetches took together
 	Rotations          uint64            `json:"rotations"`
-	Announced          uint64            `json:"announced"` // rotations that an event had announced
+	Announced          uint64            `json:"announced"`   // new versions that an event of notify had announced
 	StaleReads         uint64            `json:"stale_reads"` // one for each ServedStale
 	Evictions          uint64            `json:"evictions"`
 	DecodeFailures     uint64            `json:"decode_failures"`

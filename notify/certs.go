@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// certificates are those that SNS signs with, by their URLs. Whoever knows a topic may make
-// up URLs, so the requests have a pace.
+// certificates are those that SNS signs with, by their URLs. An attacker that knows a topic may
+// make up URLs, so the requests have a pace.
 type certificates struct {
 	client *http.Client
 	flight singleflight.Group

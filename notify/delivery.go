@@ -12,9 +12,9 @@ import (
 	"github.com/typedsecret/typedsecret/internal/guard"
 )
 
-// A Delivery is the part that all Receivers share: what becomes of a message, what is
+// A Delivery is the part that all Receivers share: it decides what becomes of a message, what is
 // reported, and when to connect anew. The author of a [Receiver] makes one for each call of
-// Receive and writes what is left, a function that connects once:
+// Receive, and writes the rest, a function that connects once:
 //
 //	func (r *Receiver) Receive(ctx context.Context, handle func(context.Context, notify.Event) error) error {
 //		d := &notify.Delivery{Handle: handle, OnError: r.onError, Lossy: true}
@@ -43,7 +43,7 @@ type Delivery struct {
 	Handle func(ctx context.Context, e Event) error
 
 	// OnError is called with each error that a Receiver reports, perhaps by several goroutines
-	// at once. A panic of it is ignored. Nil: nobody learns them.
+	// at once. A panic of it is ignored. Nil: the errors are dropped.
 	OnError func(err error)
 
 	// Lossy: the carrier keeps no event for a Receiver that is not connected.
@@ -61,9 +61,9 @@ var reconnect = backoff.Policy{Max: 30 * time.Second}
 
 // Run calls connect until ctx ends, again whenever it returns. Connect connects once, hands
 // messages over, and returns an error when the connection breaks or ctx ends. Run reports
-// the error, and waits for up to 1 s, longer after each failure in a row, at most 30 s. The
-// time is drawn at random, so that a fleet does not come back in step. A connection that has
-// lasted for less than 30 s is a failure too.
+// the error, and waits before it calls connect again: up to 1 s, and longer after each failure
+// in a row, up to 30 s. The wait is drawn at random, so that a fleet does not come back in step.
+// A connection that has lasted for less than 30 s counts as a failure.
 func (d *Delivery) Run(ctx context.Context, connect func(ctx context.Context) error) {
 	for ctx.Err() == nil {
 		d.connected = time.Time{}
@@ -86,9 +86,9 @@ func (d *Delivery) Run(ctx context.Context, connect func(ctx context.Context) er
 	}
 }
 
-// Connected says that messages come from now on. If the carrier is Lossy, and this is not the
-// first attempt to connect, events may be lost, and Connected calls Missed. Of a carrier that
-// is asked for messages, such as a queue, call it whenever an answer has come.
+// Connected says that messages come from now on. If the carrier is Lossy, and an attempt or a
+// connection has failed before, Connected calls Missed. For a carrier that is polled, such as a
+// queue, call Connected after each answer.
 func (d *Delivery) Connected(ctx context.Context) {
 	if d.connected.IsZero() {
 		d.connected = time.Now()
@@ -100,20 +100,21 @@ func (d *Delivery) Connected(ctx context.Context) {
 }
 
 // Missed hands an event of the kind [Missed] over. It does so again, after a back-off, until
-// Handle takes it or ctx ends: the carrier does not have this event.
+// Handle takes it or ctx ends: no carrier has this event to deliver it again.
 func (d *Delivery) Missed(ctx context.Context) {
 	for failures := 1; !d.hand(ctx, Event{Kind: Missed}) && ctx.Err() == nil; failures++ {
 		wait(ctx, reconnect.Delay(failures))
 	}
 }
 
-// Message hands over the event in a message. It reports whether the carrier is done with it:
-// Handle has taken the event, or the message is none that it ever will. Else the carrier is to
-// deliver it again; of a Lossy one, which can't, Message calls Missed. Once ctx has ended, Handle
-// is not called, and Message returns false.
+// Message hands over the event in a message. It returns true if the carrier is done with the
+// message: Handle has taken the event, or [Parse] returns an error. It returns false if the
+// carrier is to deliver the message again. A Lossy carrier can't: then Message calls Missed in
+// its place, and returns true. Once ctx has ended, Message does not call Handle, and returns
+// false.
 //
-// A message that [Parse] does not know is reported, and so is an error of Handle. Neither is
-// one that is irrelevant, nor an error of Handle once ctx has ended.
+// Message reports an error of Parse, unless it is [ErrIrrelevant], and an error of Handle,
+// unless ctx has ended.
 func (d *Delivery) Message(ctx context.Context, message []byte) (done bool) {
 	if ctx.Err() != nil {
 		return false
@@ -135,7 +136,7 @@ func (d *Delivery) Message(ctx context.Context, message []byte) (done bool) {
 	return d.Lossy && ctx.Err() == nil
 }
 
-// hand reports whether Handle has taken an event.
+// hand calls Handle, and reports whether it has taken the event.
 func (d *Delivery) hand(ctx context.Context, e Event) bool {
 	if ctx.Err() != nil {
 		return false
@@ -154,7 +155,7 @@ func (d *Delivery) Report(err error) {
 	}
 }
 
-// wait returns after that time, or when ctx ends.
+// wait returns after the delay, or when ctx ends.
 func wait(ctx context.Context, delay time.Duration) {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()

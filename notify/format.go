@@ -11,7 +11,7 @@ import (
 // relaySource is the source of an event that a relay passes on.
 const relaySource = "typedsecret.relay"
 
-// A relayed event is laid out as EventBridge's are: its detail-type is the Kind.
+// A relayed event has the layout of EventBridge's events: its detail-type is the Kind.
 type relayed struct {
 	Source string        `json:"source"`
 	Kind   Kind          `json:"detail-type"`
@@ -26,12 +26,12 @@ type relayedDetail struct {
 	VersionID string   `json:"versionId,omitempty"`
 }
 
-// Format returns an event as one line of JSON, in which a relay passes it on. [Parse] reads
-// it back to the same event, whose Time is in UTC.
+// Format returns an event as one line of JSON, the form in which a relay passes it on. [Parse]
+// reads the same event from it, with its Time in UTC.
 //
 // It returns an error for an event that Parse never returns: one of the kind [Missed], or
-// one with a name, an ARN, a stage or a version ID that can be none. The error says which
-// part is wrong, and quotes nothing.
+// one whose name, ARN, stage or version ID is malformed. The error says which part is wrong,
+// and quotes nothing.
 func Format(e Event) ([]byte, error) {
 	out := relayed{relaySource, e.Kind, nil, relayedDetail{e.ARN, e.Name, e.Stages, e.VersionID}}
 	if !e.Time.IsZero() {

@@ -39,7 +39,7 @@ type HandlerConfig struct {
 	Client *http.Client
 
 	// OnError is called with the reason for each post that is refused, by the goroutine that
-	// serves it. Errors hold no token, and nothing of a body. Default: nobody learns it.
+	// serves it. Errors hold no token, and nothing of a body. Default: the errors are dropped.
 	OnError func(err error)
 }
 
@@ -53,7 +53,7 @@ const (
 // A Handler is the HTTP endpoint of events. It takes the posts of
 //
 //   - SNS, if the signature is valid and the topic one of Topics;
-//   - EventBridge's API destinations, and others who bear a token.
+//   - EventBridge's API destinations, and any other client that bears a token.
 //
 // Serve it by HTTPS alone. It is safe for concurrent use.
 //

@@ -1,14 +1,15 @@
 // Package notify learns of rotations from the events that AWS sends, so that a rotation is
 // seen in seconds and not at the next refresh.
 //
-// [Parse] reads an event in each form in which it arrives, and [Format] writes the one in
-// which a relay passes it on. A [Handler] takes the posts of SNS
-// and EventBridge over HTTPS. A [Receiver] brings the events of another carrier; those that
-// need a library of their own are nested modules.
+// A carrier brings an event from AWS to the process: a queue, a topic, a broker, or a post over
+// HTTPS. A [Receiver] takes the events of one carrier; those of SQS, Redis and NATS are modules
+// of their own, in notify/sqs, notify/redis and notify/nats. A [Handler] takes the posts of SNS
+// and EventBridge. [Parse] reads an event in each form in which AWS sends it, and [Format]
+// writes the form in which a relay passes it on.
 //
-// Deliveries are late, repeated, out of order, or lost, and what reaches a queue may be
-// forged. So an event is a hint to look now, and never the news itself: no value is taken
-// from it, and the slow refresh stays on.
+// An event may be late, repeated, out of order, lost, or forged. So it is a hint to look now,
+// and never the news itself: no value is taken from it, and the slow refresh, which the TTL of
+// the cache brings, stays on.
 //
 // No event, and no error of this package, holds a secret.
 package notify
@@ -26,8 +27,8 @@ type Kind string
 
 // The kinds of events.
 const (
-	// LabelMoved: a version stage has moved to the version VersionID, or from all versions
-	// if that is empty.
+	// LabelMoved: a version stage has moved to the version VersionID. If that is empty, no
+	// version has the stage any more.
 	LabelMoved Kind = "label moved"
 	// ValuePut: PutSecretValue or UpdateSecret was called. UpdateSecret may have changed no
 	// more than a description.
@@ -46,9 +47,9 @@ const (
 	ParameterChanged Kind = "parameter changed"
 	// ParameterDeleted: a parameter of Parameter Store was deleted.
 	ParameterDeleted Kind = "parameter deleted"
-	// Missed: the carrier was away, and events may be lost: look at all that is held, at a
-	// pace. A [Receiver] whose carrier keeps nothing sends it after each reconnect. It is the
-	// only kind that names no secret, and Parse returns none.
+	// Missed: events may have been lost, so look at all that is held, at a pace. A [Receiver]
+	// whose carrier keeps nothing makes it after each reconnect. It is the only kind that
+	// names no secret, and Parse never returns it.
 	Missed Kind = "events may be missed"
 )
 
@@ -61,17 +62,18 @@ var kinds = []Kind{
 type Event struct {
 	Kind Kind
 
-	// ARN and Name say which secret; one may be empty. An ARN without a Name is as somebody
-	// wrote it in a call: it may lack the hyphen and six characters at its end.
+	// ARN and Name say which secret; one may be empty. If Name is empty, ARN may be what a
+	// caller of the API wrote: without the hyphen and six characters at its end.
 	ARN, Name string
 
-	// Stages are the version stages that have moved. If there is none, it may be any.
+	// Stages are the version stages that have moved. If it is empty, any may have.
 	Stages []string
 
 	// VersionID is the version that has the Stages now; empty if the event does not say.
 	VersionID string
 
-	// Time is when it happened, to the second, by AWS's clock; zero if the event does not say.
+	// Time is when the change happened, to the second, by AWS's clock; zero if the event does
+	// not say.
 	Time time.Time
 }
 
@@ -80,8 +82,8 @@ type Event struct {
 const arnSuffix = 7
 
 // IDs returns the IDs by which the secret may be asked for: its name, its ARN, and its ARN
-// without the end that Secrets Manager adds. If nothing tells that end from a part of the
-// name, both readings are there.
+// without the end that Secrets Manager adds. If that end may as well be a part of the name,
+// IDs returns both readings.
 func (e Event) IDs() []string {
 	var ids []string
 	add := func(more ...string) {
@@ -119,29 +121,33 @@ func hasSuffix(name string) bool {
 	return true
 }
 
-// A Receiver brings the events of a carrier, such as a queue or a topic, to this process.
-// Package notifytest checks that one keeps what is said here, and a [Delivery] is the part
-// that all have in common.
+// A Receiver brings the events of one carrier to this process. Package notifytest tests that an
+// implementation keeps this contract, and a [Delivery] is the part that all of them share.
 //
 // Receive calls handle for each event, from one goroutine or several, until ctx ends; then it
-// returns nil. An error says that it can't go on, since its settings are wrong: no connection
-// that fails and no message is a reason to return. It connects anew by itself, with a back-off
-// and with the credentials of that moment, so that those may be rotated.
+// returns nil. It returns an error only if its settings are wrong: a connection that fails and
+// a message that is malformed are no reason to return. It connects anew by itself, with a
+// back-off and with the credentials of that moment, so that those may be rotated.
 //
-// Handle returns soon. If it returns an error or panics, the event has not been taken, and a
-// carrier that can deliver it again does so, while it delivers the others. A message is given
-// up that [Parse] does not know or that is larger than [MaxSize]: it is taken from the queue,
-// so that it is not delivered for ever. So is one whose error is [ErrIrrelevant].
+// Handle must return soon. If it returns an error or panics, it has not taken the event. A
+// carrier that can deliver the event again does so, and delivers the others meanwhile.
+//
+// A message for which [Parse] returns an error is given up: the Receiver removes it from the
+// carrier, which would else deliver it for ever.
 //
 // A Receiver has a setting OnError, a function that it calls with each failure to connect,
 // each connection that breaks, each event that handle has not taken, and each message that is
-// given up, irrelevant ones excepted. These errors quote nothing of a message.
+// given up, unless its error is [ErrIrrelevant]. These errors quote nothing of a message.
 //
-// A carrier that keeps nothing loses what is sent while the Receiver is not connected. So an
-// event of the kind [Missed] follows each connection, as soon as events come again: each
-// except one that the first attempt to connect has made. It follows too when the Receiver has
-// to drop events, and takes the place of an event that handle has not taken. If handle does not
-// take it, it is handed over again.
+// A carrier that keeps nothing loses what is sent while the Receiver is not connected. The
+// Receiver of such a carrier makes an event of the kind [Missed]
+//
+//   - when events come again after a connection that broke, or an attempt to connect that
+//     failed;
+//   - when it has to drop events;
+//   - in place of an event that handle has not taken.
+//
+// If handle does not take that event either, the Receiver hands it over again.
 //
 // When ctx ends, Receive takes no more messages, waits for the calls of handle that are under
 // way, and gives back to the carrier what it has not handed over. It leaves no goroutine

@@ -10,8 +10,8 @@ import (
 var (
 	// ErrUnknown: the message is no event that Parse knows, or is malformed.
 	ErrUnknown = errors.New("no event that is known")
-	// ErrIrrelevant: the message is an event that changes no secret, such as CloudTrail's of
-	// a call that reads one, or of one that failed.
+	// ErrIrrelevant: the message is an event that changes no secret, such as CloudTrail's
+	// event of a call that only reads a secret, or of a call that failed.
 	ErrIrrelevant = errors.New("an event that changes no secret")
 )
 
@@ -30,11 +30,12 @@ const maxLayers = 4
 //   - what [Format] has written.
 //
 // Each may stand alone, in an envelope of SNS, in a message of SQS as JSON, or in a batch of
-// one as AWS Lambda and EventBridge Pipes deliver it. Behind a rule's input transformer its
-// detail alone is enough.
+// one as AWS Lambda and EventBridge Pipes deliver it. If a rule's input transformer leaves
+// only the detail of an event, Parse reads that.
 //
-// An error wraps [ErrUnknown] or [ErrIrrelevant]. It says what Parse saw, such as the keys of
-// an event that it knows, and quotes nothing else: anything may be in the wrong queue.
+// An error wraps [ErrUnknown] or [ErrIrrelevant]. It quotes words that are AWS's, such as the
+// source and the keys of an event, and nothing else of the message: anything may be in the
+// wrong queue.
 func Parse(message []byte) (Event, error) {
 	o, err := decode(message)
 	if err != nil {

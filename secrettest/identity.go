@@ -17,11 +17,13 @@ import (
 //
 // The server judges actions and resources with their wildcards, NotAction, NotResource and
 // Deny. A secret that has a customer's KMS key needs kms:Decrypt on that key beside
-// GetSecretValue. The condition operators are StringEquals, StringLike, ArnEquals and ArnLike,
-// and StringNotEquals and StringNotLike. Their keys are secretsmanager:VersionStage,
-// secretsmanager:VersionId, kms:ViaService, kms:EncryptionContext:SecretARN and
-// secretsmanager:ResourceTag/…. A policy with another one is an error, since the server could
-// not tell what it allows. Resource policies are not enforced.
+// GetSecretValue. The condition operators are StringEquals, StringNotEquals, StringLike,
+// StringNotLike, ArnEquals and ArnLike. The condition keys are secretsmanager:VersionStage,
+// secretsmanager:VersionId, secretsmanager:ResourceTag/…, kms:ViaService and
+// kms:EncryptionContext:SecretARN. A policy with another operator or key is an error, since the
+// server can't tell what it allows. Resource policies are not enforced.
+//
+// SetIdentityPolicy may be called at any time; requests that begin later obey the new policy.
 func (s *Server) SetIdentityPolicy(policy string) error {
 	var p *identityPolicy
 	if policy != "" {
@@ -36,7 +38,7 @@ func (s *Server) SetIdentityPolicy(policy string) error {
 	return nil
 }
 
-// An identityPolicy says which requests are allowed.
+// An identityPolicy decides which requests are allowed.
 type identityPolicy struct{ statements []identityStatement }
 
 type identityStatement struct {
@@ -47,7 +49,7 @@ type identityStatement struct {
 	Condition             map[string]map[string]anyStrings
 }
 
-// An access is what a policy allows or denies.
+// An access is an action on a resource, which a policy allows or denies.
 type access struct {
 	action, resource string
 	context          map[string]string // by condition key, in lower case

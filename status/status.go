@@ -67,8 +67,8 @@ type Secret struct {
 	Failures     int       `json:"failures,omitempty"`
 	FailingSince time.Time `json:"failing_since,omitzero"`
 
-	// LastEvent is when the last event about the secret came, as Cache.HandleEvent took it; zero if
-	// none did since there is a value.
+	// LastEvent is when Cache.HandleEvent took the last event by which this stage of the secret may
+	// have moved; zero if none came since there is a value.
 	LastEvent time.Time `json:"last_event,omitzero"`
 
 	HasHandle bool `json:"has_handle,omitempty"` // a living handle names it
@@ -90,10 +90,10 @@ type Cache struct {
 	// if the source does not tell them apart.
 	Backends []Backend `json:"backends,omitempty"`
 
-	Requests  int    `json:"requests"`  // under way
-	Queued    int    `json:"queued"`    // waiting for their turn
-	Abandoned int    `json:"abandoned"` // calls of the source that have not returned in time
-	// LastEvent is when the last event came, about whichever secret; zero if none ever did.
+	Requests  int `json:"requests"`  // under way
+	Queued    int `json:"queued"`    // waiting for their turn
+	Abandoned int `json:"abandoned"` // calls of the source that have not returned in time
+	// LastEvent is when Cache.HandleEvent last took an event, about any secret; zero if it never did.
 	LastEvent time.Time `json:"last_event,omitzero"`
 
 	Fetches   uint64 `json:"fetches"`   // that brought a value, so far

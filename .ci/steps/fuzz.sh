@@ -9,9 +9,7 @@ fi
 # fuzz runs each target of the module in the current directory.
 fuzz() {
 	local package target
-	go test -list '^Fuzz' ./... >"$WORK/listed"
-	awk '/^Fuzz/ { t[++n] = $1 } /^ok/ { for (i = 1; i <= n; i++) print $2, t[i]; n = 0 }' \
-		"$WORK/listed" >"$WORK/targets"
+	test_functions Fuzz >"$WORK/targets"
 	while read -r package target; do
 		echo "$package $target"
 		fuzz_target "$package" "$target"

@@ -17,7 +17,7 @@ permissive=Apache-2.0,MIT,ISC,BSD-2-Clause,BSD-3-Clause
 also_for_tests=$permissive,MPL-2.0
 
 # licences checks the module in the current directory. The modules share most of their
-# dependencies, so what has passed is not looked at again.
+# dependencies, so a package that has passed is not checked again.
 licences() {
 	case $PWD in
 	"$ROOT/bench" | "$ROOT/integration") ;;
@@ -26,8 +26,8 @@ licences() {
 	licensed tested "$also_for_tests" -test
 }
 
-# licensed checks what the packages here are built from, or tested with, that no call with the
-# same name has checked.
+# licensed NAME ALLOWED [-test] checks the dependencies of the packages here, with those of their
+# tests if -test is given. It leaves out what an earlier call with this NAME has checked.
 licensed() {
 	local name=$1 allowed=$2 passed=$WORK/licensed-$1
 	shift 2

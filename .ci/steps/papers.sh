@@ -1,4 +1,4 @@
-# papers: the shell scripts, the workflows, the list of modules for Dependabot, the policies, and deploy/
+# papers: the shell scripts, the workflows, the list of modules for Dependabot, the policies of cmd/typedsecret, and deploy/
 # shellcheck shell=bash
 
 actionlint=github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
@@ -15,8 +15,8 @@ workflows() { go run "$actionlint"; }
 # in a shell. It does not call GitHub here.
 attacks() { "$WORK/python/bin/zizmor" --offline --pedantic .github; }
 
-# The tests of cmd/typedsecret compare these files with what the command writes. A policy stands on
-# parliament's command line, since it reads no file without a terminal.
+# The tests of cmd/typedsecret compare these files with what the command writes. Parliament gets the
+# policy as an argument, since it reads no file without a terminal.
 policies() {
 	local bin=$WORK/python/bin dir=cmd/typedsecret/internal/policy/testdata
 	"$bin/parliament" --string "$(<"$dir/policy.json")"
@@ -44,11 +44,11 @@ every_step_is_a_job() {
 	fi
 }
 
-# cfn-lint has AWS's schemas of the resources with it.
+# cfn-lint checks the template against AWS's schemas, which it brings along.
 template() { "$WORK/python/bin/cfn-lint" deploy/cloudformation.yaml; }
 
-# terraform_module checks the Terraform code with one version of the provider of AWS. A machine
-# without the registry of providers has it in $mirror.
+# terraform_module checks the Terraform code with a fixed version of AWS's provider. A machine that
+# can't reach the registry of providers has that in $mirror.
 terraform_module() {
 	local dir=$WORK/terraform-module mirror=/opt/tf-plugins from=()
 	terraform fmt -check -diff deploy/terraform

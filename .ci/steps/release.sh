@@ -12,8 +12,8 @@ library_tests() {
 }
 
 # The go line of go.mod is the oldest Go that is promised. The go command gets that
-# version from the module proxy. One run shows that it will do and that 32 bits will: the step
-# fast has run the same tests with neither.
+# version from the module proxy. One run shows two things, that this Go suffices and that 32 bits do:
+# the step fast runs the same tests with today's Go on 64 bits.
 oldest_go_on_32_bits() {
 	local oldest
 	oldest=go$(go list -m -f '{{.GoVersion}}')

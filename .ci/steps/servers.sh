@@ -1,12 +1,13 @@
 # servers: tests and rotations against moto, ElasticMQ, PostgreSQL, PgBouncer, MariaDB, Redis, Prometheus and Chromium
 # shellcheck shell=bash
 
-# race_with_servers races the module in the current directory.
+# race_with_servers races the module in the current directory. These tests wait for servers most
+# of the time, so more packages than there are processors run at a time.
 race_with_servers() {
 	if needs_servers; then
 		CGO_ENABLED=1 MOTO_SERVER="$WORK/python/bin/moto_server" ELASTICMQ_JARS="$WORK/elasticmq" \
 			AXE_CORE="$WORK/axe/axe_playwright_python/axe.min.js" \
-			go test -race ./...
+			go test -race -p 3 ./...
 	fi
 }
 
@@ -27,6 +28,17 @@ proof() {
 	in_module integration go run ./cmd/proof "${short[@]}"
 }
 
+# rotations plays both at a time, since both wait most of the time.
+rotations() {
+	local told status=0
+	told=$(mktemp -p "$WORK")
+	story >"$told" 2>&1 &
+	proof || status=1
+	wait $! || status=1
+	cat "$told"
+	return "$status"
+}
+
 need c_compiler
 need postgresql
 need pgbouncer
@@ -38,5 +50,4 @@ need elasticmq
 need axe # after moto
 need chromium
 part 'race detector, with servers' race_all_with_servers
-part 'the story of a rotation' story
-part 'rotations on a real PostgreSQL' proof
+part 'the story of a rotation, and rotations on a real PostgreSQL' rotations

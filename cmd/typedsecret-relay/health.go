@@ -18,10 +18,11 @@ type health struct {
 
 // A part is the queue or a target.
 type part struct {
-	answered time.Time // or when the relay began
+	answered time.Time // when it last answered; at first, when the relay began
 
-	// Tries to publish that failed, none of which is older than twice the bound, and with no
-	// success between; zero if there is none. A target may answer and refuse events.
+	// The first and the last failed try to publish since the last success; zero if there is none.
+	// After a pause of more than twice the bound, failing begins anew. A target may answer pings
+	// and refuse events.
 	failing, failed time.Time
 }
 
@@ -29,7 +30,7 @@ func newHealth(bound time.Duration) *health {
 	return &health{bound: bound, parts: map[string]*part{}}
 }
 
-// expect has a part count.
+// expect adds the queue or a target, as if it had just answered.
 func (h *health) expect(name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -43,7 +44,7 @@ func (h *health) answered(name string) {
 	h.parts[name].answered = time.Now()
 }
 
-// tried learns how a try to publish ended.
+// tried records how a try to publish ended.
 func (h *health) tried(name string, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -17,8 +17,8 @@ type natsTarget struct {
 	subject string
 }
 
-// newNATS begins to connect, and goes on for ever in the background. Nothing is kept for a
-// later connection: the queue keeps it.
+// newNATS begins to connect, and goes on for ever in the background. The client keeps no event for
+// a later connection, since the queue does.
 func newNATS(s settings, log *slog.Logger) (target, error) {
 	options := []nats.Option{
 		nats.Name("typedsecret-relay"), nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second),
@@ -44,12 +44,11 @@ func newNATS(s settings, log *slog.Logger) (target, error) {
 	return &natsTarget{conn, s.natsSubject}, nil
 }
 
-// loginTimeout is for a read of the secret with NATS's login.
+// loginTimeout bounds a read of the secret that holds NATS's login.
 const loginTimeout = 5 * time.Second
 
-// logIn returns the login for a new connection. It reads the secret anew, so that a password
-// that was rotated since the last one is found; in an outage of Secrets Manager it returns the
-// last one.
+// logIn returns the login for a new connection. It reads the secret anew, since the password may
+// have been rotated; in an outage of Secrets Manager it returns the last login.
 func logIn(secret *typedsecret.Secret[login], log *slog.Logger) (user, password string) {
 	ctx, cancel := context.WithTimeout(context.Background(), loginTimeout)
 	defer cancel()

@@ -57,7 +57,7 @@ func regionOf(queue string) string {
 	return ""
 }
 
-// polls is a client of SQS that notes the answers.
+// polls is a client of SQS that records the answers in health and metrics.
 type polls struct {
 	sqsnotify.Client
 	relay *relay
@@ -76,7 +76,7 @@ func (p polls) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, 
 	return out, err
 }
 
-// failed learns of each error of the receiver.
+// failed counts and logs an error of the receiver.
 func (r *relay) failed(err error) {
 	if errors.Is(err, notify.ErrUnknown) {
 		r.metrics.givenUp.Inc()

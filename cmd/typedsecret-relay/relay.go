@@ -30,14 +30,14 @@ type target interface {
 type relay struct {
 	receiver notify.Receiver
 	targets  []target
-	timeout  time.Duration // for a target and an event
+	timeout  time.Duration // for publishing an event to a target
 	health   *health
 	metrics  *metrics
 	log      *slog.Logger
 }
 
-// newRelay needs no answer of the queue or of a target, so a relay may start before them. Its
-// errors are wrong settings.
+// newRelay waits for no answer of the queue or of a target, so a relay may start before them. Its
+// error says which setting is wrong.
 func newRelay(ctx context.Context, s settings, log *slog.Logger) (*relay, error) {
 	r := &relay{timeout: s.publishTimeout, health: newHealth(s.staleAfter), metrics: newMetrics(), log: log}
 	var err error
@@ -73,8 +73,8 @@ func (r *relay) close() {
 	}
 }
 
-// run relays until ctx ends, and returns after the events under way. It answers requests at the
-// listener meanwhile.
+// run relays until ctx ends, and returns after the events under way. Meanwhile it serves /healthz
+// and /metrics at the listener.
 func (r *relay) run(ctx context.Context, listener net.Listener) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", r.health)
@@ -102,9 +102,9 @@ func (r *relay) names() (names []string) {
 	return names
 }
 
-// handle publishes an event to each target. If one has not taken it, the error has the queue
-// deliver it again, to all. The end of ctx does not end it: what is under way when the relay
-// stops has its time.
+// handle publishes an event to each target. If one has not taken it, handle returns an error, so
+// that the queue delivers the event again; then it is published to all. The end of ctx does not
+// end it: an event that is under way when the relay stops may take its whole timeout.
 func (r *relay) handle(ctx context.Context, e notify.Event) error {
 	message, err := notify.Format(e)
 	if err != nil {
@@ -137,8 +137,8 @@ func (r *relay) handle(ctx context.Context, e notify.Event) error {
 	return nil
 }
 
-// watch asks a target for an answer again and again, so that it is known before an event comes
-// whether it can be published. It logs when that changes.
+// watch pings a target four times within the bound of health, so that /healthz knows that the
+// target is down before an event comes. It logs when that changes.
 func (r *relay) watch(ctx context.Context, t target) {
 	ticker := time.NewTicker(r.health.bound / 4)
 	defer ticker.Stop()

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// settings are the flags, and what comes from the environment alone.
+// settings are the flags, and the passwords, which only the environment has.
 type settings struct {
 	queue string
 
@@ -25,14 +25,14 @@ type settings struct {
 	publishTimeout, staleAfter time.Duration
 }
 
-// environment is what the names of the environment variables begin with.
+// environment is the prefix of the environment variables.
 const environment = "TYPEDSECRET_RELAY_"
 
 // defaultChannel is also the default of the subject.
 const defaultChannel = "rotations"
 
-// minStale returns a time that is longer than a healthy relay is silent: SQS answers a poll after
-// 20 s, and before the next one each of 10 events may take -publish-timeout.
+// minStale returns a time longer than the one between two answers of the queue to a healthy relay:
+// SQS answers a poll within 20 s, and each of its 10 events may take -publish-timeout.
 func (s settings) minStale() time.Duration { return 25*time.Second + 10*s.publishTimeout }
 
 func (s *settings) flags() *flag.FlagSet {
@@ -72,8 +72,8 @@ func variable(name string) string {
 	return environment + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 }
 
-// parse reads the environment, and then the flags. Its errors quote no URL, since somebody may
-// have put a password there.
+// parse reads the environment, and then the flags. Its errors quote no URL, since that may hold a
+// password.
 func parse(args []string, lookUp func(string) (string, bool)) (settings, error) {
 	var s settings
 	f := s.flags()
@@ -149,8 +149,8 @@ func (s settings) validateNATS() error {
 	return nil
 }
 
-// checkURL refuses what is not the URL of a target, and a login in it: other users of the
-// machine can see flags.
+// checkURL refuses a text that is not the URL of a target, and a URL with a login: other users of
+// the machine can see flags.
 func checkURL(name, text string, schemes ...string) error {
 	u, err := url.Parse(text)
 	switch {

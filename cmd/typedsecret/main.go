@@ -1,5 +1,5 @@
-// Command typedsecret says which secrets a Go program reads, and whether it may and can read
-// them. The program's types say so, so nothing has to be written down beside the code:
+// Command typedsecret says which secrets a Go program reads, and whether it may read them. It
+// learns that from the code, by the IDs and the types of the program's handles:
 //
 //	typedsecret list ./...                  # each handle, its T and the keys that it needs
 //	typedsecret check ./...                 # reads each secret, and decodes it as its T
@@ -36,8 +36,8 @@ func main() {
 
 // These are the exit codes.
 const (
-	statusFound = 1 // something is wrong with what was looked at
-	statusUsage = 2 // the command could not look at it
+	statusFound = 1 // something is wrong with the program or its secrets
+	statusUsage = 2 // the command could not find that out
 )
 
 // errFound means that findings were written.

@@ -1,4 +1,4 @@
-# Who may send events, and who may receive them.
+# The policies: only the rule or the topic may send events, and a role may receive them.
 
 locals {
   senders = {

@@ -5,7 +5,7 @@ variable "name" {
 }
 
 variable "name_prefix" {
-  description = "Only events of secrets whose names begin so. If empty, of all secrets in this account and region."
+  description = "The prefix of the names of the secrets whose events count, such as prod/. If empty, all secrets in this account and region."
   type        = string
   default     = ""
 }
@@ -17,13 +17,13 @@ variable "with_topic" {
 }
 
 variable "alarm_topic_arn" {
-  description = "The ARN of an SNS topic that the alarms tell. If null, they tell nobody."
+  description = "The ARN of an SNS topic to which the alarms are sent. If null, they are sent nowhere."
   type        = string
   default     = null
 }
 
 variable "tags" {
-  description = "Tags of all that can have some."
+  description = "Tags for each resource that can have tags."
   type        = map(string)
   default     = {}
 }

@@ -64,7 +64,7 @@ func (n *natsServer) publish(message []byte) error {
 	return conn.Flush()
 }
 
-// awaitSubscriber waits until somebody is subscribed.
+// awaitSubscriber waits until the service is subscribed.
 func (n *natsServer) awaitSubscriber(ctx context.Context) error {
 	for ; ctx.Err() == nil; time.Sleep(10 * time.Millisecond) {
 		known, err := n.running.Subsz(&server.SubszOptions{Subscriptions: true, Test: subject})

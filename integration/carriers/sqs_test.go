@@ -28,12 +28,12 @@ func TestSQSOnMoto(t *testing.T) {
 
 func TestSQSOnElasticMQ(t *testing.T) { testSQS(t, elasticmqtest.New(t).URL()) }
 
-// testSQS tests a Receiver with a server. The tests of notify/sqs have the faults that a server
-// does not make.
+// testSQS tests a Receiver with a server. The tests of notify/sqs have the faults that no server
+// makes at will.
 func testSQS(t *testing.T, server string) {
 	t.Run("contract", func(t *testing.T) {
 		notifytest.Run(t, func(t testing.TB) notifytest.Harness {
-			q, r := newQueue(t, server), newRoad(t, server)
+			q, r := newQueue(t, server), newProxy(t, server)
 			client := newSQS(t, r.url)
 			return notifytest.Harness{
 				Receiver: func(onError func(error)) notify.Receiver { return newReceiver(t, client, q.url, onError) },
@@ -52,8 +52,8 @@ func testSQS(t *testing.T, server string) {
 	t.Run("an event that is never taken reaches the dead-letter queue", func(t *testing.T) { givesDeadLettersUp(t, server) })
 }
 
-// visibility is short, since a server goes on with a long poll whose client has gone: it gives
-// the next messages to nobody, and they come again only when the visibility timeout is over.
+// visibility is short: a server goes on with a long poll whose client has gone, and loses the next
+// messages to it until the visibility timeout is over.
 const visibility = 2 * time.Second
 
 func newReceiver(t testing.TB, client sqsnotify.Client, queue string, onError func(error)) *sqsnotify.Receiver {
@@ -147,9 +147,9 @@ func (q *queue) set(name types.QueueAttributeName, value string) {
 	}
 }
 
-// findsQueueAgain deletes a queue and makes it again. The codes of the errors are the server's.
+// findsQueueAgain deletes a queue and creates it again. The codes of the errors are the server's.
 func findsQueueAgain(t *testing.T, server string) {
-	q, r := newQueue(t, server), newRoad(t, server)
+	q, r := newQueue(t, server), newProxy(t, server)
 	reports := make(chan error, 1000)
 	e := receive(t, newReceiver(t, newSQS(t, r.url), q.url, func(err error) { reports <- err }))
 	send := func(name string) { q.send(moved(name)) }
@@ -170,7 +170,8 @@ func findsQueueAgain(t *testing.T, server string) {
 	e.probe(send)
 }
 
-// givesDeadLettersUp has handle refuse an event: giving its message back counts.
+// givesDeadLettersUp has handle refuse an event until its message is in the dead-letter queue: each
+// time that the Receiver gives it back counts as a delivery.
 func givesDeadLettersUp(t *testing.T, server string) {
 	dead, q := newQueue(t, server), newQueue(t, server)
 	q.set(types.QueueAttributeNameRedrivePolicy, `{"deadLetterTargetArn":"`+dead.attributes()["QueueArn"]+`","maxReceiveCount":"2"}`)

@@ -21,6 +21,7 @@ import (
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/recipes/pgxsecret"
 	"github.com/typedsecret/typedsecret/rejected"
+	"github.com/typedsecret/typedsecret/secrettest"
 	"github.com/typedsecret/typedsecret/source/awssm"
 	"github.com/typedsecret/typedsecret/sqlsecret"
 )
@@ -36,8 +37,10 @@ type contender struct {
 	id      string // names the contender in requests to Secrets Manager
 	name    string
 	ours    bool
-	pending bool // whether it tries AWSPENDING too
-	pools   int  // how many pools of connections it has, if more than one
+	pending bool          // whether it tries AWSPENDING too
+	pools   int           // how many pools of connections it has, if more than one
+	secrets *cache.Cache  // of one that is ours
+	spread  time.Duration // its Config.EventSpread
 	query   func(context.Context) error
 	close   func()
 
@@ -48,6 +51,7 @@ type contender struct {
 
 // An environment is the setting of all contenders.
 type environment struct {
+	manager  *secrettest.Server
 	endpoint string
 	secretID string
 	config   *pgx.ConnConfig // has no credential; nil if the database is no PostgreSQL
@@ -78,10 +82,11 @@ func (c *contender) handle(e environment) (*typedsecret.Secret[credentials], *ca
 	if err != nil {
 		return nil, nil, err
 	}
-	secrets, err := cache.New(source, cache.Config{Observer: hook.ObserverFunc(c.observe)})
+	secrets, err := cache.New(source, cache.Config{Observer: hook.ObserverFunc(c.observe), EventSpread: c.spread})
 	if err != nil {
 		return nil, nil, err
 	}
+	c.secrets = secrets
 	opts := []typedsecret.Option{typedsecret.WithCache(secrets)}
 	if c.pending {
 		opts = append(opts, typedsecret.WithPending())

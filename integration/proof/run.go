@@ -112,7 +112,7 @@ func (p place) open(ctx context.Context, s Scenario, server *secrettest.Server) 
 	if _, err := server.Create(p.secretID, fmt.Sprintf(`{"username":"app","password":%q}`, password)); err != nil {
 		return nil, err
 	}
-	e := environment{endpoint: server.URL(), secretID: p.secretID, lifetime: s.lifetime()}
+	e := environment{manager: server, endpoint: server.URL(), secretID: p.secretID, lifetime: s.lifetime()}
 	if p.url != "" {
 		var err error
 		if e.config, err = pgx.ParseConfig(p.url); err != nil {

@@ -53,6 +53,10 @@ type Server struct {
 	password string // the default user's; a replica has its master's
 	process  *daemon.Process
 	admin    *redis.Client
+	command  func(port int) (daemon.Command, func(context.Context) error)
+
+	mu    sync.Mutex        // guards users
+	users map[string]string // the hashes of their passwords, for Resume
 
 	once sync.Once
 	err  error // the error of Close
@@ -93,12 +97,11 @@ func (s *Server) start(cfg Config) error {
 	if s.dir, err = account.MkdirTemp("redistest-"); err != nil {
 		return err
 	}
-	config := filepath.Join(s.dir, "redis.conf") // a file, since other users can see arguments
-	if err := account.WriteFile(config, []byte(s.config())); err != nil {
+	if err := s.writeConfig(); err != nil {
 		return err
 	}
-	s.process, s.port, err = daemon.Serve(cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
-		args := []string{config, "--port", strconv.Itoa(port)}
+	s.command = func(port int) (daemon.Command, func(context.Context) error) {
+		args := []string{s.configFile(), "--port", strconv.Itoa(port)}
 		if cfg.cluster {
 			bus, _ := daemon.FreePort() // Redis says what is wrong with the port 0
 			args = append(args, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus))
@@ -109,7 +112,8 @@ func (s *Server) start(cfg Config) error {
 			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
 		}
 		return c, func(ctx context.Context) error { return answers(ctx, address(port), s.password) }
-	})
+	}
+	s.process, s.port, err = daemon.Serve(cfg.StartTimeout, s.command)
 	if err != nil {
 		return fmt.Errorf("redis-server: %w", err)
 	}
@@ -117,12 +121,24 @@ func (s *Server) start(cfg Config) error {
 	return nil
 }
 
+// configFile is a file, since other users can see arguments.
+func (s *Server) configFile() string { return filepath.Join(s.dir, "redis.conf") }
+
+func (s *Server) writeConfig() error {
+	var account *daemon.Account
+	return account.WriteFile(s.configFile(), []byte(s.config()))
+}
+
 func (s *Server) config() string {
 	replica := ""
 	if master := s.cfg.replicaOf; master != nil {
 		replica = "replicaof " + host + " " + strconv.Itoa(master.port) + "\n"
 	}
-	return replica + "bind " + host + "\n" +
+	users := ""
+	for user, hash := range s.users {
+		users += "user " + strconv.Quote(user) + " on #" + hash + " ~* &* +@all\n"
+	}
+	return replica + users + "bind " + host + "\n" +
 		"requirepass " + s.password + "\n" +
 		"masterauth " + s.password + "\n" +
 		"repl-diskless-sync-delay 0\n" +

@@ -21,11 +21,18 @@ func (s *Server) SetUser(ctx context.Context, user, password string) error {
 	// Redis takes a hash in place of the password, so that no error or log can show the
 	// password.
 	sum := sha256.Sum256([]byte(password))
+	hash := hex.EncodeToString(sum[:])
 	err := s.admin.Do(ctx, "ACL", "SETUSER", user,
-		"on", "resetpass", "#"+hex.EncodeToString(sum[:]), "allkeys", "allchannels", "allcommands").Err()
+		"on", "resetpass", "#"+hash, "allkeys", "allchannels", "allcommands").Err()
 	if err != nil {
 		return fmt.Errorf("redistest: SETUSER %q: %w", user, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users == nil {
+		s.users = map[string]string{}
+	}
+	s.users[user] = hash
 	return nil
 }
 

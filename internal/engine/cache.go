@@ -66,8 +66,8 @@ type Cache struct {
 
 	watchers map[string][]chan<- struct{} // for Notify, by the key of an entry
 
-	checks map[*Entry]struct{} // entries that are to be looked at, for events
-	newsAt instant             // when the last event came; zero: never
+	checks      map[*Entry]struct{} // the entries that have a check
+	lastEventAt instant             // when the last event came; zero: never
 }
 
 // New is New of package cache.

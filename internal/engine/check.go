@@ -9,49 +9,50 @@ import (
 	"github.com/typedsecret/typedsecret/notify"
 )
 
-// What the events about one secret may cost: a burst of fetches, and then one an interval.
+// The budget of the events about one secret: a burst of fetches, and then one an interval.
 const (
 	eventBurst    = 5
 	eventInterval = time.Minute
 )
 
-// maxAgain is how many times more a secret is fetched for an event if what came is not yet the
-// version that the event announced, after 1, 2 and 4 s.
+// maxAgain is how often a secret is fetched again if a fetch for an event did not bring the version
+// that the event announced: after 1, 2 and 4 s.
 const maxAgain = 3
 
-// told is what events have said of an entry's secret. Cache.mu guards it.
-type told struct {
+// heard is what events have said of an entry's secret. Cache.mu guards it.
+type heard struct {
 	last  instant       // when the last event came
 	paid  time.Duration // when the whole burst of fetches may be made again, by the monotonic clock
-	check *check        // nil if there is nothing to be looked for
+	check *check        // nil if none waits or is under way
 }
 
-// A check is a fetch in the background that is to see whether an event is so. It never makes a value
-// invalid: an event may be forged.
+// A check is a fetch in the background that an event asked for. It never makes a value invalid: an
+// event may be forged.
 type check struct {
-	ctx     context.Context // of the event, for its values
-	kind    notify.Kind
-	version string        // that the event announced; "" if it did not say
-	at      time.Time     // when it happened, by AWS's clock or, if the event did not say, by ours
-	came    instant       // when the event came
-	within  time.Duration // over which its moment is drawn
-	again   int           // counts the fetches that did not bring what was announced
-	isDue   bool          // it waits no longer for its moment, but for a fetch under way
-	timer   *time.Timer
+	ctx      context.Context // of the event, for its values
+	kind     notify.Kind
+	version  string        // that the event announced; "" if it did not say
+	at       time.Time     // when it happened, by AWS's clock or, if the event did not say, by ours
+	came     instant       // when the event came
+	within   time.Duration // over which its moment is drawn
+	mustLook bool          // a fetch that began before came is not enough, whatever it brings
+	again    int           // counts the fetches that did not bring what was announced
+	isDue    bool          // it waits no longer for its moment, but for a fetch under way
+	timer    *time.Timer
 }
 
-// announce has e looked at within a time, unless it is what the news says already. A check that is
-// under way takes the news in. Called with mu held.
-func (c *Cache) announce(e *Entry, n *news, within time.Duration) {
+// announce gives e a check at a random moment within a time, unless e has the announced version
+// already. If e has a check, that one serves n too. Called with mu held.
+func (c *Cache) announce(e *Entry, n *announcement, within time.Duration) {
 	s := e.snap.Load()
 	if c.closed || s == nil && e.inFlight() == nil {
 		return
 	}
 	p := e.remembered()
-	if p.told == nil {
-		p.told = &told{}
+	if p.heard == nil {
+		p.heard = &heard{}
 	}
-	t, version := p.told, n.version(e)
+	t, version := p.heard, n.version(e)
 	t.last = n.came
 	if s != nil && version != "" && s.VersionID() == version {
 		return
@@ -59,26 +60,35 @@ func (c *Cache) announce(e *Entry, n *news, within time.Duration) {
 	k := t.check
 	switch {
 	case k == nil:
-		k = &check{}
+		k = &check{version: version}
 		t.check = k
 		c.checks[e] = struct{}{}
 		c.setCheck(e, world.UpTo(within))
 	case n.Kind == notify.Missed, version == "" && k.version != "":
-		k.came = n.came // what is known of the rotation stays
+		k.mustLookAfter(n) // what is known of the rotation stays
 		return
 	case k.kind == notify.Missed:
 		if !k.isDue {
 			c.setCheck(e, world.UpTo(within)) // its moment may be hours away
 		}
 	case n.Time.Before(k.at) && (version == "" || k.version != ""):
+		k.mustLookAfter(n) // its time may be right, and that of the former forged
 		return
 	}
-	k.ctx, k.kind, k.version, k.at, k.came, k.again, k.within = n.ctx, n.Kind, version, n.Time, n.came, 0, within
+	*k = check{
+		ctx: n.ctx, kind: n.Kind, version: version, at: n.Time, came: n.came, within: within,
+		mustLook: k.mustLook || k.version != version, isDue: k.isDue, timer: k.timer,
+	}
 }
 
-// setCheck has e looked at after a time. Called with mu held.
+// mustLookAfter has the check go on until a fetch that begins after n came.
+func (k *check) mustLookAfter(n *announcement) {
+	k.came, k.again, k.mustLook = n.came, 0, true
+}
+
+// setCheck has the check of e run after a time. Called with mu held.
 func (c *Cache) setCheck(e *Entry, in time.Duration) {
-	k := e.past.told.check
+	k := e.past.heard.check
 	k.isDue = false
 	if k.timer == nil {
 		k.timer = time.AfterFunc(in, func() { c.runCheck(e) })
@@ -87,10 +97,10 @@ func (c *Cache) setCheck(e *Entry, in time.Duration) {
 	}
 }
 
-// endCheck has e looked at no more. Called with mu held.
+// endCheck ends the check of e. Called with mu held.
 func (c *Cache) endCheck(e *Entry) {
-	e.past.told.check.timer.Stop()
-	e.past.told.check = nil
+	e.past.heard.check.timer.Stop()
+	e.past.heard.check = nil
 	delete(c.checks, e)
 }
 
@@ -106,7 +116,7 @@ func (c *Cache) runCheck(e *Entry) {
 		c.endCheck(e) // it was evicted
 		return
 	}
-	t := e.past.told
+	t := e.past.heard
 	k := t.check
 	k.isDue = true
 	in := c.policy.announced(c.stateOf(e, now))
@@ -120,12 +130,13 @@ func (c *Cache) runCheck(e *Entry) {
 		}
 	}
 	if in != never {
+		in = min(in, eventInterval) // another fetch may end the back-off
 		c.setCheck(e, in+k.spread(in))
 	}
 }
 
-// spread returns how much longer than in the check waits, so that not all begin at one moment. After
-// missed events it keeps their pace.
+// spread returns how much longer than in a check waits, so that the checks of a fleet do not begin
+// at the same moment. Checks after notify.Missed keep their pace.
 func (k *check) spread(in time.Duration) time.Duration {
 	if k.kind == notify.Missed {
 		return world.UpTo(k.within)
@@ -135,32 +146,32 @@ func (k *check) spread(in time.Duration) time.Duration {
 
 // checking returns the check of e, or nil.
 func (e *Entry) checking() *check {
-	if e.past == nil || e.past.told == nil {
+	if e.past == nil || e.past.heard == nil {
 		return nil
 	}
-	return e.past.told.check
+	return e.past.heard.check
 }
 
-// payIn returns after how long a fetch may be made for an event. It goes by the monotonic clock
-// alone: each jump of the wall clock would allow another burst.
-func (t *told) payIn(now instant) time.Duration {
-	return max(0, t.paid-time.Duration(now.mono)-(eventBurst-1)*eventInterval)
+// payIn returns how long it takes until the budget allows a fetch for an event. It goes by the
+// monotonic clock alone: each jump of the wall clock would allow another burst.
+func (h *heard) payIn(now instant) time.Duration {
+	return max(0, h.paid-time.Duration(now.mono)-(eventBurst-1)*eventInterval)
 }
 
-// pay notes such a fetch.
-func (t *told) pay(now instant) {
-	t.paid = max(t.paid, time.Duration(now.mono)) + eventInterval
+// pay takes a fetch for an event from the budget.
+func (h *heard) pay(now instant) {
+	h.paid = max(h.paid, time.Duration(now.mono)) + eventInterval
 }
 
-// noteFetched tells the check of an entry what a fetch has brought, and returns the event for the
-// observer if that is what was announced. Called with mu held.
+// noteFetched ends the check of an entry, or sets it anew, by what a fetch has brought. It returns
+// the event for the observer if that is the announced version. Called with mu held.
 func (c *Cache) noteFetched(f *fetch, s *Snapshot, isMoved bool, now instant) (events []hook.Event) {
 	e, k := f.entry, f.entry.checking()
 	if k == nil {
 		return nil
 	}
 	switch isLook := f.forced && f.began.mono >= k.came.mono; {
-	case k.version != "" && s.VersionID() == k.version, k.version == "" && isLook:
+	case isLook && k.version == "", k.version != "" && s.VersionID() == k.version && (isLook || !k.mustLook):
 		if isMoved {
 			events = append(events, hook.Announced{Secret: s.event(), Lag: max(0, time.Unix(0, now.wall).Sub(k.at))})
 		}
@@ -173,7 +184,8 @@ func (c *Cache) noteFetched(f *fetch, s *Snapshot, isMoved bool, now instant) (e
 	return events
 }
 
-// noteUnfetched tells the check of an entry that a fetch has failed, or was given up. Called with mu held.
+// noteUnfetched ends the check of an entry, or sets it anew, when a fetch has failed or was given
+// up. Called with mu held.
 func (c *Cache) noteUnfetched(f *fetch, isRefusal bool) {
 	e, k := f.entry, f.entry.checking()
 	switch {
@@ -187,9 +199,9 @@ func (c *Cache) noteUnfetched(f *fetch, isRefusal bool) {
 	}
 }
 
-// checkAgain has e looked at once more, unless that was done often enough. Called with mu held.
+// checkAgain sets the check of e anew, or ends it after maxAgain times. Called with mu held.
 func (c *Cache) checkAgain(e *Entry) {
-	k := e.past.told.check
+	k := e.past.heard.check
 	if k.again == maxAgain {
 		c.endCheck(e)
 		return

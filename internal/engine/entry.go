@@ -89,7 +89,7 @@ type past struct {
 	forced  lastFetch // the last one that Refresh or Invalidate asked for
 	renewed lastFetch // the last one that Invalidate asked for
 	owed    bool      // a forced fetch was asked for, and none has succeeded since: the next is one
-	told    *told     // by events; nil: nothing
+	heard   *heard    // of the secret, by events; nil: nothing
 }
 
 // An invalidation says whether the next fetch is to be a forced one, and why.
@@ -293,7 +293,7 @@ func (e *Entry) ends(fail *failure, answered bool) {
 		p.invalid = p.fetch.invalidation
 	}
 	p.fetch, p.failure = nil, fail
-	if !e.hasPast() && p.forced.number == 0 && !p.owed && p.told == nil && !e.isBusy() {
+	if !e.hasPast() && p.forced.number == 0 && !p.owed && p.heard == nil && !e.isBusy() {
 		e.past = nil
 	}
 }

@@ -14,7 +14,7 @@ import (
 
 const pendingStage = "AWSPENDING"
 
-// missedGap is the time per secret in which all that is held is looked at after events were missed.
+// missedGap is the mean time between two checks after notify.Missed: 10 secrets a second.
 const missedGap = 100 * time.Millisecond
 
 // HandleEvent is HandleEvent of package cache.
@@ -25,7 +25,7 @@ func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	n := newsOf(ctx, event, c.now())
+	n := announcementOf(ctx, event, c.now())
 	if len(n.ids) == 0 && n.Kind != notify.Missed {
 		return fmt.Errorf("%w: an event of the kind %q has neither a Name nor an ARN", errNoSecret, n.Kind)
 	}
@@ -37,7 +37,7 @@ func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
 	if c.closed {
 		return ErrClosed
 	}
-	c.newsAt = n.came
+	c.lastEventAt = n.came
 	if n.Kind == notify.Missed {
 		c.checkAll(n)
 		return nil
@@ -50,17 +50,17 @@ func (c *Cache) HandleEvent(ctx context.Context, event notify.Event) error {
 
 var errNoSecret = errors.New("the event names no secret")
 
-// news is an event on its way to the entries that it concerns.
-type news struct {
+// An announcement is an event on its way to the entries that it concerns.
+type announcement struct {
 	notify.Event
-	ids    []string
+	ids    []string        // the secret's, as Event.IDs gives them
 	stages []string        // that may have moved; none: any
-	ctx    context.Context // for its values
-	came   instant
+	ctx    context.Context // of HandleEvent, for its values
+	came   instant         // when HandleEvent was called
 }
 
-func newsOf(ctx context.Context, event notify.Event, came instant) *news {
-	n := &news{Event: event, ids: event.IDs(), stages: event.Stages, ctx: context.WithoutCancel(ctx), came: came}
+func announcementOf(ctx context.Context, event notify.Event, came instant) *announcement {
+	n := &announcement{Event: event, ids: event.IDs(), stages: event.Stages, ctx: context.WithoutCancel(ctx), came: came}
 	switch {
 	case n.Kind == notify.RotationAbandoned:
 		n.stages = []string{pendingStage}
@@ -73,9 +73,9 @@ func newsOf(ctx context.Context, event notify.Event, came instant) *news {
 	return n
 }
 
-// checkAll has all that is held looked at once, at a pace. Called with mu held, which it lets go of
-// between.
-func (c *Cache) checkAll(n *news) {
+// checkAll gives each entry that is held a check, at a pace. Called with mu held, which it releases
+// now and then.
+func (c *Cache) checkAll(n *announcement) {
 	all := c.everything()
 	within := max(c.cfg.EventSpread, time.Duration(len(all))*missedGap)
 	c.inChunks(all, func(e *Entry) {
@@ -86,8 +86,8 @@ func (c *Cache) checkAll(n *news) {
 }
 
 // concerned returns the entries of the secret that n names, under each spelling of its ID, whose
-// stage may have moved. Called with mu held, which it may let go of for a moment.
-func (c *Cache) concerned(n *news) (all []*Entry) {
+// stage may have moved. Called with mu held, which it may release for a moment.
+func (c *Cache) concerned(n *announcement) (all []*Entry) {
 	add := func(e *Entry) {
 		if n.isFor(e) {
 			all = append(all, e)
@@ -116,8 +116,8 @@ func (c *Cache) concerned(n *news) (all []*Entry) {
 	return all
 }
 
-// isNamedBy reports whether an ID is an ARN, whole or without its end, of the secret that n names.
-func (n *news) isNamedBy(id string) bool {
+// isNamedBy reports whether an ID is the ARN of the secret that n names, with or without its end.
+func (n *announcement) isNamedBy(id string) bool {
 	prefix, name, _ := strings.Cut(id, ":secret:")
 	return strings.HasPrefix(prefix, "arn:") && slices.ContainsFunc(n.ids, func(known string) bool {
 		return name == known || isWhole(name, known)
@@ -133,14 +133,14 @@ func (s *Snapshot) LastEvent() time.Time {
 
 // lastEvent is LastEvent. Called with Cache.mu held.
 func (e *Entry) lastEvent() (t time.Time) {
-	if e.past != nil && e.past.told != nil {
-		t = time.Unix(0, e.past.told.last.wall)
+	if e.past != nil && e.past.heard != nil {
+		t = time.Unix(0, e.past.heard.last.wall)
 	}
 	return t
 }
 
 // everything returns the entries that are kept and those of handles. Called with mu held, which it
-// lets go of for a moment.
+// releases for a moment.
 func (c *Cache) everything() []*Entry {
 	all, handles := c.entriesAndHandles()
 	c.mu.Unlock()
@@ -174,8 +174,8 @@ func (c *Cache) eachStaged(visit func(*Entry)) {
 	}
 }
 
-// isFor reports whether e may have changed by what n tells.
-func (n *news) isFor(e *Entry) bool {
+// isFor reports whether the change that n announces may concern e, which has an ID that n names.
+func (n *announcement) isFor(e *Entry) bool {
 	if e == nil {
 		return false
 	}
@@ -187,9 +187,9 @@ func (n *news) isFor(e *Entry) bool {
 	return s == nil || !isForeign(s.details.value(e.id()).ARN, n.ARN)
 }
 
-// isForeign reports whether two ARNs are of different secrets that may have one name: of two
-// accounts, or of two regions and no replicas of each other. A secret that was deleted and made anew
-// has another ARN, and is the same one for those who ask by its name.
+// isForeign reports whether two ARNs are of secrets in two accounts, or of secrets in two regions
+// that are no replicas of each other. Such secrets may have the same name. A secret that was deleted
+// and made anew has another ARN, but is not foreign: a reader that asks by name gets it.
 func isForeign(a, b string) bool {
 	x, err := secret.ParseARN(a)
 	y, err2 := secret.ParseARN(b)
@@ -199,18 +199,18 @@ func isForeign(a, b string) bool {
 	return x.Account != y.Account || x.Region != y.Region && !sameEnd(x.Name, y.Name)
 }
 
-// sameEnd reports whether one of two names from ARNs of one secret is the other, or that without
-// the end that Secrets Manager adds.
+// sameEnd reports whether two names from ARNs are equal, or one of them only lacks the end that
+// Secrets Manager adds.
 func sameEnd(a, b string) bool { return a == b || isWhole(a, b) || isWhole(b, a) }
 
-// isWhole reports whether a name from an ARN may be the given one with the end that Secrets Manager
-// adds.
+// isWhole reports whether a name from an ARN may be the name without, and the end that Secrets
+// Manager adds.
 func isWhole(name, without string) bool {
 	return len(name) == len(without)+arnSuffix && name[len(without)] == '-' && strings.HasPrefix(name, without)
 }
 
-// version returns the version that e is to have by what n tells, or "" if n does not say.
-func (n *news) version(e *Entry) string {
+// version returns the version that e has now, as n announces it; "" if n does not say.
+func (n *announcement) version(e *Entry) string {
 	if slices.Contains(n.Stages, e.ref().Stage) {
 		return n.VersionID
 	}

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,16 +77,16 @@ func TestAnEvictedSecretMayBeFetchedMeanwhile(t *testing.T) {
 func TestAClockThatJumpsDoesNotRaiseTheBudget(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s, cfg := serving("db"), engine.Config{TTL: 240 * time.Hour, EventSpread: -1}
-		jump := time.Duration(0)
+		var jump atomic.Int64
 		cfg.SetClock(func(start time.Time) (wall, mono int64) {
 			now := time.Now()
-			return now.Add(jump).UnixNano(), int64(now.Sub(start))
+			return now.UnixNano() + jump.Load(), int64(now.Sub(start))
 		})
 		c := open(t, s, cfg)
 		get(t, c, "db")
 		const minutes = 10
 		for i := range 60 * minutes {
-			jump = time.Duration(i%3-1) * 2 * time.Hour
+			jump.Store(int64(i%3-1) * int64(2*time.Hour))
 			handleEvent(t, c, current("db", "forged"))
 			time.Sleep(time.Second)
 		}
@@ -134,4 +135,62 @@ func TestAnEventIsNotOfASecretWhoseNameBeginsAlike(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAnEventDoesNotWaitForABackOffThatHasEnded, since the user's own Refresh passes it.
+func TestAnEventDoesNotWaitForABackOffThatHasEnded(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, s, engine.Config{TTL: 24 * time.Hour, Backoff: never})
+		get(t, c, "db")
+		s.failFor("db", secret.ErrAccessDenied)
+		_, _ = c.Refresh(t.Context(), ref("db"))
+		handleEvent(t, c, current("db", "v2"))
+		time.Sleep(10 * time.Second)
+		s.failFor("db", nil)
+		if _, err := c.Refresh(t.Context(), ref("db")); err != nil {
+			t.Error(err)
+		}
+		s.rotate("db", "v2") // only now can it be read
+		time.Sleep(time.Minute + 2*engine.DefaultEventSpread)
+		wantGet(t, c, "db", "db v2")
+	})
+}
+
+// TestAnEventFromTheFutureHidesNoLaterOne: a forged one may have any time.
+func TestAnEventFromTheFutureHidesNoLaterOne(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, secret.SourceFunc(func(ctx context.Context, r secret.Ref) (secret.Value, error) {
+			v, err := s.Fetch(ctx, r)
+			time.Sleep(time.Second)
+			return v, err
+		}), engine.Config{TTL: 24 * time.Hour, EventSpread: -1})
+		get(t, c, "db")
+		s.rotate("db", "v2")
+		future := current("db", "v2")
+		future.Time = future.Time.Add(time.Hour)
+		handleEvent(t, c, future)
+		time.Sleep(500 * time.Millisecond) // that fetch has read the version already
+		s.rotate("db", "v3")
+		handleEvent(t, c, current("db", "v3"))
+		time.Sleep(10 * time.Second)
+		wantGet(t, c, "db", "db v3")
+	})
+}
+
+// TestEventsAboutOtherSecretsLeaveNothing in memory.
+func TestEventsAboutOtherSecretsLeaveNothing(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, c := holding(t, 2, engine.Config{})
+		before := c.Entries()
+		for i := range 10_000 {
+			e := current("other-"+nameOf(i), "v2")
+			handleEvent(t, c, e, notify.Event{Kind: notify.Rotated, ARN: e.ARN}, notify.Event{Kind: notify.Deleted, Name: e.Name})
+		}
+		if n := c.Entries(); n != before || c.Checks() != 0 {
+			t.Errorf("%d entries, before %d; %d checks", n, before, c.Checks())
+		}
+		wantCalls(t, s, 2)
+	})
 }

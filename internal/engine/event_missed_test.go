@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -98,5 +99,25 @@ func TestMissedEventsAreMadeUpForAtAPaceAfterAnOutage(t *testing.T) {
 		if calls := s.count() - before; calls < n || calls > n+10 || most > 100 {
 			t.Errorf("%d calls for %d secrets, %d of them in a second", calls, n, most)
 		}
+	})
+}
+
+// TestAnOldEventDoesNotEndTheLookAfterMissedOnes: a later one may be among those.
+func TestAnOldEventDoesNotEndTheLookAfterMissedOnes(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		c := open(t, secret.SourceFunc(func(ctx context.Context, r secret.Ref) (secret.Value, error) {
+			v, err := s.Fetch(ctx, r)
+			time.Sleep(time.Second)
+			return v, err
+		}), engine.Config{TTL: 24 * time.Hour})
+		get(t, c, "db")
+		s.rotate("db", "v2")
+		go func() { _, _ = c.Refresh(t.Context(), ref("db")) }()
+		time.Sleep(500 * time.Millisecond) // that has read the version already
+		s.rotate("db", "v3")
+		handleEvent(t, c, notify.Event{Kind: notify.Missed}, current("db", "v2"))
+		time.Sleep(10 * time.Second)
+		wantGet(t, c, "db", "db v3")
 	})
 }

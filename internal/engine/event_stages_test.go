@@ -44,9 +44,11 @@ func TestAnEventIsOfTheStagesThatItNames(t *testing.T) {
 					handleEvent(t, c, x.event)
 					time.Sleep(time.Minute)
 					var got []string
-					for _, call := range s.calls[before:] {
-						got = append(got, call.ref.Stage)
-					}
+					s.set(func(s *service) {
+						for _, call := range s.calls[before:] {
+							got = append(got, call.ref.Stage)
+						}
+					})
 					slices.Sort(got)
 					want := slices.Sorted(slices.Values(x.want))
 					if got = slices.Compact(got); !slices.Equal(got, want) {

@@ -136,8 +136,9 @@ const (
 	renewal             // a forced one that begins after the call
 )
 
-// announced returns how long it takes until the fetch that an event asks for may begin: it passes
-// no back-off. It is never while a fetch is under way, after whose end the caller asks again.
+// announced returns how long it takes until the fetch that an event asks for may begin, since it
+// passes no back-off. While a fetch is under way the result is never: the caller asks again after
+// its end.
 func (p *policy) announced(s state) time.Duration {
 	if s.inFlight {
 		return never

@@ -66,8 +66,8 @@ func (c *Cache) statusOfSelf(s *status.Cache) (all []*Entry, handles []weak.Poin
 		s.Sealed, s.Unsaved = c.sealed.file.Path(), c.sealed.outdated
 	}
 	s.Backends, why = c.backendsNow()
-	if c.newsAt != (instant{}) {
-		s.LastEvent = time.Unix(0, c.newsAt.wall)
+	if c.lastEventAt != (instant{}) {
+		s.LastEvent = time.Unix(0, c.lastEventAt.wall)
 	}
 	return c.entriesAndHandles()
 }

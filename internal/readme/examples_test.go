@@ -18,7 +18,7 @@ import (
 var shown = []string{
 	".", "cache", "secret", "codec", "hook", "notify", "notify/notifytest", "secrettest", "rejected", "sqlsecret", "httpsecret", "tlssecret", "source",
 	"source/agent", "source/awssm", "source/env", "source/failover", "source/file", "source/static", "source/sourcetest", "backoff",
-	"notify/redis", "notify/sqs",
+	"notify/redis", "notify/sqs", "notify/nats",
 }
 
 // unshown are the things that no Example shows: nobody makes or calls them by name first.

@@ -1,16 +1,18 @@
-// Package natsnotify receives the events of rotations from a subject of NATS. Every process
-// that subscribes gets each event, so one relay reaches a whole fleet:
+// Package natsnotify brings the events of rotations to a process from a subject of NATS. Every
+// process that subscribes gets each event, so one relay reaches a whole fleet:
 //
 //	receiver, err := natsnotify.New(natsnotify.Config{URL: "nats://nats:4222", Subject: "rotations"})
 //	…
-//	err = receiver.Receive(ctx, cache.HandleEvent)
+//	err = receiver.Receive(ctx, secrets.HandleEvent) // until ctx ends
 //
 // NATS keeps nothing for a process that is not connected. So after each reconnect, and when
-// events had to be dropped, the [Receiver] sends an event of the kind [notify.Missed]. A server
-// that is gone without a word is noticed within a minute.
+// events had to be dropped, the [Receiver] makes an event of the kind [notify.Missed], after
+// which a cache looks at all that it holds. It notices within a minute that a server answers no
+// more.
 //
-// The user of NATS needs the permission to subscribe to the subject, and no other. Whoever may
-// publish there can have the fleet look at its secrets, within the budget of a cache, and no more.
+// The user of NATS needs the permission to subscribe to the subject, and no other. A user that
+// may publish there can make the fleet fetch its secrets, within the budget of each cache, and
+// can do no more.
 package natsnotify
 
 import (
@@ -28,8 +30,8 @@ import (
 
 // A Config says where the events come from. URL and Subject are required.
 type Config struct {
-	// URL is the server's, such as nats://nats:4222 or tls://nats:4222, or several with commas
-	// between them. It has no user and no password: those belong to Credentials.
+	// URL is that of the server, such as nats://nats:4222 or tls://nats:4222, or several with
+	// commas between them. A user or a password in it is an error: those belong to Credentials.
 	URL string
 
 	// Subject is where the events are published, as messages that [notify.Parse] reads. It may
@@ -38,9 +40,9 @@ type Config struct {
 
 	// Credentials returns how to log in, such as nats.UserInfo(user, password), nats.Token or
 	// nats.UserJWTAndSeed. It is called for each connection and may read a Secret, so that
-	// what it returns may be rotated. The argument refused says that NATS has refused what it
-	// returned last: then read the Secret by Refresh, as no event can tell of this rotation.
-	// Nil: no login, or the one in Options.
+	// the login may be rotated. The argument refused says that NATS has refused the last one:
+	// then read the Secret by Refresh, since no event of its rotation comes without a
+	// connection. Nil: no login, or the one in Options.
 	Credentials func(ctx context.Context, refused bool) (nats.Option, error)
 
 	// Options are further options of each connection, such as nats.RootCAs. Those about
@@ -48,15 +50,15 @@ type Config struct {
 	Options []nats.Option
 
 	// OnError is called with each error that a [notify.Receiver] reports, perhaps by several
-	// goroutines at once. Default: nobody learns them.
+	// goroutines at once. Default: the errors are dropped.
 	OnError func(err error)
 }
 
 const (
-	// pingInterval notices within a minute that a server is gone without a word, since two
-	// pings may be without an answer. The default of nats.go takes up to six minutes.
+	// pingInterval is the time between pings. The third without an answer ends the connection,
+	// so within a minute. The default of nats.go takes up to six.
 	pingInterval = 20 * time.Second
-	// subscribing is how long the server may take to know of a subscription.
+	// subscribing is how long the server may take to confirm a subscription.
 	subscribing = 10 * time.Second
 )
 
@@ -82,13 +84,16 @@ func New(cfg Config) (*Receiver, error) {
 	return &Receiver{cfg}, nil
 }
 
-// Receive calls handle for each event, from one goroutine, until ctx ends; then it returns
-// nil. It returns no error. See [notify.Receiver]. If ctx ends while it connects to a server that
-// does not answer, it returns when the nats.Timeout in Options is over; the default is 2 s for each
-// server.
+// Receive calls handle for each event, from one goroutine, until ctx ends. Its only error is that
+// handle is nil.
+// If ctx ends while it connects to a server that does not answer, it returns when the nats.Timeout
+// in Options is over, by default 2 s for each server.
 func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context, e notify.Event) error) error {
+	if handle == nil {
+		return errors.New("natsnotify: the function that takes the events is nil")
+	}
 	d := &notify.Delivery{Handle: handle, OnError: r.cfg.OnError, Lossy: true}
-	refused := false // whether the last login was
+	refused := false // whether NATS refused the last login
 	d.Run(ctx, func(ctx context.Context) error {
 		options, err := r.options(ctx, d, refused)
 		if err != nil {
@@ -180,7 +185,7 @@ func (r *Receiver) subscribe(ctx context.Context, d *notify.Delivery, conn *nats
 	}
 }
 
-// flush returns when the server knows of the subscription.
+// flush returns when the server has the subscription.
 func flush(ctx context.Context, conn *nats.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, subscribing)
 	defer cancel()

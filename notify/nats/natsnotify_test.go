@@ -304,4 +304,11 @@ func TestSettingsThatMakeNoSense(t *testing.T) {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
 	}
+	r, err := natsnotify.New(natsnotify.Config{URL: "nats://a:4222", Subject: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Receive(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "the function that takes the events is nil") {
+		t.Errorf("no handle: %v", err)
+	}
 }

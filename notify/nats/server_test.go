@@ -42,7 +42,7 @@ func startServer(t testing.TB) *natsServer {
 	return s
 }
 
-// users are those who may log in.
+// users are those of a receiver and of a relay.
 func (s *natsServer) users() []*server.User {
 	may := &server.Permissions{Subscribe: &server.SubjectPermission{Allow: []string{subject}}}
 	return []*server.User{{Username: "app", Password: s.password, Permissions: may}, {Username: "relay", Password: "relay"}}

@@ -43,7 +43,7 @@ type call struct {
 	probe   int            // the highest number of a probe that has come
 	reports []error
 	running int // calls of handle that are under way
-	late    int // those that were under way, or began, when Receive had returned
+	late    int // calls of handle that were under way when Receive returned, or began later
 }
 
 // start calls Receive.
@@ -72,7 +72,7 @@ func (s *suite) connected(h handler) *call {
 	return c
 }
 
-// change changes the call's state, and tells whoever awaits it.
+// change changes the call's state, and wakes the goroutines that await it.
 func (c *call) change(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

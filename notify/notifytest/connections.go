@@ -10,8 +10,8 @@ import (
 	"github.com/typedsecret/typedsecret/notify"
 )
 
-// pauses let a check decide what becomes of the next events of the kind Missed. Others are
-// taken.
+// pauses let a check decide what handle returns for the next events of the kind Missed. Handle
+// takes all others.
 type pauses struct {
 	left    atomic.Int32
 	answers chan chan error // each is what handle returns
@@ -74,8 +74,8 @@ func (s *suite) reconnect() {
 	c.checkMissed(2, "the connection was broken twice")
 }
 
-// checkMissed checks how many events of the kind Missed were taken; of a carrier that keeps,
-// none.
+// checkMissed checks how many events of the kind Missed were taken. If the carrier keeps its
+// messages, it must be none.
 func (c *call) checkMissed(want int, since string) {
 	c.s.Helper()
 	c.awaitProbe()

@@ -13,8 +13,8 @@
 //		})
 //	}
 //
-// Leave nil in the Harness what a carrier, or the test's server, can't do; Run says what it
-// could not check for that.
+// Leave a field of the Harness nil if the carrier, or the test's server, can't do it. Run logs
+// what it could not check without it.
 package notifytest
 
 import (
@@ -42,17 +42,17 @@ type Harness struct {
 	// false, the carrier is lossy, and the Receiver makes events of the kind [notify.Missed].
 	Keeps bool
 
-	// Break breaks each connection of a Receiver, and lets none come about until mend is
-	// called. What the carrier keeps outlasts it.
+	// Break breaks each connection of a Receiver, and refuses new ones until mend is called.
+	// The carrier keeps its messages meanwhile.
 	Break func() (mend func())
 
-	// RotateCredentials changes the credentials with which Receivers connect: those before are
+	// RotateCredentials changes the credentials with which Receivers connect. The old ones are
 	// refused from now on, and connections made with them break. A Receiver that exists gets
 	// the new ones when it asks for them, as it would from a secret.
 	RotateCredentials func()
 
-	// Left returns how many messages the carrier has that are not taken: those that wait, and
-	// those that were delivered and are neither taken nor given back. It needs Keeps.
+	// Left returns how many messages the carrier still has: those that wait, and those that it
+	// has delivered and that are neither taken nor given back. It needs Keeps.
 	Left func() int
 
 	// MaxMessage is the most bytes of a message that the carrier takes. 0: more than

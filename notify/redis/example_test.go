@@ -13,7 +13,7 @@ import (
 	"github.com/typedsecret/typedsecret/source"
 )
 
-// A service whose cache is told of rotations. The password of Redis is a secret itself: a new
+// A service whose cache gets the events of rotations. The password of Redis is a secret itself: a new
 // connection logs in with its present value.
 func Example() {
 	ctx := context.Background() // ends with the service
@@ -30,7 +30,10 @@ func Example() {
 	client := redis.NewClient(&redis.Options{
 		Addr: "redis:6379",
 		CredentialsProviderContext: func(ctx context.Context) (user, pass string, err error) {
-			pass, err = password.Get(ctx)
+			// No event of this secret's rotation comes while there is no connection.
+			if pass, err = password.Refresh(ctx); err != nil {
+				pass, err = password.Get(ctx)
+			}
 			return "app", pass, err
 		},
 	})

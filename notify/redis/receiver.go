@@ -11,7 +11,7 @@
 // # What is lost, and when
 //
 // Redis keeps nothing: what is published while a process is not connected is lost for it. So
-// after each reconnect the receiver sends an event of the kind [notify.Missed], after which a
+// after each reconnect the receiver makes an event of the kind [notify.Missed], after which a
 // cache looks at all that it holds. Between the loss and the reconnect no event arrives, and
 // the slow refresh of the cache is what finds a rotation.
 //
@@ -26,11 +26,11 @@
 //
 // A connection that breaks is replaced after a back-off, up to 1 s at first and up to 30 s
 // later. The receiver pings a silent connection every 10 s, and gives it up if there is no
-// answer within 10 s more. When a connection breaks, go-redis dials once more by itself, and
-// only then says so; the receiver closes that connection.
+// answer within 10 s more. When a connection breaks, go-redis dials once more by itself before
+// it returns the error; the receiver closes that second connection.
 //
-// A message larger than [notify.MaxSize] is given up, but go-redis reads it as a whole first.
-// Let nobody else than the relay publish to the channel.
+// A message larger than [notify.MaxSize] is given up, but go-redis has to read the whole of it
+// first. Allow only the relay to publish on the channel.
 //
 // # Permissions
 //
@@ -38,9 +38,8 @@
 //
 //	ACL SETUSER app on >… resetchannels &rotations +subscribe +ping
 //
-// Give the client a CredentialsProviderContext, as package redissecret of this project does,
-// so that it logs in with the password of that moment: a rotation of it is noticed only at
-// the next connection.
+// Give the client a CredentialsProviderContext, as package redissecret of this project does. So
+// each new connection logs in with the password of that moment.
 package redisnotify
 
 import (
@@ -60,7 +59,7 @@ type Client interface {
 	Subscribe(ctx context.Context, channels ...string) *redis.PubSub
 }
 
-// A Config says to what a [Receiver] listens. Client and Channel must be set.
+// A Config says which channel a [Receiver] listens to. Client and Channel must be set.
 type Config struct {
 	// Client connects and logs in. The Receiver has one connection of its own, beside those
 	// of the client's pool.
@@ -71,7 +70,8 @@ type Config struct {
 
 	// OnError is called for each connection that failed, for each message that is given up,
 	// and for each event that handle has not taken. Errors hold no part of a message. One
-	// goroutine calls it, which waits until it returns. Default: nobody learns of them.
+	// goroutine calls it, and handles no event until it returns. Default: the errors are
+	// dropped.
 	OnError func(err error)
 }
 
@@ -103,8 +103,8 @@ func New(cfg Config) (*Receiver, error) {
 }
 
 // Receive calls handle for each event until ctx ends, one after another and with ctx itself;
-// then it returns nil. It waits for a call of handle that is under way, and for a login that
-// is, which the timeouts of the client bound.
+// then it returns nil. First it waits for a call of handle and for a login that are under way.
+// The timeouts of the client bound the login.
 //
 // Its only error is that handle is nil.
 func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context, e notify.Event) error) error {
@@ -116,7 +116,7 @@ func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context,
 	return nil
 }
 
-// report says which channel an error is about.
+// report calls OnError with an error that names the channel.
 func (r *Receiver) report(err error) {
 	if r.cfg.OnError != nil {
 		r.cfg.OnError(fmt.Errorf("redisnotify: channel %q: %w", r.cfg.Channel, err))

@@ -101,7 +101,7 @@ func read(ctx context.Context, pubsub *redis.PubSub, channel string) (replies <-
 	}
 }
 
-// explain says what to do about an error, where that is not plain.
+// explain adds what to do about an error, where that is not plain.
 func explain(err error) error {
 	switch {
 	case err == nil:

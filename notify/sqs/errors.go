@@ -10,7 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// explain says of an error what it means, or what to do about it, where that is not plain.
+// explain adds what an error means, or what to do about it, where that is not plain.
 func explain(err error, timeout time.Duration) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("SQS has not answered within %v: %w", timeout, err)
@@ -23,8 +23,8 @@ func explain(err error, timeout time.Duration) error {
 	return err
 }
 
-// remedies are by parts of the error codes: the API has had several protocols, and a code its
-// form in each, such as AWS.SimpleQueueService.NonExistentQueue and QueueDoesNotExist.
+// remedies are found by parts of the error codes: the API has several protocols, and an error
+// has a code in each, such as AWS.SimpleQueueService.NonExistentQueue and QueueDoesNotExist.
 var remedies = []struct {
 	parts  []string
 	remedy string

@@ -3,19 +3,14 @@ package sqsnotify_test
 import (
 	"context"
 	"fmt"
-	"log"
-	"os"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
-	"github.com/typedsecret/typedsecret/cache"
 	"github.com/typedsecret/typedsecret/notify"
 	sqsnotify "github.com/typedsecret/typedsecret/notify/sqs"
-	"github.com/typedsecret/typedsecret/source"
 )
 
 // A memory is a Client without a queue. It gives one message, and notes that it was deleted.
@@ -70,36 +65,6 @@ func ExampleClient() {
 	// Output:
 	// label moved prod/db [AWSCURRENT]
 	// <nil> 1 deleted
-}
-
-// A service whose cache is told of rotations.
-func Example() {
-	ctx := context.Background() // ends with the service
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	from, err := source.FromEnvironment(ctx)
-	if err != nil {
-		log.Fatal(err)
-	}
-	secrets, err := cache.New(from, cache.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer secrets.Close()
-	receiver, err := sqsnotify.New(sqsnotify.Config{
-		Client:   sqs.NewFromConfig(cfg),
-		QueueURL: os.Getenv("ROTATIONS_QUEUE_URL"),
-		OnError:  func(err error) { log.Print(err) },
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	err = receiver.Receive(ctx, secrets.HandleEvent)
-	if err != nil {
-		log.Fatal(err)
-	}
 }
 
 func ExampleNew() {

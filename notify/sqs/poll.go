@@ -21,12 +21,12 @@ const (
 	receiveTimeout = wait + 15*time.Second
 	// lastAnswer is how long an answer may take that is on its way when ctx ends.
 	lastAnswer = 250 * time.Millisecond
-	// minPoll is the shortest time from one request that brings nothing to the next. SQS
-	// waits for longer; what stands in its place may not.
+	// minPoll is the shortest time from one request that brings nothing to the next. SQS itself
+	// waits for longer; an emulator of it may not.
 	minPoll = time.Second
 )
 
-// poll is one poller, until a request fails or ctx ends.
+// poll takes messages until a request fails or ctx ends.
 func (r *Receiver) poll(ctx context.Context, d *notify.Delivery) error {
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -37,7 +37,7 @@ func (r *Receiver) poll(ctx context.Context, d *notify.Delivery) error {
 		d.Connected(ctx)
 		if err := r.take(ctx, d, messages); err != nil {
 			if ctx.Err() != nil {
-				d.Report(err) // which Run does not when ctx has ended
+				d.Report(err) // Run reports nothing once ctx has ended
 			}
 			return err // for a back-off: what can't be deleted may be back at once
 		}
@@ -64,8 +64,8 @@ func (r *Receiver) receive(ctx context.Context) ([]types.Message, error) {
 	return out.Messages, nil
 }
 
-// take hands the events over, deletes the messages that are done with, and gives the others
-// back. Its error is that of deleting or of giving back.
+// take hands the events over, deletes the messages that the queue is done with, and gives the
+// others back. Its error is that of deleting or of giving back.
 func (r *Receiver) take(ctx context.Context, d *notify.Delivery, messages []types.Message) error {
 	var done, back []entry
 	for i, m := range messages {
@@ -86,7 +86,7 @@ func (r *Receiver) take(ctx context.Context, d *notify.Delivery, messages []type
 // again has the delays before an event comes again, in whole seconds.
 var again = backoff.Policy{Base: time.Second, Max: time.Minute}
 
-// redelivery returns when an event comes again that handle has not taken.
+// redelivery returns the delay before an event comes again that handle has not taken.
 func redelivery(m types.Message) time.Duration {
 	count, _ := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)])
 	return again.Bound(max(count, 1))

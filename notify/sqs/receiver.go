@@ -26,9 +26,9 @@
 //
 // Nothing is lost that is in the queue: a message is deleted only after handle has taken its
 // event. The process may die at any time. Then the messages that it had received come again
-// when the queue's visibility timeout is over, 30 s by default. So does a message that SQS is
-// just delivering when ctx ends, and one that waits for longer than that until handle has
-// taken the others of its batch.
+// when the queue's visibility timeout is over, 30 s by default. So do a message that SQS is just
+// delivering when ctx ends, and one that handle does not get within that timeout, since the
+// others of its batch take long.
 //
 // A message may come more than once, and in any order, as always with SQS.
 //
@@ -74,19 +74,19 @@ type Config struct {
 	// Client calls SQS. Its region must be the queue's.
 	Client Client
 
-	// QueueURL is the URL of the queue, as GetQueueUrl returns it. It is neither its name nor
-	// its ARN.
+	// QueueURL is the URL of the queue, as GetQueueUrl returns it. The queue's name or ARN won't
+	// do.
 	QueueURL string
 
 	// Pollers is how many requests wait for messages at the same time. Each takes up to 10
 	// messages and hands them over one after another. Default: 1, which is enough for
-	// rotations: more are for a handle that takes long.
+	// rotations; set more for a handle that takes long.
 	Pollers int
 
 	// OnError is called for each request that failed, for each message that is given up, and
 	// for each event that handle has not taken. Errors hold no part of a message. Several
-	// goroutines may call it at once, and each waits until it returns. Default: nobody
-	// learns of them.
+	// goroutines may call it at once, and each waits until it returns. Default: the errors are
+	// dropped.
 	OnError func(err error)
 }
 
@@ -113,7 +113,8 @@ func New(cfg Config) (*Receiver, error) {
 	return &Receiver{cfg}, nil
 }
 
-// checkURL does not quote what may be a password.
+// checkURL returns an error if queue is no queue's URL. It does not quote it, since that may
+// hold a password.
 func checkURL(queue string) error {
 	const remedy = "; GetQueueUrl returns the queue's URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/rotations"
 	u, err := url.Parse(queue)
@@ -151,7 +152,7 @@ func (r *Receiver) Receive(ctx context.Context, handle func(ctx context.Context,
 	return nil
 }
 
-// report says which queue an error is about.
+// report calls OnError with an error that names the queue.
 func (r *Receiver) report(err error) {
 	if r.cfg.OnError != nil {
 		r.cfg.OnError(fmt.Errorf("sqsnotify: %s: %w", r.cfg.QueueURL, err))

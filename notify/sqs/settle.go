@@ -22,7 +22,7 @@ type entry struct {
 	after   time.Duration // when it is visible again, if it is given back
 }
 
-// delete deletes messages. Those that it can't delete come again.
+// delete deletes messages. SQS delivers again those that it can't delete.
 func (r *Receiver) delete(ctx context.Context, entries []entry) error {
 	return settle(ctx, "deleted", entries, func(ctx context.Context, entries []entry) (ids []string, failed []types.BatchResultErrorEntry, err error) {
 		in := &sqs.DeleteMessageBatchInput{QueueUrl: &r.cfg.QueueURL}
@@ -40,8 +40,8 @@ func (r *Receiver) delete(ctx context.Context, entries []entry) error {
 	})
 }
 
-// giveBack has messages come again. Those that it can't give back come when the queue's
-// visibility timeout is over.
+// giveBack makes messages visible again, each after its delay. Those that it can't give back are
+// visible when the queue's visibility timeout is over.
 func (r *Receiver) giveBack(ctx context.Context, entries []entry) error {
 	return settle(ctx, "given back", entries, func(ctx context.Context, entries []entry) (ids []string, failed []types.BatchResultErrorEntry, err error) {
 		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &r.cfg.QueueURL}

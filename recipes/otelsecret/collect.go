@@ -71,7 +71,7 @@ func newInstruments(m metric.Meter) (in instruments, all []metric.Observable, er
 		failures:    gauge("secret.failures", "{fetch}", "Fetches of a listed secret that failed in a row, by the kind of the last error."),
 
 		lastAnswer: seconds("source.last_answer.timestamp", "When the source last gave a secret."),
-		lastEvent:  seconds("last_event.timestamp", "When an event, about whichever secret, last came."),
+		lastEvent:  seconds("last_event.timestamp", "When an event that announces a change of a secret last came."),
 		age:        seconds("secret.age", "How long ago a listed secret was fetched."),
 		fetched:    seconds("secret.fetched.timestamp", "When a listed secret was fetched, and which version came."),
 	}

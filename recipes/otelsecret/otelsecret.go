@@ -10,9 +10,9 @@
 //
 //	fetch.duration                 histogram in s; error.type, if it failed, is secret.Class
 //	rotations                      fetches that brought a new version
-//	event.lag                      histogram in s; from a rotation that an event announced to the
-//	                               new version here
-//	last_event.timestamp           in s; when an event last came; absent before
+//	event.lag                      histogram in s; from a rotation that an event announced until
+//	                               the cache had it
+//	last_event.timestamp           in s; when such an event last came; absent before
 //	stale_reads                    ServedStale: one a fetch, not one a read
 //	rejections                     credentials that a service refused
 //	decode_failures                versions that do not decode
@@ -131,7 +131,7 @@ func New(opts ...Option) (*Telemetry, error) {
 		return nil, fmt.Errorf("otelsecret: %w", err)
 	}
 	t.lag, err = meter.Float64Histogram("typedsecret.event.lag", metric.WithUnit("s"),
-		metric.WithDescription("How long after a rotation that an event announced the new version was here."),
+		metric.WithDescription("Time from a rotation that an event announced until the cache had the new version."),
 		metric.WithExplicitBucketBoundaries(.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60, 300, 1800))
 	if err != nil {
 		return nil, fmt.Errorf("otelsecret: %w", err)

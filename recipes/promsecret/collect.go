@@ -28,7 +28,7 @@ var (
 	sourceUp       = describe("source_up", "0 while the source of the secrets, or this backend of it, can't answer, else 1.", "backend")
 	lastAnswer     = describe("source_last_answer_timestamp_seconds", "When the source last gave a secret.")
 
-	lastEvent   = describe("last_event_timestamp_seconds", "When an event, about whichever secret, last came.")
+	lastEvent   = describe("last_event_timestamp_seconds", "When an event that announces a change of a secret last came.")
 	secrets     = describe("secrets", "Secrets by what a reader gets.", "state")
 	failing     = describe("failing_secrets", "Secrets whose last fetch failed, by the kind of the error.", "error_type")
 	evictions   = describe("evictions_total", "Secrets that the cache dropped since it was full.")

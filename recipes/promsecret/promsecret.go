@@ -11,8 +11,8 @@
 //	fetch_duration_seconds{error_type}                     histogram; error_type is secret.Class
 //	rotations_total                                        fetches that brought a new version
 //	event_lag_seconds                                      histogram: from a rotation that an event
-//	                                                       announced to the new version here
-//	last_event_timestamp_seconds                           when an event last came; absent before
+//	                                                       announced until the cache had it
+//	last_event_timestamp_seconds                           when such an event last came; absent before
 //	stale_reads_total                                      ServedStale: one a fetch, not one a read
 //	rejections_total                                       credentials that a service refused
 //	decode_failures_total                                  versions that do not decode
@@ -94,7 +94,7 @@ func New(listed ...string) *Metrics {
 		}, []string{"error_type"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "typedsecret_event_lag_seconds",
-			Help:    "How long after a rotation that an event announced the new version was here.",
+			Help:    "Time from a rotation that an event announced until the cache had the new version.",
 			Buckets: []float64{.5, 1, 2, 3, 5, 7.5, 10, 15, 30, 60, 300, 1800},
 		}),
 	}

@@ -1,5 +1,5 @@
-// Command pushed simulates, in virtual time, a fleet of processes that are told of rotations by
-// events. It prints a table, and writes it to bench/pushed.md.
+// Command pushed simulates, in virtual time, a fleet of processes that learn of rotations by events.
+// It prints a table, and writes it to bench/pushed.md.
 package main
 
 import (
@@ -19,13 +19,14 @@ import (
 // poll of ElasticMQ wakes after 60 ms, and 200 subscribers of NATS are told within 4 ms.
 const hop = 100 * time.Millisecond
 
-const story = "# A fleet of %d processes that are told of rotations\n\n" +
+const story = "# A fleet of %d processes with pushed rotations\n\n" +
+	"How soon does a fleet have a new version if [events](../docs/push.md) announce it, and how many calls does that cost? " +
 	"Written by `cd bench && go run ./cmd/pushed`, in virtual time, with the code of the cache itself and its defaults. " +
-	"All processes start within a second, each with %d secrets, one of which all share, and read them once a minute. " +
+	"All processes start within a second. Each has %d secrets, one of which all share, and reads them once a minute. " +
 	"From the second hour on, the shared secret is rotated %d times, 75 min apart. " +
-	"Each time EventBridge's event comes to all processes at once, but for %.0f %% of them, which never learn of it. " +
-	"In the end, events that announce versions which don't exist come for a minute, one a second, to all processes. " +
-	"An answer takes 20 ms, and the region's quota is %d calls a second.\n\n"
+	"Each time EventBridge's event comes to all processes at once, except %.0f %% of them, which don't get it. " +
+	"In the end, forged events, which announce versions that don't exist, come to all processes once a second for a minute. " +
+	"An answer takes 20 ms, and the region's quota is %d calls a second. All times are from the rotation on.\n\n"
 
 func main() {
 	n := flag.Int("n", 10_000, "processes")

@@ -97,11 +97,12 @@ func (h *sourceHealth) hasNone(key string, f *fetch, now time.Duration) time.Dur
 	return f.since
 }
 
+// ends records that f has ended. A probe that takes longer than others holds up the next one for no
+// longer than they do.
 func (h *sourceHealth) ends(f *fetch, now time.Duration) {
-	if f != h.probe {
-		return
+	if f == h.probe {
+		h.ended = min(now, f.since+health.ProbeTimeout)
 	}
-	h.ended = now
 }
 
 // abandons records a fetch that has not returned in time.
@@ -123,7 +124,8 @@ func (r *run) judgeProbe(key string, f *fetch) {
 		return
 	}
 	r.checked(oneProbe)
-	isUnderWay := h.probe != nil && h.probe.ended.tick == 0 && now < h.probe.since+health.ProbeTimeout // a few may take longer
+	isUnderWay := h.probe != nil && h.probe.ended.tick == 0 && r.jumped <= h.probe.since &&
+		now < h.probe.since+health.ProbeTimeout // a few may take longer
 	wait := now - h.ended
 	if r.mutated == Flood {
 		wait -= time.Second

@@ -16,8 +16,8 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// This is the timetable of a fleet that is told of rotations. After an hour, in which the processes
-// fall out of step, the shared secret is rotated a few times. In the end somebody forges events.
+// This is the timetable of a fleet with pushed rotations. After an hour, in which the processes
+// fall out of step, the shared secret is rotated a few times. In the end come forged events.
 const (
 	pushedAt = time.Hour
 	// PushedRotations is the number of rotations.
@@ -39,10 +39,10 @@ type Carrier struct {
 	Hop time.Duration // what the rest takes at most: a queue, a relay, a broker
 }
 
-// Mean is how long an event takes in the mean.
+// Mean is the mean time from a rotation until its event is at a process.
 func (c Carrier) Mean() time.Duration { return c.Bus + c.Hop/2 }
 
-// Pushed is what happened to a fleet that is told of rotations.
+// Pushed is what happened to a fleet with pushed rotations.
 type Pushed struct {
 	Carrier
 	Processes int
@@ -242,16 +242,16 @@ func (r pushedRow) target(p *Pushed) (most float64, any bool) {
 }
 
 var pushedRows = []pushedRow{
-	{"the event comes after, mean", duration, func(p *Pushed) float64 { return float64(p.Mean()) }, nil},
-	{"new version, mean", duration, func(p *Pushed) float64 { return float64(mean(p.Told)) }, func(p *Pushed) float64 { return float64(p.Mean() + 3*time.Second) }},
+	{"event at the process, mean", duration, func(p *Pushed) float64 { return float64(p.Mean()) }, nil},
+	{"new version at the process, mean", duration, func(p *Pushed) float64 { return float64(mean(p.Told)) }, func(p *Pushed) float64 { return float64(p.Mean() + 3*time.Second) }},
 	{"50 %", duration, func(p *Pushed) float64 { return float64(at(p.Told, 0.5)) }, nil},
 	{"99 %", duration, func(p *Pushed) float64 { return float64(at(p.Told, 0.99)) }, nil},
 	{"99.9 %", duration, func(p *Pushed) float64 { return float64(at(p.Told, 0.999)) }, func(*Pushed) float64 { return float64(10 * time.Second) }},
 	{"last", duration, func(p *Pushed) float64 { return float64(at(p.Told, 1)) }, nil},
 	{"peak after a rotation, calls/s", number, func(p *Pushed) float64 { return float64(p.Peak) }, func(*Pushed) float64 { return Quota / 2 }},
-	{"more calls, a process and rotation", ratio, func(p *Pushed) float64 { return p.Extra }, nil},
-	{"rotations whose event was lost, of all", ratio, func(p *Pushed) float64 { return float64(len(p.Untold)) / float64(len(p.Told)+len(p.Untold)) }, nil},
-	{"new version then, mean", duration, func(p *Pushed) float64 { return float64(mean(p.Untold)) }, nil},
+	{"extra calls, per process and rotation", ratio, func(p *Pushed) float64 { return p.Extra }, nil},
+	{"part of the events that were lost", ratio, func(p *Pushed) float64 { return float64(len(p.Untold)) / float64(len(p.Told)+len(p.Untold)) }, nil},
+	{"new version after a lost event, mean", duration, func(p *Pushed) float64 { return float64(mean(p.Untold)) }, nil},
 	{"last", duration, func(p *Pushed) float64 { return float64(at(p.Untold, 1)) }, func(*Pushed) float64 { return float64(ttl) }},
-	{"forged events for a minute: more calls, a process in 10 min", ratio, func(p *Pushed) float64 { return p.Forged }, func(*Pushed) float64 { return maxForged }},
+	{"extra calls by forged events, per process in 10 min", ratio, func(p *Pushed) float64 { return p.Forged }, func(*Pushed) float64 { return maxForged }},
 }

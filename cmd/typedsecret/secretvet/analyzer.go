@@ -38,7 +38,7 @@ type checker struct {
 	// home is set in typedsecret itself, whose generic code has no secrets of its own.
 	home bool
 	// dependency is set in a module that the program only uses: nothing is reported
-	// there, and less is told of it.
+	// there, and its facts are fewer (see export).
 	dependency bool
 
 	types       map[string]bool // of secrets
@@ -50,14 +50,12 @@ type checker struct {
 
 	typed      map[types.Type]taint
 	origins    map[origin]*origin
-	output     *origin // of os.Stdout and os.Stderr
-	answer     *origin // of an HTTP response
 	units      []*unit
 	functions  map[spot][]ssa.Value // function values in variables
 	byFunc     map[*types.Func]*unit
 	implements map[*types.Func][]*types.Func
 	stores     map[string][]fieldStore
-	hopes      map[string]*origin // fields that a secret is stored in, before the others' stores are judged
+	candidates map[string]*origin // fields that a secret is stored in, until judgeFields decides
 	calls      map[token.Pos]*ast.CallExpr
 	reported   map[string]bool
 	changed    bool // something that all units depend on
@@ -85,11 +83,9 @@ func run(pass *analysis.Pass) (any, error) {
 		publicLines: map[line]bool{}, fields: map[string]*origin{}, globals: map[*ssa.Global]taint{},
 		typed: map[types.Type]taint{}, origins: map[origin]*origin{}, byFunc: map[*types.Func]*unit{}, implements: map[*types.Func][]*types.Func{},
 		functions: map[spot][]ssa.Value{},
-		stores:    map[string][]fieldStore{}, hopes: map[string]*origin{}, calls: map[token.Pos]*ast.CallExpr{},
+		stores:    map[string][]fieldStore{}, candidates: map[string]*origin{}, calls: map[token.Pos]*ast.CallExpr{},
 		reported: map[string]bool{},
 	}
-	k.output = k.intern(origin{Kind: ofWriter, What: string(classLog)})
-	k.answer = k.intern(origin{Kind: ofWriter, What: string(classResponse)})
 	k.collectTypes()
 	k.collectPublic()
 	k.makeUnits(build(pass))
@@ -103,8 +99,8 @@ func run(pass *analysis.Pass) (any, error) {
 	return nil, nil
 }
 
-// skip reports whether a package needs no look: the standard library, and what secrets
-// come from, is described by tables.
+// skip reports whether a package is not examined: the tables describe the standard library and
+// the packages from which secrets come.
 func skip(pass *analysis.Pass) bool {
 	if len(pass.Files) == 0 || standard(pass) {
 		return true
@@ -112,8 +108,8 @@ func skip(pass *analysis.Pass) bool {
 	return dependency(pass) && (describedOnly(pass.Pkg.Path()) || !concerned(pass))
 }
 
-// concerned reports whether a dependency may read secrets or wrap a logger. What others do
-// with text is not followed.
+// concerned reports whether a dependency may read secrets or wrap a logger. The others are not
+// examined.
 func concerned(pass *analysis.Pass) bool {
 	for _, p := range pass.Pkg.Imports() {
 		path := plainPath(p.Path())
@@ -243,10 +239,10 @@ func (k *checker) settle() {
 	}
 }
 
-// judgeFields takes a field for secret if all that the package stores in it is, except
-// constants and the environment.
+// judgeFields takes a field for secret if the package stores nothing but secrets in it, apart
+// from constants and the environment.
 func (k *checker) judgeFields() {
-	for name, o := range k.hopes {
+	for name, o := range k.candidates {
 		if k.fields[name] != nil {
 			continue
 		}
@@ -258,21 +254,21 @@ func (k *checker) judgeFields() {
 	}
 }
 
-// hope notes that a secret is stored in a field of the package's own types.
-func (k *checker) hope(owner types.Type, f *types.Var, from *origin) {
+// noteCandidate notes that a secret is stored in a field of the package's own types.
+func (k *checker) noteCandidate(owner types.Type, f *types.Var, from *origin) {
 	n := named(owner)
 	if n == nil || n.Obj().Pkg() != k.pass.Pkg || !from.secret() || !textual(f.Type()) {
 		return
 	}
 	name := fieldName(owner, f)
-	if k.hopes[name] != nil || k.publicField(owner, f) || k.secretType(owner) {
+	if k.candidates[name] != nil || k.publicField(owner, f) || k.secretType(owner) {
 		return
 	}
 	o := *from
 	if o.Kind == ofCall {
 		o.Kind = ofField
 	}
-	k.hopes[name] = k.intern(o)
+	k.candidates[name] = k.intern(o)
 }
 
 // textual reports whether t is a string, bytes, or a pointer to one of them.

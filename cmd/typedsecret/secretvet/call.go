@@ -1,126 +1,12 @@
 package secretvet
 
 import (
-	"go/ast"
 	"go/types"
 	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
-
-// A target is a function that a call may reach, with the arguments that it gets there: a
-// method's receiver is the first.
-type target struct {
-	fn     *ssa.Function // a literal of the unit, or nil
-	obj    *types.Func
-	args   []ssa.Value
-	method bool
-}
-
-// plain returns the arguments without a receiver.
-func (t target) plain() []ssa.Value {
-	if t.method {
-		return t.args[1:]
-	}
-	return t.args
-}
-
-// callee returns the function or method that a call names, or nil.
-func callee(c *ssa.CallCommon) *types.Func {
-	if c.IsInvoke() {
-		return c.Method
-	}
-	if f := c.StaticCallee(); f != nil {
-		obj, _ := f.Object().(*types.Func)
-		return obj
-	}
-	return nil
-}
-
-// wrapped returns the argument that the result of a call is a view of, or nil.
-func wrapped(c *ssa.Call) ssa.Value {
-	f := callee(&c.Call)
-	if f == nil {
-		return nil
-	}
-	n, ok := wrappers[funcName(f)]
-	if !ok {
-		return nil
-	}
-	if c.Call.IsInvoke() {
-		return c.Call.Value
-	}
-	if n < len(c.Call.Args) {
-		return c.Call.Args[n]
-	}
-	return nil
-}
-
-func (u *unit) targets(c *ssa.CallCommon) []target {
-	if c.IsInvoke() {
-		return []target{{obj: c.Method, args: append([]ssa.Value{c.Value}, c.Args...), method: true}}
-	}
-	var all []target
-	for _, f := range u.functionsIn(c.Value) {
-		f.args = append(f.args, c.Args...)
-		all = append(all, f)
-	}
-	return all
-}
-
-// functionsIn returns the functions that a value may be, each with the receiver that it is
-// bound to.
-func (u *unit) functionsIn(v ssa.Value) []target {
-	return u.findFunctions(v, map[ssa.Value]bool{})
-}
-
-func (u *unit) findFunctions(v ssa.Value, seen map[ssa.Value]bool) []target {
-	if seen[v] {
-		return nil
-	}
-	seen[v] = true
-	switch v := v.(type) {
-	case *ssa.Function:
-		return u.function(v, nil)
-	case *ssa.MakeClosure:
-		return u.function(v.Fn.(*ssa.Function), v.Bindings)
-	case *ssa.Phi:
-		var all []target
-		for _, e := range v.Edges {
-			all = append(all, u.findFunctions(e, seen)...)
-		}
-		return all
-	case *ssa.ChangeType:
-		return u.findFunctions(v.X, seen)
-	}
-	p := u.placeOf(v)
-	if p.root.value != v && p.path == "" { // a view of another function
-		if all := u.findFunctions(p.root.value, seen); len(all) > 0 {
-			return all
-		}
-	}
-	var all []target
-	for _, f := range u.k.functions[spot{p.root, p.path}] {
-		all = append(all, u.findFunctions(f, seen)...)
-	}
-	return all
-}
-
-func (u *unit) function(f *ssa.Function, bound []ssa.Value) []target {
-	if _, ours := u.returns[f]; ours && f != u.fn {
-		return []target{{fn: f}}
-	}
-	obj, _ := f.Object().(*types.Func)
-	if obj == nil {
-		return nil
-	}
-	t := target{obj: obj, method: obj.Signature().Recv() != nil}
-	if strings.HasPrefix(f.Synthetic, "bound method") {
-		t.args = slices.Clone(bound)
-	}
-	return []target{t}
-}
 
 // call follows values into and out of a call.
 func (u *unit) call(i ssa.CallInstruction) {
@@ -183,7 +69,7 @@ func (u *unit) noteCall(param, arg int, from flow) {
 	}
 }
 
-// lend follows t into the parameter n of a function that somebody else calls.
+// lend follows t into the parameter n of a function that other code calls.
 func (u *unit) lend(i ssa.Instruction, f target, n int, t taint) {
 	if len(t) == 0 {
 		return
@@ -207,7 +93,8 @@ func (u *unit) lend(i ssa.Instruction, f target, n int, t taint) {
 	}
 }
 
-// lendUnknown follows t into a function of a table: slog.Info as somebody's callback.
+// lendUnknown follows t into a function of a table that other code calls, such as slog.Info as a
+// callback.
 func (u *unit) lendUnknown(i ssa.Instruction, f target, t taint) {
 	if s, ok := sinks[funcName(f.obj)]; ok && s.writer < 0 {
 		u.showTaint(i, t.flat(), sinkRef{Name: shortName(f.obj), Class: s.class, Mode: s.mode}, -1)
@@ -292,7 +179,7 @@ func (u *unit) apply(i ssa.CallInstruction, t target, s *summary) {
 			for _, f := range list {
 				got := u.flowing(t.args, f)
 				u.giveResult(i, n, got)
-				u.hopeResult(t.obj, n, got)
+				u.noteResultCandidates(t.obj, n, got)
 			}
 		}
 	}
@@ -353,15 +240,15 @@ func (u *unit) store(i ssa.Instruction, arg ssa.Value, to path, t taint, name st
 	if len(t) == 0 {
 		return
 	}
-	if where, isSeen := u.k.at(u.read(arg), to).writer(); isSeen {
-		u.showTaint(i, t, sinkRef{Name: name, Class: where}, -1)
+	if o := u.k.at(u.read(arg), to).writer(); o != nil {
+		u.showTaint(i, t, sinkRef{Name: "what " + name + " writes", Class: class(o.What)}, -1)
 		return
 	}
 	u.assign(u.placeOf(arg), t, arg.Type(), i)
 }
 
-// hopeResult notes a secret in a field of a struct that a function of the package makes.
-func (u *unit) hopeResult(f *types.Func, n int, t taint) {
+// noteResultCandidates notes a secret in a field of a struct that a function of the package makes.
+func (u *unit) noteResultCandidates(f *types.Func, n int, t taint) {
 	typ := f.Signature().Results().At(n).Type()
 	s := structOf(typ)
 	if s == nil {
@@ -370,7 +257,7 @@ func (u *unit) hopeResult(f *types.Func, n int, t taint) {
 	for _, p := range t.sorted() {
 		if name, ok := strings.CutPrefix(p.path, "."); ok {
 			if field, _ := fieldOf(s, name); field != nil {
-				u.k.hope(typ, field, p.from)
+				u.k.noteCandidate(typ, field, p.from)
 			}
 		}
 	}
@@ -402,45 +289,4 @@ func (u *unit) through(s sinkRef, f *types.Func) sinkRef {
 		s.Name += " in " + shortName(f)
 	}
 	return s
-}
-
-// elements returns the arguments in the slice of a variadic parameter, or nil if v is no
-// such slice.
-func elements(v ssa.Value) []ssa.Value {
-	s, ok := v.(*ssa.Slice)
-	if !ok {
-		return nil
-	}
-	a, ok := s.X.(*ssa.Alloc)
-	if !ok || a.Comment != "varargs" {
-		return nil
-	}
-	var parts []ssa.Value
-	for _, r := range *a.Referrers() {
-		at, ok := r.(*ssa.IndexAddr)
-		if !ok {
-			continue
-		}
-		for _, w := range *at.Referrers() {
-			if w, ok := w.(*ssa.Store); ok {
-				parts = append(parts, w.Val)
-			}
-		}
-	}
-	return parts
-}
-
-// expression returns the source of a call's argument n, or of what is called if n is -1.
-func (k *checker) expression(at ssa.Instruction, n int) ast.Expr {
-	c := k.calls[at.Pos()]
-	if c == nil {
-		return nil
-	}
-	if n < 0 {
-		return c.Fun
-	}
-	if n < len(c.Args) {
-		return c.Args[n]
-	}
-	return nil
 }

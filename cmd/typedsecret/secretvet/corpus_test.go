@@ -26,6 +26,21 @@ func TestFixes(t *testing.T) {
 	analysistest.RunWithSuggestedFixes(noFacts{t}, dir, secretvet.Analyzer, "./...")
 }
 
+// TestTestFiles sets the flag for the secrets of tests, which are left out else.
+func TestTestFiles(t *testing.T) {
+	flags := &secretvet.Analyzer.Flags
+	if err := flags.Set("testfiles", "true"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := flags.Set("testfiles", "false"); err != nil {
+			t.Error(err)
+		}
+	})
+	dir := corpus.Module(t, repository, "testdata/testfiles")
+	analysistest.Run(noFacts{t}, dir, secretvet.Analyzer, "./...")
+}
+
 // noFacts leaves out what analysistest says of facts, which the findings show.
 type noFacts struct{ t *testing.T }
 

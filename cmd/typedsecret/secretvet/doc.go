@@ -20,14 +20,14 @@
 //     imports: all its fields, but bools and times.
 //   - Fields and package variables in which the package stores nothing but secrets.
 //
-// What is made of a secret is secret: fields, elements, conversions, concatenations, what
-// fmt, strings, encoding/json, net/url and the like return, and what the program's own
+// Everything that is made of a secret is secret: fields, elements, conversions, concatenations,
+// what fmt, strings, encoding/json, net/url and the like return, and what the program's own
 // functions return. The length, a comparison, a hash, and what a function named like mask
 // or redact returns are not. An error is not, unless its text quotes what was parsed, as
 // that of url.Parse does.
 //
-// In a struct that is no handle's T, fields that are named Host, Port, Engine, DBName and
-// so on are not secret: they say where a database is.
+// In a map, and in a struct that is no handle's T, what is named host, port, engine, dbname
+// and so on is not secret, since it says where a database is, and neither are checksums.
 //
 // # What shows a value
 //
@@ -35,12 +35,12 @@
 // with its attributes; errors.New and fmt.Errorf; panic; the logging methods of testing;
 // attributes, events and names of OpenTelemetry; http.Error, templates and JSON that are
 // written to a response; expvar. Also zap, zerolog, logrus, gin, echo and fiber, and methods
-// with a logger's name of a type with a logger's name. A file, a connection, a buffer, the
-// body of a request or a database is no such place.
+// with a logger's name of a type with a logger's name. To write to a file, a connection, a
+// buffer, the body of a request or a database is not to show.
 //
-// A type that hides what it holds may be shown where that is used: Format, Error and String
-// by fmt, MarshalJSON by encoding/json, LogValue by slog. The methods are examined: a String
-// that returns the password hides nothing.
+// A type may hide what it holds, by a method that the place calls: fmt calls Format, Error and
+// String, encoding/json MarshalJSON, slog LogValue. The methods are examined: a String that
+// returns the password hides nothing.
 //
 // # What is said not to be secret
 //
@@ -56,6 +56,6 @@
 //
 // Nothing is reported in _test.go files, whose secrets are mostly made up, unless the flag
 // -testfiles is set. A value is not followed through reflection, through variables of
-// function types that another package sets, or through a database. Of a dependency the
-// analyzer knows which secrets it gives and what it logs, and no more.
+// function types that another package sets, or through a database. About a dependency the
+// analyzer knows only which secrets it gives and what it logs.
 package secretvet

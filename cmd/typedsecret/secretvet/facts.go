@@ -92,7 +92,7 @@ type imported struct {
 	fields        map[string]origin
 	globals       map[string][]flow
 	funcs         map[string]*summary
-	packages      map[string]bool // that have something to say
+	packages      map[string]bool // that have facts
 }
 
 func importFacts(pass *analysis.Pass) *imported {
@@ -126,9 +126,9 @@ func importFacts(pass *analysis.Pass) *imported {
 	return im
 }
 
-// export returns what importers are told. Of another module's function they are told what
-// secrets it gives, what text it makes of text, and which of its parameters it logs: the
-// ways inside it are long, and not the program's to mend.
+// export returns the summary for importers. If the function is another module's, the summary has
+// only which secrets the function gives, which text it makes of text, and which of its parameters
+// it logs: the other ways inside it are long, and not the program's to mend.
 func (s *summary) export(dependency bool) *summary {
 	if !dependency {
 		return s
@@ -145,7 +145,7 @@ func (s *summary) export(dependency bool) *summary {
 		}))
 	}
 	for _, f := range s.Sinks {
-		if f.Path == "" && (f.Sink.Class == classLog || f.Sink.Class == classResponse) {
+		if f.Path == "" && f.Sink.Class == classLog {
 			e.Sinks = append(e.Sinks, f)
 		}
 	}

@@ -1,7 +1,6 @@
 package secretvet
 
 import (
-	"go/constant"
 	"go/types"
 	"strings"
 
@@ -17,6 +16,13 @@ func (u *unit) reachKnown(i ssa.CallInstruction, t target, name string) bool {
 	}
 	if givers[name] {
 		u.giveSecret(i, t, "")
+		return true
+	}
+	if sdkCall[t.obj.Name()] && u.giveAnswer(i, t) {
+		return false
+	}
+	if outputs[name] {
+		u.giveResult(i, 0, taint{pair{"", u.k.writer(classLog)}: true})
 		return true
 	}
 	if name == watch {
@@ -50,13 +56,35 @@ func (u *unit) giveSecret(i ssa.CallInstruction, t target, at path) {
 	u.giveResult(i, 0, u.secret(i, typ).under(at))
 }
 
-// secret returns the taint of a secret of type typ that a call gives.
-func (u *unit) secret(i ssa.CallInstruction, typ types.Type) taint {
+// giveAnswer makes what is secret in an answer of the SDK come from the call.
+func (u *unit) giveAnswer(i ssa.CallInstruction, t target) bool {
+	results := t.obj.Signature().Results()
+	if results.Len() == 0 {
+		return false
+	}
+	typ := results.At(0).Type()
+	answer := taint{}
+	for p := range u.k.typePairs(typ) {
+		if p.from.Kind == ofType {
+			o := u.callOrigin(i)
+			answer[pair{p.path, o}] = true
+		}
+	}
+	u.giveResult(i, 0, answer)
+	return true
+}
+
+func (u *unit) callOrigin(i ssa.CallInstruction) *origin {
 	what := "secret"
 	if e := u.k.expression(i, -1); e != nil {
 		what = types.ExprString(e)
 	}
-	o := u.k.intern(origin{Kind: ofCall, What: what, Where: u.k.where(i.Pos())})
+	return u.k.intern(origin{Kind: ofCall, What: what, Where: u.k.where(i.Pos())})
+}
+
+// secret returns the taint of a secret of type typ that a call gives.
+func (u *unit) secret(i ssa.CallInstruction, typ types.Type) taint {
+	o := u.callOrigin(i)
 	given := taint{}
 	if typ == nil {
 		given[pair{"", o}] = true
@@ -129,48 +157,6 @@ func (u *unit) sinkCall(i ssa.CallInstruction, t target, s sinkSpec) {
 
 func isContext(t types.Type) bool { return typeName(named(t)) == "context.Context" }
 
-// verbs are the verbs of a constant format.
-type verbs []rune
-
-// verbsOf returns the verbs of the format that is args[n], or nil if it isn't constant.
-func verbsOf(args []ssa.Value, n int) verbs {
-	if n < 0 || n >= len(args) {
-		return nil
-	}
-	c, ok := args[n].(*ssa.Const)
-	if !ok || c.Value == nil || c.Value.Kind() != constant.String {
-		return nil
-	}
-	return parseVerbs(constant.StringVal(c.Value))
-}
-
-func parseVerbs(f string) verbs {
-	var vs verbs
-	for {
-		i := strings.IndexByte(f, '%')
-		if i < 0 {
-			return vs
-		}
-		f = strings.TrimLeft(f[i+1:], "+-# 0123456789.")
-		if f == "" {
-			return vs
-		}
-		switch f[0] {
-		case '%':
-		case '*', '[':
-			return nil
-		default:
-			vs = append(vs, rune(f[0]))
-		}
-		f = f[1:]
-	}
-}
-
-// hide reports whether the format shows nothing of its argument j: %T and %p don't.
-func (vs verbs) hide(n, j, format int) bool {
-	return n == format+1 && j < len(vs) && (vs[j] == 'T' || vs[j] == 'p')
-}
-
 // decode follows data through a decoder into what it fills.
 func (u *unit) decode(i ssa.CallInstruction, t target, name string) bool {
 	if !decoders[name] || len(t.args) < 2 {
@@ -211,100 +197,6 @@ func (u *unit) format(i ssa.CallInstruction, t target, name string) bool {
 			}
 		}
 	}
-	return true
-}
-
-// special follows calls that no table describes.
-func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
-	args := t.args
-	switch name {
-	case "net/url.Parse", "net/url.ParseRequestURI": // the host and the path are plain
-		data := u.read(args[0]).flat()
-		u.giveResult(i, 0, data.under(".User"))
-		u.giveResult(i, 0, data.under(".RawQuery"))
-		u.giveResult(i, 1, data)
-	case "net/http.NewRequest", "net/http.NewRequestWithContext":
-		url := u.read(args[len(args)-2]).flat()
-		u.giveResult(i, 0, url.under(".URL"))
-		u.giveResult(i, 1, url)
-	case "net/http.Client.Do":
-		u.giveResult(i, 1, u.k.at(u.read(args[1]), ".URL").flat())
-	case "strings.Replace", "strings.ReplaceAll", "bytes.Replace", "bytes.ReplaceAll":
-		if len(u.secrets(args[1])) == 0 { // else the secret is taken out
-			u.giveResult(i, 0, u.read(args[0]).flat())
-		}
-		u.giveResult(i, 0, u.read(args[2]).flat())
-	case "strings.NewReplacer":
-		u.giveResult(i, 0, u.read(args[0]).flat())
-	case "strings.Replacer.Replace":
-		if len(u.secrets(args[0])) == 0 {
-			u.giveResult(i, 0, u.read(args[1]).flat())
-		}
-	case "io.MultiWriter":
-		for _, w := range elements(args[0]) {
-			u.giveResult(i, 0, u.read(w))
-		}
-	case "maps.Values", "slices.Values":
-		u.giveResult(i, 0, u.k.at(u.read(args[0]), "[]").under(argumentOf(0)))
-	case "slices.All", "maps.All":
-		u.giveResult(i, 0, u.k.at(u.read(args[0]), "[]").under(argumentOf(1)))
-	case "slices.Collect", "slices.Sorted":
-		u.giveResult(i, 0, u.k.at(u.read(args[0]), argumentOf(0)).under("[]"))
-	case "context.WithValue":
-		u.giveResult(i, 0, u.read(args[0]))
-		u.giveResult(i, 0, u.read(args[2]).under(contextPath(args[1])))
-	case "context.Context.Value":
-		u.giveResult(i, 0, u.k.at(u.read(args[0]), contextPath(args[1])))
-	case "slices.Clone", "maps.Clone", "cmp.Or":
-		for _, a := range args {
-			u.giveResult(i, 0, u.read(a))
-		}
-	default:
-		return u.writeMethod(i, t, name)
-	}
-	return true
-}
-
-// contextPath returns the segment of a context's key: its type, and its value if that is
-// constant.
-func contextPath(key ssa.Value) path {
-	key = unboxed(key)
-	name := key.Type().String()
-	if c, ok := key.(*ssa.Const); ok && c.Value != nil {
-		name += "-" + c.Value.ExactString()
-	}
-	return keyPath(notPlain.ReplaceAllString(name, "_"))
-}
-
-// secrets returns what v holds, parameters included.
-func (u *unit) secrets(v ssa.Value) taint {
-	t := taint{}
-	for p := range u.read(v) {
-		if p.from.secret() {
-			t[p] = true
-		}
-	}
-	return t
-}
-
-// writeMethod follows a Write of anything that has one.
-func (u *unit) writeMethod(i ssa.CallInstruction, t target, name string) bool {
-	if !t.method || len(t.args) != 2 {
-		return false
-	}
-	switch t.obj.Name() {
-	case "Write", "WriteString", "WriteByte", "WriteRune", "WriteAll":
-	default:
-		return false
-	}
-	if s := u.summaryOf(t.obj); s != nil && !s.empty() {
-		return false
-	}
-	if strings.HasPrefix(name, "crypto/") || strings.HasPrefix(name, "hash") {
-		return true
-	}
-	data := u.text(t.args[1], asText)
-	u.write(i, t.args[0], data, sinkRef{Name: shortName(t.obj), Class: classResponse}, 0)
 	return true
 }
 
@@ -424,11 +316,4 @@ func (u *unit) builtin(i ssa.CallInstruction, name string, args []ssa.Value) {
 			u.giveResult(i, 0, u.read(a))
 		}
 	}
-}
-
-func constantString(tv types.TypeAndValue) string {
-	if tv.Value == nil || tv.Value.Kind() != constant.String {
-		return ""
-	}
-	return constant.StringVal(tv.Value)
 }

@@ -23,6 +23,7 @@ log fmt.{Fprint,Fprintln} writer
 log fmt.Fprintf writer format=1
 log io.WriteString writer
 log encoding/json.Encoder.Encode writer json
+log {encoding/xml,gopkg.in/yaml.v2,gopkg.in/yaml.v3}.Encoder.Encode writer
 log {text,html}/template.Template.{Execute,ExecuteTemplate} write1
 log io.{Copy,CopyN,CopyBuffer} writer
 
@@ -56,19 +57,24 @@ trace go.opentelemetry.io/otel/trace.Tracer.Start
 trace go.opentelemetry.io/otel/log.{String,StringValue,Bytes,BytesValue}
 trace github.com/prometheus/client_golang/prometheus.{CounterVec,GaugeVec,HistogramVec,SummaryVec}.WithLabelValues
 
-response net/http.{Error,Redirect}
+response net/http.{Error,Redirect,SetCookie}
 response expvar.String.Set
 response net/http.Header.{Set,Add} writer
 response github.com/gin-gonic/gin.Context.{JSON,IndentedJSON,PureJSON,SecureJSON,JSONP,AbortWithStatusJSON} json
 response github.com/gin-gonic/gin.Context.{String,Header,XML,YAML,HTML,Data}
 response github.com/labstack/echo.Context.{JSON,JSONPretty} json
 response github.com/labstack/echo.Context.{String,HTML,Blob,XML}
+response github.com/labstack/echo.NewHTTPError
 response github.com/gofiber/fiber.Ctx.JSON json
 response github.com/gofiber/fiber.Ctx.{SendString,Send}
 
 log github.com/rs/zerolog.{Event,Context}.{Str,Strs,Bytes,Hex,Interface,Any,RawJSON,Msg,Err,AnErr,Stringer,Fields}
 log github.com/rs/zerolog.Event.Msgf format=0
 log go.uber.org/zap.{String,Strings,Stringp,ByteString,Any,Reflect,Binary,Stringer,Error,NamedError,Object,Inline} attr
+log github.com/davecgh/go-spew/spew.{Dump,Print,Println}
+log github.com/davecgh/go-spew/spew.Printf format=0
+log github.com/spf13/cobra.Command.{Print,Println,PrintErr,PrintErrln}
+log github.com/spf13/cobra.Command.{Printf,PrintErrf} format=0
 log github.com/sirupsen/logrus.{WithField,WithFields,WithError}
 log github.com/sirupsen/logrus.{Logger,Entry,FieldLogger}.{WithField,WithFields,WithError}
 `)
@@ -135,6 +141,10 @@ var givers = set(library + `.{Secret,ByID}.{Get,GetWithInfo,Refresh} ` + library
 	library + `/secret.Payload.{Reveal,Bytes} ` + library + `/codec.Redacted.Reveal
 	github.com/aws/aws-secretsmanager-caching-go/secretcache.Cache.{GetSecretString,GetSecretStringWithContext,GetSecretStringWithStage,GetSecretStringWithStageWithContext,GetSecretBinary,GetSecretBinaryWithContext,GetSecretBinaryWithStage,GetSecretBinaryWithStageWithContext}`)
 
+// sdkCall are the SDK's calls whose answers hold secrets, also by an interface for a fake.
+var sdkCall = set(`GetSecretValue GetSecretValueWithContext BatchGetSecretValue BatchGetSecretValueWithContext
+	GetRandomPassword GetRandomPasswordWithContext`)
+
 // lenders call a function that they are given, their argument with that number, with a
 // secret as its parameter 1.
 var lenders = map[string]int{
@@ -155,16 +165,23 @@ github.com/go-viper/mapstructure.{Decode,WeakDecode}
 fmt.{Sscan,Sscanf,Sscanln}
 `)
 
+// outputs return a writer whose text others see.
+var outputs = set(`log.Writer log.Logger.Writer testing.{T,B,F,TB,common}.Output
+	github.com/spf13/cobra.Command.{OutOrStdout,OutOrStderr,ErrOrStderr}`)
+
+// answers are the fields that are an HTTP response's body in AWS Lambda.
+var answers = set(`github.com/aws/aws-lambda-go/events.{APIGatewayProxyResponse,APIGatewayV2HTTPResponse,ALBTargetGroupResponse,LambdaFunctionURLResponse}.Body`)
+
 // wrappers return a view of an argument.
 var wrappers = map[string]int{
 	"encoding/json.NewEncoder": 0, "encoding/json.NewDecoder": 0, "encoding/xml.NewEncoder": 0,
 	"encoding/xml.NewDecoder": 0, "encoding/hex.NewEncoder": 0, "encoding/base64.NewEncoder": 1,
+	"gopkg.in/yaml.v2.NewEncoder": 0, "gopkg.in/yaml.v3.NewEncoder": 0,
 	"encoding/csv.NewWriter": 0, "encoding/gob.NewDecoder": 0,
 	"bufio.NewReader": 0, "bufio.NewWriter": 0, "bufio.NewScanner": 0, "bufio.NewWriterSize": 0,
 	"bytes.NewReader": 0, "bytes.NewBuffer": 0, "bytes.NewBufferString": 0, "strings.NewReader": 0,
 	"io.NopCloser": 0, "io.LimitReader": 0, "io.TeeReader": 0, "text/tabwriter.NewWriter": 0,
 	"net/http.ResponseWriter.Header": 0, "net/http.NewResponseController": 0,
-	"testing.TB.Output": 0, "testing.T.Output": 0, "testing.common.Output": 0,
 	"net/http.MaxBytesReader": 1, "sync.OnceValue": 0, "sync.OnceValues": 0, "sync.OnceFunc": 0,
 }
 

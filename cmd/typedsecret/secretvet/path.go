@@ -10,7 +10,8 @@ import (
 // it points to have the same path.
 type path = string
 
-// maxSegments bounds a path. What lies deeper is taken for the whole of what is there.
+// maxSegments bounds a path. A longer path is cut: the whole of the value there stands for its
+// part.
 const maxSegments = 4
 
 var (
@@ -43,9 +44,9 @@ func sameSegment(a, b path) bool {
 	return a[0] == '[' && b[0] == '[' && (a == "[]" || b == "[]")
 }
 
-// within returns where the data at p is seen by a reader of q: at rest in what is read. If
-// what is read is a part of the data, beyond is its path there. It reports false if the data
-// is elsewhere.
+// within returns where a reader of q sees the data at p: at the path rest of what it reads. If it
+// reads a part of the data only, beyond is the path of that part in the data. It reports false if
+// the reader does not see the data.
 func within(p, q path) (rest, beyond path, ok bool) {
 	for q != "" {
 		if p == "" {

@@ -5,6 +5,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"strings"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -81,7 +82,9 @@ func (u *unit) findPlace(v ssa.Value) *place {
 	case *ssa.Index:
 		return u.placeOf(v.X).at("[]")
 	case *ssa.Lookup:
-		return u.placeOf(v.X).at(key(v.Index))
+		if k := key(v.Index); !plainName(strings.Trim(k, "[]")) {
+			return u.placeOf(v.X).at(k)
+		}
 	case *ssa.UnOp:
 		switch v.Op {
 		case token.MUL:

@@ -3,6 +3,7 @@ package secretvet
 import (
 	"go/ast"
 	"go/types"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,14 +27,20 @@ var sdkSecrets = func() map[string][]string {
 }()
 
 // plainNames are the keys of an RDS secret that say where the database is, and names of
-// metadata. In a struct that no handle has as its T they are not taken for secrets.
+// metadata. In a map, and in a struct that no handle has as its T, they are not taken for
+// secrets.
 var plainNames = []string{
 	"host", "hostname", "port", "engine", "dbname", "database", "region",
 	"dbinstanceidentifier", "dbclusteridentifier", "instanceid", "endpoint",
 	"createdby", "updatedby", "version",
 }
 
-func plainName(name string) bool { return slices.Contains(plainNames, strings.ToLower(name)) }
+// checksumName matches names of hashes of a secret.
+var checksumName = regexp.MustCompile(`(?i)sha[0-9]+|md5|check_?sum|fingerprint|digest|hash`)
+
+func plainName(name string) bool {
+	return slices.Contains(plainNames, strings.ToLower(name)) || checksumName.MatchString(name)
+}
 
 // fieldName returns the full name of a field, or "" if its struct has no name.
 func fieldName(owner types.Type, f *types.Var) string {
@@ -117,7 +124,7 @@ func (k *checker) collectPublic() {
 		}
 		ast.Inspect(file, func(n ast.Node) bool {
 			if f, ok := n.(*ast.Field); ok && (hasPublic(f.Doc) || hasPublic(f.Comment)) {
-				for _, name := range f.Names {
+				for _, name := range fieldNames(f) {
 					k.publicVars[k.pass.TypesInfo.Defs[name]] = true
 				}
 			}
@@ -142,6 +149,29 @@ func (k *checker) collectPublic() {
 			if k.publicVars[f] {
 				k.public[fieldName(t.Type(), f)] = true
 			}
+		}
+	}
+}
+
+// fieldNames returns the names of fields that are declared together; an embedded one has
+// that of its type.
+func fieldNames(f *ast.Field) []*ast.Ident {
+	if len(f.Names) > 0 {
+		return f.Names
+	}
+	t := f.Type
+	for {
+		switch e := t.(type) {
+		case *ast.StarExpr:
+			t = e.X
+		case *ast.IndexExpr:
+			t = e.X
+		case *ast.SelectorExpr:
+			return []*ast.Ident{e.Sel}
+		case *ast.Ident:
+			return []*ast.Ident{e}
+		default:
+			return nil
 		}
 	}
 }
@@ -254,8 +284,8 @@ func (k *checker) typePairs(t types.Type) taint {
 
 func (k *checker) findPairs(t types.Type, at path, depth int, found taint) {
 	t = types.Unalias(t)
-	if isWriter(t) {
-		found[pair{at, k.answer}] = true
+	if c := writerClass(t); c != "" {
+		found[pair{at, k.writer(c)}] = true
 		return
 	}
 	if n := named(t); n != nil {
@@ -301,6 +331,8 @@ func (k *checker) findPairs(t types.Type, at path, depth int, found taint) {
 	}
 }
 
+func (k *checker) writer(c class) *origin { return k.intern(origin{Kind: ofWriter, What: string(c)}) }
+
 // typeOrigin returns the origin of what is at p in a value of a secret type.
 func (k *checker) typeOrigin(n *types.Named, p path) *origin {
 	what := "secret type " + n.Obj().Name()
@@ -325,14 +357,16 @@ func (k *checker) fieldOrigin(owner types.Type, f *types.Var) *origin {
 	return nil
 }
 
-// isWriter reports whether what is written to a value of type t is seen by others: an
-// HTTP response, the output of a test, of fmt's verbs.
-func isWriter(t types.Type) bool {
+// writerClass returns where others see what is written to a value of type t: an HTTP
+// response, the output of fmt's verbs. It is "" for other types.
+func writerClass(t types.Type) class {
 	switch typeName(named(t)) {
-	case "net/http.ResponseWriter", "fmt.State", "github.com/gin-gonic/gin.ResponseWriter", "github.com/labstack/echo.Response":
-		return true
+	case "net/http.ResponseWriter", "github.com/gin-gonic/gin.ResponseWriter", "github.com/labstack/echo.Response":
+		return classResponse
+	case "fmt.State":
+		return classLog
 	}
-	return false
+	return ""
 }
 
 // holds reports whether a field of a secret struct is secret too. Of a T it is, unless it is

@@ -257,8 +257,8 @@ func (u *unit) write(at ssa.Instruction, w ssa.Value, t taint, to sinkRef, arg i
 	if len(t) == 0 {
 		return
 	}
-	if where, isSeen := u.read(w).writer(); isSeen {
-		to.Class = where
+	if o := u.read(w).writer(); o != nil {
+		to.Class = class(o.What)
 		u.showTaint(at, t, to, arg)
 		return
 	}

@@ -104,14 +104,15 @@ func (t taint) under(q path) taint {
 	return u
 }
 
-// writer reports where others see the text of a writer with this taint, if they do.
-func (t taint) writer() (where class, isSeen bool) {
+// writer returns the origin of a writer whose text others see, or nil.
+func (t taint) writer() *origin {
+	var w *origin
 	for p := range t {
-		if p.from.Kind == ofWriter {
-			where, isSeen = max(where, class(p.from.What)), true
+		if p.from.Kind == ofWriter && (w == nil || p.from.What < w.What) {
+			w = p.from
 		}
 	}
-	return where, isSeen
+	return w
 }
 
 // sorted returns the pairs in an order that does not change from run to run.

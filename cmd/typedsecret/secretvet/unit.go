@@ -174,6 +174,11 @@ func (u *unit) follow(i ssa.Instruction) {
 	switch i := i.(type) {
 	case *ssa.Store:
 		u.assign(u.placeOf(i.Addr), u.read(i.Val), i.Val.Type(), i)
+		if a, ok := i.Addr.(*ssa.FieldAddr); ok {
+			if name := fieldName(a.X.Type(), structOf(a.X.Type()).Field(a.Field)); answers[name] {
+				u.show(i, i.Val, sinkRef{Name: "an HTTP response", Class: classResponse}, -1)
+			}
+		}
 	case *ssa.MapUpdate:
 		u.assign(u.placeOf(i.Map).at(key(i.Key)), u.read(i.Value), i.Value.Type(), i)
 	case *ssa.Send:
@@ -251,7 +256,7 @@ func (k *checker) global(g *ssa.Global) taint {
 	t := taint{}
 	name := globalName(g)
 	if name == "os.Stdout" || name == "os.Stderr" {
-		t[pair{"", k.output}] = true
+		t[pair{"", k.writer(classLog)}] = true
 	}
 	for _, f := range k.im.globals[name] {
 		t[pair{f.To, k.intern(f.From)}] = true
@@ -279,7 +284,7 @@ func (u *unit) assign(p *place, t taint, typ types.Type, at ssa.Instruction) {
 		}
 		if p.path == join(s.before, fieldPath(s.field.Name())) {
 			for _, q := range t.sorted() {
-				u.k.hope(s.owner, s.field, q.from)
+				u.k.noteCandidate(s.owner, s.field, q.from)
 			}
 		}
 	}

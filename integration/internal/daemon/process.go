@@ -20,6 +20,7 @@ type Command struct {
 	Dir     string // the working folder
 	Log     string // the file for the program's output
 	Account *Account
+	Env     []string   // beside the environment of this process
 	Files   []*os.File // open in the program as its descriptors 3, 4 and so on
 
 	// Stop is the signal that asks the program to end. Orphaned is sent to it when this
@@ -50,6 +51,7 @@ func Start(c Command) (*Process, error) {
 	defer log.Close()
 	cmd := exec.Command(c.Path, c.Args...)
 	cmd.Dir = c.Dir
+	cmd.Env = append(cmd.Environ(), c.Env...)
 	// The output goes to a file, not to a pipe: Wait would wait for all processes that have
 	// the pipe open, also for the program's own children.
 	cmd.Stdout, cmd.Stderr = log, log
@@ -91,6 +93,11 @@ func (p *Process) Close(grace time.Duration) error {
 		return nil
 	case <-timer.C:
 	}
+	return p.Kill()
+}
+
+// Kill ends the program by force, and returns when it has ended.
+func (p *Process) Kill() error {
 	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("can't end process %d: %w", p.PID(), err)
 	}

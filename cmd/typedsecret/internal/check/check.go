@@ -26,8 +26,9 @@ type Config struct {
 	Dir, Tags string
 	Env       []string // of the go command and of the program; nil is that of this process
 
-	// Stage is the stage that is read in place of AWSCURRENT, or "". Handles that name a stage or
-	// a version are left out then, and a secret without such a version is none that fails.
+	// Stage is the stage that is read in place of AWSCURRENT, or "". If it is set, handles that
+	// name a stage or a version are left out, and a secret without a version of the stage is a
+	// note and no error.
 	Stage string
 
 	// Timeout bounds the fetch of a secret; the default is that of a cache, 10 s.
@@ -36,7 +37,7 @@ type Config struct {
 	// Fill gives the values of holes, as from the environment.
 	Fill func(handles.Hole) (string, bool)
 
-	// Progress is called with what is done next. It may be nil.
+	// Progress is called with the name of each step. It may be nil.
 	Progress func(string)
 }
 
@@ -67,15 +68,15 @@ func (r Result) Summary() string {
 	return text
 }
 
-// ErrUnavailable is the error of a check that could read no secret, because there are no
-// credentials say.
+// ErrUnavailable is the error of a check that could read no secret, for example because there are
+// no credentials.
 var ErrUnavailable = errors.New("no secret could be read")
 
 // An Answer is what the read of one secret brought.
 type Answer struct {
 	Index   int      // of the secret, among those of its probe
-	Class   string   // as secret.Class has it
-	Kind    string   // of a codec's error
+	Class   string   // of the error, by secret.Class
+	Kind    string   // of the error, if it is a codec's
 	Text    string   // why the secret does not decode; "" if it does
 	Missing []string // keys
 
@@ -98,7 +99,7 @@ func Run(ctx context.Context, p *handles.Program, cfg Config) (Result, error) {
 	return r, nil
 }
 
-// Read reads the secrets of a program. The result has what could not be read.
+// Read reads the secrets of a program. The result has a finding for each that could not be read.
 func Read(ctx context.Context, p *handles.Program, cfg Config) (answers []Answer, r Result, err error) {
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}
@@ -149,17 +150,17 @@ func (r *Result) plan(p *handles.Program, cfg Config) (probes []*probe) {
 				continue
 			}
 			known++
-			made, why := newItem(h, id, cfg)
+			next, why := newItem(h, id, cfg)
 			if why != "" {
 				r.notChecked(h, id, why)
 				continue
 			}
-			at := slices.IndexFunc(probes, func(pr *probe) bool { return pr.pkg == made.home })
+			at := slices.IndexFunc(probes, func(pr *probe) bool { return pr.pkg == next.home })
 			if at < 0 {
 				at = len(probes)
-				probes = append(probes, &probe{pkg: made.home})
+				probes = append(probes, &probe{pkg: next.home})
 			}
-			probes[at].items = append(probes[at].items, made)
+			probes[at].items = append(probes[at].items, next)
 		}
 		for _, text := range h.IDs {
 			if _, ok := text.Filled(cfg.Fill).Constant(); !ok {

@@ -19,7 +19,7 @@ import (
 // A probe reads the secrets of one package.
 type probe struct {
 	pkg   *packages.Package
-	items []made
+	items []item
 }
 
 // These are names of the files that the overlay adds. They come last in their folder, so that

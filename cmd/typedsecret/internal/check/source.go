@@ -22,8 +22,8 @@ const (
 	timeoutVariable = "TYPEDSECRET_CHECK_TIMEOUT"
 )
 
-// A made is one secret of one handle, with the Go code that makes the handle again.
-type made struct {
+// An item is one secret of one handle, with the Go code that makes the handle again.
+type item struct {
 	handle *handles.Handle
 	id     string
 
@@ -34,9 +34,9 @@ type made struct {
 	uses  map[string]string // the imports, from path to name
 }
 
-// newItem returns the code for a handle, or why there is none.
-func newItem(h *handles.Handle, id string, cfg Config) (m made, why string) {
-	m = made{handle: h, id: id, uses: map[string]string{}}
+// newItem returns the code for a handle, or the reason why there is none.
+func newItem(h *handles.Handle, id string, cfg Config) (m item, why string) {
+	m = item{handle: h, id: id, uses: map[string]string{}}
 	if h.Type == nil {
 		return m, "its T is not known"
 	}
@@ -78,10 +78,10 @@ func newItem(h *handles.Handle, id string, cfg Config) (m made, why string) {
 	return m, ""
 }
 
-func (m *made) library() string { return m.name(handles.Library) }
+func (m *item) library() string { return m.name(handles.Library) }
 
 // name returns the name by which the code uses a package. It is one that no program declares.
-func (m *made) name(path string) string {
+func (m *item) name(path string) string {
 	if path == m.home.PkgPath {
 		return ""
 	}
@@ -146,7 +146,7 @@ func eachName(t types.Type, visit func(*types.TypeName)) {
 
 // typeName returns a type as the code writes it. A type that is declared in a function is
 // declared again.
-func (m *made) typeName(t types.Type) (name, why string) {
+func (m *item) typeName(t types.Type) (name, why string) {
 	var declare func(t types.Type)
 	known := map[*types.TypeName]bool{}
 	declare = func(t types.Type) {
@@ -172,13 +172,13 @@ func (m *made) typeName(t types.Type) (name, why string) {
 	return m.print(t), why
 }
 
-func (m *made) print(t types.Type) string {
+func (m *item) print(t types.Type) string {
 	return types.TypeString(t, func(p *types.Package) string { return m.name(p.Path()) })
 }
 
 // expr returns an expression of a package as the code writes it. It reports false if the
 // expression has names that the code can't use, such as those of local variables.
-func (m *made) expr(e ast.Expr, pkg *packages.Package) (code string, ok bool) {
+func (m *item) expr(e ast.Expr, pkg *packages.Package) (code string, ok bool) {
 	ok = true
 	replaced := map[*ast.Ident]string{}
 	ast.Inspect(e, func(n ast.Node) bool {
@@ -229,7 +229,7 @@ func (m *made) expr(e ast.Expr, pkg *packages.Package) (code string, ok bool) {
 }
 
 // handlesSource returns the file that makes the handles.
-func handlesSource(pkg string, items []made) string {
+func handlesSource(pkg string, items []item) string {
 	const cachePath = handles.Library + "/cache"
 	imports := map[string]string{handles.Library: importName(handles.Library), cachePath: importName(cachePath)}
 	var body strings.Builder

@@ -18,7 +18,7 @@ type Status string
 // The statuses.
 const (
 	OK   Status = "ok"
-	Note Status = "note" // something that may be as it should be
+	Note Status = "note" // something that may be wrong or may be meant
 	Fail Status = "FAIL"
 )
 
@@ -27,7 +27,7 @@ type Line struct {
 	Status  Status `json:"status"`
 	Subject string `json:"subject"` // region, say, or the ID of a secret
 	Text    string `json:"text"`
-	Failure string `json:"failure,omitempty"` // the row of docs/failures.md, if there is one
+	Failure string `json:"failure,omitempty"` // its name in docs/failures.md, if it is there
 }
 
 // Examine looks at the environment, and reads the secrets of the program.

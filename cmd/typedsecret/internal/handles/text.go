@@ -21,7 +21,7 @@ type Part struct {
 type Hole struct {
 	Origin  string  // where it comes from, as a phrase: the environment variable STAGE
 	Env     string  // the environment variable that it is, or ""
-	Default *string // its value if nobody gives another, such as that of a flag
+	Default *string // its value if no other is given, such as that of a flag
 
 	isParameter bool // of a function whose callers may be known
 }

@@ -16,8 +16,8 @@ var db = typedsecret.New[login]("prod/db")
 
 func field(ctx context.Context) {
 	c, _ := db.Get(ctx)
-	log.Printf("%s: %d", c.Password, 1) // want `c.Password holds`
-	slog.Info("login", "password", c.Password) // want `c.Password holds`
+	log.Printf("%s: %d", c.Password, 1)                     // want `c.Password holds`
+	slog.Info("login", "password", c.Password)              // want `c.Password holds`
 	slog.Info("login", slog.String("password", c.Password)) // want `c.Password holds`
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/typedsecret/typedsecret"
 )
 
 // sanitize leaves the password out.
@@ -179,4 +181,65 @@ func (w *worker) run(ctx context.Context) {
 	if w.token == "" {
 		panic("worker " + w.name + " has no token")
 	}
+}
+
+type endpoint struct{ Host, Path string }
+
+type upstream struct {
+	endpoint //typedsecret:public
+	Key      string
+}
+
+func embeddedPublic(ctx context.Context) {
+	s, _ := typedsecret.New[upstream]("prod/service").Get(ctx)
+	log.Println("service at", s.Host, s.endpoint)
+}
+
+func signed(ctx context.Context, w http.ResponseWriter, msg []byte) {
+	t, _ := token.Get(ctx)
+	m := hmac.New(sha256.New, []byte(t))
+	m.Write(msg)
+	w.Header().Set("X-Signature", hex.EncodeToString(m.Sum(nil)))
+	http.SetCookie(w, &http.Cookie{Name: "sig", Value: base64.StdEncoding.EncodeToString(m.Sum(nil))})
+}
+
+func requestID(ctx context.Context) {
+	t, _ := token.Get(ctx)
+	ctx = context.WithValue(ctx, tokenKey{}, t)
+	ctx = context.WithValue(ctx, idKey{}, "42")
+	log.Println("request", ctx.Value(idKey{}))
+}
+
+type (
+	tokenKey struct{}
+	idKey    struct{}
+)
+
+type stored struct {
+	Cert, Key string
+	KeySHA256 string
+}
+
+func checksum(ctx context.Context, c *secretsmanager.Client, in *secretsmanager.GetSecretValueInput) error {
+	out, err := c.GetSecretValue(ctx, in)
+	if err != nil {
+		return err
+	}
+	var s stored
+	if err := json.Unmarshal([]byte(*out.SecretString), &s); err != nil {
+		return err
+	}
+	if sum := sha256.Sum256([]byte(s.Key)); hex.EncodeToString(sum[:]) != s.KeySHA256 {
+		return fmt.Errorf("the key is not the one with the sum %s", s.KeySHA256)
+	}
+	return nil
+}
+
+func mapHost(ctx context.Context, c *secretsmanager.Client, in *secretsmanager.GetSecretValueInput) {
+	out, _ := c.GetSecretValue(ctx, in)
+	var m map[string]any
+	if err := json.Unmarshal([]byte(*out.SecretString), &m); err != nil {
+		log.Println(err)
+	}
+	log.Println("database at", m["host"], m["port"])
 }

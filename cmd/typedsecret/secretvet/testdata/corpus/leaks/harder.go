@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"expvar"
 	"fmt"
 	"io"
 	"iter"
@@ -147,7 +148,9 @@ func bufferedOutput(ctx context.Context) {
 }
 
 // printfer is an interface that a program declares for its logger.
-type printfer interface{ Printf(format string, args ...any) }
+type printfer interface {
+	Printf(format string, args ...any)
+}
 
 func smallInterface(ctx context.Context, p printfer) {
 	t, _ := token.Get(ctx)
@@ -213,4 +216,55 @@ type client struct{ get func() string }
 func functionField(ctx context.Context) {
 	c := client{get: func() string { t, _ := token.Get(ctx); return t }}
 	log.Println(c.get()) // want `c.get\(\) holds`
+}
+
+func cookie(w http.ResponseWriter, r *http.Request) {
+	t, _ := token.Get(r.Context())
+	http.SetCookie(w, &http.Cookie{Name: "token", Value: t}) // want `reaches http.SetCookie`
+}
+
+func header(w http.ResponseWriter, r *http.Request) {
+	t, _ := token.Get(r.Context())
+	w.Header().Set("X-Token", t) // want `t holds`
+}
+
+func logsWriter(ctx context.Context) {
+	t, _ := token.Get(ctx)
+	fmt.Fprintln(log.Writer(), t) // want `t holds`
+}
+
+func publishedFunc(ctx context.Context) {
+	c, _ := db.Get(ctx)
+	expvar.Publish("login", expvar.Func(func() any { return c })) // want `reaches expvar.Func`
+}
+
+func methodExpression(ctx context.Context, l *log.Logger) {
+	t, _ := token.Get(ctx)
+	show := (*log.Logger).Println
+	show(l, t) // want `t holds`
+}
+
+func scanned(ctx context.Context) {
+	t, _ := token.Get(ctx)
+	s := bufio.NewScanner(strings.NewReader(t))
+	for s.Scan() {
+		log.Println(s.Text()) // want `s.Text\(\) holds`
+	}
+}
+
+func inGoroutine(ctx context.Context) {
+	c, _ := db.Get(ctx)
+	go func(p string) {
+		log.Println(p) // want `p holds`
+	}(c.Password)
+}
+
+func nestedMap(ctx context.Context) {
+	c, _ := db.Get(ctx)
+	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"db": c}) // want `reaches Encoder.Encode`
+}
+
+func asFormat(ctx context.Context) {
+	t, _ := token.Get(ctx)
+	log.Printf(t) // want `t holds`
 }

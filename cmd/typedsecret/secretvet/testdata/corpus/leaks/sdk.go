@@ -13,7 +13,7 @@ import (
 
 func sdkString(ctx context.Context, c *secretsmanager.Client, in *secretsmanager.GetSecretValueInput) {
 	out, _ := c.GetSecretValue(ctx, in)
-	log.Println(*out.SecretString) // want `\*out.SecretString holds the field GetSecretValueOutput.SecretString`
+	log.Println(*out.SecretString) // want `\*out.SecretString holds the secret that c.GetSecretValue gave`
 }
 
 func sdkBinary(ctx context.Context, c *secretsmanager.Client, in *secretsmanager.GetSecretValueInput) {
