@@ -136,3 +136,15 @@ func TestWithoutCredentialsNothingIsChecked(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestPackagesWithPathsAlikeAreCheckedTogether, such as a-b and a/b.
+func TestPackagesWithPathsAlikeAreCheckedTogether(t *testing.T) {
+	s := secrettest.New(t)
+	s.Setenv(t)
+	s.Seed(t, "alike/first", `{"Host":"h"}`)
+	s.Seed(t, "alike/second", `{"Host":"h"}`)
+	got := typedsecret(t, "check", "./internal/check/testdata/alike")
+	if got.status != 0 || got.out != "2 of 2 secrets decode\n" {
+		t.Errorf("%+v", got)
+	}
+}

@@ -96,7 +96,7 @@ func describe(p *handles.Program, h *handles.Handle) listed {
 // write writes a handle for a person.
 func (l listed) write(b *strings.Builder) {
 	for _, id := range l.IDs {
-		fmt.Fprintf(b, "%s\n", id.ID)
+		fmt.Fprintf(b, "%s\n", report.OneLine(id.ID))
 	}
 	fmt.Fprintf(b, "    %s:%d  %s", l.File, l.Line, l.Type)
 	switch {
@@ -118,7 +118,7 @@ func (l listed) write(b *strings.Builder) {
 		fmt.Fprintf(b, "    %-*s  %s\n", width, k.Key, value)
 	}
 	if len(l.Options) > 0 {
-		fmt.Fprintf(b, "    with %s\n", strings.Join(l.Options, ", "))
+		fmt.Fprintf(b, "    with %s\n", report.OneLine(strings.Join(l.Options, ", ")))
 	}
 	if len(l.Via) > 0 {
 		fmt.Fprintf(b, "    through %s\n", strings.Join(l.Via, ", "))

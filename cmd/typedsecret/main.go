@@ -158,6 +158,9 @@ func (c command) parse(t *task, args []string) error {
 		return usageError{err.Error()}
 	}
 	t.args = flags.Args()
+	if at := slices.IndexFunc(t.args, func(arg string) bool { return strings.HasPrefix(arg, "-") }); at >= 0 && c.args == "[packages]" {
+		return usageError{"flags stand before packages, and " + t.args[at] + " stands behind one"}
+	}
 	return nil
 }
 

@@ -113,6 +113,7 @@ func TestWrongUsageIsOneLine(t *testing.T) {
 		{[]string{"list", "-format", "yaml"}, `typedsecret: invalid value "yaml" for flag -format: the formats are text, json; see typedsecret list -h`},
 		{[]string{"list", "./internal/handles/testdata/broken"}, "undefined: nothing"},
 		{[]string{"check", "./no/such"}, "typedsecret: can't load the program: "},
+		{[]string{"list", single, "-format", "json"}, `typedsecret: flags stand before packages, and -format stands behind one; see typedsecret list -h`},
 		{[]string{"list", "io"}, "typedsecret: no handle was found in io"},
 		{[]string{"policy", "-region", "Frankfurt", single}, `typedsecret: "Frankfurt" is no region; one looks like eu-west-1; see typedsecret policy -h`},
 		{[]string{"gen"}, "typedsecret: gen takes one ID, and 0 arguments were given; see typedsecret gen -h"},

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/handles"
 	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/report"
@@ -38,6 +39,11 @@ func writeSchemas(t *task) error {
 			}
 		}
 	}
+	for id, schemas := range all {
+		if list, ok := schemas.([]schema.Schema); ok {
+			all[id] = together(list)
+		}
+	}
 	if t.id == "" {
 		return writeJSON(t.out, all)
 	}
@@ -56,17 +62,22 @@ func (t *task) add(all map[string]any, p *handles.Program, h *handles.Handle, r 
 		t.note("%s:%d: %s: no schema: %s", report.Relative(p.Dir, h.Position.Filename), h.Position.Line, id, whyNone(r))
 		return
 	}
-	before, known := all[id].(schema.Schema)
-	switch {
-	case !known:
-		all[id] = s
-	case !reflect.DeepEqual(before, s):
-		if list, isMany := before["allOf"].([]schema.Schema); isMany && len(before) == 2 {
-			before["allOf"] = append(list, s)
-		} else {
-			all[id] = schema.Schema{"$schema": schema.Dialect, "allOf": []schema.Schema{before, s}}
-		}
+	before, known := all[id].([]schema.Schema)
+	if !known || !slices.ContainsFunc(before, func(b schema.Schema) bool { return reflect.DeepEqual(b, s) }) {
+		all[id] = append(before, s)
 	}
+}
+
+// together returns one schema that is valid for what all of them take. Each of several is a
+// resource with an $id, so that its references lead to its own $defs.
+func together(schemas []schema.Schema) schema.Schema {
+	if len(schemas) == 1 {
+		return schemas[0]
+	}
+	for i, s := range schemas {
+		s["$id"] = fmt.Sprintf("urn:typedsecret:handle:%d", i+1)
+	}
+	return schema.Schema{"$schema": schema.Dialect, "allOf": schemas}
 }
 
 func (t *task) skeletonOf(p *handles.Program, h *handles.Handle, r schema.Reading, id string) any {

@@ -146,7 +146,7 @@ func (r *Result) plan(p *handles.Program, cfg Config) (probes []*probe) {
 		known := 0
 		for _, text := range h.IDs {
 			id, ok := text.Filled(cfg.Fill).Constant()
-			if !ok || id == "" {
+			if isHole := len(text.Parts) > 0 && text.Parts[0].Hole != nil; !ok || id == "" && isHole {
 				continue
 			}
 			known++
@@ -191,7 +191,7 @@ var rules = map[string]string{
 // judge turns an answer into findings.
 func (r *Result) judge(a Answer, cfg Config) {
 	f := report.Finding{Level: report.Error, Secret: a.ID, Position: a.Handle.Position}
-	if cfg.Stage != "" && a.Class == "not_found" {
+	if cfg.Stage != "" && a.Class == "not_found" && !strings.Contains(a.Text, "can't find the specified secret (") {
 		f.Rule, f.Level, f.Message = "not-found", report.Note, "no version has the stage "+cfg.Stage
 		r.add(f)
 		return

@@ -85,15 +85,22 @@ func (m *item) name(path string) string {
 	if path == m.home.PkgPath {
 		return ""
 	}
-	if m.uses[path] == "" {
-		m.uses[path] = "typedsecretcheck_" + strings.Map(func(r rune) rune {
-			if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-				return r
-			}
-			return '_'
-		}, path)
-	}
+	m.uses[path] = importName(path)
 	return m.uses[path]
+}
+
+// importName returns a name for a package, which no package with another path has.
+func importName(path string) string {
+	var b strings.Builder
+	b.WriteString("typedsecretcheck_")
+	for _, c := range []byte(path) {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "_%02x", c)
+		}
+	}
+	return b.String()
 }
 
 // homeOf returns the package in which all names of T can be used: that of an unexported name,
@@ -223,10 +230,8 @@ func (m *item) expr(e ast.Expr, pkg *packages.Package) (code string, ok bool) {
 
 // handlesSource returns the file that makes the handles.
 func handlesSource(pkg string, items []item) string {
-	imports := map[string]string{
-		handles.Library:            "typedsecretcheck_" + strings.NewReplacer("/", "_", ".", "_").Replace(handles.Library),
-		handles.Library + "/cache": "typedsecretcheck_cache",
-	}
+	const cachePath = handles.Library + "/cache"
+	imports := map[string]string{handles.Library: importName(handles.Library), cachePath: importName(cachePath)}
 	var body strings.Builder
 	for _, m := range items {
 		for path, name := range m.uses {
@@ -245,8 +250,8 @@ func handlesSource(pkg string, items []item) string {
 	for path, name := range imports {
 		fmt.Fprintf(&b, "\t%s %q\n", name, path)
 	}
-	fmt.Fprintf(&b, ")\n\n// TypedsecretCheckHandles makes the package's handles again.\nfunc TypedsecretCheckHandles(c *typedsecretcheck_cache.Cache) (handles []%s.Handle) {\n%s\treturn handles\n}\n",
-		imports[handles.Library], body.String())
+	fmt.Fprintf(&b, ")\n\n// TypedsecretCheckHandles makes the package's handles again.\nfunc TypedsecretCheckHandles(c *%s.Cache) (handles []%s.Handle) {\n%s\treturn handles\n}\n",
+		imports[cachePath], imports[handles.Library], body.String())
 	return b.String()
 }
 

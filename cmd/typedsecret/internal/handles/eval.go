@@ -183,9 +183,21 @@ func (s *search) elements(e ast.Expr, f *frame) []Text {
 			}
 			texts = append(texts, s.text(elt, f)...)
 		}
-		return distinct(texts)
+		return s.someElements(texts, e, f)
 	case *ast.Ident, *ast.SelectorExpr:
 		obj := objectOf(f.pkg, e)
+		switch i, isVariadic := parameterIndex(obj, f.in); {
+		case i >= 0 && (f.call == nil || f.caller == nil):
+			texts, _ = s.parameter(obj, f, s.elements)
+			return texts
+		case i >= 0 && isVariadic && !f.call.Ellipsis.IsValid():
+			for _, arg := range f.call.Args[min(i, len(f.call.Args)):] {
+				texts = append(texts, s.text(arg, f.caller)...)
+			}
+			return s.someElements(texts, e, f)
+		case i >= 0 && i < len(f.call.Args):
+			return s.elements(f.call.Args[i], f.caller)
+		}
 		if obj == nil || s.busy[obj] || len(s.defs[obj]) == 0 {
 			break
 		}
@@ -201,6 +213,14 @@ func (s *search) elements(e ast.Expr, f *frame) []Text {
 		return distinct(texts)
 	}
 	return []Text{unknown("an element of " + source(f.pkg, e))}
+}
+
+// someElements returns the texts. A list that is written without elements may get some later.
+func (s *search) someElements(texts []Text, e ast.Expr, f *frame) []Text {
+	if len(texts) == 0 {
+		return []Text{unknown("an element of " + source(f.pkg, e))}
+	}
+	return distinct(texts)
 }
 
 // isRead reports whether a field has a tag by which another package fills it.

@@ -3,6 +3,7 @@ package handles_test
 import (
 	"fmt"
 	"go/types"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -144,5 +145,37 @@ func TestAProgramWithoutTheLibraryHasNoHandles(t *testing.T) {
 	p, err := handles.Find(t.Context(), handles.Config{}, "io")
 	if err != nil || len(p.Handles) != 0 {
 		t.Errorf("%v, %v", p, err)
+	}
+}
+
+// TestAFolderOutsideAModuleIsNamedAsSuch, where the go command speaks of a directory prefix.
+func TestAFolderOutsideAModuleIsNamedAsSuch(t *testing.T) {
+	dir := t.TempDir()
+	_, err := handles.Find(t.Context(), handles.Config{Dir: dir, Env: append(os.Environ(), "GOWORK=off", "GOFLAGS=")}, "./...")
+	if err == nil || !strings.Contains(err.Error(), "there is no go.mod in "+dir+" or above it") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestElementsOfAParameterAreThoseOfItsCalls, also of a variadic one. An empty list is no end of
+// the search.
+func TestElementsOfAParameterAreThoseOfItsCalls(t *testing.T) {
+	p, err := handles.Find(t.Context(), handles.Config{}, "./testdata/loops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, h := range p.Handles {
+		got = append(got, describe(h))
+	}
+	want := []string{
+		"main.go:20 New[string] {an element of []string{}}",
+		"main.go:22 New[string] all/{an element of ids}",
+		"main.go:28 New[string] all/a | all/b",
+		"main.go:28 New[string] all/c | all/d",
+		"main.go:28 New[string] e",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("handles (-want +got):\n%s", diff)
 	}
 }

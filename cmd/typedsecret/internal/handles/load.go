@@ -111,6 +111,8 @@ func load(ctx context.Context, cfg Config, mode packages.LoadMode, patterns []st
 		}
 	})
 	switch n := len(texts); {
+	case n > 0 && strings.Contains(texts[0], "does not contain main module"):
+		return nil, fmt.Errorf("%w: there is no go.mod in %s or above it; go to the folder of the program", ErrProgram, cfg.Dir)
 	case n == 1:
 		return nil, fmt.Errorf("%w: %s", ErrProgram, texts[0])
 	case n > 1:

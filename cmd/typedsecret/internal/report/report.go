@@ -9,7 +9,9 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A Level says how bad a finding is.
@@ -38,6 +40,16 @@ type Finding struct {
 // Formats are the names of the formats of [Write].
 var Formats = []string{"text", "json", "sarif", "github"}
 
+// OneLine returns text with its control characters escaped, since an ID may hold a line that a
+// terminal or a CI service takes for a command.
+func OneLine(text string) string {
+	if !strings.ContainsFunc(text, unicode.IsControl) {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return quoted[1 : len(quoted)-1]
+}
+
 // Write writes findings in a format. The names of files are relative to dir. The summary is for
 // people.
 func Write(w io.Writer, format, dir string, findings []Finding, summary string) error {
@@ -52,7 +64,7 @@ func Write(w io.Writer, format, dir string, findings []Finding, summary string) 
 	switch format {
 	case "text":
 		for _, f := range list {
-			if _, err := fmt.Fprintf(w, "%s:%d: %s: %s: %s\n", f.File, f.Line, word(f), f.Secret, f.Message); err != nil {
+			if _, err := fmt.Fprintf(w, "%s:%d: %s: %s: %s\n", f.File, f.Line, word(f), OneLine(f.Secret), OneLine(f.Message)); err != nil {
 				return err
 			}
 		}

@@ -104,3 +104,14 @@ func TestEachRuleIsDescribed(t *testing.T) {
 		t.Errorf("only %d rules were found", seen)
 	}
 }
+
+// TestAnIDBeginsNoLine, which GitHub would take for a command.
+func TestAnIDBeginsNoLine(t *testing.T) {
+	for _, format := range []string{"text", "github"} {
+		var b strings.Builder
+		err := report.Write(&b, format, ".", []report.Finding{{Rule: "misuse", Level: report.Error, Secret: "a\n::error::b", Message: "c\r\n::stop-commands::d"}}, "")
+		if lines := strings.Split(strings.TrimSpace(b.String()), "\n"); err != nil || len(lines) != 1 {
+			t.Errorf("%s: %q, %v", format, lines, err)
+		}
+	}
+}

@@ -142,6 +142,11 @@ func appendKeys(keys []Key, s *shape.Shape, path, field string, within map[*shap
 		required = false
 	}
 	s = s.Target()
+	if within[s] {
+		return keys
+	}
+	within[s] = true
+	defer delete(within, s)
 	switch s.Kind {
 	case shape.Array:
 		return appendKeys(keys, s.Elem, path+"[]", field+"[]", within, required)
@@ -151,11 +156,6 @@ func appendKeys(keys []Key, s *shape.Shape, path, field string, within map[*shap
 	default:
 		return keys
 	}
-	if within[s] {
-		return keys
-	}
-	within[s] = true
-	defer delete(within, s)
 	for _, f := range s.Fields {
 		k := Key{Key: under(path, f.Key), Field: under(field, f.Name), Value: f.Shape.String()}
 		k.Required = required && !f.Optional && len(f.Pointers) == 0

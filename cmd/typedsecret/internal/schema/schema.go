@@ -61,12 +61,47 @@ var null = Schema{"type": "null"}
 
 // schema returns the schema of s. A quoted one has the tag `,string`.
 func (m *maker) schema(s *shape.Shape, quoted bool) Schema {
+	if s.Kind == shape.Object && s.IsNamed || isEndless(s) {
+		return m.named(s, quoted)
+	}
+	return m.inline(s, quoted)
+}
+
+// isEndless reports whether s contains itself and has no struct on the way, as type T []T.
+func isEndless(s *shape.Shape) bool {
+	seen := map[*shape.Shape]bool{}
+	for e := s.Elem; e != nil && !seen[e]; e = e.Elem {
+		if e == s {
+			return true
+		}
+		seen[e] = true
+	}
+	return false
+}
+
+// named returns a reference to the schema of a type, so that the type may contain itself.
+func (m *maker) named(s *shape.Shape, quoted bool) Schema {
+	name, known := m.names[s]
+	if !known {
+		name = s.Name
+		for n := 2; m.defs[name] != nil; n++ {
+			name = fmt.Sprintf("%s-%d", s.Name, n)
+		}
+		m.names[s] = name
+		m.defs[name] = Schema{} // taken
+		m.defs[name] = m.inline(s, quoted)
+	}
+	return Schema{"$ref": "#/$defs/" + strings.NewReplacer("~", "~0", "/", "~1", "%", "%25", "[", "%5B", "]", "%5D", " ", "%20", "*", "%2A").Replace(name)}
+}
+
+// inline returns the schema of s, and no reference to it.
+func (m *maker) inline(s *shape.Shape, quoted bool) Schema {
 	lenient := quoted || m.options.Lenient
 	switch s.Kind {
 	case shape.Any:
 		return Schema{}
 	case shape.Object:
-		return m.object(s)
+		return m.fields(s)
 	case shape.Map:
 		return m.mapping(s)
 	case shape.Array:
@@ -175,25 +210,6 @@ func (m *maker) mapping(s *shape.Shape) Schema {
 		o["propertyNames"] = Schema{"not": Schema{"const": "[REDACTED]"}}
 	}
 	return o
-}
-
-// object returns the schema of a struct. That of a declared type is a reference, so that a type
-// may contain itself.
-func (m *maker) object(s *shape.Shape) Schema {
-	if !s.IsNamed {
-		return m.fields(s)
-	}
-	name, known := m.names[s]
-	if !known {
-		name = s.Name
-		for n := 2; m.defs[name] != nil; n++ {
-			name = fmt.Sprintf("%s-%d", s.Name, n)
-		}
-		m.names[s] = name
-		m.defs[name] = Schema{} // taken
-		m.defs[name] = m.fields(s)
-	}
-	return Schema{"$ref": "#/$defs/" + strings.NewReplacer("~", "~0", "/", "~1", "%", "%25", "[", "%5B", "]", "%5D", " ", "%20", "*", "%2A").Replace(name)}
 }
 
 // fields returns the schema of an object with the keys of a struct.

@@ -59,13 +59,13 @@ func (m members) MarshalJSON() ([]byte, error) {
 }
 
 func skeleton(s *shape.Shape, within map[*shape.Shape]bool) any {
+	if within[s] {
+		return nil
+	}
+	within[s] = true
+	defer delete(within, s)
 	switch s.Kind {
 	case shape.Object:
-		if within[s] {
-			return nil
-		}
-		within[s] = true
-		defer delete(within, s)
 		all := members{}
 		for _, f := range s.Fields {
 			all = append(all, member{f.Key, skeleton(f.Shape, within)})

@@ -66,7 +66,7 @@ func boundMethod(ctx context.Context, l *log.Logger) {
 
 func deferred(ctx context.Context) {
 	t, _ := token.Get(ctx)
-	defer log.Println("done with", t) // want `t holds`
+	defer log.Println("done with", t) // want `the secret that token.Get gave`
 }
 
 func printer(s string) func() { return func() { log.Println(s) } }

@@ -45,7 +45,7 @@ func httpError(w http.ResponseWriter, r *http.Request) {
 
 func response(w http.ResponseWriter, r *http.Request) {
 	c, _ := db.Get(r.Context())
-	_ = json.NewEncoder(w).Encode(c) // want `c holds`
+	_ = json.NewEncoder(w).Encode(c) // want `c holds .*: others read what is answered`
 }
 
 func responseWrite(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +55,7 @@ func responseWrite(w http.ResponseWriter, r *http.Request) {
 
 func responseText(w http.ResponseWriter, r *http.Request) {
 	t, _ := token.Get(r.Context())
-	page(w, t) // want `t holds`
+	page(w, t) // want `^the secret that token.Get gave .* reaches what leaks.page writes: others read what is answered`
 }
 
 func page(w io.Writer, s string) { fmt.Fprintf(w, "<p>%s</p>", s) }
@@ -69,7 +69,8 @@ func responseTemplate(w http.ResponseWriter, r *http.Request) {
 
 func standardError(ctx context.Context) {
 	c, _ := db.Get(ctx)
-	fmt.Fprintf(os.Stderr, "password %q\n", c.Password) // want `c.Password holds`
+	fmt.Fprintf(os.Stderr, "password %q\n", c.Password) // want `c.Password holds .*: logs are stored and read`
+	_, _ = os.Stderr.Write([]byte(c.Password))          // want `c.Password\) holds .*: logs are stored and read`
 }
 
 func published(ctx context.Context) {
