@@ -31,7 +31,7 @@ func write(t *testing.T, format string) string {
 
 func TestFindingsAsTextAndForGitHub(t *testing.T) {
 	for format, want := range map[string]string{
-		"text": "a,b:c.go:2: warning: {the flag -id}: not checked\nb.go:7: wrong-kind: prod/db: port: 100% a string, not\na number\n0 of 1 secrets decode\n",
+		"text": "a,b:c.go:2: warning: {the flag -id}: not checked\nb.go:7: wrong-kind: prod/db: port: 100% a string, not\\na number\n0 of 1 secrets decode\n",
 		"github": "::warning file=a%2Cb%3Ac.go,line=2,title=typedsecret not-checked::{the flag -id}: not checked\n" +
 			"::error file=b.go,line=7,title=typedsecret wrong-kind::prod/db: port: 100%25 a string, not%0Aa number\n0 of 1 secrets decode\n",
 	} {
