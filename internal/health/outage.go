@@ -118,11 +118,12 @@ func (o *outage) ends(now Instant, p Permit) bool {
 	return true
 }
 
-// goOn has another probe follow, after a delay.
+// goOn has another probe follow, after a delay, but not sooner than was said: a forced fetch may have
+// been the probe before it was due.
 func (o *outage) goOn(now Instant) {
 	o.probing, o.ended = false, now
 	if !o.isExtra {
 		o.failed++
-		o.due = now + delay(o.failed)
+		o.due = max(o.due, now+delay(o.failed))
 	}
 }

@@ -309,3 +309,27 @@ func TestBackendsHaveAHealthOfTheirOwn(t *testing.T) {
 		t.Error("the first is not the same any more")
 	}
 }
+
+// TestAForcedProbeBringsNoOtherForward: a reader that was told when the next probe may begin does not
+// find it made before.
+func TestAForcedProbeBringsNoOtherForward(t *testing.T) {
+	early := 0
+	for range 200 {
+		h, now := wentDown(t), start
+		for range 4 { // so that the delays are long
+			p := next(t, h, &now, health.Want{Key: "a"})
+			h.Report(now, p, health.CantAnswer)
+		}
+		due := now + h.ProbeIn(now)
+		forced := health.Want{Key: "b", Purpose: health.Forced}
+		now += time.Second
+		p := ask(t, h, now, forced, health.Probe)
+		h.Report(now, p, health.CantAnswer)
+		if now+h.ProbeIn(now) < due {
+			early++
+		}
+	}
+	if early > 0 {
+		t.Errorf("%d of 200 times the next probe was due before the moment that was told", early)
+	}
+}
