@@ -4,6 +4,8 @@ package innocent
 import (
 	"bytes"
 	"context"
+	"corpus/config"
+	"corpus/logx"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -20,9 +22,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-
-	"corpus/config"
-	"corpus/logx"
 
 	"github.com/typedsecret/typedsecret"
 )

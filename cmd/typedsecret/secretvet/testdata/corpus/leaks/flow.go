@@ -3,6 +3,8 @@ package leaks
 import (
 	"bytes"
 	"context"
+	"corpus/config"
+	"corpus/logx"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -12,9 +14,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-
-	"corpus/config"
-	"corpus/logx"
 )
 
 func dsn(ctx context.Context) {

@@ -3,6 +3,7 @@ package leaks
 import (
 	"bufio"
 	"context"
+	"corpus/config"
 	"encoding/json"
 	"expvar"
 	"fmt"
@@ -18,8 +19,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"text/template"
-
-	"corpus/config"
 )
 
 type loginError struct{ creds login }
