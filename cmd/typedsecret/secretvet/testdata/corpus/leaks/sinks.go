@@ -55,7 +55,7 @@ func responseWrite(w http.ResponseWriter, r *http.Request) {
 
 func responseText(w http.ResponseWriter, r *http.Request) {
 	t, _ := token.Get(r.Context())
-	page(w, t) // want `^the secret that token.Get gave .* reaches what leaks.page writes: others read what is answered`
+	page(w, t) // want `^t holds the secret that token.Get gave .* reaches what leaks.page writes: others read what is answered`
 }
 
 func page(w io.Writer, s string) { fmt.Fprintf(w, "<p>%s</p>", s) }
