@@ -72,7 +72,7 @@ fingerprint() {
 
 # race races the module in the current directory.
 race() {
-	local key variables packages
+	local key variables packages detector=(-race)
 	if needs_servers; then
 		echo 'left to the step servers'
 		return
@@ -87,10 +87,11 @@ race() {
 	fi
 	mapfile -t variables < <(environment)
 	packages=./...
-	if [ "$PWD" = "$ROOT" ]; then
-		packages=$(library_packages)
-	fi
-	xargs env -i "${variables[@]}" go test -race <<<"$packages"
+	case ${PWD#"$ROOT/"} in
+	"$ROOT") packages=$(library_packages) ;;
+	cmd/typedsecret) detector=() ;; # it has one goroutine, and its tests build programs most of the time
+	esac
+	xargs env -i "${variables[@]}" go test "${detector[@]}" <<<"$packages"
 	if [ "$key" = "$(fingerprint)" ]; then
 		date +%F >"$passed/$key"
 	fi
