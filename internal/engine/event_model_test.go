@@ -91,7 +91,7 @@ func TestEventsAmongAllElse(t *testing.T) {
 					jump = time.Duration(r.IntN(5)-2) * time.Hour
 					mu.Unlock()
 				case 15:
-					time.Sleep(time.Duration(r.Int64N(int64(3*time.Second))))
+					time.Sleep(time.Duration(r.Int64N(int64(3 * time.Second))))
 				}
 				time.Sleep(time.Duration(r.IntN(int(300 * time.Millisecond))))
 			}
