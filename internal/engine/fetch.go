@@ -341,7 +341,7 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	if slow := t.slow; slow != nil {
 		fail.said = slow.said // from the sealed file
 	}
-	if t.isOwn() {
+	if t.isOwn() && !t.isOfFile {
 		fail.asked++
 		fail.askedAt = t.began
 	}
