@@ -178,7 +178,7 @@ func TestAMessageIsDeletedOnlyWhenEachTargetHasIt(t *testing.T) {
 	}
 }
 
-// A relay that is told to stop publishes what is under way, and deletes it.
+// After SIGTERM a relay publishes the events under way, and deletes their messages from the queue.
 func TestWhatIsUnderWayIsPublishedBeforeTheEnd(t *testing.T) {
 	q := startQueue(t)
 	begun, goOn := make(chan struct{}), make(chan struct{})

@@ -6,8 +6,8 @@ import (
 	"github.com/typedsecret/typedsecret/integration/internal/daemon"
 )
 
-// Stop kills the server, which breaks all its connections. What it holds is lost, its users
-// excepted. [Server.Resume] starts it again. Stop and Resume must not be called at the same
+// Stop kills the server, which breaks all its connections. The server loses its keys and keeps its
+// users. [Server.Resume] starts it again. Stop and Resume must not be called at the same
 // time as another method.
 func (s *Server) Stop() error {
 	if err := s.process.Kill(); err != nil {

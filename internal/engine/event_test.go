@@ -32,7 +32,7 @@ func handleEvent(t testing.TB, c *engine.Cache, events ...notify.Event) {
 	}
 }
 
-// lags keeps the lags that an observer is told.
+// lags is an observer that notes the Lag of each hook.Announced.
 type lags struct {
 	mu   sync.Mutex
 	told []time.Duration
@@ -46,7 +46,7 @@ func (l *lags) Observe(_ context.Context, e hook.Event) {
 	}
 }
 
-// wantOne checks that one lag was told, and that it is at most so long.
+// wantOne checks that there was one hook.Announced, whose Lag is at most most.
 func (l *lags) wantOne(t testing.TB, most time.Duration) {
 	t.Helper()
 	l.mu.Lock()

@@ -310,8 +310,8 @@ func TestBackendsHaveAHealthOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestAForcedProbeBringsNoOtherForward: a reader that was told when the next probe may begin does not
-// find it made before.
+// TestAForcedProbeBringsNoOtherForward: errors say when the next probe may begin, and none begins
+// before.
 func TestAForcedProbeBringsNoOtherForward(t *testing.T) {
 	early := 0
 	for range 200 {

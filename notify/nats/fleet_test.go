@@ -127,8 +127,8 @@ func TestAFleetSeesEachRotation(t *testing.T) {
 	checkCalls(4)
 }
 
-// TestAPasswordOfNATSFromASecret rotates the password with which the cache that is told of
-// rotations logs in at NATS: first at NATS, then in Secrets Manager.
+// TestAPasswordOfNATSFromASecret: a receiver logs in with a password from the cache to which it brings
+// events. The password is rotated at NATS first, and then in Secrets Manager.
 func TestAPasswordOfNATSFromASecret(t *testing.T) {
 	s, manager := startServer(t), secrettest.New(t)
 	manager.Seed(t, "prod/nats", s.password)

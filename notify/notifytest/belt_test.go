@@ -62,7 +62,7 @@ func (l *line) wake() {
 	}
 }
 
-// close ends a connection. What it has taken is given back.
+// close ends a connection, and puts the messages back that the connection has taken and not settled.
 func (l *line) close() {
 	l.b.mu.Lock()
 	defer l.b.mu.Unlock()

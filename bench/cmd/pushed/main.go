@@ -15,8 +15,8 @@ import (
 	"github.com/typedsecret/typedsecret/bench/internal/fleet"
 )
 
-// hop is the longest time that a queue, a relay and a broker take together; on loopback, a long
-// poll of ElasticMQ wakes after 60 ms, and 200 subscribers of NATS are told within 4 ms.
+// hop is the longest time that a queue, a relay and a broker take together. On loopback, an event
+// leaves a queue of ElasticMQ within 60 ms, and NATS brings it to 200 subscribers within 4 ms.
 const hop = 100 * time.Millisecond
 
 const story = "# A fleet of %d processes with pushed rotations\n\n" +

@@ -148,8 +148,8 @@ func (u *unit) findPart(v *ssa.Extract) *place {
 	return &place{root: root{v.Tuple, v.Index}}
 }
 
-// element returns the segment of an element. The arguments of a variadic call are told
-// apart.
+// element returns the segment of an element of a list or a map. Each argument of a variadic call has
+// a segment of its own.
 func (u *unit) element(of, index ssa.Value) path {
 	if a, ok := of.(*ssa.Alloc); ok && a.Comment == "varargs" {
 		return key(index)
@@ -293,7 +293,7 @@ func (u *unit) param(r root) (int, bool) {
 }
 
 // open reports whether a root came from elsewhere, so that its type alone says what is in
-// it. What the function makes itself holds what the function puts there.
+// it. A root that the function makes has in it only what the function puts there.
 func (u *unit) open(r root) bool {
 	switch v := r.value.(type) {
 	case *ssa.Alloc:

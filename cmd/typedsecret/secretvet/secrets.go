@@ -369,8 +369,8 @@ func writerClass(t types.Type) class {
 	return ""
 }
 
-// holds reports whether a field of a secret struct is secret too. Of a T it is, unless it is
-// a bool or a time; of another struct, that a secret is decoded into, numbers aren't either.
+// holds reports whether a field of a secret struct is secret too. A field of a T is, unless it is a
+// bool or a time. In another struct that a secret is decoded into, a number is no secret either.
 func (k *checker) holds(owner types.Type, f *types.Var) bool {
 	if b, ok := f.Type().Underlying().(*types.Basic); ok && k.secretType(owner) {
 		return b.Info()&types.IsBoolean == 0

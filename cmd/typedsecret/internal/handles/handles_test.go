@@ -13,6 +13,22 @@ import (
 	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/handles"
 )
 
+// wantHandles checks which handles a program has.
+func wantHandles(t *testing.T, program string, want ...string) {
+	t.Helper()
+	p, err := handles.Find(t.Context(), handles.Config{}, program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, h := range p.Handles {
+		got = append(got, describe(h))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("handles (-want +got):\n%s", diff)
+	}
+}
+
 // describe returns a handle in one line.
 func describe(h handles.Handle) string {
 	var ids, opts []string
@@ -38,15 +54,7 @@ func describe(h handles.Handle) string {
 }
 
 func TestEachHandleOfAProgramIsFound(t *testing.T) {
-	p, err := handles.Find(t.Context(), handles.Config{}, "./testdata/program/cmd/app")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, h := range p.Handles {
-		got = append(got, describe(h))
-	}
-	want := []string{
+	wantHandles(t, "./testdata/program/cmd/app",
 		"main.go:29 New[main.key] app/key with typedsecret.WithShared(), typedsecret.WithSet(&app)",
 		"main.go:30 New[string] arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf with typedsecret.WithShared(), typedsecret.WithSet(&app)",
 		"main.go:32 New[string] {the environment variable STAGE}/db",
@@ -71,23 +79,12 @@ func TestEachHandleOfAProgramIsFound(t *testing.T) {
 		"main.go:80 New[string] numbered/{the expression len(os.Args)}%",
 		"lib.go:20 New[lib.DBCreds] prod/lib",
 		"lib.go:38 New[string] {the parameter id of Unused}",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("handles (-want +got):\n%s", diff)
-	}
+	)
 }
 
 // TestTheSearchEnds in programs whose functions and variables refer to themselves.
 func TestTheSearchEnds(t *testing.T) {
-	p, err := handles.Find(t.Context(), handles.Config{}, "./testdata/odd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, h := range p.Handles {
-		got = append(got, describe(h))
-	}
-	want := []string{
+	wantHandles(t, "./testdata/odd",
 		"odd.go:23 New[string] {the parameter id of again}",
 		"odd.go:31 New[string] from-pong/{the parameter id of pong}",
 		"odd.go:61 New[string] dynamic/{the parameter id of open} | static/{the parameter id of open}",
@@ -105,10 +102,7 @@ func TestTheSearchEnds(t *testing.T) {
 		"odd.go:99 Fill[string] embedded/a | changed/a",
 		"odd.go:104 New[string] changed/b with typedsecret.WithSet(&changed)",
 		"odd.go:105 New[string] dynamic/y | static/y",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("handles (-want +got):\n%s", diff)
-	}
+	)
 }
 
 func TestTheProgramsUseOfOtherCallsIsKnown(t *testing.T) {
@@ -160,22 +154,11 @@ func TestAFolderOutsideAModuleIsNamedAsSuch(t *testing.T) {
 // TestElementsOfAParameterAreThoseOfItsCalls, also of a variadic one. An empty list is no end of
 // the search.
 func TestElementsOfAParameterAreThoseOfItsCalls(t *testing.T) {
-	p, err := handles.Find(t.Context(), handles.Config{}, "./testdata/loops")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, h := range p.Handles {
-		got = append(got, describe(h))
-	}
-	want := []string{
+	wantHandles(t, "./testdata/loops",
 		"main.go:20 New[string] {an element of []string{}}",
 		"main.go:22 New[string] all/{an element of ids}",
 		"main.go:28 New[string] all/a | all/b",
 		"main.go:28 New[string] all/c | all/d",
 		"main.go:28 New[string] e",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("handles (-want +got):\n%s", diff)
-	}
+	)
 }
