@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -49,12 +48,8 @@ type Config struct {
 // Server is an ElasticMQ on a free port of the loopback interface. Its methods are safe for
 // concurrent use.
 type Server struct {
-	dir     string
-	port    int
-	process *daemon.Process
-
-	once sync.Once
-	err  error // the error of Close
+	home daemon.Home
+	port int
 }
 
 // New starts a server for a test, and closes it when the test is over. The test fails if the
@@ -86,15 +81,15 @@ func (s *Server) start(cfg Config) error {
 		return err
 	}
 	var account *daemon.Account // ElasticMQ runs as the same user as this process, also as root
-	if s.dir, err = account.MkdirTemp("elasticmqtest-"); err != nil {
+	if s.home.Dir, err = account.MkdirTemp("elasticmqtest-"); err != nil {
 		return err
 	}
-	s.process, s.port, err = daemon.Serve(cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
-		config := filepath.Join(s.dir, "elasticmq.conf")
+	s.home.Process, s.port, err = daemon.Serve(cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
+		config := filepath.Join(s.home.Dir, "elasticmq.conf")
 		err := account.WriteFile(config, []byte(configFor(port)))
 		c := daemon.Command{
 			Path: java, Args: []string{"-Xmx256m", "-XX:TieredStopAtLevel=1", "-Dconfig.file=" + config, "-cp", filepath.Join(jars, "*"), class},
-			Dir: s.dir, Log: filepath.Join(s.dir, "log"), Account: account,
+			Dir: s.home.Dir, Log: filepath.Join(s.home.Dir, "log"), Account: account,
 			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
 		}
 		return c, func(ctx context.Context) error { return errors.Join(err, answers(ctx, url(port))) }
@@ -160,15 +155,7 @@ func answers(ctx context.Context, url string) error {
 
 // Close stops the server and removes its folder. It may be called more than once.
 func (s *Server) Close() error {
-	s.once.Do(func() {
-		if s.process != nil {
-			s.err = s.process.Close(grace)
-		}
-		if s.dir != "" {
-			s.err = errors.Join(s.err, os.RemoveAll(s.dir))
-		}
-	})
-	return s.err
+	return s.home.Close(grace)
 }
 
 // URL returns the server's base URL.

@@ -42,11 +42,11 @@ func TestCloseLeavesNothing(t *testing.T) {
 		}
 	}
 	select {
-	case <-s.process.Exited():
+	case <-s.home.Process.Exited():
 	default:
 		t.Error("the process is still there")
 	}
-	if _, err := os.Stat(s.dir); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(s.home.Dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 }

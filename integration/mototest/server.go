@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -54,12 +53,8 @@ type Config struct {
 // Server is a moto server on a free port of the loopback interface. Its methods
 // are safe for concurrent use.
 type Server struct {
-	dir     string
-	port    int
-	process *daemon.Process
-
-	once sync.Once
-	err  error // the error of Close
+	home daemon.Home
+	port int
 }
 
 // New starts a server for a test, and closes it when the test is over. The test fails if
@@ -92,13 +87,13 @@ func (s *Server) start(cfg Config) error {
 	}
 	// Moto runs as the same user as this process, also as root.
 	var account *daemon.Account
-	if s.dir, err = account.MkdirTemp("mototest-"); err != nil {
+	if s.home.Dir, err = account.MkdirTemp("mototest-"); err != nil {
 		return err
 	}
-	s.process, s.port, err = daemon.Serve(cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
+	s.home.Process, s.port, err = daemon.Serve(cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
 		c := daemon.Command{
 			Path: path, Args: []string{"--host", host, "--port", strconv.Itoa(port)},
-			Dir: s.dir, Log: filepath.Join(s.dir, "log"), Account: account,
+			Dir: s.home.Dir, Log: filepath.Join(s.home.Dir, "log"), Account: account,
 			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
 		}
 		return c, func(ctx context.Context) error { return reset(ctx, url(port)) }
@@ -130,15 +125,7 @@ func find() (string, error) {
 
 // Close stops the server and removes its folder. It may be called more than once.
 func (s *Server) Close() error {
-	s.once.Do(func() {
-		if s.process != nil {
-			s.err = s.process.Close(grace)
-		}
-		if s.dir != "" {
-			s.err = errors.Join(s.err, os.RemoveAll(s.dir))
-		}
-	})
-	return s.err
+	return s.home.Close(grace)
 }
 
 // Reset removes all data from the server.

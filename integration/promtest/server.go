@@ -11,12 +11,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -48,12 +46,8 @@ type Config struct {
 // Server is a Prometheus on a free port of the loopback interface. Its methods are safe for
 // concurrent use.
 type Server struct {
-	dir     string
-	port    int
-	process *daemon.Process
-
-	once sync.Once
-	err  error // of Close
+	home daemon.Home
+	port int
 }
 
 // New starts a server for a test, which fails if there is none to be had, and closes it when the
@@ -92,7 +86,7 @@ func (s *Server) start(cfg Config) error {
 		return err
 	}
 	var account *daemon.Account // the user of this process
-	if s.dir, err = account.MkdirTemp("promtest-"); err != nil {
+	if s.home.Dir, err = account.MkdirTemp("promtest-"); err != nil {
 		return err
 	}
 	targets, err := json.Marshal(cfg.Targets) // a list of YAML, too
@@ -103,18 +97,18 @@ func (s *Server) start(cfg Config) error {
 		"rule_files: [rules.yml]\n" +
 		"scrape_configs: [{job_name: test, static_configs: [{targets: " + string(targets) + "}]}]\n"
 	for name, text := range map[string]string{"rules.yml": cfg.Rules, "prometheus.yml": config} {
-		if err := account.WriteFile(filepath.Join(s.dir, name), []byte(text)); err != nil {
+		if err := account.WriteFile(filepath.Join(s.home.Dir, name), []byte(text)); err != nil {
 			return err
 		}
 	}
-	s.process, s.port, err = daemon.Serve(cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
+	s.home.Process, s.port, err = daemon.Serve(cfg.StartTimeout, func(port int) (daemon.Command, func(context.Context) error) {
 		c := daemon.Command{
 			Path: program,
 			Args: []string{
-				"--config.file=" + filepath.Join(s.dir, "prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(s.dir, "data"),
+				"--config.file=" + filepath.Join(s.home.Dir, "prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(s.home.Dir, "data"),
 				"--web.listen-address=" + address(port), "--log.level=warn",
 			},
-			Dir: s.dir, Log: filepath.Join(s.dir, "log"), Account: account,
+			Dir: s.home.Dir, Log: filepath.Join(s.home.Dir, "log"), Account: account,
 			Stop: syscall.SIGTERM, Orphaned: syscall.SIGKILL,
 		}
 		return c, func(ctx context.Context) error { return get(ctx, "http://"+address(port)+"/-/ready", nil) }
@@ -124,15 +118,7 @@ func (s *Server) start(cfg Config) error {
 
 // Close stops the server and removes its folder. It may be called more than once.
 func (s *Server) Close() error {
-	s.once.Do(func() {
-		if s.process != nil {
-			s.err = s.process.Close(grace)
-		}
-		if s.dir != "" {
-			s.err = errors.Join(s.err, os.RemoveAll(s.dir))
-		}
-	})
-	return s.err
+	return s.home.Close(grace)
 }
 
 func address(port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
@@ -178,7 +164,7 @@ func (s *Server) Query(ctx context.Context, query string) ([]Sample, error) {
 func (s *Server) Await(t testing.TB, query string, is func([]Sample) bool) []Sample {
 	t.Helper()
 	var last []Sample
-	err := s.process.Await(time.Minute, func(ctx context.Context) (err error) {
+	err := s.home.Process.Await(time.Minute, func(ctx context.Context) (err error) {
 		if last, err = s.Query(ctx, query); err == nil && !is(last) {
 			err = fmt.Errorf("the answer to %s is %v", query, last)
 		}
