@@ -57,7 +57,8 @@ func run(ctx context.Context) error {
 		os.Setenv(name, value)
 	}
 	fmt.Printf("A fake Secrets Manager listens on %s; the AWS SDK is the real one.\n"+
-		"So that this takes seconds, the TTL is %v and the back-off at most that; the defaults are an hour and, for a secret that fails alone, 15 s.\n\n", server.URL(), ttl)
+		"So that this takes seconds, a value is refreshed after %v (by default within an hour), and a failed fetch is tried again within that time (by default within 15 s).\n"+
+		"Each line has the API calls that it took.\n\n", server.URL(), ttl)
 
 	tell := teller(server)
 	client, err := createSecret(ctx)
@@ -85,7 +86,7 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	fmt.Printf("\nfmt, log and JSON print the handle as: %v\n", db)
+	fmt.Printf("\nfmt, log and JSON print the handle db, and never its value: %v\n", db)
 	return nil
 }
 
@@ -154,7 +155,7 @@ func rotate(ctx context.Context, client *secretsmanager.Client, _ *secrettest.Se
 			return err
 		}
 	}
-	tell("rotated   the secret (1 call to put it); noticed by a refresh in the background %v later:\n           version %s",
+	tell("rotated   the secret: a call that put the new value, and a refresh in the background that found it %v later:\n           version %s",
 		time.Since(start).Round(time.Millisecond), now.VersionID)
 	return nil
 }
@@ -175,7 +176,7 @@ func outage(ctx context.Context, _ *secretsmanager.Client, server *secrettest.Se
 	if err != nil {
 		return err
 	}
-	tell("outage    of %v with every request answered 500: %d Gets, one a millisecond, 0 failed; the last is marked as stale: %v",
+	tell("outage    of %v with every request answered 500: %d Gets, one a millisecond, 0 failed; GetWithInfo says that the value is stale: %v",
 		3*ttl, gets, info.Stale)
 	end()
 	for info.Stale || info.RefreshErr != nil {
@@ -184,7 +185,7 @@ func outage(ctx context.Context, _ *secretsmanager.Client, server *secrettest.Se
 		}
 		time.Sleep(time.Millisecond)
 	}
-	tell("recovered by itself when the back-off let it try again")
+	tell("recovered by itself: after the back-off, the next refresh succeeded")
 	return nil
 }
 
@@ -196,12 +197,12 @@ func missingKey(ctx context.Context, client *secretsmanager.Client, _ *secrettes
 	if !errors.Is(err, codec.ErrMissingKey) {
 		return fmt.Errorf("wanted an error about a missing key, got %w", err)
 	}
-	tell("refused   a rotated value (1 call to put it) that lacks keys:\n           %v", err)
+	tell("refused   a new value that lacks required keys: a call that put it, and a refresh:\n           %v", err)
 	_, info, err := db.GetWithInfo(ctx)
 	if err != nil {
 		return err
 	}
-	tell("went on   with the last good version, %s; GetWithInfo names the refused one too", info.VersionID)
+	tell("went on   with the last good version, %s; GetWithInfo names the refused version too", info.VersionID)
 	return nil
 }
 
