@@ -141,9 +141,9 @@ func TestNoCallIsMadeAfterItsContextsEnd(t *testing.T) {
 			calls.Go(func() {
 				w.handle.Do(t.Context(), func(context.Context, string) error {
 					time.Sleep(time.Second)
+					cancel()
 					return nil
 				})
-				cancel()
 			})
 			synctest.Wait()
 			calls.Go(func() {
