@@ -132,7 +132,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 		case d.fetch.snap == nil && ctx.Err() != nil:
 			return c.lastGood(ctx, q, gaveUp(ctx, q.ref, "the fetch"))
 		default:
-			q.hasty, p.over = false, false // the next fetch has what is left of the reader's time
+			q.hasty, p.over, p.early = false, false, nil // the next fetch has what is left of the reader's time
 		}
 	}
 }

@@ -80,3 +80,23 @@ func TestAHangingOutageTellsOfTheRefusalThatTheFileRemembers(t *testing.T) {
 		}
 	})
 }
+
+// A reader that has waited so long that the sealed file was looked into, which had nothing, still
+// waits for the fetch after an Invalidate: it has time left, and must not get what that replaced.
+func TestAReaderWaitsForTheNextFetchAlsoAfterALookIntoTheFile(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("db")
+		s.take(1500 * time.Millisecond)
+		c := open(t, s, engine.Config{}.WithSealedFile(filepath.Join(t.TempDir(), "secrets.sealed"), gcm(t, "key")))
+		var readers sync.WaitGroup
+		readers.Go(func() { get(t, c, "db") })
+		time.Sleep(1200 * time.Millisecond)
+		readers.Go(func() { wantGet(t, c, "db", "db v2") }) // asks the file at once, as the first reader did
+		time.Sleep(100 * time.Millisecond)
+		c.Invalidate(ref("db"))
+		time.Sleep(100 * time.Millisecond)
+		s.take(time.Millisecond)
+		s.rotate("db", "v2")
+		readers.Wait()
+	})
+}
