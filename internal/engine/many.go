@@ -20,7 +20,8 @@ import (
 // the request back. It fails only when its context ends, which is with ctx or the Cache.
 //
 // A done ctx ends the wait of this caller and nothing else, as for Get, and begins no
-// request, but for the refresh in the background of what is kept and due.
+// request, but for the refresh in the background of what is kept and due. While the source is
+// down, that may be the probe of another secret.
 func (c *Cache) GetAll(ctx context.Context, entries []*Entry, pace func(context.Context) error) ([]*Snapshot, []error) {
 	snaps, errs := make([]*Snapshot, len(entries)), make([]error, len(entries))
 	if ctx == nil {

@@ -148,8 +148,7 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 		}
 		k.owed = false
 	}
-	// A value that is kept may be refreshed in the background.
-	kept := k.lastGood() != nil
+	kept := k.lastGood() != nil || r.mayBeTurn() // it may be refreshed in the background
 	by := callOf(ctx)
 	r.checked(itsValues)
 	if by == 0 || r.mutated == Blank {
@@ -160,6 +159,20 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	}
 	k.fetches = append(k.fetches, f)
 	return f
+}
+
+// mayBeTurn reports whether a read of a value that is kept, which may be refreshed in the background,
+// may have begun the probe of another secret, whose turn it is. Called with r.mu held.
+func (r *run) mayBeTurn() bool {
+	if r.health.failure <= r.health.answer {
+		return false
+	}
+	for _, k := range r.known {
+		if k.lastGood() != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func isRefusal(err error) bool {
