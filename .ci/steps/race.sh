@@ -72,7 +72,7 @@ fingerprint() {
 
 # race races the module in the current directory.
 race() {
-	local key variables packages detector=(-race)
+	local key variables packages detector=(-race -short) # -short: the same tests, with fewer repetitions
 	if needs_servers; then
 		echo 'left to the step servers'
 		return
@@ -86,6 +86,9 @@ race() {
 		return
 	fi
 	mapfile -t variables < <(environment)
+	if [ -n "$LONG" ]; then
+		detector=(-race)
+	fi
 	packages=./...
 	case ${PWD#"$ROOT/"} in
 	"$ROOT") packages=$(library_packages) ;;

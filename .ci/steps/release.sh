@@ -6,9 +6,12 @@
 release_as_an_outsider_sees_it() { go run ./internal/release check; }
 
 library_tests() {
-	local packages
+	local packages short=(-short) # the same tests, with fewer repetitions
+	if [ -n "$LONG" ]; then
+		short=()
+	fi
 	packages=$(library_packages)
-	xargs go test <<<"$packages"
+	xargs go test "${short[@]}" <<<"$packages"
 }
 
 # The go line of go.mod is the oldest Go that is promised. The go command gets that

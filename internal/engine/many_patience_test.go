@@ -113,12 +113,17 @@ func TestGetAllOfManyThatHangReturnsWhatThereIs(t *testing.T) {
 
 // A pace, or a service that is slow to answer so many, is no reason to take what the file has.
 func TestGetAllAtAStartTakesNothingFromTheFileThatCanBeFetched(t *testing.T) {
+	n, rounds := 300, 5
+	if testing.Short() {
+		n, rounds = 100, 2
+	}
 	for name, row := range map[string]struct{ takes, interval, inAll time.Duration }{
-		"64 at a time": {900 * time.Millisecond, 0, 5 * 900 * time.Millisecond}, "at a pace": {0, 5 * time.Second, 299 * 5 * time.Second},
+		"64 at a time": {900 * time.Millisecond, 0, time.Duration(rounds) * 900 * time.Millisecond},
+		"at a pace":    {0, 5 * time.Second, time.Duration(n-1) * 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, func(t *testing.T) {
-				s, all := servingMany(300), refsOfMany(300)
+				s, all := servingMany(n), refsOfMany(n)
 				cfg := engine.Config{}.WithSealedFile(filepath.Join(t.TempDir(), "secrets.sealed"), gcm(t, "key"))
 				c := open(t, s, cfg)
 				getAll(t.Context(), c, all, nil)

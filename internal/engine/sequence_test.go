@@ -206,7 +206,11 @@ func (k *machine) compareEvicted(want string) {
 
 func TestRandomSequencesMatchTheModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 3000 {
+	sequences := 3000
+	if testing.Short() {
+		sequences = 500
+	}
+	for range sequences {
 		input := make([]byte, 1+random.IntN(150))
 		for i := range input {
 			input[i] = byte(random.Uint32())

@@ -262,7 +262,10 @@ func TestAColdReaderInAnOutageIsToldWhatFailed(t *testing.T) {
 // TestExpiredCredentialsWithManySecrets: the calls are those of one probe until they are renewed.
 func TestExpiredCredentialsWithManySecrets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const n = 5000
+		n := 5000
+		if testing.Short() {
+			n = 1000
+		}
 		s := &judged{}
 		c := caching(t, s, cache.Config{TTL: time.Minute, MaxSize: n})
 		all := ids(n)

@@ -191,8 +191,15 @@ func saying[T any](opts ...typedsecret.Option) func(context.Context, typedsecret
 
 // TestErrorsOfDecodingShowNoSecret tries each document with each type and codec.
 func TestErrorsOfDecodingShowNoSecret(t *testing.T) {
+	every, atLeast := 1, 1000
+	if testing.Short() {
+		every, atLeast = 3, 250
+	}
 	refused := 0
 	for i, doc := range secretDocs {
+		if i%every != 0 {
+			continue
+		}
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			events := &observed.Journal{}
 			source := handletest.Storing("k", strings.ReplaceAll(doc, "$S", hidden))
@@ -215,7 +222,7 @@ func TestErrorsOfDecodingShowNoSecret(t *testing.T) {
 			}
 		})
 	}
-	if refused < 1000 {
+	if refused < atLeast {
 		t.Errorf("only %d errors were seen", refused)
 	}
 }
