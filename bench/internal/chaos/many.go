@@ -22,6 +22,10 @@ func (m fetchingMany) FetchMany(ctx context.Context, refs []secret.Ref, answer a
 	r := m.r
 	draw := r.stream("many of " + refs[0].ID)
 	size, twice, breaks := 1+draw.IntN(len(refs)), draw.IntN(16) < r.rough, draw.IntN(32) < r.rough
+	if idle := r.stream("idle before many of " + refs[0].ID); idle.IntN(16) < r.rough {
+		r.fault("many: idle before the first request")
+		time.Sleep(time.Duration(idle.Int64N(int64(r.fetchTimeout()))))
+	}
 	if twice {
 		r.fault("many: two answers")
 		once := answer
