@@ -18,9 +18,10 @@ import (
 	"github.com/typedsecret/typedsecret/status"
 )
 
-// inSet is declared above its Set, which Go initialises first.
+// The handles are declared above their Set, which Go initialises first.
 var (
 	inSet  = typedsecret.New[string]("set/there", typedsecret.WithSet(&varSet))
+	_      = typedsecret.New[string]("set/missing", typedsecret.WithSet(&varSet))
 	varSet typedsecret.Set
 )
 
@@ -30,7 +31,6 @@ func TestASetPreloadsItsHandles(t *testing.T) {
 	server.Seed(t, "set/there", "a")
 	server.Seed(t, "elsewhere", "b")
 	typedsecret.New[string]("elsewhere")
-	typedsecret.New[string]("set/missing", typedsecret.WithSet(&varSet))
 	err := varSet.Preload(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "set/missing") || strings.Contains(err.Error(), "set/there") {
 		t.Errorf("one of the two secrets doesn't exist, and the error is %v", err)
