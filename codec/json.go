@@ -2,6 +2,7 @@ package codec
 
 import (
 	"bytes"
+	"errors"
 	"reflect"
 	"strconv"
 )
@@ -114,12 +115,13 @@ func (c JSON) Decode(data []byte, into any) error {
 		e = &Error{Offset: -1, Kind: ErrMissingKey}
 	}
 	e.Type = v.Type().String()
-	e.Missing, e.cut = d.missing, d.cut
+	e.Missing, e.Cut = d.missing, d.cut || d.more
 	return e
 }
 
 // A decoder walks a document that checkJSON has found well-formed, so it does not check the
-// syntax. It goes on after the first problem, so that one error lists all missing keys.
+// syntax. It goes on after the first problem, so that one error lists all. A problem that
+// only follows from another one is not recorded.
 type decoder struct {
 	data    []byte
 	pos     int
@@ -127,9 +129,10 @@ type decoder struct {
 	quoted  bool   // whether the current field is tagged `,string`; its scalar clears this
 	path    []step // from T to the current value
 	pathBuf [8]step
-	err     *Error // the first problem other than missing keys
+	err     *Error // the first problem other than missing keys, with the further ones in Also
 	missing []MissingKey
 	cut     bool // whether there are more missing keys than are recorded
+	more    bool // whether there are more other problems than are recorded
 }
 
 // A step of a path is a field, or an element if field is nil. A negative index means an
@@ -243,20 +246,50 @@ func (d *decoder) skip() []byte {
 	return d.data[start:d.pos]
 }
 
-// fail records a problem with the current value, if it is the first one.
+// maxAlso is the most problems that an error lists beside the first one and the missing
+// keys.
+const maxAlso = 100
+
+// fail records a problem with the current value.
 func (d *decoder) fail(kind error, reason string) {
 	d.failAt(d.pos, kind, reason)
 }
 
 func (d *decoder) failAt(at int, kind error, reason string) {
+	if d.full() {
+		d.more = true
+		return
+	}
+	d.record(&Error{Path: d.pathString(""), Offset: int64(at), Kind: kind, Reason: reason})
+}
+
+// full reports whether no further problem is recorded.
+func (d *decoder) full() bool { return d.err != nil && len(d.err.Also) == maxAlso }
+
+// found returns how many problems are recorded, missing keys aside.
+func (d *decoder) found() int {
 	if d.err == nil {
-		d.err = &Error{Path: d.pathString(""), Offset: int64(at), Kind: kind, Reason: reason}
+		return 0
+	}
+	return 1 + len(d.err.Also)
+}
+
+// record adds a problem other than missing keys.
+func (d *decoder) record(e *Error) {
+	switch {
+	case d.err == nil:
+		d.err = e
+	case d.full():
+		d.more = true
+	default:
+		d.err.Also = append(d.err.Also, e)
 	}
 }
 
 // failCause records that a method of the value's own type returned an error. The hint, if
-// there is one, is a clause.
-func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause error) {
+// there is one, is a clause. If the value has duplicate keys, which are recorded already,
+// the method may have failed because of them.
+func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause error, duplicates bool) {
 	path := d.pathString("")
 	e := wrap(t, ErrValue, "the "+method+" method of "+t.String()+" refused it"+hint, cause)
 	// The method may have used a codec of this package, whose paths begin at its value.
@@ -265,10 +298,18 @@ func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause e
 		m.Key, m.Field = join(path, m.Key), join(field, m.Field)
 		d.note(m)
 	}
-	d.cut = d.cut || e.cut
-	if d.err == nil && (e.Kind != ErrMissingKey || len(e.Missing) == 0) {
-		e.Path, e.Offset = join(path, e.Path), int64(at)
-		d.err = e
+	if e.Cut {
+		d.cut, d.more = d.cut || len(e.Missing) >= maxMissing, true
+	}
+	_, says := errors.AsType[*Error](cause)
+	for _, p := range e.problems() {
+		if duplicates && (p.Kind == ErrDuplicateKey || !says) {
+			continue
+		}
+		c := *p
+		c.Path, c.Offset = join(path, c.Path), int64(at)
+		c.Type, c.Missing, c.Also, c.Cut = "", nil, nil, false
+		d.record(&c)
 	}
 }
 
@@ -302,7 +343,7 @@ func (d *decoder) wrongKind(wanted string) {
 
 func (d *decoder) wrongKindHint(wanted, hint string) {
 	c := d.peek()
-	if c == '"' && d.err == nil && (wanted == "an object" || wanted == "an array") && holdsJSON(d.data[d.pos:]) {
+	if c == '"' && !d.full() && (wanted == "an object" || wanted == "an array") && holdsJSON(d.data[d.pos:]) {
 		hint += "; the string holds JSON in turn: it was encoded twice"
 	}
 	d.fail(ErrWrongKind, "met "+kindName(c)+" where "+wanted+" is wanted"+hint)

@@ -61,6 +61,12 @@ func (k keyed) Decode(data []byte, into any) error {
 			e.Missing[i].Key = k.within(e.Missing[i].Key)
 		}
 		e.Offset = -1 // inner's offset is one within the value
+		e.Also = slices.Clone(e.Also)
+		for i, p := range e.Also {
+			c := *p
+			c.Path, c.Offset = k.within(c.Path), -1
+			e.Also[i] = &c
+		}
 		return e
 	}
 	return nil
