@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -143,6 +144,15 @@ func (e *Error) problems() []*Error {
 		return e.Also
 	}
 	return append([]*Error{e}, e.Also...)
+}
+
+// tells reports whether e has a problem with the same words. Two problems have, if they
+// are of the same kind in a value whose inner positions are not known.
+func (e *Error) tells(other *Error) bool {
+	same := func(p *Error) bool {
+		return p.Offset == other.Offset && p.Path == other.Path && p.problem() == other.problem()
+	}
+	return same(e) || slices.ContainsFunc(e.Also, same)
 }
 
 // problem returns where the first problem is, and what.

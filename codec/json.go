@@ -309,7 +309,9 @@ func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause e
 		c := *p
 		c.Path, c.Offset = join(path, c.Path), int64(at)
 		c.Type, c.Missing, c.Also, c.Cut = "", nil, nil, false
-		d.record(&c)
+		if d.full() || d.found() == 0 || !d.err.tells(&c) {
+			d.record(&c)
+		}
 	}
 }
 
