@@ -226,8 +226,8 @@ func (e *Error) Unwrap() []error {
 	return causes
 }
 
-// wrap makes an *Error from any error, without the error's text. If the error wraps an
-// Error, that one is trusted, and its own text is shown in place of reason.
+// wrap makes an *Error from any error, without the error's text. If the error wraps Errors,
+// these are trusted, and their problems are shown in place of reason.
 func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 	if !guard.Walkable(cause) {
 		return &Error{
@@ -239,6 +239,13 @@ func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 		c := *e
 		c.is = asks(cause)
 		c.Type = t.String()
+		walk(cause, 0, func(err error) bool {
+			other, ok := err.(*Error)
+			if ok && other != nil && other != e {
+				c.join(other)
+			}
+			return !ok
+		})
 		return &c
 	}
 	return &Error{
@@ -247,25 +254,27 @@ func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 	}
 }
 
-// addReasons puts the reasons of all Errors in cause into e, if there is more than one.
-func (e *Error) addReasons(cause error) {
-	if !guard.Walkable(cause) {
-		return
-	}
-	var reasons []string
-	walk(cause, 0, func(err error) {
-		found, ok := err.(*Error)
-		switch {
-		case !ok || found == nil || found.Reason == "" || len(reasons) == maxListed:
-		case found.Path != "":
-			reasons = append(reasons, found.Path+": "+found.Reason)
+// join adds what another Error tells.
+func (e *Error) join(other *Error) {
+	keys := append(slices.Clip(e.Missing), other.Missing...)
+	e.Missing = keys[:min(len(keys), maxMissing)]
+	e.Cut = e.Cut || other.Cut || len(keys) > maxMissing
+	for _, p := range other.problems() {
+		switch p = p.alone(); {
+		case e.tells(p):
+		case len(e.Also) < maxAlso:
+			e.Also = append(slices.Clip(e.Also), p)
 		default:
-			reasons = append(reasons, found.Reason)
+			e.Cut = true
 		}
-	})
-	if len(reasons) > 1 {
-		e.Path, e.Offset, e.Reason, e.Also = "", -1, strings.Join(reasons, "; "), nil
 	}
+}
+
+// alone returns a copy of the first problem, for Also.
+func (e *Error) alone() *Error {
+	c := *e
+	c.Type, c.Missing, c.Also, c.Cut = "", nil, nil, false
+	return &c
 }
 
 func asks(cause error) func(error) bool {

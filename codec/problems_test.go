@@ -181,7 +181,7 @@ func (u usesCodec) Validate() error {
 
 func TestValidateMayReturnSeveralProblems(t *testing.T) {
 	err := failure[usesCodec](codec.JSON{}, inputs.Replace(`{"Inner":{"name":$N,"port":"$S"}}`))
-	for _, s := range []string{"decoding codec_test.usesCodec: invalid value: name: met a number", "; port: met a string", `; also missing key "user"`} {
+	for _, s := range []string{"decoding codec_test.usesCodec: name: invalid value: met a number", "; also port: wrong kind of value: met a string", `; also missing key "user"`} {
 		if !strings.Contains(err.Error(), s) {
 			t.Errorf("%v\ndoes not say: %s", err, s)
 		}
