@@ -55,6 +55,8 @@ type Error struct {
 	Also    []*Error     // the problems after the first, without a Type or missing keys; at most 100
 	Cut     bool         // whether there are more than Missing and Also list
 
+	// opaque says that wrap made the error from one that wraps no Error.
+	opaque bool
 	// safe are copies of causes that hold nothing of the input.
 	safe []error
 	// is calls errors.Is for the real cause. It is a function, because no printer looks
@@ -250,7 +252,7 @@ func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 	}
 	return &Error{
 		Type: t.String(), Offset: -1, Kind: kind, Reason: reason,
-		safe: harmless(cause), is: asks(cause),
+		opaque: true, safe: harmless(cause), is: asks(cause),
 	}
 }
 
@@ -273,7 +275,7 @@ func (e *Error) join(other *Error) {
 // alone returns a copy of the first problem, for Also.
 func (e *Error) alone() *Error {
 	c := *e
-	c.Type, c.Missing, c.Also, c.Cut = "", nil, nil, false
+	c.Type, c.Missing, c.Also, c.Cut, c.opaque = "", nil, nil, false, false
 	return &c
 }
 

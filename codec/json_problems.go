@@ -1,9 +1,6 @@
 package codec
 
-import (
-	"errors"
-	"reflect"
-)
+import "reflect"
 
 // maxAlso is the most problems that an error lists beside the first one and the missing
 // keys.
@@ -60,9 +57,8 @@ func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause e
 	if e.Cut {
 		d.cut, d.more = d.cut || len(e.Missing) >= maxMissing, true
 	}
-	_, says := errors.AsType[*Error](cause)
 	for _, p := range e.problems() {
-		if duplicates && (p.Kind == ErrDuplicateKey || !says) {
+		if duplicates && (p.Kind == ErrDuplicateKey || p.opaque) {
 			continue
 		}
 		p = p.alone()
