@@ -110,7 +110,6 @@ func Validate(v any) (err error) {
 	}
 	refused := wrap(t, ErrInvalid, "Validate refused the value, and its text is withheld, since it may quote the secret; codec.Invalid makes an error whose text is shown", cause)
 	refused.Kind = ErrInvalid
-	refused.addReasons(cause)
 	return refused
 }
 

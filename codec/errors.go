@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,6 +41,10 @@ var (
 // An Error says what is wrong with a secret and where, without quoting it. It can be
 // logged, since it holds only names from T (types, fields and their keys) and positions. A
 // codec that makes an Error itself must keep to the same rule.
+//
+// [JSON] reports all problems of a secret in one Error. Path, Offset, Kind and Reason are of
+// the first one, Missing has all missing keys, and Also has the others. errors.Is finds the
+// kind of each.
 type Error struct {
 	Type    string       // the Go type, such as "main.DBCreds"
 	Path    string       // the place in the secret, such as "replicas[2].host"; a map's key is shown as [*]
@@ -47,9 +52,11 @@ type Error struct {
 	Kind    error        // one of the sentinels above, such as ErrWrongKind
 	Reason  string       // what is wrong, in words
 	Missing []MissingKey // all keys that T names and the secret lacks; at most the first 1,000
+	Also    []*Error     // the problems after the first, without a Type or missing keys; at most 100
+	Cut     bool         // whether there are more than Missing and Also list
 
-	cut bool // whether there are more missing keys than Missing lists
-
+	// opaque says that wrap made the error from one that wraps no Error.
+	opaque bool
 	// safe are copies of causes that hold nothing of the input.
 	safe []error
 	// is calls errors.Is for the real cause. It is a function, because no printer looks
@@ -77,37 +84,38 @@ func (m MissingKey) String() string {
 	return s + ")"
 }
 
-// maxListed is the most missing keys that a text names, since an array of thousands of
-// objects may lack thousands of keys.
-const maxListed = 32
+// An array of thousands of objects may lack thousands of keys, and have thousands of other
+// problems. These are the most that a text names.
+const (
+	maxListed = 32 // missing keys
+	maxTold   = 8  // other problems, since each has a reason of its own
+)
 
-// Error returns the error as one line. If very many keys are missing, it names the first
-// ones.
+// Error returns the error as one line. If there are very many problems or missing keys, it
+// names the first ones.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("codec: ")
 	if e.Type != "" {
 		b.WriteString("decoding " + e.Type + ": ")
 	}
-	if e.Kind != nil && e.Kind != ErrMissingKey || len(e.Missing) == 0 {
-		if e.Path != "" {
-			b.WriteString(e.Path + ": ")
-		}
-		b.WriteString(e.what())
-		if e.Offset >= 0 && e.located() {
-			b.WriteString(" (offset " + strconv.FormatInt(e.Offset, 10) + ")")
-		}
-		if len(e.Missing) > 0 {
+	problems := e.problems()
+	for i, p := range problems {
+		if i > 0 {
 			b.WriteString("; also ")
 		}
+		if i == maxTold {
+			b.WriteString(count(len(problems)-i, e.Cut && len(e.Also) >= maxAlso) + " more")
+			break
+		}
+		b.WriteString(p.problem())
+	}
+	if len(problems) > 0 && len(e.Missing) > 0 {
+		b.WriteString("; also ")
 	}
 	for i, m := range e.Missing {
 		if i == maxListed {
-			format := " and %d more"
-			if e.cut {
-				format = " and more than %d more"
-			}
-			fmt.Fprintf(&b, format, len(e.Missing)-i)
+			b.WriteString(" and " + count(len(e.Missing)-i, e.Cut && len(e.Missing) >= maxMissing) + " more")
 			break
 		}
 		switch {
@@ -121,6 +129,44 @@ func (e *Error) Error() string {
 		b.WriteString(m.String())
 	}
 	return b.String()
+}
+
+// count prints a number of things of which there may be more.
+func count(n int, more bool) string {
+	if more {
+		return "more than " + strconv.Itoa(n)
+	}
+	return strconv.Itoa(n)
+}
+
+// problems returns the first problem and those of Also. It leaves the first out if that
+// only stands for the missing keys.
+func (e *Error) problems() []*Error {
+	if len(e.Missing) > 0 && e.Reason == "" && (e.Kind == nil || e.Kind == ErrMissingKey) {
+		return e.Also
+	}
+	return append([]*Error{e}, e.Also...)
+}
+
+// tells reports whether e has a problem with the same words. Two problems have, if they
+// are of the same kind in a value whose inner positions are not known.
+func (e *Error) tells(other *Error) bool {
+	same := func(p *Error) bool {
+		return p.Offset == other.Offset && p.Path == other.Path && p.problem() == other.problem()
+	}
+	return same(e) || slices.ContainsFunc(e.Also, same)
+}
+
+// problem returns where the first problem is, and what.
+func (e *Error) problem() string {
+	text := e.what()
+	if e.Path != "" {
+		text = e.Path + ": " + text
+	}
+	if e.Offset >= 0 && e.located() {
+		text += " (offset " + strconv.FormatInt(e.Offset, 10) + ")"
+	}
+	return text
 }
 
 func (e *Error) what() string {
@@ -167,19 +213,23 @@ func (e *Error) Is(target error) bool {
 	return e.is != nil && e.is(target)
 }
 
-// Unwrap returns the kind, and the causes that hold nothing of the secret. These are other
-// Errors, and copies of *json.SyntaxError, *json.UnmarshalTypeError and
+// Unwrap returns the kind, the causes that hold nothing of the secret, and the problems of
+// Also. The causes are copies of *json.SyntaxError, *json.UnmarshalTypeError and
 // base64.CorruptInputError with only their positions and types.
 func (e *Error) Unwrap() []error {
 	var causes []error
 	if e.Kind != nil {
 		causes = append(causes, e.Kind)
 	}
-	return append(causes, e.safe...)
+	causes = append(causes, e.safe...)
+	for _, p := range e.Also {
+		causes = append(causes, p)
+	}
+	return causes
 }
 
-// wrap makes an *Error from any error, without the error's text. If the error wraps an
-// Error, that one is trusted, and its own text is shown in place of reason.
+// wrap makes an *Error from any error, without the error's text. If the error wraps Errors,
+// these are trusted, and their problems are shown in place of reason.
 func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 	if !guard.Walkable(cause) {
 		return &Error{
@@ -191,33 +241,42 @@ func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 		c := *e
 		c.is = asks(cause)
 		c.Type = t.String()
+		walk(cause, 0, func(err error) bool {
+			other, ok := err.(*Error)
+			if ok && other != nil && other != e {
+				c.join(other)
+			}
+			return !ok
+		})
 		return &c
 	}
 	return &Error{
 		Type: t.String(), Offset: -1, Kind: kind, Reason: reason,
-		safe: harmless(cause), is: asks(cause),
+		opaque: true, safe: harmless(cause), is: asks(cause),
 	}
 }
 
-// addReasons puts the reasons of all Errors in cause into e, if there is more than one.
-func (e *Error) addReasons(cause error) {
-	if !guard.Walkable(cause) {
-		return
-	}
-	var reasons []string
-	walk(cause, 0, func(err error) {
-		found, ok := err.(*Error)
-		switch {
-		case !ok || found == nil || found.Reason == "" || len(reasons) == maxListed:
-		case found.Path != "":
-			reasons = append(reasons, found.Path+": "+found.Reason)
+// join adds what another Error tells.
+func (e *Error) join(other *Error) {
+	keys := append(slices.Clip(e.Missing), other.Missing...)
+	e.Missing = keys[:min(len(keys), maxMissing)]
+	e.Cut = e.Cut || other.Cut || len(keys) > maxMissing
+	for _, p := range other.problems() {
+		switch p = p.alone(); {
+		case e.tells(p):
+		case len(e.Also) < maxAlso:
+			e.Also = append(slices.Clip(e.Also), p)
 		default:
-			reasons = append(reasons, found.Reason)
+			e.Cut = true
 		}
-	})
-	if len(reasons) > 1 {
-		e.Path, e.Offset, e.Reason = "", -1, strings.Join(reasons, "; ")
 	}
+}
+
+// alone returns a copy of the first problem, for Also.
+func (e *Error) alone() *Error {
+	c := *e
+	c.Type, c.Missing, c.Also, c.Cut, c.opaque = "", nil, nil, false, false
+	return &c
 }
 
 func asks(cause error) func(error) bool {

@@ -65,6 +65,31 @@ func TestAnErrorThatIsANilPointerIsAnError(t *testing.T) {
 	}
 }
 
+// endless is an error that wraps itself, and panics after many times.
+type endless struct{ left int }
+
+func (*endless) Error() string { return "again" }
+func (e *endless) Unwrap() error {
+	if e.left--; e.left < 0 {
+		panic("walked through without end")
+	}
+	return e
+}
+
+// wrapsItself is refused by an error that wraps itself.
+type wrapsItself struct{ V string }
+
+func (*wrapsItself) UnmarshalJSON([]byte) error { return &endless{5000} }
+
+func TestAnErrorThatWrapsItselfIsAnErrorOfItsField(t *testing.T) {
+	for name, doc := range map[string]string{"alone": `{"V":1}`, "with a duplicate key": `{"V":{"a":1,"a":2}}`} {
+		err := failure[one[wrapsItself]](codec.JSON{}, doc)
+		if err == nil || !strings.Contains(err.Error(), ": V: ") || strings.Contains(err.Error(), "panicked") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 type foreignCodec struct{ err error }
 
 func (c foreignCodec) Decode([]byte, any) error { return c.err }

@@ -29,6 +29,28 @@ func ExampleDecode() {
 	// Output: app 5432 3s <nil>
 }
 
+// The error of a secret names all that is wrong with it.
+func ExampleError_also() {
+	secret := []byte(`{"host":["db"],"port":"5432","username":"app","timeout":"3"}`)
+	_, err := codec.Decode[DBCreds](codec.JSON{}, secret)
+	if e, ok := errors.AsType[*codec.Error](err); ok {
+		fmt.Println(e.Path, "-", e.Kind)
+		for _, p := range e.Also {
+			fmt.Println(p.Path, "-", p.Kind)
+		}
+		for _, m := range e.Missing {
+			fmt.Println(m.Key, "-", codec.ErrMissingKey)
+		}
+	}
+	fmt.Println(errors.Is(err, codec.ErrValue))
+	// Output:
+	// host - wrong kind of value
+	// port - wrong kind of value
+	// timeout - unfit value
+	// password - missing key
+	// true
+}
+
 // A secret that lacks a key is refused, and the error names all that is missing.
 func ExampleError() {
 	secret := []byte(`{"host":"db","Port":5432,"password":null}`)

@@ -118,6 +118,7 @@ func FuzzJSONErrorsHoldNoSecret(f *testing.F) {
 	f.Add([]byte(`{"V":§,"user":"§","mode":"quote","Host":"§"}`), 1, 3)
 	f.Add([]byte(`{"user":"§","mode":"panic error"}`), 12, 0)
 	f.Add([]byte(`[{"V":{"host":"§"}},"§"§]`), 7, 4)
+	f.Add([]byte(`{"host":7,"port":"§","timeout":"§","own":"§","inner":{"name":1,"port":"§","§":"§"},"hosts":[1,"§"],"weights":{"§":"§"},"§":1}`), 0, 0)
 	f.Fuzz(func(t *testing.T, data []byte, at, how int) {
 		if len(data) > 2000 {
 			return // offsets of four digits could equal a part of the number
@@ -135,8 +136,11 @@ func FuzzJSONErrorsHoldNoSecret(f *testing.F) {
 				failure[one[upper]](c, doc), failure[one[viaStdlib]](c, doc), failure[one[viaCodec]](c, doc),
 				failure[one[time.Time]](c, doc), failure[one[level]](c, doc), failure[one[[]byte]](c, doc),
 				failure[quoted[int]](c, doc), failure[map[netip.Addr]int8](c, doc), failure[fuzzed](c, doc),
-				failure[tls.Certificate](c, doc), failure[level](c, doc),
+				failure[tls.Certificate](c, doc), failure[level](c, doc), failure[store](c, doc), failure[pemFields](c, doc),
 			} {
+				if err != nil {
+					wantWellFormed(t, err, []byte(doc))
+				}
 				if form := leaksQuickly(err, marked, markedNumber); form != "" {
 					t.Fatalf("a piece of the secret is in: %s", form)
 				}

@@ -11,7 +11,7 @@ import (
 // the input.
 func harmless(cause error) []error {
 	var safe []error
-	walk(cause, 0, func(err error) {
+	walk(cause, 0, func(err error) bool {
 		switch e := err.(type) {
 		case *json.SyntaxError:
 			if e != nil {
@@ -28,17 +28,18 @@ func harmless(cause error) []error {
 		case base64.CorruptInputError:
 			safe = append(safe, e)
 		}
+		return true
 	})
 	return safe
 }
 
-// walk visits err and all errors that it wraps, as errors.Is does. The depth is bounded,
-// since a tree of errors from a user's code may be a cycle.
-func walk(err error, depth int, visit func(error)) {
-	if err == nil || depth > 32 {
+// walk visits err and the errors that it wraps, as errors.Is does. It leaves out those that an
+// error wraps for which visit returns false. The depth is bounded, since a tree of errors from
+// a user's code may be a cycle.
+func walk(err error, depth int, visit func(error) bool) {
+	if err == nil || depth > 32 || !visit(err) {
 		return
 	}
-	visit(err)
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
 		walk(e.Unwrap(), depth+1, visit)

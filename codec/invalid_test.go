@@ -22,8 +22,8 @@ func TestAReasonOfInvalidIsShown(t *testing.T) {
 	}{
 		"alone":          {short, ": invalid value: the key has fewer than 20 characters"},
 		"wrapped":        {fmt.Errorf("%s: %w", secretText, short), ": invalid value: the key has fewer than 20 characters"},
-		"two joined":     {errors.Join(short, codec.Invalid("the user is root")), ": invalid value: the key has fewer than 20 characters; the user is root"},
-		"with a path":    {errors.Join(short, &codec.Error{Path: "user", Reason: "is root"}), "characters; user: is root"},
+		"two joined":     {errors.Join(short, codec.Invalid("the user is root")), ": invalid value: the key has fewer than 20 characters; also invalid value: the user is root"},
+		"with a path":    {errors.Join(short, &codec.Error{Path: "user", Reason: "is root"}), "characters; also user: is root"},
 		"with its own":   {errors.Join(errUser, short), ": invalid value: the key has fewer than 20 characters"},
 		"without a text": {errors.New(secretText), "codec.Invalid makes an error whose text is shown"},
 		"empty":          {codec.Invalid(""), ": invalid value"},
@@ -50,6 +50,41 @@ func (k *token) UnmarshalText(text []byte) error {
 	}
 	k.text = string(text)
 	return nil
+}
+
+// TestAllReasonsOfJoinedErrorsAreShown, of whatever refuses a value.
+func TestAllReasonsOfJoinedErrorsAreShown(t *testing.T) {
+	joined := errors.Join(errors.New(secretText), errUser, codec.Invalid("too short"), fmt.Errorf("%w: %s", codec.Invalid("no digit"), secretText), codec.Invalid("too short"))
+	function := codec.Func(func([]byte) (int, error) { return 0, joined })
+	for name, row := range map[string]struct {
+		err   error
+		place string
+	}{
+		"Validate":    {codec.Validate(judged{joined}), ""},
+		"own decoder": {failure[one[refusesFor]](codec.JSON{}, `{"V":"x"}`), "V: "},
+		"function":    {failure[int](function, "x"), ""},
+		"own codec":   {failure[int](foreignCodec{joined}, "x"), ""},
+	} {
+		_, text, _ := strings.Cut(row.err.Error(), ": ")
+		_, text, _ = strings.Cut(text, ": ")
+		text = strings.ReplaceAll(text, " (offset 5)", "")
+		if want := row.place + "invalid value: too short; also " + row.place + "invalid value: no digit"; text != want {
+			t.Errorf("%s: %s, want %s", name, text, want)
+		}
+		if !errors.Is(row.err, codec.ErrInvalid) || errors.Is(row.err, errUser) != (name != "own decoder") {
+			t.Errorf("%s: a kind is lost, or another found", name)
+		}
+		if form := leaks(row.err, secretText); form != "" {
+			t.Errorf("%s: the secret is in: %s", name, form)
+		}
+	}
+}
+
+// refusesFor gives two reasons.
+type refusesFor struct{ V string }
+
+func (*refusesFor) UnmarshalText([]byte) error {
+	return errors.Join(codec.Invalid("too short"), codec.Invalid("no digit"))
 }
 
 func TestATypesOwnDecoderMayGiveAReason(t *testing.T) {

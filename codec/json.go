@@ -10,11 +10,10 @@ import (
 // that unmarshal themselves. It refuses secrets that encoding/json would decode to a zero
 // or to a nearly right value:
 //
-//   - A key that a struct of T names must be in the secret, and not null. The error lists
-//     every missing key. The exceptions are fields with omitempty or omitzero and pointers,
-//     except for pointers to keys and certificates. The keys of a struct embedded by
-//     pointer may all be missing together. A field that is an interface or a
-//     json.RawMessage takes null as a value.
+//   - A key that a struct of T names must be in the secret, and not null. The exceptions
+//     are fields with omitempty or omitzero and pointers, except for pointers to keys and
+//     certificates. The keys of a struct embedded by pointer may all be missing together. A
+//     field that is an interface or a json.RawMessage takes null as a value.
 //   - Keys match exactly, case included; the error shows a near miss. A near miss is also
 //     an error for an optional field: if the secret has its key in another case, or with an
 //     additional blank or invisible character.
@@ -27,6 +26,9 @@ import (
 //     lost, and a number that is too small. A fraction such as 0.1 is rounded as usual.
 //   - Invalid UTF-8, lone surrogates, nesting deeper than 512, and an array of another
 //     length than the Go array's are errors.
+//
+// The error tells all that is wrong with a secret, every missing key included. What is no
+// JSON at all is one problem alone.
 //
 // If the secret has a number for a string, or a string for a number, the error names the
 // two remedies. The first is the tag `,string`: the field takes the bare value beside the
@@ -114,12 +116,13 @@ func (c JSON) Decode(data []byte, into any) error {
 		e = &Error{Offset: -1, Kind: ErrMissingKey}
 	}
 	e.Type = v.Type().String()
-	e.Missing, e.cut = d.missing, d.cut
+	e.Missing, e.Cut = d.missing, d.cut || d.more
 	return e
 }
 
 // A decoder walks a document that checkJSON has found well-formed, so it does not check the
-// syntax. It goes on after the first problem, so that one error lists all missing keys.
+// syntax. It goes on after the first problem, so that one error lists all. A problem that
+// only follows from another one is not recorded.
 type decoder struct {
 	data    []byte
 	pos     int
@@ -127,9 +130,10 @@ type decoder struct {
 	quoted  bool   // whether the current field is tagged `,string`; its scalar clears this
 	path    []step // from T to the current value
 	pathBuf [8]step
-	err     *Error // the first problem other than missing keys
+	err     *Error // the first problem other than missing keys, with the further ones in Also
 	missing []MissingKey
 	cut     bool // whether there are more missing keys than are recorded
+	more    bool // whether there are more other problems than are recorded
 }
 
 // A step of a path is a field, or an element if field is nil. A negative index means an
@@ -243,58 +247,6 @@ func (d *decoder) skip() []byte {
 	return d.data[start:d.pos]
 }
 
-// fail records a problem with the current value, if it is the first one.
-func (d *decoder) fail(kind error, reason string) {
-	d.failAt(d.pos, kind, reason)
-}
-
-func (d *decoder) failAt(at int, kind error, reason string) {
-	if d.err == nil {
-		d.err = &Error{Path: d.pathString(""), Offset: int64(at), Kind: kind, Reason: reason}
-	}
-}
-
-// failCause records that a method of the value's own type returned an error. The hint, if
-// there is one, is a clause.
-func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause error) {
-	path := d.pathString("")
-	e := wrap(t, ErrValue, "the "+method+" method of "+t.String()+" refused it"+hint, cause)
-	// The method may have used a codec of this package, whose paths begin at its value.
-	field := d.fieldString("")
-	for _, m := range e.Missing {
-		m.Key, m.Field = join(path, m.Key), join(field, m.Field)
-		d.note(m)
-	}
-	d.cut = d.cut || e.cut
-	if d.err == nil && (e.Kind != ErrMissingKey || len(e.Missing) == 0) {
-		e.Path, e.Offset = join(path, e.Path), int64(at)
-		d.err = e
-	}
-}
-
-// maxMissing is the most missing keys that an error lists. A secret of 64 kB may lack
-// millions.
-const maxMissing = 1000
-
-// miss records that the current object lacks the key of f.
-func (d *decoder) miss(f *field, m MissingKey) {
-	if d.cut {
-		return
-	}
-	m.Key, m.Field = d.pathString(f.name), d.fieldString(f.goName)
-	d.note(m)
-}
-
-// note adds m to the missing keys. Once the list is full, the rest of the secret is
-// skipped, since its elements are not needed.
-func (d *decoder) note(m MissingKey) {
-	if len(d.missing) == maxMissing {
-		d.cut = true
-		return
-	}
-	d.missing = append(d.missing, m)
-}
-
 // wrongKind records that the current value is not of the wanted kind, and goes past it.
 func (d *decoder) wrongKind(wanted string) {
 	d.wrongKindHint(wanted, "")
@@ -302,7 +254,7 @@ func (d *decoder) wrongKind(wanted string) {
 
 func (d *decoder) wrongKindHint(wanted, hint string) {
 	c := d.peek()
-	if c == '"' && d.err == nil && (wanted == "an object" || wanted == "an array") && holdsJSON(d.data[d.pos:]) {
+	if c == '"' && !d.full() && (wanted == "an object" || wanted == "an array") && holdsJSON(d.data[d.pos:]) {
 		hint += "; the string holds JSON in turn: it was encoded twice"
 	}
 	d.fail(ErrWrongKind, "met "+kindName(c)+" where "+wanted+" is wanted"+hint)

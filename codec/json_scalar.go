@@ -191,7 +191,9 @@ func decodeJSON(d *decoder, v reflect.Value) {
 		d.wrongKind("a value")
 		return
 	}
+	before := d.found()
 	raw := d.skip()
+	duplicates := d.found() > before
 	if quoted && c == '"' {
 		inner := decoder{data: raw}
 		raw = inner.text()
@@ -206,7 +208,7 @@ func decodeJSON(d *decoder, v reflect.Value) {
 		return
 	}
 	if err := u.UnmarshalJSON(bytes.Clone(raw)); err != nil {
-		d.failCause(at, v.Type(), "UnmarshalJSON", "", err)
+		d.failCause(at, v.Type(), "UnmarshalJSON", "", err, duplicates)
 	}
 }
 
@@ -225,7 +227,7 @@ func decodeText(d *decoder, v reflect.Value) {
 			d.failAt(at, ErrValue, "a time such as 2006-01-02T15:04:05Z (RFC 3339) is wanted"+near)
 			return
 		}
-		d.failCause(at, v.Type(), "UnmarshalText", near, err)
+		d.failCause(at, v.Type(), "UnmarshalText", near, err, false)
 	}
 }
 
@@ -249,7 +251,7 @@ func decodeBinary(object *plan) func(*decoder, reflect.Value) {
 			return v.Addr().Interface().(encoding.BinaryUnmarshaler).UnmarshalBinary(text)
 		}
 		if err := read(bytes.Clone(text), v); err != nil {
-			d.failCause(at, v.Type(), "UnmarshalBinary", nearText(text, "leave it out", takenBy(read, v.Type())), err)
+			d.failCause(at, v.Type(), "UnmarshalBinary", nearText(text, "leave it out", takenBy(read, v.Type())), err, false)
 		}
 	}
 }
@@ -263,7 +265,7 @@ func mapKey(t reflect.Type) keyDecoder {
 		return func(d *decoder, text []byte, at int) (reflect.Value, bool) {
 			k := reflect.New(t)
 			if err := k.Interface().(encoding.TextUnmarshaler).UnmarshalText(bytes.Clone(text)); err != nil {
-				d.failCause(at, t, "UnmarshalText", "", err)
+				d.failCause(at, t, "UnmarshalText", "", err, false)
 				return k, false
 			}
 			return k.Elem(), true

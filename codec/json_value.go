@@ -59,6 +59,8 @@ func (s *structPlan) decode(d *decoder, v reflect.Value) {
 			i, known = s.folded(d, string(key), at)
 		}
 		switch {
+		case i < 0:
+			d.skip()
 		case !known:
 			s.unknown(d, &unknown, key, at)
 		case seen[i]:
@@ -83,11 +85,10 @@ func (s *structPlan) decode(d *decoder, v reflect.Value) {
 func (s *structPlan) unknown(d *decoder, unknown *keySet, key []byte, at int) {
 	if !unknown.add(key) {
 		d.failAt(at, ErrDuplicateKey, "an object has one key twice, which no field is for")
-	}
-	if d.options.Strict && d.err == nil {
+	} else if d.options.Strict {
 		reason := "no field is for the key at this offset"
 		for i := range s.fields {
-			if kin(string(key), s.fields[i].name) < sibling {
+			if d.full() || kin(string(key), s.fields[i].name) < sibling {
 				continue
 			}
 			but := "a blank or an invisible character"
@@ -155,7 +156,8 @@ func (f *field) in(v reflect.Value, mayMake bool) (fv reflect.Value, ok bool) {
 	return v, true
 }
 
-// folded finds the field whose key differs from key only in case.
+// folded finds the field whose key differs from key only in case. If there are two, it
+// records that and returns -1.
 func (s *structPlan) folded(d *decoder, key string, at int) (i int, known bool) {
 	for j := range s.fields {
 		if !strings.EqualFold(s.fields[j].name, key) {
@@ -163,7 +165,7 @@ func (s *structPlan) folded(d *decoder, key string, at int) (i int, known bool) 
 		}
 		if known {
 			d.failAt(at, ErrUnknownKey, "the key at this offset differs from those of two fields in case only")
-			return 0, false
+			return -1, false
 		}
 		i, known = j, true
 	}

@@ -61,6 +61,14 @@ func (k keyed) Decode(data []byte, into any) error {
 			e.Missing[i].Key = k.within(e.Missing[i].Key)
 		}
 		e.Offset = -1 // inner's offset is one within the value
+		also := e.Also
+		e.Also = nil
+		for _, p := range also {
+			c := *p
+			if c.Path, c.Offset = k.within(c.Path), -1; !e.tells(&c) {
+				e.Also = append(e.Also, &c)
+			}
+		}
 		return e
 	}
 	return nil

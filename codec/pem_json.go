@@ -24,25 +24,30 @@ type pemText struct {
 // decodePEM decodes fields and elements of the types of [PEM].
 func decodePEM(d *decoder, v reflect.Value) {
 	d.quoted = false
-	at := d.pos
+	at, before := d.pos, d.found()
+	var e *Error
 	switch c := d.peek(); {
 	case c == '"':
 		text := d.text()
 		if v.Type() == ed25519Type && setEd25519(v, text) {
 			return
 		}
-		d.failPEM(at, decodeTexts([]pemText{{"", text}}, v))
+		e = decodeTexts([]pemText{{"", text}}, v)
 	case c == '{':
 		texts, err := pemFromJSON(d.skip())
-		if e, ok := errors.AsType[*Error](err); ok {
-			d.failPEM(at, e)
-			return
+		if e, _ = errors.AsType[*Error](err); e == nil {
+			e = decodeTexts(texts, v)
 		}
-		d.failPEM(at, decodeTexts(texts, v))
 	case c == '[' && (v.Type() == certsType || v.Type() == poolType):
-		d.failPEM(at, decodeTexts(d.pemArray(), v))
+		e = decodeTexts(d.pemArray(), v)
 	default:
 		d.wrongKind("a string of PEM text")
+	}
+	// A duplicate key, or an element that is no string, is recorded already, and may be why
+	// the rest is refused.
+	if e != nil && d.found() == before {
+		e.Path, e.Offset, e.Type = join(d.pathString(""), e.Path), int64(at), ""
+		d.record(e)
 	}
 }
 
@@ -73,14 +78,6 @@ func (d *decoder) pemArray() (texts []pemText) {
 		d.pop()
 	}
 	return texts
-}
-
-// failPEM records that the PEM text of the current value is refused, if e is not nil.
-func (d *decoder) failPEM(at int, e *Error) {
-	if e != nil && d.err == nil {
-		e.Path, e.Offset = join(d.pathString(""), e.Path), int64(at)
-		d.err = e
-	}
 }
 
 // setEd25519 accepts the base64 of an Ed25519 key, as encoding/json encodes it: the seed

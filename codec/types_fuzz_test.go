@@ -79,6 +79,7 @@ func decodeMade(t *testing.T, which uint16, options byte, entropy []byte) string
 		t.Fatalf("%+v refuses %s for %v: %v", c, doc, made, err)
 		fallthrough
 	case err != nil:
+		wantWellFormed(t, err, doc)
 		return "refused"
 	}
 	dec := json.NewDecoder(bytes.NewReader(doc))

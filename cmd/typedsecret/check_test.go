@@ -66,7 +66,7 @@ func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
 	s := seed(t)
 	s.Rotate(t, "app/db", `{"Username":"hunter2","port":"hunter2"}`)
 	s.Rotate(t, "app/level", "hunter2")
-	s.Rotate(t, "app/exact", `{"a":{"username":"u","password":"p","port":1,"hunter2":1}}`)
+	s.Rotate(t, "app/exact", `{"a":{"username":["hunter2"],"password":"p","port":1,"hunter2":1,"x":1},"b":{"username":"u","password":true,"port":7.5}}`)
 	s.Rotate(t, "app/store", `{"host":"h"`)
 	s.Delete(t, "app/by-env")
 	s.Fail(t, secrettest.Fault{SecretID: "app/api", Effect: secrettest.AccessDenied()})
@@ -89,7 +89,11 @@ func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
 		`main.go missing-key app/db the secret lacks the key "username" (field Username, the secret has "Username" and case counts) of main.creds`,
 		"main.go invalid app/level decoding main.level: invalid value: no level",
 		"main.go access-denied app/api access denied: User: arn:aws:iam::123456789012:user/secrettest is not authorized to perform: secretsmanager:GetSecretValue on resource: app/api",
-		"main.go unknown-key app/exact decoding map[string]main.creds: [*]: unknown key: no field is for the key at this offset (offset 45)",
+		"main.go wrong-kind app/exact decoding map[string]main.creds: [*].password: wrong kind of value: met a bool where a string is wanted; tag the field `,string` or set JSON.Lenient to take either (offset 103)",
+		"main.go unfit-value app/exact decoding map[string]main.creds: [*].port: unfit value: the number has a fraction or an exponent, the field is of type int (offset 115)",
+		"main.go wrong-kind app/exact decoding map[string]main.creds: [*].username: wrong kind of value: met an array where a string is wanted (offset 17)",
+		"main.go unknown-key app/exact decoding map[string]main.creds: [*]: unknown key: no field is for the key at this offset (offset 53)",
+		"main.go unknown-key app/exact decoding map[string]main.creds: [*]: unknown key: no field is for the key at this offset (offset 65)",
 		"main.go deleted app/by-env secret is marked for deletion: You can't perform this operation on the secret",
 		"main.go malformed app/store decoding store.settings: malformed secret: the JSON ends too early (offset 11)",
 	}
@@ -123,6 +127,18 @@ func TestFindingsForOtherTools(t *testing.T) {
 		`app/store: the secret lacks the key "host" (field Host) of struct { Host string "json:\"host\"" }` + "\n0 of 1 secrets decode\n"
 	if got.status != 1 || got.out != want {
 		t.Errorf("%+v, want %s", got, want)
+	}
+	s.Rotate(t, "app/store", `{"host":1,"host":2}`)
+	for format, want := range map[string][]string{
+		"github": {"::error file=internal/check/testdata/single/main.go,line=6,title=typedsecret wrong-kind::", "title=typedsecret duplicate-key::"},
+		"sarif":  {`"ruleId": "wrong-kind"`, `"ruleId": "duplicate-key"`},
+	} {
+		got := typedsecret(t, "check", "-format", format, single)
+		for _, w := range want {
+			if strings.Count(got.out, w) != 1 {
+				t.Errorf("%s: %+v, want %s once", format, got, w)
+			}
+		}
 	}
 }
 

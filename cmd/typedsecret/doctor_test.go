@@ -56,6 +56,9 @@ func TestEachFailureOfASecretIsDiagnosedByName(t *testing.T) {
 	for id, value := range map[string]string{
 		"fine": `{"username":"u","password":"hunter2"}`, "access-denied": "hunter2", "kms-key-disabled": "hunter2", "secret-scheduled-for-deletion": "hunter2",
 		"json-broken": `{"username":"hunter2"`, "key-missing": `{"username":"hunter2"}`, "version-label-missing": "{}",
+		"value-of-the-wrong-kind": `{"port":"hunter2","key":["hunter2"]}`, "value-that-does-not-fit": `{"port":70000,"key":"hunter2"}`,
+		"key-twice": `{"port":1,"key":"hunter2","key":"hunter2"}`, "unknown-key-strict-codec": `{"port":1,"key":"hunter2","hunter2":1}`,
+		"refused-by-validate": `{"port":0,"key":"hunter2"}`,
 	} {
 		s.Seed(t, id, value)
 	}
@@ -63,11 +66,17 @@ func TestEachFailureOfASecretIsDiagnosedByName(t *testing.T) {
 	s.Fail(t, secrettest.Fault{SecretID: "access-denied", Effect: secrettest.AccessDenied()})
 	s.Fail(t, secrettest.Fault{SecretID: "kms-key-disabled", Effect: secrettest.DecryptionFailure()})
 	said := diagnose(t, "./internal/check/testdata/failures")
-	for _, row := range []string{"unknown secret", "access denied", "KMS key disabled", "secret scheduled for deletion", "JSON broken", "key missing", "version label missing"} {
-		wantRow(t, said[strings.ReplaceAll(strings.ToLower(row), " ", "-")], row)
+	toID := strings.NewReplacer(" ", "-", ",", "")
+	for _, row := range []string{
+		"unknown secret", "access denied", "KMS key disabled", "secret scheduled for deletion", "JSON broken", "key missing", "version label missing",
+		"value of the wrong kind", "value that does not fit", "key twice", "unknown key, strict codec", "refused by Validate",
+	} {
+		wantRow(t, said[toID.Replace(strings.ToLower(row))], row)
 	}
 	for subject, want := range map[string]string{
-		"fine": "ok is read, and decodes", "region": "ok us-east-1, from AWS_REGION", "credentials": "ok from EnvConfigCredentials",
+		"value-of-the-wrong-kind": "FAIL decoding main.server: port: wrong kind of value: met a string where a number is wanted; tag the field `,string` or set JSON.Lenient to take either (offset 8); also key: wrong kind of value: ",
+		"refused-by-validate":     "FAIL decoding main.server: invalid value: the port is 0 [",
+		"fine":                    "ok is read, and decodes", "region": "ok us-east-1, from AWS_REGION", "credentials": "ok from EnvConfigCredentials",
 		"clock": "ok agrees with the endpoint's", "source": "ok the secrets come from Secrets Manager, since TYPEDSECRET_SOURCE is not set",
 		"endpoint": "ok " + s.URL() + " answers in ",
 	} {

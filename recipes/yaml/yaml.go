@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -52,7 +53,17 @@ func (c Codec) Decode(data []byte, into any) error {
 		err = c.json().Decode(doc, into)
 	}
 	if e, ok := errors.AsType[*codec.Error](err); ok {
-		e.Offset = -1 // it would be a place in the JSON, which the user never sees
+		// It would be a place in the JSON, which the user never sees. Without it, several
+		// unknown keys of an object make the same error.
+		e.Offset = -1
+		said := map[string]bool{e.Path + ": " + e.Reason: true}
+		e.Also = slices.DeleteFunc(e.Also, func(p *codec.Error) bool {
+			p.Offset = -1
+			text := p.Path + ": " + p.Reason
+			again := said[text]
+			said[text] = true
+			return again
+		})
 		if t := reflect.TypeOf(into); e.Type == "" && t != nil && t.Kind() == reflect.Pointer {
 			e.Type = t.Elem().String()
 		}

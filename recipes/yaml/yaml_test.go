@@ -147,6 +147,21 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestAllThatIsWrongIsToldAtOnce, without positions, and what reads alike is told once.
+func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
+	in := "host: 5\nport: '$S'\n$S: 1\nx$S: 2\ntimeout: $S\n"
+	_, err := codec.Decode[creds](yaml.Codec{Strict: true}, []byte(strings.ReplaceAll(in, "$S", secret)))
+	want := "codec: decoding yaml_test.creds: host: wrong kind of value: met a number where a string is wanted; tag the field `,string` or set JSON.Lenient to take either" +
+		"; also port: wrong kind of value: met a string where a number is wanted; tag the field `,string` or set JSON.Lenient to take either" +
+		"; also unknown key: no field is for the key at this offset" +
+		`; also timeout: unfit value: a string such as "30s" or a number of nanoseconds is wanted` +
+		`; also missing key "password" (field Password)`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	searchPieces(t, err)
+}
+
 func searchPieces(t *testing.T, err error) {
 	t.Helper()
 	for _, verb := range []string{"%v", "%+v", "%#v", "%q", "%s", "%d"} {

@@ -25,6 +25,7 @@ import (
 	"github.com/typedsecret/typedsecret"
 	"github.com/typedsecret/typedsecret/backoff"
 	"github.com/typedsecret/typedsecret/cache"
+	"github.com/typedsecret/typedsecret/codec"
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/handletest"
 	"github.com/typedsecret/typedsecret/internal/observed"
@@ -48,6 +49,14 @@ type DBCreds struct {
 	Port     int    `json:"port"`
 }
 
+// Validate refuses the port 0.
+func (c DBCreds) Validate() error {
+	if c.Port == 0 {
+		return codec.Invalid("the port is 0")
+	}
+	return nil
+}
+
 var credsV1 = DBCreds{Username: "app", Password: "first", Host: "db.internal", Port: 5432}
 
 const credsV1JSON = `{"username":"app","password":"first","host":"db.internal","port":5432}`
@@ -56,6 +65,7 @@ const credsV1JSON = `{"username":"app","password":"first","host":"db.internal","
 type failure struct {
 	name, advice string
 	stage        string        // the handle's stage
+	codec        codec.Codec   // the handle's codec; nil means that of T
 	deadline     time.Duration // the timeout of each caller's context; 0 means none
 	virtual      bool          // tested in virtual time
 	// begin returns a source that has the secret prod/db, and a function that makes the
@@ -129,6 +139,11 @@ var failures = []failure{
 	{name: "secret scheduled for deletion", advice: "Call RestoreSecret, or stop reading the secret: the last good value is lost when the process ends.", begin: ofService(func(t *testing.T, server *secrettest.Server) { server.Delete(t, "prod/db") })},
 	{name: "JSON broken", advice: "Put a valid value: the next refresh takes it, within a TTL.", begin: rotatedTo(`{"username":"app","password":`)},
 	{name: "key missing", advice: "Put a value that has the key, or mark the field `omitempty` if it may be missing.", begin: rotatedTo(`{"username":"app","host":"db","port":5432}`)},
+	{name: "value of the wrong kind", advice: "Put values of T's kinds. The error tells all that is wrong with the secret at once, missing keys included; so does `typedsecret check`, before a rotation is finished.", begin: rotatedTo(`{"username":"app","password":"second","host":["db"],"port":"5432"}`)},
+	{name: "value that does not fit", advice: "Put a value that fits, or give the field a type that holds it.", begin: rotatedTo(`{"username":"app","password":"second","host":"db","port":5432.5}`)},
+	{name: "key twice", advice: "Put a value that has each key once: nothing says which of the two counts.", begin: rotatedTo(`{"username":"app","password":"first","password":"second","host":"db","port":5432}`)},
+	{name: "unknown key, strict codec", codec: codec.JSON{Strict: true}, advice: "Put a value without the key, give T a field for it, or leave `Strict` out.", begin: rotatedTo(`{"username":"app","password":"second","host":"db","port":5432,"user":"app"}`)},
+	{name: "refused by Validate", advice: "Put a value that T's `Validate` accepts. Its reason is shown if `codec.Invalid` made it.", begin: rotatedTo(`{"username":"app","password":"second","host":"db","port":0}`)},
 	{name: "version label missing", advice: "No version has the stage: move it to one by UpdateSecretVersionStage, or leave `WithStage` out.", stage: "AWSPREVIOUS", begin: ofService(func(t *testing.T, server *secrettest.Server) {})},
 	{name: "agent down", advice: "Start the agent or the Lambda extension, or check the port.", begin: ofAgent(func(server *httptest.Server, _ *atomic.Bool) { server.Close() })},
 	{name: "token wrong", advice: "Let the service read the token file of the agent that runs. A restarted agent has a new token, and the library reads it again by itself.", begin: ofAgent(func(_ *httptest.Server, bad *atomic.Bool) { bad.Store(true) })},
@@ -151,6 +166,9 @@ func (f failure) play(t *testing.T) string {
 	opts := []typedsecret.Option{}
 	if f.stage != "" {
 		opts = append(opts, typedsecret.WithStage(f.stage))
+	}
+	if f.codec != nil {
+		opts = append(opts, typedsecret.WithCodec(f.codec))
 	}
 	open := func() (*typedsecret.Secret[DBCreds], func(), *atomic.Int64, *observed.Journal, *cache.Cache) {
 		source, fail := f.begin(t)
@@ -214,8 +232,16 @@ func (f failure) play(t *testing.T) string {
 	if len(kinds) == 0 {
 		kinds = []string{"none before the fetch ends"}
 	}
-	return fmt.Sprintf("| %s | `%s` | %s | %s | 1, then 1 %s | %s | `TestFailures/%s` |\n",
-		f.name, text, info, strings.Join(kinds, ", "), then, f.advice, strings.ReplaceAll(f.name, " ", "_"))
+	return fmt.Sprintf("| %s | %s | %s | %s | 1, then 1 %s | %s | `TestFailures/%s` |\n",
+		f.name, asCode(text), info, strings.Join(kinds, ", "), then, f.advice, strings.ReplaceAll(f.name, " ", "_"))
+}
+
+// asCode returns text as a span of code in Markdown.
+func asCode(text string) string {
+	if strings.Contains(text, "`") {
+		return "`` " + text + " ``"
+	}
+	return "`" + text + "`"
 }
 
 // context returns the context of a caller.

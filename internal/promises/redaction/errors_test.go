@@ -87,6 +87,15 @@ type (
 	}
 	panickingClone struct{ Passwords []string }
 	stdlibJSON     struct{ password }
+	several        struct {
+		User     int                `json:"user"`
+		Password bool               `json:"password"`
+		V        *x509.Certificate  `json:"V"`
+		Own      quotingJSON        `json:"own"`
+		Times    []time.Time        `json:"times"`
+		Keys     map[netip.Addr]int `json:"keys"`
+		Missing  string             `json:"missing"`
+	}
 )
 
 func (quotingText) UnmarshalText(b []byte) error { return &quoting{string(b)} }
@@ -111,6 +120,8 @@ var secretDocs = []string{
 	`{"user":"app","password":"$S",}`, `{"user":"app","password":"\u$S"}`, `{"user":"app","password":"$S\x"}`,
 	`{"user":["$S"],"password":{"a":"$S"}}`, `{"password":"$S"}`, `{"USER":"$S","Password":"$S"}`,
 	`{"$S":1}`, `{"user":"app","password":"x","$S":1,"$S":2}`, `{"user":"$S","user":"$S"}`, `{"passwords":["$S",5]}`,
+	`{"user":"$S","password":["$S"],"V":"$S","own":"$S","times":["$S","$S"],"keys":{"$S":"$S"},"$S":1,"x$S":2,"$S":3}`,
+	`{"user":{"$S":"$S","$S":1},"password":$S`, `["$S",{"user":"$S"},["$S"],null,"x$S"]`,
 	`$S`, `"$S"`, `"$S`, `["$S"]`, `["$S"`, `[[[["$S"]]]]`, `{"V":{"$S":"$S"}}`, ` $S `, "\xff$S\xfe", "\x00$S",
 	`$S://$S@$S:$S/`, `https://u:$S@host:$S/%zz$S`, `2026-11-05T$S`, `1h$S`, `10.0.0.$S`, `::$S`, `-$S`, `1e$S`, `t$S`, `nul$S`,
 	"-----BEGIN CERTIFICATE-----\n$S\n-----END CERTIFICATE-----\n", "-----BEGIN $S-----\n$S\n-----END $S-----\n",
@@ -128,6 +139,9 @@ var decodings = map[string]func(context.Context, typedsecret.Option) []any{
 	"tagged": saying[struct {
 		User bool `json:"user,string"`
 	}](),
+	"several":        saying[several](),
+	"several strict": saying[several](typedsecret.WithCodec(codec.JSON{Strict: true})),
+	"several of key": saying[int8](typedsecret.WithCodec(codec.Key("times", codec.JSON{}))),
 	"map":            saying[map[string]int](),
 	"map of keys":    saying[map[netip.Addr]int](),
 	"slice":          saying[[]uint8](typedsecret.WithCodec(codec.JSON{})),

@@ -74,15 +74,20 @@ var ErrUnavailable = errors.New("no secret could be read")
 
 // An Answer is what the read of one secret brought.
 type Answer struct {
-	Index   int      // of the secret, among those of its probe
-	Class   string   // of the error, by secret.Class
-	Kind    string   // of the error, if it is a codec's
-	Text    string   // why the secret does not decode; "" if it does
-	Missing []string // keys
+	Index    int       // of the secret, among those of its probe
+	Class    string    // of the error, by secret.Class
+	Kind     string    // of the error, if it is a codec's
+	Text     string    // why the secret does not decode, missing keys aside; "" if it does
+	Problems []Problem // each that Text tells, and those for which it has no room
+	Missing  []string  // keys
+	Cut      bool      // whether there are more
 
 	Handle *handles.Handle `json:"-"`
 	ID     string          `json:"-"`
 }
+
+// A Problem is one thing that a codec refuses.
+type Problem struct{ Kind, Text string }
 
 // Run checks a program.
 func Run(ctx context.Context, p *handles.Program, cfg Config) (Result, error) {
@@ -206,10 +211,17 @@ func (r *Result) judge(a Answer, cfg Config) {
 		f.Rule, f.Message = "missing-key", "the secret lacks the key "+m
 		r.add(f)
 	}
-	if a.Kind == "missing key" && len(a.Missing) > 0 {
-		return
+	problems := a.Problems
+	if len(problems) == 0 && len(a.Missing) == 0 {
+		problems = []Problem{{a.Kind, a.Text}}
 	}
-	f.Rule = cmp.Or(rules[a.Kind], rules[a.Class], "unreadable")
-	f.Message = strings.TrimPrefix(a.Text, "codec: ")
-	r.add(f)
+	for _, p := range problems {
+		f.Rule = cmp.Or(rules[p.Kind], rules[a.Class], "unreadable")
+		f.Message = strings.TrimPrefix(p.Text, "codec: ")
+		r.add(f)
+	}
+	if a.Cut {
+		f.Rule, f.Message = "unreadable", "there is more wrong with it than these findings"
+		r.add(f)
+	}
 }

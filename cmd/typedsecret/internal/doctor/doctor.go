@@ -68,7 +68,9 @@ func lineOf(a check.Answer) Line {
 	return l
 }
 
-// failures are the rows of docs/failures.md, by the class or the kind of an error and a part of its text.
+// failures are rows of docs/failures.md, by the class or the kind of an error and a part of its
+// text. They are those of the first table, which says what to do, and one for all that comes of
+// missing credentials. The error of another failure of the AWS SDK says itself what to do.
 var failures = []struct{ class, kind, text, row string }{
 	{"not_found", "", "staging label", "version label missing"},
 	{"not_found", "", "", "unknown secret"},
@@ -80,11 +82,17 @@ var failures = []struct{ class, kind, text, row string }{
 	{"timeout", "", "", "no answer"},
 	{"deleted", "", "", "secret scheduled for deletion"},
 	{"unavailable", "", "the agent can't be reached", "agent down"},
-	{"unavailable", "", "no usable credentials", "no credentials"},
-	{"unavailable", "", "Secrets Manager can't be reached", "no connection"},
+	{"unavailable", "", "credentials", "no credentials"},
+	{"unavailable", "", "Secrets Manager can't be reached; check the network", "no connection"},
+	{"unavailable", "", "Secrets Manager can't be reached", ""}, // a proxy, say, which the text names
 	{"unavailable", "", "HTTP 5", "region down"},
 	{"", "malformed secret", "", "JSON broken"},
 	{"", "missing key", "", "key missing"},
+	{"", "wrong kind of value", "", "value of the wrong kind"},
+	{"", "unfit value", "", "value that does not fit"},
+	{"", "duplicate key", "", "key twice"},
+	{"", "unknown key", "", "unknown key, strict codec"},
+	{"", "invalid value", "", "refused by Validate"},
 }
 
 func failureOf(a check.Answer) string {
