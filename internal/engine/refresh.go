@@ -77,6 +77,7 @@ func (c *Cache) force(ctx context.Context, q query, asks kind) (*Snapshot, error
 		}
 		switch f := d.fetch; {
 		case f == nil:
+		case f.isOfFile: // the source was not asked
 		case f.err != nil:
 			return nil, f.err
 		case f.isFor(asked, since, asks, c):
