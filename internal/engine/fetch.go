@@ -50,7 +50,7 @@ type fetch struct {
 	hasPlace  bool           // it is one of Cache.requests
 	permit    health.Permit  // of its backend, for its place
 	isOfFile  bool           // it looks into the sealed file, and does not ask the source, which is down
-	isListed  bool           // a FetchMany has not asked for it yet
+	list      *group         // the GetAll whose FetchMany is to ask for it, and has not yet; nil: none
 	concluded bool           // its result is being settled
 }
 

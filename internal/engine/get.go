@@ -184,7 +184,7 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 	default:
 		d.fetch = e.inFlight()
 	}
-	if f := d.fetch; f != nil && f.isListed && q.group == nil {
+	if f := d.fetch; f != nil && f.isHeldFrom(q.group) {
 		c.queueUp(f) // the pace of a Preloader holds back its own readers alone
 	}
 	switch d.verdict {

@@ -75,12 +75,18 @@ func (g *group) begin(entries []*Entry) {
 // counts with the first one. Called with Cache.mu held.
 func (g *group) list(e *Entry, now instant) *fetch {
 	f, ref := g.c.register(g.ctx, e, read, now), e.ref()
-	f.isListed = true
+	f.list = g
 	if len(g.refs) == 0 {
 		g.c.running.Add(1)
 	}
 	g.refs, g.waiting[ref] = append(g.refs, ref), f
 	return f
+}
+
+// isHeldFrom reports whether f is on a list for which a reader of g is not to wait. Without a pace the
+// lists of two GetAll are asked for at once, and together take fewer requests. Called with mu held.
+func (f *fetch) isHeldFrom(g *group) bool {
+	return f.list != nil && (g == nil || g.pace == nil && f.list.pace != nil)
 }
 
 // run is the goroutine of the FetchMany. Each request in it takes a place.
@@ -203,10 +209,10 @@ func (g *group) ask(refs []Ref, newToo bool, said *health.Kind) (asked, left []R
 	for _, ref := range refs {
 		switch f := g.waiting[ref]; {
 		case f == nil || f.isTaken():
-		case f.isListed && !newToo:
+		case f.list != nil && !newToo:
 			left = append(left, ref)
 		default:
-			if f.isListed {
+			if f.list != nil {
 				g.c.beginsNow(f, now)
 				f.noteBegin()
 			}
@@ -273,7 +279,7 @@ func (g *group) answer(ref Ref, v Value, err error) {
 	switch {
 	case f == nil || f.isTaken():
 	case !isNotAsked:
-		f.isListed = false
+		f.list = nil
 		f.noteBegin() // if no request was made
 		go g.conclude(&outcome{fetch: f, ref: ref, v: v, says: says}, err)
 	case f.entry.snap.Load() != nil: // it is refreshed in the background

@@ -124,6 +124,29 @@ func TestAReaderDoesNotWaitForARequestThatHasNotBegun(t *testing.T) {
 	})
 }
 
+// Nor does it hold back a GetAll that has none.
+func TestAGetAllWithoutAPaceDoesNotWaitForThatOfAnother(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &manyService{service: serving("a", "b", "c", "d")}
+		s.many = func(ctx context.Context, refs []secret.Ref, answer answerFunc) { s.requests(ctx, refs, answer, 1) }
+		c := open(t, s, engine.Config{})
+		go getAll(t.Context(), c, refs("a", "b", "c"), pace(time.Minute))
+		settle()
+		waited := took(func() {
+			if _, errs := getAll(t.Context(), c, refs("b", "c", "d"), nil); errors.Join(errs...) != nil {
+				t.Error(errs)
+			}
+		})
+		if waited != 0 {
+			t.Errorf("waited %v", waited)
+		}
+		time.Sleep(10 * time.Minute)
+		if n := s.batches.Load(); n != 2 || s.count() != 2 {
+			t.Errorf("%d requests of the two GetAll and %d others, want 2 for a and d and 2 for b and c", n, s.count())
+		}
+	})
+}
+
 func TestAGetAllThatIsCancelledBeginsNoFurtherRequest(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := &manyService{service: serving("kept")}

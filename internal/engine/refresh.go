@@ -141,7 +141,7 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 		if d.fetch = e.inFlight(); d.fetch == nil {
 			break
 		}
-		if d.fetch.isListed {
+		if d.fetch.list != nil {
 			c.queueUp(d.fetch)
 		}
 	case d.fetchIn <= c.cfg.FetchTimeout:
