@@ -113,6 +113,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 			if err := c.await(ctx, &d, q.ref, nil); err != nil {
 				return c.lastGood(ctx, q, err)
 			}
+			q.group.again(d.probe)
 			continue
 		}
 		p.begin(c, ctx, &d)
@@ -225,6 +226,7 @@ func (c *Cache) lookDown(ctx context.Context, e *Entry, q *query, st *state, in 
 			q.probes = l.failed + 1
 		}
 		d.probe = c.awaitProbe(l)
+		q.group.await(e, d.probe)
 	case stale:
 		c.noteDown(e, in, d.at)
 		d.failure = e.failure()

@@ -27,10 +27,8 @@ func (c *Cache) GetAll(ctx context.Context, entries []*Entry, pace func(context.
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	g := &group{c: c, ctx: ctx, pace: pace, waiting: map[Ref]*fetch{}, said: map[Ref]*health.Kind{}}
-	if _, isMany := c.source.(ManySource); (isMany || pace != nil) && ctx.Err() == nil {
-		g.begin(entries)
-	}
+	g := &group{c: c, ctx: ctx, pace: pace}
+	g.begin(entries)
 	var readers sync.WaitGroup
 	for i, e := range entries {
 		q := query{ref: e.ref(), held: e, group: g}
@@ -57,10 +55,17 @@ type group struct {
 	isOpen   bool                 // the fetches that begin are listed
 	watchdog *watchdog            // of the FetchMany
 	lastErr  error                // of the last Ref that had no answer; guarded by Cache.mu
+
+	late    map[<-chan struct{}][]*Entry // by the probe for which their readers wait; guarded by Cache.mu
+	listing sync.Mutex                   // held while they are listed
 }
 
 // begin takes the first look for all readers, and begins the FetchMany of what is due.
 func (g *group) begin(entries []*Entry) {
+	if _, isMany := g.c.source.(ManySource); !isMany && g.pace == nil || g.ctx.Err() != nil {
+		return
+	}
+	g.waiting, g.said = map[Ref]*fetch{}, map[Ref]*health.Kind{}
 	g.isOpen = true
 	for _, e := range entries {
 		g.c.look(g.ctx, &query{ref: e.ref(), held: e, group: g})
@@ -68,6 +73,38 @@ func (g *group) begin(entries []*Entry) {
 	g.isOpen = false
 	if len(g.refs) > 0 {
 		go g.run()
+	}
+}
+
+// await notes that the reader of e waits for a probe. Called with Cache.mu held; g may be nil.
+func (g *group) await(e *Entry, probe <-chan struct{}) {
+	if g == nil || g.isOpen {
+		return
+	}
+	if g.late == nil {
+		g.late = map[<-chan struct{}][]*Entry{}
+	}
+	g.late[probe] = append(g.late[probe], e)
+}
+
+// again is for a reader that has waited for a probe. If the backend is up, the first such reader
+// begins a FetchMany for all of them: so after an outage too they take few requests, at the pace. G
+// may be nil.
+func (g *group) again(probe <-chan struct{}) {
+	if g == nil {
+		return
+	}
+	g.listing.Lock()
+	defer g.listing.Unlock()
+	g.c.mu.Lock()
+	late := g.late[probe]
+	isUp := len(late) > 0 && !late[0].toLane().isDown()
+	if isUp {
+		delete(g.late, probe)
+	}
+	g.c.mu.Unlock()
+	if isUp {
+		(&group{c: g.c, ctx: g.ctx, pace: g.pace}).begin(late)
 	}
 }
 

@@ -169,3 +169,41 @@ func TestAGetAllThatIsCancelledBeginsNoFurtherRequest(t *testing.T) {
 		}
 	})
 }
+
+// After an outage too: the readers that have waited for the probe are a list again.
+func TestWhatWaitedForAProbeComesByFetchMany(t *testing.T) {
+	for name, row := range map[string]struct {
+		interval time.Duration
+		batches  int64
+		takes    time.Duration // after the probe
+	}{"at once": {0, 4, time.Second}, "at a pace": {10 * time.Second, 4, 30 * time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				all := refsOfMany(80)
+				s := &manyService{service: servingMany(80)}
+				s.many = func(ctx context.Context, refs []secret.Ref, answer answerFunc) { s.requests(ctx, refs, answer, 20) }
+				c := open(t, s, engine.Config{})
+				s.fail(secret.ErrUnavailable)
+				wantErr(t, c, nameOf(0), secret.ErrUnavailable)
+				wantErr(t, c, nameOf(1), secret.ErrUnavailable) // from now on the source is down
+				s.mend()
+				s.take(20 * time.Millisecond)
+				var wait func(context.Context) error
+				if row.interval > 0 {
+					wait = pace(row.interval)
+				}
+				took := took(func() {
+					if _, errs := getAll(t.Context(), c, all, wait); errors.Join(errs...) != nil {
+						t.Error(errs)
+					}
+				})
+				if n := s.batches.Load(); n != row.batches || s.count() != 3 {
+					t.Errorf("%d requests for many and %d single ones, want %d and 3, of which the last is the probe", n, s.count(), row.batches)
+				}
+				if took > row.takes+2*time.Second {
+					t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
+}
