@@ -126,7 +126,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 			return c.lastGood(ctx, q, err)
 		case d.fetch == nil:
 		case d.fetch.isOfFile: // its error says that the source was not asked
-		case d.fetch.err != nil:
+		case d.fetch.err != nil && !d.fetch.wasCut:
 			failed, q.hasty = d.fetch.err, true
 		case d.fetch.answers(asked, &c.policy):
 			return d.fetch.snap, nil
