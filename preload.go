@@ -152,7 +152,7 @@ func (p Preloader) once(ctx context.Context, handles []Handle) []error {
 		entries[i] = e
 		of[e.Cache()] = append(of[e.Cache()], i)
 	}
-	pace := &pace{interval: max(p.Interval, 0), next: time.Now().Add(world.UpTo(max(p.Jitter, 0)))}
+	wait := p.pace()
 	var running sync.WaitGroup
 	for c, indices := range of {
 		running.Go(func() {
@@ -160,7 +160,7 @@ func (p Preloader) once(ctx context.Context, handles []Handle) []error {
 			for at, i := range indices {
 				same[at] = entries[i]
 			}
-			snaps, failures := c.GetAll(ctx, same, pace.wait)
+			snaps, failures := c.GetAll(ctx, same, wait)
 			for at, i := range indices {
 				errs[i] = &Error{Ref: secret.Ref{ID: handles[i].ID()}, Err: errNotSettled}
 				var settled sync.WaitGroup // the user's code may end the goroutine below
@@ -174,6 +174,15 @@ func (p Preloader) once(ctx context.Context, handles []Handle) []error {
 }
 
 var errNotSettled = errors.New("a codec or a method of the type ended the goroutine that decoded it, by runtime.Goexit")
+
+// pace returns what keeps the pace of one preload; nil if there is none, so that it waits for that of
+// no other.
+func (p Preloader) pace() func(context.Context) error {
+	if p.Jitter <= 0 && p.Interval <= 0 {
+		return nil
+	}
+	return (&pace{interval: max(p.Interval, 0), next: time.Now().Add(world.UpTo(max(p.Jitter, 0)))}).wait
+}
 
 // A pace keeps a time between requests.
 type pace struct {

@@ -38,6 +38,7 @@ type fetch struct {
 	snap    *Snapshot // nil if err is set, and if the fetch was given up before it began
 	err     error     // an *Error
 	invalid bool      // Invalidate was called meanwhile
+	wasCut  bool      // it failed since the process or the machine had stood still: that says nothing
 
 	// Guarded by Cache.mu:
 	awaited   instant        // from when on readers wait for it; later than began after an Invalidate
@@ -50,7 +51,7 @@ type fetch struct {
 	hasPlace  bool           // it is one of Cache.requests
 	permit    health.Permit  // of its backend, for its place
 	isOfFile  bool           // it looks into the sealed file, and does not ask the source, which is down
-	isListed  bool           // a FetchMany has not asked for it yet
+	list      *group         // the GetAll whose FetchMany is to ask for it, and has not yet; nil: none
 	concluded bool           // its result is being settled
 }
 
@@ -194,7 +195,7 @@ func (c *Cache) ask(t *outcome) {
 func (c *Cache) conclude(t *outcome) {
 	f := t.fetch
 	c.mu.Lock()
-	f.concluded = true
+	f.wasCut, f.concluded = c.wasCut(t), true
 	isClosed := c.closed
 	c.mu.Unlock()
 	defer func() { // also if the observer ends this goroutine
@@ -322,6 +323,9 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := e.failure()
+	if t.wasCut {
+		t.says = health.Nothing
+	}
 	c.leavePlace(t.fetch, t.says, t.fail)
 	fail := &failure{failed: failed{began: t.began, at: now, first: now, count: 1, seen: c.healthNow(), isRefusal: t.kinds != 0}}
 	if t.says < health.Refused && !t.isOfFile {
@@ -348,7 +352,9 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 	if t.isOfFile {
 		fail.count-- // the source was not asked
 	}
-	fail.delay = backoff.DelayAfter(max(1, fail.count), now.since(fail.first))
+	if !t.wasCut {
+		fail.delay = backoff.DelayAfter(max(1, fail.count), now.since(fail.first))
+	}
 	retryIn := fail.delay
 	if l := e.toLane(); l.isDown() && !fail.isRefusal {
 		retryIn = l.health.ProbeIn(fail.seen)
@@ -361,7 +367,7 @@ func (c *Cache) fail(t *outcome) (*Error, []hook.Event) {
 		return fail.err, nil
 	}
 	s := e.snap.Load()
-	fail.tried = !e.past.invalid.isSet && (s == nil || !c.policy.isGood(s.invalid, t.began.since(s.at)))
+	fail.tried = !e.past.invalid.isSet && !t.wasCut && (s == nil || !c.policy.isGood(s.invalid, t.began.since(s.at)))
 	c.recall(t, fail, s != nil)
 	e.ends(fail, fail.isRefusal)
 	c.noteUnfetched(t.fetch, fail.isRefusal)

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,4 +56,50 @@ func TestAReaderAfterASuspensionGetsNoAnswerFromBefore(t *testing.T) {
 		s.rotate("db", "v2")
 		wantGet(t, c, "db", "db v2")
 	})
+}
+
+// cutOff is a Source whose calls hang, and fail as soon as the process goes on.
+type cutOff struct {
+	*service
+	goOn atomic.Pointer[chan struct{}] // nil: calls are as usual
+}
+
+func (s *cutOff) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+	v, err := s.service.Fetch(ctx, ref)
+	if goOn := s.goOn.Load(); goOn != nil {
+		<-*goOn
+		return secret.Value{}, secret.ErrTimeout
+	}
+	return v, err
+}
+
+// TestARefreshThatASuspensionCutOffIsNoAnswer: its connection is broken, or its time is over at once.
+// The reader waits for another fetch. Neither a back-off nor a source that counts as down holds it up.
+func TestARefreshThatASuspensionCutOffIsNoAnswer(t *testing.T) {
+	for name, age := range map[string]time.Duration{"ahead of the TTL": 59 * time.Minute, "after it": 61 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s, k := &cutOff{service: serving("a", "b")}, &clock{}
+				c := open(t, s, k.config(engine.Config{CheckClock: true, StaleIfError: func(err error, _ time.Duration) bool {
+					t.Errorf("StaleIfError was asked about %v", err)
+					return false
+				}}))
+				get(t, c, "a")
+				get(t, c, "b")
+				time.Sleep(age)
+				goOn := make(chan struct{})
+				s.goOn.Store(&goOn)
+				go c.Get(context.Background(), ref("a"))
+				go c.Get(context.Background(), ref("b"))
+				settle()
+				k.suspend(3 * time.Hour)
+				s.goOn.Store(nil)
+				s.rotate("a", "v2")
+				s.rotate("b", "v2")
+				time.AfterFunc(time.Millisecond, func() { close(goOn) })
+				wantGet(t, c, "a", "a v2")
+				wantGet(t, c, "b", "b v2")
+			})
+		})
+	}
 }

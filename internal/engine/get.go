@@ -113,6 +113,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 			if err := c.await(ctx, &d, q.ref, nil); err != nil {
 				return c.lastGood(ctx, q, err)
 			}
+			q.group.again(d.probe)
 			continue
 		}
 		p.begin(c, ctx, &d)
@@ -125,7 +126,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 			return c.lastGood(ctx, q, err)
 		case d.fetch == nil:
 		case d.fetch.isOfFile: // its error says that the source was not asked
-		case d.fetch.err != nil:
+		case d.fetch.err != nil && !d.fetch.wasCut:
 			failed, q.hasty = d.fetch.err, true
 		case d.fetch.answers(asked, &c.policy):
 			return d.fetch.snap, nil
@@ -184,7 +185,7 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 	default:
 		d.fetch = e.inFlight()
 	}
-	if f := d.fetch; f != nil && f.isListed && q.group == nil {
+	if f := d.fetch; f != nil && f.isHeldFrom(q.group) {
 		c.queueUp(f) // the pace of a Preloader holds back its own readers alone
 	}
 	switch d.verdict {
@@ -225,6 +226,7 @@ func (c *Cache) lookDown(ctx context.Context, e *Entry, q *query, st *state, in 
 			q.probes = l.failed + 1
 		}
 		d.probe = c.awaitProbe(l)
+		q.group.await(e, d.probe)
 	case stale:
 		c.noteDown(e, in, d.at)
 		d.failure = e.failure()

@@ -27,10 +27,8 @@ func (c *Cache) GetAll(ctx context.Context, entries []*Entry, pace func(context.
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	g := &group{c: c, ctx: ctx, pace: pace, waiting: map[Ref]*fetch{}, said: map[Ref]*health.Kind{}}
-	if _, isMany := c.source.(ManySource); (isMany || pace != nil) && ctx.Err() == nil {
-		g.begin(entries)
-	}
+	g := &group{c: c, ctx: ctx, pace: pace}
+	g.begin(entries)
 	var readers sync.WaitGroup
 	for i, e := range entries {
 		q := query{ref: e.ref(), held: e, group: g}
@@ -57,10 +55,17 @@ type group struct {
 	isOpen   bool                 // the fetches that begin are listed
 	watchdog *watchdog            // of the FetchMany
 	lastErr  error                // of the last Ref that had no answer; guarded by Cache.mu
+
+	late    map[<-chan struct{}][]*Entry // by the probe for which their readers wait; guarded by Cache.mu
+	listing sync.Mutex                   // held while they are listed
 }
 
 // begin takes the first look for all readers, and begins the FetchMany of what is due.
 func (g *group) begin(entries []*Entry) {
+	if _, isMany := g.c.source.(ManySource); !isMany && g.pace == nil || g.ctx.Err() != nil {
+		return
+	}
+	g.waiting, g.said = map[Ref]*fetch{}, map[Ref]*health.Kind{}
 	g.isOpen = true
 	for _, e := range entries {
 		g.c.look(g.ctx, &query{ref: e.ref(), held: e, group: g})
@@ -71,16 +76,54 @@ func (g *group) begin(entries []*Entry) {
 	}
 }
 
+// await notes that the reader of e waits for a probe. Called with Cache.mu held; g may be nil.
+func (g *group) await(e *Entry, probe <-chan struct{}) {
+	if g == nil || g.isOpen {
+		return
+	}
+	if g.late == nil {
+		g.late = map[<-chan struct{}][]*Entry{}
+	}
+	g.late[probe] = append(g.late[probe], e)
+}
+
+// again is for a reader that has waited for a probe. If the backend is up, the first such reader
+// begins a FetchMany for all of them: so after an outage too they take few requests, at the pace. G
+// may be nil.
+func (g *group) again(probe <-chan struct{}) {
+	if g == nil {
+		return
+	}
+	g.listing.Lock()
+	defer g.listing.Unlock()
+	g.c.mu.Lock()
+	late := g.late[probe]
+	isUp := len(late) > 0 && !late[0].toLane().isDown()
+	if isUp {
+		delete(g.late, probe)
+	}
+	g.c.mu.Unlock()
+	if isUp {
+		(&group{c: g.c, ctx: g.ctx, pace: g.pace}).begin(late)
+	}
+}
+
 // list makes a fetch of e that the FetchMany is to carry out. The goroutine of the FetchMany
 // counts with the first one. Called with Cache.mu held.
 func (g *group) list(e *Entry, now instant) *fetch {
 	f, ref := g.c.register(g.ctx, e, read, now), e.ref()
-	f.isListed = true
+	f.list = g
 	if len(g.refs) == 0 {
 		g.c.running.Add(1)
 	}
 	g.refs, g.waiting[ref] = append(g.refs, ref), f
 	return f
+}
+
+// isHeldFrom reports whether f is on a list for which a reader of g is not to wait. Without a pace the
+// lists of two GetAll are asked for at once, and together take fewer requests. Called with mu held.
+func (f *fetch) isHeldFrom(g *group) bool {
+	return f.list != nil && (g == nil || g.pace == nil && f.list.pace != nil)
 }
 
 // run is the goroutine of the FetchMany. Each request in it takes a place.
@@ -203,10 +246,10 @@ func (g *group) ask(refs []Ref, newToo bool, said *health.Kind) (asked, left []R
 	for _, ref := range refs {
 		switch f := g.waiting[ref]; {
 		case f == nil || f.isTaken():
-		case f.isListed && !newToo:
+		case f.list != nil && !newToo:
 			left = append(left, ref)
 		default:
-			if f.isListed {
+			if f.list != nil {
 				g.c.beginsNow(f, now)
 				f.noteBegin()
 			}
@@ -273,7 +316,7 @@ func (g *group) answer(ref Ref, v Value, err error) {
 	switch {
 	case f == nil || f.isTaken():
 	case !isNotAsked:
-		f.isListed = false
+		f.list = nil
 		f.noteBegin() // if no request was made
 		go g.conclude(&outcome{fetch: f, ref: ref, v: v, says: says}, err)
 	case f.entry.snap.Load() != nil: // it is refreshed in the background

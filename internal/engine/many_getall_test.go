@@ -124,6 +124,29 @@ func TestAReaderDoesNotWaitForARequestThatHasNotBegun(t *testing.T) {
 	})
 }
 
+// Nor does it hold back a GetAll that has none.
+func TestAGetAllWithoutAPaceDoesNotWaitForThatOfAnother(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &manyService{service: serving("a", "b", "c", "d")}
+		s.many = func(ctx context.Context, refs []secret.Ref, answer answerFunc) { s.requests(ctx, refs, answer, 1) }
+		c := open(t, s, engine.Config{})
+		go getAll(t.Context(), c, refs("a", "b", "c"), pace(time.Minute))
+		settle()
+		waited := took(func() {
+			if _, errs := getAll(t.Context(), c, refs("b", "c", "d"), nil); errors.Join(errs...) != nil {
+				t.Error(errs)
+			}
+		})
+		if waited != 0 {
+			t.Errorf("waited %v", waited)
+		}
+		time.Sleep(10 * time.Minute)
+		if n := s.batches.Load(); n != 2 || s.count() != 2 {
+			t.Errorf("%d requests of the two GetAll and %d others, want 2 for a and d and 2 for b and c", n, s.count())
+		}
+	})
+}
+
 func TestAGetAllThatIsCancelledBeginsNoFurtherRequest(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := &manyService{service: serving("kept")}
@@ -145,4 +168,42 @@ func TestAGetAllThatIsCancelledBeginsNoFurtherRequest(t *testing.T) {
 			t.Errorf("%v, %v: it was not refreshed in the background", snap, err)
 		}
 	})
+}
+
+// After an outage too: the readers that have waited for the probe are a list again.
+func TestWhatWaitedForAProbeComesByFetchMany(t *testing.T) {
+	for name, row := range map[string]struct {
+		interval time.Duration
+		batches  int64
+		takes    time.Duration // after the probe
+	}{"at once": {0, 4, time.Second}, "at a pace": {10 * time.Second, 4, 30 * time.Second}} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				all := refsOfMany(80)
+				s := &manyService{service: servingMany(80)}
+				s.many = func(ctx context.Context, refs []secret.Ref, answer answerFunc) { s.requests(ctx, refs, answer, 20) }
+				c := open(t, s, engine.Config{})
+				s.fail(secret.ErrUnavailable)
+				wantErr(t, c, nameOf(0), secret.ErrUnavailable)
+				wantErr(t, c, nameOf(1), secret.ErrUnavailable) // from now on the source is down
+				s.mend()
+				s.take(20 * time.Millisecond)
+				var wait func(context.Context) error
+				if row.interval > 0 {
+					wait = pace(row.interval)
+				}
+				took := took(func() {
+					if _, errs := getAll(t.Context(), c, all, wait); errors.Join(errs...) != nil {
+						t.Error(errs)
+					}
+				})
+				if n := s.batches.Load(); n != row.batches || s.count() != 3 {
+					t.Errorf("%d requests for many and %d single ones, want %d and 3, of which the last is the probe", n, s.count(), row.batches)
+				}
+				if took > row.takes+2*time.Second {
+					t.Errorf("took %v", took)
+				}
+			})
+		})
+	}
 }

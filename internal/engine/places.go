@@ -23,7 +23,7 @@ func (c *Cache) placesFor() int { return maxRequests - min(2*c.down, maxRequests
 // it. Called with mu held.
 func (c *Cache) queueUp(f *fetch) {
 	now := c.now()
-	if f.isListed {
+	if f.list != nil {
 		c.beginsNow(f, now)
 	}
 	l := f.entry.toLane()
@@ -87,7 +87,7 @@ func (c *Cache) admit(l *lane, q queued) bool {
 }
 
 // hasTurn reports whether f does not wait for its turn any more. Called with mu held.
-func (f *fetch) hasTurn() bool { return f.queued == nil && !f.isListed }
+func (f *fetch) hasTurn() bool { return f.queued == nil && f.list == nil }
 
 // isTaken reports whether f is fetched by itself, and not by a FetchMany, or was. Called with
 // mu held.
@@ -97,7 +97,7 @@ func (f *fetch) isTaken() bool { return f.hasPlace || f.queued != nil || f.concl
 // if Refresh or Invalidate was called meanwhile. Called with mu held.
 func (c *Cache) beginsNow(f *fetch, now instant) {
 	c.begun++
-	f.number, f.began, f.sent, f.awaited, f.isListed = c.begun, now, now, now, false
+	f.number, f.began, f.sent, f.awaited, f.list = c.begun, now, now, now, nil
 	p := f.entry.past
 	if p.invalid.isSet {
 		f.renews = true

@@ -77,6 +77,7 @@ func (c *Cache) force(ctx context.Context, q query, asks kind) (*Snapshot, error
 		}
 		switch f := d.fetch; {
 		case f == nil:
+		case f.isOfFile: // the source was not asked
 		case f.err != nil:
 			return nil, f.err
 		case f.isFor(asked, since, asks, c):
@@ -140,7 +141,7 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 		if d.fetch = e.inFlight(); d.fetch == nil {
 			break
 		}
-		if d.fetch.isListed {
+		if d.fetch.list != nil {
 			c.queueUp(d.fetch)
 		}
 	case d.fetchIn <= c.cfg.FetchTimeout:

@@ -45,3 +45,27 @@ func TestALookIntoTheSealedFileIsNoFetchThatTheUserAskedFor(t *testing.T) {
 		}
 	})
 }
+
+// TestARefreshWaitsForTheProbeAlsoAfterALookIntoTheSealedFile: the look of another reader, which a slow
+// hook may draw out, asks the source nothing, so it is no answer to a Refresh.
+func TestARefreshWaitsForTheProbeAlsoAfterALookIntoTheSealedFile(t *testing.T) {
+	path := snapshotOf(t, serving("db"), "db")
+	for name, kept := range map[string]string{"has the value": "db", "has no value": "other"} {
+		t.Run("the file "+name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s := serving("a", "b", "db", "other")
+				s.fail(secret.ErrUnavailable)
+				slow := slowPut(func() { time.Sleep(100 * time.Millisecond) })
+				c := open(t, s, engine.Config{Hook: slow}.WithSealedFile(path, gcm(t, "key")))
+				wantErr(t, c, "a", secret.ErrUnavailable)
+				wantErr(t, c, "b", secret.ErrUnavailable) // from now on the source is down
+				go c.Get(t.Context(), ref(kept))
+				settle()
+				s.mend()
+				if v, err := c.Refresh(t.Context(), ref(kept)); err != nil || v.Payload.Reveal() != kept+" v1" {
+					t.Errorf("Refresh = %q, %v", v.Payload.Reveal(), err)
+				}
+			})
+		})
+	}
+}

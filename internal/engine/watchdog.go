@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/typedsecret/typedsecret/internal/health"
 )
 
 // A watchdog bounds a call of the user's code, which has a limit. A call that takes longer is
@@ -87,6 +89,13 @@ const grace = 100 * time.Millisecond
 func (c *Cache) late() time.Duration { return lateAfter(c.cfg.FetchTimeout) }
 
 func lateAfter(limit time.Duration) time.Duration { return min(limit, math.MaxInt64-grace) + grace }
+
+// wasCut reports whether the source gave t, which has just ended, no answer in a time that no fetch
+// takes unless the process or the machine stands still. Its connection may have broken then, and its
+// context ends as soon as the process goes on. Called with mu held.
+func (c *Cache) wasCut(t *outcome) bool {
+	return t.fail != nil && t.says < health.TooMuch && t.hasPlace && c.now().since(t.sent) > c.late()+time.Second
+}
 
 // lateError returns an error that names the source, and says that it or the hook is late.
 func (c *Cache) lateError(limit time.Duration, what string) error {

@@ -3,6 +3,7 @@ package cost_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/typedsecret/typedsecret"
@@ -50,4 +51,26 @@ func BenchmarkReady(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestAPreloadWithoutAPaceWaitsForNone: a program may preload all at a pace in the background, and
+// some of it now.
+func TestAPreloadWithoutAPaceWaitsForNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, c := secrettest.NewCache(t)
+		handles := make([]typedsecret.Handle, 100)
+		for i := range handles {
+			server.Seed(t, fmt.Sprint("many/", i), "value")
+			handles[i] = typedsecret.New[string](fmt.Sprint("many/", i), typedsecret.WithCache(c))
+		}
+		go (typedsecret.Preloader{Interval: time.Minute}).Preload(t.Context(), handles...)
+		synctest.Wait()
+		start := time.Now()
+		if err := typedsecret.Preload(t.Context(), handles[90:]...); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+	})
 }
