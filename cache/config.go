@@ -89,7 +89,7 @@ type Config struct {
 	// MinRefreshInterval is the least time from the start of a forced fetch of a secret to that
 	// of the next one which [Cache.Refresh] forces, and between the starts of two fetches which
 	// [Cache.Invalidate] asks for; 1 s by default and at least 1 ms. Refresh waits for its end,
-	// and a Get after Invalidate as long as MaxRefreshWait says. A negative one turns it off,
+	// and a Get after Invalidate if that comes within MaxRefreshWait. A negative one turns it off,
 	// for tests say. If a secret is evicted, its interval is forgotten, unless its last fetch
 	// failed.
 	MinRefreshInterval time.Duration

@@ -49,7 +49,7 @@ const (
 	aDue     = 70 * time.Minute
 	aDelay   = 7 * time.Second
 	aOwn     = 5 * time.Second
-	aRenew   = 3 * time.Second
+	aRenew   = 800 * time.Millisecond
 	aForced  = 2 * time.Second
 	aProbe   = 4 * time.Second
 	aWait    = time.Second

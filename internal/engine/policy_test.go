@@ -33,9 +33,10 @@ func TestThePolicyOfEveryState(t *testing.T) {
 		early   = func(s state) state { s.isTried = false; return s }                            // the fetch began before the TTL
 		held    = func(s state) state { s.forcedDelay = 3; return s }                            // so does the user's own delay
 		asked   = func(s state) state { s.isInvalid, s.isAsked = true, true; return s }
-		paused  = func(s state) state { s.renewIn, s.forcedIn = 4, 4; return s } // MinRefreshInterval runs
-		waits   = func(s state) state { s.downIn = 2; return s }                 // the backend is down, and a probe may begin
-		probed  = func(s state) state { s.isProbed = true; return waits(s) }     // and one has failed
+		paused  = func(s state) state { s.renewIn, s.forcedIn = 4, 4; return s }   // MinRefreshInterval runs
+		longer  = func(s state) state { s.renewIn, s.forcedIn = 14, 14; return s } // for longer than a reader waits
+		waits   = func(s state) state { s.downIn = 2; return s }                   // the backend is down, and a probe may begin
+		probed  = func(s state) state { s.isProbed = true; return waits(s) }       // and one has failed
 	)
 	for _, row := range []struct {
 		name  string
@@ -81,6 +82,7 @@ func TestThePolicyOfEveryState(t *testing.T) {
 
 		{"invalid", invalid, "expired now", "stale now", "fetch now", "fetch now", "expired", "stale", "stale for 50"},
 		{"invalid, MinRefreshInterval", paused(invalid), "expired in 4", "stale in 4", "fetch in 4", "fetch in 4", "expired", "stale", "stale for 50"},
+		{"invalid, a long MinRefreshInterval", longer(invalid), "stale for 4 in 14", "stale in 14", "fetch in 14", "fetch in 14", "expired", "stale", "stale for 50"},
 		{"invalid, down", down(invalid), "stale for 5 in 5", "stale for 5 in 5", "refused in 5", "refused in 5", "stale for 50", "stale for 50", "stale for 50"},
 		{"invalid, refused before that", early(refused(invalid)), "expired now", "stale now", "fetch now", "refused in 5", "expired", "stale", "stale for 50"},
 		{"invalid, refused and so Invalidate", held(refused(invalid)), "stale for 3 in 3", "stale for 3 in 3", "refused in 3", "refused in 5", "stale for 50", "stale for 50", "stale for 50"},
