@@ -119,6 +119,9 @@ func (c *Cache) runCheck(e *Entry) {
 	t := e.past.heard
 	k := t.check
 	k.isDue = true
+	if f := e.inFlight(); f != nil && f.list != nil {
+		c.queueUp(f) // the pace of a Preloader holds back no news
+	}
 	in := c.policy.announced(c.stateOf(e, now))
 	if in != never {
 		in = max(in, t.payIn(now))

@@ -194,3 +194,22 @@ func TestEventsAboutOtherSecretsLeaveNothing(t *testing.T) {
 		wantCalls(t, s, 2)
 	})
 }
+
+// The value is due, and a Preloader with a long pace has it on its list.
+func TestAnEventDoesNotWaitForThePaceOfAPreloader(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &manyService{service: serving("a", "db")}
+		s.many = func(ctx context.Context, refs []secret.Ref, answer answerFunc) { s.requests(ctx, refs, answer, 1) }
+		c := open(t, s, engine.Config{})
+		getAll(t.Context(), c, refs("a", "db"), nil)
+		time.Sleep(2 * time.Hour)
+		go getAll(t.Context(), c, refs("a", "db"), pace(10*time.Minute))
+		time.Sleep(time.Minute)
+		s.rotate("db", "v2")
+		handleEvent(t, c, notify.Event{Kind: notify.LabelMoved, Name: "db", Stages: []string{"AWSCURRENT"}, VersionID: "v2"})
+		time.Sleep(5 * time.Second)
+		if snap := entryOf(c, ref("db")).Snapshot(); snap.VersionID() != "v2" {
+			t.Errorf("the version is %s", snap.VersionID())
+		}
+	})
+}
