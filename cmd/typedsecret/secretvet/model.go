@@ -12,6 +12,7 @@ import (
 type sinkSpec struct {
 	class  class
 	mode   mode
+	first  int // the first argument that is shown
 	format int // the argument that is a format, or -1
 	writer int // the argument that is written to: 0 also for a receiver; -1 if none
 }
@@ -36,6 +37,10 @@ log log/slog.{Debug,Info,Warn,Error,DebugContext,InfoContext,WarnContext,ErrorCo
 log log/slog.Logger.{Debug,Info,Warn,Error,DebugContext,InfoContext,WarnContext,ErrorContext,Log,LogAttrs,With,WithGroup} attr
 log log/slog.{String,Any,Group,StringValue,AnyValue} attr
 log log/slog.Record.Add attr
+log {flag,github.com/spf13/pflag}.{String,FlagSet.String} first=1
+log {flag,github.com/spf13/pflag}.{StringVar,FlagSet.StringVar} first=2
+log github.com/spf13/pflag.{StringP,FlagSet.StringP} first=2
+log github.com/spf13/pflag.{StringVarP,FlagSet.StringVarP} first=3
 log log/syslog.Writer.{Alert,Crit,Debug,Emerg,Err,Info,Notice,Warning}
 
 error errors.New
@@ -98,6 +103,8 @@ func parseSinks(table string) map[string]sinkSpec {
 				s.writer = 0
 			case w == "write1":
 				s.writer = 1
+			case strings.HasPrefix(w, "first="):
+				s.first, _ = strconv.Atoi(strings.TrimPrefix(w, "first="))
 			default:
 				s.format, _ = strconv.Atoi(strings.TrimPrefix(w, "format="))
 			}
@@ -214,6 +221,7 @@ golang.org/x/exp/{maps,slices} golang.org/x/text/cases
 var carrying = set(`
 os.{Expand} errors.{Join,Unwrap} net.JoinHostPort github.com/go-sql-driver/mysql.Config.FormatDSN
 mime.FormatMediaType regexp.{Regexp.FindString,Regexp.FindStringSubmatch,Regexp.Find}
+net/http/httputil.{DumpRequest,DumpRequestOut,DumpResponse} net/smtp.{PlainAuth,CRAMMD5Auth}
 os.ExpandEnv flag.Arg error.Error unsafe.{String,StringData,Slice,SliceData}
 github.com/google/uuid.Must k8s.io/utils/ptr.{To,Deref}
 `)

@@ -327,6 +327,7 @@ func (k *checker) findPairs(t types.Type, at path, depth int, found taint) {
 	case *types.Chan:
 		k.findPairs(u.Elem(), join(at, "[]"), depth-1, found)
 	case *types.Map:
+		k.findPairs(u.Key(), join(at, keysPath), depth-1, found)
 		k.findPairs(u.Elem(), join(at, "[]"), depth-1, found)
 	}
 }

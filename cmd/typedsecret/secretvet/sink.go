@@ -103,6 +103,11 @@ func (u *unit) visible(t types.Type, p path, m mode) bool {
 			t = f.Type()
 		case *types.Signature:
 			return false
+		case *types.Map:
+			t = s.Elem()
+			if first == keysPath {
+				t = s.Key()
+			}
 		case interface{ Elem() types.Type }:
 			t = s.Elem()
 		default:
@@ -186,6 +191,10 @@ func methodOf(t types.Type, name string) *types.Func {
 // reveals reports whether the text that a method returns holds what lies at p in its
 // receiver.
 func (u *unit) reveals(f *types.Func, p path) bool {
+	if list := moves[funcName(f)]; list != nil {
+		_, _, ok := within(p, list[0].from)
+		return ok
+	}
 	s := u.summaryOf(f)
 	if s == nil {
 		return f.Pkg() != nil && isStandard(f.Pkg().Path())

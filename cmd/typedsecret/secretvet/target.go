@@ -118,6 +118,28 @@ func (u *unit) findFunctions(v ssa.Value, seen map[ssa.Value]bool) []target {
 	return all
 }
 
+// parametersIn returns the parameters that a function value may be.
+func (u *unit) parametersIn(v ssa.Value) []*ssa.Parameter {
+	var all []*ssa.Parameter
+	seen := map[ssa.Value]bool{}
+	var find func(v ssa.Value)
+	find = func(v ssa.Value) {
+		p := u.placeOf(v)
+		if seen[v] || p.path != "" {
+			return
+		}
+		seen[v] = true
+		if f, ok := p.root.value.(*ssa.Parameter); ok {
+			all = append(all, f)
+		}
+		for _, f := range u.k.functions[spot{p.root, ""}] {
+			find(f)
+		}
+	}
+	find(v)
+	return all
+}
+
 func (u *unit) function(f *ssa.Function, bound []ssa.Value) []target {
 	if _, ours := u.returns[f]; ours && f != u.fn {
 		return []target{{fn: f}}
