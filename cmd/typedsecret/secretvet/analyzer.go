@@ -83,7 +83,7 @@ func run(pass *analysis.Pass) (any, error) {
 		types:      map[string]bool{}, public: map[string]bool{}, publicVars: map[types.Object]bool{},
 		publicLines: map[line]bool{}, fields: map[string]*origin{}, globals: map[*ssa.Global]taint{},
 		environment: map[path]taint{},
-		typed: map[types.Type]taint{}, origins: map[origin]*origin{}, byFunc: map[*types.Func]*unit{}, implements: map[*types.Func][]*types.Func{},
+		typed:       map[types.Type]taint{}, origins: map[origin]*origin{}, byFunc: map[*types.Func]*unit{}, implements: map[*types.Func][]*types.Func{},
 		functions: map[spot][]ssa.Value{},
 		stores:    map[string][]fieldStore{}, candidates: map[string]*origin{}, calls: map[token.Pos]*ast.CallExpr{},
 		reported: map[string]bool{},

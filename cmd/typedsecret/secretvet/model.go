@@ -28,6 +28,8 @@ log {encoding/xml,gopkg.in/yaml.v2,gopkg.in/yaml.v3}.Encoder.Encode writer
 log {text,html}/template.Template.{Execute,ExecuteTemplate} write1
 log io.{Copy,CopyN,CopyBuffer} writer
 
+log C.{puts,perror}
+
 log log.{Print,Println,Fatal,Fatalln,Panic,Panicln,Output,SetPrefix}
 log log.Logger.{Print,Println,Fatal,Fatalln,Panic,Panicln,Output,SetPrefix}
 log log.{Printf,Fatalf,Panicf} format=0
@@ -55,6 +57,8 @@ error google.golang.org/grpc/status.{Errorf,Newf} format=1
 test testing.{T,B,F,TB,common}.{Log,Error,Fatal,Skip}
 test testing.{T,B,F,TB,common}.{Logf,Errorf,Fatalf,Skipf} format=0
 
+trace runtime/pprof.Labels
+trace runtime/trace.{Log,Logf,NewTask,StartRegion,WithRegion}
 trace go.opentelemetry.io/otel/attribute.{String,StringSlice,Stringer,StringValue,StringSliceValue,Int,Int64}
 trace go.opentelemetry.io/otel/attribute.Key.{String,StringSlice,Int,Int64}
 trace go.opentelemetry.io/otel/trace.Span.{AddEvent,SetName,SetStatus,RecordError}
@@ -63,6 +67,7 @@ trace go.opentelemetry.io/otel/log.{String,StringValue,Bytes,BytesValue}
 trace github.com/prometheus/client_golang/prometheus.{CounterVec,GaugeVec,HistogramVec,SummaryVec}.WithLabelValues
 
 response net/http.{Error,Redirect,SetCookie}
+response net/http.ServeContent first=4
 response expvar.String.Set
 response net/http.Header.{Set,Add} writer
 response github.com/gin-gonic/gin.Context.{JSON,IndentedJSON,PureJSON,SecureJSON,JSONP,AbortWithStatusJSON} json

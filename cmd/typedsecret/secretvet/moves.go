@@ -57,7 +57,17 @@ os/exec.Command 0>r0.Args 1>r0.Args
 os/exec.CommandContext 1>r0.Args 2>r0.Args
 os/exec.Cmd.String 0.Args>r0
 
+sync/atomic.{Pointer,Value}.Store 1>a0
+sync/atomic.{Pointer,Value}.Load 0>r0
+sync/atomic.{Pointer,Value}.Swap 1>a0 0>r0
+sync/atomic.{Pointer,Value}.CompareAndSwap 2>a0
+sync.Pool.Put 1>a0
+sync.Pool.Get 0>r0
+
+C.{CString,CBytes,GoString,GoStringN,GoBytes,strdup,strndup} 0>r0
+
 io.MultiWriter 0[]>r0
+encoding/json.{Compact,Indent,HTMLEscape} 1>a0
 net/url.{Parse,ParseRequestURI} 0>r0.User 0>r0.RawQuery 0>r1
 net/http.NewRequest 1>r0.URL 1>r1
 net/http.NewRequestWithContext 2>r0.URL 2>r1

@@ -191,18 +191,6 @@ func resultOf(n int) path { return fmt.Sprintf("[(=%d)]", n) }
 // is given, as an iterator does.
 func argumentOf(n int) path { return fmt.Sprintf("[(%d)]", n) }
 
-// passedOut returns what the callers of a function literal get.
-func (u *unit) passedOut(f *ssa.Function) taint {
-	out := taint{}
-	if f != u.fn {
-		for n, t := range u.returns[f] {
-			out.merge(t.under(resultOf(n)))
-		}
-	}
-	out.merge(u.yields[f])
-	return out
-}
-
 func (u *unit) readPlace(p *place, t types.Type) taint {
 	seen := taint{}
 	if sealed(t) {
@@ -233,10 +221,8 @@ func (u *unit) rootTaint(r root) taint {
 	switch v := r.value.(type) {
 	case *ssa.Global:
 		return u.k.global(v)
-	case *ssa.Function:
+	case *ssa.Function, *ssa.MakeClosure:
 		return u.passedOut(v)
-	case *ssa.MakeClosure:
-		return u.passedOut(v.Fn.(*ssa.Function))
 	}
 	return u.taints[r]
 }

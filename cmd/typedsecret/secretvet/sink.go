@@ -271,5 +271,20 @@ func (u *unit) write(at ssa.Instruction, w ssa.Value, t taint, to sinkRef, arg i
 		u.showTaint(at, t, to, arg)
 		return
 	}
-	u.assign(u.placeOf(w), t, nil, at)
+	p := u.placeOf(w)
+	if f := methodOf(p.root.value.Type(), "Write"); f != nil && p.path == "" {
+		if s := u.summaryOf(f); s != nil {
+			u.showWritten(at, f, s, t, arg)
+		}
+	}
+	u.assign(p, t, nil, at)
+}
+
+// showWritten follows a value into a writer of the program, which may log what is written.
+func (u *unit) showWritten(at ssa.Instruction, write *types.Func, s *summary, t taint, arg int) {
+	for _, k := range s.Sinks {
+		if k.Param == 1 {
+			u.showTaint(at, t, u.through(k.Sink, write), arg)
+		}
+	}
 }

@@ -26,6 +26,9 @@ func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
 			u.giveResult(i, 0, u.read(args[0]).flat())
 		}
 		u.giveResult(i, 1, u.read(args[0]).flat())
+	case "net/http.Hijacker.Hijack", "net/http.ResponseController.Hijack":
+		u.giveResult(i, 0, taint{pair{"", u.k.writer(classResponse)}: true})
+		u.giveResult(i, 1, taint{pair{"", u.k.writer(classResponse)}: true})
 	case "errors.As":
 		u.fill(args[1:])
 		u.assign(u.placeOf(args[1]), u.read(args[0]), nil, i)
