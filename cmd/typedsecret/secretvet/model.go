@@ -238,6 +238,10 @@ reflect.TypeOf reflect.TypeFor reflect.Value.{Type,Kind,Len} reflect.Type.{Strin
 strings.{NewReplacer,Count,Index} encoding/json.Valid io.Discard github.com/aws/aws-sdk-go-v2/aws.{NewConfig}
 `)
 
+// errorFields are the fields of the standard library's errors that quote nothing.
+var errorFields = set(`net/url.Error.{Op,Err} strconv.NumError.{Func,Err} io/fs.PathError.{Op,Err}
+	net.ParseError.Type encoding/json.SyntaxError.Offset encoding/json.UnmarshalTypeError.{Type,Offset,Struct,Field}`)
+
 var hiding = regexp.MustCompile(`(?i)redact|mask|saniti|scrub|censor|obfusc|hash|fingerprint|digest|encrypt|hmac|anonymi`)
 
 // hides reports whether a function's name says that its result is no secret.

@@ -198,10 +198,6 @@ func (k *checker) publicField(owner types.Type, f *types.Var) bool {
 	return !k.secretType(owner) && (plainName(f.Name()) || errorFields[name])
 }
 
-// errorFields are the fields of the standard library's errors that quote nothing.
-var errorFields = set(`net/url.Error.{Op,Err} strconv.NumError.{Func,Err} io/fs.PathError.{Op,Err}
-	net.ParseError.Type encoding/json.SyntaxError.Offset encoding/json.UnmarshalTypeError.{Type,Offset,Struct,Field}`)
-
 // secretType reports whether t is, or points to, a type whose values are secret.
 func (k *checker) secretType(t types.Type) bool {
 	n := named(t)
