@@ -94,8 +94,7 @@ func parseMoves(table string) map[string][]move {
 
 func parseMove(s string) move {
 	from, to, _ := strings.Cut(s, ">")
-	m := move{arg: int(from[0] - '0'), from: from[1:], kind: to[0], to: int(to[1] - '0'), at: to[2:]}
-	return m
+	return move{arg: int(from[0] - '0'), from: from[1:], kind: to[0], to: int(to[1] - '0'), at: to[2:]}
 }
 
 // move follows a call of a function that the table moves describes.
