@@ -60,7 +60,9 @@
 // -testfiles is set. A value is not followed through reflection, through variables of
 // function types that another package sets, or through a database. About a dependency the
 // analyzer knows only which secrets it gives and what it logs. An option such as
-// WithPassword(p), which stores p by a function that it returns, is followed in its own package.
+// WithPassword(p), which stores p by a function that it returns, is followed in its own package. A
+// secret in the environment is seen where its variable is read by a constant name, and where the
+// whole environment is shown.
 //
 // Text in which a regular expression replaced something counts as redacted. Of C the analyzer
 // knows the copies of a string (C.CString, C.GoString, C.strdup and the like) and C.puts. C code

@@ -21,11 +21,6 @@ func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
 		if len(u.secrets(args[0])) == 0 {
 			u.giveResult(i, 0, u.read(args[1]).flat())
 		}
-	case "strings.Cut", "bytes.Cut":
-		if s, _ := constantOf(args[1]); s != "=" { // else a name stands before
-			u.giveResult(i, 0, u.read(args[0]).flat())
-		}
-		u.giveResult(i, 1, u.read(args[0]).flat())
 	case "net/http.Hijacker.Hijack", "net/http.ResponseController.Hijack":
 		u.giveResult(i, 0, taint{pair{"", u.k.writer(classResponse)}: true})
 		u.giveResult(i, 1, taint{pair{"", u.k.writer(classResponse)}: true})
@@ -40,7 +35,7 @@ func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
 		}
 	case "os.Environ":
 		for _, t := range u.k.environment {
-			u.giveResult(i, 0, t.under("[]"))
+			u.giveResult(i, 0, t.under(wholePath))
 		}
 	case "context.WithValue":
 		u.giveResult(i, 0, u.read(args[0]))
@@ -53,8 +48,12 @@ func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
 	return true
 }
 
+// wholePath is the segment of what is seen of a list only as a whole. Programs that put secrets
+// in place of references in the environment show the references, one by one.
+const wholePath path = ".whole()"
+
 // setEnvironment notes that a secret was put into an environment variable of the process. A
-// variable with no constant name can be seen in the whole environment only.
+// variable with no constant name is seen in the whole environment only.
 func (k *checker) setEnvironment(name path, t taint) {
 	for p := range t {
 		if !p.from.secret() {

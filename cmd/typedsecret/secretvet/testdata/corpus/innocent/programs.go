@@ -282,6 +282,25 @@ func environmentNames(ctx context.Context) {
 	log.Println(addr, ok, os.Getenv("HOME"))
 }
 
+// references puts secrets in place of the references that the environment holds.
+func references(ctx context.Context) error {
+	for _, e := range os.Environ() {
+		name, value, _ := strings.Cut(e, "=")
+		path, key, ok := strings.Cut(value, "#")
+		if !ok {
+			continue
+		}
+		t, err := token.Get(ctx)
+		if err != nil {
+			return fmt.Errorf("%s, key %s, of %s: %w", path, key, name, err)
+		}
+		if err := os.Setenv(name, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func pointerVerb(ctx context.Context) {
 	c, _ := db.Get(ctx)
 	log.Printf("%T at %p", c, &c)
