@@ -47,6 +47,7 @@ type checker struct {
 	publicLines map[line]bool
 	fields      map[string]*origin // that a secret is stored in
 	globals     map[*ssa.Global]taint
+	environment map[path]taint // variables of the process's environment
 
 	typed      map[types.Type]taint
 	origins    map[origin]*origin
@@ -81,10 +82,14 @@ func run(pass *analysis.Pass) (any, error) {
 		dependency: dependency(pass),
 		types:      map[string]bool{}, public: map[string]bool{}, publicVars: map[types.Object]bool{},
 		publicLines: map[line]bool{}, fields: map[string]*origin{}, globals: map[*ssa.Global]taint{},
-		typed: map[types.Type]taint{}, origins: map[origin]*origin{}, byFunc: map[*types.Func]*unit{}, implements: map[*types.Func][]*types.Func{},
+		environment: map[path]taint{},
+		typed:       map[types.Type]taint{}, origins: map[origin]*origin{}, byFunc: map[*types.Func]*unit{}, implements: map[*types.Func][]*types.Func{},
 		functions: map[spot][]ssa.Value{},
 		stores:    map[string][]fieldStore{}, candidates: map[string]*origin{}, calls: map[token.Pos]*ast.CallExpr{},
 		reported: map[string]bool{},
+	}
+	for _, a := range k.im.environment {
+		k.setEnvironment(a.Name, taint{pair{"", k.intern(a.What)}: true})
 	}
 	k.collectTypes()
 	k.collectPublic()
@@ -254,10 +259,11 @@ func (k *checker) judgeFields() {
 	}
 }
 
-// noteCandidate notes that a secret is stored in a field of the package's own types.
+// noteCandidate notes that a secret is stored in a field of the package's own types. A field whose
+// type is a type parameter has another meaning in each instance.
 func (k *checker) noteCandidate(owner types.Type, f *types.Var, from *origin) {
 	n := named(owner)
-	if n == nil || n.Obj().Pkg() != k.pass.Pkg || !from.secret() || !textual(f.Type()) {
+	if n == nil || n.Obj().Pkg() != k.pass.Pkg || !from.secret() || !textual(f.Origin().Type()) {
 		return
 	}
 	name := fieldName(owner, f)
@@ -328,6 +334,12 @@ func (k *checker) fact() *packageFact {
 			}
 		}
 	}
+	for name, t := range k.environment {
+		for _, p := range t.sorted() {
+			f.Environment = append(f.Environment, about[origin]{name, *p.from})
+		}
+	}
+	sortByName(f.Environment)
 	sortByName(f.Fields)
 	sortByName(f.Globals)
 	sortByName(f.Funcs)

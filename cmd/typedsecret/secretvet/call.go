@@ -26,19 +26,15 @@ func (u *unit) call(i ssa.CallInstruction) {
 
 // callValue follows a call of a function value that is not known.
 func (u *unit) callValue(i ssa.CallInstruction, c *ssa.CallCommon) {
-	p := u.placeOf(c.Value)
-	if n, ok := u.param(p.root); ok && p.path == "" {
-		for arg, v := range c.Args {
-			for _, q := range u.read(v).sorted() {
-				u.noteCall(n, arg, flow{q.path, *q.from})
-			}
-		}
-		u.fill(c.Args)
-		return
-	}
-	if f, ok := p.root.value.(*ssa.Parameter); ok && p.path == "" {
+	for _, f := range u.parametersIn(c.Value) {
+		number, ours := u.param(root{f, 0})
 		for n, a := range c.Args {
-			u.yield(f.Parent(), u.read(a).under(argumentOf(n)))
+			switch got := u.read(a); {
+			case ours:
+				u.noteCalls(number, n, got)
+			default:
+				u.yield(f.Parent(), got.under(argumentOf(n)))
+			}
 		}
 	}
 	given := u.read(c.Value)
@@ -49,7 +45,9 @@ func (u *unit) callValue(i ssa.CallInstruction, c *ssa.CallCommon) {
 			}
 		}
 	}
-	u.giveResult(i, 0, u.k.at(given, resultOf))
+	for n := range c.Signature().Results().Len() {
+		u.giveResult(i, n, u.k.at(given, resultOf(n)))
+	}
 	u.fill(c.Args)
 }
 
@@ -61,11 +59,14 @@ func (u *unit) yield(f *ssa.Function, t taint) {
 	u.changed = u.yields[f].merge(t) || u.changed
 }
 
-func (u *unit) noteCall(param, arg int, from flow) {
-	c := callFlow{Param: param, Arg: arg, From: from}
-	if from.From.Kind != ofWriter && !slices.Contains(u.sum.Calls, c) && len(u.sum.Calls) < maxPairs {
-		u.sum.Calls = append(u.sum.Calls, c)
-		u.changed = true
+// noteCalls notes that the unit's function passes t to its parameter.
+func (u *unit) noteCalls(param, arg int, t taint) {
+	for _, p := range t.sorted() {
+		c := callFlow{Param: param, Arg: arg, From: flow{p.path, *p.from}}
+		if p.from.Kind != ofWriter && !slices.Contains(u.sum.Calls, c) && len(u.sum.Calls) < maxPairs {
+			u.sum.Calls = append(u.sum.Calls, c)
+			u.changed = true
+		}
 	}
 }
 
@@ -192,6 +193,14 @@ func (u *unit) apply(i ssa.CallInstruction, t target, s *summary) {
 			u.store(i, t.args[n], f, u.flowing(t.args, f), to, t.number(f.From))
 		}
 	}
+	for _, o := range s.options {
+		for _, p := range u.flowing(t.args, flow{From: o.from}).sorted() {
+			u.k.noteCandidate(o.owner, o.field, p.from)
+			if p.from.Kind == ofParam {
+				u.noteOption(optionFlow{o.owner, o.field, *p.from})
+			}
+		}
+	}
 	for _, c := range s.Calls {
 		if c.Param < len(t.args) {
 			for _, f := range u.functionsIn(t.args[c.Param]) {
@@ -217,10 +226,9 @@ func (u *unit) reportsItself(f *types.Func, n int) bool {
 
 // passOn notes that a parameter of the unit's function is called by another function.
 func (u *unit) passOn(f ssa.Value, c callFlow, t taint) {
-	p := u.placeOf(f)
-	if n, ok := u.param(p.root); ok && p.path == "" {
-		for _, q := range t.sorted() {
-			u.noteCall(n, c.Arg, flow{q.path, *q.from})
+	for _, p := range u.parametersIn(f) {
+		if n, ok := u.param(root{p, 0}); ok {
+			u.noteCalls(n, c.Arg, t)
 		}
 	}
 }

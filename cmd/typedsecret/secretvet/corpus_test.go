@@ -26,6 +26,13 @@ func TestFixes(t *testing.T) {
 	analysistest.RunWithSuggestedFixes(noFacts{t}, dir, secretvet.Analyzer, "./...")
 }
 
+// TestCgo follows secrets through C's strings. It needs a C compiler.
+func TestCgo(t *testing.T) {
+	t.Setenv("CGO_ENABLED", "1")
+	dir := corpus.Module(t, repository, "testdata/cgo")
+	analysistest.Run(noFacts{t}, dir, secretvet.Analyzer, "./...")
+}
+
 // TestTestFiles sets the flag for the secrets of tests, which are left out else.
 func TestTestFiles(t *testing.T) {
 	flags := &secretvet.Analyzer.Flags

@@ -35,14 +35,13 @@ func methodsOf(p *types.Package, iface *types.Interface, m *types.Func) []*types
 		if !ok || types.IsInterface(t.Type()) || t.IsAlias() {
 			continue
 		}
-		ptr := types.NewPointer(t.Type())
-		if !types.Implements(ptr, iface) {
+		n, ok := t.Type().(*types.Named)
+		if !ok || !mayImplement(n, iface) {
 			continue
 		}
-		if obj, _, _ := types.LookupFieldOrMethod(ptr, false, m.Pkg(), m.Name()); obj != nil {
-			if f, ok := obj.(*types.Func); ok {
-				all = append(all, f)
-			}
+		obj, _, _ := types.LookupFieldOrMethod(types.NewPointer(n), false, m.Pkg(), m.Name())
+		if f, ok := obj.(*types.Func); ok {
+			all = append(all, f)
 		}
 	}
 	return all

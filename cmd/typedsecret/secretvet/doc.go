@@ -27,14 +27,16 @@
 // that of url.Parse does.
 //
 // In a map, and in a struct that is no handle's T, what is named host, port, engine, dbname
-// and so on is not secret, since it says where a database is, and neither are checksums.
+// and so on is not secret, since it says where a database is, and neither are checksums. The
+// keys of a map are secret only if secrets were stored as keys.
 //
 // # What shows a value
 //
 // fmt.Print, and fmt.Fprint to os.Stdout, os.Stderr or an http.ResponseWriter; log and slog
 // with its attributes; errors.New and fmt.Errorf; panic; the logging methods of testing;
-// attributes, events and names of OpenTelemetry; http.Error, templates and JSON that are
-// written to a response; expvar. Also zap, zerolog, logrus, gin, echo and fiber, and methods
+// attributes, events and names of OpenTelemetry; labels of profiles and regions of runtime/trace;
+// http.Error, templates and JSON that are written to a response; expvar; the default of a flag,
+// which its help shows. Also zap, zerolog, logrus, gin, echo and fiber, and methods
 // with a logger's name of a type with a logger's name. To write to a file, a connection, a
 // buffer, the body of a request or a database is not to show.
 //
@@ -57,5 +59,12 @@
 // Nothing is reported in _test.go files, whose secrets are mostly made up, unless the flag
 // -testfiles is set. A value is not followed through reflection, through variables of
 // function types that another package sets, or through a database. About a dependency the
-// analyzer knows only which secrets it gives and what it logs.
+// analyzer knows only which secrets it gives and what it logs. An option such as
+// WithPassword(p), which stores p by a function that it returns, is followed in its own package. A
+// secret in the environment is seen where its variable is read by a constant name, and where the
+// whole environment is shown.
+//
+// Text in which a regular expression replaced something counts as redacted. Of C the analyzer
+// knows the copies of a string (C.CString, C.GoString, C.strdup and the like) and C.puts. C code
+// is not Go's, so what other functions of C do with a secret is not followed.
 package secretvet

@@ -2,6 +2,7 @@ package secretvet
 
 import (
 	"fmt"
+	"go/types"
 	"slices"
 
 	"golang.org/x/tools/go/analysis"
@@ -16,6 +17,8 @@ type packageFact struct {
 	Fields  []about[origin]  // fields that a secret is stored in
 	Globals []about[[]flow]  // exported variables that hold a secret
 	Funcs   []about[summary] // functions that give, take or show secrets
+
+	Environment []about[origin] // variables of the process's environment that hold a secret
 }
 
 // about says something of what has a name.
@@ -35,7 +38,7 @@ func (f *packageFact) String() string {
 }
 
 func (f *packageFact) empty() bool {
-	return len(f.Types)+len(f.Public)+len(f.Fields)+len(f.Globals)+len(f.Funcs) == 0
+	return len(f.Types)+len(f.Public)+len(f.Fields)+len(f.Globals)+len(f.Funcs)+len(f.Environment) == 0
 }
 
 // A summary is what a caller must know of a function. The receiver is parameter 0 of a
@@ -45,6 +48,16 @@ type summary struct {
 	Outs    [][]flow   // for each parameter: what is stored behind it
 	Sinks   []sinkFlow // parameters that the function shows
 	Calls   []callFlow // parameters that it calls with a secret
+
+	options []optionFlow // of this package alone
+}
+
+// An optionFlow says that a parameter is stored in a field by a function literal that the function
+// makes: WithPassword(p) returns one that stores p in the options that it is given.
+type optionFlow struct {
+	owner types.Type
+	field *types.Var
+	from  origin
 }
 
 // A flow is a way from the place From to the path To of a result or parameter.
@@ -71,12 +84,12 @@ func (s *summary) empty() bool {
 	some := func(lists [][]flow) bool {
 		return slices.ContainsFunc(lists, func(l []flow) bool { return len(l) > 0 })
 	}
-	return !some(s.Results) && !some(s.Outs) && len(s.Sinks) == 0 && len(s.Calls) == 0
+	return !some(s.Results) && !some(s.Outs) && len(s.Sinks)+len(s.Calls)+len(s.options) == 0
 }
 
 // size grows with what is known. A summary only ever grows.
 func (s *summary) size() int {
-	n := len(s.Sinks) + len(s.Calls)
+	n := len(s.Sinks) + len(s.Calls) + len(s.options)
 	for _, l := range s.Results {
 		n += len(l)
 	}
@@ -93,6 +106,7 @@ type imported struct {
 	globals       map[string][]flow
 	funcs         map[string]*summary
 	packages      map[string]bool // that have facts
+	environment   []about[origin]
 }
 
 func importFacts(pass *analysis.Pass) *imported {
@@ -119,6 +133,7 @@ func importFacts(pass *analysis.Pass) *imported {
 		for _, a := range f.Globals {
 			im.globals[a.Name] = a.What
 		}
+		im.environment = append(im.environment, f.Environment...)
 		for i := range f.Funcs {
 			im.funcs[f.Funcs[i].Name] = &f.Funcs[i].What
 		}

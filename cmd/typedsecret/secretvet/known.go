@@ -35,7 +35,7 @@ func (u *unit) reachKnown(i ssa.CallInstruction, t target, name string) bool {
 		}
 		return true
 	}
-	if u.decode(i, t, name) || u.format(i, t, name) {
+	if u.move(i, t, name) || u.decode(i, t, name) || u.format(i, t, name) {
 		return true
 	}
 	return u.special(i, t, name)
@@ -138,6 +138,9 @@ func (u *unit) sinkCall(i ssa.CallInstruction, t target, s sinkSpec) {
 	first := len(t.plain()) - len(args)
 	verbs := verbsOf(args, s.format-first)
 	for n, a := range args {
+		if n < s.first {
+			continue
+		}
 		parts := elements(a)
 		if parts == nil {
 			parts = []ssa.Value{a}
@@ -264,8 +267,14 @@ func (u *unit) carry(i ssa.CallInstruction, t target) {
 		}
 	}
 	for n := range results.Len() {
-		if typ := results.At(n).Type(); carries(typ) && (!isError(typ) || carrying[funcName(t.obj)]) {
+		typ := results.At(n).Type()
+		if carries(typ) && (!isError(typ) || carrying[funcName(t.obj)]) {
 			u.giveResult(i, n, given)
+		}
+		for j, passed := range passedOn(typ) {
+			if carries(passed) {
+				u.giveResult(i, n, given.under(argumentOf(j)))
+			}
 		}
 	}
 	if !t.method || results.Len() > 0 && !strings.HasPrefix(t.obj.Name(), "Write") && t.obj.Name() != "Store" {
@@ -274,6 +283,23 @@ func (u *unit) carry(i ssa.CallInstruction, t target) {
 	for _, a := range t.args[1:] {
 		u.assign(u.placeOf(t.args[0]), u.text(a, asText), nil, i)
 	}
+}
+
+// passedOn returns the types of what an iterator passes on, or nil if t is no iterator.
+func passedOn(t types.Type) []types.Type {
+	s, ok := t.Underlying().(*types.Signature)
+	if !ok || s.Params().Len() != 1 || s.Results().Len() > 0 {
+		return nil
+	}
+	yield, ok := s.Params().At(0).Type().Underlying().(*types.Signature)
+	if !ok {
+		return nil
+	}
+	var all []types.Type
+	for v := range yield.Params().Variables() {
+		all = append(all, v.Type())
+	}
+	return all
 }
 
 func isError(t types.Type) bool { return typeName(named(t)) == "error" }

@@ -12,6 +12,7 @@ import (
 type sinkSpec struct {
 	class  class
 	mode   mode
+	first  int // the first argument that is shown
 	format int // the argument that is a format, or -1
 	writer int // the argument that is written to: 0 also for a receiver; -1 if none
 }
@@ -27,6 +28,8 @@ log {encoding/xml,gopkg.in/yaml.v2,gopkg.in/yaml.v3}.Encoder.Encode writer
 log {text,html}/template.Template.{Execute,ExecuteTemplate} write1
 log io.{Copy,CopyN,CopyBuffer} writer
 
+log C.{puts,perror}
+
 log log.{Print,Println,Fatal,Fatalln,Panic,Panicln,Output,SetPrefix}
 log log.Logger.{Print,Println,Fatal,Fatalln,Panic,Panicln,Output,SetPrefix}
 log log.{Printf,Fatalf,Panicf} format=0
@@ -36,6 +39,10 @@ log log/slog.{Debug,Info,Warn,Error,DebugContext,InfoContext,WarnContext,ErrorCo
 log log/slog.Logger.{Debug,Info,Warn,Error,DebugContext,InfoContext,WarnContext,ErrorContext,Log,LogAttrs,With,WithGroup} attr
 log log/slog.{String,Any,Group,StringValue,AnyValue} attr
 log log/slog.Record.Add attr
+log {flag,github.com/spf13/pflag}.{String,FlagSet.String} first=1
+log {flag,github.com/spf13/pflag}.{StringVar,FlagSet.StringVar} first=2
+log github.com/spf13/pflag.{StringP,FlagSet.StringP} first=2
+log github.com/spf13/pflag.{StringVarP,FlagSet.StringVarP} first=3
 log log/syslog.Writer.{Alert,Crit,Debug,Emerg,Err,Info,Notice,Warning}
 
 error errors.New
@@ -50,6 +57,8 @@ error google.golang.org/grpc/status.{Errorf,Newf} format=1
 test testing.{T,B,F,TB,common}.{Log,Error,Fatal,Skip}
 test testing.{T,B,F,TB,common}.{Logf,Errorf,Fatalf,Skipf} format=0
 
+trace runtime/pprof.Labels
+trace runtime/trace.{Log,Logf,NewTask,StartRegion,WithRegion}
 trace go.opentelemetry.io/otel/attribute.{String,StringSlice,Stringer,StringValue,StringSliceValue,Int,Int64}
 trace go.opentelemetry.io/otel/attribute.Key.{String,StringSlice,Int,Int64}
 trace go.opentelemetry.io/otel/trace.Span.{AddEvent,SetName,SetStatus,RecordError}
@@ -58,6 +67,7 @@ trace go.opentelemetry.io/otel/log.{String,StringValue,Bytes,BytesValue}
 trace github.com/prometheus/client_golang/prometheus.{CounterVec,GaugeVec,HistogramVec,SummaryVec}.WithLabelValues
 
 response net/http.{Error,Redirect,SetCookie}
+response net/http.ServeContent first=4
 response expvar.String.Set
 response net/http.Header.{Set,Add} writer
 response github.com/gin-gonic/gin.Context.{JSON,IndentedJSON,PureJSON,SecureJSON,JSONP,AbortWithStatusJSON} json
@@ -98,6 +108,8 @@ func parseSinks(table string) map[string]sinkSpec {
 				s.writer = 0
 			case w == "write1":
 				s.writer = 1
+			case strings.HasPrefix(w, "first="):
+				s.first, _ = strconv.Atoi(strings.TrimPrefix(w, "first="))
 			default:
 				s.format, _ = strconv.Atoi(strings.TrimPrefix(w, "format="))
 			}
@@ -214,6 +226,7 @@ golang.org/x/exp/{maps,slices} golang.org/x/text/cases
 var carrying = set(`
 os.{Expand} errors.{Join,Unwrap} net.JoinHostPort github.com/go-sql-driver/mysql.Config.FormatDSN
 mime.FormatMediaType regexp.{Regexp.FindString,Regexp.FindStringSubmatch,Regexp.Find}
+net/http/httputil.{DumpRequest,DumpRequestOut,DumpResponse} net/smtp.{PlainAuth,CRAMMD5Auth}
 os.ExpandEnv flag.Arg error.Error unsafe.{String,StringData,Slice,SliceData}
 github.com/google/uuid.Must k8s.io/utils/ptr.{To,Deref}
 `)
@@ -224,6 +237,10 @@ net/url.URL.{Redacted,Hostname,Port,IsAbs,EscapedPath,EscapedFragment} net/url.U
 reflect.TypeOf reflect.TypeFor reflect.Value.{Type,Kind,Len} reflect.Type.{String,Name,Kind,Elem}
 strings.{NewReplacer,Count,Index} encoding/json.Valid io.Discard github.com/aws/aws-sdk-go-v2/aws.{NewConfig}
 `)
+
+// errorFields are the fields of the standard library's errors that quote nothing.
+var errorFields = set(`net/url.Error.{Op,Err} strconv.NumError.{Func,Err} io/fs.PathError.{Op,Err}
+	net.ParseError.Type encoding/json.SyntaxError.Offset encoding/json.UnmarshalTypeError.{Type,Offset,Struct,Field}`)
 
 var hiding = regexp.MustCompile(`(?i)redact|mask|saniti|scrub|censor|obfusc|hash|fingerprint|digest|encrypt|hmac|anonymi`)
 

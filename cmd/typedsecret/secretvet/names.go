@@ -15,10 +15,17 @@ func plainPath(p string) string {
 	return majorVersion.ReplaceAllString(strings.TrimSuffix(p, "_test"), "$1")
 }
 
-// funcName returns the full name of a function or method: "fmt.Println", "log.Logger.Print".
+// cgoName matches what cgo makes of C.f.
+var cgoName = regexp.MustCompile(`\(?\b_C2?func_(\w+)\b\)?`)
+
+// funcName returns the full name of a function or method: "fmt.Println", "log.Logger.Print",
+// "C.puts".
 func funcName(f *types.Func) string {
 	f = f.Origin()
 	name := f.Name()
+	if m := cgoName.FindStringSubmatch(name); m != nil {
+		return "C." + m[1]
+	}
 	if recv := f.Signature().Recv(); recv != nil {
 		if n := named(recv.Type()); n != nil {
 			name = n.Obj().Name() + "." + name
@@ -41,8 +48,8 @@ func shortName(f *types.Func) string {
 			return n.Obj().Name() + "." + f.Name()
 		}
 	}
-	if f.Pkg() == nil {
-		return f.Name()
+	if f.Pkg() == nil || cgoName.MatchString(f.Name()) {
+		return cgoName.ReplaceAllString(f.Name(), "C.$1")
 	}
 	return f.Pkg().Name() + "." + f.Name()
 }

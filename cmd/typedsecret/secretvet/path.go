@@ -5,10 +5,14 @@ import (
 	"strings"
 )
 
-// A path says where in a value something lies: ".Field", "[key]" and "[]", one after
+// A path says where in a value something lies: ".Field", "[key]", "[]" and keysPath, one after
 // another. "[]" is any element. The empty path is the value itself. A pointer and what
 // it points to have the same path.
 type path = string
+
+// keysPath is the segment of the keys of a map. What is known of a map as a whole says nothing
+// of its keys: a secret that is a map has names as its keys.
+const keysPath path = ".key()"
 
 // maxSegments bounds a path. A longer path is cut: the whole of the value there stands for its
 // part.

@@ -16,6 +16,8 @@ func TestWithin(t *testing.T) {
 		{"some element", "[user]", "[]", "", "", true},
 		{"another element", "[user]", "[password]", "", "", false},
 		{"a field is no element", ".A", "[]", "", "", false},
+		{"a key is no element", "[]", keysPath, "", "", false},
+		{"an element is no key", keysPath, "[]", "", "", false},
 		{"deep in an element", "[].A.B", "[0].A", ".B", "", true},
 	}
 	for _, tt := range tests {

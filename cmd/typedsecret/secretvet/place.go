@@ -129,6 +129,9 @@ func (u *unit) findPart(v *ssa.Extract) *place {
 		if r, ok := t.Iter.(*ssa.Range); ok && v.Index == 2 {
 			return u.placeOf(r.X).at("[]")
 		}
+		if r, ok := t.Iter.(*ssa.Range); ok && !t.IsString && v.Index == 1 {
+			return u.placeOf(r.X).at(keysPath)
+		}
 	case *ssa.TypeAssert, *ssa.Lookup, *ssa.UnOp:
 		if v.Index == 0 {
 			return u.placeOf(t)
@@ -181,22 +184,12 @@ func (u *unit) read(v ssa.Value) taint {
 	return u.readPlace(u.placeOf(v), v.Type())
 }
 
-// resultOf is the path of what a function value returns.
-const resultOf = "[()]"
+// resultOf is the path of the result n of a function value.
+func resultOf(n int) path { return fmt.Sprintf("[(=%d)]", n) }
 
 // argumentOf is the path of the argument n that a function value passes to a function that it
 // is given, as an iterator does.
 func argumentOf(n int) path { return fmt.Sprintf("[(%d)]", n) }
-
-// passedOut returns what the callers of a function literal get.
-func (u *unit) passedOut(f *ssa.Function) taint {
-	out := taint{}
-	if all := u.returns[f]; f != u.fn && len(all) > 0 {
-		out.merge(all[0].under(resultOf))
-	}
-	out.merge(u.yields[f])
-	return out
-}
 
 func (u *unit) readPlace(p *place, t types.Type) taint {
 	seen := taint{}
@@ -204,11 +197,11 @@ func (u *unit) readPlace(p *place, t types.Type) taint {
 		return seen
 	}
 	for q := range u.rootTaint(p.root) {
-		rest, beyond, ok := within(q.path, p.path)
+		s, ok := u.k.seenAt(q, p.path)
 		if !ok || u.hidden(p, q.path) || p.load != nil && u.overwritten(p.root, q.path, p.load) {
 			continue
 		}
-		seen[pair{rest, u.k.part(q.from, beyond)}] = true
+		seen[s] = true
 	}
 	if i, ok := u.param(p.root); ok && !u.publicOnWay(p) {
 		seen[pair{"", u.k.intern(origin{Kind: ofParam, Param: i, Path: p.path})}] = true
@@ -228,10 +221,8 @@ func (u *unit) rootTaint(r root) taint {
 	switch v := r.value.(type) {
 	case *ssa.Global:
 		return u.k.global(v)
-	case *ssa.Function:
+	case *ssa.Function, *ssa.MakeClosure:
 		return u.passedOut(v)
-	case *ssa.MakeClosure:
-		return u.passedOut(v.Fn.(*ssa.Function))
 	}
 	return u.taints[r]
 }

@@ -70,7 +70,7 @@ func message(e ast.Expr, from *origin, to sinkRef) string {
 	}
 	m := fmt.Sprintf("%s (%s) reaches %s", what, from.Where, to.Name)
 	if e != nil {
-		m = fmt.Sprintf("%s holds %s (%s), and reaches %s", short(types.ExprString(e)), what, from.Where, to.Name)
+		m = fmt.Sprintf("%s holds %s (%s), and reaches %s", short(cgoName.ReplaceAllString(types.ExprString(e), "C.$1")), what, from.Where, to.Name)
 	}
 	if to.Where != "" {
 		m += " (" + to.Where + ")"

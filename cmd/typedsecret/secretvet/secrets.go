@@ -195,7 +195,7 @@ func (k *checker) publicField(owner types.Type, f *types.Var) bool {
 	if secret, ok := sdkSecrets[typeName(named(owner))]; ok {
 		return !slices.Contains(secret, f.Name())
 	}
-	return !k.secretType(owner) && plainName(f.Name())
+	return !k.secretType(owner) && (plainName(f.Name()) || errorFields[name])
 }
 
 // secretType reports whether t is, or points to, a type whose values are secret.
@@ -327,6 +327,7 @@ func (k *checker) findPairs(t types.Type, at path, depth int, found taint) {
 	case *types.Chan:
 		k.findPairs(u.Elem(), join(at, "[]"), depth-1, found)
 	case *types.Map:
+		k.findPairs(u.Key(), join(at, keysPath), depth-1, found)
 		k.findPairs(u.Elem(), join(at, "[]"), depth-1, found)
 	}
 }

@@ -103,6 +103,11 @@ func (u *unit) visible(t types.Type, p path, m mode) bool {
 			t = f.Type()
 		case *types.Signature:
 			return false
+		case *types.Map:
+			t = s.Elem()
+			if first == keysPath {
+				t = s.Key()
+			}
 		case interface{ Elem() types.Type }:
 			t = s.Elem()
 		default:
@@ -186,6 +191,10 @@ func methodOf(t types.Type, name string) *types.Func {
 // reveals reports whether the text that a method returns holds what lies at p in its
 // receiver.
 func (u *unit) reveals(f *types.Func, p path) bool {
+	if list := moves[funcName(f)]; list != nil {
+		_, _, ok := within(p, list[0].from)
+		return ok
+	}
 	s := u.summaryOf(f)
 	if s == nil {
 		return f.Pkg() != nil && isStandard(f.Pkg().Path())
@@ -262,5 +271,20 @@ func (u *unit) write(at ssa.Instruction, w ssa.Value, t taint, to sinkRef, arg i
 		u.showTaint(at, t, to, arg)
 		return
 	}
-	u.assign(u.placeOf(w), t, nil, at)
+	p := u.placeOf(w)
+	if f := methodOf(p.root.value.Type(), "Write"); f != nil && p.path == "" {
+		if s := u.summaryOf(f); s != nil {
+			u.showWritten(at, f, s, t, arg)
+		}
+	}
+	u.assign(p, t, nil, at)
+}
+
+// showWritten follows a value into a writer of the program, which may log what is written.
+func (u *unit) showWritten(at ssa.Instruction, write *types.Func, s *summary, t taint, arg int) {
+	for _, k := range s.Sinks {
+		if k.Param == 1 {
+			u.showTaint(at, t, u.through(k.Sink, write), arg)
+		}
+	}
 }

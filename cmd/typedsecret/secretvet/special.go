@@ -10,17 +10,6 @@ import (
 func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
 	args := t.args
 	switch name {
-	case "net/url.Parse", "net/url.ParseRequestURI": // the host and the path are plain
-		data := u.read(args[0]).flat()
-		u.giveResult(i, 0, data.under(".User"))
-		u.giveResult(i, 0, data.under(".RawQuery"))
-		u.giveResult(i, 1, data)
-	case "net/http.NewRequest", "net/http.NewRequestWithContext":
-		url := u.read(args[len(args)-2]).flat()
-		u.giveResult(i, 0, url.under(".URL"))
-		u.giveResult(i, 1, url)
-	case "net/http.Client.Do":
-		u.giveResult(i, 1, u.k.at(u.read(args[1]), ".URL").flat())
 	case "strings.Replace", "strings.ReplaceAll", "bytes.Replace", "bytes.ReplaceAll":
 		if len(u.secrets(args[1])) == 0 { // else the secret is taken out
 			u.giveResult(i, 0, u.read(args[0]).flat())
@@ -32,29 +21,49 @@ func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
 		if len(u.secrets(args[0])) == 0 {
 			u.giveResult(i, 0, u.read(args[1]).flat())
 		}
-	case "io.MultiWriter":
-		for _, w := range elements(args[0]) {
-			u.giveResult(i, 0, u.read(w))
+	case "net/http.Hijacker.Hijack", "net/http.ResponseController.Hijack":
+		u.giveResult(i, 0, taint{pair{"", u.k.writer(classResponse)}: true})
+		u.giveResult(i, 1, taint{pair{"", u.k.writer(classResponse)}: true})
+	case "errors.As":
+		u.fill(args[1:])
+		u.assign(u.placeOf(args[1]), u.read(args[0]), nil, i)
+	case "os.Setenv":
+		u.k.setEnvironment(key(args[0]), u.read(args[1]))
+	case "os.Getenv", "os.LookupEnv":
+		if at := key(args[0]); at != "[]" {
+			u.giveResult(i, 0, u.k.environment[at])
 		}
-	case "maps.Values", "slices.Values":
-		u.giveResult(i, 0, u.k.at(u.read(args[0]), "[]").under(argumentOf(0)))
-	case "slices.All", "maps.All":
-		u.giveResult(i, 0, u.k.at(u.read(args[0]), "[]").under(argumentOf(1)))
-	case "slices.Collect", "slices.Sorted":
-		u.giveResult(i, 0, u.k.at(u.read(args[0]), argumentOf(0)).under("[]"))
+	case "os.Environ":
+		for _, t := range u.k.environment {
+			u.giveResult(i, 0, t.under(wholePath))
+		}
 	case "context.WithValue":
 		u.giveResult(i, 0, u.read(args[0]))
 		u.giveResult(i, 0, u.read(args[2]).under(contextPath(args[1])))
 	case "context.Context.Value":
 		u.giveResult(i, 0, u.k.at(u.read(args[0]), contextPath(args[1])))
-	case "slices.Clone", "maps.Clone", "cmp.Or":
-		for _, a := range args {
-			u.giveResult(i, 0, u.read(a))
-		}
 	default:
 		return u.writeMethod(i, t, name)
 	}
 	return true
+}
+
+// wholePath is the segment of what is seen of a list only as a whole. Programs that put secrets
+// in place of references in the environment show the references, one by one.
+const wholePath path = ".whole()"
+
+// setEnvironment notes that a secret was put into an environment variable of the process. A
+// variable with no constant name is seen in the whole environment only.
+func (k *checker) setEnvironment(name path, t taint) {
+	for p := range t {
+		if !p.from.secret() {
+			continue
+		}
+		if k.environment[name] == nil {
+			k.environment[name] = taint{}
+		}
+		k.changed = k.environment[name].add(pair{"", p.from}) || k.changed
+	}
 }
 
 // contextPath returns the segment of a context's key: its type, and its value if that is

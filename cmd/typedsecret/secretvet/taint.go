@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // A kind is the way in which a value came to be followed.
@@ -63,24 +64,28 @@ func (k *checker) at(t taint, q path) taint {
 	}
 	var seen taint
 	for p := range t {
-		if rest, beyond, ok := within(p.path, q); ok {
+		if s, ok := k.seenAt(p, q); ok {
 			if seen == nil {
 				seen = taint{}
 			}
-			seen[pair{rest, k.part(p.from, beyond)}] = true
+			seen[s] = true
 		}
 	}
 	return seen
 }
 
-// part returns the origin of a part of what comes from o.
-func (k *checker) part(o *origin, beyond path) *origin {
-	if beyond == "" || o.Kind != ofParam {
-		return o
+// seenAt returns what a reader of the path q sees of p.
+func (k *checker) seenAt(p pair, q path) (pair, bool) {
+	rest, beyond, ok := within(p.path, q)
+	switch {
+	case !ok || p.from.Kind != ofParam && strings.Contains(beyond, keysPath):
+		return pair{}, false
+	case beyond == "" || p.from.Kind != ofParam:
+		return pair{rest, p.from}, true
 	}
-	deeper := *o
-	deeper.Path = join(o.Path, beyond)
-	return k.intern(deeper)
+	deeper := *p.from
+	deeper.Path = join(deeper.Path, beyond)
+	return pair{rest, k.intern(deeper)}, true
 }
 
 // flat returns t as of a value without parts: a string that was made of a struct.

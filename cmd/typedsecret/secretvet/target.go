@@ -118,6 +118,28 @@ func (u *unit) findFunctions(v ssa.Value, seen map[ssa.Value]bool) []target {
 	return all
 }
 
+// parametersIn returns the parameters that a function value may be.
+func (u *unit) parametersIn(v ssa.Value) []*ssa.Parameter {
+	var all []*ssa.Parameter
+	seen := map[ssa.Value]bool{}
+	var find func(v ssa.Value)
+	find = func(v ssa.Value) {
+		p := u.placeOf(v)
+		if seen[v] || p.path != "" {
+			return
+		}
+		seen[v] = true
+		if f, ok := p.root.value.(*ssa.Parameter); ok {
+			all = append(all, f)
+		}
+		for _, f := range u.k.functions[spot{p.root, ""}] {
+			find(f)
+		}
+	}
+	find(v)
+	return all
+}
+
 func (u *unit) function(f *ssa.Function, bound []ssa.Value) []target {
 	if _, ours := u.returns[f]; ours && f != u.fn {
 		return []target{{fn: f}}
@@ -133,6 +155,36 @@ func (u *unit) function(f *ssa.Function, bound []ssa.Value) []target {
 		t.args = slices.Clone(bound)
 	}
 	return []target{t}
+}
+
+// passedOut returns what the callers of a function value get.
+func (u *unit) passedOut(v ssa.Value) taint {
+	out := taint{}
+	for _, t := range u.functionsIn(v) {
+		if t.fn != nil {
+			for n, r := range u.returns[t.fn] {
+				out.merge(r.under(resultOf(n)))
+			}
+			out.merge(u.yields[t.fn])
+			continue
+		}
+		if givers[funcName(t.obj)] {
+			o := u.k.intern(origin{Kind: ofCall, What: shortName(t.obj), Where: u.k.where(v.Pos())})
+			for _, p := range u.k.spread(v.Type().Underlying().(*types.Signature).Results().At(0).Type(), 3) {
+				out[pair{resultOf(0) + p, o}] = true
+			}
+		}
+		if s := u.summaryOf(t.obj); s != nil && !hides(t.obj.Name()) {
+			for n, list := range s.Results {
+				for _, f := range list {
+					if f.From.secret() || f.From.Param < len(t.args) {
+						out.merge(u.flowing(t.args, f).under(resultOf(n)))
+					}
+				}
+			}
+		}
+	}
+	return out
 }
 
 // elements returns the arguments in the slice of a variadic parameter, or nil if v is no

@@ -3,6 +3,7 @@ package secretvet
 import (
 	"go/token"
 	"go/types"
+	"slices"
 
 	"golang.org/x/tools/go/ssa"
 )
@@ -180,6 +181,7 @@ func (u *unit) follow(i ssa.Instruction) {
 			}
 		}
 	case *ssa.MapUpdate:
+		u.assign(u.placeOf(i.Map).at(keysPath), u.read(i.Key), i.Key.Type(), i)
 		u.assign(u.placeOf(i.Map).at(key(i.Key)), u.read(i.Value), i.Value.Type(), i)
 	case *ssa.Send:
 		u.assign(u.placeOf(i.Chan).at("[]"), u.read(i.X), i.X.Type(), i)
@@ -283,12 +285,27 @@ func (u *unit) assign(p *place, t taint, typ types.Type, at ssa.Instruction) {
 			return
 		}
 		if p.path == join(s.before, fieldPath(s.field.Name())) {
-			for _, q := range t.sorted() {
-				u.k.noteCandidate(s.owner, s.field, q.from)
-			}
+			u.noteField(p.root, s, t)
 		}
 	}
 	u.give(p.root, t.under(p.path))
+}
+
+// noteField notes what is stored in a field of a value.
+func (u *unit) noteField(of root, s step, t taint) {
+	for _, q := range t.sorted() {
+		u.k.noteCandidate(s.owner, s.field, q.from)
+		if v, ok := of.value.(*ssa.Parameter); ok && v.Parent() != u.fn && q.from.Kind == ofParam {
+			u.noteOption(optionFlow{s.owner, s.field, *q.from})
+		}
+	}
+}
+
+func (u *unit) noteOption(o optionFlow) {
+	if !slices.Contains(u.sum.options, o) {
+		u.sum.options = append(u.sum.options, o)
+		u.changed = true
+	}
 }
 
 // summarise brings the unit's summary up to date.

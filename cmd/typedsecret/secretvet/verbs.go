@@ -16,11 +16,20 @@ func verbsOf(args []ssa.Value, n int) verbs {
 	if n < 0 || n >= len(args) {
 		return nil
 	}
-	c, ok := args[n].(*ssa.Const)
-	if !ok || c.Value == nil || c.Value.Kind() != constant.String {
+	s, ok := constantOf(args[n])
+	if !ok {
 		return nil
 	}
-	return parseVerbs(constant.StringVal(c.Value))
+	return parseVerbs(s)
+}
+
+// constantOf returns the string that a constant is.
+func constantOf(v ssa.Value) (string, bool) {
+	c, ok := v.(*ssa.Const)
+	if !ok || c.Value == nil || c.Value.Kind() != constant.String {
+		return "", false
+	}
+	return constant.StringVal(c.Value), true
 }
 
 func parseVerbs(f string) verbs {
