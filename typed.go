@@ -213,7 +213,8 @@ func (s *Secret[T]) entryIn(c *engine.Cache) (*engine.Entry, error) {
 
 // Invalidate makes the next Get fetch the secret and wait for that fetch. If the fetch
 // fails or takes long, Get returns the last good value, as it does after the TTL. Fetches
-// for Invalidate begin at least the cache's MinRefreshInterval apart.
+// for Invalidate begin at least the cache's MinRefreshInterval apart. If the next one may
+// begin only after MaxRefreshWait, Get returns the last good value at once.
 func (s *Secret[T]) Invalidate(ctx context.Context) error {
 	if s.isZero() {
 		return ErrZeroHandle

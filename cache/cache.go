@@ -72,8 +72,9 @@ func (c *Cache) Refresh(ctx context.Context, ref secret.Ref) (secret.Value, erro
 // past its TTL; if the fetch fails or takes long, Config.StaleIfError decides whether Get
 // returns the last good value. The fetch is a forced one, as IsForced reports to the Source. It
 // begins at once if the last one that Invalidate asked for began Config.MinRefreshInterval
-// ago or earlier, else at the end of that interval, for which a Get waits for at most
-// Config.MaxRefreshWait.
+// ago or earlier, and otherwise at the end of that interval. If the end is more than
+// Config.MaxRefreshWait away, Get does not wait for it, and returns the last good value at
+// once if Config.StaleIfError allows.
 func (c *Cache) Invalidate(ref secret.Ref) error { return c.engine().Invalidate(ref) }
 
 // HandleEvent takes an event that announces a rotation, from a [notify.Receiver] or a

@@ -88,10 +88,10 @@ type Config struct {
 
 	// MinRefreshInterval is the least time from the start of a forced fetch of a secret to that
 	// of the next one which [Cache.Refresh] forces, and between the starts of two fetches which
-	// [Cache.Invalidate] asks for; 1 s by default and at least 1 ms. Refresh waits for its end,
-	// and a Get after Invalidate if that comes within MaxRefreshWait. A negative one turns it off,
-	// for tests say. If a secret is evicted, its interval is forgotten, unless its last fetch
-	// failed.
+	// [Cache.Invalidate] asks for; 1 s by default and at least 1 ms. Refresh waits for its end.
+	// A Get after Invalidate waits for it only if it comes within MaxRefreshWait. A negative one
+	// turns it off, for tests say. If a secret is evicted, its interval is forgotten, unless its
+	// last fetch failed.
 	MinRefreshInterval time.Duration
 
 	// EventSpread is the time within which the fetch for an event begins, at a random moment; 4 s
