@@ -175,8 +175,8 @@ func (p Preloader) once(ctx context.Context, handles []Handle) []error {
 
 var errNotSettled = errors.New("a codec or a method of the type ended the goroutine that decoded it, by runtime.Goexit")
 
-// pace returns what keeps the pace of one preload; nil if there is none, so that it waits for that of
-// no other.
+// pace returns the function that waits before each request of one preload, or nil if p has no pace.
+// A preload with a nil pace does not wait for the requests of another preload that has one.
 func (p Preloader) pace() func(context.Context) error {
 	if p.Jitter <= 0 && p.Interval <= 0 {
 		return nil

@@ -30,7 +30,8 @@ var (
 	// ErrValue means that a value of the right kind doesn't fit: a number out of range,
 	// text that is no time, or a value that a type's own decoder refuses.
 	ErrValue = errors.New("unfit value")
-	// ErrInvalid means that the Validate method refused the decoded value.
+	// ErrInvalid means that the Validate method, or a type's own decoder by [Invalid], refused
+	// the value.
 	ErrInvalid = errors.New("invalid value")
 	// ErrUnsupported means that the codec cannot decode into such a type.
 	ErrUnsupported = errors.New("unsupported type")
@@ -44,7 +45,8 @@ var (
 //
 // [JSON] reports all problems of a secret in one Error. Path, Offset, Kind and Reason are of
 // the first one, Missing has all missing keys, and Also has the others. errors.Is finds the
-// kind of each.
+// kind of each. Errors that a codec, a Validate method or a type's own decoder joins by
+// [errors.Join] become one Error in the same way.
 type Error struct {
 	Type    string       // the Go type, such as "main.DBCreds"
 	Path    string       // the place in the secret, such as "replicas[2].host"; a map's key is shown as [*]
@@ -53,9 +55,9 @@ type Error struct {
 	Reason  string       // what is wrong, in words
 	Missing []MissingKey // all keys that T names and the secret lacks; at most the first 1,000
 	Also    []*Error     // the problems after the first, without a Type or missing keys; at most 100
-	Cut     bool         // whether there are more than Missing and Also list
+	Cut     bool         // whether the secret has more problems than Missing and Also list
 
-	// opaque says that wrap made the error from one that wraps no Error.
+	// opaque says that wrap made this error from one that wraps no Error.
 	opaque bool
 	// safe are copies of causes that hold nothing of the input.
 	safe []error
@@ -92,7 +94,7 @@ const (
 )
 
 // Error returns the error as one line. If there are very many problems or missing keys, it
-// names the first ones.
+// names only the first ones.
 func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString("codec: ")
@@ -148,8 +150,8 @@ func (e *Error) problems() []*Error {
 	return append([]*Error{e}, e.Also...)
 }
 
-// tells reports whether e has a problem with the same words. Two problems have, if they
-// are of the same kind in a value whose inner positions are not known.
+// tells reports whether e already has a problem that reads the same as other. Two problems
+// of one kind may, in a value whose inner positions are unknown.
 func (e *Error) tells(other *Error) bool {
 	same := func(p *Error) bool {
 		return p.Offset == other.Offset && p.Path == other.Path && p.problem() == other.problem()
@@ -157,7 +159,7 @@ func (e *Error) tells(other *Error) bool {
 	return same(e) || slices.ContainsFunc(e.Also, same)
 }
 
-// problem returns where the first problem is, and what.
+// problem describes the first problem and its place.
 func (e *Error) problem() string {
 	text := e.what()
 	if e.Path != "" {
@@ -256,7 +258,7 @@ func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 	}
 }
 
-// join adds what another Error tells.
+// join adds the problems of another Error.
 func (e *Error) join(other *Error) {
 	keys := append(slices.Clip(e.Missing), other.Missing...)
 	e.Missing = keys[:min(len(keys), maxMissing)]

@@ -33,9 +33,9 @@ func harmless(cause error) []error {
 	return safe
 }
 
-// walk visits err and the errors that it wraps, as errors.Is does. It leaves out those that an
-// error wraps for which visit returns false. The depth is bounded, since a tree of errors from
-// a user's code may be a cycle.
+// walk visits err and the errors that it wraps, as errors.Is does. If visit returns false for
+// an error, walk leaves out what that error wraps. The depth is bounded, since a tree of errors
+// from a user's code may be a cycle.
 func walk(err error, depth int, visit func(error) bool) {
 	if err == nil || depth > 32 || !visit(err) {
 		return

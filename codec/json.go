@@ -27,8 +27,9 @@ import (
 //   - Invalid UTF-8, lone surrogates, nesting deeper than 512, and an array of another
 //     length than the Go array's are errors.
 //
-// The error tells all that is wrong with a secret, every missing key included. What is no
-// JSON at all is one problem alone.
+// One error reports all problems of a secret, every missing key included. If the secret is not
+// well-formed JSON, that is the only problem reported. A problem that only follows from another
+// one is left out.
 //
 // If the secret has a number for a string, or a string for a number, the error names the
 // two remedies. The first is the tag `,string`: the field takes the bare value beside the
@@ -121,8 +122,8 @@ func (c JSON) Decode(data []byte, into any) error {
 }
 
 // A decoder walks a document that checkJSON has found well-formed, so it does not check the
-// syntax. It goes on after the first problem, so that one error lists all. A problem that
-// only follows from another one is not recorded.
+// syntax. It goes on after the first problem, so that one error lists all problems.
+// A problem that only follows from another one is not recorded.
 type decoder struct {
 	data    []byte
 	pos     int
@@ -130,7 +131,7 @@ type decoder struct {
 	quoted  bool   // whether the current field is tagged `,string`; its scalar clears this
 	path    []step // from T to the current value
 	pathBuf [8]step
-	err     *Error // the first problem other than missing keys, with the further ones in Also
+	err     *Error // the first problem other than missing keys; its Also has the further ones
 	missing []MissingKey
 	cut     bool // whether there are more missing keys than are recorded
 	more    bool // whether there are more other problems than are recorded

@@ -19,10 +19,10 @@ func (d *decoder) failAt(at int, kind error, reason string) {
 	d.record(&Error{Path: d.pathString(""), Offset: int64(at), Kind: kind, Reason: reason})
 }
 
-// full reports whether no further problem is recorded.
+// full reports whether the list of problems is full, missing keys aside.
 func (d *decoder) full() bool { return d.err != nil && len(d.err.Also) == maxAlso }
 
-// found returns how many problems are recorded, missing keys aside.
+// found returns the number of recorded problems, missing keys aside.
 func (d *decoder) found() int {
 	if d.err == nil {
 		return 0
@@ -43,8 +43,8 @@ func (d *decoder) record(e *Error) {
 }
 
 // failCause records that a method of the value's own type returned an error. The hint, if
-// there is one, is a clause. If the value has duplicate keys, which are recorded already,
-// the method may have failed because of them.
+// there is one, is a clause. Duplicates says that duplicate keys of the value are recorded
+// already; then the method may have failed because of them.
 func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause error, duplicates bool) {
 	path := d.pathString("")
 	e := wrap(t, ErrValue, "the "+method+" method of "+t.String()+" refused it"+hint, cause)

@@ -156,8 +156,8 @@ func (f *field) in(v reflect.Value, mayMake bool) (fv reflect.Value, ok bool) {
 	return v, true
 }
 
-// folded finds the field whose key differs from key only in case. If there are two, it
-// records that and returns -1.
+// folded finds the field whose key differs from key only in case. If there are two such
+// fields, folded records the problem and returns -1.
 func (s *structPlan) folded(d *decoder, key string, at int) (i int, known bool) {
 	for j := range s.fields {
 		if !strings.EqualFold(s.fields[j].name, key) {

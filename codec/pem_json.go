@@ -43,8 +43,8 @@ func decodePEM(d *decoder, v reflect.Value) {
 	default:
 		d.wrongKind("a string of PEM text")
 	}
-	// A duplicate key, or an element that is no string, is recorded already, and may be why
-	// the rest is refused.
+	// If a duplicate key or an element that is no string is recorded already, the rest may be
+	// refused only because of it.
 	if e != nil && d.found() == before {
 		e.Path, e.Offset, e.Type = join(d.pathString(""), e.Path), int64(at), ""
 		d.record(e)

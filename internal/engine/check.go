@@ -120,7 +120,7 @@ func (c *Cache) runCheck(e *Entry) {
 	k := t.check
 	k.isDue = true
 	if f := e.inFlight(); f != nil && f.list != nil {
-		c.queueUp(f) // the pace of a Preloader holds back no news
+		c.queueUp(f) // an event does not wait for the pace of a Preloader
 	}
 	in := c.policy.announced(c.stateOf(e, now))
 	if in != never {

@@ -195,7 +195,7 @@ func TestEventsAboutOtherSecretsLeaveNothing(t *testing.T) {
 	})
 }
 
-// The value is due, and a Preloader with a long pace has it on its list.
+// TestAnEventDoesNotWaitForThePaceOfAPreloader that has listed the value's refresh.
 func TestAnEventDoesNotWaitForThePaceOfAPreloader(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := &manyService{service: serving("a", "db")}

@@ -38,7 +38,7 @@ type fetch struct {
 	snap    *Snapshot // nil if err is set, and if the fetch was given up before it began
 	err     error     // an *Error
 	invalid bool      // Invalidate was called meanwhile
-	wasCut  bool      // it failed since the process or the machine had stood still: that says nothing
+	wasCut  bool      // it was cut off by a suspension: its failure says nothing about the source
 
 	// Guarded by Cache.mu:
 	awaited   instant        // from when on readers wait for it; later than began after an Invalidate
@@ -51,7 +51,7 @@ type fetch struct {
 	hasPlace  bool           // it is one of Cache.requests
 	permit    health.Permit  // of its backend, for its place
 	isOfFile  bool           // it looks into the sealed file, and does not ask the source, which is down
-	list      *group         // the GetAll whose FetchMany is to ask for it, and has not yet; nil: none
+	list      *group         // the GetAll whose FetchMany has yet to ask for it; nil: the fetch is not listed
 	concluded bool           // its result is being settled
 }
 

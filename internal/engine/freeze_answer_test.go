@@ -58,10 +58,10 @@ func TestAReaderAfterASuspensionGetsNoAnswerFromBefore(t *testing.T) {
 	})
 }
 
-// cutOff is a Source whose calls hang, and fail as soon as the process goes on.
+// cutOff is a Source whose calls hang during a suspension, and fail as soon as the process goes on.
 type cutOff struct {
 	*service
-	goOn atomic.Pointer[chan struct{}] // nil: calls are as usual
+	goOn atomic.Pointer[chan struct{}] // closed when the process goes on; nil: calls don't hang
 }
 
 func (s *cutOff) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error) {
@@ -73,8 +73,8 @@ func (s *cutOff) Fetch(ctx context.Context, ref secret.Ref) (secret.Value, error
 	return v, err
 }
 
-// TestARefreshThatASuspensionCutOffIsNoAnswer: its connection is broken, or its time is over at once.
-// The reader waits for another fetch. Neither a back-off nor a source that counts as down holds it up.
+// TestARefreshThatASuspensionCutOffIsNoAnswer: the connection is broken, or the fetch's time is over at
+// once. The reader waits for another fetch. Neither a back-off nor an outage holds that fetch up.
 func TestARefreshThatASuspensionCutOffIsNoAnswer(t *testing.T) {
 	for name, age := range map[string]time.Duration{"ahead of the TTL": 59 * time.Minute, "after it": 61 * time.Minute} {
 		t.Run(name, func(t *testing.T) {

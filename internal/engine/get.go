@@ -125,7 +125,7 @@ func (c *Cache) get(ctx context.Context, q query) (*Snapshot, error) {
 		case err != nil:
 			return c.lastGood(ctx, q, err)
 		case d.fetch == nil:
-		case d.fetch.isOfFile: // its error says that the source was not asked
+		case d.fetch.isOfFile: // the source was not asked, as its error says
 		case d.fetch.err != nil && !d.fetch.wasCut:
 			failed, q.hasty = d.fetch.err, true
 		case d.fetch.answers(asked, &c.policy):

@@ -19,9 +19,9 @@ import (
 // GetAll calls pace before each request of that FetchMany, unless pace is nil. Pace may hold
 // the request back. It fails only when its context ends, which is with ctx or the Cache.
 //
-// A done ctx ends the wait of this caller and nothing else, as for Get, and begins no
-// request, but for the refresh in the background of what is kept and due. While the source is
-// down, that may be the probe of another secret.
+// A done ctx ends the wait of this caller and nothing else, as for Get. GetAll then begins no
+// request, except to refresh in the background a value that is kept and due. While the source
+// is down, that request may be the probe of another secret.
 func (c *Cache) GetAll(ctx context.Context, entries []*Entry, pace func(context.Context) error) ([]*Snapshot, []error) {
 	snaps, errs := make([]*Snapshot, len(entries)), make([]error, len(entries))
 	if ctx == nil {
@@ -56,8 +56,8 @@ type group struct {
 	watchdog *watchdog            // of the FetchMany
 	lastErr  error                // of the last Ref that had no answer; guarded by Cache.mu
 
-	late    map[<-chan struct{}][]*Entry // by the probe for which their readers wait; guarded by Cache.mu
-	listing sync.Mutex                   // held while they are listed
+	late    map[<-chan struct{}][]*Entry // whose readers wait for a probe, by that probe; guarded by Cache.mu
+	listing sync.Mutex                   // held while the fetches of late are listed
 }
 
 // begin takes the first look for all readers, and begins the FetchMany of what is due.
@@ -76,7 +76,7 @@ func (g *group) begin(entries []*Entry) {
 	}
 }
 
-// await notes that the reader of e waits for a probe. Called with Cache.mu held; g may be nil.
+// await notes that the reader of e waits for a probe. G may be nil. Called with Cache.mu held.
 func (g *group) await(e *Entry, probe <-chan struct{}) {
 	if g == nil || g.isOpen {
 		return
@@ -87,9 +87,9 @@ func (g *group) await(e *Entry, probe <-chan struct{}) {
 	g.late[probe] = append(g.late[probe], e)
 }
 
-// again is for a reader that has waited for a probe. If the backend is up, the first such reader
-// begins a FetchMany for all of them: so after an outage too they take few requests, at the pace. G
-// may be nil.
+// again is called by a reader that has waited for a probe. If the backend is up, the first such
+// reader begins a FetchMany for all of them. So after an outage too, they take few requests, at the
+// pace. G may be nil.
 func (g *group) again(probe <-chan struct{}) {
 	if g == nil {
 		return
@@ -120,8 +120,10 @@ func (g *group) list(e *Entry, now instant) *fetch {
 	return f
 }
 
-// isHeldFrom reports whether f is on a list for which a reader of g is not to wait. Without a pace the
-// lists of two GetAll are asked for at once, and together take fewer requests. Called with mu held.
+// isHeldFrom reports whether f is on a list that a reader of g does not wait for. A reader without a
+// group waits for no list, and a group without a pace for no list that has a pace. A group without a
+// pace waits for the list of another such group, since it is asked for at once and the two together
+// take fewer requests. Called with mu held.
 func (f *fetch) isHeldFrom(g *group) bool {
 	return f.list != nil && (g == nil || g.pace == nil && f.list.pace != nil)
 }

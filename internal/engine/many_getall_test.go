@@ -124,7 +124,7 @@ func TestAReaderDoesNotWaitForARequestThatHasNotBegun(t *testing.T) {
 	})
 }
 
-// Nor does it hold back a GetAll that has none.
+// TestAGetAllWithoutAPaceDoesNotWaitForThatOfAnother which has listed some of the same secrets.
 func TestAGetAllWithoutAPaceDoesNotWaitForThatOfAnother(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := &manyService{service: serving("a", "b", "c", "d")}
@@ -170,7 +170,7 @@ func TestAGetAllThatIsCancelledBeginsNoFurtherRequest(t *testing.T) {
 	})
 }
 
-// After an outage too: the readers that have waited for the probe are a list again.
+// TestWhatWaitedForAProbeComesByFetchMany: after the outage the readers are listed again.
 func TestWhatWaitedForAProbeComesByFetchMany(t *testing.T) {
 	for name, row := range map[string]struct {
 		interval time.Duration

@@ -91,8 +91,8 @@ func TestAFetchThatMayBeginAtOnceDoesNotWaitForAQueuedOne(t *testing.T) {
 	}
 }
 
-// MinRefreshInterval may be an hour. A reader waits for its end only if that comes within
-// MaxRefreshWait.
+// TestNoReaderWaitsForTheEndOfALongInterval: MinRefreshInterval may be an hour. A reader waits for
+// its end only if that is at most MaxRefreshWait away.
 func TestNoReaderWaitsForTheEndOfALongInterval(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")

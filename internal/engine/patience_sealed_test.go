@@ -81,8 +81,8 @@ func TestAHangingOutageTellsOfTheRefusalThatTheFileRemembers(t *testing.T) {
 	})
 }
 
-// A reader that has waited so long that the sealed file was looked into, which had nothing, still
-// waits for the fetch after an Invalidate: it has time left, and must not get what that replaced.
+// The first fetch takes so long that a look into the sealed file follows, which finds nothing. A reader
+// with time left still waits for the fetch after Invalidate, and does not get the invalidated value.
 func TestAReaderWaitsForTheNextFetchAlsoAfterALookIntoTheFile(t *testing.T) {
 	virtual(t, func(t *testing.T) {
 		s := serving("db")

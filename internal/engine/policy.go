@@ -78,7 +78,7 @@ func (p *policy) read(s state, hasty bool) ruling {
 		return ruling{stale, p.whileInFlight(s), s.fetchIn(s.renewIn)}
 	case hasty:
 		return ruling{stale, 0, s.fetchIn(s.renewIn)}
-	case !s.inFlight && s.renewIn > p.maxWait: // the reader would wait in vain
+	case !s.inFlight && s.renewIn > p.maxWait: // no fetch begins while the reader would wait
 		return ruling{stale, s.renewIn - p.maxWait, s.fetchIn(s.renewIn)}
 	}
 	return ruling{expired, 0, s.fetchIn(s.renewIn)}

@@ -46,8 +46,8 @@ func TestALookIntoTheSealedFileIsNoFetchThatTheUserAskedFor(t *testing.T) {
 	})
 }
 
-// TestARefreshWaitsForTheProbeAlsoAfterALookIntoTheSealedFile: the look of another reader, which a slow
-// hook may draw out, asks the source nothing, so it is no answer to a Refresh.
+// TestARefreshWaitsForTheProbeAlsoAfterALookIntoTheSealedFile: another reader's look, drawn out by a slow
+// hook, does not ask the source. So it is no answer to a Refresh.
 func TestARefreshWaitsForTheProbeAlsoAfterALookIntoTheSealedFile(t *testing.T) {
 	path := snapshotOf(t, serving("db"), "db")
 	for name, kept := range map[string]string{"has the value": "db", "has no value": "other"} {

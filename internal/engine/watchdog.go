@@ -90,9 +90,10 @@ func (c *Cache) late() time.Duration { return lateAfter(c.cfg.FetchTimeout) }
 
 func lateAfter(limit time.Duration) time.Duration { return min(limit, math.MaxInt64-grace) + grace }
 
-// wasCut reports whether the source gave t, which has just ended, no answer in a time that no fetch
-// takes unless the process or the machine stands still. Its connection may have broken then, and its
-// context ends as soon as the process goes on. Called with mu held.
+// wasCut reports whether a suspension of the process or the machine cut off t, which has just ended.
+// It did if t has no answer and took a second longer than the watchdog lets a call run. The suspension
+// may have broken the connection, and t's context ends as soon as the process goes on. Called with mu
+// held.
 func (c *Cache) wasCut(t *outcome) bool {
 	return t.fail != nil && t.says < health.TooMuch && t.hasPlace && c.now().since(t.sent) > c.late()+time.Second
 }

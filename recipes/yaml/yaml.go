@@ -53,8 +53,8 @@ func (c Codec) Decode(data []byte, into any) error {
 		err = c.json().Decode(doc, into)
 	}
 	if e, ok := errors.AsType[*codec.Error](err); ok {
-		// It would be a place in the JSON, which the user never sees. Without it, several
-		// unknown keys of an object make the same error.
+		// An offset would be a place in the JSON, which the user never sees. Without offsets,
+		// all unknown keys of an object read the same, so only one of them is kept.
 		e.Offset = -1
 		said := map[string]bool{e.Path + ": " + e.Reason: true}
 		e.Also = slices.DeleteFunc(e.Also, func(p *codec.Error) bool {

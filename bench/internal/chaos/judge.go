@@ -170,7 +170,7 @@ func (r *run) wasTried(k *known, d *reading, past func(moment) bool) bool {
 
 // waitedEnough reports whether a reading has waited as long as a reader has to. It may have
 // waited for a fetch that is under way or has ended, or for one that begins at the end of
-// MinRefreshInterval, if that was not too far away.
+// MinRefreshInterval. No reader has to wait if that end is further away than its patience.
 func (r *run) waitedEnough(k *known, d *reading) bool {
 	var flying *fetch // the fetch under way when the reading ended
 	for _, x := range k.fetches {
@@ -191,7 +191,7 @@ func (r *run) waitedEnough(k *known, d *reading) bool {
 	if r.full.tick > d.began.tick && d.took >= needed {
 		return true // the fetch waits in the queue
 	}
-	isInVain := func(x *fetch) bool { // the next fetch begins so late that no reader waits for it
+	isInVain := func(x *fetch) bool { // the fetch after x begins so late that no reader waits for it
 		return x.forced && x.began.tick < d.ended.tick && r.minRefresh()-x.began.to(d.ended) > r.patience()
 	}
 	return slices.ContainsFunc(k.fetches, isInVain) || d.took >= needed && slices.ContainsFunc(k.fetches, func(x *fetch) bool {

@@ -161,8 +161,9 @@ func (r *run) begins(ctx context.Context, id string, many bool) *fetch {
 	return f
 }
 
-// mayBeTurn reports whether a read of a value that is kept, which may be refreshed in the background,
-// may have begun the probe of another secret, whose turn it is. Called with r.mu held.
+// mayBeTurn reports whether a fetch may be a probe that the read of another secret has begun. A read
+// of a value that is kept may begin a refresh in the background, and while the source is down, that
+// is the probe of the secret whose turn it is. Called with r.mu held.
 func (r *run) mayBeTurn() bool {
 	if r.health.failure <= r.health.answer {
 		return false

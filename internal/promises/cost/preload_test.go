@@ -53,8 +53,8 @@ func BenchmarkReady(b *testing.B) {
 	}
 }
 
-// TestAPreloadWithoutAPaceWaitsForNone: a program may preload all at a pace in the background, and
-// some of it now.
+// TestAPreloadWithoutAPaceWaitsForNone: a program may preload all its secrets at a pace in the
+// background, and some of them at once.
 func TestAPreloadWithoutAPaceWaitsForNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, c := secrettest.NewCache(t)
