@@ -84,9 +84,9 @@ func (s *structPlan) decode(d *decoder, v reflect.Value) {
 // unknown handles a key that no field has. Its text is part of the secret.
 func (s *structPlan) unknown(d *decoder, unknown *keySet, key []byte, at int) {
 	if !unknown.add(key) {
-		d.failAt(at, ErrDuplicateKey, "an object has one key twice, which no field is for")
+		d.failAt(at, ErrDuplicateKey, "the object has a key twice that no field is for")
 	} else if d.options.Strict {
-		reason := "no field is for the key at this offset"
+		reason := "no field is for this key"
 		for i := range s.fields {
 			if d.full() || kin(string(key), s.fields[i].name) < sibling {
 				continue
@@ -164,7 +164,7 @@ func (s *structPlan) folded(d *decoder, key string, at int) (i int, known bool) 
 			continue
 		}
 		if known {
-			d.failAt(at, ErrUnknownKey, "the key at this offset differs from those of two fields in case only")
+			d.failAt(at, ErrUnknownKey, "this key differs from those of two fields in case only")
 			return -1, false
 		}
 		i, known = j, true

@@ -92,8 +92,8 @@ func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
 		"main.go wrong-kind app/exact decoding map[string]main.creds: [*].password: wrong kind of value: met a bool where a string is wanted; tag the field `,string` or set JSON.Lenient to take either (offset 103)",
 		"main.go unfit-value app/exact decoding map[string]main.creds: [*].port: unfit value: the number has a fraction or an exponent, the field is of type int (offset 115)",
 		"main.go wrong-kind app/exact decoding map[string]main.creds: [*].username: wrong kind of value: met an array where a string is wanted (offset 17)",
-		"main.go unknown-key app/exact decoding map[string]main.creds: [*]: unknown key: no field is for the key at this offset (offset 53)",
-		"main.go unknown-key app/exact decoding map[string]main.creds: [*]: unknown key: no field is for the key at this offset (offset 65)",
+		"main.go unknown-key app/exact decoding map[string]main.creds: [*]: unknown key: no field is for this key (offset 53)",
+		"main.go unknown-key app/exact decoding map[string]main.creds: [*]: unknown key: no field is for this key (offset 65)",
 		"main.go deleted app/by-env secret is marked for deletion: You can't perform this operation on the secret",
 		"main.go malformed app/store decoding store.settings: malformed secret: the JSON ends too early (offset 11)",
 	}

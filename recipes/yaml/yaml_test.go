@@ -153,7 +153,7 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 	_, err := codec.Decode[creds](yaml.Codec{Strict: true}, []byte(strings.ReplaceAll(in, "$S", secret)))
 	want := "codec: decoding yaml_test.creds: host: wrong kind of value: met a number where a string is wanted; tag the field `,string` or set JSON.Lenient to take either" +
 		"; also port: wrong kind of value: met a string where a number is wanted; tag the field `,string` or set JSON.Lenient to take either" +
-		"; also unknown key: no field is for the key at this offset" +
+		"; also unknown key: no field is for this key" +
 		`; also timeout: unfit value: a string such as "30s" or a number of nanoseconds is wanted` +
 		`; also missing key "password" (field Password)`
 	if err == nil || err.Error() != want {

@@ -259,8 +259,8 @@ func (k *checker) judgeFields() {
 	}
 }
 
-// noteCandidate notes that a secret is stored in a field of the package's own types. A field whose
-// type is a type parameter has another meaning in each instance.
+// noteCandidate notes that a secret is stored in a field of the package's own types. It leaves out a
+// field whose type is a type parameter, since the field may hold no secret in other instances.
 func (k *checker) noteCandidate(owner types.Type, f *types.Var, from *origin) {
 	n := named(owner)
 	if n == nil || n.Obj().Pkg() != k.pass.Pkg || !from.secret() || !textual(f.Origin().Type()) {

@@ -61,10 +61,10 @@
 // function types that another package sets, or through a database. About a dependency the
 // analyzer knows only which secrets it gives and what it logs. An option such as
 // WithPassword(p), which stores p by a function that it returns, is followed in its own package. A
-// secret in the environment is seen where its variable is read by a constant name, and where the
-// whole environment is shown.
+// secret that the program puts into its environment is found where its variable is read by a
+// constant name, and where the whole environment is shown.
 //
-// Text in which a regular expression replaced something counts as redacted. Of C the analyzer
-// knows the copies of a string (C.CString, C.GoString, C.strdup and the like) and C.puts. C code
-// is not Go's, so what other functions of C do with a secret is not followed.
+// Text in which a regular expression replaced something counts as redacted. The analyzer knows
+// the C functions that copy a string (C.CString, C.GoString, C.strdup and the like) and those that
+// print one (C.puts, C.perror). It does not follow a secret into other C functions.
 package secretvet

@@ -49,11 +49,11 @@ type summary struct {
 	Sinks   []sinkFlow // parameters that the function shows
 	Calls   []callFlow // parameters that it calls with a secret
 
-	options []optionFlow // of this package alone
+	options []optionFlow // known in this package only
 }
 
-// An optionFlow says that a parameter is stored in a field by a function literal that the function
-// makes: WithPassword(p) returns one that stores p in the options that it is given.
+// An optionFlow says that a function makes a function literal which stores the parameter from in a
+// field: WithPassword(p) returns one that stores p in the options that it is given.
 type optionFlow struct {
 	owner types.Type
 	field *types.Var

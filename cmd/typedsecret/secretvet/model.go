@@ -238,7 +238,7 @@ reflect.TypeOf reflect.TypeFor reflect.Value.{Type,Kind,Len} reflect.Type.{Strin
 strings.{NewReplacer,Count,Index} encoding/json.Valid io.Discard github.com/aws/aws-sdk-go-v2/aws.{NewConfig}
 `)
 
-// errorFields are the fields of the standard library's errors that quote nothing.
+// errorFields are the fields of the standard library's errors that hold nothing of the input.
 var errorFields = set(`net/url.Error.{Op,Err} strconv.NumError.{Func,Err} io/fs.PathError.{Op,Err}
 	net.ParseError.Type encoding/json.SyntaxError.Offset encoding/json.UnmarshalTypeError.{Type,Offset,Struct,Field}`)
 

@@ -7,20 +7,19 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// A move says that a function puts a part of an argument somewhere else. The receiver is argument
-// 0 of a method.
+// A move says that a function puts a part of an argument into a result or another argument. The
+// receiver of a method is argument 0.
 type move struct {
 	arg  int
-	from path // in the argument
-	kind byte // of what it is put in: 'r' for a result, 'a' for an argument, 'c' for an argument's parameter
-	to   int
-	at   path
+	from path // of the part, in the argument
+	kind byte // what gets the part: 'r' a result, 'a' an argument, 'c' a parameter of a function that is an argument
+	to   int  // the number of that result or argument
+	at   path // in the result or argument; for 'c' the parameter, as (n)
 }
 
-// moves describes functions that keep the structure of what they are given: 0[]>r0[(1)] says that
-// the elements of argument 0 become what the iterator that is result 0 passes on second. [#1] is
-// the element whose key is argument 1. What c1(0) gets is argument 0 of the function that is
-// argument 1.
+// moves describes functions that keep the structure of what they are given. 0[]>r0[(1)] says that
+// result 0 is an iterator, which passes on the elements of argument 0 as its second values. [#1] is
+// the element whose key is argument 1. c1(0) is parameter 0 of the function that is argument 1.
 var moves = parseMoves(`
 maps.Keys 0.key()>r0[(0)]
 maps.Values 0[]>r0[(0)]
@@ -102,7 +101,7 @@ func (u *unit) move(i ssa.CallInstruction, t target, name string) bool {
 	list, ok := moves[name]
 	for _, m := range list {
 		if m.arg >= len(t.args) {
-			continue // a function that has the name of another one
+			continue // another function of the same name
 		}
 		got := u.k.at(u.read(t.args[m.arg]), withKey(m.from, t.args))
 		at := withKey(m.at, t.args)
@@ -121,7 +120,7 @@ func (u *unit) move(i ssa.CallInstruction, t target, name string) bool {
 	return ok
 }
 
-// withKey puts the key that an argument is in place of [#n].
+// withKey replaces [#n] in p by the element whose key is argument n.
 func withKey(p path, args []ssa.Value) path {
 	before, n, ok := strings.Cut(p, "[#")
 	if !ok {

@@ -10,8 +10,8 @@ import (
 // it points to have the same path.
 type path = string
 
-// keysPath is the segment of the keys of a map. What is known of a map as a whole says nothing
-// of its keys: a secret that is a map has names as its keys.
+// keysPath is the segment of the keys of a map. If a map as a whole is secret, its keys are not,
+// since they are names.
 const keysPath path = ".key()"
 
 // maxSegments bounds a path. A longer path is cut: the whole of the value there stands for its

@@ -184,7 +184,7 @@ func (u *unit) read(v ssa.Value) taint {
 	return u.readPlace(u.placeOf(v), v.Type())
 }
 
-// resultOf is the path of the result n of a function value.
+// resultOf is the path of what a function value returns as its result n.
 func resultOf(n int) path { return fmt.Sprintf("[(=%d)]", n) }
 
 // argumentOf is the path of the argument n that a function value passes to a function that it

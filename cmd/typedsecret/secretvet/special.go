@@ -48,12 +48,13 @@ func (u *unit) special(i ssa.CallInstruction, t target, name string) bool {
 	return true
 }
 
-// wholePath is the segment of what is seen of a list only as a whole. Programs that put secrets
-// in place of references in the environment show the references, one by one.
+// wholePath is the segment of what is shown only if the whole list is. An element of os.Environ
+// does not count as secret by itself: a program that replaces references in its environment by
+// secrets shows the references one by one.
 const wholePath path = ".whole()"
 
-// setEnvironment notes that a secret was put into an environment variable of the process. A
-// variable with no constant name is seen in the whole environment only.
+// setEnvironment notes that a secret was put into an environment variable of the process. If the
+// variable's name is no constant, the secret is found only where the whole environment is shown.
 func (k *checker) setEnvironment(name path, t taint) {
 	for p := range t {
 		if !p.from.secret() {

@@ -74,7 +74,7 @@ func (k *checker) at(t taint, q path) taint {
 	return seen
 }
 
-// seenAt returns what a reader of the path q sees of p.
+// seenAt returns what a reader of the path q sees of p, and whether it sees anything.
 func (k *checker) seenAt(p pair, q path) (pair, bool) {
 	rest, beyond, ok := within(p.path, q)
 	switch {

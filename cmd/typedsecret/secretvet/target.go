@@ -118,7 +118,7 @@ func (u *unit) findFunctions(v ssa.Value, seen map[ssa.Value]bool) []target {
 	return all
 }
 
-// parametersIn returns the parameters that a function value may be.
+// parametersIn returns the parameters that the function value v may be.
 func (u *unit) parametersIn(v ssa.Value) []*ssa.Parameter {
 	var all []*ssa.Parameter
 	seen := map[ssa.Value]bool{}

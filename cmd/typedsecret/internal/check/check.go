@@ -78,9 +78,9 @@ type Answer struct {
 	Class    string    // of the error, by secret.Class
 	Kind     string    // of the error, if it is a codec's
 	Text     string    // why the secret does not decode, missing keys aside; "" if it does
-	Problems []Problem // each that Text tells, and those for which it has no room
-	Missing  []string  // keys
-	Cut      bool      // whether there are more
+	Problems []Problem // missing keys aside; Text has only the first eight
+	Missing  []string  // the missing keys
+	Cut      bool      // whether the secret has more problems than Problems and Missing list
 
 	Handle *handles.Handle `json:"-"`
 	ID     string          `json:"-"`
@@ -221,7 +221,7 @@ func (r *Result) judge(a Answer, cfg Config) {
 		r.add(f)
 	}
 	if a.Cut {
-		f.Rule, f.Message = "unreadable", "there is more wrong with it than these findings"
+		f.Rule, f.Message = "unreadable", "the secret has more problems than these findings"
 		r.add(f)
 	}
 }

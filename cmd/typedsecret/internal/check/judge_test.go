@@ -8,7 +8,7 @@ import (
 	"github.com/typedsecret/typedsecret/cmd/typedsecret/internal/handles"
 )
 
-// TestEachProblemIsAFinding, and a list that is cut says so.
+// TestEachProblemIsAFinding: if an answer does not list all problems, a finding says so.
 func TestEachProblemIsAFinding(t *testing.T) {
 	const missing = `the secret lacks the key "host" (field Host) of T`
 	for name, row := range map[string]struct {
@@ -25,7 +25,7 @@ func TestEachProblemIsAFinding(t *testing.T) {
 		},
 		"very many": {
 			Answer{Kind: "unknown key", Text: "codec: a", Problems: []Problem{{"unknown key", "codec: a"}}, Cut: true},
-			[]string{"unknown-key a", "unreadable there is more wrong with it than these findings"},
+			[]string{"unknown-key a", "unreadable the secret has more problems than these findings"},
 		},
 	} {
 		var r Result

@@ -69,8 +69,9 @@ func lineOf(a check.Answer) Line {
 }
 
 // failures are rows of docs/failures.md, by the class or the kind of an error and a part of its
-// text. They are those of the first table, which says what to do, and one for all that comes of
-// missing credentials. The error of another failure of the AWS SDK says itself what to do.
+// text. The first one that fits is the name of the error. All but one are rows of the page's first
+// table, which says what to do. The row "no credentials" stands for every failure of credentials.
+// Other failures of the AWS SDK have no name, since their errors say what to do.
 var failures = []struct{ class, kind, text, row string }{
 	{"not_found", "", "staging label", "version label missing"},
 	{"not_found", "", "", "unknown secret"},
@@ -84,7 +85,7 @@ var failures = []struct{ class, kind, text, row string }{
 	{"unavailable", "", "the agent can't be reached", "agent down"},
 	{"unavailable", "", "credentials", "no credentials"},
 	{"unavailable", "", "Secrets Manager can't be reached; check the network", "no connection"},
-	{"unavailable", "", "Secrets Manager can't be reached", ""}, // a proxy, say, which the text names
+	{"unavailable", "", "Secrets Manager can't be reached", ""}, // the text names the cause: a proxy, say
 	{"unavailable", "", "HTTP 5", "region down"},
 	{"", "malformed secret", "", "JSON broken"},
 	{"", "missing key", "", "key missing"},

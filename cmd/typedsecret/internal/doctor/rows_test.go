@@ -11,11 +11,11 @@ import (
 	"github.com/typedsecret/typedsecret/secret"
 )
 
-// otherNames are the names that doctor gives to failures of docs/failures.md which do not have
-// their own. A failure that stands nowhere here has its own name if it is in the first table. If
-// it is of the AWS SDK, it is called "no credentials", or has no name.
+// otherNames are the failures of docs/failures.md to which doctor gives a name that the rule does
+// not foresee. By the rule, a failure of the page's first table has its own name, a failure of
+// credentials is called "no credentials", and any other failure of the AWS SDK has no name.
 var otherNames = map[string]string{
-	// These are not about a read by a command, which has no sealed file and a deadline of its own.
+	// A command does not meet these: it has no sealed file, and a deadline of its own.
 	"no answer, callers with a deadline of 1 s":            "",
 	"directory of the sealed file missing or not writable": "",
 	"sealed file too large, at a start in an outage":       "",
@@ -59,8 +59,8 @@ func TestEachRowOfTheFailuresHasItsName(t *testing.T) {
 	}
 }
 
-// answers returns what a secret with each failure of a table gets, by the failure's name. It
-// leaves out those with which Get returns a value.
+// answers returns the answer of a secret with each failure of a table, by the failure's name. It
+// leaves out the failures in which Get returns a value.
 func answers(table string) map[string]check.Answer {
 	all := map[string]check.Answer{}
 	for _, m := range regexp.MustCompile("(?m)^\\| ([^|]+) \\|[^|`]*`+([^|]*?)`+ \\| ").FindAllStringSubmatch(table, -1) {
