@@ -48,8 +48,9 @@ type Preloader struct {
 	// default is 0, and a negative Jitter counts as 0. A positive one must be at least 1
 	// ms.
 	Jitter time.Duration
-	// Interval is the least time between the starts of two requests. The default is 0, and
-	// a negative Interval counts as 0. A positive one must be at least 1 ms.
+	// Interval is the least time between the starts of two requests, also after an outage. The
+	// probes of a source that is down don't wait for it. The default is 0, and a negative
+	// Interval counts as 0. A positive one must be at least 1 ms.
 	Interval time.Duration
 	// Retry makes Preload wait out an outage. Secrets that failed with an error that
 	// [IsTransient] are tried again, as soon as the cache's back-off allows it. The tries

@@ -65,7 +65,7 @@ func TestAnErrorThatIsANilPointerIsAnError(t *testing.T) {
 	}
 }
 
-// endless is an error that wraps itself, and panics after many times.
+// endless is an error that wraps itself. It panics if Unwrap is called too often.
 type endless struct{ left int }
 
 func (*endless) Error() string { return "again" }

@@ -29,7 +29,7 @@ func ExampleDecode() {
 	// Output: app 5432 3s <nil>
 }
 
-// The error of a secret names all that is wrong with it.
+// One error reports all problems of a secret.
 func ExampleError_also() {
 	secret := []byte(`{"host":["db"],"port":"5432","username":"app","timeout":"3"}`)
 	_, err := codec.Decode[DBCreds](codec.JSON{}, secret)

@@ -52,7 +52,7 @@ func (k *token) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// TestAllReasonsOfJoinedErrorsAreShown, of whatever refuses a value.
+// TestAllReasonsOfJoinedErrorsAreShown, whichever code refuses the value.
 func TestAllReasonsOfJoinedErrorsAreShown(t *testing.T) {
 	joined := errors.Join(errors.New(secretText), errUser, codec.Invalid("too short"), fmt.Errorf("%w: %s", codec.Invalid("no digit"), secretText), codec.Invalid("too short"))
 	function := codec.Func(func([]byte) (int, error) { return 0, joined })

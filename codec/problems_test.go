@@ -40,7 +40,7 @@ func (e *endpoint) UnmarshalJSON(b []byte) error {
 	return fmt.Errorf("%s: %w", b, codec.JSON{Strict: true}.Decode(b, (*plain)(e)))
 }
 
-// told lists the problems of err, without their reasons.
+// told returns the problems of err, without their reasons.
 func told(err error) (all []string) {
 	e, ok := errors.AsType[*codec.Error](err)
 	if !ok {
@@ -161,7 +161,7 @@ type refusesAll struct{}
 
 func (*refusesAll) UnmarshalJSON(b []byte) error { return &quoting{string(b)} }
 
-// TestTheProblemsOfAKeyHaveItsPath, and those that read alike are told once.
+// TestTheProblemsOfAKeyHaveItsPath. Problems that read alike are reported once.
 func TestTheProblemsOfAKeyHaveItsPath(t *testing.T) {
 	doc := `{"tls":{"host":1,"x":1,"y":1,"port":"a"}}`
 	err := failure[dbCreds](codec.Key("tls", codec.JSON{Strict: true}), doc)
@@ -194,7 +194,7 @@ func TestValidateMayReturnSeveralProblems(t *testing.T) {
 	}
 }
 
-// wantWellFormed fails the test if the problems of err are not as Error's comment has them.
+// wantWellFormed fails the test if the problems of err break a promise of Error's comment.
 func wantWellFormed(t *testing.T, err error, doc []byte) {
 	t.Helper()
 	e, ok := errors.AsType[*codec.Error](err)

@@ -13,10 +13,11 @@ import (
 )
 
 // GetAll gets the values of all entries, which are of one Cache, and returns for each a
-// Snapshot or an error of type [*Error]. If the Source is a [ManySource], one FetchMany
-// makes the fetches that these reads begin.
+// Snapshot or an error of type [*Error]. If the Source is a [ManySource] or pace is not nil, one
+// FetchMany makes the fetches that these reads begin. Another FetchMany makes those of the reads
+// that wait for a probe, after the probe.
 //
-// GetAll calls pace before each request of that FetchMany, unless pace is nil. Pace may hold
+// GetAll calls pace before each request of a FetchMany, unless pace is nil. Pace may hold
 // the request back. It fails only when its context ends, which is with ctx or the Cache.
 //
 // A done ctx ends the wait of this caller and nothing else, as for Get. GetAll then begins no

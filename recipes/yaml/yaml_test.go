@@ -147,7 +147,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestAllThatIsWrongIsToldAtOnce, without positions, and what reads alike is told once.
+// TestAllThatIsWrongIsToldAtOnce, without positions. Problems that read alike are reported once.
 func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 	in := "host: 5\nport: '$S'\n$S: 1\nx$S: 2\ntimeout: $S\n"
 	_, err := codec.Decode[creds](yaml.Codec{Strict: true}, []byte(strings.ReplaceAll(in, "$S", secret)))

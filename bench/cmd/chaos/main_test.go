@@ -10,8 +10,9 @@ import (
 
 // TestASeedReplaysExactly runs the command itself, since under the race detector the order
 // of goroutines is random. The order also changes if the machine stops the process for 10
-// ms, as a busy one does often. So it suffices that two of ten replays are the same; if the
-// order depended on anything else, no two of them would have the same thousands of lines.
+// ms, as a busy machine often does. So it suffices that two of ten replays are the same: if
+// the order depended on anything else, no two replays would have the same thousands of
+// lines.
 func TestASeedReplaysExactly(t *testing.T) {
 	command := filepath.Join(t.TempDir(), "chaos")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", command, ".").CombinedOutput(); err != nil {
