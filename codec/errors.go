@@ -239,7 +239,7 @@ func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 	}
 	if e, ok := errors.AsType[*Error](cause); ok && e != nil {
 		c := *e
-		c.is = asks(cause)
+		c.is = asksAround(cause)
 		c.Type = t.String()
 		walk(cause, 0, func(err error) bool {
 			other, ok := err.(*Error)
@@ -281,6 +281,38 @@ func (e *Error) alone() *Error {
 
 func asks(cause error) func(error) bool {
 	return func(target error) bool { return errors.Is(cause, target) }
+}
+
+// asksAround is asks for a cause that wraps Errors. It leaves out the further problems of these, which
+// the new Error lists too: a type that decodes itself may be within another one, and with each level
+// twice as many errors would be asked.
+func asksAround(cause error) func(error) bool {
+	return func(target error) (found bool) {
+		if target == nil {
+			return false
+		}
+		walk(cause, 0, func(err error) bool {
+			e, ok := err.(*Error)
+			switch {
+			case found:
+			case !ok:
+				found = matches(err, target)
+			case e != nil: // each is asked once: it may have asked others
+				found = err == target || target == ErrMissingKey && len(e.Missing) > 0 || errors.Is(e.alone(), target)
+			}
+			return !ok && !found
+		})
+		return found
+	}
+}
+
+// matches is errors.Is for err alone, without what it wraps.
+func matches(err, target error) bool {
+	if reflect.TypeOf(target).Comparable() && err == target {
+		return true
+	}
+	x, ok := err.(interface{ Is(error) bool })
+	return ok && x.Is(target)
 }
 
 // panicked makes an error from a panic. It shows the type of the panic's value, never its
