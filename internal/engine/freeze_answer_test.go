@@ -103,3 +103,43 @@ func TestARefreshThatASuspensionCutOffIsNoAnswer(t *testing.T) {
 		})
 	}
 }
+
+// TestARefreshThatASuspensionCutOffIsMadeAgain, whether it is the caller's own fetch or one that it joins.
+func TestARefreshThatASuspensionCutOffIsMadeAgain(t *testing.T) {
+	ctx := context.Background()
+	for name, row := range map[string]struct {
+		isOwn   bool
+		refresh func(*engine.Cache) (*engine.Snapshot, error)
+	}{
+		"Refresh joins":       {false, func(c *engine.Cache) (*engine.Snapshot, error) { return c.LookupNow(ctx, ref("a")) }},
+		"Refresh":             {true, func(c *engine.Cache) (*engine.Snapshot, error) { return c.LookupNow(ctx, ref("a")) }},
+		"RefreshRecent joins": {false, func(c *engine.Cache) (*engine.Snapshot, error) { return c.LookupRecent(ctx, ref("a")) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s, k := &cutOff{service: serving("a")}, &clock{}
+				c := open(t, s, k.config(engine.Config{}))
+				get(t, c, "a")
+				time.Sleep(59 * time.Minute)
+				goOn := make(chan struct{})
+				s.goOn.Store(&goOn)
+				wake := func() {
+					k.suspend(3 * time.Hour)
+					s.goOn.Store(nil)
+					s.rotate("a", "v2")
+					time.AfterFunc(time.Millisecond, func() { close(goOn) })
+				}
+				if row.isOwn {
+					time.AfterFunc(time.Second, wake)
+				} else {
+					go c.Get(ctx, ref("a"))
+					settle()
+					wake()
+				}
+				if snap, err := row.refresh(c); err != nil || snap.VersionID() != "v2" {
+					t.Errorf("%v, %v", snap, err)
+				}
+			})
+		})
+	}
+}

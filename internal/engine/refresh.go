@@ -78,6 +78,8 @@ func (c *Cache) force(ctx context.Context, q query, asks kind) (*Snapshot, error
 		switch f := d.fetch; {
 		case f == nil:
 		case f.isOfFile: // the source was not asked
+		case f.wasCut:
+			since = max(since, f.number) // it counts as no fetch
 		case f.err != nil:
 			return nil, f.err
 		case f.isFor(asked, since, asks, c):
