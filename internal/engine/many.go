@@ -320,6 +320,7 @@ func (g *group) answer(ref Ref, v Value, err error) {
 		f.noteBegin() // if no request was made
 		go g.conclude(&outcome{fetch: f, ref: ref, v: v, says: says}, err)
 	case f.entry.snap.Load() != nil: // it is refreshed in the background
+		f.sent = c.now() // what it was asked with before has ended
 		c.queueUp(f)
 	default:
 		c.giveUp(f)
