@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"context"
+	"errors"
+	"math"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -142,4 +144,18 @@ func TestARefreshThatASuspensionCutOffIsMadeAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWithoutABoundNoFetchIsCutOff: a source that is down keeps no reader waiting.
+func TestWithoutABoundNoFetchIsCutOff(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a")
+		c := open(t, s, engine.Config{FetchTimeout: math.MaxInt64})
+		s.fail(secret.ErrUnavailable)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := c.Get(ctx, ref("a")); !errors.Is(err, secret.ErrUnavailable) || s.count() != 1 {
+			t.Errorf("%v, after %d fetches", err, s.count())
+		}
+	})
 }

@@ -94,7 +94,7 @@ func lateAfter(limit time.Duration) time.Duration { return min(limit, math.MaxIn
 // takes unless the process or the machine stands still. Its connection may have broken then, and its
 // context ends as soon as the process goes on. Called with mu held.
 func (c *Cache) wasCut(t *outcome) bool {
-	return t.fail != nil && t.says < health.TooMuch && t.hasPlace && c.now().since(t.sent) > c.late()+time.Second
+	return t.fail != nil && t.says < health.TooMuch && t.hasPlace && c.now().since(t.sent)-time.Second > c.late()
 }
 
 // lateError returns an error that names the source, and says that it or the hook is late.
