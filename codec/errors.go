@@ -128,6 +128,9 @@ func (e *Error) Error() string {
 		}
 		b.WriteString(m.String())
 	}
+	if e.Cut && len(e.Also) < maxAlso && len(e.Missing) < maxMissing { // else the numbers above say it
+		b.WriteString("; also more")
+	}
 	return b.String()
 }
 
