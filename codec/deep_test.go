@@ -53,3 +53,24 @@ func TestAnErrorThatATypeKeepsIsFound(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestAnErrorAroundMissingKeysIsFound: these have no problem of their own to which it belongs.
+func TestAnErrorAroundMissingKeysIsFound(t *testing.T) {
+	for name, doc := range map[string]string{
+		"alone":                  `{"port":1,"next":{}}`,
+		"behind another problem": `{"port":"x","next":{}}`,
+		"before another problem": `{"next":{},"port":"x"}`,
+		"deeper":                 `{"port":1,"next":{"port":1,"next":{}}}`,
+	} {
+		err := failure[plainLink](codec.JSON{}, doc)
+		if !errors.Is(err, errLink) || !errors.Is(err, codec.ErrMissingKey) || errors.Is(err, codec.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// plainLink does not decode itself.
+type plainLink struct {
+	Port int   `json:"port"`
+	Next *link `json:"next"`
+}

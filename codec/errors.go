@@ -309,6 +309,17 @@ func asksAround(cause error) func(error) bool {
 	}
 }
 
+// anyOf returns a function that asks all of them, and last, which may be nil.
+func anyOf(all []func(error) bool, last func(error) bool) func(error) bool {
+	if len(all) == 0 {
+		return last
+	}
+	return func(target error) bool {
+		asked := func(is func(error) bool) bool { return is(target) }
+		return slices.ContainsFunc(all, asked) || last != nil && last(target)
+	}
+}
+
 // matches is errors.Is for err alone, without what it wraps.
 func matches(err, target error) bool {
 	if reflect.TypeOf(target).Comparable() && err == target {
