@@ -18,6 +18,7 @@ import (
 //
 // GetAll calls pace before each request of that FetchMany, unless pace is nil. Pace may hold
 // the request back. It fails only when its context ends, which is with ctx or the Cache.
+// After an outage GetAll may begin another FetchMany, so pace must be safe for concurrent use.
 //
 // A done ctx ends the wait of this caller and nothing else, as for Get, and begins no
 // request, but for the refresh in the background of what is kept and due. While the source is
