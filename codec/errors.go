@@ -130,6 +130,9 @@ func (e *Error) Error() string {
 		}
 		b.WriteString(m.String())
 	}
+	if e.Cut && len(e.Also) < maxAlso && len(e.Missing) < maxMissing { // else the numbers above say it
+		b.WriteString("; also more")
+	}
 	return b.String()
 }
 
@@ -241,7 +244,7 @@ func wrap(t reflect.Type, kind error, reason string, cause error) *Error {
 	}
 	if e, ok := errors.AsType[*Error](cause); ok && e != nil {
 		c := *e
-		c.is = asks(cause)
+		c.is = asksAround(cause)
 		c.Type = t.String()
 		walk(cause, 0, func(err error) bool {
 			other, ok := err.(*Error)
@@ -283,6 +286,49 @@ func (e *Error) alone() *Error {
 
 func asks(cause error) func(error) bool {
 	return func(target error) bool { return errors.Is(cause, target) }
+}
+
+// asksAround is asks for a cause that wraps Errors. It leaves out the further problems of these, which
+// the new Error lists too: a type that decodes itself may be within another one, and with each level
+// twice as many errors would be asked.
+func asksAround(cause error) func(error) bool {
+	return func(target error) (found bool) {
+		if target == nil {
+			return false
+		}
+		walk(cause, 0, func(err error) bool {
+			e, ok := err.(*Error)
+			switch {
+			case found:
+			case !ok:
+				found = matches(err, target)
+			case e != nil: // each is asked once: it may have asked others
+				found = err == target || target == ErrMissingKey && len(e.Missing) > 0 || errors.Is(e.alone(), target)
+			}
+			return !ok && !found
+		})
+		return found
+	}
+}
+
+// anyOf returns a function that asks all of them, and last, which may be nil.
+func anyOf(all []func(error) bool, last func(error) bool) func(error) bool {
+	if len(all) == 0 {
+		return last
+	}
+	return func(target error) bool {
+		asked := func(is func(error) bool) bool { return is(target) }
+		return slices.ContainsFunc(all, asked) || last != nil && last(target)
+	}
+}
+
+// matches is errors.Is for err alone, without what it wraps.
+func matches(err, target error) bool {
+	if reflect.TypeOf(target).Comparable() && err == target {
+		return true
+	}
+	x, ok := err.(interface{ Is(error) bool })
+	return ok && x.Is(target)
 }
 
 // panicked makes an error from a panic. It shows the type of the panic's value, never its

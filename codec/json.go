@@ -118,6 +118,7 @@ func (c JSON) Decode(data []byte, into any) error {
 	}
 	e.Type = v.Type().String()
 	e.Missing, e.Cut = d.missing, d.cut || d.more
+	e.is = anyOf(d.around, e.is)
 	return e
 }
 
@@ -133,8 +134,9 @@ type decoder struct {
 	pathBuf [8]step
 	err     *Error // the first problem other than missing keys; its Also has the further ones
 	missing []MissingKey
-	cut     bool // whether there are more missing keys than are recorded
-	more    bool // whether there are more other problems than are recorded
+	around  []func(error) bool // ask the errors that types' own decoders returned of missing keys alone
+	cut     bool               // whether there are more missing keys than are recorded
+	more    bool               // whether there are more other problems than are recorded
 }
 
 // A step of a path is a field, or an element if field is nil. A negative index means an

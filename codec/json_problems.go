@@ -1,6 +1,9 @@
 package codec
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+)
 
 // maxAlso is the most problems that an error lists beside the first one and the missing
 // keys.
@@ -57,7 +60,11 @@ func (d *decoder) failCause(at int, t reflect.Type, method, hint string, cause e
 	if e.Cut {
 		d.cut, d.more = d.cut || len(e.Missing) >= maxMissing, true
 	}
-	for _, p := range e.problems() {
+	problems := e.problems()
+	if !slices.Contains(problems, e) && !d.cut { // no problem below has e.is
+		d.around = append(d.around, e.is)
+	}
+	for _, p := range problems {
 		if duplicates && (p.Kind == ErrDuplicateKey || p.opaque) {
 			continue
 		}

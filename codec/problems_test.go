@@ -213,3 +213,21 @@ func wantWellFormed(t *testing.T, err error, doc []byte) {
 		}
 	}
 }
+
+// strictPart decodes itself strictly. Its problems of one kind read alike.
+type strictPart struct{ Port int }
+
+func (p *strictPart) UnmarshalJSON(b []byte) error {
+	type plain strictPart
+	return codec.JSON{Strict: true}.Decode(b, (*plain)(p))
+}
+
+// TestATextSaysThatThereIsMore, also if few of the problems that are listed read differently.
+func TestATextSaysThatThereIsMore(t *testing.T) {
+	doc := `{"V":` + strings.TrimSuffix(strangers, "}") + `,"Port":"x"}}`
+	err := failure[one[strictPart]](codec.JSON{}, doc)
+	e, _ := errors.AsType[*codec.Error](err)
+	if e == nil || !e.Cut || !strings.HasSuffix(e.Error(), "; also more") {
+		t.Errorf("got %v", err)
+	}
+}

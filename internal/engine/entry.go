@@ -82,8 +82,8 @@ func (e *Entry) is(ref *Ref, isDefault bool) bool {
 
 // past is what is remembered of an entry's fetches beside the value that came.
 type past struct {
-	fetch   *fetch             // the one under way; nil if there is none
-	pauses  [2]<-chan struct{} // by kind of pause; nil if there is none
+	fetch   *fetch    // the one under way; nil if there is none
+	pauses  [2]*pause // by kind of pause; nil if there is none
 	invalid invalidation
 	failure *failure  // nil unless the last fetch failed
 	forced  lastFetch // the last one that Refresh or Invalidate asked for
@@ -202,7 +202,7 @@ func (e *Entry) inFlight() *fetch {
 
 // isBusy reports whether a fetch is under way, or begins when a pause is over.
 func (e *Entry) isBusy() bool {
-	return e.past != nil && (e.past.fetch != nil || e.past.pauses != [2]<-chan struct{}{})
+	return e.past != nil && (e.past.fetch != nil || e.past.pauses != [2]*pause{})
 }
 
 // remembered returns e.past, which it makes if there is none.

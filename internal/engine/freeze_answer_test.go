@@ -2,6 +2,8 @@ package engine_test
 
 import (
 	"context"
+	"errors"
+	"math"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -102,4 +104,58 @@ func TestARefreshThatASuspensionCutOffIsNoAnswer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestARefreshThatASuspensionCutOffIsMadeAgain, whether it is the caller's own fetch or one that it joins.
+func TestARefreshThatASuspensionCutOffIsMadeAgain(t *testing.T) {
+	ctx := context.Background()
+	for name, row := range map[string]struct {
+		isOwn   bool
+		refresh func(*engine.Cache) (*engine.Snapshot, error)
+	}{
+		"Refresh joins":       {false, func(c *engine.Cache) (*engine.Snapshot, error) { return c.LookupNow(ctx, ref("a")) }},
+		"Refresh":             {true, func(c *engine.Cache) (*engine.Snapshot, error) { return c.LookupNow(ctx, ref("a")) }},
+		"RefreshRecent joins": {false, func(c *engine.Cache) (*engine.Snapshot, error) { return c.LookupRecent(ctx, ref("a")) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				s, k := &cutOff{service: serving("a")}, &clock{}
+				c := open(t, s, k.config(engine.Config{}))
+				get(t, c, "a")
+				time.Sleep(59 * time.Minute)
+				goOn := make(chan struct{})
+				s.goOn.Store(&goOn)
+				wake := func() {
+					k.suspend(3 * time.Hour)
+					s.goOn.Store(nil)
+					s.rotate("a", "v2")
+					time.AfterFunc(time.Millisecond, func() { close(goOn) })
+				}
+				if row.isOwn {
+					time.AfterFunc(time.Second, wake)
+				} else {
+					go c.Get(ctx, ref("a"))
+					settle()
+					wake()
+				}
+				if snap, err := row.refresh(c); err != nil || snap.VersionID() != "v2" {
+					t.Errorf("%v, %v", snap, err)
+				}
+			})
+		})
+	}
+}
+
+// TestWithoutABoundNoFetchIsCutOff: a source that is down keeps no reader waiting.
+func TestWithoutABoundNoFetchIsCutOff(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := serving("a")
+		c := open(t, s, engine.Config{FetchTimeout: math.MaxInt64})
+		s.fail(secret.ErrUnavailable)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if _, err := c.Get(ctx, ref("a")); !errors.Is(err, secret.ErrUnavailable) || s.count() != 1 {
+			t.Errorf("%v, after %d fetches", err, s.count())
+		}
+	})
 }

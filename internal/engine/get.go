@@ -31,7 +31,7 @@ type decision struct {
 	err     error           // for refused
 	resting bool            // for stale: no fetch may begin now
 	fetch   *fetch          // to wait for, if it is not nil
-	pause   <-chan struct{} // to wait for, if there is no fetch
+	pause   *pause          // to wait for, if there is no fetch
 	probe   <-chan struct{} // to wait for, if there is neither
 	evicted *Snapshot       // dropped for the place of snap; to be observed
 }
@@ -199,7 +199,7 @@ func (c *Cache) look(ctx context.Context, q *query) decision {
 			d.evicted = c.use(e)
 		}
 		if d.failure == nil && d.verdict == stale {
-			d.failure = slowFailure(d.fetch, q.ref)
+			d.failure = slowFailure(&d, q.ref)
 		}
 		if d.verdict == fresh || c.cfg.StaleIfError == nil {
 			c.mayReadUntil(d.snap, now, d.lookIn)
@@ -330,11 +330,11 @@ func (c *Cache) allowsStale(d *decision, age time.Duration) error {
 // await waits for what a decision names: a fetch, or the end of a pause. The wait ends early
 // when enough sends, which may be nil, or when ctx or the Cache ends.
 func (c *Cache) await(ctx context.Context, d *decision, ref Ref, enough <-chan time.Time) error {
-	done, waitingFor := d.pause, "the fetch, which begins at the end of MinRefreshInterval"
-	if d.probe != nil {
-		done, waitingFor = d.probe, "the source, which is down and is asked again soon"
-	}
-	if d.fetch != nil {
+	done, waitingFor := d.probe, "the source, which is down and is asked again soon"
+	switch {
+	case d.pause != nil:
+		done, waitingFor = d.pause.over, "the fetch, which begins at the end of MinRefreshInterval"
+	case d.fetch != nil:
 		done, waitingFor = d.fetch.done, "the fetch"
 		c.join(d.fetch)
 		defer c.part(d.fetch)

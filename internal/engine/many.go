@@ -19,6 +19,7 @@ import (
 //
 // GetAll calls pace before each request of a FetchMany, unless pace is nil. Pace may hold
 // the request back. It fails only when its context ends, which is with ctx or the Cache.
+// After an outage GetAll may begin another FetchMany, so pace must be safe for concurrent use.
 //
 // A done ctx ends the wait of this caller and nothing else, as for Get. GetAll then begins no
 // request, except to refresh in the background a value that is kept and due. While the source
@@ -323,6 +324,7 @@ func (g *group) answer(ref Ref, v Value, err error) {
 		f.noteBegin() // if no request was made
 		go g.conclude(&outcome{fetch: f, ref: ref, v: v, says: says}, err)
 	case f.entry.snap.Load() != nil: // it is refreshed in the background
+		f.sent = c.now() // what it was asked with before has ended
 		c.queueUp(f)
 	default:
 		c.giveUp(f)

@@ -155,3 +155,26 @@ func TestAPutThatIgnoresItsContextIsAbandonedWithItsFetch(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAFetchManyLeavesIsTimedByItsOwnRequest: the time of the FetchMany before that is none in which
+// the machine stood still. So the source counts as down, and is probed once in each round.
+func TestWhatAFetchManyLeavesIsTimedByItsOwnRequest(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s := &manyService{service: serving("a", "b")}
+		c := open(t, s, engine.Config{NoRefreshAhead: true})
+		getAll(t.Context(), c, refs("a", "b"), nil)
+		time.Sleep(time.Hour)
+		s.hang()
+		s.request = func(context.Context, []secret.Ref, answerFunc) error {
+			time.Sleep(8 * time.Second)
+			return secret.ErrNotAsked
+		}
+		for range 5 {
+			getAll(t.Context(), c, refs("a", "b"), nil)
+			time.Sleep(30 * time.Second)
+		}
+		if n := s.batches.Load(); n != 2 || s.count() != 2+4 {
+			t.Errorf("%d requests for many and %d single ones, want 2 and 6", n, s.count())
+		}
+	})
+}

@@ -140,15 +140,20 @@ var errSlow = fmt.Errorf("%w: the refresh has not ended yet", ErrTimeout)
 // errQueued is errSlow for a refresh that may not begin yet.
 var errQueued = fmt.Errorf("%w: the refresh begins at the end of MinRefreshInterval", ErrTimeout)
 
-// slowFailure returns the failure that readers get for a refresh that has not ended yet, or,
-// if f is nil, not begun. It is the same for all readers of one fetch. Called with Cache.mu
-// held.
-func slowFailure(f *fetch, ref Ref) *failure {
-	if f == nil {
-		return &failure{failed: failed{err: &Error{Ref: ref, Err: errQueued}}}
+// slowFailure returns the failure that readers get for a refresh that has not ended yet, or not
+// begun. It is the same for all readers of one fetch, or of one pause before it. Called with
+// Cache.mu held.
+func slowFailure(d *decision, ref Ref) *failure {
+	var own *failure
+	slow, err := &own, errQueued
+	switch {
+	case d.fetch != nil:
+		slow, err = &d.fetch.slow, errSlow
+	case d.pause != nil:
+		slow = &d.pause.slow
 	}
-	if f.slow == nil {
-		f.slow = &failure{failed: failed{err: &Error{Ref: ref, Err: errSlow}}}
+	if *slow == nil {
+		*slow = &failure{failed: failed{err: &Error{Ref: ref, Err: err}}}
 	}
-	return f.slow
+	return *slow
 }

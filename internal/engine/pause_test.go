@@ -9,6 +9,7 @@ import (
 
 	"github.com/typedsecret/typedsecret/hook"
 	"github.com/typedsecret/typedsecret/internal/engine"
+	"github.com/typedsecret/typedsecret/internal/observed"
 	"github.com/typedsecret/typedsecret/secret"
 )
 
@@ -159,5 +160,28 @@ func TestWhatIsInvalidatedInAFetchIsFetchedAgain(t *testing.T) {
 		}
 		s.rotate("db", "v2")
 		wantGet(t, c, "db", "db v2")
+	})
+}
+
+// TestTheReadersInOneIntervalAreToldOfOnce: each of them looks, and gets the value that Invalidate was
+// called for.
+func TestTheReadersInOneIntervalAreToldOfOnce(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		s, j := serving("db"), &observed.Journal{}
+		c := open(t, s, engine.Config{MinRefreshInterval: time.Hour, CheckClock: true, Observer: j})
+		get(t, c, "db")
+		invalidate(t, c, "db")
+		get(t, c, "db") // begins an interval
+		for round := range 3 {
+			invalidate(t, c, "db")
+			for range 20 {
+				get(t, c, "db")
+			}
+			if n := len(observed.Of[hook.ServedStale](j)); n != round+1 {
+				t.Errorf("%d events in %d intervals", n, round+1)
+			}
+			time.Sleep(time.Hour) // the fetch begins another interval
+			settle()
+		}
 	})
 }

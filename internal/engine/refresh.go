@@ -78,6 +78,8 @@ func (c *Cache) force(ctx context.Context, q query, asks kind) (*Snapshot, error
 		switch f := d.fetch; {
 		case f == nil:
 		case f.isOfFile: // the source was not asked
+		case f.wasCut:
+			since = max(since, f.number) // it counts as no fetch
 		case f.err != nil:
 			return nil, f.err
 		case f.isFor(asked, since, asks, c):
@@ -150,10 +152,15 @@ func (c *Cache) lookForced(ctx context.Context, q *query, asks kind, since uint6
 	return d, begun
 }
 
-// pauseFor returns a channel that is closed after d, at the end of an interval of e. The fetch
-// that the interval held back begins then, also if all callers have given up. All callers in
-// the interval get the same channel. Called with mu held.
-func (c *Cache) pauseFor(ctx context.Context, e *Entry, asks kind, d time.Duration) <-chan struct{} {
+// A pause is the rest of an interval, before the fetch that it holds back.
+type pause struct {
+	over chan struct{} // closed at its end
+	slow *failure      // for readers that do not wait for it; nil before. Guarded by Cache.mu
+}
+
+// pauseFor returns the pause of e that ends after d. The fetch that it holds back begins then, also
+// if all callers have given up. All callers in the interval get the same pause. Called with mu held.
+func (c *Cache) pauseFor(ctx context.Context, e *Entry, asks kind, d time.Duration) *pause {
 	which := 0
 	if asks == renewal {
 		which = 1
@@ -161,7 +168,7 @@ func (c *Cache) pauseFor(ctx context.Context, e *Entry, asks kind, d time.Durati
 	p := e.remembered()
 	if p.pauses[which] == nil {
 		over := make(chan struct{})
-		p.pauses[which] = over
+		p.pauses[which] = &pause{over: over}
 		c.index.add(e)
 		c.running.Go(func() {
 			timer := time.NewTimer(d)

@@ -178,7 +178,7 @@ func (s *Snapshot) State() (expired bool, err error) {
 	case f != nil:
 		return expired, f.err
 	case expired:
-		return expired, slowFailure(e.inFlight(), s.Ref()).err
+		return expired, slowFailure(&decision{fetch: e.inFlight()}, s.Ref()).err
 	}
 	return false, nil
 }

@@ -95,7 +95,7 @@ func lateAfter(limit time.Duration) time.Duration { return min(limit, math.MaxIn
 // may have broken the connection, and t's context ends as soon as the process goes on. Called with mu
 // held.
 func (c *Cache) wasCut(t *outcome) bool {
-	return t.fail != nil && t.says < health.TooMuch && t.hasPlace && c.now().since(t.sent) > c.late()+time.Second
+	return t.fail != nil && t.says < health.TooMuch && t.hasPlace && c.now().since(t.sent)-time.Second > c.late()
 }
 
 // lateError returns an error that names the source, and says that it or the hook is late.
