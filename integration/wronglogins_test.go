@@ -17,6 +17,7 @@ func TestWrongLoginsInTheWindowOfARotation(t *testing.T) {
 			continue // only the command measures it, since a test has less time
 		}
 		t.Run(fmt.Sprintf("%s/%s/left behind %v/%d", s.Pool, s.Options, s.LeftBehind, s.Goroutines), func(t *testing.T) {
+			t.Parallel()
 			r, err := wronglogins.Measure(t.Context(), db, s)
 			must(t, err)
 			if r.Wrong == 0 {

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,7 +44,6 @@ const Window = 2 * time.Second
 
 const (
 	secretID = "prod/db"
-	user     = "app"
 
 	// pace is the time between two queries of a goroutine. Each query needs a login.
 	pace = 100 * time.Millisecond
@@ -79,7 +79,8 @@ func (r Result) Most() int {
 	return r.AtOnce + 2*int(window/time.Second)
 }
 
-// Measure runs a service through one rotation.
+// Measure runs a service through one rotation. Each service has a database user of its own, so several
+// can be measured at a time.
 func Measure(ctx context.Context, db *pgtest.Server, s Setting) (Result, error) {
 	r := Result{Setting: s}
 	server, err := secrettest.Start(secrettest.Config{})
@@ -87,7 +88,8 @@ func Measure(ctx context.Context, db *pgtest.Server, s Setting) (Result, error) 
 		return r, err
 	}
 	defer server.Close()
-	if err := prepare(ctx, db, server); err != nil {
+	user := "app_" + strings.ToLower(rand.Text())
+	if err := prepare(ctx, db, server, user); err != nil {
 		return r, err
 	}
 	l := &load{result: &r}
@@ -102,7 +104,7 @@ func Measure(ctx context.Context, db *pgtest.Server, s Setting) (Result, error) 
 	}
 	l.begin(ctx, s.Goroutines, service.query)
 	rest(ctx, settle)
-	err = rotate(ctx, db, server, s)
+	err = rotate(ctx, db, server, s, user)
 	rest(ctx, settle)
 	l.end()
 	after, counting := db.RefusedLogins(user)
@@ -110,13 +112,11 @@ func Measure(ctx context.Context, db *pgtest.Server, s Setting) (Result, error) 
 	return r, errors.Join(err, counting)
 }
 
-// prepare gives the user and the secret the same new password.
-func prepare(ctx context.Context, db *pgtest.Server, server *secrettest.Server) error {
+// prepare makes the user and the secret, with the same password.
+func prepare(ctx context.Context, db *pgtest.Server, server *secrettest.Server, user string) error {
 	password := rand.Text()
-	if db.CreateUser(ctx, user, password) != nil { // the user exists from the setting before
-		if err := db.SetPassword(ctx, user, password); err != nil {
-			return err
-		}
+	if err := db.CreateUser(ctx, user, password); err != nil {
+		return err
 	}
 	_, err := server.Create(secretID, fmt.Sprintf(`{"username":%q,"password":%q}`, user, password))
 	return err
@@ -124,7 +124,7 @@ func prepare(ctx context.Context, db *pgtest.Server, server *secrettest.Server) 
 
 // rotate makes a rotation with its window. For LeftBehind it makes a rotation that fails
 // and changes the password by hand; after the window's time it tries the rotation again.
-func rotate(ctx context.Context, db *pgtest.Server, server *secrettest.Server, s Setting) error {
+func rotate(ctx context.Context, db *pgtest.Server, server *secrettest.Server, s Setting, user string) error {
 	rotator := rotation.New(server)
 	config := rotation.Config{Database: db, Strategy: rotation.SingleUser, Pauses: rotation.Pauses{Set: Window}}
 	if !s.LeftBehind {
