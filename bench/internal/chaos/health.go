@@ -51,12 +51,12 @@ func (r *run) says(key string, f *fetch, err error) {
 }
 
 func (r *run) saysNow(key string, f *fetch, err error) {
+	if f.abandoned {
+		return // its late answer is dropped, and the cache looks at no clock
+	}
 	h := &r.health
 	now := h.notes(r)
 	tick := r.moment().tick
-	if f.abandoned {
-		return // its late answer is dropped
-	}
 	h.ends(f, now)
 	switch {
 	case err == nil || isRefusal(err):
